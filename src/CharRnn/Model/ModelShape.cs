@@ -1,0 +1,16 @@
+namespace CharRnn.Model;
+
+/// <summary>The sizes that fix a model's parameters: V characters, H hidden units.</summary>
+/// <param name="VocabularySize">V, the number of distinct characters.</param>
+/// <param name="HiddenSize">H, the number of hidden units.</param>
+public readonly record struct ModelShape(int VocabularySize, int HiddenSize)
+{
+    /// <summary>Number of parameters: <c>2HV + H² + H + V</c>.</summary>
+    public long ParameterCount => (2L * VocabularySize * HiddenSize) + ((long)HiddenSize * HiddenSize) + HiddenSize + VocabularySize;
+
+    /// <summary>
+    /// Floating-point operations to train on one character, a multiply-add counted as two: <c>6H² + 6HV</c>
+    /// (forward, and twice that backward; the one-hot input is a row look-up and counts nothing).
+    /// </summary>
+    public double TrainingFlopsPerCharacter => 6.0 * HiddenSize * ((double)HiddenSize + VocabularySize);
+}

@@ -1,0 +1,11 @@
+namespace CharRnn.Text;
+
+/// <summary>What one character of the model is.</summary>
+public enum TextEncoding
+{
+    /// <summary>A Unicode scalar value, decoded from UTF-8.</summary>
+    Utf8,
+
+    /// <summary>A byte, for text in any encoding and for data that is no text at all.</summary>
+    Bytes,
+}

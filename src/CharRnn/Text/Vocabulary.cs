@@ -1,0 +1,72 @@
+using System.Text;
+
+namespace CharRnn.Text;
+
+/// <summary>
+/// The distinct characters of a corpus in ascending code-point order: token i is the i-th of them.
+/// With <see cref="TextEncoding.Bytes"/> a character is a byte, 0–255.
+/// </summary>
+public sealed class Vocabulary
+{
+    private readonly int[] _codePoints;
+    private readonly Dictionary<int, int> _tokens;
+
+    /// <param name="encoding">What a character is.</param>
+    /// <param name="codePoints">The characters, in index order, each once.</param>
+    /// <exception cref="ArgumentException">A character stands twice or is none of the encoding.</exception>
+    public Vocabulary(TextEncoding encoding, IEnumerable<int> codePoints)
+    {
+        Encoding = encoding;
+        _codePoints = [.. codePoints];
+        _tokens = new Dictionary<int, int>(_codePoints.Length);
+        for (int i = 0; i < _codePoints.Length; i++)
+        {
+            int c = _codePoints[i];
+            if (encoding == TextEncoding.Bytes ? c is < 0 or > 255 : !Rune.IsValid(c))
+                throw new ArgumentException($"U+{c:X4} is no character of this encoding", nameof(codePoints));
+            if (!_tokens.TryAdd(c, i))
+                throw new ArgumentException($"U+{c:X4} stands at indices {_tokens[c]} and {i}", nameof(codePoints));
+        }
+    }
+
+    /// <summary>What a character is.</summary>
+    public TextEncoding Encoding { get; }
+
+    /// <summary>V, the number of characters.</summary>
+    public int Size => _codePoints.Length;
+
+    /// <summary>The code points (or bytes) in index order.</summary>
+    public IReadOnlyList<int> CodePoints => _codePoints;
+
+    /// <summary>The token of a code point (or byte).</summary>
+    /// <returns>False if the vocabulary has no such character.</returns>
+    public bool TryGetToken(int codePoint, out int token) => _tokens.TryGetValue(codePoint, out token);
+
+    /// <summary>The first input where there is no text before it: a newline where the vocabulary has one, else token 0.</summary>
+    public int StartToken => TryGetToken('\n', out int token) ? token : 0;
+
+    /// <summary>Appends a token's character as it stands in a text: its UTF-8 bytes, or the byte itself.</summary>
+    public void AppendBytes(int token, List<byte> destination)
+    {
+        if (Encoding == TextEncoding.Bytes)
+        {
+            destination.Add((byte)_codePoints[token]);
+            return;
+        }
+
+        Span<byte> utf8 = stackalloc byte[4];
+        destination.AddRange(utf8[..new Rune(_codePoints[token]).EncodeToUtf8(utf8)]);
+    }
+
+    /// <summary>The bytes of a sequence of tokens.</summary>
+    public byte[] Decode(ReadOnlySpan<int> tokens)
+    {
+        var bytes = new List<byte>(tokens.Length);
+        foreach (int token in tokens)
+            AppendBytes(token, bytes);
+        return [.. bytes];
+    }
+
+    /// <summary>Whether both have the same characters in the same order.</summary>
+    public bool Matches(Vocabulary other) => Encoding == other.Encoding && _codePoints.AsSpan().SequenceEqual(other._codePoints);
+}

@@ -1,0 +1,43 @@
+using CharRnn.Model;
+
+namespace CharRnn.Training;
+
+/// <summary>
+/// All that training needs to go on exactly where it stood. The sampling random numbers are a function of
+/// (seed, iteration) and need no state.
+/// </summary>
+public sealed record TrainingSnapshot
+{
+    /// <summary>The weights.</summary>
+    public required ParameterSet<float> Weights { get; init; }
+
+    /// <summary>The optimizer's sums of squared gradients, m of E9.</summary>
+    public required ParameterSet<float> AdagradMemory { get; init; }
+
+    /// <summary>The carried hidden state, <c>[B, H]</c>.</summary>
+    public required float[] HiddenState { get; init; }
+
+    /// <summary>B, the number of streams.</summary>
+    public required int BatchSize { get; init; }
+
+    /// <summary>Completed steps.</summary>
+    public required long Iteration { get; init; }
+
+    /// <summary>p, where the next step begins before any wrap; -1 before the first step.</summary>
+    public required long Position { get; init; }
+
+    /// <summary>Passes of p begun.</summary>
+    public required long Epoch { get; init; }
+
+    /// <summary>The classic smoothed loss, nats, a sum over T.</summary>
+    public required double SmoothLoss { get; init; }
+
+    /// <summary>The best validation loss so far, nats per character; NaN if there was none.</summary>
+    public required double BestValidationLoss { get; init; }
+
+    /// <summary>Bytes of metrics.jsonl written so far; a resume cuts the file back to them.</summary>
+    public required long MetricsLength { get; init; }
+
+    /// <summary>Bytes of samples.txt written so far; a resume cuts the file back to them.</summary>
+    public required long SamplesLength { get; init; }
+}
