@@ -1,0 +1,41 @@
+using CharRnn.Gpu.Kernels.Primitives;
+
+namespace CharRnn.Gpu.Kernels;
+
+/// <summary>Back-propagation through all of a step's time, for some streams (E6, E7).</summary>
+/// <remarks>
+/// <code>
+/// dh[t] = dz[t]·Whyᵀ + da[t+1]·Whhᵀ,  da[T] = 0   (E6)
+/// da[t] = (1 - h[t]²) ⊙ dh[t]                      (E7)
+/// </code>
+/// Shapes:    dz [T,B,V]  h [T+1,B,H]  da [T,B,H]  Whyᵀ [V,H]  Whhᵀ [H,H].
+/// Launch:    part of a kernel; a team owns streams [first, first + count), which need no other team.
+/// Writes:    da of the team's own streams (dh on the way there).
+/// Reference: ReferenceRnn.Backward.
+/// </remarks>
+public static class BackwardPass
+{
+    /// <summary>Runs the pass for a team's streams.</summary>
+    public static void Run(TrainingViews v, RnnDims d, int first, int count)
+    {
+        int states = d.B * d.HRow;
+        int steps = count == d.B ? d.T : 1;
+        for (int t = 0; t < d.T; t += steps)
+        {
+            int row = (t * d.B) + first, rows = steps * count;
+            Product.Run(
+                v.Da.SubView(row * d.HRow, rows * d.HRow), d.HRow,
+                v.Forward.Z.SubView(row * d.VRow, rows * d.VRow), d.VRow, 1, v.WhyTransposed, d.HRow, rows, d.H, d.V, 0);
+        }
+
+        for (int t = d.T - 1; t >= 0; t--)
+        {
+            var da = v.Da.SubView((t * states) + (first * d.HRow), count * d.HRow);
+            if (t + 1 < d.T)
+                Product.Run(
+                    da, d.HRow, v.Da.SubView(((t + 1) * states) + (first * d.HRow), count * d.HRow), d.HRow, 1,
+                    v.WhhTransposed, d.HRow, count, d.H, d.H, 1);
+            Activation.TanhGradient(da, v.Forward.H.SubView(((t + 1) * states) + (first * d.HRow), count * d.HRow), count * d.HRow);
+        }
+    }
+}

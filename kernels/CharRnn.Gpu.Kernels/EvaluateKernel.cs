@@ -1,0 +1,26 @@
+using CharRnn.Gpu.Kernels.Primitives;
+
+namespace CharRnn.Gpu.Kernels;
+
+/// <summary>The loss of every prediction, forward only.</summary>
+/// <remarks>
+/// <code>E1–E3: see HiddenPass, OutputPass</code>
+/// Shapes:    as <see cref="ForwardViews"/>.
+/// Launch:    one group per team; team i owns the i-th share of the streams.
+/// Writes:    tokens, h and losses of its streams.
+/// Reference: ReferenceRnn.Evaluate.
+/// </remarks>
+public static class EvaluateKernel
+{
+    /// <summary>The kernel.</summary>
+    public static void Run(ForwardViews v, RnnDims d, StepArguments step)
+    {
+        int team = Team.Index();
+        int first = Team.ShareBegin(d.B, team, step.Teams);
+        int count = Team.ShareBegin(d.B, team + 1, step.Teams) - first;
+        if (count == 0)
+            return;
+        HiddenPass.Run(v, d, step, first, count);
+        OutputPass.RunStreams(v, d, first, count);
+    }
+}

@@ -1,0 +1,36 @@
+using CharRnn.Gpu.Kernels.Primitives;
+
+namespace CharRnn.Gpu.Kernels;
+
+/// <summary>Logits, loss and the loss's gradient, for rows (t, b) that need no order (E2–E4).</summary>
+/// <remarks>
+/// <code>
+/// z = h·Why + by                       (E2)
+/// loss = logsumexp z - z[y]            (E3, before its sums)
+/// dz = (softmax z - onehot y) / B      (E4)
+/// </code>
+/// Shapes:    h [T,B,H]  y [T,B]  z, dz [T,B,V]  loss [T,B]  Why [H,V]  by [V].
+/// Launch:    part of a kernel; a team owns rows [row, row + rows) of the T·B, in time-major order.
+/// Writes:    z, then dz in its place, and the loss, of the team's own rows.
+/// Reference: ReferenceRnn.Logits, ReferenceRnn.Run.
+/// </remarks>
+public static class OutputPass
+{
+    /// <summary>Runs the pass for rows of a step.</summary>
+    public static void Run(ForwardViews v, RnnDims d, int row, int rows)
+    {
+        var h = v.H.SubView((d.B + row) * d.HRow, rows * d.HRow);
+        var z = v.Z.SubView(row * d.VRow, rows * d.VRow);
+        Rows.Fill(z, v.Weights.By, rows, d.VRow);
+        Product.Run(z, d.VRow, h, d.HRow, 1, v.Weights.Why, d.VRow, rows, d.V, d.H, 1);
+        SoftmaxCrossEntropy.Run(z, v.Tokens.SubView(d.B + row, rows), v.Losses.SubView(row, rows), rows, d.VRow, d.V, 1f / d.B);
+    }
+
+    /// <summary>Runs the pass for all time steps of a team's streams, as few products as their layout allows.</summary>
+    public static void RunStreams(ForwardViews v, RnnDims d, int first, int count)
+    {
+        int steps = count == d.B ? d.T : 1; // all streams: their rows of all time steps are one block
+        for (int t = 0; t < d.T; t += steps)
+            Run(v, d, (t * d.B) + first, steps * count);
+    }
+}

@@ -1,0 +1,80 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using ILGPU;
+using ILGPU.IR.Intrinsics;
+
+namespace CharRnn.Gpu.Kernels.Primitives;
+
+/// <summary>Many values to one, in a fixed order.</summary>
+public static unsafe class Reduction
+{
+    /// <summary>The largest thread group that a team may be: the partial sums of one group lie in this much shared memory.</summary>
+    public const int MaxGroupSize = 256;
+
+    /// <summary><c>to[index] = scale · Σ values</c></summary>
+    [IntrinsicImplementation]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Sum(ArrayView<float> to, int index, ArrayView<float> values, int count, float scale)
+    {
+        float* p = Simd.Pointer(values);
+        double sum = 0;
+        for (int i = 0; i < count; i++)
+            sum += p[i];
+        to[index] = (float)(sum * scale);
+    }
+
+    internal static void SumOnGroup(ArrayView<float> to, int index, ArrayView<float> values, int count, float scale)
+    {
+        ArrayView<float> partial = SharedMemory.Allocate<float>(MaxGroupSize);
+        float sum = 0f;
+        for (int i = Group.IdxX; i < count; i += Group.DimX)
+            sum += values[i];
+        partial[Group.IdxX] = sum;
+        Group.Barrier();
+
+        if (Group.IdxX == 0)
+        {
+            float total = 0f;
+            for (int lane = 0; lane < Group.DimX; lane++)
+                total += partial[lane];
+            to[index] = total * scale;
+        }
+
+        Group.Barrier();
+    }
+
+    /// <summary><c>flags[index] = 1</c> if any value is infinite or NaN; else it is left as it is.</summary>
+    [IntrinsicImplementation]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void FlagNonFinite(ArrayView<int> flags, int index, ArrayView<float> values, int count)
+    {
+        if (count == 0)
+            return;
+        float* p = Simd.Pointer(values);
+        Vector<float> differences = Vector<float>.Zero;
+        int i = 0;
+        for (; i + Vector<float>.Count <= count; i += Vector<float>.Count)
+        {
+            Vector<float> value = *(Vector<float>*)(p + i);
+            differences += value - value; // 0 for a finite value, NaN for any other
+        }
+
+        float sum = Vector.Sum(differences);
+        for (; i < count; i++)
+            sum += p[i] - p[i];
+        if (sum != 0f)
+            flags[index] = 1;
+    }
+
+    internal static void FlagNonFiniteOnGroup(ArrayView<int> flags, int index, ArrayView<float> values, int count)
+    {
+        for (int i = Group.IdxX; i < count; i += Group.DimX)
+        {
+            float value = values[i];
+            if (!(value >= -float.MaxValue && value <= float.MaxValue))
+                flags[index] = 1; // several threads may, with the same value
+        }
+
+        Group.Barrier();
+    }
+}

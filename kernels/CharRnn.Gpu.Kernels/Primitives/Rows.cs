@@ -1,0 +1,177 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using ILGPU;
+using ILGPU.IR.Intrinsics;
+
+namespace CharRnn.Gpu.Kernels.Primitives;
+
+/// <summary>Moving and adding rows of equal, padded length.</summary>
+public static unsafe class Rows
+{
+    /// <summary><c>to[i] = from[i]</c> for <paramref name="count"/> floats.</summary>
+    [IntrinsicImplementation]
+    public static void Copy(ArrayView<float> to, ArrayView<float> from, int count) =>
+        new Span<float>(Simd.Pointer(from), count).CopyTo(new Span<float>(Simd.Pointer(to), count));
+
+    internal static void CopyOnGroup(ArrayView<float> to, ArrayView<float> from, int count)
+    {
+        for (int i = Group.IdxX; i < count; i += Group.DimX)
+            to[i] = from[i];
+        Group.Barrier();
+    }
+
+    /// <summary><c>to[i] = 0</c> for <paramref name="count"/> floats.</summary>
+    [IntrinsicImplementation]
+    public static void Zero(ArrayView<float> to, int count)
+    {
+        if (count > 0)
+            new Span<float>(Simd.Pointer(to), count).Clear();
+    }
+
+    internal static void ZeroOnGroup(ArrayView<float> to, int count)
+    {
+        for (int i = Group.IdxX; i < count; i += Group.DimX)
+            to[i] = 0f;
+        Group.Barrier();
+    }
+
+    /// <summary>Every row becomes the bias: where a product then accumulates. <c>to[r] = bias</c></summary>
+    [IntrinsicImplementation]
+    public static void Fill(ArrayView<float> to, ArrayView<float> bias, int rows, int row)
+    {
+        var source = new Span<float>(Simd.Pointer(bias), row);
+        float* destination = Simd.Pointer(to);
+        for (int r = 0; r < rows; r++)
+            source.CopyTo(new Span<float>(destination + ((long)r * row), row));
+    }
+
+    internal static void FillOnGroup(ArrayView<float> to, ArrayView<float> bias, int rows, int row)
+    {
+        for (int i = Group.IdxX; i < rows * row; i += Group.DimX)
+            to[i] = bias[i % row];
+        Group.Barrier();
+    }
+
+    /// <summary>The one-hot product of E1 as a look-up: <c>to[r] = table[indices[r]] + bias</c>.</summary>
+    [IntrinsicImplementation]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Gather(ArrayView<float> to, ArrayView<float> table, ArrayView<int> indices, ArrayView<float> bias, int rows, int row)
+    {
+        float* destination = Simd.Pointer(to), source = Simd.Pointer(table), addend = Simd.Pointer(bias);
+        int* index = Simd.Pointer(indices);
+        for (int r = 0; r < rows; r++)
+        {
+            float* from = source + ((long)index[r] * row);
+            for (int i = 0; i < row; i += Vector<float>.Count)
+                *(Vector<float>*)(destination + i) = *(Vector<float>*)(from + i) + *(Vector<float>*)(addend + i);
+            destination += row;
+        }
+    }
+
+    internal static void GatherOnGroup(ArrayView<float> to, ArrayView<float> table, ArrayView<int> indices, ArrayView<float> bias, int rows, int row)
+    {
+        for (int i = Group.IdxX; i < rows * row; i += Group.DimX)
+        {
+            int r = i / row;
+            int column = i - (r * row);
+            to[i] = table[(indices[r] * row) + column] + bias[column];
+        }
+
+        Group.Barrier();
+    }
+
+    /// <summary>
+    /// The transpose of <see cref="Gather"/>, in the order of r: <c>to[v - first] = Σ from[r]</c> over the rows r with
+    /// <c>indices[r] = v</c>, for the <paramref name="count"/> values v from <paramref name="first"/> on.
+    /// </summary>
+    [IntrinsicImplementation]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void ScatterAdd(ArrayView<float> to, int first, int count, ArrayView<int> indices, ArrayView<float> from, int rows, int row)
+    {
+        if (count == 0)
+            return;
+        float* destination = Simd.Pointer(to), source = Simd.Pointer(from);
+        int* index = Simd.Pointer(indices);
+        new Span<float>(destination, count * row).Clear();
+        for (int r = 0; r < rows; r++)
+        {
+            uint v = (uint)(index[r] - first);
+            if (v < (uint)count)
+                Add(destination + ((long)v * row), source + ((long)r * row), row);
+        }
+    }
+
+    internal static void ScatterAddOnGroup(ArrayView<float> to, int first, int count, ArrayView<int> indices, ArrayView<float> from, int rows, int row)
+    {
+        for (int i = Group.IdxX; i < count * row; i += Group.DimX)
+        {
+            int v = i / row;
+            int column = i - (v * row);
+            float sum = 0f;
+            for (int r = 0; r < rows; r++)
+                if (indices[r] == first + v)
+                    sum += from[(r * row) + column];
+            to[i] = sum;
+        }
+
+        Group.Barrier();
+    }
+
+    /// <summary>Column sums, in the order of the rows: <c>to[i] = Σ from[r, i]</c>.</summary>
+    [IntrinsicImplementation]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Sum(ArrayView<float> to, ArrayView<float> from, int rows, int row)
+    {
+        float* destination = Simd.Pointer(to), source = Simd.Pointer(from);
+        new Span<float>(destination, row).Clear();
+        for (int r = 0; r < rows; r++)
+            Add(destination, source + ((long)r * row), row);
+    }
+
+    internal static void SumOnGroup(ArrayView<float> to, ArrayView<float> from, int rows, int row)
+    {
+        for (int column = Group.IdxX; column < row; column += Group.DimX)
+        {
+            float sum = 0f;
+            for (int r = 0; r < rows; r++)
+                sum += from[(r * row) + column];
+            to[column] = sum;
+        }
+
+        Group.Barrier();
+    }
+
+    /// <summary>A matrix turned over: <c>to[j, i] = from[i, j]</c>.</summary>
+    [IntrinsicImplementation]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Transpose(ArrayView<float> to, int toRow, ArrayView<float> from, int fromRow, int rows, int columns)
+    {
+        if (rows == 0)
+            return;
+        float* destination = Simd.Pointer(to), source = Simd.Pointer(from);
+        const int Block = 16; // a block's lines on both sides stay in the first-level cache
+        for (int j0 = 0; j0 < columns; j0 += Block)
+            for (int i = 0; i < rows; i++)
+                for (int j = j0; j < Math.Min(j0 + Block, columns); j++)
+                    destination[((long)j * toRow) + i] = source[((long)i * fromRow) + j];
+    }
+
+    internal static void TransposeOnGroup(ArrayView<float> to, int toRow, ArrayView<float> from, int fromRow, int rows, int columns)
+    {
+        for (int element = Group.IdxX; element < rows * columns; element += Group.DimX)
+        {
+            int i = element / columns;
+            int j = element - (i * columns);
+            to[(j * toRow) + i] = from[(i * fromRow) + j];
+        }
+
+        Group.Barrier();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Add(float* to, float* from, int row)
+    {
+        for (int i = 0; i < row; i += Vector<float>.Count)
+            *(Vector<float>*)(to + i) += *(Vector<float>*)(from + i);
+    }
+}

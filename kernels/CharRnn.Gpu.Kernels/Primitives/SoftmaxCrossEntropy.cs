@@ -1,0 +1,82 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using ILGPU;
+using ILGPU.Algorithms;
+using ILGPU.IR.Intrinsics;
+
+namespace CharRnn.Gpu.Kernels.Primitives;
+
+/// <summary>E3 and E4 in one reading of the logits.</summary>
+public static unsafe class SoftmaxCrossEntropy
+{
+    /// <summary>
+    /// Per row: <c>losses[r] = logsumexp z[r] - z[r, y]</c>, and in place of the logits
+    /// <c>dz[r] = (softmax z[r] - onehot y)·scale</c>, zeros in the padding.
+    /// </summary>
+    /// <param name="z">Logits <c>[rows, row]</c>, replaced by dz.</param>
+    /// <param name="targets">y, <c>[rows]</c>.</param>
+    /// <param name="losses">nats, <c>[rows]</c>.</param>
+    /// <param name="rows">Number of rows.</param>
+    /// <param name="row">Padded row length.</param>
+    /// <param name="v">V, the logits in a row.</param>
+    /// <param name="scale">1/B.</param>
+    [IntrinsicImplementation]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Run(ArrayView<float> z, ArrayView<int> targets, ArrayView<float> losses, int rows, int row, int v, float scale)
+    {
+        if (rows == 0)
+            return;
+        float* p = Simd.Pointer(z), loss = Simd.Pointer(losses);
+        int* target = Simd.Pointer(targets);
+        for (int r = 0; r < rows; r++, p += row)
+        {
+            float max = Simd.Max(p, row, v);
+            float targetLogit = p[target[r]];
+            Vector<float> sums = Vector<float>.Zero;
+            for (int i = 0; i < row; i += Vector<float>.Count)
+            {
+                Vector<float> e = Simd.Exp(*(Vector<float>*)(p + i) - new Vector<float>(max));
+                *(Vector<float>*)(p + i) = e;
+                sums += e;
+            }
+
+            float sum = Vector.Sum(sums);
+            loss[r] = max + MathF.Log(sum) - targetLogit;
+            var factor = new Vector<float>(scale / sum);
+            for (int i = 0; i < row; i += Vector<float>.Count)
+                *(Vector<float>*)(p + i) *= factor;
+            p[target[r]] -= scale;
+        }
+    }
+
+    internal static void RunOnGroup(ArrayView<float> z, ArrayView<int> targets, ArrayView<float> losses, int rows, int row, int v, float scale)
+    {
+        for (int r = Group.IdxX; r < rows; r += Group.DimX)
+        {
+            int first = r * row;
+            float max = z[first];
+            for (int i = 1; i < v; i++)
+                if (z[first + i] > max)
+                    max = z[first + i];
+
+            float targetLogit = z[first + targets[r]];
+            float sum = 0f;
+            for (int i = 0; i < v; i++)
+            {
+                float e = KernelMath.Exp(z[first + i] - max);
+                z[first + i] = e;
+                sum += e;
+            }
+
+            losses[r] = max + XMath.Log(sum) - targetLogit;
+            float factor = scale / sum;
+            for (int i = 0; i < v; i++)
+                z[first + i] *= factor;
+            for (int i = v; i < row; i++)
+                z[first + i] = 0f;
+            z[first + targets[r]] -= scale;
+        }
+
+        Group.Barrier();
+    }
+}

@@ -1,0 +1,34 @@
+using ILGPU;
+using ILGPU.IR.Intrinsics;
+
+namespace CharRnn.Gpu.Kernels.Primitives;
+
+/// <summary>Fetching a step's characters.</summary>
+public static class Tokens
+{
+    /// <summary>
+    /// For the streams b in <c>[first, first + count)</c> and t in <c>[0, rows)</c>:
+    /// <c>to[t, b] = window[b, position + t]</c>, where <paramref name="streams"/> is the row length of <paramref name="to"/>.
+    /// </summary>
+    [IntrinsicImplementation]
+    public static void Gather(
+        ArrayView<int> to, int streams, ArrayView<int> window, long windowLength, long position, int first, int count, int rows)
+    {
+        for (int b = first; b < first + count; b++)
+            for (int t = 0; t < rows; t++)
+                to[(t * streams) + b] = window[(b * windowLength) + position + t];
+    }
+
+    internal static void GatherOnGroup(
+        ArrayView<int> to, int streams, ArrayView<int> window, long windowLength, long position, int first, int count, int rows)
+    {
+        for (int i = Group.IdxX; i < count * rows; i += Group.DimX)
+        {
+            int t = i / count;
+            int b = first + i - (t * count);
+            to[(t * streams) + b] = window[(b * windowLength) + position + t];
+        }
+
+        Group.Barrier();
+    }
+}

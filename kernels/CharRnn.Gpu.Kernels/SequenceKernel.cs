@@ -1,0 +1,28 @@
+using CharRnn.Gpu.Kernels.Primitives;
+
+namespace CharRnn.Gpu.Kernels;
+
+/// <summary>First launch of a training step: E1–E4, E6 and E7, each team its own streams with no synchronisation.</summary>
+/// <remarks>
+/// <code>E1–E4, E6, E7: see HiddenPass, OutputPass, BackwardPass</code>
+/// Shapes:    as <see cref="TrainingViews"/>.
+/// Launch:    one group per team; team i owns the i-th share of the streams.
+/// Writes:    tokens, h, dz, losses and da of its streams.
+/// Reference: ReferenceRnn.Run.
+/// </remarks>
+public static class SequenceKernel
+{
+    /// <summary>The kernel.</summary>
+    public static void Run(TrainingViews v, RnnDims d, StepArguments step) => RunTeam(Team.Index(), v, d, step);
+
+    internal static void RunTeam(int team, TrainingViews v, RnnDims d, StepArguments step)
+    {
+        int first = Team.ShareBegin(d.B, team, step.Teams);
+        int count = Team.ShareBegin(d.B, team + 1, step.Teams) - first;
+        if (count == 0 || v.Status[StepStatus.Diverged] != 0)
+            return;
+        HiddenPass.Run(v.Forward, d, step, first, count);
+        OutputPass.RunStreams(v.Forward, d, first, count);
+        BackwardPass.Run(v, d, first, count);
+    }
+}

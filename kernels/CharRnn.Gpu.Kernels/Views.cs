@@ -1,0 +1,117 @@
+using ILGPU;
+
+namespace CharRnn.Gpu.Kernels;
+
+/// <summary>One value per parameter: the weights, their gradients, or Adagrad's memory. Rows are padded, the padding is zero.</summary>
+public readonly struct ParameterViews(
+    ArrayView<float> wxh, ArrayView<float> whh, ArrayView<float> bh, ArrayView<float> why, ArrayView<float> by)
+{
+    /// <summary><c>[V, HRow]</c></summary>
+    public readonly ArrayView<float> Wxh = wxh;
+
+    /// <summary><c>[H, HRow]</c></summary>
+    public readonly ArrayView<float> Whh = whh;
+
+    /// <summary><c>[HRow]</c></summary>
+    public readonly ArrayView<float> Bh = bh;
+
+    /// <summary><c>[H, VRow]</c></summary>
+    public readonly ArrayView<float> Why = why;
+
+    /// <summary><c>[VRow]</c></summary>
+    public readonly ArrayView<float> By = by;
+}
+
+/// <summary>What the forward pass reads and writes. Everything is time-major, the streams of one time step side by side.</summary>
+public readonly struct ForwardViews(
+    ArrayView<int> window, ArrayView<int> tokens, ArrayView<float> h, ArrayView<float> z, ArrayView<float> losses, ParameterViews weights)
+{
+    /// <summary>A stretch of every stream's text, <c>[B, window length]</c>; owned by the host, which refills it.</summary>
+    public readonly ArrayView<int> Window = window;
+
+    /// <summary>This step's characters, <c>[T+1, B]</c>: row t is the input x[t] and the target y[t-1].</summary>
+    public readonly ArrayView<int> Tokens = tokens;
+
+    /// <summary>Hidden states, <c>[T+1, B, HRow]</c>: row 0 is the carried state h[-1], row t+1 is h[t].</summary>
+    public readonly ArrayView<float> H = h;
+
+    /// <summary>Logits and, in their place, dz: <c>[T, B, VRow]</c>.</summary>
+    public readonly ArrayView<float> Z = z;
+
+    /// <summary>E3 before its sums, nats, <c>[T, B]</c>.</summary>
+    public readonly ArrayView<float> Losses = losses;
+
+    /// <summary>The weights.</summary>
+    public readonly ParameterViews Weights = weights;
+}
+
+/// <summary>What a training step reads and writes beyond the forward pass.</summary>
+public readonly struct TrainingViews(
+    ForwardViews forward, ArrayView<float> da, ParameterViews gradient, ParameterViews memory,
+    ArrayView<float> whhTransposed, ArrayView<float> whyTransposed, ArrayView<float> stepLosses, ArrayView<int> status)
+{
+    /// <summary>The forward pass's part.</summary>
+    public readonly ForwardViews Forward = forward;
+
+    /// <summary>E6 and, in its place, E7: <c>[T, B, HRow]</c>.</summary>
+    public readonly ArrayView<float> Da = da;
+
+    /// <summary>E5 and E8, unclipped.</summary>
+    public readonly ParameterViews Gradient = gradient;
+
+    /// <summary>m of E9.</summary>
+    public readonly ParameterViews Memory = memory;
+
+    /// <summary>Whhᵀ, <c>[H, HRow]</c>, kept beside Whh so that E6 reads rows; written by the update.</summary>
+    public readonly ArrayView<float> WhhTransposed = whhTransposed;
+
+    /// <summary>Whyᵀ, <c>[V, HRow]</c>.</summary>
+    public readonly ArrayView<float> WhyTransposed = whyTransposed;
+
+    /// <summary>The loss of each step since the host last looked (E3: sum over T, mean over B), nats.</summary>
+    public readonly ArrayView<float> StepLosses = stepLosses;
+
+    /// <summary>See <see cref="StepStatus"/>.</summary>
+    public readonly ArrayView<int> Status = status;
+}
+
+/// <summary>The words of <see cref="TrainingViews.Status"/>.</summary>
+public static class StepStatus
+{
+    /// <summary>
+    /// Slot + 1 of the first step whose loss or gradient was not finite: its update and all later steps are skipped. 0 if none.
+    /// </summary>
+    public const int Diverged = 0;
+
+    /// <summary>From here on one word per team: 1 if its share of the step's gradient is not finite.</summary>
+    public const int TeamFlags = 1;
+}
+
+/// <summary>What changes from step to step.</summary>
+public readonly struct StepArguments(long position, long windowLength, int startsOver, int slot, float learningRate, float clip, int teams)
+{
+    /// <summary>p within the window.</summary>
+    public readonly long Position = position;
+
+    /// <summary>Tokens of each stream in the window.</summary>
+    public readonly long WindowLength = windowLength;
+
+    /// <summary>1 if the carried state is zeroed first.</summary>
+    public readonly int StartsOver = startsOver;
+
+    /// <summary>Where this step's loss goes.</summary>
+    public readonly int Slot = slot;
+
+    /// <summary>η of E9.</summary>
+    public readonly float LearningRate = learningRate;
+
+    /// <summary>c of E9.</summary>
+    public readonly float Clip = clip;
+
+    /// <summary>Teams in this launch, each with a share of the work.</summary>
+    public readonly int Teams = teams;
+
+    /// <summary>The arguments of the n-th step after this one, with no wrap between.</summary>
+    public StepArguments Later(int n, int sequenceLength) =>
+        new(Position + ((long)n * sequenceLength), WindowLength, n == 0 ? StartsOver : 0, Slot + n, LearningRate, Clip, Teams);
+}

@@ -1,0 +1,52 @@
+using CharRnn.Gpu.Execution;
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace CharRnn.Gpu.Devices;
+
+/// <summary>An open device with its kernels loaded.</summary>
+public sealed class ComputeDevice : IDisposable
+{
+    private readonly Context _context;
+
+    internal ComputeDevice(DeviceKind kind, Context context, Accelerator accelerator, int teams, int groupSize)
+    {
+        _context = context;
+        (Kind, Accelerator, Teams, GroupSize) = (kind, accelerator, teams, groupSize);
+        Name = accelerator.Name;
+        Kernels = new KernelSet(this);
+    }
+
+    /// <summary>What kind of device it is.</summary>
+    public DeviceKind Kind { get; }
+
+    /// <summary>The driver's name for it.</summary>
+    public string Name { get; }
+
+    /// <summary>Teams that run at once: worker threads on the CPU, resident thread groups on a GPU.</summary>
+    public int Teams { get; }
+
+    /// <summary>Threads in a team; a CPU worker is one thread.</summary>
+    public int GroupSize { get; }
+
+    /// <summary>Device memory in bytes; on the CPU, what the process may use.</summary>
+    public long MemorySize => Kind == DeviceKind.Cpu ? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes : Accelerator.MemorySize;
+
+    internal Accelerator Accelerator { get; }
+
+    internal KernelSet Kernels { get; }
+
+    /// <summary>Closes the device. A device that failed is given up quietly: the first error was the one to report.</summary>
+    public void Dispose()
+    {
+        try
+        {
+            Accelerator.Dispose();
+            _context.Dispose();
+        }
+        catch (AcceleratorException)
+        {
+            // After a CUDA error every further call fails too.
+        }
+    }
+}

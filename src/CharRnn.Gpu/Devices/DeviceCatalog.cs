@@ -1,0 +1,126 @@
+using ILGPU;
+using ILGPU.Runtime;
+using ILGPU.Runtime.CPU;
+using ILGPU.Runtime.Cuda;
+using ILGPU.Runtime.OpenCL;
+
+namespace CharRnn.Gpu.Devices;
+
+/// <summary>A device of this machine, or one that cannot be used.</summary>
+/// <param name="Id">What <c>--device</c> takes: cpu, cuda:0, opencl:1.</param>
+/// <param name="Kind">Its kind.</param>
+/// <param name="Name">The driver's name for it.</param>
+/// <param name="MemorySize">Memory in bytes; 0 if unknown.</param>
+/// <param name="Details">Cores, group size, versions, for people.</param>
+/// <param name="IsGpu">False for the CPU, also where OpenCL drives it.</param>
+/// <param name="Rejection">Why it cannot be used; null if it can.</param>
+public sealed record DeviceDescription(
+    string Id, DeviceKind Kind, string Name, long MemorySize, string Details, bool IsGpu, string? Rejection);
+
+/// <summary>Finds and opens devices. No driver is touched but those of the kinds asked for.</summary>
+public static class DeviceCatalog
+{
+    // Threads of a team on a GPU: enough to hide latency, and no more than every OpenCL device has to offer.
+    private const int GpuGroupSize = 256;
+
+    // Resident teams per multiprocessor; more would only wait.
+    private const int TeamsPerMultiprocessor = 2;
+
+    /// <summary>The devices of a kind, usable or not.</summary>
+    public static IReadOnlyList<DeviceDescription> List(DeviceKind kind) => kind switch
+    {
+        DeviceKind.Cpu => [new("cpu", kind, "CPU", GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, CpuDetails, false, null)],
+        DeviceKind.Cuda => ListGpu("cuda", kind, b => b.Cuda(), b => b.Cuda(_ => true)),
+        _ => ListGpu("opencl", kind, b => b.OpenCL(), b => b.OpenCL(_ => true)),
+    };
+
+    /// <summary>Opens the CPU with a number of workers; the results do not depend on it.</summary>
+    public static ComputeDevice OpenCpu(int? workers = null)
+    {
+        int teams = workers ?? Environment.ProcessorCount;
+
+        // One group of as many threads as there are workers, which run side by side; ILGPU wants at least two.
+        var device = new CPUDevice(Math.Max(2, teams), 1, 1);
+        Context context = ContextFactory.Create(builder => builder.CPU(device));
+        return new ComputeDevice(DeviceKind.Cpu, context, device.CreateCPUAccelerator(context, CPUAcceleratorMode.Parallel), teams, 1);
+    }
+
+    /// <summary>Opens a GPU or another device with a driver of its own.</summary>
+    /// <param name="kind">CUDA or OpenCL.</param>
+    /// <param name="index">Which of them, from 0, in the order of <see cref="List"/>'s usable ones.</param>
+    /// <exception cref="CharRnnException">There is no such device, or it does not open.</exception>
+    public static ComputeDevice OpenGpu(DeviceKind kind, int index)
+    {
+        string id = $"{IdOf(kind)}:{index}";
+        try
+        {
+            Context context = ContextFactory.Create(builder => _ = kind == DeviceKind.Cuda ? builder.Cuda() : builder.OpenCL());
+            Device[] devices = Usable(context);
+            if (index >= devices.Length)
+            {
+                context.Dispose();
+                string present = string.Join(", ", Enum.GetValues<DeviceKind>().SelectMany(List).Where(d => d.Rejection is null).Select(d => d.Id));
+                throw new CharRnnException(id, "no such device", $"use one of those here: {present} (`charrnn devices` says more)");
+            }
+
+            Accelerator accelerator = devices[index].CreateAccelerator(context);
+            int groupSize = Math.Min(GpuGroupSize, accelerator.MaxNumThreadsPerGroup);
+            int teams = Math.Max(1, accelerator.NumMultiprocessors) * TeamsPerMultiprocessor;
+            return new ComputeDevice(kind, context, accelerator, teams, groupSize);
+        }
+        catch (Exception e) when (e is not CharRnnException)
+        {
+            throw new CharRnnException(id, $"does not open: {FirstLine(e)}", "use another --device, or update its driver", e);
+        }
+    }
+
+    internal static string IdOf(DeviceKind kind) => kind switch { DeviceKind.Cpu => "cpu", DeviceKind.Cuda => "cuda", _ => "opencl" };
+
+    private static string CpuDetails =>
+        $"{Environment.ProcessorCount} cores, {System.Numerics.Vector<float>.Count}-wide vectors";
+
+    private static Device[] Usable(Context context) =>
+        [.. context.Devices.Where(d => d.AcceleratorType is AcceleratorType.Cuda or AcceleratorType.OpenCL)];
+
+    private static List<DeviceDescription> ListGpu(
+        string id, DeviceKind kind, Action<Context.Builder> addUsable, Action<Context.Builder> addAll)
+    {
+        try
+        {
+            using Context usable = Context.Create(addUsable), all = Context.Create(addAll);
+            var names = Usable(usable).Select(d => d.Name).ToList();
+            var descriptions = new List<DeviceDescription>(
+                Usable(usable).Select((d, i) => Describe($"{id}:{i}", kind, d, null)));
+            foreach (Device device in Usable(all))
+                if (!names.Remove(device.Name))
+                    descriptions.Add(Describe(id, kind, device, Rejection(device)));
+            return descriptions;
+        }
+        catch (Exception e)
+        {
+            return [new(id, kind, $"no {kind} driver", 0, "", false, FirstLine(e))];
+        }
+    }
+
+    private static DeviceDescription Describe(string id, DeviceKind kind, Device device, string? rejection)
+    {
+        string version = device switch
+        {
+            CLDevice cl => $"{cl.DeviceVersion}, {cl.DeviceType}",
+            CudaDevice cuda => $"compute {cuda.Architecture}, driver {cuda.DriverVersion}",
+            _ => "",
+        };
+        bool gpu = device is not CLDevice clDevice || clDevice.DeviceType.HasFlag(CLDeviceType.CL_DEVICE_TYPE_GPU);
+        return new DeviceDescription(
+            id, kind, device.Name, device.MemorySize, $"{device.NumMultiprocessors} multiprocessors, groups to {device.MaxNumThreadsPerGroup}, {version}", gpu, rejection);
+    }
+
+    private static string Rejection(Device device) => device switch
+    {
+        CLDevice cl when !cl.Capabilities.GenericAddressSpace => "lacks OpenCL 2.0's generic address space; a newer driver may have it",
+        CudaDevice { Architecture: null } => "its driver does not tell the architecture; update the driver",
+        _ => "ILGPU does not support it",
+    };
+
+    private static string FirstLine(Exception e) => (e.InnerException ?? e).Message.Split('\n')[0].TrimEnd('\r', '.');
+}

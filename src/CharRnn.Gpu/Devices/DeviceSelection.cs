@@ -1,0 +1,82 @@
+using System.Globalization;
+
+namespace CharRnn.Gpu.Devices;
+
+/// <summary>What <c>--device</c> says: <c>auto</c>, <c>cpu</c>, <c>cuda[:i]</c> or <c>opencl[:i]</c>.</summary>
+/// <param name="Kind">The kind asked for; null for auto.</param>
+/// <param name="Index">Which device of that kind, from 0.</param>
+public readonly record struct DeviceSelection(DeviceKind? Kind, int Index)
+{
+    /// <summary>CUDA if there is a device, else an OpenCL GPU, else the CPU.</summary>
+    public static DeviceSelection Auto => new(null, 0);
+
+    /// <summary>Reads a selection.</summary>
+    /// <returns>False if the text is none.</returns>
+    public static bool TryParse(string text, out DeviceSelection selection)
+    {
+        string[] parts = text.Split(':');
+        int index = 0;
+        DeviceKind? kind = parts[0] switch { "cpu" => DeviceKind.Cpu, "cuda" => DeviceKind.Cuda, "opencl" => DeviceKind.OpenCl, _ => null };
+        bool valid = parts.Length switch
+        {
+            1 => kind is not null || text == "auto",
+            2 => kind is DeviceKind.Cuda or DeviceKind.OpenCl && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out index),
+            _ => false,
+        };
+        selection = new DeviceSelection(kind, index);
+        return valid;
+    }
+
+    /// <summary>Opens the device. With auto, one that fails its check is passed over with a warning; asked for by name, it is an error.</summary>
+    /// <param name="check">Says what is wrong with an open device; null if nothing is.</param>
+    /// <param name="warn">Takes the warnings.</param>
+    /// <exception cref="CharRnnException">The device asked for is absent, does not open or fails its check.</exception>
+    public ComputeDevice Open(Func<ComputeDevice, string?> check, Action<string> warn)
+    {
+        if (Kind is { } kind)
+            return Checked(OpenOne(kind, Index), check);
+
+        foreach ((DeviceKind candidate, int index) in AutoOrder())
+        {
+            try
+            {
+                return Checked(OpenOne(candidate, index), check);
+            }
+            catch (CharRnnException e) when (candidate != DeviceKind.Cpu)
+            {
+                warn($"{e.Message}; trying the next device");
+            }
+        }
+
+        throw new InvalidOperationException("the CPU ends the list");
+    }
+
+    /// <summary>The devices that auto tries, in order: CUDA, then OpenCL devices of type GPU, then the CPU.</summary>
+    public static IEnumerable<(DeviceKind Kind, int Index)> AutoOrder()
+    {
+        if (DeviceCatalog.List(DeviceKind.Cuda).Any(d => d.Rejection is null))
+            yield return (DeviceKind.Cuda, 0);
+        int index = 0;
+        foreach (DeviceDescription device in DeviceCatalog.List(DeviceKind.OpenCl).Where(d => d.Rejection is null))
+        {
+            if (device.IsGpu)
+                yield return (DeviceKind.OpenCl, index);
+            index++;
+        }
+
+        yield return (DeviceKind.Cpu, 0);
+    }
+
+    private static ComputeDevice OpenOne(DeviceKind kind, int index) =>
+        kind == DeviceKind.Cpu ? DeviceCatalog.OpenCpu() : DeviceCatalog.OpenGpu(kind, index);
+
+    private static ComputeDevice Checked(ComputeDevice device, Func<ComputeDevice, string?> check)
+    {
+        string? failure = check(device);
+        if (failure is null)
+            return device;
+        string name = $"{DeviceCatalog.IdOf(device.Kind)} ({device.Name})";
+        device.Dispose();
+        throw new CharRnnException(name, failure, "run `charrnn verify` with this --device to see more, and use another");
+    }
+}

@@ -1,0 +1,53 @@
+using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Kernels;
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace CharRnn.Gpu.Execution;
+
+/// <summary>Every kernel, loaded once per device, in this one place.</summary>
+internal sealed class KernelSet
+{
+    private readonly ComputeDevice _device;
+    private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments> _sequence;
+    private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments> _gradient;
+    private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments> _update;
+    private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int> _trainSteps;
+    private readonly Action<KernelConfig, ForwardViews, RnnDims, StepArguments> _evaluate;
+    private readonly Action<KernelConfig, SampleViews, RnnDims, DrawArguments, int, int> _sample;
+
+    public KernelSet(ComputeDevice device)
+    {
+        _device = device;
+        Accelerator accelerator = device.Accelerator;
+        _sequence = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(SequenceKernel.Run);
+        _gradient = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(GradientKernel.Run);
+        _update = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(UpdateKernel.Run);
+        _trainSteps = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int>(TrainStepsKernel.Run);
+        _evaluate = accelerator.LoadStreamKernel<ForwardViews, RnnDims, StepArguments>(EvaluateKernel.Run);
+        _sample = accelerator.LoadStreamKernel<SampleViews, RnnDims, DrawArguments, int, int>(SampleKernel.Run);
+    }
+
+    /// <summary>Launches so far: what a training step costs in overhead.</summary>
+    public long Launches { get; private set; }
+
+    public void Sequence(TrainingViews v, RnnDims d, StepArguments step) => _sequence(Teams(step.Teams), v, d, step);
+
+    public void Gradient(TrainingViews v, RnnDims d, StepArguments step) => _gradient(Teams(step.Teams), v, d, step);
+
+    public void Update(TrainingViews v, RnnDims d, StepArguments step) => _update(Teams(step.Teams), v, d, step);
+
+    public void TrainSteps(TrainingViews v, RnnDims d, StepArguments first, int steps) => _trainSteps(Teams(1), v, d, first, steps);
+
+    public void Evaluate(ForwardViews v, RnnDims d, StepArguments step) => _evaluate(Teams(step.Teams), v, d, step);
+
+    public void Sample(SampleViews v, RnnDims d, DrawArguments draw, int given, int steps) => _sample(Teams(1), v, d, draw, given, steps);
+
+    private KernelConfig Teams(int teams)
+    {
+        Launches++;
+
+        // On the CPU the teams are the threads of one group, which run side by side; groups run one after the other.
+        return _device.Kind == DeviceKind.Cpu ? new KernelConfig(1, teams) : new KernelConfig(teams, _device.GroupSize);
+    }
+}

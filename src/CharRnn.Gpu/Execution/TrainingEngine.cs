@@ -1,0 +1,213 @@
+using System.Diagnostics;
+using CharRnn.Gpu.Kernels;
+using CharRnn.Model;
+using CharRnn.Sampling;
+using CharRnn.Text;
+using CharRnn.Training;
+using ILGPU.Runtime;
+
+namespace CharRnn.Gpu.Execution;
+
+/// <summary>Trains a model on a device. All memory is allocated here, once; nothing happens on the host per time step.</summary>
+public sealed class TrainingEngine : ITrainingEngine
+{
+    /// <summary>Tokens of all streams that lie on the device at once by default: 64 MB. Longer texts pass by in windows.</summary>
+    public const long DefaultWindowTokens = 16 << 20;
+
+    // A validation text is read in this many streams, whatever B is, so that val_loss can be compared between runs.
+    private const int ValidationStreams = 16;
+
+    private const int MaxStepsPerCall = 8192;
+    private const double SecondsPerCall = 0.1;
+
+    // GPU drivers of desktops stop a kernel that runs for seconds.
+    private const double SecondsPerLaunch = 0.025;
+
+    private readonly DeviceModel _model;
+    private readonly ITokenSource _text;
+    private readonly StepOptions _options;
+    private readonly ForwardBuffers _forward;
+    private readonly AlignedBuffer<float> _da;
+    private readonly DeviceParameters _gradient;
+    private readonly DeviceParameters _memory;
+    private readonly AlignedBuffer<float> _whhTransposed;
+    private readonly AlignedBuffer<float> _whyTransposed;
+    private readonly AlignedBuffer<float> _stepLosses;
+    private readonly AlignedBuffer<int> _status;
+    private readonly TrainingViews _views;
+    private readonly Lazy<Evaluator> _evaluator;
+    private readonly Lazy<Sampler> _sampler;
+    private readonly int[] _windowRow;
+    private long _windowBegin = -1;
+    private double _secondsPerStep;
+
+    /// <param name="model">The model to train, in place.</param>
+    /// <param name="text">The training text, at least B·(T+2) tokens.</param>
+    /// <param name="options">Sizes and rates.</param>
+    /// <param name="windowTokens">Tokens of the text that may lie on the device at once.</param>
+    public TrainingEngine(DeviceModel model, ITokenSource text, StepOptions options, long windowTokens = DefaultWindowTokens)
+    {
+        (_model, _text, _options) = (model, text, options);
+        Cursor = new StreamCursor(text.Length / options.BatchSize, options.SequenceLength);
+        Plan = ExecutionPlan.Choose(model.Shape, options, model.Device);
+
+        long window = Math.Clamp(windowTokens / options.BatchSize, options.SequenceLength + 1L, Math.Max(Cursor.StreamLength, options.SequenceLength + 1L));
+        _windowRow = new int[window];
+        _forward = new ForwardBuffers(model, options.SequenceLength, options.BatchSize, window);
+        RnnDims d = _forward.Dims;
+        _da = new AlignedBuffer<float>(model.Device, (long)d.T * d.B * d.HRow);
+        _gradient = new DeviceParameters(model.Device, model.Shape);
+        _memory = new DeviceParameters(model.Device, model.Shape);
+        _whhTransposed = new AlignedBuffer<float>(model.Device, (long)d.H * d.HRow);
+        _whyTransposed = new AlignedBuffer<float>(model.Device, (long)d.V * d.HRow);
+        _stepLosses = new AlignedBuffer<float>(model.Device, MaxStepsPerCall);
+        _status = new AlignedBuffer<int>(model.Device, StepStatus.TeamFlags + Math.Max(Plan.Teams, model.Device.Teams));
+        _views = new TrainingViews(
+            _forward.Views, _da.View, _gradient.Views, _memory.Views, _whhTransposed.View, _whyTransposed.View, _stepLosses.View, _status.View);
+        _evaluator = new Lazy<Evaluator>(() => new Evaluator(model, ValidationStreams));
+        _sampler = new Lazy<Sampler>(() => new Sampler(model));
+
+        // A first guess; each call corrects it.
+        _secondsPerStep = model.Shape.TrainingFlopsPerCharacter * d.T * d.B / 5e9;
+        WriteTransposes(model.Read());
+    }
+
+    /// <inheritdoc/>
+    public StreamCursor Cursor { get; private set; }
+
+    /// <summary>How steps are put on the device.</summary>
+    public ExecutionPlan Plan { get; init; }
+
+    /// <summary>Kernel launches of this device so far.</summary>
+    public long Launches => _model.Device.Kernels.Launches;
+
+    /// <inheritdoc/>
+    public StepsResult RunSteps(long maxSteps)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(maxSteps, 1);
+        int steps = (int)Math.Min(maxSteps, Math.Clamp((long)(SecondsPerCall / _secondsPerStep), 1, MaxStepsPerCall));
+        _status.View.MemSetToZero();
+        long started = Stopwatch.GetTimestamp();
+        for (int done = 0; done < steps;)
+            done += Launch(done, steps - done);
+
+        // The synchronisation of this call: one read of the status and of the losses.
+        int divergedSlot = _status.Read(StepStatus.Diverged, 1)[0] - 1;
+        int completed = divergedSlot < 0 ? steps : divergedSlot;
+        float[] losses = completed == 0 ? [] : _stepLosses.Read(0, completed);
+        _secondsPerStep = Math.Max(1e-7, Stopwatch.GetElapsedTime(started).TotalSeconds / steps);
+        return new StepsResult(losses, divergedSlot >= 0);
+    }
+
+    /// <inheritdoc/>
+    public ParameterSet<float> ReadWeights() => _model.Read();
+
+    /// <inheritdoc/>
+    public EngineState ReadState() => new(_model.Read(), _memory.Read(), _forward.ReadCarriedState(), Cursor.Position, Cursor.Epoch);
+
+    /// <inheritdoc/>
+    public void Restore(EngineState state)
+    {
+        _model.Write(state.Weights);
+        WriteTransposes(state.Weights);
+        _memory.Write(state.AdagradMemory);
+        _forward.WriteCarriedState(state.HiddenState);
+        Cursor = Cursor with { Position = state.Position, Epoch = state.Epoch };
+    }
+
+    /// <inheritdoc/>
+    public double Evaluate(ITokenSource text) => _evaluator.Value.Evaluate(text).Loss;
+
+    /// <inheritdoc/>
+    public int[] Sample(int length, int firstInput, SamplingOptions options, ulong seed, ulong sequence) =>
+        [.. _sampler.Value.Write([firstInput], length, options, seed, sequence).SelectMany(chunk => chunk)];
+
+    /// <summary>Every intermediate result of one step from the state as it is, without the update: for tests and verification.</summary>
+    internal StepTrace Trace()
+    {
+        StreamCursor cursor = Cursor.BeginStep(out bool startsOver);
+        EnsureWindow(cursor.Position);
+        StepArguments step = Arguments(cursor, startsOver, 0, _model.Device.Teams);
+        _status.View.MemSetToZero();
+        float[] carried = _forward.ReadCarriedState();
+        _model.Device.Kernels.Sequence(_views, _forward.Dims, step);
+        _model.Device.Kernels.Gradient(_views, _forward.Dims, step);
+        RnnDims d = _forward.Dims;
+        var trace = new StepTrace(
+            _forward.ReadHiddenStates(), _forward.ReadDz(), Padding.Remove(_da.Read(0, d.T * d.B * d.HRow), d.T * d.B, d.H),
+            _stepLosses.Read(0, 1)[0], _gradient.Read());
+        _forward.WriteCarriedState(carried);
+        return trace;
+    }
+
+    /// <summary>Launches some of the next steps: as many as reach to a wrap, to the window's end or to what one launch may take.</summary>
+    private int Launch(int slot, int maxSteps)
+    {
+        Cursor = Cursor.BeginStep(out bool startsOver);
+        EnsureWindow(Cursor.Position);
+        int teams = Plan.Teams;
+        StepArguments step = Arguments(Cursor, startsOver, slot, teams);
+        int steps = 1;
+        if (Plan.Fused)
+        {
+            long untilWindowEnds = (_forward.WindowLength - 1 - step.Position) / _options.SequenceLength;
+            long perLaunch = (long)(SecondsPerLaunch / _secondsPerStep);
+            steps = (int)Math.Clamp(Math.Min(perLaunch, Math.Min(untilWindowEnds, Cursor.StepsBeforeWrap)), 1, maxSteps);
+            _model.Device.Kernels.TrainSteps(_views, _forward.Dims, step, steps);
+        }
+        else
+        {
+            _model.Device.Kernels.Sequence(_views, _forward.Dims, step);
+            _model.Device.Kernels.Gradient(_views, _forward.Dims, step);
+            _model.Device.Kernels.Update(_views, _forward.Dims, step);
+        }
+
+        Cursor = Cursor.Advance(steps);
+        return steps;
+    }
+
+    private StepArguments Arguments(StreamCursor cursor, bool startsOver, int slot, int teams) => new(
+        cursor.Position - _windowBegin, _forward.WindowLength, startsOver ? 1 : 0, slot, _options.LearningRate, _options.Clip, teams);
+
+    /// <summary>Brings the stretch of every stream that a step at p needs onto the device, if it is not there.</summary>
+    private void EnsureWindow(long position)
+    {
+        long needed = _options.SequenceLength + 1;
+        if (_windowBegin >= 0 && position >= _windowBegin && position + needed <= _windowBegin + _forward.WindowLength)
+            return;
+        _windowBegin = _forward.WindowLength >= Cursor.StreamLength ? 0 : position;
+        Span<int> row = _windowRow.AsSpan(0, (int)Math.Min(_forward.WindowLength, Cursor.StreamLength - _windowBegin));
+        for (int b = 0; b < _options.BatchSize; b++)
+        {
+            _text.Read((b * Cursor.StreamLength) + _windowBegin, row);
+            _forward.WriteWindow(b, row);
+        }
+    }
+
+    private void WriteTransposes(ParameterSet<float> weights)
+    {
+        (int v, int h) = (weights.Shape.VocabularySize, weights.Shape.HiddenSize);
+        _whhTransposed.Write(Padding.Add(Padding.Transpose(weights.Whh, h, h), h, h));
+        _whyTransposed.Write(Padding.Add(Padding.Transpose(weights.Why, h, v), v, h));
+    }
+
+    /// <summary>Frees the device memory; the model and the device stay.</summary>
+    public void Dispose()
+    {
+        if (_evaluator.IsValueCreated)
+            _evaluator.Value.Dispose();
+        if (_sampler.IsValueCreated)
+            _sampler.Value.Dispose();
+        _forward.Dispose();
+        _da.Dispose();
+        _gradient.Dispose();
+        _memory.Dispose();
+        _whhTransposed.Dispose();
+        _whyTransposed.Dispose();
+        _stepLosses.Dispose();
+        _status.Dispose();
+    }
+}
+
+/// <summary>What one step computed, in the reference's unpadded layout.</summary>
+internal sealed record StepTrace(float[] H, float[] Dz, float[] Da, float Loss, ParameterSet<float> Gradient);

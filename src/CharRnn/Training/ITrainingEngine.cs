@@ -1,0 +1,58 @@
+using CharRnn.Model;
+using CharRnn.Sampling;
+using CharRnn.Text;
+
+namespace CharRnn.Training;
+
+/// <summary>What the training loop needs of a device: the next steps, and a look at the model between them.</summary>
+public interface ITrainingEngine : IDisposable
+{
+    /// <summary>Where in the text training stands.</summary>
+    StreamCursor Cursor { get; }
+
+    /// <summary>
+    /// Runs the next steps with no host involvement between them: at most <paramref name="maxSteps"/>, and no more
+    /// than about 100 ms of them. How many that are never changes a result.
+    /// </summary>
+    /// <param name="maxSteps">Steps to the next event, at least 1.</param>
+    StepsResult RunSteps(long maxSteps);
+
+    /// <summary>The weights now.</summary>
+    ParameterSet<float> ReadWeights();
+
+    /// <summary>All that the engine would need to go on from here.</summary>
+    EngineState ReadState();
+
+    /// <summary>Goes back, or on, to a state.</summary>
+    void Restore(EngineState state);
+
+    /// <summary>
+    /// The loss of the model as it is now on a text of its own, from zero state; training is not disturbed.
+    /// </summary>
+    /// <returns>Nats per character.</returns>
+    double Evaluate(ITokenSource text);
+
+    /// <summary>Text that the model as it is now writes, from zero state; training is not disturbed.</summary>
+    /// <param name="length">Number of characters.</param>
+    /// <param name="firstInput">The character before the first.</param>
+    /// <param name="options">How characters are drawn.</param>
+    /// <param name="seed">The seed of the draws.</param>
+    /// <param name="sequence">Which sequence of random numbers under that seed.</param>
+    int[] Sample(int length, int firstInput, SamplingOptions options, ulong seed, ulong sequence);
+}
+
+/// <summary>What some steps brought.</summary>
+/// <param name="Losses">The loss of each completed step, in order: nats, summed over T, averaged over B.</param>
+/// <param name="Diverged">
+/// True if the step after these had a loss or gradient that is not finite; its update was skipped, and no later step ran.
+/// </param>
+public readonly record struct StepsResult(ReadOnlyMemory<float> Losses, bool Diverged);
+
+/// <summary>The part of a <see cref="TrainingSnapshot"/> that lives on the device, and the place in the text.</summary>
+/// <param name="Weights">θ.</param>
+/// <param name="AdagradMemory">m of E9.</param>
+/// <param name="HiddenState">The carried state, <c>[B, H]</c>.</param>
+/// <param name="Position">p of the <see cref="StreamCursor"/>.</param>
+/// <param name="Epoch">Passes of p begun.</param>
+public sealed record EngineState(
+    ParameterSet<float> Weights, ParameterSet<float> AdagradMemory, float[] HiddenState, long Position, long Epoch);

@@ -1,0 +1,20 @@
+namespace CharRnn.Training;
+
+/// <summary>The sizes and rates of a training step. The defaults are min-char-rnn's.</summary>
+public sealed record StepOptions
+{
+    /// <summary>H, hidden units.</summary>
+    public int HiddenSize { get; init; } = 100;
+
+    /// <summary>T, time steps that a gradient reaches back.</summary>
+    public int SequenceLength { get; init; } = 25;
+
+    /// <summary>B, streams trained at once.</summary>
+    public int BatchSize { get; init; } = 1;
+
+    /// <summary>η of E9.</summary>
+    public float LearningRate { get; init; } = 0.1f;
+
+    /// <summary>c of E9: each element of the gradient is cut to ±c.</summary>
+    public float Clip { get; init; } = 5;
+}

@@ -1,0 +1,31 @@
+using CharRnn.Gpu.Devices;
+
+namespace CharRnn.Gpu.Tests.Devices;
+
+/// <summary>
+/// The devices that device tests run on, opened once per process: the CPU always, a GPU where there is one (a visible skip
+/// where not).
+/// </summary>
+public static class TestDevices
+{
+    private static readonly Dictionary<DeviceKind, Lazy<ComputeDevice?>> Opened = new()
+    {
+        [DeviceKind.Cpu] = new(() => DeviceCatalog.OpenCpu()),
+        [DeviceKind.Cuda] = new(() => OpenIfPresent(DeviceKind.Cuda)),
+        [DeviceKind.OpenCl] = new(() => OpenIfPresent(DeviceKind.OpenCl)),
+    };
+
+    /// <summary>Every kind, as test data.</summary>
+    public static TheoryData<DeviceKind> Kinds => [.. Opened.Keys];
+
+    /// <summary>The device of a kind; skips the test where there is none.</summary>
+    public static ComputeDevice Get(DeviceKind kind)
+    {
+        ComputeDevice? device = Opened[kind].Value;
+        Assert.SkipWhen(device is null, $"no {kind} device on this machine");
+        return device!;
+    }
+
+    private static ComputeDevice? OpenIfPresent(DeviceKind kind) =>
+        DeviceCatalog.List(kind).Any(d => d.Rejection is null) ? DeviceCatalog.OpenGpu(kind, 0) : null;
+}
