@@ -28,10 +28,13 @@ internal sealed class AlignedBuffer<T> : IDisposable
         }
 
         View = _buffer.View.AsContiguous().AlignTo(Alignment).Main.SubView(0, length);
-        View.MemSetToZero();
+        Clear();
     }
 
     public ArrayView<T> View { get; }
+
+    /// <summary>Zeroes the whole buffer: clearing a part of one misses its place on OpenCL (ILGPU 1.5.3 on PoCL 6.0).</summary>
+    public void Clear() => _buffer.MemSetToZero();
 
     public void Write(ReadOnlySpan<T> values, long offset = 0) => View.SubView(offset, values.Length).CopyFromCPU(values);
 

@@ -1,7 +1,6 @@
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Kernels;
 using CharRnn.Sampling;
-using ILGPU.Runtime;
 
 namespace CharRnn.Gpu.Execution;
 
@@ -42,7 +41,7 @@ public sealed class Sampler : IDisposable
     public IEnumerable<int[]> Write(int[] inputs, long length, SamplingOptions options, ulong seed, ulong sequence)
     {
         ArgumentOutOfRangeException.ThrowIfZero(inputs.Length, nameof(inputs));
-        _h.View.MemSetToZero();
+        _h.Clear();
         var draw = new DrawArguments(options.Temperature, options.TopK, options.TopP);
         int last = inputs[0];
         long given = inputs.Length - 1;

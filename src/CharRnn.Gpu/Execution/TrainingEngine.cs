@@ -4,7 +4,6 @@ using CharRnn.Model;
 using CharRnn.Sampling;
 using CharRnn.Text;
 using CharRnn.Training;
-using ILGPU.Runtime;
 
 namespace CharRnn.Gpu.Execution;
 
@@ -86,7 +85,7 @@ public sealed class TrainingEngine : ITrainingEngine
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxSteps, 1);
         int steps = (int)Math.Min(maxSteps, Math.Clamp((long)(SecondsPerCall / _secondsPerStep), 1, MaxStepsPerCall));
-        _status.View.MemSetToZero();
+        _status.Clear();
         long started = Stopwatch.GetTimestamp();
         for (int done = 0; done < steps;)
             done += Launch(done, steps - done);
@@ -128,7 +127,7 @@ public sealed class TrainingEngine : ITrainingEngine
         StreamCursor cursor = Cursor.BeginStep(out bool startsOver);
         EnsureWindow(cursor.Position);
         StepArguments step = Arguments(cursor, startsOver, 0, _model.Device.Teams);
-        _status.View.MemSetToZero();
+        _status.Clear();
         float[] carried = _forward.ReadCarriedState();
         _model.Device.Kernels.Sequence(_views, _forward.Dims, step);
         _model.Device.Kernels.Gradient(_views, _forward.Dims, step);

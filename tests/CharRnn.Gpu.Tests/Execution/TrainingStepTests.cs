@@ -1,6 +1,7 @@
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
 using CharRnn.Gpu.Tests.Devices;
+using CharRnn.Gpu.Verification;
 using CharRnn.Model;
 using CharRnn.Reference;
 using CharRnn.Training;
@@ -32,9 +33,9 @@ public class TrainingStepTests
     public void Every_intermediate_result_of_a_step_equals_the_reference(DeviceKind kind, int v, int h, int b, int t)
     {
         var options = new StepOptions { HiddenSize = h, BatchSize = b, SequenceLength = t };
-        foreach (ParameterSet<float> weights in (ParameterSet<float>[])[InitialWeights.Create(new(v, h), 1), TestWeights.Trained(new(v, h))])
+        foreach (ParameterSet<float> weights in (ParameterSet<float>[])[InitialWeights.Create(new(v, h), 1), CaseData.TrainedWeights(new(v, h))])
         {
-            TestText text = TestText.Create(v, b * ((3 * t) + 5));
+            var text = new CaseData(v, b * ((3 * t) + 5));
             var reference = new ReferenceTrainer(weights, text, b, t, options.LearningRate, options.Clip);
             ReferencePass expected = reference.Step();
 

@@ -1,0 +1,189 @@
+using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Execution;
+using CharRnn.Model;
+using CharRnn.Reference;
+using CharRnn.Sampling;
+using CharRnn.Text;
+using CharRnn.Training;
+
+namespace CharRnn.Gpu.Verification;
+
+/// <summary>One comparison of a device's result with the reference's.</summary>
+/// <param name="Kernel">The kernel that computed it.</param>
+/// <param name="Result">What was compared, with its equation.</param>
+/// <param name="Sizes">Sizes, weights and clip of the case.</param>
+/// <param name="Error">Norm of the difference over norm of the reference's result, unless <paramref name="Result"/> says otherwise.</param>
+/// <param name="Tolerance">The largest error that is right for float32.</param>
+public readonly record struct VerificationCheck(string Kernel, string Result, string Sizes, double Error, double Tolerance)
+{
+    /// <summary>False for any error over the tolerance and for NaN.</summary>
+    public bool Passed => Error <= Tolerance;
+}
+
+/// <summary>Compares every kernel and whole training steps on a device with the scalar reference in double.</summary>
+public sealed class DeviceVerification
+{
+    private const double LossTolerance = 1e-5;
+    private const double GradientTolerance = 1e-4;
+
+    // Adagrad's first steps are ±η whatever the gradient's size, so a rounding error in a tiny gradient shows in full.
+    private const double FreshChangeTolerance = 2e-4, TrainedChangeTolerance = 5e-4;
+
+    private static readonly Case[] Cases =
+    [
+        new(17, 33, 5, 9, false), new(17, 33, 5, 9, true),
+        new(33, 65, 1, 25, false), new(33, 65, 1, 25, true),
+        new(130, 100, 4, 25, false), new(130, 100, 4, 25, true),
+    ];
+
+    private readonly ComputeDevice _device;
+    private readonly Action<string, float[]> _corrupt;
+
+    private DeviceVerification(ComputeDevice device, Action<string, float[]> corrupt) => (_device, _corrupt) = (device, corrupt);
+
+    /// <summary>All checks, over several sizes, fresh and trained weights, with and without the clip biting.</summary>
+    public static IEnumerable<VerificationCheck> Run(ComputeDevice device) => Run(device, (_, _) => { });
+
+    /// <summary>One case of each kernel: under a second. Null if all is well, else what is wrong.</summary>
+    public static string? QuickCheck(ComputeDevice device)
+    {
+        foreach (VerificationCheck check in new DeviceVerification(device, (_, _) => { }).Check(new Case(17, 33, 5, 9, true)))
+            if (!check.Passed)
+                return $"{check.Kernel} computes {check.Result} wrongly here: error {check.Error:E1}, at most {check.Tolerance:E0} was expected";
+        return null;
+    }
+
+    /// <summary>The same with a hand in each result before it is compared, by which a test sees a wrong kernel fail.</summary>
+    internal static IEnumerable<VerificationCheck> Run(ComputeDevice device, Action<string, float[]> corrupt)
+    {
+        var verification = new DeviceVerification(device, corrupt);
+        return Cases.SelectMany(verification.Check);
+    }
+
+    private IEnumerable<VerificationCheck> Check(Case sizes)
+    {
+        ParameterSet<float> weights = sizes.Trained ? CaseData.TrainedWeights(sizes.Shape) : InitialWeights.Create(sizes.Shape, 1);
+        ITokenSource text = new CaseData(sizes.V, sizes.B * ((4 * sizes.T) + 5));
+        return
+        [
+            .. CheckTrace(sizes, weights, text),
+            .. CheckSteps(sizes, weights, text, clip: 1000, biting: false),
+            .. CheckSteps(sizes, weights, text, clip: 1e-3f, biting: true),
+            .. CheckEvaluation(sizes, weights, text),
+            .. CheckSampling(sizes, weights),
+        ];
+    }
+
+    private IEnumerable<VerificationCheck> CheckTrace(Case sizes, ParameterSet<float> weights, ITokenSource text)
+    {
+        ReferencePass expected = new ReferenceTrainer(weights, text, sizes.B, sizes.T, 0.1, 5).Step();
+        using var model = new DeviceModel(_device, weights);
+        using var engine = new TrainingEngine(model, text, sizes.Options);
+        StepTrace actual = engine.Trace();
+
+        yield return Compare("Sequence", "h (E1)", sizes.ToString(), expected.H, actual.H, GradientTolerance);
+        yield return Compare("Sequence", "dz (E4)", sizes.ToString(), expected.Dz, actual.Dz, GradientTolerance);
+        yield return Compare("Sequence", "da (E7)", sizes.ToString(), expected.Da, actual.Da, GradientTolerance);
+        yield return Compare("Gradient", "loss (E3)", sizes.ToString(), [expected.Loss], [actual.Loss], LossTolerance);
+        foreach ((ParameterTensor<double> e, ParameterTensor<float> a) in expected.Gradient.Tensors.Zip(actual.Gradient.Tensors))
+            yield return Compare("Gradient", $"d{e.Name} ({(e.Name is "Why" or "by" ? "E5" : "E8")})", sizes.ToString(), e.Values, a.Values, GradientTolerance);
+    }
+
+    private IEnumerable<VerificationCheck> CheckSteps(Case sizes, ParameterSet<float> weights, ITokenSource text, float clip, bool biting)
+    {
+        StepOptions options = sizes.Options with { Clip = clip };
+        int steps = sizes.Trained || biting ? 1 : 3; // else rounding grows too fast to compare more than one
+        var reference = new ReferenceTrainer(weights, text, sizes.B, sizes.T, options.LearningRate, options.Clip);
+        double[] losses = [.. Enumerable.Range(0, steps).Select(_ => reference.Step().Loss)];
+        string name = $"{sizes}, {steps} step{(steps > 1 ? "s" : "")}, clip {(biting ? "biting" : "loose")}";
+        foreach (bool fused in (bool[])[false, true])
+        {
+            using var model = new DeviceModel(_device, weights);
+            using var engine = new TrainingEngine(model, text, options)
+            {
+                Plan = new ExecutionPlan(fused, fused ? 1 : _device.Teams, "verification"),
+            };
+            var actualLosses = new List<float>();
+            while (actualLosses.Count < steps)
+                actualLosses.AddRange(engine.RunSteps(steps - actualLosses.Count).Losses.Span);
+
+            string kernel = fused ? "TrainSteps" : "Update";
+            yield return Compare(kernel, "losses (E3)", name, losses, [.. actualLosses], LossTolerance);
+            EngineState state = engine.ReadState();
+            var pairs = reference.Weights.Tensors.Zip(state.Weights.Tensors, weights.Tensors);
+            foreach ((ParameterTensor<double> e, ParameterTensor<float> a, ParameterTensor<float> from) in pairs)
+            {
+                double[] expected = [.. e.Values.Zip(from.Values, (now, before) => now - before)];
+                float[] actual = [.. a.Values.Zip(from.Values, (now, before) => now - before)];
+                yield return Compare(
+                    kernel, $"change of {e.Name} (E9)", name, expected, actual, sizes.Trained ? TrainedChangeTolerance : FreshChangeTolerance);
+            }
+
+            foreach ((ParameterTensor<double> e, ParameterTensor<float> a) in reference.Memory.Tensors.Zip(state.AdagradMemory.Tensors))
+                yield return Compare(kernel, $"memory of {e.Name} (E9)", name, e.Values, a.Values, TrainedChangeTolerance);
+        }
+    }
+
+    private IEnumerable<VerificationCheck> CheckEvaluation(Case sizes, ParameterSet<float> weights, ITokenSource text)
+    {
+        var tokens = new int[text.Length];
+        text.Read(0, tokens);
+        var state = new double[sizes.H];
+        double expected = ReferenceRnn.Evaluate(weights.Convert(value => (double)value), tokens, ref state) / (tokens.Length - 1);
+
+        using var model = new DeviceModel(_device, weights);
+        using var evaluator = new Evaluator(model, 1);
+        yield return Compare("Evaluate", "nats per character (E3)", sizes.ToString(), [expected], [(float)evaluator.Evaluate(text).Loss], LossTolerance);
+    }
+
+    /// <summary>Redraws every character that the device drew, from the device's own text: how far is u outside the chosen character's interval?</summary>
+    private IEnumerable<VerificationCheck> CheckSampling(Case sizes, ParameterSet<float> weights)
+    {
+        const int Length = 40;
+        const ulong Seed = 3;
+        using var model = new DeviceModel(_device, weights);
+        using var sampler = new Sampler(model);
+        ParameterSet<double> w = weights.Convert(value => (double)value);
+        int k = Math.Max(2, sizes.V / 3);
+        foreach (SamplingOptions options in (SamplingOptions[])[new(), new() { Temperature = 0.7f, TopK = k }, new() { TopP = 0.8f }, new() { Temperature = 0 }])
+        {
+            int[] drawn = [.. sampler.Write([0, 1], Length, options, Seed, 0).SelectMany(chunk => chunk)];
+            var outside = new float[Length];
+            double[] h = ReferenceRnn.HiddenStep(w, 0, new double[sizes.H]);
+            for (int i = 0; i < Length; i++)
+            {
+                h = ReferenceRnn.HiddenStep(w, i == 0 ? 1 : drawn[i - 1], h);
+                double[] p = ReferenceSampler.Probabilities(ReferenceRnn.Logits(w, h), options);
+                double u = Philox.Uniform(Seed, 0, (ulong)i), begin = p.Take(drawn[i]).Sum();
+                outside[i] = (float)Math.Max(0, Math.Max(begin - u, u - begin - p[drawn[i]]));
+            }
+
+            string name = $"temperature {options.Temperature}, top-k {options.TopK}, top-p {options.TopP}";
+            _corrupt("draws", outside);
+            double norm = Math.Sqrt(outside.Sum(distance => (double)distance * distance));
+            yield return new VerificationCheck("Sample", "draws: distance of u from their intervals", $"{sizes}, {name}", norm, 2e-5);
+        }
+    }
+
+    private VerificationCheck Compare(string kernel, string result, string sizes, double[] expected, float[] actual, double tolerance)
+    {
+        _corrupt(result, actual);
+        double difference = 0, norm = 0;
+        for (int i = 0; i < expected.Length; i++)
+        {
+            difference += (actual[i] - expected[i]) * (actual[i] - expected[i]);
+            norm += expected[i] * expected[i];
+        }
+
+        return new VerificationCheck(kernel, result, sizes, Math.Sqrt(difference / norm), tolerance);
+    }
+
+    private readonly record struct Case(int V, int H, int B, int T, bool Trained)
+    {
+        public ModelShape Shape => new(V, H);
+
+        public StepOptions Options => new() { HiddenSize = H, BatchSize = B, SequenceLength = T };
+
+        public override string ToString() => $"V={V} H={H} B={B} T={T} {(Trained ? "trained" : "fresh")}";
+    }
+}

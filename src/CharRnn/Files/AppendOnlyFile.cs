@@ -1,0 +1,113 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace CharRnn.Files;
+
+/// <summary>A log that only grows, by whole records: a record that does not fit on the disk leaves no part behind.</summary>
+internal sealed class AppendOnlyFile : IDisposable
+{
+    private readonly string _path;
+    private readonly FileStream _stream;
+
+    /// <summary>Opens or creates a file to append to; others may read it meanwhile.</summary>
+    /// <exception cref="CharRnnException">The file system refuses.</exception>
+    public AppendOnlyFile(string path)
+    {
+        _path = path;
+        try
+        {
+            // No buffer: a record is with the operating system, and safe from a kill, as soon as Append returns.
+            _stream = new FileStream(FileErrors.FullPath(path), FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read, bufferSize: 0);
+            Length = _stream.Seek(0, SeekOrigin.End);
+        }
+        catch (Exception e) when (FileErrors.IsFileFailure(e))
+        {
+            _stream?.Dispose();
+            throw FileErrors.Writing(path, e);
+        }
+    }
+
+    /// <summary>Bytes written so far, those of earlier runs included.</summary>
+    public long Length { get; private set; }
+
+    /// <summary>Appends a record.</summary>
+    /// <exception cref="CharRnnException">The file system refuses; the file is as it was before.</exception>
+    public void Append(ReadOnlySpan<byte> record)
+    {
+        try
+        {
+            _stream.Write(record);
+            Length += record.Length;
+        }
+        catch (Exception e) when (FileErrors.IsFileFailure(e))
+        {
+            CutTornRecord();
+            throw FileErrors.Writing(_path, e);
+        }
+    }
+
+    /// <summary>Waits until all records are on the disk, safe from a power cut.</summary>
+    /// <exception cref="CharRnnException">The file system refuses.</exception>
+    public void FlushToDisk()
+    {
+        try
+        {
+            _stream.Flush(flushToDisk: true);
+        }
+        catch (Exception e) when (FileErrors.IsFileFailure(e))
+        {
+            throw FileErrors.Writing(_path, e);
+        }
+    }
+
+    /// <summary>Closes the file.</summary>
+    public void Dispose() => _stream.Dispose();
+
+    /// <summary>Cuts a log back to a recorded length and then to the end of its last whole line. No file is no error.</summary>
+    /// <exception cref="CharRnnException">The file system refuses.</exception>
+    public static void CutBack(string path, long length)
+    {
+        if (!File.Exists(path))
+            return;
+        try
+        {
+            using SafeFileHandle handle = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read);
+            long actual = RandomAccess.GetLength(handle);
+            long whole = EndOfLastLine(handle, Math.Min(actual, length));
+            if (whole < actual)
+                RandomAccess.SetLength(handle, whole);
+        }
+        catch (Exception e) when (FileErrors.IsFileFailure(e))
+        {
+            throw FileErrors.Writing(path, e);
+        }
+    }
+
+    private static long EndOfLastLine(SafeFileHandle handle, long end)
+    {
+        byte[] piece = new byte[4096];
+        while (end > 0)
+        {
+            long begin = Math.Max(0, end - piece.Length);
+            int read = RandomAccess.Read(handle, piece.AsSpan(0, (int)(end - begin)), begin);
+            int lineEnd = piece.AsSpan(0, read).LastIndexOf((byte)'\n');
+            if (lineEnd >= 0)
+                return begin + lineEnd + 1;
+            end = begin;
+        }
+
+        return 0;
+    }
+
+    private void CutTornRecord()
+    {
+        try
+        {
+            _stream.SetLength(Length);
+            _stream.Position = Length;
+        }
+        catch (Exception e) when (FileErrors.IsFileFailure(e))
+        {
+            // The failed write is the error to report; a resume cuts a torn last line.
+        }
+    }
+}

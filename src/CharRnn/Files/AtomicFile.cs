@@ -1,0 +1,118 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace CharRnn.Files;
+
+/// <summary>
+/// Files that are whole at any moment: written beside their place under a temporary name, flushed to disk and
+/// renamed over. A kill leaves the old file or the new one, and at worst a temporary file, known by its name.
+/// </summary>
+public static class AtomicFile
+{
+    private const string TemporaryMark = ".tmp-";
+
+    // Two threads may write the same path: each has its own temporary file, and the last rename stands.
+    private static int s_writes;
+
+    /// <summary>Writes a file.</summary>
+    /// <param name="path">The file; its directory must exist.</param>
+    /// <param name="write">Writes the content. If it throws, the old file stays and the exception passes on.</param>
+    /// <exception cref="CharRnnException">The file system refuses: the directory is missing or read-only, the disk is full.</exception>
+    public static void Write(string path, Action<Stream> write)
+    {
+        string full = FileErrors.FullPath(path);
+        string? temporary = null;
+        try
+        {
+            temporary = TemporaryPath(full);
+            // A process id comes back (in a container it is often 1): a killed run's leftover may have this very name.
+            File.Delete(temporary);
+            using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16))
+            {
+                write(stream);
+                stream.Flush(flushToDisk: true);
+            }
+
+            File.Move(temporary, full, overwrite: true);
+            temporary = null;
+            FlushDirectory(Path.GetDirectoryName(full)!);
+        }
+        catch (Exception e) when (FileErrors.IsFileFailure(e))
+        {
+            throw FileErrors.Writing(path, e);
+        }
+        finally
+        {
+            if (temporary is not null)
+                TryDelete(temporary);
+        }
+    }
+
+    /// <summary>
+    /// Removes what killed writers left of a file: <c>.NAME.tmp-PID-N</c> in its directory. Call it only where nobody
+    /// else can be writing the file.
+    /// </summary>
+    /// <param name="path">The file itself, not its temporary name.</param>
+    public static void RemoveLeftovers(string path)
+    {
+        string full = FileErrors.FullPath(path);
+        string start = TemporaryStart(full);
+        foreach (string file in Directory.EnumerateFiles(Path.GetDirectoryName(full)!))
+            if (Path.GetFileName(file).StartsWith(start, StringComparison.Ordinal))
+                TryDelete(file);
+    }
+
+    private static string TemporaryStart(string path) => $".{Path.GetFileName(path)}{TemporaryMark}";
+
+    private static string TemporaryPath(string path)
+        => Path.Combine(Path.GetDirectoryName(path) ?? "", $"{TemporaryStart(path)}{Environment.ProcessId}-{Interlocked.Increment(ref s_writes)}");
+
+    private static void TryDelete(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception e) when (FileErrors.IsFileFailure(e))
+        {
+            // Only litter stays behind, and the failure that led here is the one to report.
+        }
+    }
+
+    /// <summary>
+    /// Makes a rename survive a power cut. .NET cannot open a directory, hence libc; Windows needs nothing.
+    /// A file system that cannot do it is no error: the file is whole under either content.
+    /// </summary>
+    private static void FlushDirectory(string directory)
+    {
+        if (OperatingSystem.IsWindows())
+            return;
+        try
+        {
+            int descriptor = LibC.open(Encoding.UTF8.GetBytes(directory + '\0'), LibC.ReadOnly);
+            if (descriptor < 0)
+                return;
+            _ = LibC.fsync(descriptor);
+            _ = LibC.close(descriptor);
+        }
+        catch (Exception e) when (e is DllNotFoundException or EntryPointNotFoundException)
+        {
+            // A system without a libc of this name.
+        }
+    }
+
+    private static class LibC
+    {
+        public const int ReadOnly = 0;
+
+        // open is variadic in C; without O_CREAT its third argument is never read, so two are right on every ABI.
+        [DllImport("libc")]
+        public static extern int open(byte[] path, int flags);
+
+        [DllImport("libc")]
+        public static extern int fsync(int descriptor);
+
+        [DllImport("libc")]
+        public static extern int close(int descriptor);
+    }
+}

@@ -1,0 +1,98 @@
+using System.Globalization;
+using System.Security;
+using System.Text;
+
+namespace CharRnn.Files;
+
+/// <summary>The one place that words what a file system refuses and what a damaged file holds.</summary>
+internal static class FileErrors
+{
+    // errno of Linux (28, 122) and macOS (28, 69), and ERROR_DISK_FULL and ERROR_HANDLE_DISK_FULL of Windows:
+    // .NET hands them on as HResult and has no exception type of its own for a full disk.
+    private static readonly int[] s_diskFull = [28, 122, 69, unchecked((int)0x80070070), unchecked((int)0x80070027)];
+
+    // EROFS of Linux and macOS, and ERROR_WRITE_PROTECT of Windows.
+    private static readonly int[] s_readOnly = [30, unchecked((int)0x80070013)];
+
+    // EWOULDBLOCK of Linux (11) and macOS (35), and ERROR_SHARING_VIOLATION of Windows.
+    private static readonly int[] s_inUse = [11, 35, unchecked((int)0x80070020)];
+
+    /// <summary>Whether an exception is the file system's answer, not a mistake in this program.</summary>
+    public static bool IsFileFailure(Exception e)
+        => e is IOException or UnauthorizedAccessException or NotSupportedException or SecurityException;
+
+    /// <summary>The absolute path.</summary>
+    /// <exception cref="CharRnnException">The path is empty or has a NUL.</exception>
+    public static string FullPath(string path)
+    {
+        try
+        {
+            return Path.GetFullPath(path);
+        }
+        catch (Exception e) when (e is ArgumentException || IsFileFailure(e))
+        {
+            throw new CharRnnException(Quote(path), "is not a path", "give the path of a file or directory", e);
+        }
+    }
+
+    /// <summary>Whether another handle holds the file's lock.</summary>
+    public static bool IsInUse(Exception e) => e is IOException && s_inUse.Contains(e.HResult);
+
+    /// <summary>What to say when a file cannot be read.</summary>
+    public static CharRnnException Reading(string path, Exception e) => e switch
+    {
+        _ when Directory.Exists(path) => new(path, "is a directory where a file was expected", "give the path of a file", e),
+        FileNotFoundException or DirectoryNotFoundException => new(path, "does not exist", "check the path", e),
+        UnauthorizedAccessException => new(path, "may not be read by this user", "change its permissions or give another file", e),
+        NotSupportedException => new(path, "is a pipe or device where a regular file was expected", "copy it to a file first", e),
+        _ when IsInUse(e) => new(path, "is in use by another process", "wait for it to end and try again", e),
+        _ => new(path, $"could not be read ({OneLine(e.Message)})", "check the path and the disk", e),
+    };
+
+    /// <summary>What to say when a file or directory cannot be written.</summary>
+    public static CharRnnException Writing(string path, Exception e) => e switch
+    {
+        _ when Directory.Exists(path) => new(path, "could not be written because it is a directory", "move it away or choose another path", e),
+        DirectoryNotFoundException => new(path, "could not be written because its directory does not exist", "create the directory or choose another path", e),
+        UnauthorizedAccessException => new(path, "may not be written by this user", "change the directory's permissions or choose another path", e),
+        _ when s_diskFull.Contains(e.HResult) => new(path, "could not be written because the disk is full", "free some space; what was saved before is whole", e),
+        _ when s_readOnly.Contains(e.HResult) => new(path, "could not be written because its file system is read-only", "choose another path", e),
+        _ when IsInUse(e) => new(path, "is in use by another process", "wait for it to end and try again", e),
+        _ => new(path, $"could not be written ({OneLine(e.Message)})", "check the path and the disk", e),
+    };
+
+    /// <summary>A file that breaks its format's rules.</summary>
+    public static CharRnnException Damaged(string path, string found, Exception? cause = null)
+        => new(path, found, "the file is damaged or of another kind: give an intact one", cause);
+
+    /// <summary>
+    /// A name or value out of a file, fit for one line of an error: in double quotes, control characters escaped
+    /// (a name may hold a line break or a terminal's escape sequence), cut after 60 characters.
+    /// </summary>
+    public static string Quote(string text)
+    {
+        const int longest = 60;
+        var shown = new StringBuilder("\"");
+        int length = 0;
+        foreach (Rune rune in text.EnumerateRunes())
+        {
+            if (length++ == longest)
+            {
+                shown.Append(CultureInfo.InvariantCulture, $"…\" ({text.Length} characters)");
+                return shown.ToString();
+            }
+
+            if (rune.Value is '"' or '\\')
+                shown.Append('\\').Append(rune);
+            else if (Rune.IsControl(rune) || Rune.GetUnicodeCategory(rune)
+                is UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator)
+                shown.Append(CultureInfo.InvariantCulture, $"\\u{rune.Value:X4}");
+            else
+                shown.Append(rune);
+        }
+
+        return shown.Append('"').ToString();
+    }
+
+    private static string OneLine(string message) => message.ReplaceLineEndings(" ").TrimEnd('.', ' ');
+}

@@ -1,0 +1,98 @@
+using System.Globalization;
+using System.Text;
+using CharRnn.Text;
+
+namespace CharRnn.Files;
+
+/// <summary>
+/// What stands under <c>__metadata__</c> of a model or checkpoint: what the file is, its characters and its checksum.
+/// No time, path or device, so that equal weights give equal bytes.
+/// </summary>
+internal static class ModelMetadata
+{
+    private const string Format = "charrnn";
+    private const int Version = 1;
+    private const string Utf8Name = "utf-8";
+    private const string BytesName = "bytes";
+    private const string OursRemedy = "give a model or checkpoint written by charrnn";
+
+    /// <summary>The metadata of a file with these characters and tensors.</summary>
+    public static Dictionary<string, string> Create(Vocabulary vocabulary, IEnumerable<SafetensorsTensor> tensors) => new()
+    {
+        ["format"] = Format,
+        ["version"] = Version.ToString(CultureInfo.InvariantCulture),
+        ["cell"] = "rnn",
+        ["layers"] = "1",
+        ["encoding"] = EncodingName(vocabulary),
+        // A byte is written as the character of the same number, U+0000 to U+00FF.
+        ["vocabulary"] = string.Concat(vocabulary.CodePoints.Select(c => new Rune(c).ToString())),
+        ["checksum"] = SafetensorsTensor.Checksum(tensors),
+    };
+
+    /// <summary>The encoding as files and the command line name it.</summary>
+    public static string EncodingName(Vocabulary vocabulary) => vocabulary.Encoding == TextEncoding.Bytes ? BytesName : Utf8Name;
+
+    /// <summary>Checks that a file is of a kind this program reads, and reads its characters.</summary>
+    /// <exception cref="CharRnnException">A key is missing or has a value this program does not know.</exception>
+    public static Vocabulary Read(SafetensorsFile file)
+    {
+        RequireValue(file, "format", Format);
+        RequireVersion(file);
+        RequireValue(file, "cell", "rnn");
+        RequireValue(file, "layers", "1");
+        string encoding = Value(file, "encoding");
+        return encoding switch
+        {
+            Utf8Name => ReadVocabulary(file, TextEncoding.Utf8),
+            BytesName => ReadVocabulary(file, TextEncoding.Bytes),
+            _ => throw new CharRnnException(file.Path, $"metadata key encoding is {FileErrors.Quote(encoding)}, not {Utf8Name} or {BytesName}", OursRemedy),
+        };
+    }
+
+    /// <summary>Reads the payload and compares its checksum with the recorded one, if there is one.</summary>
+    /// <exception cref="CharRnnException">They differ.</exception>
+    public static void CheckChecksum(SafetensorsFile file)
+    {
+        if (!file.Metadata.TryGetValue("checksum", out string? recorded))
+            return;
+        string actual = file.ReadChecksum();
+        if (!string.Equals(actual, recorded, StringComparison.OrdinalIgnoreCase))
+            throw FileErrors.Damaged(file.Path, $"its checksum is {actual}, but metadata key checksum says {FileErrors.Quote(recorded)}");
+    }
+
+    private static Vocabulary ReadVocabulary(SafetensorsFile file, TextEncoding encoding)
+    {
+        string text = Value(file, "vocabulary");
+        if (text.Length == 0)
+            throw new CharRnnException(file.Path, "metadata key vocabulary is empty", OursRemedy);
+        try
+        {
+            return new Vocabulary(encoding, text.EnumerateRunes().Select(rune => rune.Value));
+        }
+        catch (ArgumentException e)
+        {
+            // .NET appends the parameter's name to the reason.
+            string reason = e.Message.Split(" (Parameter")[0];
+            throw FileErrors.Damaged(file.Path, $"metadata key vocabulary is wrong: {reason}", e);
+        }
+    }
+
+    private static void RequireVersion(SafetensorsFile file)
+    {
+        string version = Value(file, "version");
+        if (!int.TryParse(version, NumberStyles.None, CultureInfo.InvariantCulture, out int number) || number < 1)
+            throw new CharRnnException(file.Path, $"metadata key version is {FileErrors.Quote(version)}, not {Version}", OursRemedy);
+        if (number > Version)
+            throw new CharRnnException(file.Path, $"it is of format version {number}, newer than this program's {Version}", "update charrnn");
+    }
+
+    private static void RequireValue(SafetensorsFile file, string key, string expected)
+    {
+        string value = Value(file, key);
+        if (value != expected)
+            throw new CharRnnException(file.Path, $"metadata key {key} is {FileErrors.Quote(value)}, not {expected}", OursRemedy);
+    }
+
+    private static string Value(SafetensorsFile file, string key)
+        => file.Metadata.GetValueOrDefault(key) ?? throw new CharRnnException(file.Path, $"metadata key {key} is missing", OursRemedy);
+}

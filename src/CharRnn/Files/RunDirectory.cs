@@ -1,0 +1,184 @@
+namespace CharRnn.Files;
+
+/// <summary>
+/// A run's directory, locked for as long as it is open: config.json, model.safetensors, best.safetensors,
+/// checkpoint.safetensors, metrics.jsonl, samples.txt. A run writes config.json first and saves its checkpoint before
+/// its model, so a directory without a checkpoint holds no finished work.
+/// </summary>
+public sealed class RunDirectory : IDisposable
+{
+    private const string ConfigurationName = "config.json";
+    private const string ModelName = "model.safetensors";
+    private const string BestModelName = "best.safetensors";
+    private const string CheckpointName = "checkpoint.safetensors";
+    private const string MetricsName = "metrics.jsonl";
+    private const string SamplesName = "samples.txt";
+    private const string ReportName = "report.html";
+
+    // In the order of removal: without its checkpoint a directory can be started over, and config.json keeps it
+    // recognisable as a run to the end, so a kill in between does no harm.
+    private static readonly string[] s_runFiles =
+        [CheckpointName, ModelName, BestModelName, MetricsName, SamplesName, ReportName, ConfigurationName];
+
+    private readonly RunLock _lock;
+
+    private RunDirectory(string root, RunLock held) => (Root, _lock) = (root, held);
+
+    /// <summary>The directory, as it was given.</summary>
+    public string Root { get; }
+
+    /// <summary>config.json: <see cref="RunConfiguration"/>.</summary>
+    public string ConfigurationPath => Path.Combine(Root, ConfigurationName);
+
+    /// <summary>model.safetensors: the weights now, a <see cref="ModelFile"/>.</summary>
+    public string ModelPath => Path.Combine(Root, ModelName);
+
+    /// <summary>best.safetensors: the weights at the best validation loss, a <see cref="ModelFile"/>.</summary>
+    public string BestModelPath => Path.Combine(Root, BestModelName);
+
+    /// <summary>checkpoint.safetensors: <see cref="CheckpointFile"/>.</summary>
+    public string CheckpointPath => Path.Combine(Root, CheckpointName);
+
+    /// <summary>metrics.jsonl: <see cref="MetricsLog"/>.</summary>
+    public string MetricsPath => Path.Combine(Root, MetricsName);
+
+    /// <summary>samples.txt: <see cref="SamplesLog"/>.</summary>
+    public string SamplesPath => Path.Combine(Root, SamplesName);
+
+    /// <summary>
+    /// Opens a directory for a new run, and makes it if need be. What an older run left there is removed, so check all
+    /// else (corpus, options, device) before; files of other names stay.
+    /// </summary>
+    /// <param name="path">The directory.</param>
+    /// <param name="overwrite">Whether to give up an older run's checkpoint and models, or files that only look like a run's.</param>
+    /// <exception cref="CharRnnException">
+    /// The path is a file or cannot be written, another run is at work in it, or, without <paramref name="overwrite"/>,
+    /// it holds a checkpoint, a model, or files of a run's names that come from no run.
+    /// </exception>
+    public static RunDirectory Create(string path, bool overwrite = false)
+    {
+        string full = FileErrors.FullPath(path);
+        if (File.Exists(full))
+            throw new CharRnnException(path, "is a file where a directory was expected", "choose another directory");
+        try
+        {
+            Directory.CreateDirectory(full);
+        }
+        catch (Exception e) when (FileErrors.IsFileFailure(e))
+        {
+            throw FileErrors.Writing(path, e);
+        }
+
+        // Before the lock, which itself would make any directory look like a run's.
+        if (!overwrite && !IsRun(full) && Array.Find(s_runFiles, name => Path.Exists(Path.Combine(full, name))) is { } foreign)
+            throw new CharRnnException(path, $"holds a {foreign} that is no run's", "choose another directory, or give --overwrite to replace it");
+
+        return Locked(path, () =>
+        {
+            if (!overwrite && Array.Find([CheckpointName, ModelName], name => Path.Exists(Path.Combine(full, name))) is { } saved)
+            {
+                string resume = saved == CheckpointName ? "give --resume to go on, " : "";
+                throw new CharRnnException(path, $"holds the {saved} of a run", $"{resume}--overwrite to start anew, or choose another directory");
+            }
+
+            RemoveLeftovers(full);
+            foreach (string name in s_runFiles)
+                File.Delete(Path.Combine(full, name));
+        });
+    }
+
+    /// <summary>Opens a run's directory to go on from its checkpoint.</summary>
+    /// <exception cref="CharRnnException">The directory is missing, empty, no run's or without a checkpoint, cannot be written, or another run is at work in it.</exception>
+    public static RunDirectory Resume(string path)
+    {
+        string full = FileErrors.FullPath(path);
+        const string remedy = "give the directory of a run that saved a checkpoint, or leave --resume out";
+        if (File.Exists(full))
+            throw new CharRnnException(path, "is a file where a run's directory was expected", remedy);
+        if (!Directory.Exists(full))
+            throw new CharRnnException(path, "does not exist", remedy);
+        if (!File.Exists(Path.Combine(full, CheckpointName)))
+        {
+            bool isEmpty = !Directory.EnumerateFileSystemEntries(full).Any();
+            throw new CharRnnException(path, isEmpty ? "is empty" : $"holds no {CheckpointName}", remedy);
+        }
+
+        if (!File.Exists(Path.Combine(full, ConfigurationName)))
+            throw new CharRnnException(path, $"holds a {CheckpointName} but no {ConfigurationName}", remedy);
+        return Locked(path, () => RemoveLeftovers(full));
+    }
+
+    /// <summary>The weights' file that a MODEL on the command line means: the file itself, or the one in a run's directory.</summary>
+    /// <param name="path">A run's directory or any file.</param>
+    /// <param name="best">Of a directory, whether to take best.safetensors and not model.safetensors.</param>
+    /// <exception cref="CharRnnException">There is nothing at the path, or the directory has no such model.</exception>
+    public static string FindModel(string path, bool best = false)
+    {
+        string full = FileErrors.FullPath(path);
+        if (!Directory.Exists(full))
+            return File.Exists(full) ? path : throw new CharRnnException(path, "does not exist", "give a run's directory or a model file");
+
+        string name = best ? BestModelName : ModelName;
+        if (File.Exists(Path.Combine(full, name)))
+            return Path.Combine(path, name);
+        string remedy = best ? "leave --best out, or train with a validation part" : "give the directory of a run that saved a model";
+        throw new CharRnnException(path, $"holds no {name}", remedy);
+    }
+
+    /// <summary>
+    /// Cuts metrics.jsonl and samples.txt back to the lengths that a checkpoint recorded, and drops a torn last line.
+    /// Call it before opening the logs. A file that is shorter (after a power cut) or missing keeps what it has.
+    /// </summary>
+    /// <param name="metricsLength">Bytes of metrics.jsonl to keep.</param>
+    /// <param name="samplesLength">Bytes of samples.txt to keep.</param>
+    /// <exception cref="CharRnnException">The file system refuses.</exception>
+    public void TruncateLogs(long metricsLength, long samplesLength)
+    {
+        AppendOnlyFile.CutBack(MetricsPath, metricsLength);
+        AppendOnlyFile.CutBack(SamplesPath, samplesLength);
+    }
+
+    /// <summary>Releases the lock.</summary>
+    public void Dispose() => _lock.Dispose();
+
+    private static RunDirectory Locked(string path, Action prepare)
+    {
+        RunLock? held = RunLock.Acquire(path);
+        try
+        {
+            prepare();
+            var opened = new RunDirectory(path, held);
+            held = null;
+            return opened;
+        }
+        catch (Exception e) when (FileErrors.IsFileFailure(e))
+        {
+            throw FileErrors.Writing(path, e);
+        }
+        finally
+        {
+            held?.Dispose();
+        }
+    }
+
+    private static void RemoveLeftovers(string directory)
+    {
+        foreach (string name in s_runFiles)
+            AtomicFile.RemoveLeftovers(Path.Combine(directory, name));
+    }
+
+    /// <summary>Whether a directory is a run's: config.json alone proves nothing, other programs have one, too.</summary>
+    private static bool IsRun(string directory)
+    {
+        if (File.Exists(Path.Combine(directory, RunLock.LockName)) || File.Exists(Path.Combine(directory, CheckpointName)))
+            return true;
+        try
+        {
+            return RunConfiguration.Read(Path.Combine(directory, ConfigurationName)).Has("hidden-size");
+        }
+        catch (CharRnnException)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,88 @@
+using System.Globalization;
+
+namespace CharRnn.Files;
+
+/// <summary>
+/// The lock on a run directory: an open handle on <c>run.lock</c> that shares nothing, which the operating system
+/// releases when the process ends, however it ends. The holder's process id is in <c>run.pid</c> beside it, because
+/// nobody else can read the locked file on Windows.
+/// </summary>
+internal sealed class RunLock : IDisposable
+{
+    /// <summary>The locked file. It stays when the lock is released: whoever deleted it could delete another's new lock.</summary>
+    public const string LockName = "run.lock";
+
+    /// <summary>The holder's process id as text; gone when the holder ended in order.</summary>
+    public const string ProcessIdName = "run.pid";
+
+    private readonly FileStream _handle;
+    private readonly string _processIdPath;
+
+    private RunLock(FileStream handle, string processIdPath) => (_handle, _processIdPath) = (handle, processIdPath);
+
+    /// <summary>Locks a directory or fails at once.</summary>
+    /// <exception cref="CharRnnException">Another run has the lock (its process is named), or the directory cannot be written.</exception>
+    public static RunLock Acquire(string directory)
+    {
+        string lockPath = Path.Combine(directory, LockName), processIdPath = Path.Combine(directory, ProcessIdName);
+        try
+        {
+            var handle = new FileStream(lockPath, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            TryWriteProcessId(processIdPath);
+            return new RunLock(handle, processIdPath);
+        }
+        catch (Exception e) when (FileErrors.IsInUse(e))
+        {
+            throw new CharRnnException(directory, $"is in use by {Holder(processIdPath)}", "wait for it to end or choose another directory", e);
+        }
+        catch (Exception e) when (FileErrors.IsFileFailure(e))
+        {
+            throw FileErrors.Writing(lockPath, e);
+        }
+    }
+
+    /// <summary>Releases the lock.</summary>
+    public void Dispose()
+    {
+        try
+        {
+            File.Delete(_processIdPath);
+        }
+        catch (Exception e) when (FileErrors.IsFileFailure(e))
+        {
+            // The next holder overwrites it.
+        }
+
+        _handle.Dispose();
+    }
+
+    private static void TryWriteProcessId(string path)
+    {
+        try
+        {
+            File.WriteAllText(path, string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessId}\n"));
+        }
+        catch (Exception e) when (FileErrors.IsFileFailure(e))
+        {
+            // The lock holds without it: on a full disk, which overwriting an old run may be about to free.
+        }
+    }
+
+    private static string Holder(string processIdPath)
+    {
+        try
+        {
+            using var reader = new StreamReader(processIdPath);
+            char[] text = new char[32];
+            int length = reader.ReadBlock(text);
+            if (int.TryParse(text.AsSpan(0, length).Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out int processId))
+                return $"process {processId}";
+        }
+        catch (Exception e) when (FileErrors.IsFileFailure(e))
+        {
+            // The holder has the lock and not yet written its id.
+        }
+
+        return "another process";
+    }
+}

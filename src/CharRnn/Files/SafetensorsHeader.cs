@@ -1,0 +1,73 @@
+using System.Text.Json;
+
+namespace CharRnn.Files;
+
+/// <summary>
+/// The JSON header of a safetensors file: an object of tensor names to dtype, shape and data_offsets, and under
+/// <c>__metadata__</c> an object of strings (https://huggingface.co/docs/safetensors).
+/// </summary>
+/// <param name="Metadata">The strings under <c>__metadata__</c>.</param>
+/// <param name="Tensors">The tensors in the order of their bytes.</param>
+internal sealed record SafetensorsHeader(IReadOnlyDictionary<string, string> Metadata, IReadOnlyList<SafetensorsEntry> Tensors)
+{
+    /// <summary>The format's limit, in bytes.</summary>
+    public const int MaxLength = 100_000_000;
+
+    /// <summary>The name that is no tensor.</summary>
+    public const string MetadataName = "__metadata__";
+
+    /// <summary>
+    /// The bytes of a header, the same for the same arguments: metadata first with its keys in ordinal order, then the
+    /// tensors in the order given, all in ASCII, padded with spaces so that the payload begins at a multiple of 8.
+    /// </summary>
+    /// <exception cref="ArgumentException">A name stands twice or is <c>__metadata__</c>, or the header is over the format's limit.</exception>
+    public static byte[] Build(IReadOnlyDictionary<string, string> metadata, IReadOnlyList<SafetensorsTensor> tensors)
+    {
+        using var buffer = new MemoryStream();
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            if (metadata.Count > 0)
+                WriteMetadata(json, metadata);
+
+            var names = new HashSet<string>(StringComparer.Ordinal) { MetadataName };
+            long offset = 0;
+            foreach (SafetensorsTensor tensor in tensors)
+            {
+                if (!names.Add(tensor.Name))
+                    throw new ArgumentException($"a tensor cannot be named {tensor.Name} here", nameof(tensors));
+                WriteTensor(json, tensor, offset);
+                offset += tensor.ByteLength;
+            }
+
+            json.WriteEndObject();
+        }
+
+        while (buffer.Length % sizeof(long) != 0)
+            buffer.WriteByte((byte)' ');
+        return buffer.Length <= MaxLength ? buffer.ToArray() : throw new ArgumentException($"a header of {buffer.Length} bytes", nameof(metadata));
+    }
+
+    private static void WriteMetadata(Utf8JsonWriter json, IReadOnlyDictionary<string, string> metadata)
+    {
+        json.WriteStartObject(MetadataName);
+        foreach ((string key, string value) in metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal))
+            json.WriteString(key, value);
+        json.WriteEndObject();
+    }
+
+    private static void WriteTensor(Utf8JsonWriter json, SafetensorsTensor tensor, long offset)
+    {
+        json.WriteStartObject(tensor.Name);
+        json.WriteString("dtype", tensor.Dtype.ToString());
+        json.WriteStartArray("shape");
+        foreach (long size in tensor.Shape)
+            json.WriteNumberValue(size);
+        json.WriteEndArray();
+        json.WriteStartArray("data_offsets");
+        json.WriteNumberValue(offset);
+        json.WriteNumberValue(offset + tensor.ByteLength);
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+}

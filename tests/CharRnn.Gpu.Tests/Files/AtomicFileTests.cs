@@ -1,0 +1,98 @@
+using CharRnn.Files;
+
+namespace CharRnn.Gpu.Tests.Files;
+
+public class AtomicFileTests
+{
+    [Fact]
+    public void A_file_is_made_or_replaced_and_nothing_else_stays()
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.File("x");
+        AtomicFile.Write(path, stream => stream.Write("first, and longer"u8));
+        AtomicFile.Write(path, stream => stream.Write("second"u8));
+        Assert.Equal("second", File.ReadAllText(path));
+        Assert.Equal(["x"], directory.Names());
+    }
+
+    [Fact]
+    public void The_old_file_stays_until_the_new_one_is_whole()
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.Write("x", "old");
+        AtomicFile.Write(path, stream =>
+        {
+            stream.Write("new"u8);
+            stream.Flush();
+            Assert.Equal("old", File.ReadAllText(path));
+            Assert.Equal(2, directory.Names().Length);
+            Assert.StartsWith($".x.tmp-{Environment.ProcessId}-", directory.Names()[0], StringComparison.Ordinal);
+        });
+        Assert.Equal("new", File.ReadAllText(path));
+    }
+
+    [Fact]
+    public void A_writer_that_throws_leaves_the_old_file_and_no_other()
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.Write("x", "old");
+        Assert.Throws<InvalidTimeZoneException>(() => AtomicFile.Write(path, stream =>
+        {
+            stream.Write(new byte[1 << 20]);
+            throw new InvalidTimeZoneException();
+        }));
+        Errors.Expect(path, "could not be written (broken)", () => AtomicFile.Write(path, _ => throw new IOException("broken.")));
+        Errors.Expect("other", "found", () => AtomicFile.Write(path, _ => throw new CharRnnException("other", "found", "remedy")));
+
+        Assert.Equal("old", File.ReadAllText(path));
+        Assert.Equal(["x"], directory.Names());
+    }
+
+    [Fact]
+    public void A_full_disk_is_named()
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.Write("x", "old");
+        int noSpace = OperatingSystem.IsWindows() ? unchecked((int)0x80070070) : 28;
+        Errors.Expect(path, "the disk is full", () => AtomicFile.Write(path, _ => throw new IOException("No space left on device", noSpace)));
+        Assert.Equal("old", File.ReadAllText(path));
+    }
+
+    [Fact]
+    public void A_missing_directory_a_directory_and_no_path_are_refused()
+    {
+        using var directory = new TemporaryDirectory();
+        Errors.Expect(directory.File("no/x"), "its directory does not exist", () => AtomicFile.Write(directory.File("no/x"), _ => { }));
+        Directory.CreateDirectory(directory.File("d"));
+        Errors.Expect(directory.File("d"), "is a directory", () => AtomicFile.Write(directory.File("d"), _ => { }));
+        Errors.Expect("\"\"", "is not a path", () => AtomicFile.Write("", _ => { }));
+        Assert.Equal(["d"], directory.Names());
+    }
+
+    [Fact]
+    public void Leftovers_of_a_file_are_known_by_their_names()
+    {
+        using var directory = new TemporaryDirectory();
+        foreach (string name in new[] { "x", ".x.tmp-1-1", ".x.tmp-99999-12", ".xy.tmp-1-1", "x.tmp-1-1", ".x" })
+            directory.Write(name, "");
+        AtomicFile.RemoveLeftovers(directory.File("x"));
+        Assert.Equal([".x", ".xy.tmp-1-1", "x", "x.tmp-1-1"], directory.Names());
+    }
+
+    [Fact]
+    public async Task Writers_of_one_path_do_not_disturb_each_other()
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.File("x");
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(i => Task.Run(() =>
+        {
+            for (int round = 0; round < 20; round++)
+                AtomicFile.Write(path, stream => stream.Write(Enumerable.Repeat((byte)i, 10_000).ToArray()));
+        })));
+
+        byte[] bytes = File.ReadAllBytes(path);
+        Assert.Equal(10_000, bytes.Length);
+        Assert.Single(bytes.Distinct());
+        Assert.Equal(["x"], directory.Names());
+    }
+}

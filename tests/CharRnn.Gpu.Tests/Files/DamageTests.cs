@@ -1,0 +1,108 @@
+using CharRnn.Files;
+using CharRnn.Model;
+
+namespace CharRnn.Gpu.Tests.Files;
+
+/// <summary>A damaged file loads never by luck: it is refused with a clear error, or its values are untouched.</summary>
+public class DamageTests
+{
+    [Fact]
+    public void Every_truncation_of_a_model_is_refused()
+    {
+        using var directory = new TemporaryDirectory();
+        ModelFile.Save(directory.File("m"), Samples.Model());
+        TryEveryLength(directory, File.ReadAllBytes(directory.File("m")), path => ModelFile.Load(path));
+    }
+
+    [Fact]
+    public void Every_truncation_of_a_checkpoint_is_refused()
+    {
+        using var directory = new TemporaryDirectory();
+        CheckpointFile.Save(directory.File("c"), Samples.Vocabulary(), Samples.Snapshot());
+        TryEveryLength(directory, File.ReadAllBytes(directory.File("c")), path => CheckpointFile.Load(path));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(7)]
+    public void A_model_with_random_bytes_changed_is_refused_or_has_its_values(int changes)
+    {
+        using var directory = new TemporaryDirectory();
+        ModelFile.Save(directory.File("m"), Samples.Model());
+        byte[] good = File.ReadAllBytes(directory.File("m"));
+        TryRandomChanges(directory, good, changes, path =>
+        {
+            ParameterSet<float> loaded = ModelFile.Load(path).Weights;
+            if (HasChecksum(path))
+                Samples.AssertEqual(Samples.Model().Weights, loaded);
+        });
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void A_checkpoint_with_random_bytes_changed_is_refused_or_has_its_values(int changes)
+    {
+        using var directory = new TemporaryDirectory();
+        CheckpointFile.Save(directory.File("c"), Samples.Vocabulary(), Samples.Snapshot());
+        byte[] good = File.ReadAllBytes(directory.File("c"));
+        TryRandomChanges(directory, good, changes, path =>
+        {
+            Checkpoint loaded = CheckpointFile.Load(path);
+            if (!HasChecksum(path))
+                return;
+            Samples.AssertEqual(Samples.Snapshot().Weights, loaded.Snapshot.Weights);
+            Samples.AssertEqual(Samples.Snapshot().AdagradMemory, loaded.Snapshot.AdagradMemory);
+            Assert.Equal(Samples.Snapshot().Iteration, loaded.Snapshot.Iteration);
+        });
+    }
+
+    [Fact]
+    public void A_configuration_with_random_bytes_changed_is_refused_or_read()
+    {
+        using var directory = new TemporaryDirectory();
+        var configuration = new RunConfiguration();
+        configuration.Set("hidden-size", 100);
+        configuration.Set("corpus", ["/a/é", "b"]);
+        configuration.Write(directory.File("config.json"));
+        TryRandomChanges(directory, File.ReadAllBytes(directory.File("config.json")), 2, path => RunConfiguration.Read(path));
+    }
+
+    // A change to the key's own name makes it one of the unknown keys, which a reader ignores.
+    private static bool HasChecksum(string path)
+    {
+        using var file = SafetensorsFile.Open(path);
+        return file.Metadata.ContainsKey("checksum");
+    }
+
+    private static void TryEveryLength(TemporaryDirectory directory, byte[] good, Action<string> load)
+    {
+        for (int length = 0; length < good.Length; length++)
+        {
+            string path = directory.Write("cut", good[..length]);
+            Errors.Expect(path, "", () => load(path));
+        }
+    }
+
+    private static void TryRandomChanges(TemporaryDirectory directory, byte[] good, int changes, Action<string> load)
+    {
+        var random = new System.Random(changes);
+        for (int attempt = 0; attempt < 2000; attempt++)
+        {
+            byte[] bad = [.. good];
+            for (int i = 0; i < changes; i++)
+                // A single bit half of the time: those leave JSON intact more often.
+                bad[random.Next(bad.Length)] ^= (byte)(random.Next(2) == 0 ? 1 << random.Next(8) : random.Next(1, 256));
+            string path = directory.Write("changed", bad);
+            try
+            {
+                load(path);
+            }
+            catch (CharRnnException e)
+            {
+                Assert.DoesNotContain('\n', e.Message);
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+using System.Globalization;
+using System.Text.Json;
+using CharRnn.Files;
+
+namespace CharRnn.Gpu.Tests.Files;
+
+public class LogTests
+{
+    private static readonly MetricsLine s_line = new(
+        Iteration: 1000,
+        Epoch: 2,
+        Characters: 25_000,
+        Loss: 2.5,
+        SmoothLoss: 0.1 + 0.2,
+        SmoothLossPerCharacter: 1e-7,
+        BitsPerCharacter: 1e21,
+        ValidationLoss: double.NaN,
+        CharactersPerSecond: 12345.678,
+        Seconds: -0.0625);
+
+    [Fact]
+    public void A_line_has_every_key_in_one_order_under_any_culture()
+    {
+        using var directory = new TemporaryDirectory();
+        var culture = (CultureInfo)CultureInfo.InvariantCulture.Clone();
+        culture.NumberFormat = new NumberFormatInfo { NumberDecimalSeparator = ",", NegativeSign = "~", NumberGroupSeparator = ".", NaNSymbol = "?" };
+        CultureInfo before = CultureInfo.CurrentCulture;
+        try
+        {
+            CultureInfo.CurrentCulture = culture;
+            using var log = new MetricsLog(directory.File("metrics.jsonl"));
+            log.Append(s_line);
+            using var samples = new SamplesLog(directory.File("samples.txt"));
+            samples.Append(-1000, []);
+        }
+        finally
+        {
+            CultureInfo.CurrentCulture = before;
+        }
+
+        const string expected = """{"iteration":1000,"epoch":2,"characters":25000,"loss":2.5,"smooth_loss":0.30000000000000004,"smooth_loss_per_char":1E-07,"bits_per_character":1E+21,"val_loss":null,"characters_per_second":12345.678,"seconds":-0.0625}""";
+        Assert.Equal(expected + "\n", File.ReadAllText(directory.File("metrics.jsonl")));
+        Assert.Equal("=== iteration -1000 ===\n\n\n", File.ReadAllText(directory.File("samples.txt")));
+    }
+
+    [Fact]
+    public void Lines_are_readable_at_once_and_the_length_is_known()
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.File("metrics.jsonl");
+        using (var log = new MetricsLog(path))
+        {
+            Assert.Equal(0, log.Length);
+            log.Append(s_line);
+            using (var reader = new StreamReader(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite)))
+                Assert.EndsWith("}\n", reader.ReadToEnd(), StringComparison.Ordinal);
+            Assert.Equal(new FileInfo(path).Length, log.Length);
+            log.FlushToDisk();
+        }
+
+        using (var log = new MetricsLog(path))
+        {
+            Assert.Equal(new FileInfo(path).Length, log.Length);
+            log.Append(s_line with { Iteration = 2000, ValidationLoss = 1.5, Loss = double.PositiveInfinity });
+        }
+
+        JsonElement[] lines = [.. File.ReadLines(path).Select(line => JsonDocument.Parse(line).RootElement)];
+        Assert.Equal([1000, 2000], lines.Select(line => line.GetProperty("iteration").GetInt32()));
+        Assert.Equal(0.1 + 0.2, lines[0].GetProperty("smooth_loss").GetDouble());
+        Assert.Equal(1.5, lines[1].GetProperty("val_loss").GetDouble());
+        Assert.Equal(JsonValueKind.Null, lines[1].GetProperty("loss").ValueKind);
+    }
+
+    [Fact]
+    public void Samples_stand_under_their_iteration_whatever_their_bytes()
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.File("samples.txt");
+        using var log = new SamplesLog(path);
+        log.Append(1000, "To be\n"u8);
+        log.Append(2000, [0xFF, 0x00]);
+        Assert.Equal(log.Length, new FileInfo(path).Length);
+        log.FlushToDisk();
+        log.Dispose();
+        Assert.Equal([.. "=== iteration 1000 ===\nTo be\n\n\n=== iteration 2000 ===\n"u8, 0xFF, 0x00, .. "\n\n"u8], File.ReadAllBytes(path));
+    }
+
+    [Fact]
+    public void A_log_that_cannot_be_written_is_an_error()
+    {
+        using var directory = new TemporaryDirectory();
+        Errors.Expect(directory.File("no/metrics.jsonl"), "its directory does not exist", () => _ = new MetricsLog(directory.File("no/metrics.jsonl")));
+        Errors.Expect(directory.Root, "is a directory", () => _ = new SamplesLog(directory.Root));
+    }
+
+    [Fact]
+    public void A_full_disk_is_named()
+    {
+        Assert.SkipUnless(File.Exists("/dev/full"), "needs Linux's /dev/full");
+        using var log = new MetricsLog("/dev/full");
+        Errors.Expect("/dev/full", "the disk is full", () => log.Append(s_line));
+        Assert.Equal(0, log.Length);
+    }
+}

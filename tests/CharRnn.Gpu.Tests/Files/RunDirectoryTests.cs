@@ -1,0 +1,249 @@
+using System.Diagnostics;
+using CharRnn.Files;
+
+namespace CharRnn.Gpu.Tests.Files;
+
+public class RunDirectoryTests
+{
+    private const string Configuration = """{"hidden-size": 100}""";
+
+    [Fact]
+    public void A_missing_directory_is_made_with_its_parents()
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.File("runs/first");
+        using var run = RunDirectory.Create(path);
+
+        Assert.Equal(path, run.Root);
+        Assert.Equal(
+            ["config.json", "model.safetensors", "best.safetensors", "checkpoint.safetensors", "metrics.jsonl", "samples.txt"],
+            new[] { run.ConfigurationPath, run.ModelPath, run.BestModelPath, run.CheckpointPath, run.MetricsPath, run.SamplesPath }.Select(Path.GetFileName));
+        Assert.All([run.ConfigurationPath, run.SamplesPath], p => Assert.Equal(path, Path.GetDirectoryName(p)));
+    }
+
+    [Fact]
+    public void A_second_run_is_refused_and_told_the_process_of_the_first()
+    {
+        using var directory = new TemporaryDirectory();
+        string found = $"is in use by process {Environment.ProcessId}";
+        using (var first = RunDirectory.Create(directory.Root))
+        {
+            Errors.Expect(directory.Root, found, () => RunDirectory.Create(directory.Root));
+            Errors.Expect(directory.Root, found, () => RunDirectory.Create(directory.Root, overwrite: true));
+            File.WriteAllText(first.ConfigurationPath, Configuration);
+            File.WriteAllText(first.CheckpointPath, "");
+            Errors.Expect(directory.Root, found, () => RunDirectory.Create(directory.Root));
+            Errors.Expect(directory.Root, found, () => RunDirectory.Resume(directory.Root));
+            Assert.True(File.Exists(first.CheckpointPath));
+        }
+
+        Assert.Equal(["checkpoint.safetensors", "config.json", "run.lock"], directory.Names());
+        RunDirectory.Resume(directory.Root).Dispose();
+    }
+
+    [Fact]
+    public void The_lock_dies_with_its_process()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "holds the lock with sleep and flock");
+        using var directory = new TemporaryDirectory();
+        directory.Write("run.lock", "");
+        directory.Write("run.pid", "12345\n");
+        Process holder;
+        try
+        {
+            // An independent program takes the lock the way the operating system knows it.
+            holder = Process.Start(new ProcessStartInfo("flock", ["--no-fork", directory.File("run.lock"), "sh", "-c", "echo held; exec sleep 60"]) { RedirectStandardOutput = true })!;
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            Assert.Skip("no flock command here");
+            return;
+        }
+
+        using (holder)
+        {
+            Assert.Equal("held", holder.StandardOutput.ReadLine());
+            Errors.Expect(directory.Root, "is in use by process 12345", () => RunDirectory.Create(directory.Root));
+            directory.Write("run.pid", "not a number");
+            Errors.Expect(directory.Root, "is in use by another process", () => RunDirectory.Create(directory.Root));
+            holder.Kill();
+            holder.WaitForExit();
+        }
+
+        RunDirectory.Create(directory.Root).Dispose();
+        Assert.Equal(["run.lock"], directory.Names());
+    }
+
+    [Theory]
+    [InlineData("checkpoint.safetensors", "holds the checkpoint.safetensors of a run")]
+    [InlineData("model.safetensors", "holds the model.safetensors of a run")]
+    public void A_run_with_saved_work_is_refused_unless_overwritten(string saved, string found)
+    {
+        using var directory = new TemporaryDirectory();
+        directory.Write("config.json", Configuration);
+        directory.Write(saved, "work");
+        Errors.Expect(directory.Root, found, () => RunDirectory.Create(directory.Root));
+        // The refusal released the lock and changed nothing.
+        Errors.Expect(directory.Root, found, () => RunDirectory.Create(directory.Root));
+        Assert.Equal("work", File.ReadAllText(directory.File(saved)));
+
+        foreach (string name in new[] { "best.safetensors", "metrics.jsonl", "samples.txt", "report.html", "notes.txt" })
+            directory.Write(name, "");
+        RunDirectory.Create(directory.Root, overwrite: true).Dispose();
+        Assert.Equal(["notes.txt", "run.lock"], directory.Names());
+    }
+
+    [Fact]
+    public void A_run_killed_before_its_first_checkpoint_is_started_over()
+    {
+        using var directory = new TemporaryDirectory();
+        foreach (string name in new[] { "run.lock", "run.pid", "best.safetensors", "metrics.jsonl", "samples.txt", ".checkpoint.safetensors.tmp-1-1", ".config.json.tmp-77-2", "notes.txt", ".mine.tmp-1-1" })
+            directory.Write(name, "");
+        directory.Write("config.json", Configuration);
+        RunDirectory.Create(directory.Root).Dispose();
+        Assert.Equal([".mine.tmp-1-1", "notes.txt", "run.lock"], directory.Names());
+    }
+
+    [Fact]
+    public void Without_its_lock_a_run_is_known_by_its_configuration()
+    {
+        using var directory = new TemporaryDirectory();
+        directory.Write("config.json", Configuration);
+        directory.Write("metrics.jsonl", "{}\n");
+        RunDirectory.Create(directory.Root).Dispose();
+        Assert.Equal(["run.lock"], directory.Names());
+    }
+
+    [Theory]
+    [InlineData("config.json", """{"port": 80}""")]
+    [InlineData("config.json", "not JSON")]
+    [InlineData("samples.txt", "mine")]
+    [InlineData("model.safetensors", "mine")]
+    public void Files_that_come_from_no_run_are_not_taken_for_one(string name, string content)
+    {
+        using var directory = new TemporaryDirectory();
+        directory.Write(name, content);
+        for (int attempt = 0; attempt < 2; attempt++)
+            Errors.Expect(directory.Root, $"holds a {name} that is no run's", () => RunDirectory.Create(directory.Root));
+        Assert.Equal([name], directory.Names());
+        Assert.Equal(content, File.ReadAllText(directory.File(name)));
+        RunDirectory.Create(directory.Root, overwrite: true).Dispose();
+        Assert.Equal(["run.lock"], directory.Names());
+    }
+
+    [Fact]
+    public void Other_files_are_no_obstacle_and_stay()
+    {
+        using var directory = new TemporaryDirectory();
+        directory.Write("notes.txt", "mine");
+        RunDirectory.Create(directory.Root).Dispose();
+        Assert.Equal("mine", File.ReadAllText(directory.File("notes.txt")));
+    }
+
+    [Fact]
+    public void A_file_in_the_directory_s_place_is_refused()
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.Write("file", "mine");
+        Errors.Expect(path, "is a file where a directory was expected", () => RunDirectory.Create(path));
+        Errors.Expect(path, "is a file where a run's directory was expected", () => RunDirectory.Resume(path));
+        Errors.Expect(Path.Combine(path, "inner"), "could not be written", () => RunDirectory.Create(Path.Combine(path, "inner")));
+        Errors.Expect("\"\"", "is not a path", () => RunDirectory.Create(""));
+        Assert.Equal("mine", File.ReadAllText(path));
+    }
+
+    [Fact]
+    public void A_read_only_directory_is_refused()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows() || Environment.UserName == "root", "needs a user whom permissions stop");
+        using var directory = new TemporaryDirectory();
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(directory.Root, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+            Errors.Expect(directory.File("run.lock"), "may not be written", () => RunDirectory.Create(directory.Root));
+            Errors.Expect(directory.File("new"), "may not be written", () => RunDirectory.Create(directory.File("new")));
+            File.SetUnixFileMode(directory.Root, UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.UserWrite);
+        }
+    }
+
+    [Fact]
+    public void A_file_system_that_takes_no_files_is_refused()
+    {
+        Assert.SkipUnless(Directory.Exists("/proc/self"), "needs Linux's /proc");
+        Errors.Expect("/proc/charrnn", "could not be written", () => RunDirectory.Create("/proc/charrnn"));
+        Errors.Expect("/proc/self/run.lock", "could not be written", () => RunDirectory.Create("/proc/self"));
+    }
+
+    [Fact]
+    public void A_resume_needs_a_run_with_a_checkpoint()
+    {
+        using var directory = new TemporaryDirectory();
+        Errors.Expect(directory.File("none"), "does not exist", () => RunDirectory.Resume(directory.File("none")));
+        Errors.Expect(directory.Root, "is empty", () => RunDirectory.Resume(directory.Root));
+        directory.Write("notes.txt", "");
+        Errors.Expect(directory.Root, "holds no checkpoint.safetensors", () => RunDirectory.Resume(directory.Root));
+        directory.Write("checkpoint.safetensors", "");
+        Errors.Expect(directory.Root, "holds a checkpoint.safetensors but no config.json", () => RunDirectory.Resume(directory.Root));
+        Assert.Equal(["checkpoint.safetensors", "notes.txt"], directory.Names());
+    }
+
+    [Fact]
+    public void A_resume_removes_what_a_killed_writer_left_and_nothing_else()
+    {
+        using var directory = new TemporaryDirectory();
+        directory.Write("config.json", Configuration);
+        foreach (string name in new[] { "checkpoint.safetensors", "model.safetensors", "metrics.jsonl", ".model.safetensors.tmp-5-1" })
+            directory.Write(name, "");
+        RunDirectory.Resume(directory.Root).Dispose();
+        Assert.Equal(["checkpoint.safetensors", "config.json", "metrics.jsonl", "model.safetensors", "run.lock"], directory.Names());
+    }
+
+    [Theory]
+    [InlineData("one\ntwo\nthree\n", 8, "one\ntwo\n")]
+    [InlineData("one\ntwo\nthr", 8, "one\ntwo\n")]
+    [InlineData("one\ntwo\nthr", 14, "one\ntwo\n")]
+    [InlineData("one\ntwo\n", 6, "one\n")]
+    [InlineData("one\ntwo\n", 100, "one\ntwo\n")]
+    [InlineData("one\n", 0, "")]
+    [InlineData("torn", 4, "")]
+    [InlineData("", 4, "")]
+    public void Logs_are_cut_back_to_whole_lines(string content, long length, string expected)
+    {
+        using var directory = new TemporaryDirectory();
+        using var run = RunDirectory.Create(directory.Root);
+        directory.Write("metrics.jsonl", content);
+        run.TruncateLogs(length, 0);
+        Assert.Equal(expected, File.ReadAllText(run.MetricsPath));
+        Assert.False(File.Exists(run.SamplesPath));
+
+        directory.Write("samples.txt", content);
+        run.TruncateLogs(0, length);
+        Assert.Equal(expected, File.ReadAllText(run.SamplesPath));
+    }
+
+    [Theory]
+    [InlineData(4095)]
+    [InlineData(4096)]
+    [InlineData(4097)]
+    [InlineData(20_000)]
+    public void A_torn_line_of_any_length_is_dropped(int length)
+    {
+        using var directory = new TemporaryDirectory();
+        using var run = RunDirectory.Create(directory.Root);
+        directory.Write("metrics.jsonl", "whole\n" + new string('x', length));
+        run.TruncateLogs(long.MaxValue, 0);
+        Assert.Equal("whole\n", File.ReadAllText(run.MetricsPath));
+    }
+
+    [Fact]
+    public void A_model_is_found_in_a_run_or_as_a_file()
+    {
+        using var directory = new TemporaryDirectory();
+        Errors.Expect(directory.Root, "holds no model.safetensors", () => RunDirectory.FindModel(directory.Root));
+        Errors.Expect(directory.Root, "holds no best.safetensors", () => RunDirectory.FindModel(directory.Root, best: true));
+        Errors.Expect(directory.File("none"), "does not exist", () => RunDirectory.FindModel(directory.File("none")));
+        Assert.Equal(directory.Write("model.safetensors", ""), RunDirectory.FindModel(directory.Root));
+        Assert.Equal(directory.Write("best.safetensors", ""), RunDirectory.FindModel(directory.Root, best: true));
+        Assert.Equal(directory.Write("other", ""), RunDirectory.FindModel(directory.File("other")));
+    }
+}

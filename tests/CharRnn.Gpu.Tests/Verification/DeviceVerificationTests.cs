@@ -1,0 +1,44 @@
+using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Tests.Devices;
+using CharRnn.Gpu.Verification;
+
+namespace CharRnn.Gpu.Tests.Verification;
+
+public class DeviceVerificationTests
+{
+    [Theory]
+    [MemberData(nameof(TestDevices.Kinds), MemberType = typeof(TestDevices))]
+    public void Every_kernel_of_every_device_passes(DeviceKind kind)
+    {
+        VerificationCheck[] checks = [.. DeviceVerification.Run(TestDevices.Get(kind))];
+        Assert.All(checks, check => Assert.True(check.Passed, check.ToString()));
+        Assert.Equal(["Evaluate", "Gradient", "Sample", "Sequence", "TrainSteps", "Update"], checks.Select(c => c.Kernel).Distinct().Order());
+    }
+
+    [Theory]
+    [InlineData("dWhh (E8)")]
+    [InlineData("loss (E3)")]
+    [InlineData("change of by (E9)")]
+    [InlineData("nats per character (E3)")]
+    [InlineData("draws")]
+    public void A_wrong_result_of_one_kernel_fails_there_and_nowhere_else(string result)
+    {
+        VerificationCheck[] checks = [.. DeviceVerification.Run(TestDevices.Get(DeviceKind.Cpu), (name, values) =>
+        {
+            if (name == result)
+                values[^1] += values.Max(Math.Abs) + 0.01f;
+        })];
+        Assert.All(checks, check => Assert.Equal(!check.Result.StartsWith(result, StringComparison.Ordinal), check.Passed));
+    }
+
+    [Fact]
+    public void A_result_that_is_not_finite_fails()
+    {
+        IEnumerable<VerificationCheck> checks = DeviceVerification.Run(TestDevices.Get(DeviceKind.Cpu), (_, values) => values[0] = float.NaN);
+        Assert.All(checks, check => Assert.False(check.Passed));
+    }
+
+    [Fact]
+    public void The_quick_check_passes_on_a_sound_device() =>
+        Assert.Null(DeviceVerification.QuickCheck(TestDevices.Get(DeviceKind.Cpu)));
+}
