@@ -1,0 +1,152 @@
+using System.Diagnostics;
+using CharRnn.Sampling;
+using CharRnn.Text;
+
+namespace CharRnn.Training;
+
+/// <summary>The order of training: the next steps up to the next event, their losses, the event. It knows no device.</summary>
+/// <param name="engine">Runs the steps; at the start of training, or restored to <paramref name="resumeFrom"/>.</param>
+/// <param name="options">T and B.</param>
+/// <param name="schedule">When what is due.</param>
+/// <param name="vocabulary">The characters.</param>
+/// <param name="validation">The validation text; null for none.</param>
+/// <param name="resumeFrom">Where an earlier run stopped; null at the start.</param>
+public sealed class TrainingLoop(
+    ITrainingEngine engine, StepOptions options, TrainingSchedule schedule, Vocabulary vocabulary, ITokenSource? validation, TrainingSnapshot? resumeFrom)
+{
+    private readonly Stopwatch _clock = new();
+    private long _iteration = resumeFrom?.Iteration ?? 0;
+    private double _smoothLoss = resumeFrom?.SmoothLoss ?? Loss.InitialSmooth(options.SequenceLength, vocabulary.Size);
+    private double _bestValidationLoss = resumeFrom?.BestValidationLoss ?? double.NaN;
+    private double _lastLoss = double.NaN;
+    private (long Iteration, TimeSpan Time) _lastReport;
+    private long _lastCheckpoint = -1;
+
+    /// <summary>Trains to the end of the schedule, a stop, or a loss that is not finite.</summary>
+    /// <param name="observer">Hears of everything; what it does to report and save takes training's time.</param>
+    /// <param name="stop">Looked at between calls of the engine, about ten times a second.</param>
+    public TrainingOutcome Run(ITrainingObserver observer, CancellationToken stop)
+    {
+        _clock.Start();
+        _lastReport = (_iteration, TimeSpan.Zero);
+        long total = schedule.TotalIterations(engine.Cursor.StepsPerEpoch);
+        while (_iteration < total && !stop.IsCancellationRequested)
+        {
+            long next = schedule.NextEvent(_iteration, total);
+            StepsResult result = engine.RunSteps(next - _iteration);
+            foreach (float loss in result.Losses.Span)
+                _smoothLoss = Loss.Smooth(_smoothLoss, _lastLoss = loss);
+            _iteration += result.Losses.Length;
+            if (result.Diverged)
+                return TrainingOutcome.Diverged;
+            observer.Progressed(Report(double.NaN), total);
+            if (_iteration == next)
+                RaiseEvents(observer);
+        }
+
+        if (_lastCheckpoint != _iteration)
+            Checkpoint(observer);
+        return _iteration < total ? TrainingOutcome.Stopped : TrainingOutcome.Finished;
+    }
+
+    private void RaiseEvents(ITrainingObserver observer)
+    {
+        bool evaluate = validation is not null && TrainingSchedule.IsDue(schedule.EvalEvery, _iteration);
+        double validationLoss = evaluate ? engine.Evaluate(validation!) : double.NaN;
+        if (evaluate || TrainingSchedule.IsDue(schedule.LogEvery, _iteration))
+        {
+            observer.Reported(Report(validationLoss));
+            _lastReport = (_iteration, _clock.Elapsed);
+        }
+
+        if (evaluate && !(validationLoss >= _bestValidationLoss))
+        {
+            _bestValidationLoss = validationLoss;
+            observer.Improved(engine.ReadWeights());
+        }
+
+        if (TrainingSchedule.IsDue(schedule.SampleEvery, _iteration))
+            observer.Sampled(_iteration, engine.Sample(
+                schedule.SampleLength, vocabulary.StartToken, new SamplingOptions(), schedule.Seed, (ulong)_iteration));
+        if (TrainingSchedule.IsDue(schedule.CheckpointEvery, _iteration))
+            Checkpoint(observer);
+    }
+
+    private void Checkpoint(ITrainingObserver observer)
+    {
+        EngineState state = engine.ReadState();
+        observer.Checkpointed(new TrainingSnapshot
+        {
+            Weights = state.Weights,
+            AdagradMemory = state.AdagradMemory,
+            HiddenState = state.HiddenState,
+            BatchSize = options.BatchSize,
+            Iteration = _iteration,
+            Position = state.Position,
+            Epoch = state.Epoch,
+            SmoothLoss = _smoothLoss,
+            BestValidationLoss = _bestValidationLoss,
+            MetricsLength = 0, // whoever writes the logs knows their lengths
+            SamplesLength = 0,
+        });
+        _lastCheckpoint = _iteration;
+    }
+
+    private TrainingReport Report(double validationLoss)
+    {
+        double seconds = (_clock.Elapsed - _lastReport.Time).TotalSeconds;
+        long charactersPerStep = (long)options.SequenceLength * options.BatchSize;
+        return new TrainingReport(
+            _iteration, engine.Cursor.Epoch, _iteration * charactersPerStep, _lastLoss / options.SequenceLength, _smoothLoss,
+            _smoothLoss / options.SequenceLength, validationLoss,
+            (_iteration - _lastReport.Iteration) * charactersPerStep / seconds, _clock.Elapsed.TotalSeconds);
+    }
+}
+
+/// <summary>How training ended.</summary>
+public enum TrainingOutcome
+{
+    /// <summary>All iterations are done.</summary>
+    Finished,
+
+    /// <summary>It was asked to stop; everything is saved.</summary>
+    Stopped,
+
+    /// <summary>A loss or gradient was not finite. Its update was skipped, nothing was saved over the last checkpoint.</summary>
+    Diverged,
+}
+
+/// <summary>Hears what training does: to show it, or to write it down.</summary>
+public interface ITrainingObserver
+{
+    /// <summary>Some steps are done; for a display that wants to be live.</summary>
+    /// <param name="now">Where training stands.</param>
+    /// <param name="totalIterations">Where it will end.</param>
+    void Progressed(TrainingReport now, long totalIterations);
+
+    /// <summary>A report that was due.</summary>
+    void Reported(TrainingReport report);
+
+    /// <summary>The validation loss is the best so far, with these weights.</summary>
+    void Improved(Model.ParameterSet<float> weights);
+
+    /// <summary>The model wrote a text.</summary>
+    void Sampled(long iteration, int[] tokens);
+
+    /// <summary>A checkpoint that is due; its log lengths are the observer's to fill in.</summary>
+    void Checkpointed(TrainingSnapshot snapshot);
+}
+
+/// <summary>Where training stands.</summary>
+/// <param name="Iteration">Completed steps.</param>
+/// <param name="Epoch">Passes over the text begun.</param>
+/// <param name="Characters">Characters trained on: iterations · B · T.</param>
+/// <param name="Loss">That iteration's loss, nats per character.</param>
+/// <param name="SmoothLoss">The classic smoothed loss: nats, a sum over T.</param>
+/// <param name="SmoothLossPerCharacter">The same, nats per character.</param>
+/// <param name="ValidationLoss">Nats per character; NaN where none was measured.</param>
+/// <param name="CharactersPerSecond">Characters over wall time since the last report.</param>
+/// <param name="Seconds">Wall time since this program began to train.</param>
+public readonly record struct TrainingReport(
+    long Iteration, long Epoch, long Characters, double Loss, double SmoothLoss, double SmoothLossPerCharacter,
+    double ValidationLoss, double CharactersPerSecond, double Seconds);

@@ -1,0 +1,49 @@
+namespace CharRnn.Training;
+
+/// <summary>How long training goes on, and what happens along the way. Cadences count iterations; 0 means never.</summary>
+public sealed record TrainingSchedule
+{
+    /// <summary>Total iterations since the start; null leaves it to <see cref="Epochs"/>.</summary>
+    public long? Iterations { get; init; }
+
+    /// <summary>Passes over the text, where <see cref="Iterations"/> is null.</summary>
+    public long Epochs { get; init; } = 10;
+
+    /// <summary>A report of the losses.</summary>
+    public long LogEvery { get; init; } = 100;
+
+    /// <summary>A text written by the model as it is.</summary>
+    public long SampleEvery { get; init; } = 1000;
+
+    /// <summary>Characters of such a text.</summary>
+    public int SampleLength { get; init; } = 200;
+
+    /// <summary>The loss on the validation text, which goes into that iteration's report.</summary>
+    public long EvalEvery { get; init; } = 1000;
+
+    /// <summary>The model and all that a resume needs, to disk.</summary>
+    public long CheckpointEvery { get; init; } = 1000;
+
+    /// <summary>The share of the text, its end, that is kept from training to measure on.</summary>
+    public double ValidationFraction { get; init; } = 0.1;
+
+    /// <summary>Of the initial weights and the samples.</summary>
+    public ulong Seed { get; init; } = 1;
+
+    /// <summary>The iterations after which training is finished.</summary>
+    /// <param name="stepsPerEpoch">Iterations in one pass over the text.</param>
+    public long TotalIterations(long stepsPerEpoch) => Iterations ?? (Epochs * stepsPerEpoch);
+
+    /// <summary>The first iteration after this one at which something is due.</summary>
+    public long NextEvent(long iteration, long totalIterations)
+    {
+        long next = totalIterations;
+        foreach (long every in (ReadOnlySpan<long>)[LogEvery, SampleEvery, EvalEvery, CheckpointEvery])
+            if (every > 0)
+                next = Math.Min(next, ((iteration / every) + 1) * every);
+        return next;
+    }
+
+    /// <summary>Whether an event of this cadence is due after an iteration.</summary>
+    public static bool IsDue(long every, long iteration) => every > 0 && iteration % every == 0;
+}
