@@ -1,1 +1,1 @@
-return 0;
+return CharRnn.Gpu.Cli.CommandLine.Run(args);

@@ -74,7 +74,8 @@ public static class DeviceCatalog
         }
     }
 
-    internal static string IdOf(DeviceKind kind) => kind switch { DeviceKind.Cpu => "cpu", DeviceKind.Cuda => "cuda", _ => "opencl" };
+    /// <summary>The word that <c>--device</c> takes for a kind.</summary>
+    public static string IdOf(DeviceKind kind) => kind switch { DeviceKind.Cpu => "cpu", DeviceKind.Cuda => "cuda", _ => "opencl" };
 
     private static string CpuDetails =>
         $"{Environment.ProcessorCount} cores, {System.Numerics.Vector<float>.Count}-wide vectors";

@@ -16,6 +16,9 @@ public sealed class TrainingEngine : ITrainingEngine
     // A validation text is read in this many streams, whatever B is, so that val_loss can be compared between runs.
     private const int ValidationStreams = 16;
 
+    /// <summary>The shortest validation text that can be measured on: two characters a stream.</summary>
+    public const int MinValidationLength = 2 * ValidationStreams;
+
     private const int MaxStepsPerCall = 8192;
     private const double SecondsPerCall = 0.1;
 

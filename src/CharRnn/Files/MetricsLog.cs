@@ -1,29 +1,7 @@
 using System.Text.Json;
+using CharRnn.Training;
 
 namespace CharRnn.Files;
-
-/// <summary>One report of a training run, a line of metrics.jsonl. NaN stands for "none".</summary>
-/// <param name="Iteration">Completed steps.</param>
-/// <param name="Epoch">Passes over the text begun.</param>
-/// <param name="Characters">Characters trained on since the start, of all streams.</param>
-/// <param name="Loss">That iteration's loss, nats per character.</param>
-/// <param name="SmoothLoss">The classic smoothed loss, nats, a sum over T.</param>
-/// <param name="SmoothLossPerCharacter">The same per character.</param>
-/// <param name="BitsPerCharacter"><paramref name="Loss"/> in bits per character.</param>
-/// <param name="ValidationLoss">Nats per character on the validation part.</param>
-/// <param name="CharactersPerSecond">Characters over wall time since the previous report.</param>
-/// <param name="Seconds">Wall time of training.</param>
-public readonly record struct MetricsLine(
-    long Iteration,
-    long Epoch,
-    long Characters,
-    double Loss,
-    double SmoothLoss,
-    double SmoothLossPerCharacter,
-    double BitsPerCharacter,
-    double ValidationLoss,
-    double CharactersPerSecond,
-    double Seconds);
 
 /// <summary>
 /// metrics.jsonl: one JSON object per line, every line with every key in one order, null where there is no value.
@@ -43,7 +21,7 @@ public sealed class MetricsLog : IDisposable
 
     /// <summary>Appends a line and hands it to the operating system, where a kill cannot reach it.</summary>
     /// <exception cref="CharRnnException">The file system refuses; no part of the line stays.</exception>
-    public void Append(MetricsLine line)
+    public void Append(TrainingReport line)
     {
         _line.SetLength(0);
         using (var json = new Utf8JsonWriter(_line))
@@ -55,7 +33,7 @@ public sealed class MetricsLog : IDisposable
             WriteNumberOrNull(json, "loss", line.Loss);
             WriteNumberOrNull(json, "smooth_loss", line.SmoothLoss);
             WriteNumberOrNull(json, "smooth_loss_per_char", line.SmoothLossPerCharacter);
-            WriteNumberOrNull(json, "bits_per_character", line.BitsPerCharacter);
+            WriteNumberOrNull(json, "bits_per_character", Loss.BitsPerCharacter(line.Loss));
             WriteNumberOrNull(json, "val_loss", line.ValidationLoss);
             WriteNumberOrNull(json, "characters_per_second", line.CharactersPerSecond);
             WriteNumberOrNull(json, "seconds", line.Seconds);

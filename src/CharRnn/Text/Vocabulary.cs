@@ -67,6 +67,46 @@ public sealed class Vocabulary
         return [.. bytes];
     }
 
+    /// <summary>The tokens of a short text, such as a prime; a file is read by <see cref="Corpus.ReadWith(Vocabulary, IReadOnlyList{string}, UnknownCharacters, CorpusOptions?, CancellationToken)"/>.</summary>
+    /// <param name="text">The text; with <see cref="TextEncoding.Bytes"/> the bytes of its UTF-8 form count.</param>
+    /// <param name="unknown">What to do with characters that the vocabulary does not have.</param>
+    /// <param name="subject">What the text is called in errors: the option that gave it.</param>
+    /// <exception cref="CharRnnException">The text has unknown characters, or half a surrogate pair.</exception>
+    public int[] Encode(string text, UnknownCharacters unknown, string subject)
+    {
+        try
+        {
+            return Encode(new UTF8Encoding(false, throwOnInvalidBytes: true).GetBytes(text), unknown, subject);
+        }
+        catch (EncoderFallbackException e)
+        {
+            throw CorpusErrors.LoneSurrogate(subject, e.Index);
+        }
+    }
+
+    /// <inheritdoc cref="Encode(string, UnknownCharacters, string)"/>
+    /// <param name="text">The text's bytes: UTF-8 with <see cref="TextEncoding.Utf8"/>, else any.</param>
+    /// <param name="unknown">What to do with characters that the vocabulary does not have.</param>
+    /// <param name="subject">What the text is called in errors.</param>
+    /// <exception cref="CharRnnException">The text has unknown characters, or is not valid UTF-8.</exception>
+    public int[] Encode(ReadOnlySpan<byte> text, UnknownCharacters unknown, string subject)
+    {
+        var table = new CharacterTable(this);
+        using var builder = new TokenStoreBuilder(new CorpusOptions { ChunkTokens = Math.Max(1, text.Length), MemoryLimit = long.MaxValue });
+        CharacterScanner.Stop stop = new CharacterScanner(table, builder).Scan(text, out int consumed);
+        if (stop == CharacterScanner.Stop.Nul)
+            throw CorpusErrors.Binary(subject, consumed, CorpusErrors.GiveText);
+        if (consumed < text.Length)
+            throw CorpusErrors.InvalidByte(subject, text[consumed], consumed, CorpusErrors.GiveText);
+        if (unknown == UnknownCharacters.Error && table.Unknown.Count > 0)
+            throw CorpusErrors.UnknownCharacters(subject, CharacterNames.List(Encoding, table.Unknown));
+
+        using TokenStore store = builder.Build([]);
+        int[] tokens = new int[store.Length];
+        store.Read(0, tokens);
+        return tokens;
+    }
+
     /// <summary>Whether both have the same characters in the same order.</summary>
     public bool Matches(Vocabulary other) => Encoding == other.Encoding && _codePoints.AsSpan().SequenceEqual(other._codePoints);
 }

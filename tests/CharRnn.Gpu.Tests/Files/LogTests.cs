@@ -1,19 +1,19 @@
 using System.Globalization;
 using System.Text.Json;
 using CharRnn.Files;
+using CharRnn.Training;
 
 namespace CharRnn.Gpu.Tests.Files;
 
 public class LogTests
 {
-    private static readonly MetricsLine s_line = new(
+    private static readonly TrainingReport s_line = new(
         Iteration: 1000,
         Epoch: 2,
         Characters: 25_000,
         Loss: 2.5,
         SmoothLoss: 0.1 + 0.2,
         SmoothLossPerCharacter: 1e-7,
-        BitsPerCharacter: 1e21,
         ValidationLoss: double.NaN,
         CharactersPerSecond: 12345.678,
         Seconds: -0.0625);
@@ -38,7 +38,7 @@ public class LogTests
             CultureInfo.CurrentCulture = before;
         }
 
-        const string expected = """{"iteration":1000,"epoch":2,"characters":25000,"loss":2.5,"smooth_loss":0.30000000000000004,"smooth_loss_per_char":1E-07,"bits_per_character":1E+21,"val_loss":null,"characters_per_second":12345.678,"seconds":-0.0625}""";
+        const string expected = """{"iteration":1000,"epoch":2,"characters":25000,"loss":2.5,"smooth_loss":0.30000000000000004,"smooth_loss_per_char":1E-07,"bits_per_character":3.6067376022224087,"val_loss":null,"characters_per_second":12345.678,"seconds":-0.0625}""";
         Assert.Equal(expected + "\n", File.ReadAllText(directory.File("metrics.jsonl")));
         Assert.Equal("=== iteration -1000 ===\n\n\n", File.ReadAllText(directory.File("samples.txt")));
     }

@@ -1,0 +1,61 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using CharRnn.Gpu.Cli.Terminal;
+using CharRnn.Gpu.Devices;
+
+namespace CharRnn.Gpu.Cli.Commands;
+
+/// <summary><c>charrnn devices</c>: what is here, what cannot be used and why, and what auto would choose.</summary>
+internal static class DevicesCommand
+{
+    private static readonly Option<bool> Json = SharedOptions.Json();
+
+    public static Command Create()
+    {
+        var command = new Command("devices", """
+            Lists the devices of this machine, those that cannot be used with the reason, and the one that auto chooses.
+
+            Example: charrnn devices
+            """)
+        {
+            Json, SharedOptions.Verbose(),
+        };
+        command.SetAction(Run);
+        return command;
+    }
+
+    private static int Run(ParseResult options)
+    {
+        (DeviceKind kind, int index) = DeviceSelection.AutoOrder().First();
+        foreach (DeviceDescription device in ((DeviceKind[])[DeviceKind.Cuda, DeviceKind.OpenCl, DeviceKind.Cpu]).SelectMany(DeviceCatalog.List))
+        {
+            bool chosen = device.Rejection is null && device.Kind == kind && (kind == DeviceKind.Cpu || device.Id.EndsWith($":{index}", StringComparison.Ordinal));
+            if (options.GetValue(Json))
+                Output.Line(JsonSerializer.Serialize(new
+                {
+                    id = device.Id,
+                    name = device.Name,
+                    memory_bytes = device.MemorySize,
+                    details = device.Details,
+                    usable = device.Rejection is null,
+                    rejection = device.Rejection,
+                    auto = chosen,
+                }));
+            else
+                Output.Line(Describe(device, chosen));
+        }
+
+        return 0;
+    }
+
+    private static string Describe(DeviceDescription device, bool chosen)
+    {
+        if (device.Rejection is not null)
+            return $"  {device.Id,-10} {device.Name}: not usable, {device.Rejection}";
+        string gpu = device.Kind == DeviceKind.OpenCl && !device.IsGpu ? "; no GPU, so auto passes it over" : "";
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{(chosen ? '*' : ' ')} {device.Id,-10} {device.Name}, {device.MemorySize / 1e9:F1} GB, {device.Details}{gpu}{(chosen ? "  <- auto chooses this" : "")}");
+    }
+}

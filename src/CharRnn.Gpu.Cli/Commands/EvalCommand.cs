@@ -1,0 +1,70 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using CharRnn.Files;
+using CharRnn.Gpu.Cli.Terminal;
+using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Execution;
+using CharRnn.Model;
+using CharRnn.Text;
+using CharRnn.Training;
+
+namespace CharRnn.Gpu.Cli.Commands;
+
+/// <summary><c>charrnn eval</c>: how well a model predicts a text.</summary>
+internal static class EvalCommand
+{
+    private static readonly Argument<string> ModelPath = new("MODEL") { Description = "A run's directory, or a .safetensors file of a run." };
+    private static readonly Argument<string[]> Input = new("INPUT") { Description = "Files, directories or globs; - reads stdin.", Arity = ArgumentArity.OneOrMore };
+    private static readonly Option<bool> Best = new("--best") { Description = "Of a run's directory, the weights of the best validation loss." };
+    private static readonly Option<UnknownCharacters> Unknown = SharedOptions.Unknown();
+    private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
+    private static readonly Option<bool> Quiet = SharedOptions.Quiet();
+    private static readonly Option<bool> Json = SharedOptions.Json();
+
+    public static Command Create()
+    {
+        var command = new Command("eval", """
+            Measures a model on a text: the mean loss of predicting each character from all before it, from zero state,
+            in nats per character, bits per character and as perplexity.
+
+            Example: charrnn eval runs/first README.md --unknown skip
+            """)
+        {
+            ModelPath, Input, Best, Unknown, Device, Quiet, Json, SharedOptions.Verbose(),
+        };
+        command.SetAction(Run);
+        return command;
+    }
+
+    private static int Run(ParseResult options)
+    {
+        CancellationToken stop = Interrupts.Watch();
+        CharacterModel model = ModelFile.Load(RunDirectory.FindModel(options.GetRequiredValue(ModelPath), options.GetValue(Best)));
+        using Corpus corpus = Corpus.ReadWith(
+            model.Vocabulary, options.GetRequiredValue(Input), options.GetValue(Unknown), new CorpusOptions { Encoding = model.Vocabulary.Encoding }, stop);
+        if (!options.GetValue(Quiet))
+            foreach (string note in corpus.Notes)
+                Output.Note(note);
+        if (corpus.Tokens.Length < 2)
+            throw new CharRnnException(corpus.Name, "has a single character", "give a text of at least 2: the first is only an input");
+
+        using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
+        using var deviceModel = new DeviceModel(device, model.Weights);
+        using var evaluator = new Evaluator(deviceModel, streams: 1);
+        double loss = evaluator.Evaluate(corpus.Tokens, stop).Loss;
+        if (options.GetValue(Json))
+            Output.Line(JsonSerializer.Serialize(new
+            {
+                loss,
+                bits_per_character = Loss.BitsPerCharacter(loss),
+                perplexity = Loss.Perplexity(loss),
+                characters = corpus.Tokens.Length,
+            }));
+        else
+            Output.Line(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{loss:F4} nats per character, {Loss.BitsPerCharacter(loss):F4} bits per character, perplexity {Loss.Perplexity(loss):F3}, over {corpus.Tokens.Length} characters"));
+        return 0;
+    }
+}

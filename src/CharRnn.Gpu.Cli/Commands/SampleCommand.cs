@@ -1,0 +1,139 @@
+using System.CommandLine;
+using System.Text;
+using System.Text.Json;
+using CharRnn.Files;
+using CharRnn.Gpu.Cli.Terminal;
+using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Execution;
+using CharRnn.Model;
+using CharRnn.Sampling;
+using CharRnn.Text;
+
+namespace CharRnn.Gpu.Cli.Commands;
+
+/// <summary><c>charrnn sample</c>: writes text with a trained model, as it is produced.</summary>
+internal static class SampleCommand
+{
+    private static readonly Argument<string> ModelPath = new("MODEL") { Description = "A run's directory, or a .safetensors file of a run." };
+    private static readonly Option<bool> Best = new("--best") { Description = "Of a run's directory, the weights of the best validation loss." };
+    private static readonly Option<long?> Length = SharedOptions.Number<long>("--length", 500, "a whole number from 0", n => n >= 0, "New characters to write.");
+    private static readonly Option<float?> Temperature = SharedOptions.Number<float>(
+        "--temperature", 1, "a number from 0 (0 takes the likeliest character)", t => t >= 0 && float.IsFinite(t), "Below 1 bolder, above 1 wilder; 0 is greedy.");
+    private static readonly Option<int?> TopK = SharedOptions.Number<int>("--top-k", 0, "a whole number from 0 (0 keeps all)", k => k >= 0, "Draw from the K likeliest characters only; 0 from all.");
+    private static readonly Option<float?> TopP = SharedOptions.Number<float>("--top-p", 1, "a number over 0, at most 1", p => p > 0 && p <= 1, "Draw from the likeliest characters that together reach this probability.");
+    private static readonly Option<string> Prime = new("--prime") { Description = "Text to go on from; it is written first.", HelpName = "TEXT" };
+    private static readonly Option<string> PrimeFile = new("--prime-file") { Description = "A file with that text.", HelpName = "FILE" };
+    private static readonly Option<ulong?> Seed = SharedOptions.Number<ulong>("--seed", null, "a whole number from 0", _ => true, "The same seed gives the same text; without one, a random seed is shown.");
+    private static readonly Option<int?> Count = SharedOptions.Number<int>("--count", 1, "a whole number from 1", n => n >= 1, "Samples to write, each from the start.");
+    private static readonly Option<UnknownCharacters> Unknown = SharedOptions.Unknown();
+    private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
+    private static readonly Option<bool> Quiet = SharedOptions.Quiet();
+    private static readonly Option<bool> Json = SharedOptions.Json();
+
+    public static Command Create()
+    {
+        var command = new Command("sample", """
+            Writes text with a trained model, as it is produced.
+
+            Example: charrnn sample runs/first --length 300 --temperature 0.8 --prime "public "
+            """)
+        {
+            ModelPath, Best, Length, Temperature, TopK, TopP, Prime, PrimeFile, Seed, Count, Unknown, Device, Quiet, Json, SharedOptions.Verbose(),
+        };
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(Prime) is not null && result.GetResult(PrimeFile) is not null)
+                result.AddError("--prime-file: is given with --prime; give one of them");
+        });
+        command.SetAction(Run);
+        return command;
+    }
+
+    private static int Run(ParseResult options)
+    {
+        CancellationToken stop = Interrupts.Watch();
+        CharacterModel model = ModelFile.Load(RunDirectory.FindModel(options.GetRequiredValue(ModelPath), options.GetValue(Best)));
+        byte[] prime = ReadPrime(options, out string subject);
+        int[] inputs = model.Vocabulary.Encode(prime, options.GetValue(Unknown), subject);
+        byte[] echo = model.Vocabulary.Decode(inputs);
+        if (inputs.Length == 0)
+            inputs = [model.Vocabulary.StartToken];
+
+        ulong seed = options.GetValue(Seed) ?? (ulong)System.Random.Shared.NextInt64();
+        if (options.GetValue(Seed) is null && !options.GetValue(Quiet))
+            Output.Note($"seed {seed}");
+        var sampling = new SamplingOptions
+        {
+            Temperature = options.GetValue(Temperature)!.Value,
+            TopK = options.GetValue(TopK)!.Value,
+            TopP = options.GetValue(TopP)!.Value,
+        };
+
+        using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
+        using var deviceModel = new DeviceModel(device, model.Weights);
+        using var sampler = new Sampler(deviceModel);
+        int count = options.GetValue(Count)!.Value;
+        for (int i = 0; i < count; i++)
+        {
+            IEnumerable<int[]> chunks = sampler.Write(inputs, options.GetValue(Length)!.Value, sampling, seed, (ulong)i);
+            if (options.GetValue(Json))
+                WriteJson(i + 1, seed, echo, chunks, model.Vocabulary, stop);
+            else
+                WriteText(count == 1 ? 0 : i + 1, echo, chunks, model.Vocabulary, stop);
+        }
+
+        return 0;
+    }
+
+    private static void WriteText(int number, byte[] echo, IEnumerable<int[]> chunks, Vocabulary vocabulary, CancellationToken stop)
+    {
+        if (number > 0)
+            Output.Line($"=== sample {number} ===");
+        Output.ModelText(echo);
+        foreach (int[] chunk in chunks)
+        {
+            stop.ThrowIfCancellationRequested();
+            Output.ModelText(vocabulary.Decode(chunk));
+        }
+
+        if (number > 0 || Output.IsTerminal)
+            Output.Line("");
+    }
+
+    private static void WriteJson(int number, ulong seed, byte[] echo, IEnumerable<int[]> chunks, Vocabulary vocabulary, CancellationToken stop)
+    {
+        var text = new List<byte>();
+        foreach (int[] chunk in chunks)
+        {
+            stop.ThrowIfCancellationRequested();
+            text.AddRange(vocabulary.Decode(chunk));
+        }
+
+        Output.Line(JsonSerializer.Serialize(new
+        {
+            sample = number,
+            seed,
+            prime = Encoding.UTF8.GetString(echo),
+            text = Encoding.UTF8.GetString([.. text]),
+        }));
+    }
+
+    private static byte[] ReadPrime(ParseResult options, out string subject)
+    {
+        if (options.GetValue(PrimeFile) is not { } path)
+        {
+            subject = "--prime";
+            return Encoding.UTF8.GetBytes(options.GetValue(Prime) ?? "");
+        }
+
+        subject = path;
+        try
+        {
+            return File.ReadAllBytes(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CharRnnException(path, "cannot be read", "give --prime-file a text file", e);
+        }
+    }
+}

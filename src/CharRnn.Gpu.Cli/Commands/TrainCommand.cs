@@ -1,0 +1,280 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Reflection;
+using CharRnn.Files;
+using CharRnn.Gpu.Cli.Terminal;
+using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Execution;
+using CharRnn.Model;
+using CharRnn.Text;
+using CharRnn.Training;
+
+namespace CharRnn.Gpu.Cli.Commands;
+
+/// <summary><c>charrnn train</c>: from text to a trained model in a run's directory.</summary>
+internal static class TrainCommand
+{
+    private static readonly StepOptions StepDefaults = new();
+    private static readonly TrainingSchedule ScheduleDefaults = new();
+
+    public static readonly Argument<string[]> Input = new("INPUT")
+    {
+        Description = "Files, directories or globs, joined in ordinal order; - reads stdin. None: this program's own sources.",
+        Arity = ArgumentArity.ZeroOrMore,
+    };
+
+    private static readonly Option<string> Out = new("--out") { Description = "The run's directory [default: runs/<time>].", HelpName = "DIR" };
+    private static readonly Option<int?> HiddenSize = Size("--hidden-size", StepDefaults.HiddenSize, "H, hidden units.");
+    private static readonly Option<int?> SequenceLength = Size("--seq-length", StepDefaults.SequenceLength, "T, characters that a gradient reaches back.");
+    private static readonly Option<int?> BatchSize = Size("--batch-size", StepDefaults.BatchSize, "B, streams of the text trained at once.");
+    private static readonly Option<float?> LearningRate = Rate("--learning-rate", StepDefaults.LearningRate, "Adagrad's rate.");
+    private static readonly Option<float?> Clip = Rate("--clip", StepDefaults.Clip, "Each element of the gradient is cut to ± this.");
+    private static readonly Option<string> Optimizer = SharedOptions.Choice("--optimizer", "adagrad", "The optimizer.", ("adagrad", "adagrad"));
+    private static readonly Option<long?> Iterations = SharedOptions.Number<long>("--iterations", null, "a whole number from 1", n => n >= 1, "Steps in total, since the start also after --resume [default: by --epochs].");
+    private static readonly Option<long?> Epochs = SharedOptions.Number<long>("--epochs", ScheduleDefaults.Epochs, "a whole number from 1", n => n >= 1, "Passes over the text.");
+    private static readonly Option<ulong?> Seed = SharedOptions.Number<ulong>("--seed", ScheduleDefaults.Seed, "a whole number from 0", _ => true, "Of the first weights and the samples.");
+    private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
+    private static readonly Option<TextEncoding> Encoding = SharedOptions.Choice(
+        "--encoding", TextEncoding.Utf8, "What a character is: a Unicode scalar value of UTF-8 text, or a byte.", ("utf-8", TextEncoding.Utf8), ("bytes", TextEncoding.Bytes));
+    private static readonly Option<string> InitFrom = new("--init-from") { Description = "A model whose weights to start from.", HelpName = "FILE" };
+    private static readonly Option<bool> Resume = new("--resume") { Description = "Go on with the run in --out, exactly where it stopped." };
+    private static readonly Option<bool> Overwrite = new("--overwrite") { Description = "Give up the run that --out holds." };
+    private static readonly Option<double?> ValidationFraction = SharedOptions.Number<double>(
+        "--val-fraction", ScheduleDefaults.ValidationFraction, "a number from 0, below 1", f => f is >= 0 and < 1, "The share of the text, its end, to measure on and not train on.");
+    private static readonly Option<long?> LogEvery = Cadence("--log-every", ScheduleDefaults.LogEvery, "Iterations between reports; 0 is never.");
+    private static readonly Option<long?> SampleEvery = Cadence("--sample-every", ScheduleDefaults.SampleEvery, "Iterations between samples; 0 is never.");
+    private static readonly Option<int?> SampleLength = SharedOptions.Number<int>("--sample-length", ScheduleDefaults.SampleLength, "a whole number from 1", n => n >= 1, "Characters of a sample.");
+    private static readonly Option<long?> EvalEvery = Cadence("--eval-every", ScheduleDefaults.EvalEvery, "Iterations between measurements on the validation part; 0 is never.");
+    private static readonly Option<long?> CheckpointEvery = Cadence("--checkpoint-every", ScheduleDefaults.CheckpointEvery, "Iterations between saves; 0 is only at the end.");
+    private static readonly Option<string> Config = new("--config") { Description = "A JSON file of these options, named without dashes; the command line goes first.", HelpName = "FILE" };
+    private static readonly Option<bool> Verbose = SharedOptions.Verbose();
+    private static readonly Option<bool> Quiet = SharedOptions.Quiet();
+    private static readonly Option<bool> Json = SharedOptions.Json();
+
+    /// <summary>Options that a resumed run keeps, by name.</summary>
+    public static readonly string[] FixedOptions =
+        ["hidden-size", "seq-length", "batch-size", "learning-rate", "clip", "optimizer", "seed", "encoding", "val-fraction"];
+
+    /// <summary>Options that a resumed run takes from its config.json where the command line is silent.</summary>
+    public static readonly string[] SavedOptions =
+    [
+        .. FixedOptions, "input", "iterations", "epochs", "device", "log-every", "sample-every", "sample-length", "eval-every", "checkpoint-every",
+    ];
+
+    public static Command Create()
+    {
+        var command = new Command("train", """
+            Trains a model on text and keeps it in a directory: model, checkpoint, metrics and samples.
+
+            Example: charrnn train book.txt --out runs/book --hidden-size 128 --batch-size 50 --seq-length 50 --epochs 20
+            """)
+        {
+            Input, Out, HiddenSize, SequenceLength, BatchSize, LearningRate, Clip, Optimizer, Iterations, Epochs, Seed, Device, Encoding, InitFrom,
+            Resume, Overwrite, ValidationFraction, LogEvery, SampleEvery, SampleLength, EvalEvery, CheckpointEvery, Config, Verbose, Quiet, Json,
+        };
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(Resume) && result.GetResult(Out) is null)
+                result.AddError("--resume: needs the run to go on with; give its directory as --out");
+            if (result.GetValue(Resume) && result.GetValue(Overwrite))
+                result.AddError("--overwrite: gives up the run that --resume goes on with; give one of them");
+            if (result.GetValue(Resume) && result.GetResult(InitFrom) is not null)
+                result.AddError("--init-from: a resumed run has its weights; leave it out");
+        });
+        command.SetAction(Run);
+        return command;
+    }
+
+    private static int Run(ParseResult options)
+    {
+        CancellationToken stop = Interrupts.Watch();
+        return options.GetValue(Resume) ? ResumeRun(options, stop) : StartRun(options, stop);
+    }
+
+    private static int StartRun(ParseResult options, CancellationToken stop)
+    {
+        StepOptions step = ReadStep(options);
+        TrainingSchedule schedule = ReadSchedule(options);
+        CharacterModel? initial = options.GetValue(InitFrom) is { } path ? ModelFile.Load(path) : null;
+        if (initial is not null && options.GetResult(HiddenSize) is null or { Implicit: true })
+            step = step with { HiddenSize = initial?.Weights.Shape.HiddenSize ?? step.HiddenSize };
+
+        using Corpus corpus = ReadCorpus(options, step, stop);
+        if (initial is not null)
+            ModelFile.RequireFits(options.GetValue(InitFrom)!, initial, corpus.Vocabulary, step.HiddenSize);
+        TextSplit split = Split(corpus, step, schedule);
+        var shape = new ModelShape(corpus.Vocabulary.Size, step.HiddenSize);
+        using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
+        MemoryNeed.Of(shape, step, split.Training.Length).Check(shape, step, device);
+
+        string directory = options.GetValue(Out) ?? Path.Combine("runs", DateTime.Now.ToString("yyyy-MM-dd'T'HH-mm-ss", CultureInfo.InvariantCulture));
+        using RunDirectory run = RunDirectory.Create(directory, options.GetValue(Overwrite));
+        SaveConfiguration(options, step, schedule, corpus, device, run);
+        ParameterSet<float> weights = initial?.Weights ?? InitialWeights.Create(shape, schedule.Seed);
+        return Train(options, step, schedule, corpus, split, device, run, weights, null, stop);
+    }
+
+    private static int ResumeRun(ParseResult options, CancellationToken stop)
+    {
+        StepOptions step = ReadStep(options);
+        TrainingSchedule schedule = ReadSchedule(options);
+        string directory = options.GetValue(Out)!;
+        using RunDirectory run = RunDirectory.Resume(directory);
+        Checkpoint checkpoint = CheckpointFile.Load(run.CheckpointPath);
+        RunConfiguration saved = RunConfiguration.Read(run.ConfigurationPath);
+
+        using Corpus corpus = ReadCorpus(options, step, stop);
+        if (saved.Has("corpus-hash") && saved.GetText("corpus-hash") != corpus.Hash)
+            throw new CharRnnException(
+                corpus.Name, $"is not the text that {directory} was trained on (hash {corpus.Hash}, was {saved.GetText("corpus-hash")})",
+                "give the same text, or start a new run in another --out, with --init-from to keep the weights");
+        ModelFile.RequireFits(run.CheckpointPath, checkpoint.Model, corpus.Vocabulary, step.HiddenSize);
+        TextSplit split = Split(corpus, step, schedule);
+
+        long total = schedule.TotalIterations(new StreamCursor(split.Training.Length / step.BatchSize, step.SequenceLength).StepsPerEpoch);
+        if (checkpoint.Snapshot.Iteration >= total)
+        {
+            Output.Note($"{directory}: is finished at iteration {checkpoint.Snapshot.Iteration}; give more --iterations or --epochs to go on");
+            return 0;
+        }
+
+        using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
+        SaveConfiguration(options, step, schedule, corpus, device, run);
+        return Train(options, step, schedule, corpus, split, device, run, checkpoint.Snapshot.Weights, checkpoint.Snapshot, stop);
+    }
+
+    private static int Train(
+        ParseResult options, StepOptions step, TrainingSchedule schedule, Corpus corpus, TextSplit split, ComputeDevice device,
+        RunDirectory run, ParameterSet<float> weights, TrainingSnapshot? resumeFrom, CancellationToken stop)
+    {
+        bool quiet = options.GetValue(Quiet);
+        using var model = new DeviceModel(device, weights);
+        using var engine = new TrainingEngine(model, split.Training, step);
+        if (resumeFrom is not null)
+            engine.Restore(new EngineState(resumeFrom.Weights, resumeFrom.AdagradMemory, resumeFrom.HiddenState, resumeFrom.Position, resumeFrom.Epoch));
+        ITokenSource? validation = split.Validation.Length >= TrainingEngine.MinValidationLength ? split.Validation : null;
+        if (!quiet)
+            Introduce(corpus, split, validation, weights.Shape, engine.Plan, device, run, resumeFrom);
+
+        using var recorder = new RunRecorder(run, corpus.Vocabulary, resumeFrom);
+        var display = new TrainingDisplay(corpus.Vocabulary, options.GetValue(Json), quiet);
+        var loop = new TrainingLoop(engine, step, schedule, corpus.Vocabulary, validation, resumeFrom);
+        switch (loop.Run(new ObserverList(recorder, display), stop))
+        {
+            case TrainingOutcome.Diverged:
+                throw new CharRnnException(
+                    run.Root, "training diverged: a loss or gradient is not finite",
+                    "its weights are those of the last checkpoint; resume is no help, start again with a lower --learning-rate or --clip");
+            case TrainingOutcome.Stopped:
+                Output.Note($"stopped and saved; go on with: charrnn train --resume --out {run.Root}");
+                return Interrupts.ExitCode;
+            default:
+                if (!quiet)
+                    Output.Note($"done; write text with: charrnn sample {run.Root}");
+                return 0;
+        }
+    }
+
+    private static Corpus ReadCorpus(ParseResult options, StepOptions step, CancellationToken stop)
+    {
+        var corpusOptions = new CorpusOptions { Encoding = options.GetValue(Encoding), HiddenSize = step.HiddenSize };
+        string[] inputs = options.GetValue(Input) ?? [];
+        Corpus corpus = inputs.Length == 0
+            ? Corpus.Read(SampleCorpus.Open(), SampleCorpus.Name, corpusOptions, stop)
+            : Corpus.Read(inputs, corpusOptions, stop);
+        if (!options.GetValue(Quiet))
+            foreach (string note in corpus.Notes)
+                Output.Note(note);
+        return corpus;
+    }
+
+    private static TextSplit Split(Corpus corpus, StepOptions step, TrainingSchedule schedule)
+    {
+        TextSplit split = TextSplit.Of(corpus.Tokens, schedule.ValidationFraction);
+        split.CheckLength(corpus.Name, step.BatchSize, step.SequenceLength);
+        return split;
+    }
+
+    private static void Introduce(
+        Corpus corpus, TextSplit split, ITokenSource? validation, ModelShape shape, ExecutionPlan plan, ComputeDevice device, RunDirectory run, TrainingSnapshot? resumeFrom)
+    {
+        CultureInfo invariant = CultureInfo.InvariantCulture;
+        Output.Note(string.Create(invariant, $"text: {corpus.Name}, {corpus.Tokens.Length:N0} characters, {shape.VocabularySize} distinct; {split.Training.Length:N0} to train on"));
+        if (validation is null && split.Validation.Length > 0)
+            Output.Note(string.Create(invariant, $"validation: none, its {split.Validation.Length} characters are too few to measure on"));
+        Output.Note(string.Create(invariant, $"model: {shape.HiddenSize} hidden units, {shape.ParameterCount:N0} parameters"));
+        Output.Note($"device: {device.Name} ({DeviceCatalog.IdOf(device.Kind)}); {plan.Reason}");
+        Output.Note(resumeFrom is null ? $"run: {run.Root}" : string.Create(invariant, $"run: {run.Root}, resumed at iteration {resumeFrom.Iteration}"));
+    }
+
+    private static StepOptions ReadStep(ParseResult options) => new()
+    {
+        HiddenSize = options.GetValue(HiddenSize)!.Value,
+        SequenceLength = options.GetValue(SequenceLength)!.Value,
+        BatchSize = options.GetValue(BatchSize)!.Value,
+        LearningRate = options.GetValue(LearningRate)!.Value,
+        Clip = options.GetValue(Clip)!.Value,
+    };
+
+    private static TrainingSchedule ReadSchedule(ParseResult options) => new()
+    {
+        Iterations = options.GetValue(Iterations),
+        Epochs = options.GetValue(Epochs)!.Value,
+        Seed = options.GetValue(Seed)!.Value,
+        ValidationFraction = options.GetValue(ValidationFraction)!.Value,
+        LogEvery = options.GetValue(LogEvery)!.Value,
+        SampleEvery = options.GetValue(SampleEvery)!.Value,
+        SampleLength = options.GetValue(SampleLength)!.Value,
+        EvalEvery = options.GetValue(EvalEvery)!.Value,
+        CheckpointEvery = options.GetValue(CheckpointEvery)!.Value,
+    };
+
+    private static void SaveConfiguration(
+        ParseResult options, StepOptions step, TrainingSchedule schedule, Corpus corpus, ComputeDevice device, RunDirectory run)
+    {
+        var configuration = new RunConfiguration();
+        configuration.Set("version", typeof(TrainCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion);
+        configuration.Set("input", options.GetValue(Input) ?? []);
+        configuration.Set("corpus", corpus.Name);
+        configuration.Set("corpus-hash", corpus.Hash);
+        configuration.Set("vocabulary-size", corpus.Vocabulary.Size);
+        configuration.Set("hidden-size", step.HiddenSize);
+        configuration.Set("seq-length", step.SequenceLength);
+        configuration.Set("batch-size", step.BatchSize);
+        configuration.Set("learning-rate", double.Parse(step.LearningRate.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture));
+        configuration.Set("clip", double.Parse(step.Clip.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture));
+        configuration.Set("optimizer", options.GetValue(Optimizer)!);
+        if (schedule.Iterations is { } iterations)
+            configuration.Set("iterations", iterations);
+        configuration.Set("epochs", schedule.Epochs);
+        configuration.Set("seed", schedule.Seed.ToString(CultureInfo.InvariantCulture));
+        configuration.Set("device", DeviceText(options.GetValue(Device)));
+        configuration.Set("device-name", device.Name);
+        configuration.Set("encoding", options.GetValue(Encoding) == TextEncoding.Bytes ? "bytes" : "utf-8");
+        if (options.GetValue(InitFrom) is { } initFrom)
+            configuration.Set("init-from", initFrom);
+        configuration.Set("val-fraction", schedule.ValidationFraction);
+        configuration.Set("log-every", schedule.LogEvery);
+        configuration.Set("sample-every", schedule.SampleEvery);
+        configuration.Set("sample-length", schedule.SampleLength);
+        configuration.Set("eval-every", schedule.EvalEvery);
+        configuration.Set("checkpoint-every", schedule.CheckpointEvery);
+        configuration.Write(run.ConfigurationPath);
+    }
+
+    private static string DeviceText(DeviceSelection selection) => selection.Kind switch
+    {
+        null => "auto",
+        DeviceKind.Cpu => "cpu",
+        { } kind => string.Create(CultureInfo.InvariantCulture, $"{DeviceCatalog.IdOf(kind)}:{selection.Index}"),
+    };
+
+    private static Option<int?> Size(string name, int value, string description) =>
+        SharedOptions.Number<int>(name, value, "a whole number from 1", n => n >= 1, description);
+
+    private static Option<float?> Rate(string name, float value, string description) =>
+        SharedOptions.Number<float>(name, value, "a number over 0", r => r > 0 && float.IsFinite(r), description);
+
+    private static Option<long?> Cadence(string name, long value, string description) =>
+        SharedOptions.Number<long>(name, value, "a whole number from 0", n => n >= 0, description);
+}

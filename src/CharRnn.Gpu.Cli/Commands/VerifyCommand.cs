@@ -1,0 +1,63 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using CharRnn.Gpu.Cli.Terminal;
+using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Verification;
+
+namespace CharRnn.Gpu.Cli.Commands;
+
+/// <summary><c>charrnn verify</c>: every kernel and whole training steps on a device against the reference.</summary>
+internal static class VerifyCommand
+{
+    private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
+    private static readonly Option<bool> Quiet = SharedOptions.Quiet();
+    private static readonly Option<bool> Json = SharedOptions.Json();
+
+    public static Command Create()
+    {
+        var command = new Command("verify", """
+            Compares every kernel and whole training steps on a device with the scalar reference in double precision:
+            several sizes, fresh and trained weights, with and without the clip biting. Exits 1 if any result is off.
+
+            Example: charrnn verify --device cpu
+            """)
+        {
+            Device, Quiet, Json, SharedOptions.Verbose(),
+        };
+        command.SetAction(Run);
+        return command;
+    }
+
+    private static int Run(ParseResult options)
+    {
+        // No quick check first: this is the thorough one, and shows what is wrong.
+        using ComputeDevice device = options.GetValue(Device).Open(_ => null, warning => Output.Note($"warning: {warning}"));
+        if (!options.GetValue(Json))
+            Output.Line($"{device.Name} ({DeviceCatalog.IdOf(device.Kind)}), {device.Teams} teams of {device.GroupSize}");
+        int checks = 0, failed = 0;
+        foreach (VerificationCheck check in DeviceVerification.Run(device))
+        {
+            checks++;
+            failed += check.Passed ? 0 : 1;
+            if (options.GetValue(Json))
+                Output.Line(JsonSerializer.Serialize(new
+                {
+                    kernel = check.Kernel,
+                    result = check.Result,
+                    sizes = check.Sizes,
+                    error = double.IsFinite(check.Error) ? check.Error : (double?)null,
+                    tolerance = check.Tolerance,
+                    passed = check.Passed,
+                }));
+            else if (!check.Passed || !options.GetValue(Quiet))
+                Output.Line(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{(check.Passed ? "ok  " : "FAIL")} {check.Kernel,-10} {check.Result,-36} error {check.Error:E1}, tolerance {check.Tolerance:E0}   {check.Sizes}"));
+        }
+
+        if (!options.GetValue(Json))
+            Output.Line($"{checks} checks, {failed} failed");
+        return failed == 0 ? 0 : 1;
+    }
+}

@@ -1,0 +1,31 @@
+using System.Runtime.InteropServices;
+
+namespace CharRnn.Gpu.Cli.Terminal;
+
+/// <summary>SIGINT and SIGTERM: the first asks the work to stop and save, the second ends the program at once.</summary>
+internal static class Interrupts
+{
+    private static readonly CancellationTokenSource Source = new();
+    private static readonly List<PosixSignalRegistration> Registrations = [];
+
+    /// <summary>128 + the signal's number, as shells expect; 0 before any.</summary>
+    public static int ExitCode { get; private set; }
+
+    /// <summary>Watches from now on.</summary>
+    /// <returns>Cancelled by the first signal.</returns>
+    public static CancellationToken Watch()
+    {
+        Watch(PosixSignal.SIGINT, 130);
+        Watch(PosixSignal.SIGTERM, 143);
+        return Source.Token;
+    }
+
+    private static void Watch(PosixSignal signal, int exitCode) => Registrations.Add(PosixSignalRegistration.Create(signal, context =>
+    {
+        if (Source.IsCancellationRequested)
+            Environment.Exit(exitCode);
+        context.Cancel = true;
+        ExitCode = exitCode;
+        Source.Cancel();
+    }));
+}

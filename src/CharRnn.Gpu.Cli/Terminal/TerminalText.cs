@@ -1,0 +1,22 @@
+using System.Globalization;
+using System.Text;
+
+namespace CharRnn.Gpu.Cli.Terminal;
+
+/// <summary>Text that is safe to show: a model may write anything, escape sequences too.</summary>
+internal static class TerminalText
+{
+    /// <summary>Control characters but newline and tab become <c>\x1B</c> and the like; so do characters that turn a line around.</summary>
+    public static string Escape(string text)
+    {
+        var safe = new StringBuilder(text.Length);
+        foreach (char c in text)
+            if (c is '\n' or '\t' || !(char.IsControl(c) || IsDirection(c)))
+                safe.Append(c);
+            else
+                safe.Append(CultureInfo.InvariantCulture, $"\\x{(int)c:X2}");
+        return safe.ToString();
+    }
+
+    private static bool IsDirection(char c) => c is (>= '\u202A' and <= '\u202E') or (>= '\u2066' and <= '\u2069');
+}

@@ -1,0 +1,35 @@
+namespace CharRnn.Text;
+
+/// <summary>How a corpus is read and where its tokens are kept.</summary>
+public sealed record CorpusOptions
+{
+    /// <summary>What a character is. Not used where a vocabulary is given: it brings its own.</summary>
+    public TextEncoding Encoding { get; init; } = TextEncoding.Utf8;
+
+    /// <summary>
+    /// Most distinct characters accepted. 65,536: more than any natural text holds (all of Unicode's Han characters in
+    /// daily use are some 20,000), and about where a small model becomes nothing but its two character matrices.
+    /// </summary>
+    public int VocabularyLimit { get; init; } = 65_536;
+
+    /// <summary>H, where the caller knows it: lets the error about too large a vocabulary say what memory it would take.</summary>
+    public int? HiddenSize { get; init; }
+
+    /// <summary>
+    /// Bytes of tokens kept in memory; what goes beyond lies in a temporary file. 256 MB: a corpus of that many
+    /// characters in an alphabet of up to 256 stays in memory, and so do the other things on a small machine.
+    /// </summary>
+    public long MemoryLimit { get; init; } = 256L << 20;
+
+    /// <summary>Where the temporary file lies; null for the system's directory for temporary files.</summary>
+    public string? SpillDirectory { get; init; }
+
+    /// <summary>Told the bytes read so far, over all files, after every buffer of about a megabyte.</summary>
+    public IProgress<long>? Progress { get; init; }
+
+    /// <summary>Bytes asked of a file at once. Tests make it small to put an edge inside every character.</summary>
+    internal int ReadBytes { get; init; } = 1 << 20;
+
+    /// <summary>Tokens per stored chunk, each chunk as narrow as its own tokens allow.</summary>
+    internal int ChunkTokens { get; init; } = 1 << 20;
+}

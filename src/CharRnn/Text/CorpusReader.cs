@@ -1,0 +1,198 @@
+using System.IO.Hashing;
+
+namespace CharRnn.Text;
+
+/// <summary>
+/// Reads text, one stream after the other, in one pass: bytes are hashed, scanned into characters and forgotten.
+/// The streams are one text, as if they were joined: a character may begin in one and end in the next.
+/// </summary>
+internal sealed class CorpusReader : IDisposable
+{
+    // A byte order mark of UTF-32 has four bytes; of a character cut off at a buffer's end there are at most three.
+    private const int MarkBytes = 4, CarriedBytes = 3;
+
+    private readonly CorpusOptions _options;
+    private readonly CharacterTable _table;
+    private readonly TokenStoreBuilder _tokens;
+    private readonly CharacterScanner _scanner;
+    private readonly XxHash128 _hash = new();
+    private readonly byte[] _buffer;
+    private readonly string _remedy;
+    private readonly List<string> _notes = [];
+
+    // The begin of a character whose rest is still to be read lies at the buffer's front; it came from here.
+    private int _carried;
+    private string _carriedFrom = "";
+    private long _carriedOffset;
+
+    public CorpusReader(CharacterTable table, CorpusOptions options, string remedy)
+    {
+        _options = options;
+        _table = table;
+        _remedy = remedy;
+        _tokens = new TokenStoreBuilder(options);
+        _scanner = new CharacterScanner(table, _tokens);
+        _buffer = GC.AllocateUninitializedArray<byte>(Math.Max(options.ReadBytes, MarkBytes) + CarriedBytes);
+
+        // The same bytes are another text in another encoding.
+        _hash.Append(table.Encoding == TextEncoding.Utf8 ? "utf-8\n"u8 : "bytes\n"u8);
+    }
+
+    /// <summary>Bytes of text so far, without byte order marks.</summary>
+    public long Bytes { get; private set; }
+
+    /// <summary>XxHash128 of the encoding and the text so far, in lower-case hexadecimal digits.</summary>
+    public string Hash => Convert.ToHexStringLower(_hash.GetCurrentHash());
+
+    /// <summary>What a user should know about the text.</summary>
+    public IReadOnlyList<string> Notes => _notes;
+
+    /// <summary>Reads a file, a pipe or a device; a file's size must stay as it is the while.</summary>
+    public void ReadFile(InputFile file, CancellationToken cancellation)
+    {
+        try
+        {
+            using Stream stream = Open(file, cancellation);
+            bool hasSize = stream.CanSeek && !file.IsStandardInput;
+            long before = hasSize ? stream.Length : 0;
+            long read = Read(stream, file.Path, before, cancellation);
+
+            // What has no size at all is no plain file: a device, or a file of /proc.
+            long after = hasSize ? stream.Length : 0;
+            if ((read != before || after != before) && (before > 0 || after > 0))
+                throw CorpusErrors.Changed(file.Path, before, read, after);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw CorpusErrors.Missing(file.Path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw CorpusErrors.Unreadable(file.Path, e);
+        }
+    }
+
+    /// <summary>Reads a stream to its end, or until it is longer than it was said to be.</summary>
+    /// <param name="stream">The text.</param>
+    /// <param name="name">What it is called in errors.</param>
+    /// <param name="expected">Its length, bytes; 0 if not known.</param>
+    /// <param name="cancellation">Heard between two buffers, and while a pipe is waited for.</param>
+    /// <returns>Bytes read.</returns>
+    public long Read(Stream stream, string name, long expected, CancellationToken cancellation)
+    {
+        // The mark must lie in the first buffer whole, however slowly a pipe delivers it.
+        int count = 0;
+        while (count < MarkBytes && Fill(stream, count, cancellation) is > 0 and int more)
+            count += more;
+
+        long read = count;
+        long offset = SkipMark(name, ref count);
+        while (count > 0)
+        {
+            Scan(name, offset, count);
+            offset += count;
+            _options.Progress?.Report(Bytes);
+
+            // A file that grows as fast as it is read would never end.
+            if (expected > 0 && read > expected)
+                break;
+            count = Fill(stream, 0, cancellation);
+            read += count;
+        }
+
+        return read;
+    }
+
+    /// <summary>Checks that the text does not end inside a character, nor before its first.</summary>
+    /// <param name="name">What the whole text is called.</param>
+    public void CheckEnd(string name)
+    {
+        if (_carried > 0)
+            throw CarriedError();
+        if (Bytes == 0)
+            throw CorpusErrors.Empty(name);
+    }
+
+    /// <summary>The tokens, which the caller then owns.</summary>
+    /// <param name="tokenOfId">The token of every id; empty if ids are tokens.</param>
+    public TokenStore Build(int[] tokenOfId) => _tokens.Build(tokenOfId);
+
+    /// <inheritdoc/>
+    public void Dispose() => _tokens.Dispose();
+
+    // A pipe may wait for its other end for ever, at opening and at every read: that happens on another thread, and
+    // cancellation ends the waiting.
+    private static Stream Open(InputFile file, CancellationToken cancellation) => Task.Run(
+        () => file.IsStandardInput
+            ? Console.OpenStandardInput()
+            : new FileStream(file.Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 0, FileOptions.SequentialScan),
+        cancellation).WaitAsync(cancellation).GetAwaiter().GetResult();
+
+    // Reads on behind the carried bytes and those that already lie there.
+    private int Fill(Stream stream, int already, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        Memory<byte> free = _buffer.AsMemory(_carried + already);
+        free = free[..Math.Min(free.Length, _options.ReadBytes)];
+        return stream.CanSeek
+            ? stream.Read(free.Span)
+            : stream.ReadAsync(free, cancellation).AsTask().WaitAsync(cancellation).GetAwaiter().GetResult();
+    }
+
+    // The UTF-8 mark is no part of the text; another one says that the text is none that can be read here.
+    private int SkipMark(string name, ref int count)
+    {
+        if (_table.Encoding == TextEncoding.Bytes)
+            return 0;
+
+        Span<byte> head = _buffer.AsSpan(_carried, count);
+        string? other = head switch
+        {
+            [0xFF, 0xFE, 0, 0, ..] => "UTF-32LE",
+            [0, 0, 0xFE, 0xFF, ..] => "UTF-32BE",
+            [0xFF, 0xFE, ..] => "UTF-16LE",
+            [0xFE, 0xFF, ..] => "UTF-16BE",
+            _ => null,
+        };
+        if (other is not null)
+            throw CorpusErrors.OtherUnicode(name, other, _remedy);
+
+        if (head is not [0xEF, 0xBB, 0xBF, ..])
+            return 0;
+        if (_carried > 0)
+            throw CarriedError();
+        _notes.Add($"{name}: UTF-8 byte order mark skipped");
+        head[3..].CopyTo(head);
+        count -= 3;
+        return 3;
+    }
+
+    // Scans the carried bytes and `count` new ones, the first of which has this offset in its file.
+    private void Scan(string name, long offset, int count)
+    {
+        Span<byte> bytes = _buffer.AsSpan(0, _carried + count);
+        _hash.Append(bytes[_carried..]);
+        Bytes += count;
+
+        CharacterScanner.Stop stop = _scanner.Scan(bytes, out int consumed);
+
+        // What is carried is the begin of one character, so only a scan that got nowhere ends inside it.
+        bool inCarried = consumed == 0 && _carried > 0;
+        if (!inCarried)
+        {
+            _carriedFrom = name;
+            _carriedOffset = offset + consumed - _carried;
+        }
+
+        if (stop == CharacterScanner.Stop.InvalidByte)
+            throw CorpusErrors.InvalidByte(_carriedFrom, bytes[consumed], _carriedOffset, _remedy);
+        if (stop == CharacterScanner.Stop.Nul)
+            throw CorpusErrors.Binary(_carriedFrom, _carriedOffset, _remedy);
+
+        Span<byte> rest = bytes[consumed..];
+        rest.CopyTo(_buffer);
+        _carried = rest.Length;
+    }
+
+    private CharRnnException CarriedError() => CorpusErrors.InvalidByte(_carriedFrom, _buffer[0], _carriedOffset, _remedy);
+}

@@ -1,0 +1,28 @@
+namespace CharRnn.Text;
+
+/// <summary>Where a text comes from.</summary>
+/// <param name="Name">What it is called in errors about the whole of it.</param>
+/// <param name="Files">What is read, in order.</param>
+/// <param name="ReadInto">Reads all of it.</param>
+internal sealed record CorpusSource(string Name, IReadOnlyList<string> Files, Action<CorpusReader, CancellationToken> ReadInto)
+{
+    /// <summary>The files that the command line's inputs stand for.</summary>
+    /// <exception cref="ArgumentException">There is no input.</exception>
+    public static CorpusSource Of(IReadOnlyList<string> inputs)
+    {
+        if (inputs.Count == 0)
+            throw new ArgumentException("no input", nameof(inputs));
+
+        IReadOnlyList<InputFile> files = InputFiles.Find(inputs);
+        string name = files.Count == 1 ? files[0].Path : $"{files[0].Path} and {files.Count - 1} more";
+        return new CorpusSource(name, [.. files.Select(f => f.Path)], (reader, cancellation) =>
+        {
+            foreach (InputFile file in files)
+                reader.ReadFile(file, cancellation);
+        });
+    }
+
+    /// <summary>A stream.</summary>
+    public static CorpusSource Of(Stream stream, string name) =>
+        new(name, [name], (reader, cancellation) => reader.Read(stream, name, expected: 0, cancellation));
+}

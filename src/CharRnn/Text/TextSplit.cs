@@ -1,0 +1,40 @@
+namespace CharRnn.Text;
+
+/// <summary>A text cut in two: what is trained on, and behind it what is only measured.</summary>
+/// <param name="Training">The first tokens.</param>
+/// <param name="Validation">The last <c>⌊f·N⌋</c> tokens; may be empty.</param>
+public sealed record TextSplit(ITokenSource Training, ITokenSource Validation)
+{
+    /// <summary>
+    /// Cuts N tokens: the last <c>⌊f·N⌋</c> are for validation. f counts as the decimal fraction it is written as,
+    /// so that 0.29 of 100 is 29, though the nearest binary fraction lies below it.
+    /// </summary>
+    /// <param name="tokens">The whole text.</param>
+    /// <param name="validationFraction">f, in [0, 1).</param>
+    /// <exception cref="ArgumentOutOfRangeException">f is not in [0, 1).</exception>
+    public static TextSplit Of(ITokenSource tokens, double validationFraction)
+    {
+        if (!(validationFraction is >= 0 and < 1))
+            throw new ArgumentOutOfRangeException(nameof(validationFraction), validationFraction, "must be in [0, 1)");
+
+        long validation = (long)((decimal)validationFraction * tokens.Length);
+        long training = tokens.Length - validation;
+        return new TextSplit(tokens.Slice(0, training), tokens.Slice(training, validation));
+    }
+
+    /// <summary>The tokens that training needs: <c>B·(T+2)</c>, a step and its targets in each of B streams with no wrap inside.</summary>
+    /// <param name="batchSize">B, streams.</param>
+    /// <param name="sequenceLength">T, tokens per step.</param>
+    public static long RequiredLength(int batchSize, int sequenceLength) => batchSize * ((long)sequenceLength + 2);
+
+    /// <summary>Checks that the training part is long enough.</summary>
+    /// <param name="name">What the text is called in the error.</param>
+    /// <param name="batchSize">B, streams.</param>
+    /// <param name="sequenceLength">T, tokens per step.</param>
+    /// <exception cref="CharRnnException">It has fewer than <see cref="RequiredLength"/> tokens.</exception>
+    public void CheckLength(string name, int batchSize, int sequenceLength)
+    {
+        if (Training.Length < RequiredLength(batchSize, sequenceLength))
+            throw CorpusErrors.TooShort(name, batchSize, sequenceLength, Training.Length, Validation.Length);
+    }
+}

@@ -1,0 +1,94 @@
+using CharRnn.Text;
+
+namespace CharRnn.Gpu.Tests.Text;
+
+public sealed class InputFilesTests : IDisposable
+{
+    private readonly TextFolder _folder = new();
+
+    public InputFilesTests()
+    {
+        foreach (string name in (string[])["b.txt", "a.txt", "B.txt", "a/z.txt", "a/y.md", "a/b/c.txt", "a/b/d/e.txt", "ab.txt", ".hidden.txt", ".git/x.txt", "a/.h.txt"])
+            _folder.Write(name, name);
+        _folder.Write("a/empty.txt", "");
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    // The files found, relative to the folder, with forward slashes.
+    private string[] Find(params string[] inputs) =>
+        [.. InputFiles.Find(inputs.Select(i => _folder[i])).Select(f => Path.GetRelativePath(_folder.Root, f.Path).Replace('\\', '/'))];
+
+    [Fact]
+    public void A_directory_is_all_its_text_in_ordinal_order() =>
+        Assert.Equal(["B.txt", "a.txt", "a/b/c.txt", "a/b/d/e.txt", "a/y.md", "a/z.txt", "ab.txt", "b.txt"], Find(""));
+
+    [Theory]
+    [InlineData("*.txt", "B.txt", "a.txt", "ab.txt", "b.txt")]
+    [InlineData("?.txt", "B.txt", "a.txt", "b.txt")]
+    [InlineData("a?.txt", "ab.txt")]
+    [InlineData("a*.txt", "a.txt", "ab.txt")]
+    [InlineData("*/*.txt", "a/empty.txt", "a/z.txt")]
+    [InlineData("a/**/*.txt", "a/b/c.txt", "a/b/d/e.txt", "a/empty.txt", "a/z.txt")]
+    [InlineData("**/*.txt", "B.txt", "a.txt", "a/b/c.txt", "a/b/d/e.txt", "a/empty.txt", "a/z.txt", "ab.txt", "b.txt")]
+    [InlineData("**/**/e.txt", "a/b/d/e.txt")]
+    [InlineData("**/**/a.txt", "a.txt")]
+    [InlineData("**/b/**/e.*", "a/b/d/e.txt")]
+    [InlineData("**/d/*", "a/b/d/e.txt")]
+    [InlineData("a/**", "a/b/c.txt", "a/b/d/e.txt", "a/y.md", "a/z.txt")]
+    [InlineData("*/b", "a/b/c.txt", "a/b/d/e.txt")]
+    [InlineData("*/z.txt", "a/z.txt")]
+    [InlineData(".*.txt", ".hidden.txt")]
+    [InlineData("a/../?.txt", "B.txt", "a.txt", "b.txt")]
+    public void A_glob_matches_as_in_a_shell(string pattern, params string[] expected) => Assert.Equal(expected, Find(pattern));
+
+    [Fact]
+    public void Inputs_are_joined_in_ordinal_order_over_all_and_each_file_once() =>
+        Assert.Equal(["B.txt", "a.txt", "a/b/c.txt", "a/b/d/e.txt", "b.txt"], Find("b.txt", "a/b", "?.txt", "a/../b.txt", "a/b/c.txt"));
+
+    [Fact]
+    public void A_relative_input_keeps_its_relative_name()
+    {
+        string relative = Path.GetRelativePath(Environment.CurrentDirectory, _folder.Root);
+        string[] files = [.. InputFiles.Find([Path.Combine(relative, "a?.txt"), Path.Combine(relative, "a", "b")]).Select(f => f.Path)];
+        Assert.Equal(
+            [Path.Combine(relative, "a", "b", "c.txt"), Path.Combine(relative, "a", "b", "d", "e.txt"), Path.Combine(relative, "ab.txt")],
+            files);
+    }
+
+    [Fact]
+    public void A_file_named_like_a_glob_is_that_file()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "no such names on Windows");
+        _folder.Write("?.txt", "question");
+        Assert.Equal(["?.txt"], Find("?.txt"));
+    }
+
+    [Fact]
+    public void Links_to_files_are_read_and_links_to_directories_are_not_followed()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "links need privileges on Windows");
+        Directory.CreateDirectory(_folder["links"]);
+        File.CreateSymbolicLink(_folder["links/file"], _folder["a.txt"]);
+        File.CreateSymbolicLink(_folder["links/broken"], _folder["none.txt"]);
+        Directory.CreateSymbolicLink(_folder["links/circle"], _folder["links"]);
+        Assert.Equal(["links/file"], Find("links"));
+        Assert.Equal(["links/file"], Find("links/**"));
+    }
+
+    [Fact]
+    public void A_directory_leaves_pipes_out()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "named pipes lie in no directory on Windows");
+        _folder.MakePipe("a/b/pipe");
+        Assert.Equal(["a/b/c.txt", "a/b/d/e.txt"], Find("a/b"));
+    }
+
+    [Fact]
+    public void Standard_input_comes_first()
+    {
+        IReadOnlyList<InputFile> files = InputFiles.Find([_folder["a.txt"], "-"]);
+        Assert.Equal(["-", _folder["a.txt"]], files.Select(f => f.Path));
+        Assert.True(files[0].IsStandardInput);
+    }
+}
