@@ -87,7 +87,7 @@ internal static class BenchCommand
         ComputeDevice device, ModelShape shape, StepOptions step, double seconds, CancellationToken stop)
     {
         using var model = new DeviceModel(device, InitialWeights.Create(shape, 1));
-        using var engine = new TrainingEngine(model, new Alphabet(100_000L * step.BatchSize), step);
+        using var engine = new TrainingEngine(model, new SyntheticText(VocabularySize, 100_000L * step.BatchSize), step);
         for (int warmUp = 0; warmUp < 5; warmUp++)
             engine.RunSteps(long.MaxValue);
 
@@ -106,7 +106,7 @@ internal static class BenchCommand
     private static double MeasureReference(ModelShape shape)
     {
         const int T = 25;
-        var reference = new ReferenceTrainer(InitialWeights.Create(shape, 1), new Alphabet(10_000), 1, T, 0.1, 5);
+        var reference = new ReferenceTrainer(InitialWeights.Create(shape, 1), new SyntheticText(VocabularySize, 10_000), 1, T, 0.1, 5);
         reference.Step();
         long steps = 0, started = Stopwatch.GetTimestamp();
         while (Stopwatch.GetElapsedTime(started).TotalSeconds < 0.5)
@@ -116,19 +116,5 @@ internal static class BenchCommand
         }
 
         return steps * T / Stopwatch.GetElapsedTime(started).TotalSeconds;
-    }
-
-    /// <summary>A text that needs no file; how fast a step is does not depend on what it reads.</summary>
-    private sealed class Alphabet(long length) : ITokenSource
-    {
-        public long Length => length;
-
-        public void Read(long offset, Span<int> destination)
-        {
-            for (int i = 0; i < destination.Length; i++)
-                destination[i] = (int)((offset + i) * 7919 % VocabularySize);
-        }
-
-        public ITokenSource Slice(long offset, long length) => new Alphabet(length);
     }
 }

@@ -13,7 +13,7 @@ public sealed class ComputeDevice : IDisposable
     {
         _context = context;
         (Kind, Accelerator, Teams, GroupSize) = (kind, accelerator, teams, groupSize);
-        Name = accelerator.Name;
+        Name = kind == DeviceKind.Cpu ? "CPU" : accelerator.Name;
         Kernels = new KernelSet(this);
     }
 

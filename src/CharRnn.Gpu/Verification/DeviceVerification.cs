@@ -63,7 +63,7 @@ public sealed class DeviceVerification
     private IEnumerable<VerificationCheck> Check(Case sizes)
     {
         ParameterSet<float> weights = sizes.Trained ? CaseData.TrainedWeights(sizes.Shape) : InitialWeights.Create(sizes.Shape, 1);
-        ITokenSource text = new CaseData(sizes.V, sizes.B * ((4 * sizes.T) + 5));
+        ITokenSource text = new SyntheticText(sizes.V, sizes.B * ((4 * sizes.T) + 5));
         return
         [
             .. CheckTrace(sizes, weights, text),

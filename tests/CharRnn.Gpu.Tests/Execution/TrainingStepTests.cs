@@ -4,6 +4,7 @@ using CharRnn.Gpu.Tests.Devices;
 using CharRnn.Gpu.Verification;
 using CharRnn.Model;
 using CharRnn.Reference;
+using CharRnn.Text;
 using CharRnn.Training;
 
 namespace CharRnn.Gpu.Tests.Execution;
@@ -35,7 +36,7 @@ public class TrainingStepTests
         var options = new StepOptions { HiddenSize = h, BatchSize = b, SequenceLength = t };
         foreach (ParameterSet<float> weights in (ParameterSet<float>[])[InitialWeights.Create(new(v, h), 1), CaseData.TrainedWeights(new(v, h))])
         {
-            var text = new CaseData(v, b * ((3 * t) + 5));
+            var text = new SyntheticText(v, b * ((3 * t) + 5));
             var reference = new ReferenceTrainer(weights, text, b, t, options.LearningRate, options.Clip);
             ReferencePass expected = reference.Step();
 
