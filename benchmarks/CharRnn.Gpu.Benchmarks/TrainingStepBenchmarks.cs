@@ -10,7 +10,7 @@ using CharRnn.Training;
 namespace CharRnn.Gpu.Benchmarks;
 
 /// <summary>One training step: the engine on the CPU accelerator beside the scalar reference.</summary>
-public sealed class TrainingStepBenchmarks : IDisposable
+public class TrainingStepBenchmarks : IDisposable
 {
     private const int VocabularySize = 65;
 
@@ -47,6 +47,7 @@ public sealed class TrainingStepBenchmarks : IDisposable
         _engine.Dispose();
         _model.Dispose();
         _device.Dispose();
+        GC.SuppressFinalize(this);
     }
 
     [Benchmark]

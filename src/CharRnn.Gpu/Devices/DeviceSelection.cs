@@ -67,6 +67,14 @@ public readonly record struct DeviceSelection(DeviceKind? Kind, int Index)
         yield return (DeviceKind.Cpu, 0);
     }
 
+    /// <summary>As <see cref="TryParse"/> reads it.</summary>
+    public override string ToString() => Kind switch
+    {
+        null => "auto",
+        DeviceKind.Cpu => "cpu",
+        { } kind => string.Create(CultureInfo.InvariantCulture, $"{DeviceCatalog.IdOf(kind)}:{Index}"),
+    };
+
     private static ComputeDevice OpenOne(DeviceKind kind, int index) =>
         kind == DeviceKind.Cpu ? DeviceCatalog.OpenCpu() : DeviceCatalog.OpenGpu(kind, index);
 
