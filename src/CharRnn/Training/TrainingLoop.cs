@@ -59,7 +59,7 @@ public sealed class TrainingLoop(
             _lastReport = (_iteration, _clock.Elapsed);
         }
 
-        if (evaluate && !(validationLoss >= _bestValidationLoss))
+        if (double.IsFinite(validationLoss) && !(validationLoss >= _bestValidationLoss))
         {
             _bestValidationLoss = validationLoss;
             observer.Improved(engine.ReadWeights());
