@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Text;
 using CharRnn.Gpu.Cli.Commands;
 using CharRnn.Gpu.Cli.Terminal;
 
@@ -12,22 +13,28 @@ internal static class CommandLine
 
     public static int Run(string[] args)
     {
-        bool verbose = args.Contains("--verbose");
+        Output.IsVerbose = args.Contains("--verbose");
+        if (OperatingSystem.IsWindows())
+            Console.OutputEncoding = Encoding.UTF8;
         try
         {
             RootCommand root = Build();
-            ParseResult result = root.Parse(ConfigurationArguments.Expand(args, root), new ParserConfiguration { ResponseFileTokenReplacer = null });
+            string[] expanded = ConfigurationArguments.Expand(args, root, out IReadOnlyDictionary<string, string> fileOfOption);
+            ParseResult result = root.Parse(expanded, new ParserConfiguration { ResponseFileTokenReplacer = null });
             if (UsageError(result) is { } error)
             {
-                Output.Error(error);
+                bool isFromFile = fileOfOption.TryGetValue(error.Split(':')[0], out string? file);
+                Output.Error(isFromFile ? $"{file}: {error[2..]}" : error);
                 return WrongUsage;
             }
 
-            return result.Invoke(new InvocationConfiguration
+            if (result.CommandResult.Command == root)
+                KeepSummaries(root);
+            return Output.Timed("in all", () => result.Invoke(new InvocationConfiguration
             {
                 EnableDefaultExceptionHandler = false,
                 ProcessTerminationTimeout = null, // Interrupts lets a run save itself
-            });
+            }));
         }
         catch (UsageException e)
         {
@@ -38,21 +45,19 @@ internal static class CommandLine
         {
             return Done; // the reader of our output has had enough
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (Interrupts.ExitCode != 0)
         {
             return Interrupts.ExitCode;
         }
-        catch (CharRnnException e)
-        {
-            Output.Error(e.Message);
-            if (verbose)
-                Output.Note(e.ToString());
-            return Failed;
-        }
         catch (Exception e)
         {
-            Output.Error($"charrnn: {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}; run again with --verbose and report this");
-            if (verbose)
+            Output.Error(e switch
+            {
+                CharRnnException => e.Message,
+                OutOfMemoryException => "charrnn: the memory of this machine is used up; give a smaller --hidden-size, --batch-size or --seq-length, or a smaller model",
+                _ => $"charrnn: {e.GetType().Name}: {e.Message.TrimEnd('.')}; run again with --verbose and report this",
+            });
+            if (Output.IsVerbose)
                 Output.Note(e.ToString());
             return Failed;
         }
@@ -68,36 +73,73 @@ internal static class CommandLine
         BenchCommand.Create(),
     };
 
-    /// <summary>What is wrong with the command line alone; null if nothing is.</summary>
-    private static string? UsageError(ParseResult result)
-    {
-        // A mistyped option looks like an input to the parser, so it is found here, with the option that was meant.
-        IEnumerable<string> inputs = result.CommandResult.Command.Arguments
-            .Select(result.GetResult).OfType<ArgumentResult>().SelectMany(argument => argument.Tokens).Select(token => token.Value);
-        foreach (string token in inputs.Concat(result.UnmatchedTokens))
-            if (token.StartsWith("--", StringComparison.Ordinal) && !result.Tokens.Any(t => t.Type == TokenType.DoubleDash))
-                return UnknownOption(token.Split('=')[0], OptionNames(result.CommandResult.Command), "option");
-        if (result.Errors.Count == 0)
-            return null;
-        string message = result.Errors[0].Message.Split('\n')[0].TrimEnd('\r', '.');
-        return message.StartsWith('-') ? message : $"charrnn: {message}; see charrnn {string.Join(' ', Verb(result))} --help".Replace("  ", " ");
-    }
-
     /// <summary>The message for a name that is none, with the nearest that is.</summary>
-    public static string UnknownOption(string name, IEnumerable<string> known, string kind)
+    /// <param name="name">What was given.</param>
+    /// <param name="kind">What it should have been one of.</param>
+    /// <param name="known">The names there are.</param>
+    /// <param name="otherwise">What to do if none is near.</param>
+    public static string UnknownName(string name, string kind, IEnumerable<string> known, string otherwise)
     {
         string? nearest = known.Where(other => Distance(name, other) <= Math.Max(2, name.Length / 3)).MinBy(other => Distance(name, other));
-        return $"{name}: is no {kind} of this command; {(nearest is null ? "see --help for those there are" : $"did you mean {nearest}?")}";
+        return $"{name}: is no {kind}; {(nearest is null ? otherwise : $"did you mean {nearest}?")}";
     }
 
     public static IEnumerable<string> OptionNames(Command command) => command.Options.Select(option => option.Name);
 
-    private static IEnumerable<string> Verb(ParseResult result) =>
-        result.CommandResult.Command is RootCommand ? [] : [result.CommandResult.Command.Name];
+    /// <summary>What is wrong with the command line alone; null if nothing is.</summary>
+    private static string? UsageError(ParseResult result)
+    {
+        Command command = result.CommandResult.Command;
+        string help = command is RootCommand ? "charrnn --help" : $"charrnn {command.Name} --help";
 
-    /// <summary>Levenshtein's distance.</summary>
+        // A mistyped option looks like an input to the parser, so it is found here, with the option that was meant.
+        IEnumerable<string> inputs = command.Arguments
+            .Select(result.GetResult).OfType<ArgumentResult>().SelectMany(argument => argument.Tokens).Select(token => token.Value);
+        if (!result.Tokens.Any(token => token.Type == TokenType.DoubleDash)
+            && inputs.Concat(result.UnmatchedTokens).FirstOrDefault(token => token.Length > 1 && token[0] == '-') is { } stray)
+        {
+            string option = stray.Split('=')[0];
+            return OptionNames(command).Contains(option)
+                ? $"{option}: stands before the command; put it behind: charrnn {command.Name} {option}"
+                : UnknownName(option, $"option of {help[..^" --help".Length]}", OptionNames(command), $"see {help}");
+        }
+
+        if (command is RootCommand && result.UnmatchedTokens is [var verb, ..])
+            return UnknownName(verb, "command", command.Subcommands.Select(c => c.Name), $"see {help}");
+        if (result.Errors.Count == 0)
+            return null;
+        if (command is RootCommand)
+            return $"charrnn: no command is given; give one of {string.Join(", ", command.Subcommands.Select(c => c.Name))}, or see {help}";
+        if (result.UnmatchedTokens is [var extra, ..])
+            return $"{extra}: is one argument too many; see {help}";
+
+        ParseError error = result.Errors[0];
+        if (error.Message.StartsWith('-'))
+            return error.Message; // in our words
+        return (Option(error.SymbolResult), error.SymbolResult) switch
+        {
+            ({ Tokens.Count: 0 } option, _) => $"{option.Option.Name}: has no value; give {option.Option.HelpName} behind it",
+            ({ Tokens.Count: > 1 } option, _) => $"{option.Option.Name}: is given {option.Tokens.Count} times; give it once",
+            ({ } option, _) => $"{option.Option.Name}: takes no value, and has '{option.Tokens[0].Value}'; leave that out",
+            (null, ArgumentResult argument) => $"{argument.Argument.Name}: is missing; see {help}",
+            _ => $"charrnn: {error.Message.TrimEnd('.')}; see {help}",
+        };
+    }
+
+    private static OptionResult? Option(SymbolResult? result) => result is null or OptionResult ? result as OptionResult : Option(result.Parent);
+
+    /// <summary>In the list of commands, a line each.</summary>
+    private static void KeepSummaries(RootCommand root)
+    {
+        foreach (Command command in root.Subcommands)
+            command.Description = command.Description!.Split('\n')[0];
+    }
+
+    /// <summary>Levenshtein's distance; a name cut short counts as one letter off.</summary>
     private static int Distance(string a, string b)
     {
+        if (a.Length > 3 && b.StartsWith(a, StringComparison.Ordinal))
+            return b.Length == a.Length ? 0 : 1;
         int[] row = [.. Enumerable.Range(0, b.Length + 1)];
         for (int i = 1; i <= a.Length; i++)
         {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using CharRnn.Files;
 using CharRnn.Gpu.Cli.Commands;
 
@@ -8,80 +9,101 @@ namespace CharRnn.Gpu.Cli;
 /// Options from files: <c>--config FILE</c>, and the run's own config.json with <c>--resume</c>. They become arguments
 /// for the options that the command line does not give itself, so every value is checked in one way.
 /// </summary>
-internal static class ConfigurationArguments
+internal sealed class ConfigurationArguments
 {
+    private readonly Command _train;
+    private readonly string[] _given;
+    private readonly List<string> _added = [];
+    private readonly Dictionary<string, string> _fileOfOption = [];
+
+    private ConfigurationArguments(Command train, string[] given) => (_train, _given) = (train, given);
+
+    private IEnumerable<string> All => _added.Concat(_given);
+
     /// <summary>The arguments, with those of the files added.</summary>
-    public static string[] Expand(string[] args, RootCommand root)
+    /// <param name="args">The command line.</param>
+    /// <param name="root">The program.</param>
+    /// <param name="fileOfOption">For each option that came from a file, the file.</param>
+    public static string[] Expand(string[] args, RootCommand root, out IReadOnlyDictionary<string, string> fileOfOption)
     {
+        fileOfOption = new Dictionary<string, string>();
         if (args.Length == 0 || root.Subcommands.FirstOrDefault(c => c.Name == args[0]) is not { Name: "train" } train)
             return args;
 
-        var all = new List<string>(args);
-        if (Value(args, "--config") is { } path)
-            Add(all, RunConfiguration.Read(path), path, train, _ => true, _ => false);
-        if (args.Contains("--resume") && Value([.. all], "--out") is { } run && File.Exists(Path.Combine(run, "config.json")))
-        {
-            RunConfiguration saved = RunConfiguration.Read(Path.Combine(run, "config.json"));
-            RefuseChanges(all, saved);
-            Add(all, saved, run, train, name => TrainCommand.SavedOptions.Contains(name), _ => true);
-        }
-
-        return [.. all];
+        var arguments = new ConfigurationArguments(train, args[1..]);
+        arguments.AddFiles();
+        fileOfOption = arguments._fileOfOption;
+        return [args[0], .. arguments.All]; // behind the command line's own they could end up behind a --
     }
 
-    private static void Add(
-        List<string> args, RunConfiguration configuration, string path, Command train, Func<string, bool> takes, Func<string, bool> mayBeUnknown)
+    private void AddFiles()
     {
+        if (Value("--config") is { } path)
+            Add(RunConfiguration.Read(path), path, isSavedRun: false);
+        if (Has("--resume") && Value("--out") is { } run && Path.Combine(run, "config.json") is var savedPath && File.Exists(savedPath))
+        {
+            RunConfiguration saved = RunConfiguration.Read(savedPath);
+            RefuseChanges(saved);
+            Add(saved, savedPath, isSavedRun: true);
+        }
+    }
+
+    private void Add(RunConfiguration configuration, string path, bool isSavedRun)
+    {
+        // Either says how long to train: what stands nearer at hand goes before the other, --iterations before --epochs.
+        bool hasLength = Has("--iterations") || Has("--epochs");
         foreach (string name in configuration.Names)
         {
-            string option = $"--{name}";
+            if (isSavedRun ? !TrainCommand.SavedOptions.Contains(name) : TrainCommand.RecordedNames.Contains(name))
+                continue;
             if (name == "input")
             {
-                if (takes(name) && !HasInput(args, train))
-                    args.AddRange(configuration.GetTexts(name));
+                if (!HasInput())
+                    _added.AddRange(configuration.GetTexts(name));
                 continue;
             }
 
-            if (!CommandLine.OptionNames(train).Contains(option) || name is "config" or "help")
+            string option = $"--{name}";
+            if (!CommandLine.OptionNames(_train).Contains(option) || name is "config" or "help")
             {
-                if (mayBeUnknown(name))
-                    continue;
-                string message = CommandLine.UnknownOption(name, [.. CommandLine.OptionNames(train).Select(o => o[2..]), "input"], "key");
-                throw new UsageException($"{path}: {message}");
+                string[] known = [.. CommandLine.OptionNames(_train).Select(o => o[2..]), "input"];
+                throw new UsageException($"{path}: {CommandLine.UnknownName(name, "option of charrnn train", known, "see charrnn train --help")}");
             }
 
-            if (!takes(name) || Value([.. args], option) is not null || args.Contains(option))
+            if (Has(option)
+                || (name is "iterations" or "epochs" && hasLength)
+                || (name is "epochs" && configuration.Has("iterations"))
+                || configuration.GetOptionText(name) is "false")
                 continue;
-            string text = configuration.GetOptionText(name);
-            if (text == "false")
-                continue;
-            args.Add(option);
-            if (text != "true")
-                args.Add(text);
+            _fileOfOption[option] = path;
+            _added.Add(option);
+            if (configuration.GetOptionText(name) is not "true" and var text)
+                _added.Add(text);
         }
     }
 
     /// <summary>A run goes on with the sizes and rates it was begun with.</summary>
-    private static void RefuseChanges(List<string> args, RunConfiguration saved)
+    private void RefuseChanges(RunConfiguration saved)
     {
         foreach (string name in TrainCommand.FixedOptions.Where(saved.Has))
-            if (Value([.. args], $"--{name}") is { } given && given != saved.GetOptionText(name) && !SameNumber(given, saved.GetOptionText(name)))
+            if (Value($"--{name}") is { } given && given != saved.GetOptionText(name) && !SameNumber(given, saved.GetOptionText(name)))
                 throw new CharRnnException($"--{name}", $"is {given} here and {saved.GetOptionText(name)} in the run to resume", "leave it out, or start a new run in another --out");
     }
 
     private static bool SameNumber(string a, string b) =>
-        double.TryParse(a, System.Globalization.CultureInfo.InvariantCulture, out double x)
-        && double.TryParse(b, System.Globalization.CultureInfo.InvariantCulture, out double y) && x == y;
+        double.TryParse(a, CultureInfo.InvariantCulture, out double x) && double.TryParse(b, CultureInfo.InvariantCulture, out double y) && x == y;
 
-    private static bool HasInput(List<string> args, Command train) =>
-        train.Parse([.. args.Skip(1)]).GetResult(TrainCommand.Input)?.Tokens.Count > 0;
+    private bool HasInput() => _train.Parse([.. All]).GetResult(TrainCommand.Input)?.Tokens.Count > 0;
+
+    private bool Has(string option) => All.Any(a => a == option || a.StartsWith(option + "=", StringComparison.Ordinal));
 
     /// <summary>The value behind an option, as <c>--name value</c> or <c>--name=value</c>.</summary>
-    private static string? Value(string[] args, string option)
+    private string? Value(string option)
     {
-        int i = Array.FindLastIndex(args, a => a == option || a.StartsWith(option + "=", StringComparison.Ordinal));
+        string[] all = [.. All];
+        int i = Array.FindLastIndex(all, a => a == option || a.StartsWith(option + "=", StringComparison.Ordinal));
         if (i < 0)
             return null;
-        return args[i].Length > option.Length ? args[i][(option.Length + 1)..] : i + 1 < args.Length ? args[i + 1] : null;
+        return all[i].Length > option.Length ? all[i][(option.Length + 1)..] : i + 1 < all.Length ? all[i + 1] : null;
     }
 }

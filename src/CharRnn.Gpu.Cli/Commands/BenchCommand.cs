@@ -33,13 +33,13 @@ internal static class BenchCommand
     public static Command Create()
     {
         var command = new Command("bench", """
-            Measures whole training steps on a device, after checking them against the scalar reference: characters per
-            second, GFLOP per second (6H² + 6HV per character), and how many times the reference's speed that is.
+            Measures whole training steps on a device, after checking them against the scalar reference.
+            Characters per second, GFLOP per second (6H² + 6HV per character), and how many times the reference's speed that is.
 
             Example: charrnn bench --device cpu
             """)
         {
-            Device, Seconds, Json, SharedOptions.Verbose(),
+            Device, Seconds, SharedOptions.Quiet(), Json, SharedOptions.Verbose(),
         };
         command.SetAction(Run);
         return command;
@@ -48,18 +48,19 @@ internal static class BenchCommand
     private static int Run(ParseResult options)
     {
         CancellationToken stop = Interrupts.Watch();
-        using ComputeDevice device = options.GetValue(Device).Open(_ => null, warning => Output.Note($"warning: {warning}"));
+        using ComputeDevice device = SharedOptions.Open(options.GetValue(Device), _ => null);
         if (DeviceVerification.QuickCheck(device) is { } failure)
             throw new CharRnnException(device.Name, failure, "a wrong result is not worth timing; run charrnn verify");
         if (!options.GetValue(Json))
             Output.Line($"{device.Name} ({DeviceCatalog.IdOf(device.Kind)}), {device.Teams} teams of {device.GroupSize}, V = {VocabularySize}");
 
+        double seconds = options.GetValue(Seconds)!.Value;
         foreach (StepOptions step in Configurations)
         {
             stop.ThrowIfCancellationRequested();
             var shape = new ModelShape(VocabularySize, step.HiddenSize);
-            (double charactersPerSecond, ExecutionPlan plan, double launchesPerStep) = Measure(device, shape, step, options.GetValue(Seconds)!.Value, stop);
-            double reference = MeasureReference(shape);
+            (double charactersPerSecond, ExecutionPlan plan, double launchesPerStep) = Measure(device, shape, step, seconds, stop);
+            double reference = MeasureReference(shape, Math.Min(seconds, 0.5));
             double gflops = charactersPerSecond * shape.TrainingFlopsPerCharacter / 1e9;
             if (options.GetValue(Json))
                 Output.Line(JsonSerializer.Serialize(new
@@ -103,13 +104,13 @@ internal static class BenchCommand
     }
 
     /// <summary>Its cost per character does not depend on B or T, so a short sequence of one stream will do.</summary>
-    private static double MeasureReference(ModelShape shape)
+    private static double MeasureReference(ModelShape shape, double seconds)
     {
         const int T = 25;
         var reference = new ReferenceTrainer(InitialWeights.Create(shape, 1), new SyntheticText(VocabularySize, 10_000), 1, T, 0.1, 5);
         reference.Step();
         long steps = 0, started = Stopwatch.GetTimestamp();
-        while (Stopwatch.GetElapsedTime(started).TotalSeconds < 0.5)
+        while (Stopwatch.GetElapsedTime(started).TotalSeconds < seconds)
         {
             reference.Step();
             steps++;

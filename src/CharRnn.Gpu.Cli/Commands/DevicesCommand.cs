@@ -19,7 +19,7 @@ internal static class DevicesCommand
             Example: charrnn devices
             """)
         {
-            Json, SharedOptions.Verbose(),
+            SharedOptions.Quiet(), Json, SharedOptions.Verbose(),
         };
         command.SetAction(Run);
         return command;
@@ -28,7 +28,7 @@ internal static class DevicesCommand
     private static int Run(ParseResult options)
     {
         (DeviceKind kind, int index) = DeviceSelection.AutoOrder().First();
-        foreach (DeviceDescription device in ((DeviceKind[])[DeviceKind.Cuda, DeviceKind.OpenCl, DeviceKind.Cpu]).SelectMany(DeviceCatalog.List))
+        foreach (DeviceDescription device in ((DeviceKind[])[DeviceKind.Cuda, DeviceKind.OpenCl, DeviceKind.Cpu]).SelectMany(List))
         {
             bool chosen = device.Rejection is null && device.Kind == kind && (kind == DeviceKind.Cpu || device.Id.EndsWith($":{index}", StringComparison.Ordinal));
             if (options.GetValue(Json))
@@ -49,10 +49,15 @@ internal static class DevicesCommand
         return 0;
     }
 
+    /// <summary>The devices of a kind; where there is none, an entry that says so.</summary>
+    private static IReadOnlyList<DeviceDescription> List(DeviceKind kind) => DeviceCatalog.List(kind) is { Count: > 0 } devices
+        ? devices
+        : [new DeviceDescription(DeviceCatalog.IdOf(kind), kind, "none", 0, "", false, "no driver shows a device of this kind")];
+
     private static string Describe(DeviceDescription device, bool chosen)
     {
         if (device.Rejection is not null)
-            return $"  {device.Id,-10} {device.Name}: not usable, {device.Rejection}";
+            return $"  {device.Id,-10} {device.Name}; not usable: {device.Rejection}";
         string gpu = device.Kind == DeviceKind.OpenCl && !device.IsGpu ? "; no GPU, so auto passes it over" : "";
         return string.Create(
             CultureInfo.InvariantCulture,

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
-using CharRnn.Files;
 using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
@@ -16,8 +15,8 @@ internal static class EvalCommand
 {
     private static readonly Argument<string> ModelPath = new("MODEL") { Description = "A run's directory, or a .safetensors file of a run." };
     private static readonly Argument<string[]> Input = new("INPUT") { Description = "Files, directories or globs; - reads stdin.", Arity = ArgumentArity.OneOrMore };
-    private static readonly Option<bool> Best = new("--best") { Description = "Of a run's directory, the weights of the best validation loss." };
-    private static readonly Option<UnknownCharacters> Unknown = SharedOptions.Unknown();
+    private static readonly Option<bool> Best = SharedOptions.Best();
+    private static readonly Option<Choice<UnknownCharacters>> Unknown = SharedOptions.Unknown();
     private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
     private static readonly Option<bool> Quiet = SharedOptions.Quiet();
     private static readonly Option<bool> Json = SharedOptions.Json();
@@ -25,8 +24,8 @@ internal static class EvalCommand
     public static Command Create()
     {
         var command = new Command("eval", """
-            Measures a model on a text: the mean loss of predicting each character from all before it, from zero state,
-            in nats per character, bits per character and as perplexity.
+            Measures a model on a text, in nats per character, bits per character and as perplexity.
+            The loss is the mean of predicting each character from all before it, from zero state.
 
             Example: charrnn eval runs/first README.md --unknown skip
             """)
@@ -40,9 +39,10 @@ internal static class EvalCommand
     private static int Run(ParseResult options)
     {
         CancellationToken stop = Interrupts.Watch();
-        CharacterModel model = ModelFile.Load(RunDirectory.FindModel(options.GetRequiredValue(ModelPath), options.GetValue(Best)));
-        using Corpus corpus = Corpus.ReadWith(
-            model.Vocabulary, options.GetRequiredValue(Input), options.GetValue(Unknown), new CorpusOptions { Encoding = model.Vocabulary.Encoding }, stop);
+        string path = options.GetRequiredValue(ModelPath);
+        CharacterModel model = SharedOptions.LoadModel(path, options.GetValue(Best));
+        using Corpus corpus = Output.Timed("reading the text", () => Corpus.ReadWith(
+            model.Vocabulary, options.GetRequiredValue(Input), options.GetValue(Unknown).Value, cancellation: stop));
         if (!options.GetValue(Quiet))
             foreach (string note in corpus.Notes)
                 Output.Note(note);
@@ -52,13 +52,15 @@ internal static class EvalCommand
         using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
         using var deviceModel = new DeviceModel(device, model.Weights);
         using var evaluator = new Evaluator(deviceModel, streams: 1);
-        double loss = evaluator.Evaluate(corpus.Tokens, stop).Loss;
+        double loss = Output.Timed("evaluation", () => evaluator.Evaluate(corpus.Tokens, stop).Loss);
+        if (!double.IsFinite(loss))
+            throw new CharRnnException(path, $"its loss on {corpus.Name} is not finite: its weights are far too large", "give a model whose training did not diverge");
         if (options.GetValue(Json))
             Output.Line(JsonSerializer.Serialize(new
             {
                 loss,
                 bits_per_character = Loss.BitsPerCharacter(loss),
-                perplexity = Loss.Perplexity(loss),
+                perplexity = double.IsFinite(Loss.Perplexity(loss)) ? Loss.Perplexity(loss) : (double?)null, // JSON has no infinity
                 characters = corpus.Tokens.Length,
             }));
         else

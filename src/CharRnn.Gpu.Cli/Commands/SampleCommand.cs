@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text;
 using System.Text.Json;
-using CharRnn.Files;
 using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
@@ -15,17 +14,17 @@ namespace CharRnn.Gpu.Cli.Commands;
 internal static class SampleCommand
 {
     private static readonly Argument<string> ModelPath = new("MODEL") { Description = "A run's directory, or a .safetensors file of a run." };
-    private static readonly Option<bool> Best = new("--best") { Description = "Of a run's directory, the weights of the best validation loss." };
-    private static readonly Option<long?> Length = SharedOptions.Number<long>("--length", 500, "a whole number from 0", n => n >= 0, "New characters to write.");
+    private static readonly Option<bool> Best = SharedOptions.Best();
+    private static readonly Option<long?> Length = SharedOptions.WholeNumber<long>("--length", 500, 0, "New characters to write.");
     private static readonly Option<float?> Temperature = SharedOptions.Number<float>(
-        "--temperature", 1, "a number from 0 (0 takes the likeliest character)", t => t >= 0 && float.IsFinite(t), "Below 1 bolder, above 1 wilder; 0 is greedy.");
-    private static readonly Option<int?> TopK = SharedOptions.Number<int>("--top-k", 0, "a whole number from 0 (0 keeps all)", k => k >= 0, "Draw from the K likeliest characters only; 0 from all.");
+        "--temperature", 1, "a number from 0 to 3.4e38", t => t >= 0 && float.IsFinite(t), "Below 1 safer, above 1 wilder; 0 always takes the likeliest character.");
+    private static readonly Option<int?> TopK = SharedOptions.WholeNumber<int>("--top-k", 0, 0, "Draw from the K likeliest characters only; 0 from all.");
     private static readonly Option<float?> TopP = SharedOptions.Number<float>("--top-p", 1, "a number over 0, at most 1", p => p > 0 && p <= 1, "Draw from the likeliest characters that together reach this probability.");
     private static readonly Option<string> Prime = new("--prime") { Description = "Text to go on from; it is written first.", HelpName = "TEXT" };
     private static readonly Option<string> PrimeFile = new("--prime-file") { Description = "A file with that text.", HelpName = "FILE" };
-    private static readonly Option<ulong?> Seed = SharedOptions.Number<ulong>("--seed", null, "a whole number from 0", _ => true, "The same seed gives the same text; without one, a random seed is shown.");
-    private static readonly Option<int?> Count = SharedOptions.Number<int>("--count", 1, "a whole number from 1", n => n >= 1, "Samples to write, each from the start.");
-    private static readonly Option<UnknownCharacters> Unknown = SharedOptions.Unknown();
+    private static readonly Option<ulong?> Seed = SharedOptions.WholeNumber<ulong>("--seed", null, 0, "The same seed gives the same text; without one, a random seed is shown.");
+    private static readonly Option<int?> Count = SharedOptions.WholeNumber<int>("--count", 1, 1, "Samples to write, each from the start.");
+    private static readonly Option<Choice<UnknownCharacters>> Unknown = SharedOptions.Unknown();
     private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
     private static readonly Option<bool> Quiet = SharedOptions.Quiet();
     private static readonly Option<bool> Json = SharedOptions.Json();
@@ -52,16 +51,14 @@ internal static class SampleCommand
     private static int Run(ParseResult options)
     {
         CancellationToken stop = Interrupts.Watch();
-        CharacterModel model = ModelFile.Load(RunDirectory.FindModel(options.GetRequiredValue(ModelPath), options.GetValue(Best)));
-        byte[] prime = ReadPrime(options, out string subject);
-        int[] inputs = model.Vocabulary.Encode(prime, options.GetValue(Unknown), subject);
+        CharacterModel model = SharedOptions.LoadModel(options.GetRequiredValue(ModelPath), options.GetValue(Best));
+        byte[] prime = ReadPrime(options, model.Vocabulary.Encoding, out string subject);
+        int[] inputs = model.Vocabulary.Encode(prime, options.GetValue(Unknown).Value, subject);
         byte[] echo = model.Vocabulary.Decode(inputs);
         if (inputs.Length == 0)
             inputs = [model.Vocabulary.StartToken];
 
         ulong seed = options.GetValue(Seed) ?? (ulong)System.Random.Shared.NextInt64();
-        if (options.GetValue(Seed) is null && !options.GetValue(Quiet))
-            Output.Note($"seed {seed}");
         var sampling = new SamplingOptions
         {
             Temperature = options.GetValue(Temperature)!.Value,
@@ -72,17 +69,22 @@ internal static class SampleCommand
         using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
         using var deviceModel = new DeviceModel(device, model.Weights);
         using var sampler = new Sampler(deviceModel);
-        int count = options.GetValue(Count)!.Value;
-        for (int i = 0; i < count; i++)
+        if (options.GetValue(Seed) is null && !options.GetValue(Quiet))
+            Output.Note($"seed {seed}");
+        return Output.Timed("writing", () =>
         {
-            IEnumerable<int[]> chunks = sampler.Write(inputs, options.GetValue(Length)!.Value, sampling, seed, (ulong)i);
-            if (options.GetValue(Json))
-                WriteJson(i + 1, seed, echo, chunks, model.Vocabulary, stop);
-            else
-                WriteText(count == 1 ? 0 : i + 1, echo, chunks, model.Vocabulary, stop);
-        }
+            int count = options.GetValue(Count)!.Value;
+            for (int i = 0; i < count; i++)
+            {
+                IEnumerable<int[]> chunks = sampler.Write(inputs, options.GetValue(Length)!.Value, sampling, seed, (ulong)i);
+                if (options.GetValue(Json))
+                    WriteJson(i + 1, seed, echo, chunks, model.Vocabulary, stop);
+                else
+                    WriteText(count == 1 ? 0 : i + 1, echo, chunks, model.Vocabulary, stop);
+            }
 
-        return 0;
+            return 0;
+        });
     }
 
     private static void WriteText(int number, byte[] echo, IEnumerable<int[]> chunks, Vocabulary vocabulary, CancellationToken stop)
@@ -118,7 +120,7 @@ internal static class SampleCommand
         }));
     }
 
-    private static byte[] ReadPrime(ParseResult options, out string subject)
+    private static byte[] ReadPrime(ParseResult options, TextEncoding encoding, out string subject)
     {
         if (options.GetValue(PrimeFile) is not { } path)
         {
@@ -127,13 +129,16 @@ internal static class SampleCommand
         }
 
         subject = path;
+        if (path.Length == 0)
+            throw new CharRnnException("--prime-file", "is no path", "give the path of a text file");
         try
         {
-            return File.ReadAllBytes(path);
+            byte[] text = File.ReadAllBytes(path);
+            return encoding == TextEncoding.Utf8 && text.AsSpan().StartsWith(Encoding.UTF8.Preamble) ? text[Encoding.UTF8.Preamble.Length..] : text;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CharRnnException(path, "cannot be read", "give --prime-file a text file", e);
+            throw new CharRnnException(path, $"cannot be read ({e.Message.TrimEnd('.')})", "give --prime-file a text file", e);
         }
     }
 }

@@ -1,10 +1,13 @@
 using System.CommandLine;
+using System.CommandLine.Completions;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Numerics;
+using CharRnn.Files;
 using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Verification;
+using CharRnn.Model;
 using CharRnn.Text;
 
 namespace CharRnn.Gpu.Cli.Commands;
@@ -21,19 +24,30 @@ internal static class SharedOptions
         {
             string text = Text(result);
             if (!DeviceSelection.TryParse(text, out DeviceSelection selection))
-                result.AddError($"--device: '{text}' is no device; give auto, cpu, cuda, cuda:1, opencl or opencl:1, or see charrnn devices");
+                result.AddError($"--device: is '{text}'; give auto, cpu, cuda, cuda:1, opencl or opencl:1 (charrnn devices lists what is here)");
             return selection;
         },
     };
 
     public static Option<bool> Verbose() => new("--verbose") { Description = "Show timings, and stack traces of errors." };
 
-    public static Option<bool> Quiet() => new("--quiet") { Description = "Show nothing but results and errors." };
+    public static Option<bool> Quiet() => new("--quiet") { Description = "Show nothing but results, warnings and errors." };
 
     public static Option<bool> Json() => new("--json") { Description = "Write results as JSON, a line each." };
 
-    public static Option<UnknownCharacters> Unknown() => Choice(
-        "--unknown", UnknownCharacters.Error, "What to do with characters that the model does not know.", ("error", UnknownCharacters.Error), ("skip", UnknownCharacters.Skip));
+    public static Option<bool> Best() => new("--best") { Description = "Of a run's directory, the weights of the best validation loss." };
+
+    public static Option<Choice<UnknownCharacters>> Unknown() => OneOf<UnknownCharacters>(
+        "--unknown", "What to do with characters that the model does not know.", new("error", UnknownCharacters.Error), new("skip", UnknownCharacters.Skip));
+
+    /// <summary>A whole number.</summary>
+    /// <param name="name">With its dashes.</param>
+    /// <param name="defaultValue">Where it is not given; null if it then has no value.</param>
+    /// <param name="least">The smallest that makes sense.</param>
+    /// <param name="description">For the help.</param>
+    public static Option<T?> WholeNumber<T>(string name, T? defaultValue, T least, string description)
+        where T : struct, IBinaryInteger<T>, IMinMaxValue<T> =>
+        Number(name, defaultValue, string.Create(CultureInfo.InvariantCulture, $"a whole number from {least} to {T.MaxValue}"), n => n >= least, description);
 
     /// <summary>A number within bounds.</summary>
     /// <param name="name">With its dashes.</param>
@@ -51,10 +65,9 @@ internal static class SharedOptions
             CustomParser = result =>
             {
                 string text = Text(result);
-                bool isNumber = T.TryParse(text, NumberStyles.Float & ~NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out T value);
-                if (isNumber && isValid(value))
+                if (T.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out T value) && isValid(value))
                     return value;
-                result.AddError($"{name}: '{text}' is out of range; give {expected}");
+                result.AddError($"{name}: is '{text}'; give {expected}");
                 return null;
             },
         };
@@ -63,32 +76,49 @@ internal static class SharedOptions
         return option;
     }
 
-    /// <summary>One of some words.</summary>
-    public static Option<T> Choice<T>(string name, T defaultValue, string description, params (string Word, T Value)[] choices)
+    /// <summary>One of some words, the first where none is given.</summary>
+    public static Option<Choice<T>> OneOf<T>(string name, string description, params Choice<T>[] choices)
     {
-        string words = string.Join(" or ", choices.Select(choice => choice.Word));
-        var option = new Option<T>(name)
+        var option = new Option<Choice<T>>(name)
         {
             Description = description,
-            HelpName = words.Replace(" or ", "|", StringComparison.Ordinal),
-            DefaultValueFactory = _ => defaultValue,
+            HelpName = string.Join('|', choices),
+            DefaultValueFactory = _ => choices[0],
             CustomParser = result =>
             {
-                string text = Text(result);
-                foreach ((string word, T value) in choices)
-                    if (word == text)
-                        return value;
-                result.AddError($"{name}: '{text}' is unknown; give {words}");
-                return defaultValue;
+                int i = Array.FindIndex(choices, choice => choice.Word == Text(result));
+                if (i < 0)
+                    result.AddError($"{name}: is '{Text(result)}'; give {string.Join(" or ", choices)}");
+                return choices[Math.Max(i, 0)];
             },
         };
-        option.CompletionSources.Add(_ => choices.Select(choice => new System.CommandLine.Completions.CompletionItem(choice.Word)));
+        option.CompletionSources.Add(_ => choices.Select(choice => new CompletionItem(choice.Word)));
         return option;
     }
 
+    /// <summary>Loads the model that MODEL and <c>--best</c> name.</summary>
+    public static CharacterModel LoadModel(string path, bool best)
+    {
+        if (best && File.Exists(path))
+            throw new CharRnnException(path, "is a file, and --best chooses between those of a run", "give the run's directory, or leave --best out");
+        return Output.Timed("reading the model", () => ModelFile.Load(RunDirectory.FindModel(path, best)));
+    }
+
     /// <summary>Opens the device and checks it quickly against the reference.</summary>
-    public static ComputeDevice Open(DeviceSelection selection) =>
-        selection.Open(DeviceVerification.QuickCheck, warning => Output.Note($"warning: {warning}"));
+    public static ComputeDevice Open(DeviceSelection selection) => Open(selection, DeviceVerification.QuickCheck);
+
+    /// <summary>Opens the device.</summary>
+    /// <param name="selection">What <c>--device</c> says.</param>
+    /// <param name="check">Says what is wrong with an open device; null if nothing is.</param>
+    public static ComputeDevice Open(DeviceSelection selection, Func<ComputeDevice, string?> check) =>
+        Output.Timed("opening the device", () => selection.Open(check, warning => Output.Note($"warning: {warning}")));
 
     private static string Text(ArgumentResult result) => result.Tokens.Count == 0 ? "" : result.Tokens[^1].Value;
+}
+
+/// <summary>A word on the command line and what it stands for.</summary>
+internal readonly record struct Choice<T>(string Word, T Value)
+{
+    /// <summary>The word, as the help shows it.</summary>
+    public override string ToString() => Word;
 }

@@ -29,13 +29,13 @@ internal static class TrainCommand
     private static readonly Option<int?> BatchSize = Size("--batch-size", StepDefaults.BatchSize, "B, streams of the text trained at once.");
     private static readonly Option<float?> LearningRate = Rate("--learning-rate", StepDefaults.LearningRate, "Adagrad's rate.");
     private static readonly Option<float?> Clip = Rate("--clip", StepDefaults.Clip, "Each element of the gradient is cut to ± this.");
-    private static readonly Option<string> Optimizer = SharedOptions.Choice("--optimizer", "adagrad", "The optimizer.", ("adagrad", "adagrad"));
-    private static readonly Option<long?> Iterations = SharedOptions.Number<long>("--iterations", null, "a whole number from 1", n => n >= 1, "Steps in total, since the start also after --resume [default: by --epochs].");
-    private static readonly Option<long?> Epochs = SharedOptions.Number<long>("--epochs", ScheduleDefaults.Epochs, "a whole number from 1", n => n >= 1, "Passes over the text.");
-    private static readonly Option<ulong?> Seed = SharedOptions.Number<ulong>("--seed", ScheduleDefaults.Seed, "a whole number from 0", _ => true, "Of the first weights and the samples.");
+    private static readonly Option<Choice<string>> Optimizer = SharedOptions.OneOf("--optimizer", "The optimizer.", new Choice<string>("adagrad", "adagrad"));
+    private static readonly Option<long?> Iterations = SharedOptions.WholeNumber<long>("--iterations", null, 1, "Steps in total, since the start also after --resume [default: by --epochs].");
+    private static readonly Option<long?> Epochs = SharedOptions.WholeNumber<long>("--epochs", ScheduleDefaults.Epochs, 1, "Passes over the text in total, where there is no --iterations.");
+    private static readonly Option<ulong?> Seed = SharedOptions.WholeNumber<ulong>("--seed", ScheduleDefaults.Seed, 0, "Of the first weights and the samples.");
     private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
-    private static readonly Option<TextEncoding> Encoding = SharedOptions.Choice(
-        "--encoding", TextEncoding.Utf8, "What a character is: a Unicode scalar value of UTF-8 text, or a byte.", ("utf-8", TextEncoding.Utf8), ("bytes", TextEncoding.Bytes));
+    private static readonly Option<Choice<TextEncoding>> Encoding = SharedOptions.OneOf<TextEncoding>(
+        "--encoding", "What a character is: a Unicode scalar value of UTF-8 text, or a byte.", new("utf-8", TextEncoding.Utf8), new("bytes", TextEncoding.Bytes));
     private static readonly Option<string> InitFrom = new("--init-from") { Description = "A model whose weights to start from.", HelpName = "FILE" };
     private static readonly Option<bool> Resume = new("--resume") { Description = "Go on with the run in --out, exactly where it stopped." };
     private static readonly Option<bool> Overwrite = new("--overwrite") { Description = "Give up the run that --out holds." };
@@ -43,10 +43,10 @@ internal static class TrainCommand
         "--val-fraction", ScheduleDefaults.ValidationFraction, "a number from 0, below 1", f => f is >= 0 and < 1, "The share of the text, its end, to measure on and not train on.");
     private static readonly Option<long?> LogEvery = Cadence("--log-every", ScheduleDefaults.LogEvery, "Iterations between reports; 0 is never.");
     private static readonly Option<long?> SampleEvery = Cadence("--sample-every", ScheduleDefaults.SampleEvery, "Iterations between samples; 0 is never.");
-    private static readonly Option<int?> SampleLength = SharedOptions.Number<int>("--sample-length", ScheduleDefaults.SampleLength, "a whole number from 1", n => n >= 1, "Characters of a sample.");
+    private static readonly Option<int?> SampleLength = SharedOptions.WholeNumber<int>("--sample-length", ScheduleDefaults.SampleLength, 1, "Characters of a sample.");
     private static readonly Option<long?> EvalEvery = Cadence("--eval-every", ScheduleDefaults.EvalEvery, "Iterations between measurements on the validation part; 0 is never.");
     private static readonly Option<long?> CheckpointEvery = Cadence("--checkpoint-every", ScheduleDefaults.CheckpointEvery, "Iterations between saves; 0 is only at the end.");
-    private static readonly Option<string> Config = new("--config") { Description = "A JSON file of these options, named without dashes; the command line goes first.", HelpName = "FILE" };
+    private static readonly Option<string> Config = new("--config") { Description = "A JSON file of these options, named without dashes. What the command line says itself wins.", HelpName = "FILE" };
     private static readonly Option<bool> Verbose = SharedOptions.Verbose();
     private static readonly Option<bool> Quiet = SharedOptions.Quiet();
     private static readonly Option<bool> Json = SharedOptions.Json();
@@ -60,6 +60,9 @@ internal static class TrainCommand
     [
         .. FixedOptions, "input", "iterations", "epochs", "device", "log-every", "sample-every", "sample-length", "eval-every", "checkpoint-every",
     ];
+
+    /// <summary>What a run's config.json records beside its options: a --config made of it is welcome.</summary>
+    public static readonly string[] RecordedNames = ["version", "corpus", "corpus-hash", "vocabulary-size", "device-name"];
 
     public static Command Create()
     {
@@ -75,11 +78,13 @@ internal static class TrainCommand
         command.Validators.Add(result =>
         {
             if (result.GetValue(Resume) && result.GetResult(Out) is null)
-                result.AddError("--resume: needs the run to go on with; give its directory as --out");
+                result.AddError("--resume: has no run to go on with; give its directory as --out");
             if (result.GetValue(Resume) && result.GetValue(Overwrite))
-                result.AddError("--overwrite: gives up the run that --resume goes on with; give one of them");
+                result.AddError("--overwrite: is given with --resume; give one of them");
             if (result.GetValue(Resume) && result.GetResult(InitFrom) is not null)
-                result.AddError("--init-from: a resumed run has its weights; leave it out");
+                result.AddError("--init-from: is given with --resume, and a resumed run has its weights; leave it out");
+            if (result.GetResult(Iterations) is not null && result.GetResult(Epochs) is { Implicit: false })
+                result.AddError("--epochs: is given with --iterations; give one of them");
         });
         command.SetAction(Run);
         return command;
@@ -97,7 +102,7 @@ internal static class TrainCommand
         TrainingSchedule schedule = ReadSchedule(options);
         CharacterModel? initial = options.GetValue(InitFrom) is { } path ? ModelFile.Load(path) : null;
         if (initial is not null && options.GetResult(HiddenSize) is null or { Implicit: true })
-            step = step with { HiddenSize = initial?.Weights.Shape.HiddenSize ?? step.HiddenSize };
+            step = step with { HiddenSize = initial.Weights.Shape.HiddenSize };
 
         using Corpus corpus = ReadCorpus(options, step, stop);
         if (initial is not null)
@@ -109,7 +114,7 @@ internal static class TrainCommand
 
         string directory = options.GetValue(Out) ?? Path.Combine("runs", DateTime.Now.ToString("yyyy-MM-dd'T'HH-mm-ss", CultureInfo.InvariantCulture));
         using RunDirectory run = RunDirectory.Create(directory, options.GetValue(Overwrite));
-        SaveConfiguration(options, step, schedule, corpus, device, run);
+        SaveConfiguration(options, step, schedule, corpus, device, run, options.GetValue(InitFrom));
         ParameterSet<float> weights = initial?.Weights ?? InitialWeights.Create(shape, schedule.Seed);
         return Train(options, step, schedule, corpus, split, device, run, weights, null, stop);
     }
@@ -134,12 +139,15 @@ internal static class TrainCommand
         long total = schedule.TotalIterations(new StreamCursor(split.Training.Length / step.BatchSize, step.SequenceLength).StepsPerEpoch);
         if (checkpoint.Snapshot.Iteration >= total)
         {
-            Output.Note($"{directory}: is finished at iteration {checkpoint.Snapshot.Iteration}; give more --iterations or --epochs to go on");
+            if (!options.GetValue(Quiet))
+                Output.Note($"{directory}: is finished at iteration {checkpoint.Snapshot.Iteration}; give more --iterations or --epochs to go on");
             return 0;
         }
 
+        ModelShape shape = checkpoint.Model.Weights.Shape;
         using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
-        SaveConfiguration(options, step, schedule, corpus, device, run);
+        MemoryNeed.Of(shape, step, split.Training.Length).Check(shape, step, device);
+        SaveConfiguration(options, step, schedule, corpus, device, run, saved.Has("init-from") ? saved.GetText("init-from") : null);
         return Train(options, step, schedule, corpus, split, device, run, checkpoint.Snapshot.Weights, checkpoint.Snapshot, stop);
     }
 
@@ -154,19 +162,18 @@ internal static class TrainCommand
             engine.Restore(new EngineState(resumeFrom.Weights, resumeFrom.AdagradMemory, resumeFrom.HiddenState, resumeFrom.Position, resumeFrom.Epoch));
         ITokenSource? validation = split.Validation.Length >= TrainingEngine.MinValidationLength ? split.Validation : null;
         if (!quiet)
-            Introduce(corpus, split, validation, weights.Shape, engine.Plan, device, run, resumeFrom);
+            Introduce(corpus, split, validation, weights.Shape, schedule.TotalIterations(engine.Cursor.StepsPerEpoch), engine, device, run, resumeFrom);
 
         using var recorder = new RunRecorder(run, corpus.Vocabulary, resumeFrom);
         var display = new TrainingDisplay(corpus.Vocabulary, options.GetValue(Json), quiet);
         var loop = new TrainingLoop(engine, step, schedule, corpus.Vocabulary, validation, resumeFrom);
-        switch (loop.Run(new ObserverList(recorder, display), stop))
+        switch (Output.Timed("training", () => loop.Run(new ObserverList(new DivergenceGuard(run), recorder, display), stop)))
         {
             case TrainingOutcome.Diverged:
-                throw new CharRnnException(
-                    run.Root, "training diverged: a loss or gradient is not finite",
-                    "its weights are those of the last checkpoint; resume is no help, start again with a lower --learning-rate or --clip");
+                throw DivergenceGuard.Error(run, "a loss or gradient is not finite");
             case TrainingOutcome.Stopped:
-                Output.Note($"stopped and saved; go on with: charrnn train --resume --out {run.Root}");
+                if (!quiet)
+                    Output.Note($"stopped and saved; go on with: charrnn train --resume --out {run.Root}");
                 return Interrupts.ExitCode;
             default:
                 if (!quiet)
@@ -177,11 +184,11 @@ internal static class TrainCommand
 
     private static Corpus ReadCorpus(ParseResult options, StepOptions step, CancellationToken stop)
     {
-        var corpusOptions = new CorpusOptions { Encoding = options.GetValue(Encoding), HiddenSize = step.HiddenSize };
+        var corpusOptions = new CorpusOptions { Encoding = options.GetValue(Encoding).Value, HiddenSize = step.HiddenSize };
         string[] inputs = options.GetValue(Input) ?? [];
-        Corpus corpus = inputs.Length == 0
+        Corpus corpus = Output.Timed("reading the text", () => inputs.Length == 0
             ? Corpus.Read(SampleCorpus.Open(), SampleCorpus.Name, corpusOptions, stop)
-            : Corpus.Read(inputs, corpusOptions, stop);
+            : Corpus.Read(inputs, corpusOptions, stop));
         if (!options.GetValue(Quiet))
             foreach (string note in corpus.Notes)
                 Output.Note(note);
@@ -196,14 +203,16 @@ internal static class TrainCommand
     }
 
     private static void Introduce(
-        Corpus corpus, TextSplit split, ITokenSource? validation, ModelShape shape, ExecutionPlan plan, ComputeDevice device, RunDirectory run, TrainingSnapshot? resumeFrom)
+        Corpus corpus, TextSplit split, ITokenSource? validation, ModelShape shape, long iterations, TrainingEngine engine, ComputeDevice device,
+        RunDirectory run, TrainingSnapshot? resumeFrom)
     {
         CultureInfo invariant = CultureInfo.InvariantCulture;
         Output.Note(string.Create(invariant, $"text: {corpus.Name}, {corpus.Tokens.Length:N0} characters, {shape.VocabularySize} distinct; {split.Training.Length:N0} to train on"));
         if (validation is null && split.Validation.Length > 0)
             Output.Note(string.Create(invariant, $"validation: none, its {split.Validation.Length} characters are too few to measure on"));
         Output.Note(string.Create(invariant, $"model: {shape.HiddenSize} hidden units, {shape.ParameterCount:N0} parameters"));
-        Output.Note($"device: {device.Name} ({DeviceCatalog.IdOf(device.Kind)}); {plan.Reason}");
+        Output.Note($"device: {device.Name} ({DeviceCatalog.IdOf(device.Kind)}); {engine.Plan.Reason}");
+        Output.Note(string.Create(invariant, $"training: {iterations:N0} iterations, {engine.Cursor.StepsPerEpoch:N0} an epoch"));
         Output.Note(resumeFrom is null ? $"run: {run.Root}" : string.Create(invariant, $"run: {run.Root}, resumed at iteration {resumeFrom.Iteration}"));
     }
 
@@ -230,7 +239,7 @@ internal static class TrainCommand
     };
 
     private static void SaveConfiguration(
-        ParseResult options, StepOptions step, TrainingSchedule schedule, Corpus corpus, ComputeDevice device, RunDirectory run)
+        ParseResult options, StepOptions step, TrainingSchedule schedule, Corpus corpus, ComputeDevice device, RunDirectory run, string? initFrom)
     {
         var configuration = new RunConfiguration();
         configuration.Set("version", typeof(TrainCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion);
@@ -243,15 +252,15 @@ internal static class TrainCommand
         configuration.Set("batch-size", step.BatchSize);
         configuration.Set("learning-rate", double.Parse(step.LearningRate.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture));
         configuration.Set("clip", double.Parse(step.Clip.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture));
-        configuration.Set("optimizer", options.GetValue(Optimizer)!);
+        configuration.Set("optimizer", options.GetValue(Optimizer).Word);
         if (schedule.Iterations is { } iterations)
             configuration.Set("iterations", iterations);
         configuration.Set("epochs", schedule.Epochs);
         configuration.Set("seed", schedule.Seed.ToString(CultureInfo.InvariantCulture));
-        configuration.Set("device", DeviceText(options.GetValue(Device)));
+        configuration.Set("device", options.GetValue(Device).ToString());
         configuration.Set("device-name", device.Name);
-        configuration.Set("encoding", options.GetValue(Encoding) == TextEncoding.Bytes ? "bytes" : "utf-8");
-        if (options.GetValue(InitFrom) is { } initFrom)
+        configuration.Set("encoding", options.GetValue(Encoding).Word);
+        if (initFrom is not null)
             configuration.Set("init-from", initFrom);
         configuration.Set("val-fraction", schedule.ValidationFraction);
         configuration.Set("log-every", schedule.LogEvery);
@@ -262,19 +271,10 @@ internal static class TrainCommand
         configuration.Write(run.ConfigurationPath);
     }
 
-    private static string DeviceText(DeviceSelection selection) => selection.Kind switch
-    {
-        null => "auto",
-        DeviceKind.Cpu => "cpu",
-        { } kind => string.Create(CultureInfo.InvariantCulture, $"{DeviceCatalog.IdOf(kind)}:{selection.Index}"),
-    };
-
-    private static Option<int?> Size(string name, int value, string description) =>
-        SharedOptions.Number<int>(name, value, "a whole number from 1", n => n >= 1, description);
+    private static Option<int?> Size(string name, int value, string description) => SharedOptions.WholeNumber<int>(name, value, 1, description);
 
     private static Option<float?> Rate(string name, float value, string description) =>
-        SharedOptions.Number<float>(name, value, "a number over 0", r => r > 0 && float.IsFinite(r), description);
+        SharedOptions.Number<float>(name, value, "a number over 0, up to 3.4e38", r => r > 0 && float.IsFinite(r), description);
 
-    private static Option<long?> Cadence(string name, long value, string description) =>
-        SharedOptions.Number<long>(name, value, "a whole number from 0", n => n >= 0, description);
+    private static Option<long?> Cadence(string name, long value, string description) => SharedOptions.WholeNumber<long>(name, value, 0, description);
 }

@@ -17,8 +17,8 @@ internal static class VerifyCommand
     public static Command Create()
     {
         var command = new Command("verify", """
-            Compares every kernel and whole training steps on a device with the scalar reference in double precision:
-            several sizes, fresh and trained weights, with and without the clip biting. Exits 1 if any result is off.
+            Compares every kernel and whole training steps on a device with the scalar reference in double precision.
+            Several sizes, fresh and trained weights, with and without the clip biting. Exits 1 if any result is off.
 
             Example: charrnn verify --device cpu
             """)
@@ -32,7 +32,7 @@ internal static class VerifyCommand
     private static int Run(ParseResult options)
     {
         // No quick check first: this is the thorough one, and shows what is wrong.
-        using ComputeDevice device = options.GetValue(Device).Open(_ => null, warning => Output.Note($"warning: {warning}"));
+        using ComputeDevice device = SharedOptions.Open(options.GetValue(Device), _ => null);
         if (!options.GetValue(Json))
             Output.Line($"{device.Name} ({DeviceCatalog.IdOf(device.Kind)}), {device.Teams} teams of {device.GroupSize}");
         int checks = 0, failed = 0;
@@ -53,7 +53,7 @@ internal static class VerifyCommand
             else if (!check.Passed || !options.GetValue(Quiet))
                 Output.Line(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{(check.Passed ? "ok  " : "FAIL")} {check.Kernel,-10} {check.Result,-36} error {check.Error:E1}, tolerance {check.Tolerance:E0}   {check.Sizes}"));
+                    $"{(check.Passed ? "ok  " : "FAIL")} {check.Kernel,-10} {check.Result,-41} error {check.Error:0.0e+0}, tolerance {check.Tolerance:0e+0}   {check.Sizes}"));
         }
 
         if (!options.GetValue(Json))

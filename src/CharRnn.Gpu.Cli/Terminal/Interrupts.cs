@@ -20,9 +20,12 @@ internal static class Interrupts
         return Source.Token;
     }
 
+    /// <summary>Stops the work as a signal does, but for the exit code, which stays 0.</summary>
+    public static void Stop() => Source.Cancel();
+
     private static void Watch(PosixSignal signal, int exitCode) => Registrations.Add(PosixSignalRegistration.Create(signal, context =>
     {
-        if (Source.IsCancellationRequested)
+        if (ExitCode != 0)
             Environment.Exit(exitCode);
         context.Cancel = true;
         ExitCode = exitCode;

@@ -1,17 +1,33 @@
+using System.Diagnostics;
+using System.Globalization;
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 
 namespace CharRnn.Gpu.Cli.Terminal;
 
 /// <summary>stdout carries results, stderr everything else; a reader who leaves ends the program quietly.</summary>
 internal static class Output
 {
-    private static readonly Lazy<Stream> Stdout = new(Console.OpenStandardOutput);
+    // EPIPE of Linux and macOS.
+    private const int BrokenPipe = 32;
+
+    private static readonly Lazy<Stream> Stdout = new(Open);
+
+    // Keeps the begin of a character until its end comes with the next piece.
+    private static readonly Decoder ModelDecoder = Encoding.UTF8.GetDecoder();
 
     /// <summary>Whether a person reads stdout.</summary>
     public static bool IsTerminal => !Console.IsOutputRedirected;
 
+    /// <summary>Whether <c>--verbose</c> was given.</summary>
+    public static bool IsVerbose { get; set; }
+
     /// <summary>A line of results.</summary>
-    public static void Line(string text) => Raw(Encoding.UTF8.GetBytes(text + "\n"));
+    public static void Line(string text)
+    {
+        ModelDecoder.Reset();
+        Raw(Encoding.UTF8.GetBytes(text + "\n"));
+    }
 
     /// <summary>Bytes of results as they are.</summary>
     /// <exception cref="OutputClosedException">Nobody reads any more.</exception>
@@ -22,26 +38,59 @@ internal static class Output
             Stdout.Value.Write(bytes);
             Stdout.Value.Flush();
         }
-        catch (IOException)
+        catch (IOException e) when (e.HResult == BrokenPipe)
         {
             throw new OutputClosedException();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CharRnnException("stdout", $"could not be written ({e.Message.TrimEnd('.')})", "free space where it goes, or send it elsewhere", e);
         }
     }
 
     /// <summary>Text that a model wrote: as it is for a pipe, with control characters made visible for a terminal.</summary>
     public static void ModelText(ReadOnlySpan<byte> bytes)
     {
-        if (IsTerminal)
-            Raw(Encoding.UTF8.GetBytes(TerminalText.Escape(Encoding.UTF8.GetString(bytes))));
-        else
+        if (!IsTerminal)
+        {
             Raw(bytes);
+            return;
+        }
+
+        char[] text = new char[Encoding.UTF8.GetMaxCharCount(bytes.Length)];
+        int length = ModelDecoder.GetChars(bytes, text, flush: false);
+        Raw(Encoding.UTF8.GetBytes(TerminalText.Escape(new string(text, 0, length))));
     }
 
     /// <summary>Something worth knowing that is no result.</summary>
-    public static void Note(string text) => Console.Error.WriteLine(text);
+    public static void Note(string text) => Console.Error.WriteLine(TerminalText.Escape(text.ReplaceLineEndings("\n")));
 
     /// <summary>What went wrong, on one line.</summary>
-    public static void Error(string text) => Console.Error.WriteLine($"error: {text.ReplaceLineEndings(" ")}");
+    public static void Error(string text) => Console.Error.WriteLine($"error: {TerminalText.Escape(text.ReplaceLineEndings(" "))}");
+
+    /// <summary>Does some work; with <c>--verbose</c>, notes how long it took.</summary>
+    public static T Timed<T>(string work, Func<T> run)
+    {
+        long started = Stopwatch.GetTimestamp();
+        T result = run();
+        if (IsVerbose)
+            Note(string.Create(CultureInfo.InvariantCulture, $"time: {work}, {Stopwatch.GetElapsedTime(started).TotalSeconds:F3} s"));
+        return result;
+    }
+
+    // .NET's console stream keeps silent about a pipe that nobody reads any more; a file stream on it tells. Only for a
+    // pipe: in a file, a file stream would not see what others write there, stderr with 2>&1.
+    private static Stream Open()
+    {
+        if (!OperatingSystem.IsWindows() && !IsTerminal)
+        {
+            var pipe = new FileStream(new SafeFileHandle(1, ownsHandle: false), FileAccess.Write, bufferSize: 0);
+            if (!pipe.CanSeek)
+                return pipe;
+        }
+
+        return Console.OpenStandardOutput();
+    }
 }
 
 /// <summary>stdout was closed by its reader (<c>| head</c>).</summary>

@@ -7,7 +7,10 @@ using CharRnn.Training;
 
 namespace CharRnn.Gpu.Cli.Terminal;
 
-/// <summary>Shows a training run as plain lines: a line per report, the samples as they come.</summary>
+/// <summary>
+/// Shows a training run as plain lines: a line per report, the samples as they come. Where nobody reads them any more,
+/// it stops the run, which then saves itself.
+/// </summary>
 internal sealed class TrainingDisplay(Vocabulary vocabulary, bool json, bool quiet) : ITrainingObserver
 {
     public void Progressed(TrainingReport now, long totalIterations)
@@ -17,18 +20,21 @@ internal sealed class TrainingDisplay(Vocabulary vocabulary, bool json, bool qui
     public void Reported(TrainingReport report)
     {
         if (json)
-            Output.Line(JsonSerializer.Serialize(new
+            Show(() => Output.Line(JsonSerializer.Serialize(new
             {
                 iteration = report.Iteration,
                 epoch = report.Epoch,
+                characters = report.Characters,
                 loss = report.Loss,
                 smooth_loss = report.SmoothLoss,
+                smooth_loss_per_char = report.SmoothLossPerCharacter,
                 bits_per_character = Loss.BitsPerCharacter(report.Loss),
-                val_loss = double.IsNaN(report.ValidationLoss) ? (double?)null : report.ValidationLoss,
+                val_loss = double.IsFinite(report.ValidationLoss) ? report.ValidationLoss : (double?)null,
                 characters_per_second = report.CharactersPerSecond,
-            }));
+                seconds = report.Seconds,
+            })));
         else if (!quiet)
-            Output.Line(Describe(report));
+            Show(() => Output.Line(Describe(report)));
     }
 
     public void Improved(ParameterSet<float> weights)
@@ -39,13 +45,28 @@ internal sealed class TrainingDisplay(Vocabulary vocabulary, bool json, bool qui
     {
         if (json || quiet)
             return;
-        Output.Line(string.Create(CultureInfo.InvariantCulture, $"--- sample at iteration {iteration} ---"));
-        Output.ModelText(vocabulary.Decode(tokens));
-        Output.Line("\n---");
+        Show(() =>
+        {
+            Output.Line(string.Create(CultureInfo.InvariantCulture, $"--- sample at iteration {iteration} ---"));
+            Output.ModelText(vocabulary.Decode(tokens));
+            Output.Line("\n---");
+        });
     }
 
     public void Checkpointed(TrainingSnapshot snapshot)
     {
+    }
+
+    private static void Show(Action write)
+    {
+        try
+        {
+            write();
+        }
+        catch (OutputClosedException)
+        {
+            Interrupts.Stop();
+        }
     }
 
     private static string Describe(TrainingReport report)

@@ -18,6 +18,9 @@ public static class TestDevices
     /// <summary>Every kind, as test data.</summary>
     public static TheoryData<DeviceKind> Kinds => [.. Opened.Keys];
 
+    /// <summary>Every kind with each plan: three launches a step, and many steps a launch.</summary>
+    public static MatrixTheoryData<DeviceKind, bool> KindsAndPlans => new([.. Opened.Keys], [false, true]);
+
     /// <summary>The device of a kind; skips the test where there is none.</summary>
     public static ComputeDevice Get(DeviceKind kind)
     {

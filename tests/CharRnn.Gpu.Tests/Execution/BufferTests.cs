@@ -4,6 +4,7 @@ using CharRnn.Gpu.Tests.Devices;
 
 namespace CharRnn.Gpu.Tests.Execution;
 
+[Collection(typeof(DeviceTests))]
 public class BufferTests
 {
     [Theory]

@@ -10,6 +10,7 @@ using CharRnn.Training;
 namespace CharRnn.Gpu.Tests.Execution;
 
 /// <summary>Whole training steps on every device against the reference in double.</summary>
+[Collection(typeof(DeviceTests))]
 public class TrainingStepTests
 {
     public static TheoryData<DeviceKind, int, int, int, int> Sizes

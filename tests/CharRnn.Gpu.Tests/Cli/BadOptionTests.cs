@@ -1,0 +1,114 @@
+using CharRnn.Files;
+
+namespace CharRnn.Gpu.Tests.Cli;
+
+/// <summary>Options and surroundings that must be refused, 39–49 of the catalogue.</summary>
+public sealed class BadOptionTests : IDisposable
+{
+    private readonly Shell _shell = new();
+
+    public BadOptionTests() => _shell.Write("lines.txt", TinyRun.Text);
+
+    public void Dispose() => _shell.Dispose();
+
+    [Theory]
+    [InlineData("train", "--hidden-size", "0", "a whole number from 1 to 2147483647")]
+    [InlineData("train", "--hidden-size", "99999999999", "a whole number from 1 to 2147483647")]
+    [InlineData("train", "--batch-size", "-1", "a whole number from 1 to 2147483647")]
+    [InlineData("train", "--seq-length", "1.5", "a whole number from 1 to 2147483647")]
+    [InlineData("train", "--iterations", "many", "a whole number from 1 to 9223372036854775807")]
+    [InlineData("train", "--log-every", "-1", "a whole number from 0 to 9223372036854775807")]
+    [InlineData("train", "--learning-rate", "0", "a number over 0, up to 3.4e38")]
+    [InlineData("train", "--learning-rate", "-1", "a number over 0, up to 3.4e38")]
+    [InlineData("train", "--learning-rate", "NaN", "a number over 0, up to 3.4e38")]
+    [InlineData("train", "--clip", "1e400", "a number over 0, up to 3.4e38")]
+    [InlineData("train", "--val-fraction", "1", "a number from 0, below 1")]
+    [InlineData("train", "--optimizer", "adam", "adagrad")]
+    [InlineData("train", "--encoding", "latin1", "utf-8 or bytes")]
+    [InlineData("train", "--device", "gpu", "auto, cpu, cuda, cuda:1, opencl or opencl:1 (charrnn devices lists what is here)")]
+    [InlineData("train", "--device", "cuda:-1", "auto, cpu, cuda, cuda:1, opencl or opencl:1 (charrnn devices lists what is here)")]
+    [InlineData("sample", "--temperature", "-0.1", "a number from 0 to 3.4e38")]
+    [InlineData("sample", "--temperature", "NaN", "a number from 0 to 3.4e38")]
+    [InlineData("sample", "--top-p", "0", "a number over 0, at most 1")]
+    [InlineData("sample", "--top-p", "1.01", "a number over 0, at most 1")]
+    [InlineData("sample", "--top-p", "NaN", "a number over 0, at most 1")]
+    [InlineData("sample", "--seed", "", "a whole number from 0 to 18446744073709551615")]
+    [InlineData("sample", "--count", "1,000", "a whole number from 1 to 2147483647")]
+    public void A_value_out_of_its_range(string command, string option, string value, string expected) =>
+        _shell.Fails(2, option, $"is '{value}'; give {expected}", command, "run", option, value);
+
+    [Fact]
+    public void What_the_command_line_lacks_or_has_too_much_of()
+    {
+        _shell.Fails(2, "charrnn", "no command is given; give one of train, sample, eval, devices, verify, bench");
+        _shell.Fails(2, "trian", "is no command; did you mean train?", "trian", "lines.txt");
+        _shell.Fails(2, "MODEL", "is missing; see charrnn sample --help", "sample");
+        _shell.Fails(2, "INPUT", "is missing; see charrnn eval --help", "eval", "run");
+        _shell.Fails(2, "more", "is one argument too many; see charrnn devices --help", "devices", "more");
+        _shell.Fails(2, "--seed", "has no value; give N behind it", "train", "lines.txt", "--seed");
+        _shell.Fails(2, "--seed", "is given 2 times; give it once", "train", "--seed", "1", "lines.txt", "--seed=2");
+        _shell.Fails(2, "--epochs", "is given with --iterations", "train", "--iterations", "1", "--epochs", "1");
+        _shell.Fails(2, "--prime-file", "is given with --prime", "sample", "run", "--prime", "a", "--prime-file", "b");
+        _shell.Fails(2, "--overwrite", "is given with --resume", "train", "--resume", "--overwrite", "--out", "run");
+        _shell.Fails(2, "--verbose", "stands before the command; put it behind: charrnn train --verbose", "--verbose", "train");
+    }
+
+    [Fact]
+    public void An_option_or_key_that_there_is_not()
+    {
+        _shell.Fails(2, "--hiden-size", "is no option of charrnn train; did you mean --hidden-size?", "train", "lines.txt", "--hiden-size", "3");
+        _shell.Fails(2, "--hiden-size", "did you mean --hidden-size?", "train", "--hiden-size=3");
+        _shell.Fails(2, "-out", "did you mean --out?", "train", "-out", "run");
+        _shell.Fails(2, "--frobnicate", "is no option of charrnn eval; see charrnn eval --help", "eval", "run", "lines.txt", "--frobnicate");
+
+        _shell.Write("typo.json", """{"hiden-size": 3}""");
+        _shell.Fails(2, "typo.json", "hiden-size: is no option of charrnn train; did you mean hidden-size?", "train", "lines.txt", "--config", "typo.json");
+        _shell.Write("zero.json", """{"hidden-size": 0}""");
+        _shell.Fails(2, "zero.json", "hidden-size: is '0'; give a whole number from 1", "train", "lines.txt", "--config", "zero.json");
+        _shell.Write("torn.json", """{"hidden-size": """);
+        _shell.Fails(1, "torn.json", "is not valid JSON", "train", "lines.txt", "--config", "torn.json");
+        _shell.Fails(1, "none.json", "does not exist", "train", "lines.txt", "--config", "none.json");
+    }
+
+    [Fact]
+    public void Sizes_that_no_machine_holds_are_refused_before_anything_is_made()
+    {
+        _shell.Fails(1, "--hidden-size 10000000 --batch-size 1 --seq-length 25", "needs 1.6 PB, CPU has ", "train", "lines.txt", "--hidden-size", "10000000", "--out", "huge", "--device", "cpu");
+        _shell.Fails(1, "lines.txt", "needs at least 270000000 characters", "train", "lines.txt", "--batch-size", "10000000", "--out", "huge", "--device", "cpu");
+        Assert.False(Directory.Exists(_shell["huge"]));
+    }
+
+    [Fact]
+    public void A_device_that_is_not_here()
+    {
+        _shell.Fails(1, "cuda:99", "no such device; use one of those here: ", "train", "lines.txt", "--device", "cuda:99", "--out", "absent");
+        _shell.Fails(1, "opencl:99", "cpu (`charrnn devices` says more)", "train", "lines.txt", "--device", "opencl:99", "--out", "absent");
+        Assert.False(Directory.Exists(_shell["absent"]));
+    }
+
+    [Fact]
+    public void A_directory_that_cannot_be_written()
+    {
+        _shell.Fails(1, "lines.txt", "is a file where a directory was expected", "train", "lines.txt", "--device", "cpu", "--out", "lines.txt");
+        _shell.Fails(1, "lines.txt/run", "could not be written", "train", "lines.txt", "--device", "cpu", "--out", "lines.txt/run");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "a directory that not even root may write: Linux has one");
+        _shell.Fails(1, "/proc/run", "could not be written", "train", "lines.txt", "--device", "cpu", "--out", "/proc/run");
+    }
+
+    [Theory]
+    [InlineData("1e30")] // saturates every hidden unit: losses stay finite, and absurd
+    [InlineData("1e38")] // overflows
+    public void A_rate_that_ruins_the_model_ends_the_run_and_keeps_the_last_checkpoint(string rate)
+    {
+        // One step at that rate leaves finite weights, which are saved; the next must not touch them.
+        _shell.Succeeds("train", "lines.txt", "--out", "run", "--iterations", "1", "--hidden-size", "16", "--seq-length", "8", "--device", "cpu", "--learning-rate", rate);
+        byte[] model = File.ReadAllBytes(_shell["run/model.safetensors"]);
+        _shell.Fails(1, "run", "so the last checkpoint and model are kept; start anew with --overwrite and a lower --learning-rate", "train", "--resume", "--out", "run", "--iterations", "100", "--quiet");
+        Assert.Equal(model, File.ReadAllBytes(_shell["run/model.safetensors"]));
+        Assert.Equal(1, CheckpointFile.Load(_shell["run/checkpoint.safetensors"]).Snapshot.Iteration);
+    }
+
+    [Fact]
+    public void A_run_that_diverges_before_its_first_checkpoint_says_so() =>
+        _shell.Fails(1, "run", "training diverged: a loss or gradient is not finite, before the first checkpoint", "train", "lines.txt", "--out", "run", "--quiet", "--device", "cpu", "--learning-rate", "3e38");
+}

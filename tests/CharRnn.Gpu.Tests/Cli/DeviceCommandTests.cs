@@ -1,0 +1,49 @@
+using System.Text.Json;
+
+namespace CharRnn.Gpu.Tests.Cli;
+
+/// <summary><c>devices</c>, <c>verify</c> and <c>bench</c>.</summary>
+public sealed class DeviceCommandTests : IDisposable
+{
+    private readonly Shell _shell = new();
+
+    public void Dispose() => _shell.Dispose();
+
+    [Fact]
+    public void Devices_lists_what_is_here_and_what_auto_chooses()
+    {
+        CommandResult devices = _shell.Succeeds("devices");
+        Assert.All(["cuda", "opencl", "cpu"], kind => Assert.Contains(devices.Lines, line => line[2..].StartsWith(kind, StringComparison.Ordinal)));
+        Assert.Single(devices.Lines, line => line.StartsWith('*') && line.EndsWith("<- auto chooses this", StringComparison.Ordinal));
+
+        JsonElement[] json = [.. _shell.Succeeds("devices", "--json").Lines.Select(line => JsonElement.Parse(line))];
+        Assert.Equal(devices.Lines.Length, json.Length);
+        Assert.Single(json, device => device.GetProperty("auto").GetBoolean());
+        Assert.True(json[^1] is var cpu && cpu.GetProperty("id").GetString() == "cpu" && cpu.GetProperty("usable").GetBoolean());
+    }
+
+    [Fact]
+    public void Verify_checks_every_kernel_of_the_cpu()
+    {
+        CommandResult verify = _shell.Succeeds("verify", "--device", "cpu");
+        Assert.EndsWith(" checks, 0 failed", verify.Lines[^1], StringComparison.Ordinal);
+        Assert.All(["Sequence", "Gradient", "Update", "TrainSteps", "Evaluate", "Sample"], kernel =>
+            Assert.Contains(verify.Lines, line => line.StartsWith($"ok   {kernel} ", StringComparison.Ordinal)));
+        Assert.Matches(@"error \d\.\de[+-]\d+, tolerance \de-\d ", verify.Text);
+    }
+
+    [Fact]
+    public void Verify_fails_where_the_device_is_absent() => _shell.Fails(1, "cuda:99", "no such device; use one of those here: ", "verify", "--device", "cuda:99");
+
+    [Fact]
+    public void Bench_measures_each_configuration()
+    {
+        JsonElement[] json = [.. _shell.Succeeds("bench", "--device", "cpu", "--seconds", "0.1", "--json").Lines.Select(line => JsonElement.Parse(line))];
+        Assert.NotEmpty(json);
+        Assert.All(json, line =>
+        {
+            Assert.True(line.GetProperty("characters_per_second").GetDouble() > line.GetProperty("reference_characters_per_second").GetDouble());
+            Assert.True(line.GetProperty("gflop_per_second").GetDouble() > 0);
+        });
+    }
+}

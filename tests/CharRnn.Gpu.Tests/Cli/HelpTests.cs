@@ -1,0 +1,49 @@
+namespace CharRnn.Gpu.Tests.Cli;
+
+public sealed class HelpTests : IDisposable
+{
+    private readonly Shell _shell = new();
+
+    public void Dispose() => _shell.Dispose();
+
+    [Theory]
+    [InlineData("train", "--checkpoint-every <N>")]
+    [InlineData("sample", "--temperature <N>")]
+    [InlineData("eval", "--unknown <error|skip>")]
+    [InlineData("devices", "--json")]
+    [InlineData("verify", "--device <DEVICE>")]
+    [InlineData("bench", "--seconds <N>")]
+    public void Every_command_explains_itself_with_an_example(string command, string option)
+    {
+        CommandResult help = _shell.Succeeds(command, "--help");
+        Assert.Contains($"Example: charrnn {command}", help.Text, StringComparison.Ordinal);
+        foreach (string shown in new[] { option, "--verbose", "--quiet", "--json", "--help" })
+            Assert.Contains($"  {shown}", help.Text.Replace("-?, -h, ", "", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.DoesNotContain("CharRnn.", help.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain(" { ", help.Text, StringComparison.Ordinal); // the default value of a type that does not print well
+        Assert.Empty(help.Error);
+    }
+
+    [Fact]
+    public void The_defaults_are_shown()
+    {
+        string help = _shell.Succeeds("train", "--help").Text;
+        Assert.All(
+            [
+                ("hidden-size", "100"), ("seq-length", "25"), ("batch-size", "1"), ("learning-rate", "0.1"), ("clip", "5"), ("optimizer", "adagrad"),
+                ("epochs", "10"), ("seed", "1"), ("device", "auto"), ("encoding", "utf-8"), ("val-fraction", "0.1"), ("log-every", "100"),
+                ("sample-every", "1000"), ("sample-length", "200"), ("eval-every", "1000"), ("checkpoint-every", "1000"), ("out", "runs/<time>"),
+            ],
+            ((string Option, string Value) expected) => Assert.Matches($@"--{expected.Option} .*\[default: {expected.Value}\]", help));
+    }
+
+    [Fact]
+    public void The_program_lists_its_commands_and_its_version()
+    {
+        CommandResult help = _shell.Succeeds("--help");
+        foreach (string command in new[] { "train <INPUT>", "sample <MODEL>", "eval <MODEL> <INPUT>", "devices", "verify", "bench" })
+            Assert.Single(help.Lines, line => line.StartsWith($"  {command} ", StringComparison.Ordinal));
+        Assert.DoesNotContain("Example", help.Text, StringComparison.Ordinal); // each stands in its command's own help
+        Assert.Matches(@"^\d+\.\d+\.\d+", _shell.Succeeds("--version").Text);
+    }
+}

@@ -1,0 +1,143 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using CharRnn.Files;
+
+namespace CharRnn.Gpu.Tests.Cli;
+
+/// <summary>A run that was stopped and resumed leaves the bytes of one that never stopped.</summary>
+public sealed class ResumeTests : IDisposable
+{
+    private static readonly string[] Options =
+    [
+        "--hidden-size", "16", "--seq-length", "8", "--batch-size", "3", "--log-every", "10", "--sample-every", "20", "--sample-length", "15",
+        "--eval-every", "15", "--checkpoint-every", "25", "--device", "cpu",
+    ];
+
+    private readonly Shell _shell = new();
+
+    public ResumeTests() => _shell.Write("words.txt", TinyRun.Words(200));
+
+    public void Dispose() => _shell.Dispose();
+
+    private CommandResult Train(string directory, params string[] args) => _shell.Succeeds(["train", "words.txt", "--out", directory, .. args]);
+
+    private CommandResult Resume(string directory, params string[] args) => _shell.Succeeds(["train", "--resume", "--out", directory, .. args]);
+
+    private void AssertSameRun(string expected, string actual)
+    {
+        foreach (string name in new[] { "model.safetensors", "best.safetensors", "samples.txt" })
+            Assert.True(File.ReadAllBytes(_shell[$"{expected}/{name}"]).AsSpan().SequenceEqual(File.ReadAllBytes(_shell[$"{actual}/{name}"])), $"{actual}/{name} differs from that of {expected}");
+        Assert.Equal(Metrics(expected), Metrics(actual));
+        Assert.Equal(State(expected), State(actual));
+    }
+
+    // The lines without their times.
+    private string[] Metrics(string directory) => [.. File.ReadAllLines(_shell[$"{directory}/metrics.jsonl"]).Select(line =>
+    {
+        JsonObject metrics = JsonNode.Parse(line)!.AsObject();
+        metrics.Remove("characters_per_second");
+        metrics.Remove("seconds");
+        return metrics.ToJsonString();
+    })];
+
+    // Every tensor's bytes, but for the length of metrics.jsonl: a time may have more digits than another.
+    private string[] State(string directory)
+    {
+        string path = _shell[$"{directory}/checkpoint.safetensors"];
+        using var file = SafetensorsFile.Open(path);
+        byte[] bytes = File.ReadAllBytes(path);
+        int payload = 8 + (int)BitConverter.ToInt64(bytes);
+        return
+        [
+            .. file.Tensors.Where(tensor => tensor.Name != "state.metrics_length").Select(tensor =>
+                $"{tensor.Name} {Convert.ToHexString(bytes.AsSpan(payload + (int)tensor.Begin, (int)(tensor.End - tensor.Begin)))}"),
+        ];
+    }
+
+    [Fact]
+    public void A_resumed_run_equals_one_that_never_stopped()
+    {
+        Train("whole", ["--iterations", "60", .. Options]);
+        foreach (string first in new[] { "1", "25", "44" })
+        {
+            Train(first, ["--iterations", first, .. Options]);
+            CommandResult resumed = Resume(first, "--iterations", "60");
+            Assert.Contains($"run: {first}, resumed at iteration {first}", resumed.ErrorLines);
+            AssertSameRun("whole", first);
+        }
+
+        // In another go, with the text under another name; and by way of --epochs.
+        File.Move(_shell["words.txt"], _shell["moved.txt"]);
+        _shell.Succeeds("train", "moved.txt", "--resume", "--out", "44", "--iterations", "61");
+        _shell.Succeeds("train", "moved.txt", "--resume", "--out", "whole", "--epochs", "3");
+        Resume("44", "--epochs", "3", "--quiet");
+        int characters = TinyRun.Words(200).EnumerateRunes().Count(), training = characters - (characters / 10);
+        int stepsPerEpoch = ((training / 3) - 2) / 8;
+        Assert.Equal(3 * stepsPerEpoch, CheckpointFile.Load(_shell["whole/checkpoint.safetensors"]).Snapshot.Iteration);
+        AssertSameRun("whole", "44");
+
+        CommandResult finished = Resume("44");
+        Assert.Equal([$"44: is finished at iteration {3 * stepsPerEpoch}; give more --iterations or --epochs to go on"], finished.ErrorLines);
+        AssertSameRun("whole", "44");
+    }
+
+    [Fact]
+    public void A_run_goes_on_only_as_what_it_is()
+    {
+        Train("run", ["--iterations", "5", .. Options]);
+        byte[] before = File.ReadAllBytes(_shell["run/checkpoint.safetensors"]);
+        void Refused(string subject, string found, params string[] args) => _shell.Fails(1, subject, found, ["train", "--resume", "--out", "run", "--iterations", "9", .. args]);
+
+        Refused("--hidden-size", "is 17 here and 16 in the run to resume", "--hidden-size", "17");
+        Refused("--batch-size", "is 4 here and 3", "--batch-size=4");
+        Refused("--seq-length", "is 9 here and 8", "--seq-length", "9");
+        Refused("--optimizer", "is adam here and adagrad", "--optimizer", "adam");
+        Refused("--learning-rate", "is 0.2 here and 0.1", "--learning-rate", "0.2");
+        Refused("--encoding", "is bytes here and utf-8", "--encoding", "bytes");
+
+        _shell.Write("other.txt", TinyRun.Words(201));
+        Refused("other.txt", "is not the text that run was trained on", "other.txt");
+        File.AppendAllText(_shell["words.txt"], "more");
+        Refused("words.txt", "is not the text that run was trained on");
+
+        // Nor over a run without being told to, nor from a directory that is none.
+        _shell.Fails(1, "run", "holds the checkpoint.safetensors of a run", "train", "other.txt", "--out", "run", "--device", "cpu");
+        Assert.Equal(before, File.ReadAllBytes(_shell["run/checkpoint.safetensors"]));
+        Directory.CreateDirectory(_shell["empty"]);
+        _shell.Write("foreign/config.json", """{"name": "another program's"}""");
+        _shell.Fails(1, "empty", "is empty", "train", "--resume", "--out", "empty");
+        _shell.Fails(1, "foreign", "holds no checkpoint.safetensors", "train", "--resume", "--out", "foreign");
+        _shell.Fails(1, "none", "does not exist", "train", "--resume", "--out", "none");
+        _shell.Fails(1, "foreign", "holds a config.json that is no run's", "train", "other.txt", "--out", "foreign", "--device", "cpu");
+        _shell.Fails(2, "--resume", "has no run to go on with", "train", "--resume");
+    }
+
+    [Theory]
+    [InlineData("INT", 130)]
+    [InlineData("TERM", 143)]
+    public async Task A_signal_stops_and_saves(string signal, int exitCode)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "kill sends no such signals on Windows");
+        string[] endless = ["--hidden-size", "16", "--seq-length", "8", "--batch-size", "3", "--log-every", "1000", "--sample-every", "0", "--eval-every", "1500", "--checkpoint-every", "2500", "--device", "cpu"];
+        using Process process = _shell.Start(["train", "words.txt", "--out", "run", "--iterations", "1000000000", .. endless]);
+        Task<string> output = process.StandardOutput.ReadToEndAsync(CancellationToken.None), error = process.StandardError.ReadToEndAsync(CancellationToken.None);
+        var patience = Stopwatch.StartNew();
+        while (!(File.Exists(_shell["run/metrics.jsonl"]) && new FileInfo(_shell["run/metrics.jsonl"]).Length > 0) && patience.Elapsed.TotalSeconds < 30)
+            await Task.Delay(20, TestContext.Current.CancellationToken);
+
+        // Meanwhile the directory is taken.
+        _shell.Fails(1, "run", $"is in use by process {process.Id}", "train", "words.txt", "--out", "run", "--device", "cpu", "--overwrite");
+
+        Shell.Signal(process, signal);
+        Assert.Equal(exitCode, Shell.End(process));
+        Assert.EndsWith("stopped and saved; go on with: charrnn train --resume --out run\n", await error, StringComparison.Ordinal);
+        Assert.StartsWith("epoch ", await output, StringComparison.Ordinal);
+
+        long stoppedAt = CheckpointFile.Load(_shell["run/checkpoint.safetensors"]).Snapshot.Iteration;
+        string goOnTo = (stoppedAt + 50).ToString(CultureInfo.InvariantCulture);
+        Resume("run", "--iterations", goOnTo, "--quiet");
+        Train("whole", ["--iterations", goOnTo, "--quiet", .. endless]);
+        AssertSameRun("whole", "run");
+    }
+}

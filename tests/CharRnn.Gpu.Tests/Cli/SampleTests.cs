@@ -1,0 +1,66 @@
+using System.Text;
+using System.Text.Json;
+
+namespace CharRnn.Gpu.Tests.Cli;
+
+public sealed class SampleTests(TinyRun run) : IClassFixture<TinyRun>
+{
+    private readonly Shell _shell = run.Shell;
+
+    private CommandResult Sample(params string[] args) => _shell.Succeeds(["sample", "run", "--device", "cpu", .. args]);
+
+    [Fact]
+    public void Greedy_goes_on_from_the_prime_in_raw_bytes()
+    {
+        // 20 new characters, whatever their bytes: nothing before, between or behind the text.
+        byte[] expected = Encoding.UTF8.GetBytes("ab 😀 é\r\nab 😀 é\r\nab 😀");
+        Assert.Equal(expected, Sample("--temperature", "0", "--prime", "ab", "--length", "18", "--quiet").Output);
+
+        CommandResult best = _shell.Succeeds("sample", "run/checkpoint.safetensors", "--temperature", "0", "--prime", "ab", "--length", "18", "--device", "cpu", "--seed", "9");
+        Assert.Equal(expected, best.Output);
+        Assert.Empty(best.Error);
+    }
+
+    [Fact]
+    public void The_prime_can_come_from_a_file_and_nothing_new_be_asked_for()
+    {
+        _shell.Write("prime.txt", [0xEF, 0xBB, 0xBF, .. "ab 😀"u8]);
+        Assert.Equal("ab 😀 é\r"u8, Sample("--best", "--temperature", "0", "--prime-file", "prime.txt", "--length", "3", "--seed", "1").Output);
+        Assert.Equal("ab"u8, Sample("--prime", "ab", "--length", "0", "--seed", "1").Output);
+    }
+
+    [Fact]
+    public void A_seed_fixes_the_text_and_a_random_one_is_shown()
+    {
+        string[] wild = ["--temperature", "3", "--length", "60"];
+        CommandResult random = Sample(wild);
+        string seed = Assert.Single(random.ErrorLines)["seed ".Length..];
+        CommandResult again = Sample([.. wild, "--seed", seed]);
+        Assert.Equal(random.Output, again.Output);
+        Assert.Empty(again.Error);
+        Assert.Equal(60, again.Text.EnumerateRunes().Count());
+        Assert.NotEqual(random.Output, Sample([.. wild, "--seed", "1"]).Output);
+        Assert.NotEqual(again.Output, Sample(["--temperature", "0.1", "--length", "60", "--seed", seed]).Output);
+    }
+
+    [Fact]
+    public void Several_samples_are_numbered_and_json_holds_the_same()
+    {
+        string[] options = ["--count", "2", "--seed", "18446744073709551615", "--length", "9", "--temperature", "3", "--prime", "ab", "--top-k", "5", "--top-p", "0.9"];
+        JsonElement[] json = [.. Sample([.. options, "--json"]).Lines.Select(line => JsonElement.Parse(line))];
+        Assert.All(json, sample => Assert.Equal(["sample", "seed", "prime", "text"], sample.EnumerateObject().Select(property => property.Name)));
+        Assert.Equal([1, 2], json.Select(sample => sample.GetProperty("sample").GetInt32()));
+        Assert.Equal([ulong.MaxValue, ulong.MaxValue], json.Select(sample => sample.GetProperty("seed").GetUInt64()));
+
+        string[] texts = [.. json.Select(sample => sample.GetProperty("text").GetString()!)];
+        Assert.NotEqual(texts[0], texts[1]);
+        Assert.Equal($"=== sample 1 ===\nab{texts[0]}\n=== sample 2 ===\nab{texts[1]}\n", Sample(options).Text);
+    }
+
+    [Fact]
+    public void Unknown_characters_are_refused_or_skipped()
+    {
+        _shell.Fails(1, "--prime", "'X' (U+0058), '日' (U+65E5)", "sample", "run", "--prime", "aX日b");
+        Assert.Equal("ab"u8, Sample("--prime", "aX日b", "--unknown", "skip", "--length", "0", "--seed", "1").Output);
+    }
+}

@@ -1,0 +1,144 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+
+namespace CharRnn.Gpu.Tests.Cli;
+
+/// <summary>A directory of its own, in which the command line runs as users run it: as a process, with streams and an exit code.</summary>
+internal sealed class Shell : IDisposable
+{
+    // No command here works for more than five seconds; the rest is for machines with more to do.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    public string Root { get; } = Directory.CreateTempSubdirectory("charrnn-cli-").FullName;
+
+    public string this[string name] => Path.Combine(Root, name);
+
+    public string Write(string name, string text) => Write(name, Encoding.UTF8.GetBytes(text));
+
+    public string Write(string name, byte[] bytes)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(this[name])!);
+        File.WriteAllBytes(this[name], bytes);
+        return name;
+    }
+
+    /// <summary>Runs <c>charrnn</c> to its end.</summary>
+    public CommandResult Run(params string[] args) => Run([], args);
+
+    /// <summary>Runs <c>charrnn</c> to its end with these pieces on its stdin, one after the other.</summary>
+    public CommandResult Run(byte[][] input, string[] args, Dictionary<string, string>? environment = null)
+    {
+        using Process process = Start(args, environment);
+        using var output = new MemoryStream();
+        long started = Stopwatch.GetTimestamp();
+        Task copied = process.StandardOutput.BaseStream.CopyToAsync(output, CancellationToken.None);
+        Task<string> error = process.StandardError.ReadToEndAsync(CancellationToken.None);
+        foreach (byte[] piece in input)
+        {
+            process.StandardInput.BaseStream.Write(piece);
+            process.StandardInput.BaseStream.Flush();
+        }
+
+        process.StandardInput.Close();
+        int exitCode = End(process);
+        copied.Wait(Patience, CancellationToken.None);
+        return new CommandResult(exitCode, output.ToArray(), error.Result, Stopwatch.GetElapsedTime(started));
+    }
+
+    /// <summary>Starts <c>charrnn</c>; <see cref="End"/> ends it.</summary>
+    public Process Start(string[] args, Dictionary<string, string>? environment = null)
+    {
+        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", [Path.Combine(AppContext.BaseDirectory, "charrnn.dll"), .. args])
+        {
+            WorkingDirectory = Root,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            StandardErrorEncoding = Encoding.UTF8,
+        };
+        foreach ((string name, string value) in environment ?? [])
+            start.Environment[name] = value;
+        return Process.Start(start)!;
+    }
+
+    /// <summary>Waits for the end of a process, but not for ever.</summary>
+    /// <returns>Its exit code.</returns>
+    public static int End(Process process)
+    {
+        if (!process.WaitForExit(Patience))
+        {
+            process.Kill();
+            Assert.Fail($"charrnn did not end: {string.Join(' ', process.StartInfo.ArgumentList.Skip(1))}");
+        }
+
+        return process.ExitCode;
+    }
+
+    /// <summary>Sends a signal, as a terminal or a service manager does. Unix only.</summary>
+    public static void Signal(Process process, string signal)
+    {
+        using Process kill = Process.Start("kill", [$"-{signal}", process.Id.ToString(CultureInfo.InvariantCulture)]);
+        kill.WaitForExit();
+        Assert.Equal(0, kill.ExitCode);
+    }
+
+    /// <summary>Runs <c>charrnn</c>, which must succeed.</summary>
+    public CommandResult Succeeds(params string[] args)
+    {
+        CommandResult result = Run(args);
+        Assert.True(result.ExitCode == 0, $"exit code {result.ExitCode}: {result.Error}");
+        return result;
+    }
+
+    /// <summary>
+    /// Runs <c>charrnn</c>, which must fail as the catalogue says: one line <c>error: subject: found; what to do</c> last on
+    /// stderr, nothing on stdout, no stack trace, soon.
+    /// </summary>
+    public void Fails(int exitCode, string subject, string found, params string[] args)
+    {
+        CommandResult result = Run(args);
+        string line = Assert.Single(result.ErrorLines, l => l.StartsWith("error: ", StringComparison.Ordinal));
+        Assert.Equal(result.ErrorLines[^1], line);
+        Assert.StartsWith($"error: {subject}: ", line, StringComparison.Ordinal);
+        string rest = line[$"error: {subject}: ".Length..];
+        Assert.Contains(found, rest, StringComparison.Ordinal);
+        Assert.Matches("^[^;]+; [^;]+", rest);
+        Assert.DoesNotContain("   at ", result.Error, StringComparison.Ordinal);
+        Assert.Equal(exitCode, result.ExitCode);
+        Assert.Empty(result.Output);
+        Assert.InRange(result.Time, TimeSpan.Zero, TimeSpan.FromSeconds(20)); // 5 on a machine that does nothing else
+    }
+
+    /// <summary>A copy of a directory, under another name.</summary>
+    public string Copy(string from, string to)
+    {
+        Directory.CreateDirectory(this[to]);
+        foreach (string file in Directory.EnumerateFiles(this[from]))
+            File.Copy(file, Path.Combine(this[to], Path.GetFileName(file)));
+        return to;
+    }
+
+    public void Dispose()
+    {
+        try
+        {
+            Directory.Delete(Root, recursive: true);
+        }
+        catch (Exception e) when (e is IOException or Win32Exception)
+        {
+            // A child that failed its test may still hold a file.
+        }
+    }
+}
+
+/// <summary>What a run of the command line left.</summary>
+internal sealed record CommandResult(int ExitCode, byte[] Output, string Error, TimeSpan Time)
+{
+    public string Text => Encoding.UTF8.GetString(Output);
+
+    public string[] Lines => Text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+    public string[] ErrorLines => Error.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+}

@@ -1,0 +1,174 @@
+using System.Text.Json;
+using CharRnn.Files;
+using CharRnn.Model;
+using CharRnn.Text;
+
+namespace CharRnn.Gpu.Tests.Cli;
+
+public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
+{
+    private readonly Shell _shell = run.Shell;
+
+    private JsonElement[] Metrics(string directory = "run") =>
+        [.. File.ReadAllLines(_shell[$"{directory}/metrics.jsonl"]).Select(line => JsonElement.Parse(line))];
+
+    private byte[] ModelBytes(string directory) => File.ReadAllBytes(_shell[$"{directory}/model.safetensors"]);
+
+    [Fact]
+    public void A_run_leaves_its_files_and_no_others()
+    {
+        Assert.Equal(
+            ["best.safetensors", "checkpoint.safetensors", "config.json", "metrics.jsonl", "model.safetensors", "run.lock", "samples.txt"],
+            Directory.EnumerateFileSystemEntries(_shell["run"]).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+
+        Assert.Equal(new ModelShape(7, 16), run.Model.Weights.Shape);
+        Assert.Equal(new ModelShape(7, 16), ModelFile.Load(_shell["run/best.safetensors"]).Weights.Shape);
+        Checkpoint checkpoint = CheckpointFile.Load(_shell["run/checkpoint.safetensors"]);
+        Assert.Equal((300, 3), (checkpoint.Snapshot.Iteration, checkpoint.Snapshot.BatchSize));
+        Assert.Equal(run.Model.Weights.Whh, checkpoint.Snapshot.Weights.Whh);
+    }
+
+    [Fact]
+    public void The_configuration_holds_every_resolved_option()
+    {
+        RunConfiguration configuration = RunConfiguration.Read(_shell["run/config.json"]);
+        foreach ((string option, string value) in TinyRun.Options.Chunk(2).Select(pair => (pair[0][2..], pair[1])))
+            Assert.Equal(value, configuration.GetOptionText(option));
+        foreach ((string option, string value) in new[] { ("learning-rate", "0.1"), ("clip", "5"), ("optimizer", "adagrad"), ("seed", "1"), ("encoding", "utf-8"), ("val-fraction", "0.1") })
+            Assert.Equal(value, configuration.GetOptionText(option));
+        Assert.Equal(["lines.txt"], configuration.GetTexts("input"));
+        Assert.Matches("^[0-9a-f]{32}$", configuration.GetText("corpus-hash"));
+    }
+
+    [Fact]
+    public void Metrics_have_every_key_and_lie_on_the_schedule()
+    {
+        JsonElement[] metrics = Metrics();
+        string[] keys = ["iteration", "epoch", "characters", "loss", "smooth_loss", "smooth_loss_per_char", "bits_per_character", "val_loss", "characters_per_second", "seconds"];
+        Assert.All(metrics, line => Assert.Equal(keys, line.EnumerateObject().Select(property => property.Name)));
+        Assert.Equal([50, 75, 100, 150, 200, 225, 250, 300], metrics.Select(line => line.GetProperty("iteration").GetInt32()));
+        Assert.All(metrics, line =>
+        {
+            int iteration = line.GetProperty("iteration").GetInt32();
+            Assert.Equal(iteration * 8 * 3, line.GetProperty("characters").GetInt32());
+            Assert.Equal(line.GetProperty("loss").GetDouble() / Math.Log(2), line.GetProperty("bits_per_character").GetDouble(), 1e-12);
+            Assert.Equal(line.GetProperty("smooth_loss").GetDouble() / 8, line.GetProperty("smooth_loss_per_char").GetDouble(), 1e-12);
+            Assert.Equal(iteration % 75 == 0 ? JsonValueKind.Number : JsonValueKind.Null, line.GetProperty("val_loss").ValueKind);
+        });
+        Assert.True(metrics[^1].GetProperty("loss").GetDouble() < 0.1, "the model has not learned its text");
+    }
+
+    [Fact]
+    public void Samples_are_written_along_the_way()
+    {
+        string[] samples = File.ReadAllText(_shell["run/samples.txt"]).Split("=== iteration ", StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(["100", "200", "300"], samples.Select(sample => sample.Split(" ===\n")[0]));
+        Assert.All(samples, sample => Assert.Equal(20, sample.Split(" ===\n")[1][..^2].EnumerateRunes().Count()));
+    }
+
+    [Fact]
+    public void Reports_and_samples_go_to_stdout_and_all_else_to_stderr()
+    {
+        Assert.Equal(8, run.Result.Lines.Count(line => line.StartsWith("epoch ", StringComparison.Ordinal)));
+        Assert.Matches(@"(?m)^epoch \d+ iteration 75: smoothed loss \d+\.\d{3} \(\d\.\d{4} nats, \d\.\d{4} bits per character\), validation \d\.\d{4} nats, ", run.Result.Text);
+        Assert.Equal(4, run.Result.Lines.Count(line => line.Contains(", validation ", StringComparison.Ordinal)));
+        Assert.Equal(3, run.Result.Lines.Count(line => line.StartsWith("--- sample at iteration ", StringComparison.Ordinal)));
+        Assert.Equal(["text", "model", "device", "training", "run", "done"], run.Result.ErrorLines.Select(line => line.Split(':', ';')[0]));
+        Assert.Equal("done; write text with: charrnn sample run", run.Result.ErrorLines[^1]);
+    }
+
+    [Fact]
+    public void Quiet_says_nothing_and_json_gives_the_lines_of_the_metrics()
+    {
+        CommandResult quiet = _shell.Succeeds(["train", "lines.txt", "--out", "quiet", "--quiet", .. TinyRun.Options]);
+        Assert.Empty(quiet.Output);
+        Assert.Empty(quiet.Error);
+
+        CommandResult json = _shell.Succeeds(["train", "lines.txt", "--out", "json", "--json", .. TinyRun.Options]);
+        Assert.Equal(Metrics("json"), json.Lines.Select(line => JsonElement.Parse(line)), JsonElement.DeepEquals);
+        Assert.Equal(ModelBytes("run"), ModelBytes("quiet"));
+        Assert.Equal(ModelBytes("run"), ModelBytes("json"));
+    }
+
+    [Fact]
+    public void Stdin_a_glob_and_a_directory_are_texts_too()
+    {
+        byte[] text = File.ReadAllBytes(_shell["lines.txt"]);
+        int insideOfEmoji = TinyRun.Line.IndexOf("😀", StringComparison.Ordinal) + 2;
+        CommandResult result = _shell.Run([text[..insideOfEmoji], text[insideOfEmoji..]], ["train", "-", "--out", "made/on/the/way", .. TinyRun.Options]);
+        Assert.Equal(0, result.ExitCode);
+        Assert.Equal(ModelBytes("run"), ModelBytes("made/on/the/way"));
+
+        _shell.Write("texts/a.txt", text[..insideOfEmoji]);
+        _shell.Write("texts/sub/b.txt", text[insideOfEmoji..]);
+        _shell.Succeeds(["train", "texts/sub", "t*/a.t?t", "--out", "pieces", .. TinyRun.Options]);
+        Assert.Equal(ModelBytes("run"), ModelBytes("pieces"));
+    }
+
+    [Fact]
+    public void A_byte_order_mark_is_skipped_and_noted()
+    {
+        _shell.Write("bom.txt", [0xEF, 0xBB, 0xBF, .. File.ReadAllBytes(_shell["lines.txt"])]);
+        CommandResult result = _shell.Succeeds(["train", "bom.txt", "--out", "bom", .. TinyRun.Options]);
+        Assert.Contains("bom.txt: UTF-8 byte order mark skipped", result.ErrorLines);
+        Assert.Equal(ModelBytes("run"), ModelBytes("bom"));
+    }
+
+    [Fact]
+    public void With_no_input_it_reads_its_own_sources_and_with_no_directory_makes_one()
+    {
+        using var shell = new Shell();
+        CommandResult result = shell.Succeeds("train", "--iterations", "2", "--hidden-size", "8", "--device", "cpu");
+        Assert.StartsWith("text: the sample corpus, ", result.ErrorLines[0], StringComparison.Ordinal);
+        Assert.Matches(@"^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d$", Path.GetFileName(Assert.Single(Directory.GetDirectories(shell["runs"]))));
+    }
+
+    [Fact]
+    public void Options_come_from_files_too_and_the_command_line_wins()
+    {
+        _shell.Write("config.json", """{"input": ["lines.txt"], "hidden-size": 5, "seq-length": 8, "iterations": 9, "device": "cpu", "quiet": true, "seed": 7}""");
+        CommandResult result = _shell.Succeeds("train", "--config", "config.json", "--hidden-size=6", "--out", "configured", "--epochs", "1");
+        Assert.Empty(result.Error);
+        RunConfiguration saved = RunConfiguration.Read(_shell["configured/config.json"]);
+        Assert.Equal((6, 8, "7", 1), (saved.GetInteger("hidden-size"), saved.GetInteger("seq-length"), saved.GetText("seed"), saved.GetInteger("epochs")));
+        Assert.False(saved.Has("iterations"));
+
+        // A run's own configuration repeats the run.
+        _shell.Succeeds("train", "--config", "run/config.json", "--out", "repeated");
+        Assert.Equal(ModelBytes("run"), ModelBytes("repeated"));
+    }
+
+    [Fact]
+    public void A_new_run_can_start_from_another_models_weights()
+    {
+        _shell.Succeeds(["train", "lines.txt", "--out", "further", "--init-from", "run/best.safetensors", "--device", "cpu", "--iterations", "1", "--learning-rate", "1e-9"]);
+        ParameterSet<float> from = ModelFile.Load(_shell["run/best.safetensors"]).Weights, to = ModelFile.Load(_shell["further/model.safetensors"]).Weights;
+        Assert.Equal(from.Shape, to.Shape);
+        Assert.All(from.Whh.Zip(to.Whh), pair => Assert.Equal(pair.First, pair.Second, 1e-6));
+    }
+
+    [Fact]
+    public void Bytes_are_characters_too()
+    {
+        byte[] text = [.. Enumerable.Repeat<byte[]>([0, 0xFF, (byte)'a', 0x1B], 50).SelectMany(bytes => bytes)];
+        _shell.Write("bytes.bin", text);
+        _shell.Write("prime.bin", text[..8]);
+        _shell.Succeeds(["train", "bytes.bin", "--encoding", "bytes", "--out", "bytes", .. TinyRun.Options]);
+        CommandResult sample = _shell.Succeeds("sample", "bytes", "--prime-file", "prime.bin", "--temperature", "0", "--length", "12", "--device", "cpu", "--quiet");
+        Assert.Equal(text[..20], sample.Output);
+        Assert.Equal(TextEncoding.Bytes, ModelFile.Load(_shell["bytes/model.safetensors"]).Vocabulary.Encoding);
+    }
+
+    [Fact]
+    public void Verbose_shows_timings_and_stack_traces()
+    {
+        CommandResult result = _shell.Succeeds("train", "lines.txt", "--out", "verbose", "--iterations", "1", "--device", "cpu", "--verbose");
+        Assert.All(["reading the text", "opening the device", "training", "in all"], work =>
+            Assert.Single(result.ErrorLines, line => line.StartsWith($"time: {work}, ", StringComparison.Ordinal)));
+
+        CommandResult failed = _shell.Run("train", "none.txt", "--verbose");
+        Assert.Equal(1, failed.ExitCode);
+        Assert.StartsWith("error: none.txt: ", failed.Error, StringComparison.Ordinal);
+        Assert.Contains("   at CharRnn.", failed.Error, StringComparison.Ordinal);
+    }
+}

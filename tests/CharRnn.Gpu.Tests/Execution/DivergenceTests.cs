@@ -1,0 +1,79 @@
+using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Tests.Devices;
+using CharRnn.Gpu.Verification;
+using CharRnn.Model;
+using CharRnn.Training;
+
+namespace CharRnn.Gpu.Tests.Execution;
+
+/// <summary>A step whose loss or gradient is not finite changes nothing, and neither do those after it.</summary>
+[Collection(typeof(DeviceTests))]
+public class DivergenceTests
+{
+    private const int V = 17, H = 33, B = 5, T = 9;
+
+    public static MatrixTheoryData<DeviceKind, bool, string> BadWeights =>
+        new(Enum.GetValues<DeviceKind>(), [false, true], ["Wxh", "Whh", "bh", "Why", "by"]);
+
+    [Theory]
+    [MemberData(nameof(BadWeights))]
+    public void A_weight_that_is_NaN_stops_training_before_its_first_update(DeviceKind kind, bool fused, string name)
+    {
+        ParameterSet<float> weights = CaseData.TrainedWeights(new(V, H));
+        float[] values = weights.Tensors.Single(tensor => tensor.Name == name).Values;
+        values[values.Length / 2] = float.NaN;
+        ExpectDivergence(kind, fused, Case(weights, position => (position + 8) * 3 % V), completed: 0); // begins with the character of that row
+    }
+
+    [Theory]
+    [MemberData(nameof(TestDevices.KindsAndPlans), MemberType = typeof(TestDevices))]
+    public void An_infinite_logit_stops_training(DeviceKind kind, bool fused)
+    {
+        ParameterSet<float> weights = CaseData.TrainedWeights(new(V, H));
+        weights.By[3] = float.PositiveInfinity;
+        ExpectDivergence(kind, fused, Case(weights, position => position * 3 % V), completed: 0);
+    }
+
+    [Theory]
+    [MemberData(nameof(TestDevices.KindsAndPlans), MemberType = typeof(TestDevices))]
+    public void Steps_before_a_bad_one_count_and_steps_after_it_do_nothing(DeviceKind kind, bool fused)
+    {
+        // The last character, whose input row is NaN, is first read in the fourth step; the steps after it do without.
+        ParameterSet<float> weights = CaseData.TrainedWeights(new(V, H));
+        weights.Wxh[^1] = float.NaN;
+        ExpectDivergence(kind, fused, Case(weights, position => position == (3 * T) + 2 ? V - 1 : position * 5 % (V - 1)), completed: 3);
+    }
+
+    [Theory]
+    [MemberData(nameof(TestDevices.KindsAndPlans), MemberType = typeof(TestDevices))]
+    public void An_absurd_learning_rate_ends_in_divergence_not_in_weights_that_are_not_finite(DeviceKind kind, bool fused)
+    {
+        TrainingCase sizes = Case(CaseData.TrainedWeights(new(V, H)), position => position * 5 % V);
+        sizes = sizes with { Options = sizes.Options with { LearningRate = 1e38f } };
+        ExpectDivergence(kind, fused, sizes, completed: 1);
+    }
+
+    private static TrainingCase Case(ParameterSet<float> weights, Func<int, int> token) => new(V, H, B, T, 200)
+    {
+        Weights = weights,
+        Text = new ArrayText([.. Enumerable.Range(0, B * 200).Select(i => token(i % 200))]),
+    };
+
+    private static void ExpectDivergence(DeviceKind kind, bool fused, TrainingCase sizes, int completed)
+    {
+        ComputeDevice device = TestDevices.Get(kind);
+        using TestRun run = new(device, sizes, fused), before = new(device, sizes, fused);
+        StepsResult result = run.Engine.RunSteps(10);
+        Assert.True(result.Diverged);
+        Assert.Equal(completed, result.Losses.Length);
+        Assert.All(result.Losses.ToArray(), loss => Assert.True(float.IsFinite(loss)));
+
+        EngineState expected = before.Steps(completed).Engine.ReadState(), actual = run.Engine.ReadState();
+        Assert.Equal(before.Losses, result.Losses.ToArray());
+        Assert.Equal(TestRun.Bits(expected.Weights), TestRun.Bits(actual.Weights));
+        Assert.Equal(TestRun.Bits(expected.AdagradMemory), TestRun.Bits(actual.AdagradMemory));
+
+        StepsResult next = before.Engine.RunSteps(1);
+        Assert.Equal((true, 0), (next.Diverged, next.Losses.Length));
+    }
+}

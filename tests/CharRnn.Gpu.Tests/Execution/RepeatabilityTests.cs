@@ -1,0 +1,80 @@
+using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Tests.Devices;
+
+namespace CharRnn.Gpu.Tests.Execution;
+
+/// <summary>How the work was cut, and by how many it was done, never changes a byte of the result.</summary>
+[Collection(typeof(DeviceTests))]
+public class RepeatabilityTests
+{
+    private static readonly TrainingCase[] Cases = [TrainingCase.OneStream, TrainingCase.Streams];
+
+    [Theory]
+    [MemberData(nameof(TestDevices.KindsAndPlans), MemberType = typeof(TestDevices))]
+    public void The_same_run_twice_gives_the_same_bytes(DeviceKind kind, bool fused)
+    {
+        foreach (TrainingCase sizes in Cases)
+            Assert.Equal(Train(TestDevices.Get(kind), sizes, fused), Train(TestDevices.Get(kind), sizes, fused));
+    }
+
+    [Theory]
+    [MemberData(nameof(TestDevices.Kinds), MemberType = typeof(TestDevices))]
+    public void Ten_steps_in_a_call_are_ten_calls_of_a_step_and_both_plans_are_one(DeviceKind kind)
+    {
+        ComputeDevice device = TestDevices.Get(kind);
+        foreach (TrainingCase sizes in Cases)
+        {
+            using var oneLaunch = new TestRun(device, sizes, fused: true);
+            long before = oneLaunch.Engine.Launches;
+            int[] expected = oneLaunch.Steps(10).Bits();
+            Assert.Equal(1, oneLaunch.Engine.Launches - before);
+
+            foreach ((bool fused, int perCall, int launches) in ((bool, int, int)[])[(true, 1, 10), (true, 3, 4), (false, 10, 30), (false, 1, 30)])
+            {
+                using var run = new TestRun(device, sizes, fused);
+                before = run.Engine.Launches;
+                Assert.Equal(expected, run.Steps(10, perCall).Bits());
+                Assert.InRange(run.Engine.Launches - before, launches, 30);
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void The_number_of_CPU_workers_changes_nothing(bool fused)
+    {
+        foreach (TrainingCase sizes in Cases)
+        {
+            int[]? expected = null;
+            foreach (int workers in (int[])[1, 2, 3, 5])
+            {
+                using ComputeDevice device = DeviceCatalog.OpenCpu(workers);
+                int[] bits = Train(device, sizes, fused);
+                Assert.Equal(expected ??= bits, bits);
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(TestDevices.KindsAndPlans), MemberType = typeof(TestDevices))]
+    public void A_text_that_passes_by_in_windows_is_the_whole_text(DeviceKind kind, bool fused)
+    {
+        ComputeDevice device = TestDevices.Get(kind);
+        foreach (TrainingCase sizes in Cases)
+        {
+            int[] expected = Train(device, sizes, fused);
+
+            // Of each stream: less than a step needs, exactly that, odd windows, all but one token, all, and more.
+            foreach (int window in (int[])[1, sizes.T + 1, (2 * sizes.T) + 3, sizes.StreamLength - 1, sizes.StreamLength, 2 * sizes.StreamLength])
+                Assert.Equal(expected, Train(device, sizes, fused, window * sizes.B));
+        }
+    }
+
+    /// <summary>Two epochs and a half.</summary>
+    private static int[] Train(ComputeDevice device, TrainingCase sizes, bool fused, long? windowTokens = null)
+    {
+        using TestRun run = windowTokens is { } tokens ? new(device, sizes, fused, tokens) : new(device, sizes, fused);
+        return run.Steps(run.Engine.Cursor.StepsPerEpoch * 5 / 2).Bits();
+    }
+}

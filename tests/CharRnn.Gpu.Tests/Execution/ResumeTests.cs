@@ -1,0 +1,65 @@
+using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Tests.Devices;
+using CharRnn.Model;
+using CharRnn.Sampling;
+using CharRnn.Text;
+using CharRnn.Training;
+
+namespace CharRnn.Gpu.Tests.Execution;
+
+[Collection(typeof(DeviceTests))]
+public class ResumeTests
+{
+    private const int Steps = 13, StepsPerEpoch = 5;
+
+    private static readonly TrainingCase Sizes = new(17, 33, 7, 9, 50);
+
+    // Two steps lie in a window, so that a resume may begin within one.
+    private static readonly int WindowTokens = 23 * Sizes.B;
+
+    public static MatrixTheoryData<DeviceKind, bool, int> Stops =>
+        new(Enum.GetValues<DeviceKind>(), [false, true], [0, 1, 4, StepsPerEpoch, StepsPerEpoch + 1, Steps - 1]);
+
+    [Theory]
+    [MemberData(nameof(Stops))]
+    public void A_restored_engine_goes_on_as_if_nothing_had_been(DeviceKind kind, bool fused, int stop)
+    {
+        ComputeDevice device = TestDevices.Get(kind);
+        using TestRun whole = Start(device, fused), first = Start(device, fused);
+        Assert.Equal(StepsPerEpoch, whole.Engine.Cursor.StepsPerEpoch);
+        int[] expected = whole.Steps(Steps).Bits(firstLoss: stop);
+        EngineState state = first.Steps(stop).Engine.ReadState();
+
+        // In an engine that has gone elsewhere, and in a new one that began with other weights.
+        first.Steps(3).Engine.Restore(state);
+        Assert.Equal(expected, first.Steps(Steps - stop).Bits(firstLoss: stop + 3));
+        using var second = new TestRun(device, Sizes with { Weights = InitialWeights.Create(Sizes.Weights.Shape, 9) }, fused, WindowTokens);
+        second.Engine.Restore(state);
+        Assert.Equal(expected, second.Steps(Steps - stop).Bits());
+    }
+
+    [Theory]
+    [MemberData(nameof(TestDevices.KindsAndPlans), MemberType = typeof(TestDevices))]
+    public void Looking_at_the_model_between_steps_disturbs_nothing(DeviceKind kind, bool fused)
+    {
+        ComputeDevice device = TestDevices.Get(kind);
+        var validation = new SyntheticText(Sizes.V, 1001);
+        using TestRun alone = Start(device, fused), watched = Start(device, fused);
+        for (int n = 0; n < Steps; n++)
+        {
+            double before = watched.Engine.Evaluate(validation);
+            int[] text = watched.Engine.Sample(200, 0, new SamplingOptions(), 1, (ulong)n);
+            _ = watched.Engine.ReadWeights();
+            _ = watched.Engine.ReadState();
+            _ = watched.Engine.Trace();
+            Assert.Equal(before, watched.Engine.Evaluate(validation));
+            Assert.Equal(text, watched.Engine.Sample(200, 0, new SamplingOptions(), 1, (ulong)n));
+            watched.Steps(1);
+            Assert.NotEqual(before, watched.Engine.Evaluate(validation)); // it is the model as it is now
+        }
+
+        Assert.Equal(alone.Steps(Steps).Bits(), watched.Bits());
+    }
+
+    private static TestRun Start(ComputeDevice device, bool fused) => new(device, Sizes, fused, WindowTokens);
+}

@@ -1,0 +1,130 @@
+using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Execution;
+using CharRnn.Gpu.Tests.Devices;
+using CharRnn.Gpu.Verification;
+using CharRnn.Model;
+using CharRnn.Reference;
+using CharRnn.Sampling;
+using CharRnn.Text;
+
+namespace CharRnn.Gpu.Tests.Execution;
+
+[Collection(typeof(DeviceTests))]
+public sealed class SamplerTests : IDisposable
+{
+    private const int V = 17, H = 33;
+    private const ulong Seed = 3, Sequence = 1000;
+    private static readonly ParameterSet<float> Weights = CaseData.TrainedWeights(new(V, H));
+
+    private readonly List<IDisposable> _opened = [];
+
+    public static MatrixTheoryData<DeviceKind, int, int> Lengths => new(Enum.GetValues<DeviceKind>(), [1, 2, 128, 129, 130, 300], [0, 1, 127, 128, 129, 300]);
+
+    /// <summary>The prime and the text together pass the 128 characters of a launch in every way.</summary>
+    [Theory]
+    [MemberData(nameof(Lengths))]
+    public void Every_character_is_the_one_that_the_reference_draws_from_the_text_so_far(DeviceKind kind, int prime, int length)
+    {
+        var options = new SamplingOptions { Temperature = 0.8f, TopK = 9, TopP = 0.95f };
+        int[] inputs = Prime(prime), drawn = Write(Open(kind), inputs, length, options);
+        Assert.Equal(length, drawn.Length);
+        int n = 0;
+        foreach (double[] p in Distributions(inputs, drawn, options))
+        {
+            double u = Philox.Uniform(Seed, Sequence, (ulong)n), begin = p.Take(drawn[n]).Sum();
+            Assert.InRange(u, begin - 1e-5, begin + p[drawn[n]] + 1e-5);
+            n++;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(TestDevices.Kinds), MemberType = typeof(TestDevices))]
+    public void A_longer_text_begins_with_the_shorter(DeviceKind kind)
+    {
+        Sampler sampler = Open(kind);
+        int[] text = Write(sampler, Prime(5), 700, new());
+        foreach (int length in (int[])[1, 123, 124, 125, 251, 252, 253, 699])
+            Assert.Equal(text[..length], Write(sampler, Prime(5), length, new()));
+        Assert.All(sampler.Write(Prime(5), 700, new(), Seed, Sequence), chunk => Assert.InRange(chunk.Length, 1, 128));
+    }
+
+    [Theory]
+    [MemberData(nameof(TestDevices.Kinds), MemberType = typeof(TestDevices))]
+    public void The_text_is_a_function_of_the_seed_and_the_sequence(DeviceKind kind)
+    {
+        int[] Text(ulong seed, ulong sequence) => [.. Open(kind).Write(Prime(2), 100, new(), seed, sequence).SelectMany(chunk => chunk)];
+        Assert.Equal(Text(1, 2), Text(1, 2));
+        Assert.NotEqual(Text(1, 2), Text(1, 3));
+        Assert.NotEqual(Text(1, 2), Text(2, 2));
+    }
+
+    [Theory]
+    [MemberData(nameof(TestDevices.Kinds), MemberType = typeof(TestDevices))]
+    public void At_temperature_zero_the_seed_does_not_matter(DeviceKind kind)
+    {
+        Sampler sampler = Open(kind);
+        var greedy = new SamplingOptions { Temperature = 0 };
+        int[] text = Write(sampler, Prime(3), 200, greedy);
+        Assert.Equal(text, sampler.Write(Prime(3), 200, greedy, Seed + 1, 5).SelectMany(chunk => chunk));
+        Assert.Equal(Distributions(Prime(3), text, greedy).Select(p => Array.IndexOf(p, 1)), text);
+    }
+
+    [Theory]
+    [MemberData(nameof(TestDevices.Kinds), MemberType = typeof(TestDevices))]
+    public void Many_draws_are_distributed_as_the_model_says(DeviceKind kind)
+    {
+        const int Draws = 20_000;
+        int[] drawn = Write(Open(kind), [0], Draws, new());
+        var expected = new double[V];
+        foreach (double[] p in Distributions([0], drawn, new()))
+            for (int k = 0; k < V; k++)
+                expected[k] += p[k];
+
+        Assert.All(expected, count => Assert.InRange(count, 50, Draws / 2)); // nothing is too rare to count
+        double chiSquared = Enumerable.Range(0, V).Sum(k => Math.Pow(drawn.Count(token => token == k) - expected[k], 2) / expected[k]);
+        Assert.InRange(chiSquared, 3.9, 39); // all but 0.2 % for 16 degrees of freedom, and the seed is fixed
+    }
+
+    [Theory]
+    [MemberData(nameof(TestDevices.Kinds), MemberType = typeof(TestDevices))]
+    public void A_prime_is_needed(DeviceKind kind) =>
+        Assert.Throws<ArgumentOutOfRangeException>(() => Write(Open(kind), [], 5, new()));
+
+    public void Dispose()
+    {
+        for (int i = _opened.Count - 1; i >= 0; i--)
+            _opened[i].Dispose();
+    }
+
+    private static int[] Prime(int length)
+    {
+        var tokens = new int[length];
+        new SyntheticText(V, length).Read(0, tokens);
+        return tokens;
+    }
+
+    private static int[] Write(Sampler sampler, int[] inputs, int length, SamplingOptions options) =>
+        [.. sampler.Write(inputs, length, options, Seed, Sequence).SelectMany(chunk => chunk)];
+
+    /// <summary>What the reference says about each drawn character, given those before it.</summary>
+    private static IEnumerable<double[]> Distributions(int[] inputs, int[] drawn, SamplingOptions options)
+    {
+        ParameterSet<double> w = Weights.Convert(value => (double)value);
+        var h = new double[H];
+        foreach (int x in inputs)
+            h = ReferenceRnn.HiddenStep(w, x, h);
+        foreach (int token in drawn)
+        {
+            yield return ReferenceSampler.Probabilities(ReferenceRnn.Logits(w, h), options);
+            h = ReferenceRnn.HiddenStep(w, token, h);
+        }
+    }
+
+    private Sampler Open(DeviceKind kind)
+    {
+        var model = new DeviceModel(TestDevices.Get(kind), Weights);
+        var sampler = new Sampler(model);
+        _opened.AddRange([model, sampler]);
+        return sampler;
+    }
+}

@@ -1,0 +1,41 @@
+using CharRnn.Model;
+using CharRnn.Reference;
+using CharRnn.Training;
+
+namespace CharRnn.Gpu.Tests.Golden;
+
+/// <summary>Two programs in float64, written apart, that must find the same numbers.</summary>
+public sealed class GoldenReferenceTests : IDisposable
+{
+    // Training amplifies rounding; in float64 another order of summation still agrees to 3e-10 after three iterations.
+    private const double Tolerance = 3e-9;
+
+    private readonly GoldenFile _golden = new();
+
+    [Theory]
+    [MemberData(nameof(GoldenFile.Cases), MemberType = typeof(GoldenFile))]
+    public void The_reference_computes_the_golden_numbers(string name)
+    {
+        StepOptions options = _golden.Options(name);
+        var trainer = new ReferenceTrainer(
+            _golden.InitialWeights(name), _golden.Text, options.BatchSize, options.SequenceLength, _golden.LearningRate, options.Clip);
+
+        ReferencePass first = trainer.Step();
+        Compare($"{name}.grad1", first.Gradient);
+        Compare($"{name}.weights1", trainer.Weights);
+        ReferencePass second = trainer.Step(), third = trainer.Step();
+        Compare($"{name}.grad3", third.Gradient);
+        Compare($"{name}.weights3", trainer.Weights);
+        Compare($"{name}.memory3", trainer.Memory);
+        Agreement.Within(Tolerance, _golden.State(name), third.CarriedOut, $"{name}.state3");
+        Agreement.Within(Tolerance, _golden.Losses(name), [first.Loss, second.Loss, third.Loss], $"{name}.losses");
+    }
+
+    public void Dispose() => _golden.Dispose();
+
+    private void Compare(string prefix, ParameterSet<double> actual)
+    {
+        foreach (var (e, a) in _golden.Parameters(prefix).Tensors.Zip(actual.Tensors))
+            Agreement.Within(Tolerance, e.Values, a.Values, $"{prefix}.{e.Name}");
+    }
+}

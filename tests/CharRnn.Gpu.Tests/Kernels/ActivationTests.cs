@@ -1,0 +1,105 @@
+using System.Numerics;
+using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Kernels.Primitives;
+using CharRnn.Gpu.Tests.Devices;
+using ILGPU;
+
+namespace CharRnn.Gpu.Tests.Kernels;
+
+[Collection(typeof(DeviceTests))]
+public class ActivationTests
+{
+    // Whole rows of 16 values: every SIMD lane and, with three threads, uneven shares.
+    private static readonly float[] Specials =
+    [
+        0f, -0f, 1e-4f, -1e-4f, 50, -50, 100, -100, float.NaN, float.PositiveInfinity, float.NegativeInfinity,
+        float.Epsilon, -1e-38f, 9.02f, 9.03f, float.MaxValue,
+    ];
+
+    // Even steps over (-10, 10), and every magnitude below 1 down to 1e-8.
+    private static readonly float[] Dense =
+    [
+        .. Enumerable.Range(-100_000, 200_000).Select(i => i * 1e-4f),
+        .. Enumerable.Range(0, 16_000).Select(i => (i % 2 == 0 ? 1 : -1) * (float)Math.Pow(10, -i / 2000.0)),
+    ];
+
+    [Theory]
+    [MemberData(nameof(Bodies.Groups), MemberType = typeof(Bodies))]
+    public void Tanh_is_right_at_special_values(DeviceKind group)
+    {
+        foreach (float[] y in Tanh(group, Specials))
+        {
+            Assert.Equal([0f, 0f], y[..2]);
+            Assert.InRange(Values.UlpsFrom(Math.Tanh(1e-4f), y[2]), 0, 4);
+            Assert.InRange(Values.UlpsFrom(Math.Tanh(-1e-4f), y[3]), 0, 4);
+            Assert.Equal([1f, -1f, 1f, -1f, float.NaN, 1f, -1f], y[4..11]);
+            Assert.Equal([1f, 1f, 1f], y[13..]);
+            Assert.InRange(y[11], 0f, float.Epsilon); // a GPU may flush what is below 1e-38
+            Assert.InRange(y[12], -1e-38f, 0f);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Bodies.Groups), MemberType = typeof(Bodies))]
+    public void Tanh_is_within_four_units_in_the_last_place_below_one_and_two_above(DeviceKind group)
+    {
+        foreach (float[] y in Tanh(group, Dense))
+        {
+            double below = 0, above = 0; // measured: 2.1 and 1.5
+            foreach ((float x, float tanh) in Dense.Zip(y))
+            {
+                double ulps = Values.UlpsFrom(Math.Tanh(x), tanh);
+                (below, above) = Math.Abs(x) < 1 ? (Math.Max(below, ulps), above) : (below, Math.Max(above, ulps));
+            }
+
+            Assert.InRange(below, 0.5, 4);
+            Assert.InRange(above, 0.5, 2);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Bodies.Groups), MemberType = typeof(Bodies))]
+    public void The_gradient_through_tanh_is_one_minus_its_square(DeviceKind group)
+    {
+        const int Count = 7 * 48;
+        var data = new OperandData { A = Values.Random(Count, 1), B = Values.Random(Count, 2), N = new(Columns: Count) };
+        double[] expected = [.. data.A.Zip(data.B, (dh, h) => (1 - ((double)h * h)) * dh)];
+        Agreement.Within(1e-7, expected, Bodies.Simd(data, o => Activation.TanhGradient(o.A, o.B, o.N.Columns)).A, "SIMD");
+        Agreement.Within(1e-7, expected, Bodies.OnGroup(group, data, GradientKernel).A, "group");
+    }
+
+    [Theory]
+    [MemberData(nameof(Bodies.Groups), MemberType = typeof(Bodies))]
+    public void Exp_is_within_two_units_in_the_last_place_and_zero_where_floats_end(DeviceKind group)
+    {
+        float[] xs = [.. Enumerable.Range(-86_999, 174_999).Select(i => i * 1e-3f), 0f, -0f, -87.01f, -1e30f, float.NegativeInfinity, float.NaN];
+        OperandData data = new() { A = xs, N = new(Columns: xs.Length) };
+        float[] simd = [.. xs.Select(x => Simd.Exp(new Vector<float>(x))[0])];
+        foreach (float[] y in (float[][])[simd, Bodies.OnGroup(group, data, ExpKernel).A])
+        {
+            Assert.InRange(xs.Zip(y).SkipLast(6).Max(pair => Values.UlpsFrom(Math.Exp(pair.First), pair.Second)), 0.5, 2); // measured: 1.0
+            Assert.Equal([1f, 1f, 0f, 0f, 0f, float.NaN], y[^6..]);
+        }
+    }
+
+    private static float[][] Tanh(DeviceKind group, float[] x)
+    {
+        var data = new OperandData { A = x, N = new(Columns: x.Length) };
+        return
+        [
+            Bodies.Simd(data, o => Activation.Tanh(o.A, o.N.Columns)).A,
+            [.. x.Select(KernelMath.Tanh)],
+            Bodies.OnGroup(group, data, TanhKernel).A,
+        ];
+    }
+
+    private static void TanhKernel(Operands o) => Activation.TanhOnGroup(o.A, o.N.Columns);
+
+    private static void ExpKernel(Operands o)
+    {
+        for (int i = Group.IdxX; i < o.N.Columns; i += Group.DimX)
+            o.A[i] = KernelMath.Exp(o.A[i]);
+    }
+
+    private static void GradientKernel(Operands o) => Activation.TanhGradientOnGroup(o.A, o.B, o.N.Columns);
+}

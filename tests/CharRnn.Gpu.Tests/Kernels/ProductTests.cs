@@ -1,0 +1,110 @@
+using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Kernels;
+using CharRnn.Gpu.Kernels.Primitives;
+using CharRnn.Gpu.Tests.Devices;
+
+namespace CharRnn.Gpu.Tests.Kernels;
+
+[Collection(typeof(DeviceTests))]
+public class ProductTests
+{
+    // Widths that end in every kind of tile: a part of one vector, two, four and eight vectors and what is left.
+    private static readonly int[] Widths = [1, 7, 33, 65, 97];
+
+    // One term, a few, and more than one and than two blocks of k.
+    private static readonly int[] Depths = [1, 7, 65, 257, 515];
+
+    [Fact]
+    public void The_SIMD_body_multiplies_matrices_of_any_size()
+    {
+        foreach (int m in Enumerable.Range(1, 13))
+            foreach (OperandData data in Products(m, Widths, Depths))
+                Check(data, Bodies.Simd(data, Run));
+    }
+
+    [Theory]
+    [MemberData(nameof(Bodies.Groups), MemberType = typeof(Bodies))]
+    public void The_group_body_multiplies_matrices_of_any_size(DeviceKind group)
+    {
+        foreach (int m in (int[])[1, 2, 7, 13])
+            foreach (OperandData data in Products(m, [1, 33, 65], [1, 65, 257]))
+                Check(data, Bodies.OnGroup(group, data, RunKernel));
+    }
+
+    [Fact]
+    public void A_row_has_the_same_bits_whatever_rows_it_is_computed_with()
+    {
+        foreach (OperandData all in Products(13, Widths, [7, 257]))
+        {
+            float[] expected = Bodies.Simd(all, Run).C;
+            int row = all.N.Row;
+            for (int first = 0; first < 13; first++)
+                for (int count = 1; count <= 13 - first; count++)
+                {
+                    OperandData some = all with
+                    {
+                        A = all.A[(first * all.N.RowStride)..],
+                        C = all.C[(first * row)..((first + count) * row)],
+                        N = all.N with { Rows = count },
+                    };
+                    Assert.Equal(expected[(first * row)..((first + count) * row)], Bodies.Simd(some, Run).C);
+                }
+        }
+    }
+
+    [Fact]
+    public void A_value_that_is_not_finite_reaches_its_own_row_only()
+    {
+        OperandData data = Operands(13, 33, 65, accumulate: 0, transposed: false);
+        float[] clean = Bodies.Simd(data, Run).C;
+        data.A[(5 * data.N.RowStride) + 64] = float.NaN;
+        float[] c = Bodies.Simd(data, Run).C;
+        for (int i = 0; i < 13 * data.N.Row; i++)
+            if (i / data.N.Row != 5)
+                Assert.Equal(clean[i], c[i]);
+            else if (i % data.N.Row < 33)
+                Assert.Equal(float.NaN, c[i]);
+    }
+
+    private static IEnumerable<OperandData> Products(int m, int[] widths, int[] depths) =>
+        from n in widths from k in depths from accumulate in (int[])[0, 1] from transposed in (bool[])[false, true]
+        select Operands(m, n, k, accumulate, transposed);
+
+    /// <summary>C holds values before, whether or not they count.</summary>
+    private static OperandData Operands(int m, int n, int k, int accumulate, bool transposed) => new()
+    {
+        A = transposed ? Values.RandomRows(k, m, 1) : Values.RandomRows(m, k, 1),
+        B = Values.RandomRows(k, n, 2),
+        C = Values.RandomRows(m, n, 3),
+        N = new(
+            m, n, k, RnnDims.PaddedRow(n), Flag: accumulate,
+            RowStride: transposed ? 1 : RnnDims.PaddedRow(k), StepStride: transposed ? RnnDims.PaddedRow(m) : 1),
+    };
+
+    private static void Check(OperandData data, OperandData result)
+    {
+        Numbers s = data.N;
+        float[] actual = Values.Unpad(result.C, s.Rows, s.Columns);
+        for (int i = 0; i < s.Rows; i++)
+            for (int j = 0; j < s.Columns; j++)
+            {
+                double sum = s.Flag != 0 ? data.C[(i * s.Row) + j] : 0, magnitude = Math.Abs(sum);
+                for (int t = 0; t < s.Terms; t++)
+                {
+                    double term = (double)data.A[(i * s.RowStride) + (t * s.StepStride)] * data.B[(t * s.Row) + j];
+                    sum += term;
+                    magnitude += Math.Abs(term);
+                }
+
+                // What so many roundings can do at most, whatever their order.
+                double bound = (s.Terms + 2) * magnitude / (1 << 24);
+                Assert.InRange(actual[(i * s.Columns) + j], sum - bound, sum + bound);
+            }
+    }
+
+    private static void Run(Operands o) => Product.Run(
+        o.C, o.N.Row, o.A, o.N.RowStride, o.N.StepStride, o.B, o.N.Row, o.N.Rows, o.N.Columns, o.N.Terms, o.N.Flag);
+
+    private static void RunKernel(Operands o) => Product.RunOnGroup(
+        o.C, o.N.Row, o.A, o.N.RowStride, o.N.StepStride, o.B, o.N.Row, o.N.Rows, o.N.Columns, o.N.Terms, o.N.Flag);
+}

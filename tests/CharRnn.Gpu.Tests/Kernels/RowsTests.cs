@@ -1,0 +1,127 @@
+using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Kernels;
+using CharRnn.Gpu.Kernels.Primitives;
+using CharRnn.Gpu.Tests.Devices;
+
+namespace CharRnn.Gpu.Tests.Kernels;
+
+/// <summary>Both bodies add in the same order, so both must equal plain loops bit by bit.</summary>
+[Collection(typeof(DeviceTests))]
+public class RowsTests
+{
+    private const int Count = 13, Columns = 33, TableRows = 7;
+    private static readonly int Row = RnnDims.PaddedRow(Columns);
+    private static readonly int[] Indices = [.. Enumerable.Range(0, Count).Select(i => i * 5 % 6)]; // row 6 of the table is never used
+
+    [Theory]
+    [MemberData(nameof(Bodies.Groups), MemberType = typeof(Bodies))]
+    public void Copy_copies(DeviceKind group)
+    {
+        OperandData data = TwoOperands();
+        Check(group, data, data.B, o => Rows.Copy(o.A, o.B, o.N.Columns), CopyKernel);
+    }
+
+    [Theory]
+    [MemberData(nameof(Bodies.Groups), MemberType = typeof(Bodies))]
+    public void Zero_clears(DeviceKind group) =>
+        Check(group, TwoOperands(), new float[Count * Row], o => Rows.Zero(o.A, o.N.Columns), ZeroKernel);
+
+    [Theory]
+    [MemberData(nameof(Bodies.Groups), MemberType = typeof(Bodies))]
+    public void Fill_repeats_the_bias(DeviceKind group)
+    {
+        OperandData data = TwoOperands() with { B = Values.RandomRows(1, Columns, 3) };
+        Check(group, data, [.. Enumerable.Repeat(data.B, Count).SelectMany(bias => bias)], o => Rows.Fill(o.A, o.B, o.N.Rows, o.N.Row), FillKernel);
+    }
+
+    [Theory]
+    [MemberData(nameof(Bodies.Groups), MemberType = typeof(Bodies))]
+    public void Gather_looks_up_rows_and_adds_the_bias(DeviceKind group)
+    {
+        OperandData data = TwoOperands() with { B = Values.RandomRows(TableRows, Columns, 4), C = Values.RandomRows(1, Columns, 5), I = Indices };
+        float[] expected = [.. Enumerable.Range(0, Count * Row).Select(i => data.B[(Indices[i / Row] * Row) + (i % Row)] + data.C[i % Row])];
+        Check(group, data, expected, o => Rows.Gather(o.A, o.B, o.I, o.C, o.N.Rows, o.N.Row), GatherKernel);
+    }
+
+    [Theory]
+    [MemberData(nameof(Bodies.Groups), MemberType = typeof(Bodies))]
+    public void ScatterAdd_sums_the_rows_of_each_index_in_its_share(DeviceKind group)
+    {
+        for (int first = 0; first < TableRows; first++)
+            for (int count = 1; count <= TableRows - first; count++)
+            {
+                OperandData data = new()
+                {
+                    A = Values.Random(count * Row, 6),
+                    B = Values.RandomRows(Count, Columns, 7),
+                    I = Indices,
+                    N = new(Count, Row: Row, First: first, Terms: count),
+                };
+                var expected = new float[count * Row];
+                for (int r = 0; r < Count; r++)
+                    if (Indices[r] >= first && Indices[r] < first + count)
+                        for (int i = 0; i < Row; i++)
+                            expected[((Indices[r] - first) * Row) + i] += data.B[(r * Row) + i];
+                Check(group, data, expected, o => Rows.ScatterAdd(o.A, o.N.First, o.N.Terms, o.I, o.B, o.N.Rows, o.N.Row), ScatterAddKernel);
+            }
+    }
+
+    [Theory]
+    [MemberData(nameof(Bodies.Groups), MemberType = typeof(Bodies))]
+    public void Sum_adds_the_rows(DeviceKind group)
+    {
+        OperandData data = TwoOperands() with { A = Values.Random(Row, 8) };
+        var expected = new float[Row];
+        for (int i = 0; i < Count * Row; i++)
+            expected[i % Row] += data.B[i];
+        Check(group, data, expected, o => Rows.Sum(o.A, o.B, o.N.Rows, o.N.Row), SumKernel);
+    }
+
+    [Theory]
+    [MemberData(nameof(Bodies.Groups), MemberType = typeof(Bodies))]
+    public void Transpose_turns_rows_to_columns_and_touches_nothing_else(DeviceKind group)
+    {
+        foreach ((int rows, int columns) in ((int, int)[])[(1, 1), (13, 33), (33, 13), (7, 65), (17, 16)])
+        {
+            (int fromRow, int toRow) = (RnnDims.PaddedRow(columns), RnnDims.PaddedRow(rows));
+            OperandData data = new()
+            {
+                A = Values.Random(columns * toRow, 9),
+                B = Values.RandomRows(rows, columns, 10),
+                N = new(rows, columns, Row: fromRow, RowStride: toRow),
+            };
+            float[] expected = [.. data.A];
+            for (int i = 0; i < rows; i++)
+                for (int j = 0; j < columns; j++)
+                    expected[(j * toRow) + i] = data.B[(i * fromRow) + j];
+            Check(group, data, expected, o => Rows.Transpose(o.A, o.N.RowStride, o.B, o.N.Row, o.N.Rows, o.N.Columns), TransposeKernel);
+        }
+    }
+
+    private static OperandData TwoOperands() => new()
+    {
+        A = Values.Random(Count * Row, 1),
+        B = Values.RandomRows(Count, Columns, 2),
+        N = new(Count, Count * Row, Row: Row),
+    };
+
+    private static void Check(DeviceKind group, OperandData data, float[] expected, Action<Operands> simd, Action<Operands> kernel)
+    {
+        Assert.Equal(expected, Bodies.Simd(data, simd).A);
+        Assert.Equal(expected, Bodies.OnGroup(group, data, kernel).A);
+    }
+
+    private static void CopyKernel(Operands o) => Rows.CopyOnGroup(o.A, o.B, o.N.Columns);
+
+    private static void ZeroKernel(Operands o) => Rows.ZeroOnGroup(o.A, o.N.Columns);
+
+    private static void FillKernel(Operands o) => Rows.FillOnGroup(o.A, o.B, o.N.Rows, o.N.Row);
+
+    private static void GatherKernel(Operands o) => Rows.GatherOnGroup(o.A, o.B, o.I, o.C, o.N.Rows, o.N.Row);
+
+    private static void ScatterAddKernel(Operands o) => Rows.ScatterAddOnGroup(o.A, o.N.First, o.N.Terms, o.I, o.B, o.N.Rows, o.N.Row);
+
+    private static void SumKernel(Operands o) => Rows.SumOnGroup(o.A, o.B, o.N.Rows, o.N.Row);
+
+    private static void TransposeKernel(Operands o) => Rows.TransposeOnGroup(o.A, o.N.RowStride, o.B, o.N.Row, o.N.Rows, o.N.Columns);
+}

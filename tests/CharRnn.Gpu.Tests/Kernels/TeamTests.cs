@@ -1,0 +1,74 @@
+using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Kernels.Primitives;
+using CharRnn.Gpu.Tests.Devices;
+
+namespace CharRnn.Gpu.Tests.Kernels;
+
+[Collection(typeof(DeviceTests))]
+public class TeamTests
+{
+    [Fact]
+    public void Shares_are_even_and_leave_nothing_out()
+    {
+        foreach (int items in (int[])[0, 1, 2, 7, 33, 100_003])
+            foreach (int teams in (int[])[1, 2, 3, 5, 64, 264])
+            {
+                int[] begins = [.. Enumerable.Range(0, teams + 1).Select(team => Team.ShareBegin(items, team, teams))];
+                Assert.Equal((0, items), (begins[0], begins[^1]));
+                Assert.All(begins.Zip(begins.Skip(1), (begin, end) => end - begin), size => Assert.InRange(size, items / teams, (items / teams) + 1));
+            }
+    }
+
+    [Theory]
+    [MemberData(nameof(Bodies.Groups), MemberType = typeof(Bodies))]
+    public void Words_are_set_always_or_once(DeviceKind group)
+    {
+        OperandData data = new() { I = [5, 5, 0, 5], N = new(Flag: 9) };
+        Assert.Equal([5, 9, 9, 5], Bodies.OnGroup(group, data, SetKernel).I);
+        Assert.Equal([5, 9, 9, 5], Bodies.Simd(data, o =>
+        {
+            Team.Set(o.I, 1, o.N.Flag);
+            Team.SetOnce(o.I, 2, o.N.Flag);
+            Team.SetOnce(o.I, 3, o.N.Flag);
+        }).I);
+    }
+
+    [Theory]
+    [MemberData(nameof(Bodies.Groups), MemberType = typeof(Bodies))]
+    public void Tokens_are_gathered_time_major_from_each_streams_window(DeviceKind group)
+    {
+        const int Streams = 5, WindowLength = 23, Position = 9, Rows = 8;
+        int[] window = [.. Enumerable.Range(100, Streams * WindowLength)];
+        for (int first = 0; first < Streams; first++)
+            for (int count = 0; count <= Streams - first; count++)
+            {
+                // The gathered tokens lie behind the window in the one operand of integers that there is.
+                OperandData data = new()
+                {
+                    I = [.. window, .. new int[Rows * Streams]],
+                    N = new(Rows, count, Row: Streams, First: first, RowStride: WindowLength, StepStride: Position),
+                };
+                var expected = new int[Rows * Streams];
+                for (int t = 0; t < Rows; t++)
+                    for (int b = first; b < first + count; b++)
+                        expected[(t * Streams) + b] = window[(b * WindowLength) + Position + t];
+                Assert.Equal(expected, Bodies.Simd(data, o => Tokens.Gather(
+                    o.I.SubView(Streams * WindowLength, Rows * Streams), o.N.Row, o.I, o.N.RowStride, o.N.StepStride, o.N.First, o.N.Columns, o.N.Rows)).I[window.Length..]);
+                Assert.Equal(expected, Bodies.OnGroup(group, data, GatherKernel).I[window.Length..]);
+            }
+    }
+
+    private static void SetKernel(Operands o)
+    {
+        Team.SetOnGroup(o.I, 1, o.N.Flag);
+        Team.SetOnceOnGroup(o.I, 2, o.N.Flag);
+        Team.SetOnceOnGroup(o.I, 3, o.N.Flag);
+    }
+
+    private static void GatherKernel(Operands o)
+    {
+        int windows = o.N.Row * o.N.RowStride;
+        Tokens.GatherOnGroup(
+            o.I.SubView(windows, o.N.Rows * o.N.Row), o.N.Row, o.I, o.N.RowStride, o.N.StepStride, o.N.First, o.N.Columns, o.N.Rows);
+    }
+}
