@@ -3,7 +3,7 @@ using CharRnn.Files;
 
 namespace CharRnn.Gpu.Tests.Cli;
 
-/// <summary>What becomes of results that nobody reads, or that find no room: 52 of the catalogue.</summary>
+/// <summary>What becomes of results that nobody reads, or that find no room (52 of the catalogue), and what <c>--verbose</c> adds to an error.</summary>
 public sealed class OutputTests : IDisposable
 {
     private readonly Shell _shell = new();
@@ -42,5 +42,14 @@ public sealed class OutputTests : IDisposable
         using Process shell = Process.Start(start)!;
         Assert.Equal("error: stdout: could not be written (No space left on device); free space where it goes, or send it elsewhere\n", shell.StandardError.ReadToEnd());
         Assert.Equal(1, Shell.End(shell));
+    }
+
+    [Fact]
+    public void A_stack_trace_is_shown_where_it_is_asked_for()
+    {
+        CommandResult failed = _shell.Run("train", "none.txt", "--verbose");
+        Assert.Equal(1, failed.ExitCode);
+        Assert.StartsWith("error: none.txt: ", failed.Error, StringComparison.Ordinal);
+        Assert.Contains("   at CharRnn.", failed.Error, StringComparison.Ordinal);
     }
 }

@@ -16,17 +16,16 @@ public sealed class SampleTests(TinyRun run) : IClassFixture<TinyRun>
         byte[] expected = Encoding.UTF8.GetBytes("ab 😀 é\r\nab 😀 é\r\nab 😀");
         Assert.Equal(expected, Sample("--temperature", "0", "--prime", "ab", "--length", "18", "--quiet").Output);
 
-        CommandResult best = _shell.Succeeds("sample", "run/checkpoint.safetensors", "--temperature", "0", "--prime", "ab", "--length", "18", "--device", "cpu", "--seed", "9");
-        Assert.Equal(expected, best.Output);
-        Assert.Empty(best.Error);
+        CommandResult checkpoint = _shell.Succeeds("sample", "run/checkpoint.safetensors", "--temperature", "0", "--prime", "ab", "--length", "18", "--device", "cpu", "--seed", "9");
+        Assert.Equal(expected, checkpoint.Output);
+        Assert.Empty(checkpoint.Error);
     }
 
     [Fact]
-    public void The_prime_can_come_from_a_file_and_nothing_new_be_asked_for()
+    public void The_prime_can_come_from_a_file()
     {
         _shell.Write("prime.txt", [0xEF, 0xBB, 0xBF, .. "ab 😀"u8]);
         Assert.Equal("ab 😀 é\r"u8, Sample("--best", "--temperature", "0", "--prime-file", "prime.txt", "--length", "3", "--seed", "1").Output);
-        Assert.Equal("ab"u8, Sample("--prime", "ab", "--length", "0", "--seed", "1").Output);
     }
 
     [Fact]
@@ -40,7 +39,6 @@ public sealed class SampleTests(TinyRun run) : IClassFixture<TinyRun>
         Assert.Empty(again.Error);
         Assert.Equal(60, again.Text.EnumerateRunes().Count());
         Assert.NotEqual(random.Output, Sample([.. wild, "--seed", "1"]).Output);
-        Assert.NotEqual(again.Output, Sample(["--temperature", "0.1", "--length", "60", "--seed", seed]).Output);
     }
 
     [Fact]

@@ -55,7 +55,7 @@ public class ProductTests
     [Fact]
     public void A_value_that_is_not_finite_reaches_its_own_row_only()
     {
-        OperandData data = Operands(13, 33, 65, accumulate: 0, transposed: false);
+        OperandData data = Case(13, 33, 65, accumulate: 0, transposed: false);
         float[] clean = Bodies.Simd(data, Run).C;
         data.A[(5 * data.N.RowStride) + 64] = float.NaN;
         float[] c = Bodies.Simd(data, Run).C;
@@ -68,18 +68,20 @@ public class ProductTests
 
     private static IEnumerable<OperandData> Products(int m, int[] widths, int[] depths) =>
         from n in widths from k in depths from accumulate in (int[])[0, 1] from transposed in (bool[])[false, true]
-        select Operands(m, n, k, accumulate, transposed);
+        select Case(m, n, k, accumulate, transposed);
 
     /// <summary>C holds values before, whether or not they count.</summary>
-    private static OperandData Operands(int m, int n, int k, int accumulate, bool transposed) => new()
+    private static OperandData Case(int m, int n, int k, int accumulate, bool transposed)
     {
-        A = transposed ? Values.RandomRows(k, m, 1) : Values.RandomRows(m, k, 1),
-        B = Values.RandomRows(k, n, 2),
-        C = Values.RandomRows(m, n, 3),
-        N = new(
-            m, n, k, RnnDims.PaddedRow(n), Flag: accumulate,
-            RowStride: transposed ? 1 : RnnDims.PaddedRow(k), StepStride: transposed ? RnnDims.PaddedRow(m) : 1),
-    };
+        (int rowStride, int stepStride) = transposed ? (1, RnnDims.PaddedRow(m)) : (RnnDims.PaddedRow(k), 1);
+        return new OperandData
+        {
+            A = transposed ? Values.RandomRows(k, m, 1) : Values.RandomRows(m, k, 1),
+            B = Values.RandomRows(k, n, 2),
+            C = Values.RandomRows(m, n, 3),
+            N = new(m, n, k, RnnDims.PaddedRow(n), Flag: accumulate, RowStride: rowStride, StepStride: stepStride),
+        };
+    }
 
     private static void Check(OperandData data, OperandData result)
     {
