@@ -67,7 +67,10 @@ public class ProductTests
     }
 
     private static IEnumerable<OperandData> Products(int m, int[] widths, int[] depths) =>
-        from n in widths from k in depths from accumulate in (int[])[0, 1] from transposed in (bool[])[false, true]
+        from n in widths
+        from k in depths
+        from accumulate in (int[])[0, 1]
+        from transposed in (bool[])[false, true]
         select Case(m, n, k, accumulate, transposed);
 
     /// <summary>C holds values before, whether or not they count.</summary>
