@@ -69,7 +69,7 @@ internal static class TrainCommand
         var command = new Command("train", """
             Trains a model on text and keeps it in a directory: model, checkpoint, metrics and samples.
 
-            Example: charrnn train book.txt --out runs/book --hidden-size 128 --batch-size 50 --seq-length 50 --epochs 20
+            Example: charrnn train book.txt --out runs/book --hidden-size 128 --batch-size 50 --seq-length 50 --learning-rate 0.04 --epochs 20
             """)
         {
             Input, Out, HiddenSize, SequenceLength, BatchSize, LearningRate, Clip, Optimizer, Iterations, Epochs, Seed, Device, Encoding, InitFrom,
