@@ -41,11 +41,7 @@ public static unsafe class Adagrad
     {
         for (int i = Group.IdxX; i < count; i += Group.DimX)
         {
-            float clipped = gradient[i];
-            if (clipped > clip)
-                clipped = clip;
-            if (clipped < -clip)
-                clipped = -clip;
+            float clipped = KernelMath.Clamp(gradient[i], -clip, clip);
             float sum = memory[i] + (clipped * clipped);
             memory[i] = sum;
             theta[i] -= learningRate * clipped / XMath.Sqrt(sum + Epsilon);

@@ -70,8 +70,7 @@ public static unsafe class Reduction
     {
         for (int i = Group.IdxX; i < count; i += Group.DimX)
         {
-            float value = values[i];
-            if (!(value >= -float.MaxValue && value <= float.MaxValue))
+            if (!KernelMath.IsFinite(values[i]))
                 flags[index] = 1; // several threads may, with the same value
         }
 
