@@ -33,7 +33,7 @@ public sealed record ExecutionPlan(bool Fused, int Teams, string Reason)
         // A stream's sequence is one team's work: more teams than streams only share the gradients, half of the step.
         int sharing = Math.Min(teams, options.BatchSize);
         double together = (alone / 2 / sharing) + (alone / 2 / teams) + launches;
-        string figures = string.Create(CultureInfo.InvariantCulture, $"{flops / 1e6:G3} MFLOP a step");
+        string figures = string.Create(CultureInfo.InvariantCulture, $"{flops / 1e9:0.###} GFLOP a step");
         return alone <= together
             ? new ExecutionPlan(true, 1, $"{figures}: one team runs many steps a launch, three launches would cost more than sharing saves")
             : new ExecutionPlan(false, teams, $"{figures}: three launches a step shared by {teams} teams");

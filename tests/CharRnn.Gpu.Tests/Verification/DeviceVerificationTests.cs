@@ -4,6 +4,7 @@ using CharRnn.Gpu.Verification;
 
 namespace CharRnn.Gpu.Tests.Verification;
 
+[Collection(typeof(DeviceTests))]
 public class DeviceVerificationTests
 {
     [Theory]
