@@ -3,6 +3,7 @@ using System.CommandLine.Parsing;
 using System.Text;
 using CharRnn.Gpu.Cli.Commands;
 using CharRnn.Gpu.Cli.Terminal;
+using ILGPU.Runtime;
 
 namespace CharRnn.Gpu.Cli;
 
@@ -55,6 +56,7 @@ internal static class CommandLine
             {
                 CharRnnException => e.Message,
                 OutOfMemoryException => "charrnn: the memory of this machine is used up; give a smaller --hidden-size, --batch-size or --seq-length, or a smaller model",
+                AcceleratorException a => $"{a.AcceleratorType}: the device failed ({a.Message.TrimEnd('.')}); what was saved is whole: try again, a training with --resume, or with another --device",
                 _ => $"charrnn: {e.GetType().Name}: {e.Message.TrimEnd('.')}; run again with --verbose and report this",
             });
             if (Output.IsVerbose)

@@ -111,12 +111,14 @@ internal static class SampleCommand
             text.AddRange(vocabulary.Decode(chunk));
         }
 
+        // A JSON string has no bytes: those of a bytes model are written as the characters of the same numbers.
+        Encoding encoding = vocabulary.Encoding == TextEncoding.Bytes ? Encoding.Latin1 : Encoding.UTF8;
         Output.Line(JsonSerializer.Serialize(new
         {
             sample = number,
             seed,
-            prime = Encoding.UTF8.GetString(echo),
-            text = Encoding.UTF8.GetString([.. text]),
+            prime = encoding.GetString(echo),
+            text = encoding.GetString([.. text]),
         }));
     }
 

@@ -111,7 +111,7 @@ internal static class SharedOptions
     /// <param name="selection">What <c>--device</c> says.</param>
     /// <param name="check">Says what is wrong with an open device; null if nothing is.</param>
     public static ComputeDevice Open(DeviceSelection selection, Func<ComputeDevice, string?> check) =>
-        Output.Timed("opening the device", () => selection.Open(check, warning => Output.Note($"warning: {warning}")));
+        Output.Timed("opening the device", () => selection.Open(check, Output.Warning));
 
     private static string Text(ArgumentResult result) => result.Tokens.Count == 0 ? "" : result.Tokens[^1].Value;
 }

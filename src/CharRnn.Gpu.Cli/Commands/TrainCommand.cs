@@ -164,22 +164,20 @@ internal static class TrainCommand
         if (!quiet)
             Introduce(corpus, split, validation, weights.Shape, schedule.TotalIterations(engine.Cursor.StepsPerEpoch), engine, device, run, resumeFrom);
 
-        using var recorder = new RunRecorder(run, corpus.Vocabulary, resumeFrom);
+        using var recorder = new RunRecorder(run, corpus.Vocabulary, resumeFrom, Output.Warning);
         var display = new TrainingDisplay(corpus.Vocabulary, options.GetValue(Json), quiet);
         var loop = new TrainingLoop(engine, step, schedule, corpus.Vocabulary, validation, resumeFrom);
-        switch (Output.Timed("training", () => loop.Run(new ObserverList(new DivergenceGuard(run), recorder, display), stop)))
-        {
-            case TrainingOutcome.Diverged:
-                throw DivergenceGuard.Error(run, "a loss or gradient is not finite");
-            case TrainingOutcome.Stopped:
-                if (!quiet)
-                    Output.Note($"stopped and saved; go on with: charrnn train --resume --out {run.Root}");
-                return Interrupts.ExitCode;
-            default:
-                if (!quiet)
-                    Output.Note($"done; write text with: charrnn sample {run.Root}");
-                return 0;
-        }
+        TrainingOutcome outcome = Output.Timed("training", () => loop.Run(new ObserverList(recorder, display), stop));
+        if (outcome == TrainingOutcome.Diverged)
+            throw File.Exists(run.CheckpointPath)
+                ? new CharRnnException(run.Root, $"training diverged: {loop.Divergence}, so the last checkpoint and model are kept", "start anew with --overwrite and a lower --learning-rate or --clip")
+                : new CharRnnException(run.Root, $"training diverged: {loop.Divergence}, before the first checkpoint", "start anew with a lower --learning-rate or --clip");
+
+        recorder.RequireSaved();
+        bool finished = outcome == TrainingOutcome.Finished;
+        if (!quiet)
+            Output.Note(finished ? $"done; write text with: charrnn sample {run.Root}" : $"stopped and saved; go on with: charrnn train --resume --out {run.Root}");
+        return finished ? 0 : Interrupts.ExitCode;
     }
 
     private static Corpus ReadCorpus(ParseResult options, StepOptions step, CancellationToken stop)

@@ -8,8 +8,8 @@ namespace CharRnn.Gpu.Cli.Terminal;
 /// <summary>stdout carries results, stderr everything else; a reader who leaves ends the program quietly.</summary>
 internal static class Output
 {
-    // EPIPE of Linux and macOS.
-    private const int BrokenPipe = 32;
+    // EPIPE of Linux and macOS, and ERROR_BROKEN_PIPE and ERROR_NO_DATA of Windows.
+    private static readonly int[] BrokenPipe = [32, unchecked((int)0x8007006D), unchecked((int)0x800700E8)];
 
     private static readonly Lazy<Stream> Stdout = new(Open);
 
@@ -38,7 +38,7 @@ internal static class Output
             Stdout.Value.Write(bytes);
             Stdout.Value.Flush();
         }
-        catch (IOException e) when (e.HResult == BrokenPipe)
+        catch (IOException e) when (BrokenPipe.Contains(e.HResult))
         {
             throw new OutputClosedException();
         }
@@ -64,6 +64,9 @@ internal static class Output
 
     /// <summary>Something worth knowing that is no result.</summary>
     public static void Note(string text) => Console.Error.WriteLine(TerminalText.Escape(text.ReplaceLineEndings("\n")));
+
+    /// <summary>A line about something that went wrong and was coped with.</summary>
+    public static void Warning(string text) => Note($"warning: {text}");
 
     /// <summary>What went wrong, on one line.</summary>
     public static void Error(string text) => Console.Error.WriteLine($"error: {TerminalText.Escape(text.ReplaceLineEndings(" "))}");

@@ -2,11 +2,15 @@ using Microsoft.Win32.SafeHandles;
 
 namespace CharRnn.Files;
 
-/// <summary>A log that only grows, by whole records: a record that does not fit on the disk leaves no part behind.</summary>
+/// <summary>
+/// A log that only grows, by whole records: a record that does not fit on the disk leaves no part behind, is kept in
+/// memory and written before the next one.
+/// </summary>
 internal sealed class AppendOnlyFile : IDisposable
 {
     private readonly string _path;
     private readonly FileStream _stream;
+    private readonly MemoryStream _unwritten = new();
 
     /// <summary>Opens or creates a file to append to; others may read it meanwhile.</summary>
     /// <exception cref="CharRnnException">The file system refuses.</exception>
@@ -33,22 +37,15 @@ internal sealed class AppendOnlyFile : IDisposable
     /// <exception cref="CharRnnException">The file system refuses; the file is as it was before.</exception>
     public void Append(ReadOnlySpan<byte> record)
     {
-        try
-        {
-            _stream.Write(record);
-            Length += record.Length;
-        }
-        catch (Exception e) when (FileErrors.IsFileFailure(e))
-        {
-            CutTornRecord();
-            throw FileErrors.Writing(_path, e);
-        }
+        _unwritten.Write(record);
+        WriteOut();
     }
 
     /// <summary>Waits until all records are on the disk, safe from a power cut.</summary>
     /// <exception cref="CharRnnException">The file system refuses.</exception>
     public void FlushToDisk()
     {
+        WriteOut();
         try
         {
             _stream.Flush(flushToDisk: true);
@@ -96,6 +93,21 @@ internal sealed class AppendOnlyFile : IDisposable
         }
 
         return 0;
+    }
+
+    private void WriteOut()
+    {
+        try
+        {
+            _stream.Write(_unwritten.GetBuffer().AsSpan(0, (int)_unwritten.Length));
+            Length += _unwritten.Length;
+            _unwritten.SetLength(0);
+        }
+        catch (Exception e) when (FileErrors.IsFileFailure(e))
+        {
+            CutTornRecord();
+            throw FileErrors.Writing(_path, e);
+        }
     }
 
     private void CutTornRecord()

@@ -60,6 +60,9 @@ public sealed class RunDirectory : IDisposable
         string full = FileErrors.FullPath(path);
         if (File.Exists(full))
             throw new CharRnnException(path, "is a file where a directory was expected", "choose another directory");
+        for (string? parent = Path.GetDirectoryName(full); parent is not null; parent = Path.GetDirectoryName(parent))
+            if (File.Exists(parent))
+                throw new CharRnnException(path, $"lies below {parent}, which is a file", "choose another directory");
         try
         {
             Directory.CreateDirectory(full);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using CharRnn.Sampling;
 using CharRnn.Text;
 
@@ -14,6 +15,11 @@ namespace CharRnn.Training;
 public sealed class TrainingLoop(
     ITrainingEngine engine, StepOptions options, TrainingSchedule schedule, Vocabulary vocabulary, ITokenSource? validation, TrainingSnapshot? resumeFrom)
 {
+    // Nats per character, smoothed: a ruined model may still guess the characters of one step. A model that knows nothing
+    // has ln V, at most 14; one that a bold rate shakes, some hundreds. A huge rate saturates every hidden unit, and then
+    // nothing overflows any more and nothing is learned.
+    private const double AbsurdLoss = 1e6;
+
     private readonly Stopwatch _clock = new();
     private long _iteration = resumeFrom?.Iteration ?? 0;
     private double _smoothLoss = resumeFrom?.SmoothLoss ?? Loss.InitialSmooth(options.SequenceLength, vocabulary.Size);
@@ -22,7 +28,10 @@ public sealed class TrainingLoop(
     private (long Iteration, TimeSpan Time) _lastReport;
     private long _lastCheckpoint = -1;
 
-    /// <summary>Trains to the end of the schedule, a stop, or a loss that is not finite.</summary>
+    /// <summary>How training diverged, for people; null while it has not.</summary>
+    public string? Divergence { get; private set; }
+
+    /// <summary>Trains to the end of the schedule, a stop, or a loss that is not finite or absurd.</summary>
     /// <param name="observer">Hears of everything; what it does to report and save takes training's time.</param>
     /// <param name="stop">Looked at between calls of the engine, about ten times a second.</param>
     public TrainingOutcome Run(ITrainingObserver observer, CancellationToken stop)
@@ -37,8 +46,14 @@ public sealed class TrainingLoop(
             foreach (float loss in result.Losses.Span)
                 _smoothLoss = Loss.Smooth(_smoothLoss, _lastLoss = loss);
             _iteration += result.Losses.Length;
-            if (result.Diverged)
+            if (result.Diverged || !(_smoothLoss <= AbsurdLoss * options.SequenceLength))
+            {
+                Divergence = result.Diverged
+                    ? "a loss or gradient is not finite"
+                    : string.Create(CultureInfo.InvariantCulture, $"the smoothed loss is {_smoothLoss / options.SequenceLength:0.0e+0} nats per character");
                 return TrainingOutcome.Diverged;
+            }
+
             observer.Progressed(Report(double.NaN), total);
             if (_iteration == next)
                 RaiseEvents(observer);
@@ -112,7 +127,10 @@ public enum TrainingOutcome
     /// <summary>It was asked to stop; everything is saved.</summary>
     Stopped,
 
-    /// <summary>A loss or gradient was not finite. Its update was skipped, nothing was saved over the last checkpoint.</summary>
+    /// <summary>
+    /// A loss or gradient was not finite, and its update was skipped; or the loss is absurd, though finite. Nothing was
+    /// saved over the last checkpoint.
+    /// </summary>
     Diverged,
 }
 

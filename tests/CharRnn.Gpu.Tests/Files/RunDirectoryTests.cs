@@ -147,7 +147,7 @@ public class RunDirectoryTests
         string path = directory.Write("file", "mine");
         Errors.Expect(path, "is a file where a directory was expected", () => RunDirectory.Create(path));
         Errors.Expect(path, "is a file where a run's directory was expected", () => RunDirectory.Resume(path));
-        Errors.Expect(Path.Combine(path, "inner"), "could not be written", () => RunDirectory.Create(Path.Combine(path, "inner")));
+        Errors.Expect(Path.Combine(path, "inner"), "which is a file", () => RunDirectory.Create(Path.Combine(path, "inner")));
         Errors.Expect("\"\"", "is not a path", () => RunDirectory.Create(""));
         Assert.Equal("mine", File.ReadAllText(path));
     }

@@ -1,0 +1,43 @@
+using CharRnn.Files;
+using CharRnn.Training;
+
+namespace CharRnn.Gpu.Tests.Files;
+
+public class RunRecorderTests
+{
+    [Fact]
+    public void What_the_disk_refuses_is_told_once_and_saved_later()
+    {
+        using var directory = new TemporaryDirectory();
+        using RunDirectory run = RunDirectory.Create(directory.File("run"));
+        TrainingSnapshot snapshot = Samples.Snapshot();
+        var warnings = new List<string>();
+        using var recorder = new RunRecorder(run, Samples.Vocabulary(), null, warnings.Add);
+
+        // A directory in its place keeps a file from being written, on every system and as every user.
+        Directory.CreateDirectory(run.BestModelPath);
+        recorder.Improved(snapshot.Weights);
+        recorder.Checkpointed(snapshot);
+        Assert.StartsWith(run.BestModelPath, Assert.Single(warnings), StringComparison.Ordinal);
+        Assert.Equal(run.BestModelPath, Assert.Throws<CharRnnException>(recorder.RequireSaved).Message.Split(": ")[0]);
+        Assert.False(File.Exists(run.CheckpointPath));
+
+        Directory.Delete(run.BestModelPath);
+        recorder.Checkpointed(snapshot);
+        recorder.RequireSaved();
+        Assert.Single(warnings);
+        Assert.Equal(snapshot.Weights.Whh, ModelFile.Load(run.BestModelPath).Weights.Whh);
+        Assert.Equal(snapshot.Iteration, CheckpointFile.Load(run.CheckpointPath).Snapshot.Iteration);
+    }
+
+    [Fact]
+    public void A_state_that_is_not_finite_is_no_refusal_of_the_disk()
+    {
+        using var directory = new TemporaryDirectory();
+        using RunDirectory run = RunDirectory.Create(directory.File("run"));
+        TrainingSnapshot snapshot = Samples.Snapshot();
+        snapshot.AdagradMemory.Wxh[0] = float.PositiveInfinity;
+        using var recorder = new RunRecorder(run, Samples.Vocabulary(), null, _ => { });
+        Assert.Throws<CharRnnException>(() => recorder.Checkpointed(snapshot));
+    }
+}
