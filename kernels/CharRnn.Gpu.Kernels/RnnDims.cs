@@ -25,9 +25,12 @@ public readonly struct RnnDims(int t, int b, int h, int v)
     public readonly int VRow = PaddedRow(v);
 
     /// <summary>Whole cache lines, and an odd number of them: a column's rows then fall into different cache sets.</summary>
-    public static int PaddedRow(int columns)
+    public static int PaddedRow(int columns) => checked((int)PaddedRow((long)columns));
+
+    /// <inheritdoc cref="PaddedRow(int)"/>
+    public static long PaddedRow(long columns)
     {
-        int lines = (columns + RowPadding - 1) / RowPadding;
+        long lines = (columns + RowPadding - 1) / RowPadding;
         return (lines | 1) * RowPadding;
     }
 }

@@ -12,6 +12,9 @@ internal static class CommandLine
 {
     private const int Done = 0, Failed = 1, WrongUsage = 2;
 
+    /// <summary>No response files: an argument that begins with @ is a file of that name.</summary>
+    public static ParserConfiguration ParserConfiguration { get; } = new() { ResponseFileTokenReplacer = null };
+
     public static int Run(string[] args)
     {
         Output.IsVerbose = args.Contains("--verbose");
@@ -21,7 +24,8 @@ internal static class CommandLine
         {
             RootCommand root = Build();
             string[] expanded = ConfigurationArguments.Expand(args, root, out IReadOnlyDictionary<string, string> fileOfOption);
-            ParseResult result = root.Parse(expanded, new ParserConfiguration { ResponseFileTokenReplacer = null });
+            ParseResult result = root.Parse(expanded, ParserConfiguration);
+            Output.IsVerbose = expanded.Contains("--verbose");
             if (UsageError(result) is { } error)
             {
                 bool isFromFile = fileOfOption.TryGetValue(error.Split(':')[0], out string? file);

@@ -91,17 +91,21 @@ internal sealed class ConfigurationArguments
     }
 
     private static bool SameNumber(string a, string b) =>
-        double.TryParse(a, CultureInfo.InvariantCulture, out double x) && double.TryParse(b, CultureInfo.InvariantCulture, out double y) && x == y;
+        decimal.TryParse(a, NumberStyles.Float, CultureInfo.InvariantCulture, out decimal x)
+        && decimal.TryParse(b, NumberStyles.Float, CultureInfo.InvariantCulture, out decimal y) && x == y;
 
-    private bool HasInput() => _train.Parse([.. All]).GetResult(TrainCommand.Input)?.Tokens.Count > 0;
+    private bool HasInput() => _train.Parse([.. All], CommandLine.ParserConfiguration).GetResult(TrainCommand.Input)?.Tokens.Count > 0;
 
-    private bool Has(string option) => All.Any(a => a == option || a.StartsWith(option + "=", StringComparison.Ordinal));
+    private bool Has(string option) => All.Any(a => Names(a, option));
 
-    /// <summary>The value behind an option, as <c>--name value</c> or <c>--name=value</c>.</summary>
+    private static bool Names(string argument, string option) =>
+        argument.StartsWith(option, StringComparison.Ordinal) && (argument.Length == option.Length || argument[option.Length] is '=' or ':');
+
+    /// <summary>The value behind an option, as <c>--name value</c>, <c>--name=value</c> or <c>--name:value</c>.</summary>
     private string? Value(string option)
     {
         string[] all = [.. All];
-        int i = Array.FindLastIndex(all, a => a == option || a.StartsWith(option + "=", StringComparison.Ordinal));
+        int i = Array.FindLastIndex(all, a => Names(a, option));
         if (i < 0)
             return null;
         return all[i].Length > option.Length ? all[i][(option.Length + 1)..] : i + 1 < all.Length ? all[i + 1] : null;

@@ -8,8 +8,8 @@ namespace CharRnn.Gpu.Kernels.Primitives;
 /// <summary>The one matrix product, <c>C[m,n] (+)= A[m,k] · B[k,n]</c>: every product of E1–E8 is this one.</summary>
 /// <remarks>
 /// A is read at <c>row·aRow + step·aStep</c>, so a transposed A is the same product with other strides. Each element
-/// of C is one chain of multiply-adds in the order of k, whatever the tiles: the result does not depend on how rows
-/// are shared out.
+/// of C gets, block of k by block, a chain of multiply-adds that begins at zero, whatever the tiles: the result does not
+/// depend on how rows are shared out, and small terms are not rounded at the size of what C held before.
 /// </remarks>
 public static unsafe class Product
 {
@@ -57,10 +57,17 @@ public static unsafe class Product
         {
             int row = element / n;
             int column = element - (row * n);
-            float sum = accumulate != 0 ? c[(row * cRow) + column] : 0f;
-            for (int step = 0; step < k; step++)
-                sum += a[(row * aRow) + (step * aStep)] * b[(step * bRow) + column];
-            c[(row * cRow) + column] = sum;
+            float total = accumulate != 0 ? c[(row * cRow) + column] : 0f;
+            for (int k0 = 0; k0 < k; k0 += KBlock)
+            {
+                int end = k0 + KBlock < k ? k0 + KBlock : k;
+                float sum = 0f;
+                for (int step = k0; step < end; step++)
+                    sum += a[(row * aRow) + (step * aStep)] * b[(step * bRow) + column];
+                total += sum;
+            }
+
+            c[(row * cRow) + column] = total;
         }
 
         Group.Barrier();
@@ -78,7 +85,7 @@ public static unsafe class Product
             for (int column = 0; column < width; column += 2 * lanes)
                 for (int tile = 0; tile < tiles; tile++)
                 {
-                    int row = m * tile / tiles, rows = (m * (tile + 1) / tiles) - row;
+                    int row = (int)((long)m * tile / tiles), rows = (int)((long)m * (tile + 1) / tiles) - row;
                     if (column + lanes < width)
                         Tile<Two>(row, rows, column);
                     else
@@ -113,16 +120,6 @@ public static unsafe class Product
             float* pc = c + ((long)row * cRow) + column;
             Vector<float> c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default;
             Vector<float> c30 = default, c31 = default, c40 = default, c41 = default, c50 = default, c51 = default;
-            if (accumulate)
-            {
-                Load<TRows, TVectors, One>(pc, 0, ref c00, ref c01);
-                Load<TRows, TVectors, Two>(pc, 1, ref c10, ref c11);
-                Load<TRows, TVectors, Three>(pc, 2, ref c20, ref c21);
-                Load<TRows, TVectors, Four>(pc, 3, ref c30, ref c31);
-                Load<TRows, TVectors, Five>(pc, 4, ref c40, ref c41);
-                Load<TRows, TVectors, Six>(pc, 5, ref c50, ref c51);
-            }
-
             float* pa = a + ((long)row * aRow), pb = b + column;
             long row3 = 3L * aRow;
             for (int step = 0; step < k; step++)
@@ -162,19 +159,6 @@ public static unsafe class Product
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private void Load<TRows, TVectors, TRow>(float* pc, int row, ref Vector<float> c0, ref Vector<float> c1)
-            where TRows : struct, ICount
-            where TVectors : struct, ICount
-            where TRow : struct, ICount
-        {
-            if (TRow.Value > TRows.Value)
-                return;
-            c0 = *(Vector<float>*)(pc + ((long)row * cRow));
-            if (TVectors.Value > 1)
-                c1 = *(Vector<float>*)(pc + ((long)row * cRow) + Vector<float>.Count);
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private void Store<TRows, TVectors, TRow>(float* pc, int row, Vector<float> c0, Vector<float> c1)
             where TRows : struct, ICount
             where TVectors : struct, ICount
@@ -182,9 +166,10 @@ public static unsafe class Product
         {
             if (TRow.Value > TRows.Value)
                 return;
-            *(Vector<float>*)(pc + ((long)row * cRow)) = c0;
+            var to = (Vector<float>*)(pc + ((long)row * cRow));
+            to[0] = accumulate ? to[0] + c0 : c0;
             if (TVectors.Value > 1)
-                *(Vector<float>*)(pc + ((long)row * cRow) + Vector<float>.Count) = c1;
+                to[1] = accumulate ? to[1] + c1 : c1;
         }
 
         /// <summary>One row of C: eight vectors at a time, since the load of B is the limit and latency must still hide.</summary>
@@ -206,8 +191,6 @@ public static unsafe class Product
         {
             Vector<float>* pc = (Vector<float>*)(c + column);
             Vector<float> c0 = default, c1 = default, c2 = default, c3 = default, c4 = default, c5 = default, c6 = default, c7 = default;
-            if (accumulate)
-                (c0, c1, c2, c3, c4, c5, c6, c7) = (pc[0], pc[1], pc[2], pc[3], pc[4], pc[5], pc[6], pc[7]);
             float* pa = a, pb = b + column;
             for (int step = 0; step < k; step++)
             {
@@ -225,6 +208,8 @@ public static unsafe class Product
                 pb += bRow;
             }
 
+            if (accumulate)
+                (c0, c1, c2, c3, c4, c5, c6, c7) = (pc[0] + c0, pc[1] + c1, pc[2] + c2, pc[3] + c3, pc[4] + c4, pc[5] + c5, pc[6] + c6, pc[7] + c7);
             (pc[0], pc[1], pc[2], pc[3], pc[4], pc[5], pc[6], pc[7]) = (c0, c1, c2, c3, c4, c5, c6, c7);
         }
 
@@ -233,8 +218,6 @@ public static unsafe class Product
         {
             Vector<float>* pc = (Vector<float>*)(c + column);
             Vector<float> c0 = default, c1 = default, c2 = default, c3 = default;
-            if (accumulate)
-                (c0, c1, c2, c3) = (pc[0], pc[1], pc[2], pc[3]);
             float* pa = a, pb = b + column;
             for (int step = 0; step < k; step++)
             {
@@ -248,6 +231,8 @@ public static unsafe class Product
                 pb += bRow;
             }
 
+            if (accumulate)
+                (c0, c1, c2, c3) = (pc[0] + c0, pc[1] + c1, pc[2] + c2, pc[3] + c3);
             (pc[0], pc[1], pc[2], pc[3]) = (c0, c1, c2, c3);
         }
     }

@@ -42,9 +42,9 @@ public static unsafe class SoftmaxCrossEntropy
 
             float sum = Vector.Sum(sums);
             loss[r] = max + MathF.Log(sum) - targetLogit;
-            var factor = new Vector<float>(scale / sum);
+            Vector<float> divisor = new(sum), factor = new(scale);
             for (int i = 0; i < row; i += Vector<float>.Count)
-                *(Vector<float>*)(p + i) *= factor;
+                *(Vector<float>*)(p + i) = *(Vector<float>*)(p + i) / divisor * factor;
             p[target[r]] -= scale;
         }
     }
@@ -69,9 +69,8 @@ public static unsafe class SoftmaxCrossEntropy
             }
 
             losses[r] = max + XMath.Log(sum) - targetLogit;
-            float factor = scale / sum;
             for (int i = 0; i < v; i++)
-                z[first + i] *= factor;
+                z[first + i] = z[first + i] / sum * scale;
             for (int i = v; i < row; i++)
                 z[first + i] = 0f;
             z[first + targets[r]] -= scale;

@@ -20,6 +20,7 @@ internal static class BenchCommand
 
     private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
     private static readonly Option<double?> Seconds = SharedOptions.Number<double>("--seconds", 3, "a number over 0", s => s > 0 && double.IsFinite(s), "Time to measure each configuration for.");
+    private static readonly Option<bool> Quiet = SharedOptions.Quiet();
     private static readonly Option<bool> Json = SharedOptions.Json();
 
     private static readonly StepOptions[] Configurations =
@@ -39,7 +40,7 @@ internal static class BenchCommand
             Example: charrnn bench --device cpu
             """)
         {
-            Device, Seconds, SharedOptions.Quiet(), Json, SharedOptions.Verbose(),
+            Device, Seconds, Quiet, Json, SharedOptions.Verbose(),
         };
         command.SetAction(Run);
         return command;
@@ -51,7 +52,7 @@ internal static class BenchCommand
         using ComputeDevice device = SharedOptions.Open(options.GetValue(Device), _ => null);
         if (DeviceVerification.QuickCheck(device) is { } failure)
             throw new CharRnnException(device.Name, failure, "a wrong result is not worth timing; run charrnn verify");
-        if (!options.GetValue(Json))
+        if (!options.GetValue(Json) && !options.GetValue(Quiet))
             Output.Line($"{device.Name} ({DeviceCatalog.IdOf(device.Kind)}), {device.Teams} teams of {device.GroupSize}, V = {VocabularySize}");
 
         double seconds = options.GetValue(Seconds)!.Value;

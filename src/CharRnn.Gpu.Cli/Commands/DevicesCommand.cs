@@ -9,6 +9,7 @@ namespace CharRnn.Gpu.Cli.Commands;
 /// <summary><c>charrnn devices</c>: what is here, what cannot be used and why, and what auto would choose.</summary>
 internal static class DevicesCommand
 {
+    private static readonly Option<bool> Quiet = SharedOptions.Quiet();
     private static readonly Option<bool> Json = SharedOptions.Json();
 
     public static Command Create()
@@ -19,7 +20,7 @@ internal static class DevicesCommand
             Example: charrnn devices
             """)
         {
-            SharedOptions.Quiet(), Json, SharedOptions.Verbose(),
+            Quiet, Json, SharedOptions.Verbose(),
         };
         command.SetAction(Run);
         return command;
@@ -30,6 +31,8 @@ internal static class DevicesCommand
         (DeviceKind kind, int index) = DeviceSelection.AutoOrder().First();
         foreach (DeviceDescription device in ((DeviceKind[])[DeviceKind.Cuda, DeviceKind.OpenCl, DeviceKind.Cpu]).SelectMany(List))
         {
+            if (device.Rejection is not null && options.GetValue(Quiet))
+                continue;
             bool chosen = device.Rejection is null && device.Kind == kind && (kind == DeviceKind.Cpu || device.Id.EndsWith($":{index}", StringComparison.Ordinal));
             if (options.GetValue(Json))
                 Output.Line(JsonSerializer.Serialize(new

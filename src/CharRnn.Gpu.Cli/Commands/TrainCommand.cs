@@ -112,11 +112,12 @@ internal static class TrainCommand
         using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
         MemoryNeed.Of(shape, step, split.Training.Length).Check(shape, step, device);
 
-        string directory = options.GetValue(Out) ?? Path.Combine("runs", DateTime.Now.ToString("yyyy-MM-dd'T'HH-mm-ss", CultureInfo.InvariantCulture));
-        using RunDirectory run = RunDirectory.Create(directory, options.GetValue(Overwrite));
+        // Whatever may fail comes before the directory: --overwrite gives up an older run.
+        using var model = new DeviceModel(device, initial?.Weights ?? InitialWeights.Create(shape, schedule.Seed));
+        using var engine = new TrainingEngine(model, split.Training, step);
+        using RunDirectory run = RunDirectory.Create(options.GetValue(Out) ?? NewDirectory(), options.GetValue(Overwrite));
         SaveConfiguration(options, step, schedule, corpus, device, run, options.GetValue(InitFrom));
-        ParameterSet<float> weights = initial?.Weights ?? InitialWeights.Create(shape, schedule.Seed);
-        return Train(options, step, schedule, corpus, split, device, run, weights, null, stop);
+        return Train(options, step, schedule, corpus, split, engine, run, null, stop);
     }
 
     private static int ResumeRun(ParseResult options, CancellationToken stop)
@@ -134,10 +135,14 @@ internal static class TrainCommand
                 corpus.Name, $"is not the text that {directory} was trained on (hash {corpus.Hash}, was {saved.GetText("corpus-hash")})",
                 "give the same text, or start a new run in another --out, with --init-from to keep the weights");
         ModelFile.RequireFits(run.CheckpointPath, checkpoint.Model, corpus.Vocabulary, step.HiddenSize);
+        if (checkpoint.Snapshot.BatchSize != step.BatchSize)
+            throw new CharRnnException(
+                run.CheckpointPath, $"has {checkpoint.Snapshot.BatchSize} streams, and {run.ConfigurationPath} says {step.BatchSize}",
+                "restore the config.json that the run wrote");
         TextSplit split = Split(corpus, step, schedule);
 
         long total = schedule.TotalIterations(new StreamCursor(split.Training.Length / step.BatchSize, step.SequenceLength).StepsPerEpoch);
-        if (checkpoint.Snapshot.Iteration >= total)
+        if (checkpoint.Snapshot.Iteration >= total && !checkpoint.Snapshot.EventsDue)
         {
             if (!options.GetValue(Quiet))
                 Output.Note($"{directory}: is finished at iteration {checkpoint.Snapshot.Iteration}; give more --iterations or --epochs to go on");
@@ -147,22 +152,21 @@ internal static class TrainCommand
         ModelShape shape = checkpoint.Model.Weights.Shape;
         using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
         MemoryNeed.Of(shape, step, split.Training.Length).Check(shape, step, device);
+        using var model = new DeviceModel(device, checkpoint.Snapshot.Weights);
+        using var engine = new TrainingEngine(model, split.Training, step);
+        engine.Restore(checkpoint.Snapshot.Engine);
         SaveConfiguration(options, step, schedule, corpus, device, run, saved.Has("init-from") ? saved.GetText("init-from") : null);
-        return Train(options, step, schedule, corpus, split, device, run, checkpoint.Snapshot.Weights, checkpoint.Snapshot, stop);
+        return Train(options, step, schedule, corpus, split, engine, run, checkpoint.Snapshot, stop);
     }
 
     private static int Train(
-        ParseResult options, StepOptions step, TrainingSchedule schedule, Corpus corpus, TextSplit split, ComputeDevice device,
-        RunDirectory run, ParameterSet<float> weights, TrainingSnapshot? resumeFrom, CancellationToken stop)
+        ParseResult options, StepOptions step, TrainingSchedule schedule, Corpus corpus, TextSplit split, TrainingEngine engine,
+        RunDirectory run, TrainingSnapshot? resumeFrom, CancellationToken stop)
     {
         bool quiet = options.GetValue(Quiet);
-        using var model = new DeviceModel(device, weights);
-        using var engine = new TrainingEngine(model, split.Training, step);
-        if (resumeFrom is not null)
-            engine.Restore(new EngineState(resumeFrom.Weights, resumeFrom.AdagradMemory, resumeFrom.HiddenState, resumeFrom.Position, resumeFrom.Epoch));
         ITokenSource? validation = split.Validation.Length >= TrainingEngine.MinValidationLength ? split.Validation : null;
         if (!quiet)
-            Introduce(corpus, split, validation, weights.Shape, schedule.TotalIterations(engine.Cursor.StepsPerEpoch), engine, device, run, resumeFrom);
+            Introduce(corpus, split, validation, schedule.TotalIterations(engine.Cursor.StepsPerEpoch), engine, run, resumeFrom);
 
         using var recorder = new RunRecorder(run, corpus.Vocabulary, resumeFrom, Output.Warning);
         var display = new TrainingDisplay(corpus.Vocabulary, options.GetValue(Json), quiet);
@@ -178,6 +182,13 @@ internal static class TrainCommand
         if (!quiet)
             Output.Note(finished ? $"done; write text with: charrnn sample {run.Root}" : $"stopped and saved; go on with: charrnn train --resume --out {run.Root}");
         return finished ? 0 : Interrupts.ExitCode;
+    }
+
+    /// <summary>A name of the second; another run of the same second has it taken.</summary>
+    private static string NewDirectory()
+    {
+        string name = Path.Combine("runs", DateTime.Now.ToString("yyyy-MM-dd'T'HH-mm-ss", CultureInfo.InvariantCulture));
+        return Enumerable.Range(1, int.MaxValue).Select(n => n == 1 ? name : $"{name}-{n}").First(n => !Path.Exists(n));
     }
 
     private static Corpus ReadCorpus(ParseResult options, StepOptions step, CancellationToken stop)
@@ -201,9 +212,9 @@ internal static class TrainCommand
     }
 
     private static void Introduce(
-        Corpus corpus, TextSplit split, ITokenSource? validation, ModelShape shape, long iterations, TrainingEngine engine, ComputeDevice device,
-        RunDirectory run, TrainingSnapshot? resumeFrom)
+        Corpus corpus, TextSplit split, ITokenSource? validation, long iterations, TrainingEngine engine, RunDirectory run, TrainingSnapshot? resumeFrom)
     {
+        (ModelShape shape, ComputeDevice device) = (engine.Model.Shape, engine.Model.Device);
         CultureInfo invariant = CultureInfo.InvariantCulture;
         Output.Note(string.Create(invariant, $"text: {corpus.Name}, {corpus.Tokens.Length:N0} characters, {shape.VocabularySize} distinct; {split.Training.Length:N0} to train on"));
         if (validation is null && split.Validation.Length > 0)
@@ -241,7 +252,7 @@ internal static class TrainCommand
     {
         var configuration = new RunConfiguration();
         configuration.Set("version", typeof(TrainCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion);
-        configuration.Set("input", options.GetValue(Input) ?? []);
+        configuration.Set("input", [.. (options.GetValue(Input) ?? []).Select(i => i == "-" ? i : Path.GetFullPath(i))]); // a resume may come from another directory
         configuration.Set("corpus", corpus.Name);
         configuration.Set("corpus-hash", corpus.Hash);
         configuration.Set("vocabulary-size", corpus.Vocabulary.Size);

@@ -36,17 +36,23 @@ public sealed class ComputeDevice : IDisposable
 
     internal KernelSet Kernels { get; }
 
-    /// <summary>Closes the device. A device that failed is given up quietly: the first error was the one to report.</summary>
+    /// <summary>Closes the device.</summary>
     public void Dispose()
+    {
+        Quietly(Accelerator);
+        Quietly(_context);
+    }
+
+    /// <summary>Frees what a device holds. After a CUDA error every further call fails too, and the first error is the one to report.</summary>
+    internal static void Quietly(IDisposable part)
     {
         try
         {
-            Accelerator.Dispose();
-            _context.Dispose();
+            part.Dispose();
         }
         catch (AcceleratorException)
         {
-            // After a CUDA error every further call fails too.
+            // Said above.
         }
     }
 }

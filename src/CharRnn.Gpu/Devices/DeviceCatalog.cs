@@ -52,24 +52,30 @@ public static class DeviceCatalog
     public static ComputeDevice OpenGpu(DeviceKind kind, int index)
     {
         string id = $"{IdOf(kind)}:{index}";
+        Context? context = null;
+        Accelerator? accelerator = null;
         try
         {
-            Context context = ContextFactory.Create(builder => _ = kind == DeviceKind.Cuda ? builder.Cuda() : builder.OpenCL());
+            context = ContextFactory.Create(builder => _ = kind == DeviceKind.Cuda ? builder.Cuda() : builder.OpenCL());
             Device[] devices = Usable(context);
             if (index >= devices.Length)
             {
-                context.Dispose();
                 string present = string.Join(", ", Enum.GetValues<DeviceKind>().SelectMany(List).Where(d => d.Rejection is null).Select(d => d.Id));
                 throw new CharRnnException(id, "no such device", $"use one of those here: {present} (`charrnn devices` says more)");
             }
 
-            Accelerator accelerator = devices[index].CreateAccelerator(context);
+            accelerator = devices[index].CreateAccelerator(context);
             int groupSize = Math.Min(GpuGroupSize, accelerator.MaxNumThreadsPerGroup);
             int teams = Math.Max(1, accelerator.NumMultiprocessors) * TeamsPerMultiprocessor;
             return new ComputeDevice(kind, context, accelerator, teams, groupSize);
         }
-        catch (Exception e) when (e is not CharRnnException)
+        catch (Exception e)
         {
+            foreach (IDisposable? part in (IDisposable?[])[accelerator, context])
+                if (part is not null)
+                    ComputeDevice.Quietly(part);
+            if (e is CharRnnException)
+                throw;
             throw new CharRnnException(id, $"does not open: {FirstLine(e)}", "use another --device, or update its driver", e);
         }
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using ILGPU.Runtime;
 
 namespace CharRnn.Gpu.Devices;
 
@@ -80,11 +81,21 @@ public readonly record struct DeviceSelection(DeviceKind? Kind, int Index)
 
     private static ComputeDevice Checked(ComputeDevice device, Func<ComputeDevice, string?> check)
     {
-        string? failure = check(device);
+        string? failure;
+        Exception? cause = null;
+        try
+        {
+            failure = check(device);
+        }
+        catch (AcceleratorException e)
+        {
+            (failure, cause) = ($"fails its check: {e.Message.TrimEnd('.')}", e);
+        }
+
         if (failure is null)
             return device;
         string name = $"{DeviceCatalog.IdOf(device.Kind)} ({device.Name})";
         device.Dispose();
-        throw new CharRnnException(name, failure, "run `charrnn verify` with this --device to see more, and use another");
+        throw new CharRnnException(name, failure, "run `charrnn verify` with this --device to see more, and use another", cause);
     }
 }

@@ -15,8 +15,8 @@ internal sealed class AlignedBuffer<T> : IDisposable
 
     public AlignedBuffer(ComputeDevice device, long length)
     {
-        // Kernels index with 32 bits.
-        if (length > int.MaxValue - Alignment)
+        // Kernels index with 32 bits, and a group's last stride may reach past the end.
+        if (length > int.MaxValue - 1024)
             throw new CharRnnException("device memory", $"a buffer of {length} elements is over the limit of {int.MaxValue}", "lower --hidden-size, --batch-size or --seq-length");
         try
         {
@@ -45,7 +45,7 @@ internal sealed class AlignedBuffer<T> : IDisposable
         return values;
     }
 
-    public void Dispose() => _buffer.Dispose();
+    public void Dispose() => ComputeDevice.Quietly(_buffer);
 }
 
 /// <summary>One value per parameter on a device, all in one buffer, with padded rows.</summary>
@@ -103,6 +103,7 @@ internal static class Padding
 {
     public static float[] Add(ReadOnlySpan<float> values, int rows, int columns)
     {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(values.Length, rows * columns, nameof(values));
         int row = RnnDims.PaddedRow(columns);
         var padded = new float[rows * row];
         for (int r = 0; r < rows; r++)

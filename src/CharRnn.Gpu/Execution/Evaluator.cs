@@ -1,4 +1,5 @@
 using CharRnn.Gpu.Kernels;
+using CharRnn.Model;
 using CharRnn.Text;
 
 namespace CharRnn.Gpu.Execution;
@@ -21,9 +22,15 @@ public sealed class Evaluator : IDisposable
     public Evaluator(DeviceModel model, int streams)
     {
         (_model, _streams) = (model, streams);
-        int widest = RnnDims.PaddedRow(Math.Max(model.Shape.VocabularySize, model.Shape.HiddenSize));
-        int steps = Math.Max(1, Math.Min(MaxRowsPerLaunch, MaxValuesPerLaunch / widest) / streams);
+        int steps = RowsPerLaunch(model.Shape, streams) / streams;
         _buffers = new ForwardBuffers(model, steps, streams, steps + 1);
+    }
+
+    /// <summary>Rows (t, b) that it computes, and holds, at a time; a multiple of the streams.</summary>
+    internal static int RowsPerLaunch(ModelShape shape, int streams)
+    {
+        long widest = RnnDims.PaddedRow((long)Math.Max(shape.VocabularySize, shape.HiddenSize));
+        return (int)Math.Max(1, Math.Min(MaxRowsPerLaunch, MaxValuesPerLaunch / widest) / streams) * streams;
     }
 
     /// <summary>The mean loss over a text of N characters: <c>streams · (⌊N/streams⌋ - 1)</c> predictions.</summary>

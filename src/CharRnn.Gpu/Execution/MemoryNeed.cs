@@ -1,5 +1,6 @@
 using System.Globalization;
 using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Kernels;
 using CharRnn.Model;
 using CharRnn.Training;
 
@@ -20,12 +21,13 @@ public readonly record struct MemoryNeed(double Bytes, double LargestBuffer)
     public static MemoryNeed Of(ModelShape shape, StepOptions options, long textLength)
     {
         double v = shape.VocabularySize, h = shape.HiddenSize, rows = (double)options.SequenceLength * options.BatchSize;
-        double hRow = h + 16, vRow = v + 16; // about what the padding makes of them
+        double hRow = RnnDims.PaddedRow((long)shape.HiddenSize), vRow = RnnDims.PaddedRow((long)shape.VocabularySize);
         double parameters = (v * hRow) + (h * hRow) + (h * vRow);
         double states = (rows + options.BatchSize) * hRow, logits = rows * vRow;
         double window = Math.Min(textLength, TrainingEngine.DefaultWindowTokens);
+        double measuring = (double)Evaluator.RowsPerLaunch(shape, TrainingEngine.ValidationStreams) * (hRow + vRow);
         return new MemoryNeed(
-            4 * ((3 * parameters) + (h * hRow) + (v * hRow) + (2 * states) + logits + window),
+            4 * ((3 * parameters) + (h * hRow) + (v * hRow) + (2 * states) + logits + window + measuring),
             Math.Max(Math.Max(parameters, states), logits));
     }
 

@@ -44,15 +44,15 @@ public sealed class Sampler : IDisposable
         _h.Clear();
         var draw = new DrawArguments(options.Temperature, options.TopK, options.TopP);
         int last = inputs[0];
-        long given = inputs.Length - 1;
+        int read = 1;
         long written = 0;
-        for (long read = 0; read < given + length;)
+        while (read < inputs.Length || written < length)
         {
-            int steps = (int)Math.Min(Chunk, given + length - read);
-            int givenHere = (int)Math.Clamp(given - read, 0, steps);
+            int givenHere = Math.Min(Chunk, inputs.Length - read);
+            int steps = givenHere + (int)Math.Min(Chunk - givenHere, length - written);
             var tokens = new int[steps + 1];
             tokens[0] = last;
-            inputs.AsSpan((int)Math.Min(read + 1, inputs.Length), givenHere).CopyTo(tokens.AsSpan(1));
+            inputs.AsSpan(read, givenHere).CopyTo(tokens.AsSpan(1));
 
             var uniforms = new float[steps];
             for (int i = givenHere; i < steps; i++)
@@ -63,7 +63,7 @@ public sealed class Sampler : IDisposable
             _model.Device.Kernels.Sample(_views, _dims, draw, givenHere, steps);
             int[] chunk = _tokens.Read(1, steps);
             last = chunk[^1];
-            read += steps;
+            read += givenHere;
             if (givenHere < steps)
                 yield return chunk[givenHere..];
         }

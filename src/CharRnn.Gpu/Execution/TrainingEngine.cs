@@ -14,7 +14,7 @@ public sealed class TrainingEngine : ITrainingEngine
     public const long DefaultWindowTokens = 16 << 20;
 
     // A validation text is read in this many streams, whatever B is, so that val_loss can be compared between runs.
-    private const int ValidationStreams = 16;
+    internal const int ValidationStreams = 16;
 
     /// <summary>The shortest validation text that can be measured on: two characters a stream.</summary>
     public const int MinValidationLength = 2 * ValidationStreams;
@@ -25,7 +25,6 @@ public sealed class TrainingEngine : ITrainingEngine
     // GPU drivers of desktops stop a kernel that runs for seconds.
     private const double SecondsPerLaunch = 0.025;
 
-    private readonly DeviceModel _model;
     private readonly ITokenSource _text;
     private readonly StepOptions _options;
     private readonly ForwardBuffers _forward;
@@ -37,8 +36,8 @@ public sealed class TrainingEngine : ITrainingEngine
     private readonly AlignedBuffer<float> _stepLosses;
     private readonly AlignedBuffer<int> _status;
     private readonly TrainingViews _views;
-    private readonly Lazy<Evaluator> _evaluator;
-    private readonly Lazy<Sampler> _sampler;
+    private readonly Evaluator _evaluator;
+    private readonly Sampler _sampler;
     private readonly int[] _windowRow;
     private long _windowBegin = -1;
     private double _secondsPerStep;
@@ -49,7 +48,7 @@ public sealed class TrainingEngine : ITrainingEngine
     /// <param name="windowTokens">Tokens of the text that may lie on the device at once.</param>
     public TrainingEngine(DeviceModel model, ITokenSource text, StepOptions options, long windowTokens = DefaultWindowTokens)
     {
-        (_model, _text, _options) = (model, text, options);
+        (Model, _text, _options) = (model, text, options);
         Cursor = new StreamCursor(text.Length / options.BatchSize, options.SequenceLength);
         Plan = ExecutionPlan.Choose(model.Shape, options, model.Device);
 
@@ -66,13 +65,16 @@ public sealed class TrainingEngine : ITrainingEngine
         _status = new AlignedBuffer<int>(model.Device, StepStatus.TeamFlags + Math.Max(Plan.Teams, model.Device.Teams));
         _views = new TrainingViews(
             _forward.Views, _da.View, _gradient.Views, _memory.Views, _whhTransposed.View, _whyTransposed.View, _stepLosses.View, _status.View);
-        _evaluator = new Lazy<Evaluator>(() => new Evaluator(model, ValidationStreams));
-        _sampler = new Lazy<Sampler>(() => new Sampler(model));
+        _evaluator = new Evaluator(model, ValidationStreams);
+        _sampler = new Sampler(model);
 
         // A first guess; each call corrects it.
         _secondsPerStep = model.Shape.TrainingFlopsPerCharacter * d.T * d.B / 5e9;
         WriteTransposes(model.Read());
     }
+
+    /// <summary>The model it trains.</summary>
+    public DeviceModel Model { get; }
 
     /// <inheritdoc/>
     public StreamCursor Cursor { get; private set; }
@@ -81,7 +83,7 @@ public sealed class TrainingEngine : ITrainingEngine
     public ExecutionPlan Plan { get; init; }
 
     /// <summary>Kernel launches of this device so far.</summary>
-    public long Launches => _model.Device.Kernels.Launches;
+    public long Launches => Model.Device.Kernels.Launches;
 
     /// <inheritdoc/>
     public StepsResult RunSteps(long maxSteps)
@@ -102,15 +104,15 @@ public sealed class TrainingEngine : ITrainingEngine
     }
 
     /// <inheritdoc/>
-    public ParameterSet<float> ReadWeights() => _model.Read();
+    public ParameterSet<float> ReadWeights() => Model.Read();
 
     /// <inheritdoc/>
-    public EngineState ReadState() => new(_model.Read(), _memory.Read(), _forward.ReadCarriedState(), Cursor.Position, Cursor.Epoch);
+    public EngineState ReadState() => new(Model.Read(), _memory.Read(), _forward.ReadCarriedState(), Cursor.Position, Cursor.Epoch);
 
     /// <inheritdoc/>
     public void Restore(EngineState state)
     {
-        _model.Write(state.Weights);
+        Model.Write(state.Weights);
         WriteTransposes(state.Weights);
         _memory.Write(state.AdagradMemory);
         _forward.WriteCarriedState(state.HiddenState);
@@ -118,22 +120,22 @@ public sealed class TrainingEngine : ITrainingEngine
     }
 
     /// <inheritdoc/>
-    public double Evaluate(ITokenSource text) => _evaluator.Value.Evaluate(text).Loss;
+    public double Evaluate(ITokenSource text, CancellationToken cancellation) => _evaluator.Evaluate(text, cancellation).Loss;
 
     /// <inheritdoc/>
     public int[] Sample(int length, int firstInput, SamplingOptions options, ulong seed, ulong sequence) =>
-        [.. _sampler.Value.Write([firstInput], length, options, seed, sequence).SelectMany(chunk => chunk)];
+        [.. _sampler.Write([firstInput], length, options, seed, sequence).SelectMany(chunk => chunk)];
 
     /// <summary>Every intermediate result of one step from the state as it is, without the update: for tests and verification.</summary>
     internal StepTrace Trace()
     {
         StreamCursor cursor = Cursor.BeginStep(out bool startsOver);
         EnsureWindow(cursor.Position);
-        StepArguments step = Arguments(cursor, startsOver, 0, _model.Device.Teams);
+        StepArguments step = Arguments(cursor, startsOver, 0, Model.Device.Teams);
         _status.Clear();
         float[] carried = _forward.ReadCarriedState();
-        _model.Device.Kernels.Sequence(_views, _forward.Dims, step);
-        _model.Device.Kernels.Gradient(_views, _forward.Dims, step);
+        Model.Device.Kernels.Sequence(_views, _forward.Dims, step);
+        Model.Device.Kernels.Gradient(_views, _forward.Dims, step);
         RnnDims d = _forward.Dims;
         var trace = new StepTrace(
             _forward.ReadHiddenStates(), _forward.ReadDz(), Padding.Remove(_da.Read(0, d.T * d.B * d.HRow), d.T * d.B, d.H),
@@ -155,13 +157,13 @@ public sealed class TrainingEngine : ITrainingEngine
             long untilWindowEnds = (_forward.WindowLength - 1 - step.Position) / _options.SequenceLength;
             long perLaunch = (long)(SecondsPerLaunch / _secondsPerStep);
             steps = (int)Math.Clamp(Math.Min(perLaunch, Math.Min(untilWindowEnds, Cursor.StepsBeforeWrap)), 1, maxSteps);
-            _model.Device.Kernels.TrainSteps(_views, _forward.Dims, step, steps);
+            Model.Device.Kernels.TrainSteps(_views, _forward.Dims, step, steps);
         }
         else
         {
-            _model.Device.Kernels.Sequence(_views, _forward.Dims, step);
-            _model.Device.Kernels.Gradient(_views, _forward.Dims, step);
-            _model.Device.Kernels.Update(_views, _forward.Dims, step);
+            Model.Device.Kernels.Sequence(_views, _forward.Dims, step);
+            Model.Device.Kernels.Gradient(_views, _forward.Dims, step);
+            Model.Device.Kernels.Update(_views, _forward.Dims, step);
         }
 
         Cursor = Cursor.Advance(steps);
@@ -196,10 +198,8 @@ public sealed class TrainingEngine : ITrainingEngine
     /// <summary>Frees the device memory; the model and the device stay.</summary>
     public void Dispose()
     {
-        if (_evaluator.IsValueCreated)
-            _evaluator.Value.Dispose();
-        if (_sampler.IsValueCreated)
-            _sampler.Value.Dispose();
+        _evaluator.Dispose();
+        _sampler.Dispose();
         _forward.Dispose();
         _da.Dispose();
         _gradient.Dispose();

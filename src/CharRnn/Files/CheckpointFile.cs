@@ -26,13 +26,15 @@ public static class CheckpointFile
     private const string Iteration = "state.iteration";
     private const string Position = "state.position";
     private const string Epoch = "state.epoch";
+    private const string EventsDue = "state.events_due";
+    private const string LastLoss = "state.last_loss";
     private const string SmoothLoss = "state.smooth_loss";
     private const string BestValidationLoss = "state.best_validation_loss";
     private const string MetricsLength = "state.metrics_length";
     private const string SamplesLength = "state.samples_length";
 
-    private static readonly string[] s_counters = [Iteration, Position, Epoch, MetricsLength, SamplesLength];
-    private static readonly string[] s_losses = [SmoothLoss, BestValidationLoss];
+    private static readonly string[] s_counters = [Iteration, Position, Epoch, EventsDue, MetricsLength, SamplesLength];
+    private static readonly string[] s_losses = [LastLoss, SmoothLoss, BestValidationLoss];
 
     /// <summary>Saves a state atomically; equal states give equal bytes.</summary>
     /// <exception cref="CharRnnException">A value is not finite, or the file system refuses; an old file stays as it was.</exception>
@@ -51,8 +53,10 @@ public static class CheckpointFile
             new(Iteration, [], [snapshot.Iteration]),
             new(Position, [], [snapshot.Position]),
             new(Epoch, [], [snapshot.Epoch]),
+            new(EventsDue, [], [snapshot.EventsDue ? 1L : 0L]),
             new(MetricsLength, [], [snapshot.MetricsLength]),
             new(SamplesLength, [], [snapshot.SamplesLength]),
+            new(LastLoss, [], [snapshot.LastLoss]),
             new(SmoothLoss, [], [snapshot.SmoothLoss]),
             new(BestValidationLoss, [], [snapshot.BestValidationLoss]),
             .. WeightTensors.Create("", snapshot.Weights),
@@ -92,6 +96,8 @@ public static class CheckpointFile
             Iteration = file.ReadIntegers(Iteration)[0],
             Position = file.ReadIntegers(Position)[0],
             Epoch = file.ReadIntegers(Epoch)[0],
+            EventsDue = file.ReadIntegers(EventsDue)[0] != 0,
+            LastLoss = file.ReadDoubles(LastLoss)[0],
             SmoothLoss = file.ReadDoubles(SmoothLoss)[0],
             BestValidationLoss = file.ReadDoubles(BestValidationLoss)[0],
             MetricsLength = file.ReadIntegers(MetricsLength)[0],
@@ -146,7 +152,9 @@ public static class CheckpointFile
 
         if (!double.IsFinite(snapshot.SmoothLoss))
             throw new CharRnnException(path, $"tensor {SmoothLoss} is not finite", remedy);
-        // NaN says that there was no validation yet.
+        // NaN says that there was no step or no validation yet.
+        if (double.IsInfinity(snapshot.LastLoss))
+            throw new CharRnnException(path, $"tensor {LastLoss} is infinite", remedy);
         if (double.IsInfinity(snapshot.BestValidationLoss))
             throw new CharRnnException(path, $"tensor {BestValidationLoss} is infinite", remedy);
     }

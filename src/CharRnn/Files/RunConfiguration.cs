@@ -94,9 +94,6 @@ public sealed class RunConfiguration
     /// <exception cref="ArgumentException">It is not finite.</exception>
     public void Set(string name, double value) => Put(name, JsonSerializer.SerializeToElement(value));
 
-    /// <summary>Sets a flag.</summary>
-    public void Set(string name, bool value) => Put(name, JsonSerializer.SerializeToElement(value));
-
     /// <summary>Sets a list of strings.</summary>
     public void Set(string name, IReadOnlyList<string> values) => Put(name, JsonSerializer.SerializeToElement(values));
 
@@ -106,32 +103,6 @@ public sealed class RunConfiguration
     {
         JsonElement value = Value(name);
         return value.ValueKind == JsonValueKind.String ? value.GetString()! : throw WrongKind(name, value, "a string");
-    }
-
-    /// <summary>A whole number.</summary>
-    /// <inheritdoc cref="GetText"/>
-    public long GetInteger(string name)
-    {
-        JsonElement value = Value(name);
-        return value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out long number) ? number : throw WrongKind(name, value, "a whole number");
-    }
-
-    /// <summary>A number; 1e400 is none.</summary>
-    /// <inheritdoc cref="GetText"/>
-    public double GetNumber(string name)
-    {
-        JsonElement value = Value(name);
-        return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && double.IsFinite(number)
-            ? number
-            : throw WrongKind(name, value, "a number");
-    }
-
-    /// <summary>A flag.</summary>
-    /// <inheritdoc cref="GetText"/>
-    public bool GetFlag(string name)
-    {
-        JsonElement value = Value(name);
-        return value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean() : throw WrongKind(name, value, "true or false");
     }
 
     /// <summary>A list of strings; a single string is a list of one.</summary>

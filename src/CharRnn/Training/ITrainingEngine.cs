@@ -29,8 +29,11 @@ public interface ITrainingEngine : IDisposable
     /// <summary>
     /// The loss of the model as it is now on a text of its own, from zero state; training is not disturbed.
     /// </summary>
+    /// <param name="text">The text.</param>
+    /// <param name="cancellation">Looked at about ten times a second.</param>
     /// <returns>Nats per character.</returns>
-    double Evaluate(ITokenSource text);
+    /// <exception cref="OperationCanceledException">It was asked to stop.</exception>
+    double Evaluate(ITokenSource text, CancellationToken cancellation);
 
     /// <summary>Text that the model as it is now writes, from zero state; training is not disturbed.</summary>
     /// <param name="length">Number of characters.</param>

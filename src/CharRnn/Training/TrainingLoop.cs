@@ -24,7 +24,8 @@ public sealed class TrainingLoop(
     private long _iteration = resumeFrom?.Iteration ?? 0;
     private double _smoothLoss = resumeFrom?.SmoothLoss ?? Loss.InitialSmooth(options.SequenceLength, vocabulary.Size);
     private double _bestValidationLoss = resumeFrom?.BestValidationLoss ?? double.NaN;
-    private double _lastLoss = double.NaN;
+    private double _lastLoss = resumeFrom?.LastLoss ?? double.NaN;
+    private bool _eventsDue = resumeFrom?.EventsDue ?? false;
     private (long Iteration, TimeSpan Time) _lastReport;
     private long _lastCheckpoint = -1;
 
@@ -39,8 +40,14 @@ public sealed class TrainingLoop(
         _clock.Start();
         _lastReport = (_iteration, TimeSpan.Zero);
         long total = schedule.TotalIterations(engine.Cursor.StepsPerEpoch);
-        while (_iteration < total && !stop.IsCancellationRequested)
+        while ((_eventsDue || _iteration < total) && !stop.IsCancellationRequested)
         {
+            if (_eventsDue)
+            {
+                RaiseEvents(observer, stop);
+                continue;
+            }
+
             long next = schedule.NextEvent(_iteration, total);
             StepsResult result = engine.RunSteps(next - _iteration);
             foreach (float loss in result.Losses.Span)
@@ -55,19 +62,31 @@ public sealed class TrainingLoop(
             }
 
             observer.Progressed(Report(double.NaN), total);
-            if (_iteration == next)
-                RaiseEvents(observer);
+            _eventsDue = _iteration == next;
         }
 
+        bool finished = _iteration >= total && !_eventsDue;
         if (_lastCheckpoint != _iteration)
             Checkpoint(observer);
-        return _iteration < total ? TrainingOutcome.Stopped : TrainingOutcome.Finished;
+        return finished ? TrainingOutcome.Finished : TrainingOutcome.Stopped;
     }
 
-    private void RaiseEvents(ITrainingObserver observer)
+    /// <summary>Raises what is due at this iteration; if it is stopped on the way, nothing was raised and all stays due.</summary>
+    private void RaiseEvents(ITrainingObserver observer, CancellationToken stop)
     {
         bool evaluate = validation is not null && TrainingSchedule.IsDue(schedule.EvalEvery, _iteration);
-        double validationLoss = evaluate ? engine.Evaluate(validation!) : double.NaN;
+        double validationLoss = double.NaN;
+        try
+        {
+            if (evaluate)
+                validationLoss = engine.Evaluate(validation!, stop);
+        }
+        catch (OperationCanceledException)
+        {
+            return;
+        }
+
+        _eventsDue = false;
         if (evaluate || TrainingSchedule.IsDue(schedule.LogEvery, _iteration))
         {
             observer.Reported(Report(validationLoss));
@@ -99,6 +118,8 @@ public sealed class TrainingLoop(
             Iteration = _iteration,
             Position = state.Position,
             Epoch = state.Epoch,
+            EventsDue = _eventsDue,
+            LastLoss = _lastLoss,
             SmoothLoss = _smoothLoss,
             BestValidationLoss = _bestValidationLoss,
             MetricsLength = 0, // whoever writes the logs knows their lengths

@@ -32,7 +32,7 @@ public sealed record TrainingSchedule
 
     /// <summary>The iterations after which training is finished.</summary>
     /// <param name="stepsPerEpoch">Iterations in one pass over the text.</param>
-    public long TotalIterations(long stepsPerEpoch) => Iterations ?? (Epochs * stepsPerEpoch);
+    public long TotalIterations(long stepsPerEpoch) => Iterations ?? (Epochs > long.MaxValue / Math.Max(1, stepsPerEpoch) ? long.MaxValue : Epochs * stepsPerEpoch);
 
     /// <summary>The first iteration after this one at which something is due.</summary>
     public long NextEvent(long iteration, long totalIterations)

@@ -17,6 +17,9 @@ public sealed record TrainingSnapshot
     /// <summary>The carried hidden state, <c>[B, H]</c>.</summary>
     public required float[] HiddenState { get; init; }
 
+    /// <summary>The part that an engine holds.</summary>
+    public EngineState Engine => new(Weights, AdagradMemory, HiddenState, Position, Epoch);
+
     /// <summary>B, the number of streams.</summary>
     public required int BatchSize { get; init; }
 
@@ -28,6 +31,12 @@ public sealed record TrainingSnapshot
 
     /// <summary>Passes of p begun.</summary>
     public required long Epoch { get; init; }
+
+    /// <summary>Whether the reports, samples and saves of this iteration are still to come.</summary>
+    public required bool EventsDue { get; init; }
+
+    /// <summary>The loss of the last step, nats, a sum over T; NaN before the first.</summary>
+    public required double LastLoss { get; init; }
 
     /// <summary>The classic smoothed loss, nats, a sum over T.</summary>
     public required double SmoothLoss { get; init; }

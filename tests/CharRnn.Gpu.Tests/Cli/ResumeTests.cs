@@ -92,7 +92,7 @@ public sealed class ResumeTests : IDisposable
     [Fact]
     public void A_run_goes_on_only_as_what_it_is()
     {
-        Train("run", ["--iterations", "5", .. Options]);
+        Train("run", ["--iterations", "5", "--seed", "18446744073709551615", .. Options]);
         byte[] before = File.ReadAllBytes(_shell["run/checkpoint.safetensors"]);
         void Refused(string subject, string found, params string[] args) => _shell.Fails(1, subject, found, ["train", "--resume", "--out", "run", "--iterations", "9", .. args]);
 
@@ -100,13 +100,20 @@ public sealed class ResumeTests : IDisposable
         Refused("--batch-size", "is 4 here and 3", "--batch-size=4");
         Refused("--seq-length", "is 9 here and 8", "--seq-length", "9");
         Refused("--optimizer", "is adam here and adagrad", "--optimizer", "adam");
-        Refused("--learning-rate", "is 0.2 here and 0.1", "--learning-rate", "0.2");
+        Refused("--learning-rate", "is 0.2 here and 0.1", "--learning-rate:0.2");
+        Refused("--seed", "is 18446744073709551614 here and 18446744073709551615", "--seed", "18446744073709551614");
+        _shell.Fails(1, "--hidden-size", "is 17 here and 16", "train", "--resume", "--out:run", "--hidden-size:17");
         Refused("--encoding", "is bytes here and utf-8", "--encoding", "bytes");
+
+        string configuration = File.ReadAllText(_shell["run/config.json"]);
+        File.WriteAllText(_shell["run/config.json"], configuration.Replace("\"batch-size\": 3", "\"batch-size\": 2", StringComparison.Ordinal));
+        Refused("run/checkpoint.safetensors", "has 3 streams, and");
+        File.WriteAllText(_shell["run/config.json"], configuration);
 
         _shell.Write("other.txt", TinyRun.Words(201));
         Refused("other.txt", "is not the text that run was trained on", "other.txt");
         File.AppendAllText(_shell["words.txt"], "more");
-        Refused("words.txt", "is not the text that run was trained on");
+        Refused(Path.GetFullPath(_shell["words.txt"]), "is not the text that run was trained on");
 
         // Nor over a run without being told to, nor from a directory that is none.
         _shell.Fails(1, "run", "holds the checkpoint.safetensors of a run", "train", "other.txt", "--out", "run", "--device", "cpu");

@@ -47,15 +47,15 @@ public class ResumeTests
         using TestRun alone = Start(device, fused), watched = Start(device, fused);
         for (int n = 0; n < Steps; n++)
         {
-            double before = watched.Engine.Evaluate(validation);
+            double before = watched.Engine.Evaluate(validation, TestContext.Current.CancellationToken);
             int[] text = watched.Engine.Sample(200, 0, new SamplingOptions(), 1, (ulong)n);
             _ = watched.Engine.ReadWeights();
             _ = watched.Engine.ReadState();
             _ = watched.Engine.Trace();
-            Assert.Equal(before, watched.Engine.Evaluate(validation));
+            Assert.Equal(before, watched.Engine.Evaluate(validation, TestContext.Current.CancellationToken));
             Assert.Equal(text, watched.Engine.Sample(200, 0, new SamplingOptions(), 1, (ulong)n));
             watched.Steps(1);
-            Assert.NotEqual(before, watched.Engine.Evaluate(validation)); // it is the model as it is now
+            Assert.NotEqual(before, watched.Engine.Evaluate(validation, TestContext.Current.CancellationToken)); // it is the model as it is now
         }
 
         Assert.Equal(alone.Steps(Steps).Bits(), watched.Bits());

@@ -90,6 +90,14 @@ public sealed class SamplerTests : IDisposable
     public void A_prime_is_needed(DeviceKind kind) =>
         Assert.Throws<ArgumentOutOfRangeException>(() => Write(Open(kind), [], 5, new()));
 
+    [Fact]
+    public void A_length_that_nobody_waits_for_begins_like_any_other()
+    {
+        Sampler sampler = Open(DeviceKind.Cpu);
+        int[] begin = sampler.Write(Prime(3), long.MaxValue, new(), Seed, Sequence).First();
+        Assert.Equal(Write(sampler, Prime(3), begin.Length, new()), begin);
+    }
+
     public void Dispose()
     {
         for (int i = _opened.Count - 1; i >= 0; i--)

@@ -45,11 +45,13 @@ public class CheckpointFileTests
         CheckpointFile.Save(directory.File("c"), Samples.Vocabulary(), Samples.Snapshot());
         using var file = SafetensorsFile.Open(directory.File("c"));
 
-        Assert.Equal(18, file.Tensors.Count);
+        Assert.Equal(20, file.Tensors.Count);
         Assert.Equal([3L, 5L], file.Entry("adagrad.layers.0.Wxh").Shape);
         Assert.Equal([5L, 3L], file.Entry("adagrad.Why").Shape);
         Assert.Equal([2L, 3L], file.Entry("state.hidden").Shape);
         Assert.Equal([75L], file.ReadIntegers("state.position", s_scalar));
+        Assert.Equal([1L], file.ReadIntegers("state.events_due", s_scalar));
+        Assert.Equal([70.5], file.ReadDoubles("state.last_loss", s_scalar));
         Assert.Equal([0.1 + 0.2], file.ReadDoubles("state.smooth_loss", s_scalar));
         Assert.All(file.Tensors, tensor => Assert.Equal(0, tensor.Begin % tensor.Dtype.Size()));
     }
@@ -60,6 +62,7 @@ public class CheckpointFileTests
         { "memory", "tensor adagrad.layers.0.bh is infinite at [1]" },
         { "negative memory", "tensor adagrad.Why has a value below 0" },
         { "hidden", "tensor state.hidden is NaN at [1, 0]" },
+        { "last loss", "tensor state.last_loss is infinite" },
         { "smooth loss", "tensor state.smooth_loss is not finite" },
         { "best loss", "tensor state.best_validation_loss is infinite" },
     };
@@ -84,6 +87,9 @@ public class CheckpointFileTests
                 break;
             case "hidden":
                 bad.HiddenState[3] = float.NaN;
+                break;
+            case "last loss":
+                bad = bad with { LastLoss = double.NegativeInfinity };
                 break;
             case "smooth loss":
                 bad = bad with { SmoothLoss = double.NaN };

@@ -30,6 +30,8 @@ internal static class Samples
         Iteration = 1_000_000_000_000,
         Position = 75,
         Epoch = 3,
+        EventsDue = true,
+        LastLoss = 70.5,
         SmoothLoss = 0.1 + 0.2,
         BestValidationLoss = double.NaN,
         MetricsLength = 3_000_000_001,

@@ -11,7 +11,7 @@ using ILGPU.Runtime.OpenCL;
 
 namespace CharRnn.Gpu.Tests.Kernels;
 
-/// <summary>Every kernel compiles for every GPU that ILGPU knows, on a machine that has none.</summary>
+/// <summary>Every kernel compiles for GPUs of two generations, on a machine that has none.</summary>
 public sealed class CompilationTests : IDisposable
 {
     private readonly Context _context = ContextFactory.Create(_ => { });

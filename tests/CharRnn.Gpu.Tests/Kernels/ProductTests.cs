@@ -22,6 +22,13 @@ public class ProductTests
                 Check(data, Bodies.Simd(data, Run));
     }
 
+    [Fact]
+    public void A_product_may_have_more_rows_than_tiles_times_rows_can_count()
+    {
+        OperandData data = Case(120_001, 1, 1, accumulate: 0, transposed: false);
+        Check(data, Bodies.Simd(data, Run));
+    }
+
     [Theory]
     [MemberData(nameof(Bodies.Groups), MemberType = typeof(Bodies))]
     public void The_group_body_multiplies_matrices_of_any_size(DeviceKind group)
