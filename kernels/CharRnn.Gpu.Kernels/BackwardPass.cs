@@ -24,8 +24,8 @@ public static class BackwardPass
         {
             int row = (t * d.B) + first, rows = steps * count;
             Product.Run(
-                v.Da.SubView(row * d.HRow, rows * d.HRow), d.HRow,
-                v.Forward.Z.SubView(row * d.VRow, rows * d.VRow), d.VRow, 1, v.WhyTransposed, d.HRow, rows, d.H, d.V, 0);
+                v.Da.SubView(row * d.HRow, rows * d.HRow), Layout.Rows(d.HRow),
+                v.Forward.Z.SubView(row * d.VRow, rows * d.VRow), d.VRow, 1, v.WhyTransposed, Layout.Panels(d.V), rows, d.H, d.V, 0);
         }
 
         for (int t = d.T - 1; t >= 0; t--)
@@ -33,8 +33,8 @@ public static class BackwardPass
             var da = v.Da.SubView((t * states) + (first * d.HRow), count * d.HRow);
             if (t + 1 < d.T)
                 Product.Run(
-                    da, d.HRow, v.Da.SubView(((t + 1) * states) + (first * d.HRow), count * d.HRow), d.HRow, 1,
-                    v.WhhTransposed, d.HRow, count, d.H, d.H, 1);
+                    da, Layout.Rows(d.HRow), v.Da.SubView(((t + 1) * states) + (first * d.HRow), count * d.HRow), d.HRow, 1,
+                    v.WhhTransposed, Layout.Panels(d.H), count, d.H, d.H, 1);
             Activation.TanhGradient(da, v.Forward.H.SubView(((t + 1) * states) + (first * d.HRow), count * d.HRow), count * d.HRow);
         }
     }

@@ -33,13 +33,19 @@ public static class GradientKernel
         if (count > 0)
         {
             // A column of h is a row of hᵀ: the same product with h's strides exchanged.
-            var why = v.Gradient.Why.SubView(first * d.VRow, count * d.VRow);
-            Product.Run(why, d.VRow, v.Forward.H.SubView((d.B * d.HRow) + first, (rows * d.HRow) - first), 1, d.HRow, v.Forward.Z, d.VRow, count, d.V, rows, 0);
-            Reduction.FlagNonFinite(v.Status, flag, why, count * d.VRow);
+            int begin = first * Layout.PanelWidth, length = count * Layout.PanelWidth;
+            Layout panels = Layout.Panels(d.H);
+            Product.Run(
+                v.Gradient.Why.SubView(begin, v.Gradient.Why.IntLength - begin), panels,
+                v.Forward.H.SubView((d.B * d.HRow) + first, (rows * d.HRow) - first), 1, d.HRow, v.Forward.Z, Layout.Rows(d.VRow), count, d.V, rows, 0);
+            for (int panel = begin; panel < v.Gradient.Why.IntLength; panel += panels.Panel)
+                Reduction.FlagNonFinite(v.Status, flag, v.Gradient.Why.SubView(panel, length), length);
 
-            var whh = v.Gradient.Whh.SubView(first * d.HRow, count * d.HRow);
-            Product.Run(whh, d.HRow, v.Forward.H.SubView(first, (rows * d.HRow) - first), 1, d.HRow, v.Da, d.HRow, count, d.H, rows, 0);
-            Reduction.FlagNonFinite(v.Status, flag, whh, count * d.HRow);
+            Product.Run(
+                v.Gradient.Whh.SubView(begin, v.Gradient.Whh.IntLength - begin), panels,
+                v.Forward.H.SubView(first, (rows * d.HRow) - first), 1, d.HRow, v.Da, Layout.Rows(d.HRow), count, d.H, rows, 0);
+            for (int panel = begin; panel < v.Gradient.Whh.IntLength; panel += panels.Panel)
+                Reduction.FlagNonFinite(v.Status, flag, v.Gradient.Whh.SubView(panel, length), length);
         }
 
         first = Team.ShareBegin(d.V, team, step.Teams);

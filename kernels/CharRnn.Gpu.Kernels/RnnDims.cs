@@ -3,9 +3,6 @@ namespace CharRnn.Gpu.Kernels;
 /// <summary>The sizes of a step, and the padded row lengths that its device buffers have.</summary>
 public readonly struct RnnDims(int t, int b, int h, int v)
 {
-    /// <summary>Rows are padded to whole cache lines: 16 floats, also the widest vector.</summary>
-    public const int RowPadding = 16;
-
     /// <summary>Time steps.</summary>
     public readonly int T = t;
 
@@ -30,7 +27,7 @@ public readonly struct RnnDims(int t, int b, int h, int v)
     /// <inheritdoc cref="PaddedRow(int)"/>
     public static long PaddedRow(long columns)
     {
-        long lines = (columns + RowPadding - 1) / RowPadding;
-        return (lines | 1) * RowPadding;
+        long lines = (columns + Layout.PanelWidth - 1) / Layout.PanelWidth;
+        return (lines | 1) * Layout.PanelWidth;
     }
 }

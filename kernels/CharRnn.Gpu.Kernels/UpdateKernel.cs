@@ -1,4 +1,5 @@
 using CharRnn.Gpu.Kernels.Primitives;
+using ILGPU;
 
 namespace CharRnn.Gpu.Kernels;
 
@@ -41,17 +42,10 @@ public static class UpdateKernel
         int count = Team.ShareBegin(d.H, team + 1, step.Teams) - first;
         if (count > 0)
         {
-            var whh = v.Forward.Weights.Whh.SubView(first * d.HRow, count * d.HRow);
-            Adagrad.Update(
-                whh, v.Memory.Whh.SubView(first * d.HRow, count * d.HRow), v.Gradient.Whh.SubView(first * d.HRow, count * d.HRow),
-                count * d.HRow, step.LearningRate, step.Clip);
-            Rows.Transpose(v.WhhTransposed.SubView(first, (d.H * d.HRow) - first), d.HRow, whh, d.HRow, count, d.H);
-
-            var why = v.Forward.Weights.Why.SubView(first * d.VRow, count * d.VRow);
-            Adagrad.Update(
-                why, v.Memory.Why.SubView(first * d.VRow, count * d.VRow), v.Gradient.Why.SubView(first * d.VRow, count * d.VRow),
-                count * d.VRow, step.LearningRate, step.Clip);
-            Rows.Transpose(v.WhyTransposed.SubView(first, (d.V * d.HRow) - first), d.HRow, why, d.VRow, count, d.V);
+            PanelRows(v.Forward.Weights.Whh, v.Memory.Whh, v.Gradient.Whh, d.H, first, count, step);
+            Rows.Transpose(v.WhhTransposed, Layout.Panels(d.H), v.Forward.Weights.Whh, Layout.Panels(d.H), first, count, d.H);
+            PanelRows(v.Forward.Weights.Why, v.Memory.Why, v.Gradient.Why, d.H, first, count, step);
+            Rows.Transpose(v.WhyTransposed, Layout.Panels(d.V), v.Forward.Weights.Why, Layout.Panels(d.H), first, count, d.V);
         }
 
         first = Team.ShareBegin(d.V, team, step.Teams);
@@ -60,5 +54,13 @@ public static class UpdateKernel
             Adagrad.Update(
                 v.Forward.Weights.Wxh.SubView(first * d.HRow, count * d.HRow), v.Memory.Wxh.SubView(first * d.HRow, count * d.HRow),
                 v.Gradient.Wxh.SubView(first * d.HRow, count * d.HRow), count * d.HRow, step.LearningRate, step.Clip);
+    }
+    /// <summary>Some rows of a matrix in panels: a stretch of each panel.</summary>
+    private static void PanelRows(
+        ArrayView<float> theta, ArrayView<float> memory, ArrayView<float> gradient, int rows, int first, int count, StepArguments step)
+    {
+        int length = count * Layout.PanelWidth;
+        for (int begin = first * Layout.PanelWidth; begin < theta.IntLength; begin += rows * Layout.PanelWidth)
+            Adagrad.Update(theta.SubView(begin, length), memory.SubView(begin, length), gradient.SubView(begin, length), length, step.LearningRate, step.Clip);
     }
 }

@@ -2,20 +2,23 @@ using ILGPU;
 
 namespace CharRnn.Gpu.Kernels;
 
-/// <summary>One value per parameter: the weights, their gradients, or Adagrad's memory. Rows are padded, the padding is zero.</summary>
+/// <summary>
+/// One value per parameter: the weights, their gradients, or Adagrad's memory. Whh and Why lie in panels
+/// (<see cref="Layout.Panels"/>), as products read them; the others in rows. The padding is zero.
+/// </summary>
 public readonly struct ParameterViews(
     ArrayView<float> wxh, ArrayView<float> whh, ArrayView<float> bh, ArrayView<float> why, ArrayView<float> by)
 {
     /// <summary><c>[V, HRow]</c></summary>
     public readonly ArrayView<float> Wxh = wxh;
 
-    /// <summary><c>[H, HRow]</c></summary>
+    /// <summary><c>[H, H]</c> in panels.</summary>
     public readonly ArrayView<float> Whh = whh;
 
     /// <summary><c>[HRow]</c></summary>
     public readonly ArrayView<float> Bh = bh;
 
-    /// <summary><c>[H, VRow]</c></summary>
+    /// <summary><c>[H, V]</c> in panels.</summary>
     public readonly ArrayView<float> Why = why;
 
     /// <summary><c>[VRow]</c></summary>
@@ -62,10 +65,10 @@ public readonly struct TrainingViews(
     /// <summary>m of E9.</summary>
     public readonly ParameterViews Memory = memory;
 
-    /// <summary>Whhᵀ, <c>[H, HRow]</c>, kept beside Whh so that E6 reads rows; written by the update.</summary>
+    /// <summary>Whhᵀ, <c>[H, H]</c> in panels, kept beside Whh for E6; written by the update.</summary>
     public readonly ArrayView<float> WhhTransposed = whhTransposed;
 
-    /// <summary>Whyᵀ, <c>[V, HRow]</c>.</summary>
+    /// <summary>Whyᵀ, <c>[V, H]</c> in panels.</summary>
     public readonly ArrayView<float> WhyTransposed = whyTransposed;
 
     /// <summary>The loss of each step since the host last looked (E3: sum over T, mean over B), nats.</summary>
@@ -83,8 +86,11 @@ public static class StepStatus
     /// </summary>
     public const int Diverged = 0;
 
+    /// <summary>How many teams have come to how many meetings; see <see cref="Primitives.Team.Meet"/>.</summary>
+    public const int Arrivals = 1;
+
     /// <summary>From here on one word per team: 1 if its share of the step's gradient is not finite.</summary>
-    public const int TeamFlags = 1;
+    public const int TeamFlags = 2;
 }
 
 /// <summary>What changes from step to step.</summary>

@@ -15,8 +15,8 @@ public readonly record struct Primitive(MethodInfo Method, MethodInfo GroupBody)
 /// <remarks>
 /// Kernels are written for a <em>team</em> that executes each primitive together and finishes it before the next:
 /// one SIMD worker on the CPU, one thread group (a barrier closes every group body) on a GPU. That is what lets one
-/// kernel source be right and fast on both. All matrices are row-major with rows padded to a multiple of
-/// <see cref="RnnDims.RowPadding"/> floats; the padding holds zeros, and a SIMD body may compute it, to zeros again.
+/// kernel source be right and fast on both. Matrices lie in rows or in panels (<see cref="Layout"/>), padded to a
+/// multiple of <see cref="Layout.PanelWidth"/> floats; the padding holds zeros, and a SIMD body may compute it, to zeros again.
 /// </remarks>
 public static class PrimitiveRegistry
 {

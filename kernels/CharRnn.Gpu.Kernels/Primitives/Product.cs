@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using ILGPU;
 using ILGPU.IR.Intrinsics;
 
@@ -16,16 +17,21 @@ public static unsafe class Product
     // Steps of k whose panel of B (two vectors wide) and strip of A stay in the first-level cache together.
     private const int KBlock = 256;
 
+    // Rows of a transposed A that are packed at a time: with KBlock they take 96 KB, a part of the second-level cache.
+    private const int RowBlock = 96;
+
     private const int MaxTileRows = 6;
 
+    private const int CacheLine = 64;
+
     /// <summary>Computes C; with <paramref name="accumulate"/> ≠ 0, adds to it.</summary>
-    /// <param name="c">C; row r begins at <c>r·cRow</c>.</param>
-    /// <param name="cRow">Row length of C.</param>
+    /// <param name="c">C.</param>
+    /// <param name="cLayout">Where C's elements lie.</param>
     /// <param name="a">A.</param>
     /// <param name="aRow">Distance between A's rows.</param>
     /// <param name="aStep">Distance between A's columns, the steps of k.</param>
-    /// <param name="b">B; row s begins at <c>s·bRow</c>.</param>
-    /// <param name="bRow">Row length of B.</param>
+    /// <param name="b">B.</param>
+    /// <param name="bLayout">Where B's elements lie.</param>
     /// <param name="m">Rows of C.</param>
     /// <param name="n">Columns of C.</param>
     /// <param name="k">Terms per element.</param>
@@ -33,115 +39,240 @@ public static unsafe class Product
     [IntrinsicImplementation]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run(
-        ArrayView<float> c, int cRow, ArrayView<float> a, int aRow, int aStep, ArrayView<float> b, int bRow, int m, int n, int k, int accumulate)
+        ArrayView<float> c, Layout cLayout, ArrayView<float> a, int aRow, int aStep, ArrayView<float> b, Layout bLayout, int m, int n, int k, int accumulate)
     {
         if (m == 0)
             return;
         float* pc = Simd.Pointer(c), pa = Simd.Pointer(a), pb = Simd.Pointer(b);
         int width = Simd.WholeVectors(n);
+        if (aStep != 1 && m > 1)
+        {
+            Packed(pc, cLayout, pa, aRow, aStep, pb, bLayout, m, width, k, accumulate != 0);
+            return;
+        }
+
         for (int k0 = 0; k0 < k; k0 += KBlock)
         {
-            int steps = Math.Min(KBlock, k - k0);
-            var block = new Block(pc, cRow, pa + ((long)k0 * aStep), aRow, aStep, pb + ((long)k0 * bRow), bRow, steps, accumulate != 0 || k0 > 0);
+            var block = new Block(pc, cLayout, Math.Min(KBlock, k - k0), accumulate != 0 || k0 > 0);
+            float* blockA = pa + ((long)k0 * aStep), blockB = pb + ((long)k0 * bLayout.Row);
             if (m == 1)
-                block.SingleRow(width);
+                block.SingleRow(blockA, aStep, blockB, bLayout, width);
             else
-                block.Tiles(m, width);
+                block.Rows(blockA, aRow, blockB, bLayout, m, width);
         }
     }
 
     internal static void RunOnGroup(
-        ArrayView<float> c, int cRow, ArrayView<float> a, int aRow, int aStep, ArrayView<float> b, int bRow, int m, int n, int k, int accumulate)
+        ArrayView<float> c, Layout cLayout, ArrayView<float> a, int aRow, int aStep, ArrayView<float> b, Layout bLayout, int m, int n, int k, int accumulate)
     {
         for (int element = Group.IdxX; element < m * n; element += Group.DimX)
         {
             int row = element / n;
             int column = element - (row * n);
-            float total = accumulate != 0 ? c[(row * cRow) + column] : 0f;
+            int target = cLayout.Offset(row, column);
+            int firstB = bLayout.Offset(0, column);
+            float total = accumulate != 0 ? c[target] : 0f;
             for (int k0 = 0; k0 < k; k0 += KBlock)
             {
                 int end = k0 + KBlock < k ? k0 + KBlock : k;
                 float sum = 0f;
                 for (int step = k0; step < end; step++)
-                    sum += a[(row * aRow) + (step * aStep)] * b[(step * bRow) + column];
+                    sum += a[(row * aRow) + (step * aStep)] * b[firstB + (step * bLayout.Row)];
                 total += sum;
             }
 
-            c[(row * cRow) + column] = total;
+            c[target] = total;
         }
 
         Group.Barrier();
     }
 
-    /// <summary>A product whose k fits one block.</summary>
-    private readonly struct Block(float* c, int cRow, float* a, int aRow, int aStep, float* b, int bRow, int k, bool accumulate)
+    /// <summary>
+    /// A product whose A is a transpose: both operands lie in strides that neither caches nor prefetchers like, so strips
+    /// of A (a tile's rows) and a panel of B are copied to where tiles read them one float after the other.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    [SkipLocalsInit]
+    private static void Packed(
+        float* c, Layout cLayout, float* a, int aRow, int aStep, float* b, Layout bLayout, int m, int width, int k, bool accumulate)
     {
-        /// <summary>Rows in tiles of at most six, spread evenly (25 rows are five fives, not four sixes and a one).</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public void Tiles(int m, int width)
+        int lanes = Vector<float>.Count;
+        byte* stripMemory = stackalloc byte[(RowBlock * KBlock * sizeof(float)) + CacheLine];
+        byte* panelMemory = stackalloc byte[(2 * lanes * KBlock * sizeof(float)) + CacheLine];
+        float* strips = Aligned(stripMemory), panel = Aligned(panelMemory);
+        for (int k0 = 0; k0 < k; k0 += KBlock)
         {
-            int tiles = (m + MaxTileRows - 1) / MaxTileRows;
-            int lanes = Vector<float>.Count;
-            for (int column = 0; column < width; column += 2 * lanes)
-                for (int tile = 0; tile < tiles; tile++)
+            int steps = Math.Min(KBlock, k - k0);
+            var block = new Block(c, cLayout, steps, accumulate || k0 > 0);
+            float* blockA = a + ((long)k0 * aStep), blockB = b + ((long)k0 * bLayout.Row);
+            for (int row0 = 0; row0 < m; row0 += RowBlock)
+            {
+                int rows = Math.Min(RowBlock, m - row0), tiles = TileCount(rows);
+                for (int tile = 0, row = 0; tile < tiles; tile++)
                 {
-                    int row = (int)((long)m * tile / tiles), rows = (int)((long)m * (tile + 1) / tiles) - row;
-                    if (column + lanes < width)
-                        Tile<Two>(row, rows, column);
-                    else
-                        Tile<One>(row, rows, column);
+                    int count = (rows / tiles) + (tile < rows % tiles ? 1 : 0);
+                    PackStrip(strips + ((long)row * steps), blockA + ((long)(row0 + row) * aRow), aRow, aStep, count, steps);
+                    row += count;
                 }
+
+                for (int column = 0; column < width; column += 2 * lanes)
+                {
+                    PackPanel(panel, blockB, bLayout, column, steps, column + lanes < width);
+                    block.Tiles(row0, rows, column, column + lanes < width, strips, packed: true, steps, panel, 2 * lanes, lanes);
+                }
+            }
+        }
+    }
+
+    /// <summary>A tile's rows of A, step by step: <c>strip[step·count + i] = a[i·aRow + step·aStep]</c>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void PackStrip(float* strip, float* a, int aRow, int aStep, int count, int k)
+    {
+        if (aRow == 1 && count >= 4)
+        {
+            // Two vectors of four, which overlap where there are fewer than eight.
+            for (int step = 0; step < k; step++, strip += count, a += aStep)
+            {
+                Vector128<float> begin = Vector128.Load(a), end = Vector128.Load(a + count - 4);
+                begin.Store(strip);
+                end.Store(strip + count - 4);
+            }
+
+            return;
         }
 
-        private void Tile<TVectors>(int row, int rows, int column)
-            where TVectors : struct, ICount
+        for (int step = 0; step < k; step++, strip += count, a += aStep)
+            for (int i = 0; i < count; i++)
+                strip[i] = a[(long)i * aRow];
+    }
+
+    /// <summary>Two vectors of B's columns, or one, step by step.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void PackPanel(float* panel, float* b, Layout layout, int column, int k, bool two)
+    {
+        int lanes = Vector<float>.Count;
+        float* from = b + Place(layout, column);
+        long next = Place(layout, column + lanes) - Place(layout, column);
+        for (int step = 0; step < k; step++, panel += 2 * lanes, from += layout.Row)
         {
-            switch (rows)
+            *(Vector<float>*)panel = *(Vector<float>*)from;
+            if (two)
+                *(Vector<float>*)(panel + lanes) = *(Vector<float>*)(from + next);
+        }
+    }
+
+    private static float* Aligned(byte* memory) => (float*)(((nuint)memory + CacheLine - 1) & ~(nuint)(CacheLine - 1));
+
+    /// <summary>The place of a column; long, since a panel may begin past 2³¹ bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static long Place(Layout layout, int column) => ((long)(column / Layout.PanelWidth) * layout.Panel) + (column % Layout.PanelWidth);
+
+    /// <summary>Rows in tiles of at most six, spread evenly: 25 rows are five fives, not four sixes and a one.</summary>
+    private static int TileCount(int rows) => (rows + MaxTileRows - 1) / MaxTileRows;
+
+    /// <summary>A product whose k fits one block.</summary>
+    private readonly struct Block(float* c, Layout cLayout, int k, bool accumulate)
+    {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Rows(float* a, int aRow, float* b, Layout bLayout, int m, int width)
+        {
+            int lanes = Vector<float>.Count;
+            for (int column = 0; column < width; column += 2 * lanes)
             {
-                case 1: Tile<One, TVectors>(row, column); break;
-                case 2: Tile<Two, TVectors>(row, column); break;
-                case 3: Tile<Three, TVectors>(row, column); break;
-                case 4: Tile<Four, TVectors>(row, column); break;
-                case 5: Tile<Five, TVectors>(row, column); break;
-                default: Tile<Six, TVectors>(row, column); break;
+                long place = Place(bLayout, column);
+                Tiles(0, m, column, column + lanes < width, a, packed: false, aRow, b + place, bLayout.Row, Place(bLayout, column + lanes) - place);
             }
         }
 
         /// <summary>
-        /// Up to 6 rows × 2 vectors of C, held in registers over all k: 12 independent chains hide the latency of a
+        /// All tiles of two columns of vectors, or of one: first those with a row more, then the others.
+        /// </summary>
+        /// <param name="row">C's first row.</param>
+        /// <param name="rows">C's rows.</param>
+        /// <param name="column">C's first column.</param>
+        /// <param name="two">Whether there is a second vector.</param>
+        /// <param name="a">A, from that row on.</param>
+        /// <param name="packed">Whether A lies in strips, a tile's rows side by side in each step.</param>
+        /// <param name="aRow">Distance between A's rows; of strips, the floats that each row adds.</param>
+        /// <param name="b">B's first vector.</param>
+        /// <param name="bStep">Distance between steps of B.</param>
+        /// <param name="bNext">Distance of the second vector.</param>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Tiles(int row, int rows, int column, bool two, float* a, bool packed, long aRow, float* b, long bStep, long bNext)
+        {
+            int tiles = TileCount(rows), count = rows / tiles, larger = rows % tiles;
+            float* to = c + ((long)row * cLayout.Row) + Place(cLayout, column);
+            long next = Place(cLayout, column + Vector<float>.Count) - Place(cLayout, column);
+            if (larger > 0)
+                Tiles(count + 1, larger, two, to, next, a, packed, aRow, b, bStep, bNext);
+            long done = (long)larger * (count + 1);
+            Tiles(count, tiles - larger, two, to + (done * cLayout.Row), next, a + (done * aRow), packed, aRow, b, bStep, bNext);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void Tiles(int count, int tiles, bool two, float* to, long next, float* a, bool packed, long aRow, float* b, long bStep, long bNext)
+        {
+            switch (count)
+            {
+                case 1: Tiles<One>(tiles, two, to, next, a, packed, aRow, b, bStep, bNext); break;
+                case 2: Tiles<Two>(tiles, two, to, next, a, packed, aRow, b, bStep, bNext); break;
+                case 3: Tiles<Three>(tiles, two, to, next, a, packed, aRow, b, bStep, bNext); break;
+                case 4: Tiles<Four>(tiles, two, to, next, a, packed, aRow, b, bStep, bNext); break;
+                case 5: Tiles<Five>(tiles, two, to, next, a, packed, aRow, b, bStep, bNext); break;
+                default: Tiles<Six>(tiles, two, to, next, a, packed, aRow, b, bStep, bNext); break;
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void Tiles<TRows>(int tiles, bool two, float* to, long next, float* a, bool packed, long aRow, float* b, long bStep, long bNext)
+            where TRows : struct, ICount
+        {
+            (long row, long step) = packed ? (1, TRows.Value) : (aRow, 1L);
+            if (two)
+                Tiles<TRows, Two>(tiles, to, next, a, TRows.Value * aRow, row, step, b, bStep, bNext);
+            else
+                Tiles<TRows, One>(tiles, to, next, a, TRows.Value * aRow, row, step, b, bStep, bNext);
+        }
+
+        /// <summary>
+        /// Tiles of up to 6 rows × 2 vectors of C, held in registers over all k: 12 independent chains hide the latency of a
         /// multiply-add. The counts are constants of each instantiation, so rows and vectors that it lacks cost nothing.
         /// </summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void Tile<TRows, TVectors>(int row, int column)
+        private void Tiles<TRows, TVectors>(int tiles, float* to, long next, float* a, long aTile, long aRow, long aStep, float* b, long bStep, long bNext)
             where TRows : struct, ICount
             where TVectors : struct, ICount
         {
-            int lanes = Vector<float>.Count;
-            float* pc = c + ((long)row * cRow) + column;
-            Vector<float> c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default;
-            Vector<float> c30 = default, c31 = default, c40 = default, c41 = default, c50 = default, c51 = default;
-            float* pa = a + ((long)row * aRow), pb = b + column;
-            long row3 = 3L * aRow;
-            for (int step = 0; step < k; step++)
+            long cRow = cLayout.Row, row3 = 3 * aRow, row5 = 5 * aRow;
+            for (; tiles > 0; tiles--)
             {
-                Vector<float> b0 = *(Vector<float>*)pb;
-                Vector<float> b1 = TVectors.Value > 1 ? *(Vector<float>*)(pb + lanes) : default;
-                MultiplyAdd<TRows, TVectors, One>(pa, b0, b1, ref c00, ref c01);
-                MultiplyAdd<TRows, TVectors, Two>(pa + aRow, b0, b1, ref c10, ref c11);
-                MultiplyAdd<TRows, TVectors, Three>(pa + (2 * aRow), b0, b1, ref c20, ref c21);
-                MultiplyAdd<TRows, TVectors, Four>(pa + row3, b0, b1, ref c30, ref c31);
-                MultiplyAdd<TRows, TVectors, Five>(pa + row3 + aRow, b0, b1, ref c40, ref c41);
-                MultiplyAdd<TRows, TVectors, Six>(pa + row3 + (2 * aRow), b0, b1, ref c50, ref c51);
-                pa += aStep;
-                pb += bRow;
-            }
+                Vector<float> c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default;
+                Vector<float> c30 = default, c31 = default, c40 = default, c41 = default, c50 = default, c51 = default;
+                float* pa = a, pb = b;
+                for (int step = k; step > 0; step--)
+                {
+                    Vector<float> b0 = *(Vector<float>*)pb;
+                    Vector<float> b1 = TVectors.Value > 1 ? *(Vector<float>*)(pb + bNext) : default;
+                    MultiplyAdd<TRows, TVectors, One>(pa, b0, b1, ref c00, ref c01);
+                    MultiplyAdd<TRows, TVectors, Two>(pa + aRow, b0, b1, ref c10, ref c11);
+                    MultiplyAdd<TRows, TVectors, Three>(pa + (2 * aRow), b0, b1, ref c20, ref c21);
+                    MultiplyAdd<TRows, TVectors, Four>(pa + row3, b0, b1, ref c30, ref c31);
+                    MultiplyAdd<TRows, TVectors, Five>(pa + (4 * aRow), b0, b1, ref c40, ref c41);
+                    MultiplyAdd<TRows, TVectors, Six>(pa + row5, b0, b1, ref c50, ref c51);
+                    pa += aStep;
+                    pb += bStep;
+                }
 
-            Store<TRows, TVectors, One>(pc, 0, c00, c01);
-            Store<TRows, TVectors, Two>(pc, 1, c10, c11);
-            Store<TRows, TVectors, Three>(pc, 2, c20, c21);
-            Store<TRows, TVectors, Four>(pc, 3, c30, c31);
-            Store<TRows, TVectors, Five>(pc, 4, c40, c41);
-            Store<TRows, TVectors, Six>(pc, 5, c50, c51);
+                float* pc = to;
+                Put<TRows, TVectors, One>(ref pc, cRow, next, c00, c01);
+                Put<TRows, TVectors, Two>(ref pc, cRow, next, c10, c11);
+                Put<TRows, TVectors, Three>(ref pc, cRow, next, c20, c21);
+                Put<TRows, TVectors, Four>(ref pc, cRow, next, c30, c31);
+                Put<TRows, TVectors, Five>(ref pc, cRow, next, c40, c41);
+                Put<TRows, TVectors, Six>(ref pc, cRow, next, c50, c51);
+                to = pc;
+                a += aTile;
+            }
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -159,82 +290,123 @@ public static unsafe class Product
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private void Store<TRows, TVectors, TRow>(float* pc, int row, Vector<float> c0, Vector<float> c1)
+        private void Put<TRows, TVectors, TRow>(ref float* to, long cRow, long next, Vector<float> c0, Vector<float> c1)
             where TRows : struct, ICount
             where TVectors : struct, ICount
             where TRow : struct, ICount
         {
             if (TRow.Value > TRows.Value)
                 return;
-            var to = (Vector<float>*)(pc + ((long)row * cRow));
-            to[0] = accumulate ? to[0] + c0 : c0;
+            Put(to, c0);
             if (TVectors.Value > 1)
-                to[1] = accumulate ? to[1] + c1 : c1;
+                Put(to + next, c1);
+            to += cRow;
         }
 
-        /// <summary>One row of C: eight vectors at a time, since the load of B is the limit and latency must still hide.</summary>
+        /// <summary>One row of C: many vectors at a time, since the loads of B are the limit and latency must still hide.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public void SingleRow(int width)
+        public void SingleRow(float* a, int aStep, float* b, Layout bLayout, int width)
         {
-            int lanes = Vector<float>.Count;
-            int column = 0;
-            for (; column + (8 * lanes) <= width; column += 8 * lanes)
-                Row8(column);
-            for (; column + (4 * lanes) <= width; column += 4 * lanes)
-                Row4(column);
-            for (; column < width; column += lanes)
-                Tile<One, One>(0, column);
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void Row8(int column)
-        {
-            Vector<float>* pc = (Vector<float>*)(c + column);
-            Vector<float> c0 = default, c1 = default, c2 = default, c3 = default, c4 = default, c5 = default, c6 = default, c7 = default;
-            float* pa = a, pb = b + column;
-            for (int step = 0; step < k; step++)
+            // Whole panels to each pass, spread evenly, and at most 14 vectors, which leave two registers to work with.
+            int panels = Layout.PanelCount(width), most = 14 * Vector<float>.Count / Layout.PanelWidth;
+            int passes = (panels + most - 1) / most;
+            for (int pass = 0; pass < passes; pass++)
             {
-                var broadcast = new Vector<float>(*pa);
-                Vector<float>* pv = (Vector<float>*)pb;
-                c0 = Simd.FusedMultiplyAdd(broadcast, pv[0], c0);
-                c1 = Simd.FusedMultiplyAdd(broadcast, pv[1], c1);
-                c2 = Simd.FusedMultiplyAdd(broadcast, pv[2], c2);
-                c3 = Simd.FusedMultiplyAdd(broadcast, pv[3], c3);
-                c4 = Simd.FusedMultiplyAdd(broadcast, pv[4], c4);
-                c5 = Simd.FusedMultiplyAdd(broadcast, pv[5], c5);
-                c6 = Simd.FusedMultiplyAdd(broadcast, pv[6], c6);
-                c7 = Simd.FusedMultiplyAdd(broadcast, pv[7], c7);
-                pa += aStep;
-                pb += bRow;
+                int column = panels * pass / passes * Layout.PanelWidth;
+                int end = Math.Min(width, panels * (pass + 1) / passes * Layout.PanelWidth);
+                Row((end - column) / Vector<float>.Count, a, aStep, b + Place(bLayout, column), bLayout, c + Place(cLayout, column));
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void Row(int vectors, float* a, int aStep, float* b, Layout bLayout, float* pc)
+        {
+            switch (vectors)
+            {
+                case 14: Row<Fourteen>(a, aStep, b, bLayout, pc); break;
+                case 13: Row<Thirteen>(a, aStep, b, bLayout, pc); break;
+                case 12: Row<Twelve>(a, aStep, b, bLayout, pc); break;
+                case 11: Row<Eleven>(a, aStep, b, bLayout, pc); break;
+                case 10: Row<Ten>(a, aStep, b, bLayout, pc); break;
+                case 9: Row<Nine>(a, aStep, b, bLayout, pc); break;
+                case 8: Row<Eight>(a, aStep, b, bLayout, pc); break;
+                case 7: Row<Seven>(a, aStep, b, bLayout, pc); break;
+                case 6: Row<Six>(a, aStep, b, bLayout, pc); break;
+                case 5: Row<Five>(a, aStep, b, bLayout, pc); break;
+                case 4: Row<Four>(a, aStep, b, bLayout, pc); break;
+                case 3: Row<Three>(a, aStep, b, bLayout, pc); break;
+                case 2: Row<Two>(a, aStep, b, bLayout, pc); break;
+                default: Row<One>(a, aStep, b, bLayout, pc); break;
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void Row<TVectors>(float* a, int aStep, float* b, Layout bLayout, float* pc)
+            where TVectors : struct, ICount
+        {
+            Vector<float> c0 = default, c1 = default, c2 = default, c3 = default, c4 = default, c5 = default, c6 = default;
+            Vector<float> c7 = default, c8 = default, c9 = default, c10 = default, c11 = default, c12 = default, c13 = default;
+            long panel = bLayout.Panel;
+            for (int step = k; step > 0; step--)
+            {
+                var broadcast = new Vector<float>(*a);
+                MultiplyAdd<TVectors>(0, broadcast, b, panel, ref c0);
+                MultiplyAdd<TVectors>(1, broadcast, b, panel, ref c1);
+                MultiplyAdd<TVectors>(2, broadcast, b, panel, ref c2);
+                MultiplyAdd<TVectors>(3, broadcast, b, panel, ref c3);
+                MultiplyAdd<TVectors>(4, broadcast, b, panel, ref c4);
+                MultiplyAdd<TVectors>(5, broadcast, b, panel, ref c5);
+                MultiplyAdd<TVectors>(6, broadcast, b, panel, ref c6);
+                MultiplyAdd<TVectors>(7, broadcast, b, panel, ref c7);
+                MultiplyAdd<TVectors>(8, broadcast, b, panel, ref c8);
+                MultiplyAdd<TVectors>(9, broadcast, b, panel, ref c9);
+                MultiplyAdd<TVectors>(10, broadcast, b, panel, ref c10);
+                MultiplyAdd<TVectors>(11, broadcast, b, panel, ref c11);
+                MultiplyAdd<TVectors>(12, broadcast, b, panel, ref c12);
+                MultiplyAdd<TVectors>(13, broadcast, b, panel, ref c13);
+                a += aStep;
+                b += bLayout.Row;
             }
 
-            if (accumulate)
-                (c0, c1, c2, c3, c4, c5, c6, c7) = (pc[0] + c0, pc[1] + c1, pc[2] + c2, pc[3] + c3, pc[4] + c4, pc[5] + c5, pc[6] + c6, pc[7] + c7);
-            (pc[0], pc[1], pc[2], pc[3], pc[4], pc[5], pc[6], pc[7]) = (c0, c1, c2, c3, c4, c5, c6, c7);
+            Put<TVectors>(0, pc, c0);
+            Put<TVectors>(1, pc, c1);
+            Put<TVectors>(2, pc, c2);
+            Put<TVectors>(3, pc, c3);
+            Put<TVectors>(4, pc, c4);
+            Put<TVectors>(5, pc, c5);
+            Put<TVectors>(6, pc, c6);
+            Put<TVectors>(7, pc, c7);
+            Put<TVectors>(8, pc, c8);
+            Put<TVectors>(9, pc, c9);
+            Put<TVectors>(10, pc, c10);
+            Put<TVectors>(11, pc, c11);
+            Put<TVectors>(12, pc, c12);
+            Put<TVectors>(13, pc, c13);
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void Row4(int column)
+        /// <summary>The place of a row's i-th vector behind a panel's begin; all but the panel's distance is known to the compiler.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static long VectorPlace(int i, long panel) =>
+            (i * Vector<float>.Count / Layout.PanelWidth * panel) + (i * Vector<float>.Count % Layout.PanelWidth);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static void MultiplyAdd<TVectors>(int i, Vector<float> broadcast, float* b, long panel, ref Vector<float> sum)
+            where TVectors : struct, ICount
         {
-            Vector<float>* pc = (Vector<float>*)(c + column);
-            Vector<float> c0 = default, c1 = default, c2 = default, c3 = default;
-            float* pa = a, pb = b + column;
-            for (int step = 0; step < k; step++)
-            {
-                var broadcast = new Vector<float>(*pa);
-                Vector<float>* pv = (Vector<float>*)pb;
-                c0 = Simd.FusedMultiplyAdd(broadcast, pv[0], c0);
-                c1 = Simd.FusedMultiplyAdd(broadcast, pv[1], c1);
-                c2 = Simd.FusedMultiplyAdd(broadcast, pv[2], c2);
-                c3 = Simd.FusedMultiplyAdd(broadcast, pv[3], c3);
-                pa += aStep;
-                pb += bRow;
-            }
-
-            if (accumulate)
-                (c0, c1, c2, c3) = (pc[0] + c0, pc[1] + c1, pc[2] + c2, pc[3] + c3);
-            (pc[0], pc[1], pc[2], pc[3]) = (c0, c1, c2, c3);
+            if (i < TVectors.Value)
+                sum = Simd.FusedMultiplyAdd(broadcast, *(Vector<float>*)(b + VectorPlace(i, panel)), sum);
         }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private void Put<TVectors>(int i, float* pc, Vector<float> sum)
+            where TVectors : struct, ICount
+        {
+            if (i < TVectors.Value)
+                Put(pc + VectorPlace(i, cLayout.Panel), sum);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private void Put(float* to, Vector<float> sum) => *(Vector<float>*)to = accumulate ? *(Vector<float>*)to + sum : sum;
     }
 
     /// <summary>A number known to the compiler, so that tiles of each size are compiled from one text.</summary>
@@ -254,4 +426,20 @@ public static unsafe class Product
     private readonly struct Five : ICount { public static int Value => 5; }
 
     private readonly struct Six : ICount { public static int Value => 6; }
+
+    private readonly struct Seven : ICount { public static int Value => 7; }
+
+    private readonly struct Eight : ICount { public static int Value => 8; }
+
+    private readonly struct Nine : ICount { public static int Value => 9; }
+
+    private readonly struct Ten : ICount { public static int Value => 10; }
+
+    private readonly struct Eleven : ICount { public static int Value => 11; }
+
+    private readonly struct Twelve : ICount { public static int Value => 12; }
+
+    private readonly struct Thirteen : ICount { public static int Value => 13; }
+
+    private readonly struct Fourteen : ICount { public static int Value => 14; }
 }

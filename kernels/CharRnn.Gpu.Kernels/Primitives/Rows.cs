@@ -141,28 +141,35 @@ public static unsafe class Rows
         Group.Barrier();
     }
 
-    /// <summary>A matrix turned over: <c>to[j, i] = from[i, j]</c>.</summary>
+    /// <summary>
+    /// Some rows of a matrix turned over: <c>to[j, i] = from[i, j]</c> for i in <c>[first, first + count)</c> and all j.
+    /// </summary>
     [IntrinsicImplementation]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Transpose(ArrayView<float> to, int toRow, ArrayView<float> from, int fromRow, int rows, int columns)
+    public static void Transpose(ArrayView<float> to, Layout toLayout, ArrayView<float> from, Layout fromLayout, int first, int count, int columns)
     {
-        if (rows == 0)
+        if (count == 0)
             return;
         float* destination = Simd.Pointer(to), source = Simd.Pointer(from);
-        const int Block = 16; // a block's lines on both sides stay in the first-level cache
-        for (int j0 = 0; j0 < columns; j0 += Block)
-            for (int i = 0; i < rows; i++)
-                for (int j = j0; j < Math.Min(j0 + Block, columns); j++)
-                    destination[((long)j * toRow) + i] = source[((long)i * fromRow) + j];
+        const int Block = Layout.PanelWidth; // a block's lines on both sides stay in the first-level cache
+        for (int i0 = first; i0 < first + count; i0 = (i0 + Block) & -Block)
+            for (int j0 = 0; j0 < columns; j0 += Block)
+            {
+                int iEnd = Math.Min((i0 + Block) & -Block, first + count), jEnd = Math.Min(j0 + Block, columns);
+                float* block = source + fromLayout.Offset(0, j0), turned = destination + toLayout.Offset(j0, i0) - (i0 % Block);
+                for (int i = i0; i < iEnd; i++)
+                    for (int j = 0; j < jEnd - j0; j++)
+                        turned[((long)j * toLayout.Row) + (i % Block)] = block[((long)i * fromLayout.Row) + j];
+            }
     }
 
-    internal static void TransposeOnGroup(ArrayView<float> to, int toRow, ArrayView<float> from, int fromRow, int rows, int columns)
+    internal static void TransposeOnGroup(ArrayView<float> to, Layout toLayout, ArrayView<float> from, Layout fromLayout, int first, int count, int columns)
     {
-        for (int element = Group.IdxX; element < rows * columns; element += Group.DimX)
+        for (int element = Group.IdxX; element < count * columns; element += Group.DimX)
         {
             int i = element / columns;
             int j = element - (i * columns);
-            to[(j * toRow) + i] = from[(i * fromRow) + j];
+            to[toLayout.Offset(j, first + i)] = from[fromLayout.Offset(first + i, j)];
         }
 
         Group.Barrier();

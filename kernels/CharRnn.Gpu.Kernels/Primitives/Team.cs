@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using ILGPU;
 using ILGPU.IR.Intrinsics;
 
@@ -37,6 +38,31 @@ public static class Team
             destination[index] = value;
         Group.Barrier();
     }
+
+    /// <summary>
+    /// Waits until every team of the launch has come here: <paramref name="word"/> counts arrivals. On a GPU, whose groups
+    /// may run one after the other, a kernel that meets is launched as one team.
+    /// </summary>
+    /// <param name="words">Where the count is.</param>
+    /// <param name="word">Its place there.</param>
+    /// <param name="arrivals">The count when all are here; it goes on from meeting to meeting.</param>
+    [IntrinsicImplementation]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Meet(ArrayView<int> words, int word, int arrivals)
+    {
+        ref int arrived = ref words[word];
+        if (Interlocked.Increment(ref arrived) >= arrivals)
+            return;
+
+        // A meeting costs less than a microsecond where every worker has a core; where one waits for a core, it gets this one.
+        for (int spins = 0; Volatile.Read(ref arrived) < arrivals; spins++)
+            if (spins < 1000)
+                Thread.SpinWait(10);
+            else
+                Thread.Yield();
+    }
+
+    internal static void MeetOnGroup(ArrayView<int> _, int __, int ___) => Group.Barrier();
 
     /// <summary>Where a team's contiguous share of some items begins; its end is the next team's begin.</summary>
     public static int ShareBegin(int items, int team, int teams) => (int)((long)items * team / teams);

@@ -53,70 +53,84 @@ internal sealed class DeviceParameters : IDisposable
 {
     private readonly AlignedBuffer<float> _arena;
     private readonly ModelShape _shape;
+    private readonly Layout[] _layouts;
+    private readonly ArrayView<float>[] _views;
 
     public DeviceParameters(ComputeDevice device, ModelShape shape)
     {
         _shape = shape;
         (int v, int h) = (shape.VocabularySize, shape.HiddenSize);
-        (long hRow, long vRow) = (RnnDims.PaddedRow(h), RnnDims.PaddedRow(v));
-        _arena = new AlignedBuffer<float>(device, (v * hRow) + (h * hRow) + hRow + (h * vRow) + vRow);
+        (int hRow, int vRow) = (RnnDims.PaddedRow(h), RnnDims.PaddedRow(v));
+        _layouts = [Layout.Rows(hRow), Layout.Panels(h), Layout.Rows(hRow), Layout.Panels(h), Layout.Rows(vRow)];
+        long[] lengths = [(long)v * hRow, PanelsLength(h, h), hRow, PanelsLength(h, v), vRow];
+        _arena = new AlignedBuffer<float>(device, lengths.Sum());
 
         long offset = 0;
-        ArrayView<float> Next(long rows, long row)
-        {
-            ArrayView<float> view = _arena.View.SubView(offset, rows * row);
-            offset += rows * row;
-            return view;
-        }
-
-        Views = new ParameterViews(Next(v, hRow), Next(h, hRow), Next(1, hRow), Next(h, vRow), Next(1, vRow));
+        _views = [.. lengths.Select(length => _arena.View.SubView((offset += length) - length, length))];
+        Views = new ParameterViews(_views[0], _views[1], _views[2], _views[3], _views[4]);
     }
+
+    /// <summary>Floats that a matrix takes in panels.</summary>
+    public static long PanelsLength(int rows, int columns) => (long)Layout.PanelCount(columns) * rows * Layout.PanelWidth;
 
     public ParameterViews Views { get; }
 
     public void Write(ParameterSet<float> values)
     {
-        foreach ((ParameterTensor<float> tensor, ArrayView<float> view) in values.Tensors.Zip(Ordered))
-            view.CopyFromCPU(Padding.Add(tensor.Values, tensor.Rows, tensor.Columns));
+        for (int i = 0; i < _views.Length; i++)
+        {
+            ParameterTensor<float> tensor = values.Tensors[i];
+            _views[i].CopyFromCPU(Padding.Add(tensor.Values, tensor.Rows, tensor.Columns, _layouts[i], _views[i].Length));
+        }
     }
 
     public ParameterSet<float> Read()
     {
         var values = new ParameterSet<float>(_shape);
-        foreach ((ParameterTensor<float> tensor, ArrayView<float> view) in values.Tensors.Zip(Ordered))
+        for (int i = 0; i < _views.Length; i++)
         {
-            var padded = new float[view.Length];
-            view.CopyToCPU(padded);
-            Padding.Remove(padded, tensor.Rows, tensor.Columns).CopyTo(tensor.Values, 0);
+            ParameterTensor<float> tensor = values.Tensors[i];
+            var padded = new float[_views[i].Length];
+            _views[i].CopyToCPU(padded);
+            Padding.Remove(padded, tensor.Rows, tensor.Columns, _layouts[i]).CopyTo(tensor.Values, 0);
         }
 
         return values;
     }
 
-    private ArrayView<float>[] Ordered => [Views.Wxh, Views.Whh, Views.Bh, Views.Why, Views.By];
-
     public void Dispose() => _arena.Dispose();
 }
 
-/// <summary>Rows as the host has them, one after the other, and as devices have them, padded with zeros.</summary>
+/// <summary>Matrices as the host has them, row by row, and as devices have them, padded with zeros.</summary>
 internal static class Padding
 {
+    /// <summary>In padded rows.</summary>
     public static float[] Add(ReadOnlySpan<float> values, int rows, int columns)
     {
-        ArgumentOutOfRangeException.ThrowIfNotEqual(values.Length, rows * columns, nameof(values));
         int row = RnnDims.PaddedRow(columns);
-        var padded = new float[rows * row];
+        return Add(values, rows, columns, Layout.Rows(row), (long)rows * row);
+    }
+
+    public static float[] Add(ReadOnlySpan<float> values, int rows, int columns, Layout layout, long length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(values.Length, rows * columns, nameof(values));
+        var padded = new float[length];
         for (int r = 0; r < rows; r++)
-            values.Slice(r * columns, columns).CopyTo(padded.AsSpan(r * row));
+            for (int c = 0; c < columns; c += Layout.PanelWidth)
+                Piece(values, r, columns, c).CopyTo(padded.AsSpan(layout.Offset(r, c)));
         return padded;
     }
 
-    public static float[] Remove(ReadOnlySpan<float> padded, int rows, int columns)
+    /// <summary>Out of padded rows.</summary>
+    public static float[] Remove(ReadOnlySpan<float> padded, int rows, int columns) =>
+        Remove(padded, rows, columns, Layout.Rows(RnnDims.PaddedRow(columns)));
+
+    public static float[] Remove(ReadOnlySpan<float> padded, int rows, int columns, Layout layout)
     {
-        int row = RnnDims.PaddedRow(columns);
         var values = new float[rows * columns];
         for (int r = 0; r < rows; r++)
-            padded.Slice(r * row, columns).CopyTo(values.AsSpan(r * columns));
+            for (int c = 0; c < columns; c += Layout.PanelWidth)
+                padded.Slice(layout.Offset(r, c), Math.Min(Layout.PanelWidth, columns - c)).CopyTo(values.AsSpan((r * columns) + c));
         return values;
     }
 
@@ -128,4 +142,7 @@ internal static class Padding
                 transposed[(c * rows) + r] = values[(r * columns) + c];
         return transposed;
     }
+
+    private static ReadOnlySpan<float> Piece(ReadOnlySpan<float> values, int row, int columns, int first) =>
+        values.Slice((row * columns) + first, Math.Min(Layout.PanelWidth, columns - first));
 }

@@ -6,36 +6,34 @@ using CharRnn.Training;
 namespace CharRnn.Gpu.Execution;
 
 /// <summary>How training steps are put on a device: the one place that chooses. A plan never changes a result.</summary>
-/// <param name="Fused">
-/// True: one team runs many whole steps in each launch. False: three launches a step (sequence, gradient, update), each
-/// over all teams.
+/// <param name="ManySteps">
+/// True: many whole steps in each launch; on the CPU by all teams, which meet between phases, on a GPU by one team. False:
+/// three launches a step (sequence, gradient, update), each over all teams.
 /// </param>
 /// <param name="Teams">Teams per launch.</param>
 /// <param name="Reason">Why, for people.</param>
-public sealed record ExecutionPlan(bool Fused, int Teams, string Reason)
+public sealed record ExecutionPlan(bool ManySteps, int Teams, string Reason)
 {
-    // What one team does per second on a step's products, and what a step's three launches cost: measured on the
-    // CPU accelerator (two Zen 3 cores), estimated for GPUs.
-    private const double CpuTeamFlops = 35e9, GpuTeamFlops = 15e9;
-    private const double CpuLaunchSeconds = 200e-6, GpuLaunchSeconds = 20e-6;
+    // What one team of a GPU does per second on a step's products, and what a step's three launches cost: estimates.
+    private const double GpuTeamFlops = 15e9, GpuLaunchSeconds = 20e-6;
 
     /// <summary>Chooses for a model, a step and a device.</summary>
-    public static ExecutionPlan Choose(ModelShape shape, StepOptions options, ComputeDevice device) =>
-        Choose(shape, options, device.Kind, device.Teams);
-
-    internal static ExecutionPlan Choose(ModelShape shape, StepOptions options, DeviceKind kind, int teams)
+    public static ExecutionPlan Choose(ModelShape shape, StepOptions options, ComputeDevice device)
     {
-        bool cpu = kind == DeviceKind.Cpu;
         double flops = shape.TrainingFlopsPerCharacter * options.SequenceLength * options.BatchSize;
-        double alone = flops / (cpu ? CpuTeamFlops : GpuTeamFlops);
-        double launches = cpu ? CpuLaunchSeconds : GpuLaunchSeconds;
+        string figures = string.Create(CultureInfo.InvariantCulture, $"{flops / 1e9:0.###} GFLOP a step");
+        if (device.Kind == DeviceKind.Cpu)
+            return Of(manySteps: true, device, $"{figures}: many steps a launch, workers meet between phases");
 
         // A stream's sequence is one team's work: more teams than streams only share the gradients, half of the step.
-        int sharing = Math.Min(teams, options.BatchSize);
-        double together = (alone / 2 / sharing) + (alone / 2 / teams) + launches;
-        string figures = string.Create(CultureInfo.InvariantCulture, $"{flops / 1e9:0.###} GFLOP a step");
+        double alone = flops / GpuTeamFlops;
+        double together = (alone / 2 / Math.Min(device.Teams, options.BatchSize)) + (alone / 2 / device.Teams) + GpuLaunchSeconds;
         return alone <= together
-            ? new ExecutionPlan(true, 1, $"{figures}: one team runs many steps a launch, three launches would cost more than sharing saves")
-            : new ExecutionPlan(false, teams, $"{figures}: three launches a step shared by {teams} teams");
+            ? Of(manySteps: true, device, $"{figures}: one team runs many steps a launch, three launches would cost more than sharing saves")
+            : Of(manySteps: false, device, $"{figures}: three launches a step shared by {device.Teams} teams");
     }
+
+    /// <summary>A plan as told, for measurements and tests.</summary>
+    public static ExecutionPlan Of(bool manySteps, ComputeDevice device, string reason) =>
+        new(manySteps, manySteps && device.Kind != DeviceKind.Cpu ? 1 : device.Teams, reason);
 }

@@ -37,7 +37,7 @@ internal sealed class KernelSet
 
     public void Update(TrainingViews v, RnnDims d, StepArguments step) => _update(Teams(step.Teams), v, d, step);
 
-    public void TrainSteps(TrainingViews v, RnnDims d, StepArguments first, int steps) => _trainSteps(Teams(1), v, d, first, steps);
+    public void TrainSteps(TrainingViews v, RnnDims d, StepArguments first, int steps) => _trainSteps(Teams(first.Teams), v, d, first, steps);
 
     public void Evaluate(ForwardViews v, RnnDims d, StepArguments step) => _evaluate(Teams(step.Teams), v, d, step);
 

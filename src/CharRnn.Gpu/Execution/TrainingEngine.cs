@@ -59,8 +59,8 @@ public sealed class TrainingEngine : ITrainingEngine
         _da = new AlignedBuffer<float>(model.Device, (long)d.T * d.B * d.HRow);
         _gradient = new DeviceParameters(model.Device, model.Shape);
         _memory = new DeviceParameters(model.Device, model.Shape);
-        _whhTransposed = new AlignedBuffer<float>(model.Device, (long)d.H * d.HRow);
-        _whyTransposed = new AlignedBuffer<float>(model.Device, (long)d.V * d.HRow);
+        _whhTransposed = new AlignedBuffer<float>(model.Device, DeviceParameters.PanelsLength(d.H, d.H));
+        _whyTransposed = new AlignedBuffer<float>(model.Device, DeviceParameters.PanelsLength(d.V, d.H));
         _stepLosses = new AlignedBuffer<float>(model.Device, MaxStepsPerCall);
         _status = new AlignedBuffer<int>(model.Device, StepStatus.TeamFlags + Math.Max(Plan.Teams, model.Device.Teams));
         _views = new TrainingViews(
@@ -152,7 +152,7 @@ public sealed class TrainingEngine : ITrainingEngine
         int teams = Plan.Teams;
         StepArguments step = Arguments(Cursor, startsOver, slot, teams);
         int steps = 1;
-        if (Plan.Fused)
+        if (Plan.ManySteps)
         {
             long untilWindowEnds = (_forward.WindowLength - 1 - step.Position) / _options.SequenceLength;
             long perLaunch = (long)(SecondsPerLaunch / _secondsPerStep);
@@ -191,8 +191,8 @@ public sealed class TrainingEngine : ITrainingEngine
     private void WriteTransposes(ParameterSet<float> weights)
     {
         (int v, int h) = (weights.Shape.VocabularySize, weights.Shape.HiddenSize);
-        _whhTransposed.Write(Padding.Add(Padding.Transpose(weights.Whh, h, h), h, h));
-        _whyTransposed.Write(Padding.Add(Padding.Transpose(weights.Why, h, v), v, h));
+        _whhTransposed.Write(Padding.Add(Padding.Transpose(weights.Whh, h, h), h, h, Layout.Panels(h), _whhTransposed.View.Length));
+        _whyTransposed.Write(Padding.Add(Padding.Transpose(weights.Why, h, v), v, h, Layout.Panels(v), _whyTransposed.View.Length));
     }
 
     /// <summary>Frees the device memory; the model and the device stay.</summary>

@@ -102,7 +102,7 @@ public sealed class DeviceVerification
             using var model = new DeviceModel(_device, weights);
             using var engine = new TrainingEngine(model, text, options)
             {
-                Plan = new ExecutionPlan(fused, fused ? 1 : _device.Teams, "verification"),
+                Plan = ExecutionPlan.Of(fused, _device, "verification"),
             };
             var actualLosses = new List<float>();
             while (actualLosses.Count < steps)

@@ -76,6 +76,10 @@ internal sealed class Shell : IDisposable
         return process.ExitCode;
     }
 
+    /// <summary>Whether this process was started with SIGINT ignored, which its children inherit. Only Linux tells.</summary>
+    public static bool IgnoresInterrupts => OperatingSystem.IsLinux() && File.ReadLines("/proc/self/status")
+        .Any(line => line.StartsWith("SigIgn:", StringComparison.Ordinal) && (Convert.ToUInt64(line[7..].Trim(), 16) & 2) != 0);
+
     /// <summary>Sends a signal, as a terminal or a service manager does. Unix only.</summary>
     public static void Signal(Process process, string signal)
     {

@@ -32,7 +32,7 @@ internal sealed class TestRun : IDisposable
         _model = new DeviceModel(device, sizes.Weights);
         Engine = new TrainingEngine(_model, sizes.Text, sizes.Options, windowTokens)
         {
-            Plan = new ExecutionPlan(fused, fused ? 1 : device.Teams, "test"),
+            Plan = ExecutionPlan.Of(fused, device, "test"),
         };
     }
 

@@ -24,7 +24,7 @@ public sealed class GoldenDeviceTests : IDisposable
         using var model = new DeviceModel(device, initial);
         using var engine = new TrainingEngine(model, _golden.Text, _golden.Options(name))
         {
-            Plan = new ExecutionPlan(fused, fused ? 1 : device.Teams, "test"),
+            Plan = ExecutionPlan.Of(fused, device, "test"),
         };
         double[] losses = _golden.Losses(name);
 

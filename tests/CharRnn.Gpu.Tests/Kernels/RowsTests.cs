@@ -83,18 +83,23 @@ public class RowsTests
     {
         foreach ((int rows, int columns) in ((int, int)[])[(1, 1), (13, 33), (33, 13), (7, 65), (17, 16)])
         {
-            (int fromRow, int toRow) = (RnnDims.PaddedRow(columns), RnnDims.PaddedRow(rows));
-            OperandData data = new()
+            foreach ((int first, int count) in ((int, int)[])[(0, rows), (rows / 3, rows - (rows / 3)), (rows / 2, 0)])
             {
-                A = Values.Random(columns * toRow, 9),
-                B = Values.RandomRows(rows, columns, 10),
-                N = new(rows, columns, Row: fromRow, RowStride: toRow),
-            };
-            float[] expected = [.. data.A];
-            for (int i = 0; i < rows; i++)
-                for (int j = 0; j < columns; j++)
-                    expected[(j * toRow) + i] = data.B[(i * fromRow) + j];
-            Check(group, data, expected, o => Rows.Transpose(o.A, o.N.RowStride, o.B, o.N.Row, o.N.Rows, o.N.Columns), TransposeKernel);
+                // Panels of one number of rows to panels of the other.
+                OperandData data = new()
+                {
+                    A = Values.Random(Layout.PanelCount(rows) * columns * Layout.PanelWidth, 9),
+                    B = Values.Random(Layout.PanelCount(columns) * rows * Layout.PanelWidth, 10),
+                    N = new(rows, columns, First: first, Terms: count),
+                };
+                float[] expected = [.. data.A];
+                for (int i = first; i < first + count; i++)
+                    for (int j = 0; j < columns; j++)
+                        expected[Layout.Panels(columns).Offset(j, i)] = data.B[Layout.Panels(rows).Offset(i, j)];
+                Check(
+                    group, data, expected,
+                    o => Rows.Transpose(o.A, Layout.Panels(o.N.Columns), o.B, Layout.Panels(o.N.Rows), o.N.First, o.N.Terms, o.N.Columns), TransposeKernel);
+            }
         }
     }
 
@@ -123,5 +128,6 @@ public class RowsTests
 
     private static void SumKernel(Operands o) => Rows.SumOnGroup(o.A, o.B, o.N.Rows, o.N.Row);
 
-    private static void TransposeKernel(Operands o) => Rows.TransposeOnGroup(o.A, o.N.RowStride, o.B, o.N.Row, o.N.Rows, o.N.Columns);
+    private static void TransposeKernel(Operands o) => 
+        Rows.TransposeOnGroup(o.A, Layout.Panels(o.N.Columns), o.B, Layout.Panels(o.N.Rows), o.N.First, o.N.Terms, o.N.Columns);
 }
