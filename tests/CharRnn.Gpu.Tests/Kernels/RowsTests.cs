@@ -128,6 +128,6 @@ public class RowsTests
 
     private static void SumKernel(Operands o) => Rows.SumOnGroup(o.A, o.B, o.N.Rows, o.N.Row);
 
-    private static void TransposeKernel(Operands o) => 
+    private static void TransposeKernel(Operands o) =>
         Rows.TransposeOnGroup(o.A, Layout.Panels(o.N.Columns), o.B, Layout.Panels(o.N.Rows), o.N.First, o.N.Terms, o.N.Columns);
 }
