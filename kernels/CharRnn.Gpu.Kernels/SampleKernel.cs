@@ -68,7 +68,7 @@ public static class SampleKernel
                 continue;
             Rows.Copy(v.Z, v.Weights.By, d.VRow);
             Product.Run(v.Z, Layout.Rows(d.VRow), h, d.HRow, 1, v.Weights.Why, Layout.Panels(d.H), 1, d.V, d.H, 1);
-            Draw.Run(v.Tokens, i + 1, v.Z, d.VRow, d.V, draw, v.Uniforms, i);
+            Draw.Run(v.Tokens, i + 1, v.Z, d.V, draw, v.Uniforms, i);
         }
     }
 }

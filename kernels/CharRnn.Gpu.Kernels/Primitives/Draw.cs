@@ -17,8 +17,7 @@ public static unsafe class Draw
     /// <summary><c>tokens[index]</c> = the first character, in vocabulary order, whose cumulative probability exceeds u.</summary>
     /// <param name="tokens">Where the character goes.</param>
     /// <param name="index">Its place there.</param>
-    /// <param name="z">Logits, <c>[row]</c>; overwritten.</param>
-    /// <param name="row">Padded row length.</param>
+    /// <param name="z">Logits, padded; overwritten.</param>
     /// <param name="v">V.</param>
     /// <param name="draw">Temperature, top-k, top-p.</param>
     /// <param name="uniforms">Numbers in [0, 1).</param>
@@ -26,10 +25,10 @@ public static unsafe class Draw
     [IntrinsicImplementation]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run(
-        ArrayView<int> tokens, int index, ArrayView<float> z, int row, int v, DrawArguments draw, ArrayView<float> uniforms, int uniform)
+        ArrayView<int> tokens, int index, ArrayView<float> z, int v, DrawArguments draw, ArrayView<float> uniforms, int uniform)
     {
         float* p = Simd.Pointer(z);
-        float max = Simd.Max(p, row, v);
+        float max = Simd.Max(p, v);
         if (draw.Temperature == 0f)
         {
             tokens[index] = new Span<float>(p, v).IndexOf(max);
@@ -37,7 +36,7 @@ public static unsafe class Draw
         }
 
         var temperature = new Vector<float>(draw.Temperature);
-        for (int i = 0; i < row; i += Vector<float>.Count)
+        for (int i = 0; i < v; i += Vector<float>.Count)
             *(Vector<float>*)(p + i) = Simd.Exp((*(Vector<float>*)(p + i) - new Vector<float>(max)) / temperature);
 
         if (draw.TopK > 0 && draw.TopK < v)
@@ -98,7 +97,7 @@ public static unsafe class Draw
     }
 
     internal static void RunOnGroup(
-        ArrayView<int> tokens, int index, ArrayView<float> z, int _, int v, DrawArguments draw, ArrayView<float> uniforms, int uniform)
+        ArrayView<int> tokens, int index, ArrayView<float> z, int v, DrawArguments draw, ArrayView<float> uniforms, int uniform)
     {
         if (Group.IdxX == 0)
             tokens[index] = DrawAlone(z, v, draw, uniforms[uniform]);

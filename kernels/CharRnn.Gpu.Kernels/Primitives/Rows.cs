@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using ILGPU;
 using ILGPU.IR.Intrinsics;
 
@@ -151,16 +152,34 @@ public static unsafe class Rows
         if (count == 0)
             return;
         float* destination = Simd.Pointer(to), source = Simd.Pointer(from);
-        const int Block = Layout.PanelWidth; // a block's lines on both sides stay in the first-level cache
+        const int Block = 4; // a register of the narrowest vectors; blocks begin at multiples of it and never span panels
         for (int i0 = first; i0 < first + count; i0 = (i0 + Block) & -Block)
+        {
+            int rows = Math.Min((i0 + Block) & -Block, first + count) - i0;
             for (int j0 = 0; j0 < columns; j0 += Block)
             {
-                int iEnd = Math.Min((i0 + Block) & -Block, first + count), jEnd = Math.Min(j0 + Block, columns);
-                float* block = source + fromLayout.Offset(0, j0), turned = destination + toLayout.Offset(j0, i0) - (i0 % Block);
-                for (int i = i0; i < iEnd; i++)
-                    for (int j = 0; j < jEnd - j0; j++)
-                        turned[((long)j * toLayout.Row) + (i % Block)] = block[((long)i * fromLayout.Row) + j];
+                float* block = source + fromLayout.Offset(i0, j0), turned = destination + toLayout.Offset(j0, i0);
+                if (rows == Block && j0 + Block <= columns)
+                    TransposeBlock(turned, toLayout.Row, block, fromLayout.Row);
+                else
+                    for (int i = 0; i < rows; i++)
+                        for (int j = 0; j < Math.Min(Block, columns - j0); j++)
+                            turned[((long)j * toLayout.Row) + i] = block[((long)i * fromLayout.Row) + j];
             }
+        }
+    }
+
+    /// <summary>Four rows of four.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void TransposeBlock(float* to, long toRow, float* from, long fromRow)
+    {
+        Vector128<float> r0 = Vector128.Load(from), r1 = Vector128.Load(from + fromRow);
+        Vector128<float> r2 = Vector128.Load(from + (2 * fromRow)), r3 = Vector128.Load(from + (3 * fromRow));
+        Vector128<float> low02 = Simd.ZipLow(r0, r2), low13 = Simd.ZipLow(r1, r3), high02 = Simd.ZipHigh(r0, r2), high13 = Simd.ZipHigh(r1, r3);
+        Simd.ZipLow(low02, low13).Store(to);
+        Simd.ZipHigh(low02, low13).Store(to + toRow);
+        Simd.ZipLow(high02, high13).Store(to + (2 * toRow));
+        Simd.ZipHigh(high02, high13).Store(to + (3 * toRow));
     }
 
     internal static void TransposeOnGroup(ArrayView<float> to, Layout toLayout, ArrayView<float> from, Layout fromLayout, int first, int count, int columns)

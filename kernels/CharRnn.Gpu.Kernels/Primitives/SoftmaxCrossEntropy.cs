@@ -1,7 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using ILGPU;
-using ILGPU.Algorithms;
 using ILGPU.IR.Intrinsics;
 
 namespace CharRnn.Gpu.Kernels.Primitives;
@@ -28,24 +27,36 @@ public static unsafe class SoftmaxCrossEntropy
             return;
         float* p = Simd.Pointer(z), loss = Simd.Pointer(losses);
         int* target = Simd.Pointer(targets);
+        int width = Simd.WholeVectors(v);
+        var factor = new Vector<float>(scale);
+        Vector<float> shifts = default, sums = default; // of as many rows as a vector has lanes, for one logarithm
         for (int r = 0; r < rows; r++, p += row)
         {
-            float max = Simd.Max(p, row, v);
-            float targetLogit = p[target[r]];
-            Vector<float> sums = Vector<float>.Zero;
-            for (int i = 0; i < row; i += Vector<float>.Count)
+            float max = Simd.Max(p, v);
+            int lane = r % Vector<float>.Count;
+            ((float*)&shifts)[lane] = max - p[target[r]];
+
+            Vector<float> sum = Vector<float>.Zero, maxima = new(max);
+            for (int i = 0; i < width; i += Vector<float>.Count)
             {
-                Vector<float> e = Simd.Exp(*(Vector<float>*)(p + i) - new Vector<float>(max));
+                Vector<float> e = Simd.Exp(*(Vector<float>*)(p + i) - maxima);
                 *(Vector<float>*)(p + i) = e;
-                sums += e;
+                sum += e;
             }
 
-            float sum = Vector.Sum(sums);
-            loss[r] = max + MathF.Log(sum) - targetLogit;
-            Vector<float> divisor = new(sum), factor = new(scale);
-            for (int i = 0; i < row; i += Vector<float>.Count)
+            float total = Vector.Sum(sum);
+            ((float*)&sums)[lane] = total;
+            var divisor = new Vector<float>(total);
+            for (int i = 0; i < width; i += Vector<float>.Count)
                 *(Vector<float>*)(p + i) = *(Vector<float>*)(p + i) / divisor * factor;
             p[target[r]] -= scale;
+
+            if (lane == Vector<float>.Count - 1 || r == rows - 1)
+            {
+                Vector<float> values = shifts + Simd.Log(sums);
+                for (int i = 0; i <= lane; i++)
+                    loss[r - lane + i] = values[i];
+            }
         }
     }
 
@@ -68,7 +79,7 @@ public static unsafe class SoftmaxCrossEntropy
                 sum += e;
             }
 
-            losses[r] = max + XMath.Log(sum) - targetLogit;
+            losses[r] = max - targetLogit + KernelMath.Log(sum);
             for (int i = 0; i < v; i++)
                 z[first + i] = z[first + i] / sum * scale;
             for (int i = v; i < row; i++)

@@ -89,12 +89,12 @@ public class DrawTests
     private static int[] Simd(OperandData data) => Bodies.Simd(data, o =>
     {
         for (int n = 0; n < Draws; n++)
-            Draw.Run(o.I, n, o.A.SubView(n * o.N.Row, o.N.Row), o.N.Row, o.N.Columns, o.N.Draw, o.B, n);
+            Draw.Run(o.I, n, o.A.SubView(n * o.N.Row, o.N.Row), o.N.Columns, o.N.Draw, o.B, n);
     }).I;
 
     private static void Kernel(Operands o)
     {
         for (int n = 0; n < Draws; n++)
-            Draw.RunOnGroup(o.I, n, o.A.SubView(n * o.N.Row, o.N.Row), o.N.Row, o.N.Columns, o.N.Draw, o.B, n);
+            Draw.RunOnGroup(o.I, n, o.A.SubView(n * o.N.Row, o.N.Row), o.N.Columns, o.N.Draw, o.B, n);
     }
 }
