@@ -18,16 +18,21 @@ public static class BackwardPass
     /// <summary>Runs the pass for a team's streams.</summary>
     public static void Run(TrainingViews v, RnnDims d, int first, int count)
     {
-        int states = d.B * d.HRow;
-        int steps = count == d.B ? d.T : 1;
+        int steps = count == d.B ? d.T : 1; // all streams: their rows of all time steps are one block
         for (int t = 0; t < d.T; t += steps)
-        {
-            int row = (t * d.B) + first, rows = steps * count;
-            Product.Run(
-                v.Da.SubView(row * d.HRow, rows * d.HRow), Layout.Rows(d.HRow),
-                v.Forward.Z.SubView(row * d.VRow, rows * d.VRow), d.VRow, 1, v.WhyTransposed, Layout.Panels(d.V), rows, d.H, d.V, 0);
-        }
+            Outputs(v, d, (t * d.B) + first, steps * count);
+        Chain(v, d, first, count);
+    }
 
+    /// <summary>What the outputs send back, <c>da = dz·Whyᵀ</c>, for rows (t, b) that need no order.</summary>
+    internal static void Outputs(TrainingViews v, RnnDims d, int row, int rows) => Product.Run(
+        v.Da.SubView(row * d.HRow, rows * d.HRow), Layout.Rows(d.HRow),
+        v.Forward.Z.SubView(row * d.VRow, rows * d.VRow), d.VRow, 1, v.WhyTransposed, Layout.Panels(d.V), rows, d.H, d.V, 0);
+
+    /// <summary>What each time step sends back to the one before it, from the last to the first.</summary>
+    internal static void Chain(TrainingViews v, RnnDims d, int first, int count)
+    {
+        int states = d.B * d.HRow;
         for (int t = d.T - 1; t >= 0; t--)
         {
             var da = v.Da.SubView((t * states) + (first * d.HRow), count * d.HRow);

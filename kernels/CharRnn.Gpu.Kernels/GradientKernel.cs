@@ -1,4 +1,5 @@
 using CharRnn.Gpu.Kernels.Primitives;
+using ILGPU;
 
 namespace CharRnn.Gpu.Kernels;
 
@@ -12,7 +13,7 @@ namespace CharRnn.Gpu.Kernels;
 /// Shapes:    h [T+1,B,H]  dz [T,B,V]  da [T,B,H]  dWhy [H,V]  dWhh [H,H]  dWxh [V,H]  dby [V]  dbh [H].
 /// Launch:    one group per team, the second launch of a step; a team owns a share of each matrix's rows, and each
 ///            row is a sum over (t, b) in order.
-/// Writes:    its rows of the gradients and its word of the status; the first team the loss, the last the biases.
+/// Writes:    its rows of the gradients and its word of the status; the first team dby and the loss, the last dbh.
 /// Reference: ReferenceRnn.Backward.
 /// </remarks>
 public static class GradientKernel
@@ -24,29 +25,49 @@ public static class GradientKernel
     {
         if (v.Status[StepStatus.Diverged] != 0)
             return;
-        int rows = d.T * d.B;
-        int flag = StepStatus.TeamFlags + team;
-        Team.Set(v.Status, flag, 0);
+        Team.Set(v.Status, StepStatus.TeamFlags + team, 0);
+        int first = Team.ShareBegin(d.H, team, step.Teams);
+        OutputRows(team, v, d, first, Team.ShareBegin(d.H, team + 1, step.Teams) - first);
+        if (team == 0)
+            OutputSums(team, v, d, step);
+        RecurrentShare(team, v, d, step, 1);
+    }
+
+    /// <summary>Rows of dWhy (E5). A column of h is a row of hᵀ: the same product with h's strides exchanged.</summary>
+    internal static void OutputRows(int team, TrainingViews v, RnnDims d, int first, int count)
+    {
+        if (count == 0)
+            return;
+        var h = v.Forward.H.SubView((d.B * d.HRow) + first, (d.T * d.B * d.HRow) - first);
+        PanelRows(team, v, v.Gradient.Why, h, v.Forward.Z, d.VRow, d, first, count, d.V);
+    }
+
+    /// <summary>dby (E5) and the step's loss (E3).</summary>
+    internal static void OutputSums(int team, TrainingViews v, RnnDims d, StepArguments step)
+    {
+        int rows = d.T * d.B, flag = StepStatus.TeamFlags + team;
+        Rows.Sum(v.Gradient.By, v.Forward.Z, rows, d.VRow);
+        Reduction.FlagNonFinite(v.Status, flag, v.Gradient.By, d.VRow);
+        Reduction.Sum(v.StepLosses, step.Slot, v.Forward.Losses, rows, 1f / d.B);
+        Reduction.FlagNonFinite(v.Status, flag, v.StepLosses.SubView(step.Slot, 1), 1);
+    }
+
+    /// <summary>A team's share of E8.</summary>
+    /// <param name="team">The team.</param>
+    /// <param name="v">Buffers.</param>
+    /// <param name="d">Sizes.</param>
+    /// <param name="step">The step.</param>
+    /// <param name="keepFlag">0 to begin with a cleared flag; 1 where the team has used it in this step.</param>
+    internal static void RecurrentShare(int team, TrainingViews v, RnnDims d, StepArguments step, int keepFlag)
+    {
+        int rows = d.T * d.B, flag = StepStatus.TeamFlags + team;
+        if (keepFlag == 0)
+            Team.Set(v.Status, flag, 0);
 
         int first = Team.ShareBegin(d.H, team, step.Teams);
         int count = Team.ShareBegin(d.H, team + 1, step.Teams) - first;
         if (count > 0)
-        {
-            // A column of h is a row of hᵀ: the same product with h's strides exchanged.
-            int begin = first * Layout.PanelWidth, length = count * Layout.PanelWidth;
-            Layout panels = Layout.Panels(d.H);
-            Product.Run(
-                v.Gradient.Why.SubView(begin, v.Gradient.Why.IntLength - begin), panels,
-                v.Forward.H.SubView((d.B * d.HRow) + first, (rows * d.HRow) - first), 1, d.HRow, v.Forward.Z, Layout.Rows(d.VRow), count, d.V, rows, 0);
-            for (int panel = begin; panel < v.Gradient.Why.IntLength; panel += panels.Panel)
-                Reduction.FlagNonFinite(v.Status, flag, v.Gradient.Why.SubView(panel, length), length);
-
-            Product.Run(
-                v.Gradient.Whh.SubView(begin, v.Gradient.Whh.IntLength - begin), panels,
-                v.Forward.H.SubView(first, (rows * d.HRow) - first), 1, d.HRow, v.Da, Layout.Rows(d.HRow), count, d.H, rows, 0);
-            for (int panel = begin; panel < v.Gradient.Whh.IntLength; panel += panels.Panel)
-                Reduction.FlagNonFinite(v.Status, flag, v.Gradient.Whh.SubView(panel, length), length);
-        }
+            PanelRows(team, v, v.Gradient.Whh, v.Forward.H.SubView(first, (rows * d.HRow) - first), v.Da, d.HRow, d, first, count, d.H);
 
         first = Team.ShareBegin(d.V, team, step.Teams);
         count = Team.ShareBegin(d.V, team + 1, step.Teams) - first;
@@ -60,15 +81,18 @@ public static class GradientKernel
         if (team == step.Teams - 1)
         {
             Rows.Sum(v.Gradient.Bh, v.Da, rows, d.HRow);
-            Rows.Sum(v.Gradient.By, v.Forward.Z, rows, d.VRow);
             Reduction.FlagNonFinite(v.Status, flag, v.Gradient.Bh, d.HRow);
-            Reduction.FlagNonFinite(v.Status, flag, v.Gradient.By, d.VRow);
         }
+    }
 
-        if (team == 0)
-        {
-            Reduction.Sum(v.StepLosses, step.Slot, v.Forward.Losses, rows, 1f / d.B);
-            Reduction.FlagNonFinite(v.Status, flag, v.StepLosses.SubView(step.Slot, 1), 1);
-        }
+    /// <summary>Rows of <c>to = hᵀ·from</c>, a matrix in panels.</summary>
+    private static void PanelRows(
+        int team, TrainingViews v, ArrayView<float> to, ArrayView<float> h, ArrayView<float> from, int fromRow, RnnDims d, int first, int count, int columns)
+    {
+        int begin = first * Layout.PanelWidth, length = count * Layout.PanelWidth;
+        Layout panels = Layout.Panels(d.H);
+        Product.Run(to.SubView(begin, to.IntLength - begin), panels, h, 1, d.HRow, from, Layout.Rows(fromRow), count, columns, d.T * d.B, 0);
+        for (int panel = begin; panel < to.IntLength; panel += panels.Panel)
+            Reduction.FlagNonFinite(v.Status, StepStatus.TeamFlags + team, to.SubView(panel, length), length);
     }
 }

@@ -15,14 +15,26 @@ public static class HiddenPass
     /// <summary>Runs the pass for a team's streams.</summary>
     public static void Run(ForwardViews v, RnnDims d, StepArguments step, int first, int count)
     {
+        Begin(v, d, step, first, count);
+        Steps(v, d, first, count, 0, d.T);
+    }
+
+    /// <summary>Fetches the characters and the state that the step before left.</summary>
+    internal static void Begin(ForwardViews v, RnnDims d, StepArguments step, int first, int count)
+    {
         int states = d.B * d.HRow; // one time step
         Tokens.Gather(v.Tokens, d.B, v.Window, step.WindowLength, step.Position, first, count, d.T + 1);
         if (step.StartsOver != 0)
             Rows.Zero(v.H.SubView(first * d.HRow, count * d.HRow), count * d.HRow);
         else
             Rows.Copy(v.H.SubView(first * d.HRow, count * d.HRow), v.H.SubView((d.T * states) + (first * d.HRow), count * d.HRow), count * d.HRow);
+    }
 
-        for (int t = 0; t < d.T; t++)
+    /// <summary>Time steps [begin, end).</summary>
+    internal static void Steps(ForwardViews v, RnnDims d, int first, int count, int begin, int end)
+    {
+        int states = d.B * d.HRow;
+        for (int t = begin; t < end; t++)
         {
             var previous = v.H.SubView((t * states) + (first * d.HRow), count * d.HRow);
             var h = v.H.SubView(((t + 1) * states) + (first * d.HRow), count * d.HRow);

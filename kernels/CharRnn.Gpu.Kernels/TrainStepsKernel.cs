@@ -24,13 +24,13 @@ public static class TrainStepsKernel
         for (int n = 0; n < steps; n++)
         {
             StepArguments step = first.Later(n, d.T);
-            int met = step.Slot * Phases * step.Teams; // arrivals so far, since the host cleared the status
+            int met = step.Slot * Phases;
             SequenceKernel.RunTeam(team, v, d, step);
-            Team.Meet(v.Status, StepStatus.Arrivals, met + step.Teams);
+            Team.Meet(v.Status, met, step.Teams);
             GradientKernel.RunTeam(team, v, d, step);
-            Team.Meet(v.Status, StepStatus.Arrivals, met + (2 * step.Teams));
+            Team.Meet(v.Status, met + 1, step.Teams);
             UpdateKernel.RunTeam(team, v, d, step);
-            Team.Meet(v.Status, StepStatus.Arrivals, met + (Phases * step.Teams));
+            Team.Meet(v.Status, met + 2, step.Teams);
         }
     }
 }

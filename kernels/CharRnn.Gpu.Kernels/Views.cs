@@ -89,8 +89,14 @@ public static class StepStatus
     /// <summary>How many teams have come to how many meetings; see <see cref="Primitives.Team.Meet"/>.</summary>
     public const int Arrivals = 1;
 
+    /// <summary>Stretches of hidden states that are ready; see <see cref="TrainStreamKernel"/>.</summary>
+    public const int HiddenReady = 2;
+
+    /// <summary>Steps whose outputs are ready; see <see cref="TrainStreamKernel"/>.</summary>
+    public const int OutputsReady = 3;
+
     /// <summary>From here on one word per team: 1 if its share of the step's gradient is not finite.</summary>
-    public const int TeamFlags = 2;
+    public const int TeamFlags = 4;
 }
 
 /// <summary>What changes from step to step.</summary>

@@ -31,7 +31,7 @@ public static unsafe class Draw
         float max = Simd.Max(p, v);
         if (draw.Temperature == 0f)
         {
-            tokens[index] = new Span<float>(p, v).IndexOf(max);
+            tokens[index] = Math.Max(0, new Span<float>(p, v).IndexOf(max)); // not found where logits are NaN
             return;
         }
 

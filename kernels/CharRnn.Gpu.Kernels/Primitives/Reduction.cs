@@ -51,15 +51,19 @@ public static unsafe class Reduction
         if (count == 0)
             return;
         float* p = Simd.Pointer(values);
-        Vector<float> differences = Vector<float>.Zero;
-        int i = 0;
-        for (; i + Vector<float>.Count <= count; i += Vector<float>.Count)
+        // x - x is 0 for a finite value, NaN for any other; four chains hide the latency of adding.
+        int lanes = Vector<float>.Count, i = 0;
+        Vector<float> d0 = default, d1 = default, d2 = default, d3 = default;
+        for (; i + (4 * lanes) <= count; i += 4 * lanes)
         {
-            Vector<float> value = *(Vector<float>*)(p + i);
-            differences += value - value; // 0 for a finite value, NaN for any other
+            Vector<float>* x = (Vector<float>*)(p + i);
+            d0 += x[0] - x[0];
+            d1 += x[1] - x[1];
+            d2 += x[2] - x[2];
+            d3 += x[3] - x[3];
         }
 
-        float sum = Vector.Sum(differences);
+        float sum = Vector.Sum(d0 + d1 + (d2 + d3));
         for (; i < count; i++)
             sum += p[i] - p[i];
         if (sum != 0f)

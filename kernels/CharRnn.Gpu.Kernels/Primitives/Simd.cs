@@ -10,14 +10,14 @@ namespace CharRnn.Gpu.Kernels.Primitives;
 /// <summary>What the SIMD bodies share: pointers into buffers, and vector exp and tanh.</summary>
 internal static unsafe class Simd
 {
-    private static readonly Vector<float> Log2E = new(1.44269504f);
+    // Constants, and not vectors in static fields: those are read from memory, and checked for being initialised, each time.
+    private const float Log2E = 1.44269504f;
 
     // ln 2 in two parts: the first has so few bits that its product with n is exact.
-    private static readonly Vector<float> Ln2High = new(0.693359375f);
-    private static readonly Vector<float> Ln2Low = new(-2.12194440e-4f);
+    private const float Ln2High = 0.693359375f, Ln2Low = -2.12194440e-4f;
 
-    // Adding and taking away 1.5·2^23 rounds to the nearest integer.
-    private static readonly Vector<float> Rounder = new(12582912f);
+    // Adding 1.5·2^23 rounds to the nearest integer, which then stands in the lowest bits; taking it away leaves the float.
+    private const float Rounder = 12582912f;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float* Pointer(ArrayView<float> view) => (float*)Unsafe.AsPointer(ref view[0]);
@@ -44,24 +44,24 @@ internal static unsafe class Simd
 
     /// <summary>
     /// The largest of a row's first v values; those behind them up to the last vector's end become -∞, of which
-    /// <see cref="Exp"/> makes zeros.
+    /// <see cref="Exp"/> makes zeros. What it is where a value is NaN depends on the processor.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Max(float* p, int v)
     {
-        int width = WholeVectors(v);
-        for (int i = v; i < width; i++)
-            p[i] = float.NegativeInfinity;
-        var maxima = new Vector<float>(float.NegativeInfinity);
-        for (int i = 0; i < width; i += Vector<float>.Count)
-            maxima = Vector.Max(maxima, *(Vector<float>*)(p + i));
+        int last = WholeVectors(v) - Vector<float>.Count;
+        Vector<int> present = Vector.LessThan(Vector<int>.Indices, new Vector<int>(v - last));
+        Vector<float> maxima = Vector.ConditionalSelect(present, *(Vector<float>*)(p + last), new Vector<float>(float.NegativeInfinity));
+        *(Vector<float>*)(p + last) = maxima;
+        for (int i = 0; i < last; i += Vector<float>.Count)
+            maxima = Vector.MaxNative(maxima, *(Vector<float>*)(p + i));
 
         float* lanes = (float*)&maxima;
         Vector128<float> max = Vector128.Load(lanes);
         for (int lane = Vector128<float>.Count; lane < Vector<float>.Count; lane += Vector128<float>.Count)
-            max = Vector128.Max(max, Vector128.Load(lanes + lane));
-        max = Vector128.Max(max, Vector128.Shuffle(max, Vector128.Create(2, 3, 0, 1)));
-        return Math.Max(max[0], max[1]);
+            max = Vector128.MaxNative(max, Vector128.Load(lanes + lane));
+        max = Vector128.MaxNative(max, Vector128.Shuffle(max, Vector128.Create(2, 3, 0, 1)));
+        return max[0] > max[1] ? max[0] : max[1];
     }
 
     /// <summary>exp x for x ≤ 88; exactly 0 below -87, where a float's exponent ends. NaN stays NaN. Within 2 ulp.</summary>
@@ -115,7 +115,7 @@ internal static unsafe class Simd
 
         // 2s = f - s f, of which f is exact: what is rounded is small beside it.
         Vector<float> tail = FusedMultiplyAdd(p * square, s, -s * f);
-        Vector<float> log = FusedMultiplyAdd(n, Ln2High, f + FusedMultiplyAdd(n, Ln2Low, tail));
+        Vector<float> log = FusedMultiplyAdd(n, new(Ln2High), f + FusedMultiplyAdd(n, new(Ln2Low), tail));
         return log + (x - x); // NaN for an infinity and for NaN
     }
 
@@ -123,10 +123,11 @@ internal static unsafe class Simd
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector<float> Expm1(Vector<float> x, out Vector<float> scale)
     {
-        Vector<float> n = FusedMultiplyAdd(x, Log2E, Rounder) - Rounder;
-        Vector<float> r = FusedMultiplyAdd(n, -Ln2High, x);
-        r = FusedMultiplyAdd(n, -Ln2Low, r);
-        scale = Vector.AsVectorSingle((Vector.ConvertToInt32(n) + new Vector<int>(127)) << 23);
+        Vector<float> shifted = FusedMultiplyAdd(x, new(Log2E), new(Rounder));
+        Vector<float> n = shifted - new Vector<float>(Rounder);
+        Vector<float> r = FusedMultiplyAdd(n, new(-Ln2High), x);
+        r = FusedMultiplyAdd(n, new(-Ln2Low), r);
+        scale = Vector.AsVectorSingle((Vector.AsVectorInt32(shifted) + new Vector<int>(127)) << 23);
 
         Vector<float> p = new(1f / 5040);
         p = FusedMultiplyAdd(p, r, new Vector<float>(1f / 720));

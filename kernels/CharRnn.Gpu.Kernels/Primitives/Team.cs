@@ -39,30 +39,42 @@ public static class Team
         Group.Barrier();
     }
 
-    /// <summary>
-    /// Waits until every team of the launch has come here: <paramref name="word"/> counts arrivals. On a GPU, whose groups
-    /// may run one after the other, a kernel that meets is launched as one team.
-    /// </summary>
+    /// <summary>Counts this team's arrival, and shows the others what it wrote before.</summary>
     /// <param name="words">Where the count is.</param>
-    /// <param name="word">Its place there.</param>
-    /// <param name="arrivals">The count when all are here; it goes on from meeting to meeting.</param>
+    /// <param name="word">Its place there; the count goes on until the host clears it.</param>
+    [IntrinsicImplementation]
+    public static void Arrive(ArrayView<int> words, int word) => Interlocked.Increment(ref words[word]);
+
+    internal static void ArriveOnGroup(ArrayView<int> _, int __) => Group.Barrier();
+
+    /// <summary>
+    /// Waits until so many arrivals are counted. On a GPU, whose groups may run one after the other, a kernel that waits is
+    /// launched as one team, and there is nobody to wait for.
+    /// </summary>
     [IntrinsicImplementation]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Meet(ArrayView<int> words, int word, int arrivals)
+    public static void Await(ArrayView<int> words, int word, int arrivals)
     {
+        // Less than a microsecond where every worker has a core; where one waits for a core, it gets this one.
         ref int arrived = ref words[word];
-        if (Interlocked.Increment(ref arrived) >= arrivals)
-            return;
-
-        // A meeting costs less than a microsecond where every worker has a core; where one waits for a core, it gets this one.
         for (int spins = 0; Volatile.Read(ref arrived) < arrivals; spins++)
             if (spins < 1000)
-                Thread.SpinWait(10);
+                Thread.SpinWait(5);
             else
                 Thread.Yield();
     }
 
-    internal static void MeetOnGroup(ArrayView<int> _, int __, int ___) => Group.Barrier();
+    internal static void AwaitOnGroup(ArrayView<int> _, int __, int ___) => Group.Barrier();
+
+    /// <summary>Waits until every team of the launch is here.</summary>
+    /// <param name="status">See <see cref="StepStatus"/>.</param>
+    /// <param name="meeting">How many meetings there were since the host cleared the status.</param>
+    /// <param name="teams">Teams of the launch.</param>
+    public static void Meet(ArrayView<int> status, int meeting, int teams)
+    {
+        Arrive(status, StepStatus.Arrivals);
+        Await(status, StepStatus.Arrivals, (meeting + 1) * teams);
+    }
 
     /// <summary>Where a team's contiguous share of some items begins; its end is the next team's begin.</summary>
     public static int ShareBegin(int items, int team, int teams) => (int)((long)items * team / teams);

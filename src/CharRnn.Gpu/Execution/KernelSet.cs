@@ -13,6 +13,7 @@ internal sealed class KernelSet
     private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments> _gradient;
     private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments> _update;
     private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int> _trainSteps;
+    private readonly Lazy<Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int>> _trainStream;
     private readonly Action<KernelConfig, ForwardViews, RnnDims, StepArguments> _evaluate;
     private readonly Action<KernelConfig, SampleViews, RnnDims, DrawArguments, int, int> _sample;
 
@@ -24,6 +25,7 @@ internal sealed class KernelSet
         _gradient = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(GradientKernel.Run);
         _update = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(UpdateKernel.Run);
         _trainSteps = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int>(TrainStepsKernel.Run);
+        _trainStream = new(() => accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int>(TrainStreamKernel.Run));
         _evaluate = accelerator.LoadStreamKernel<ForwardViews, RnnDims, StepArguments>(EvaluateKernel.Run);
         _sample = accelerator.LoadStreamKernel<SampleViews, RnnDims, DrawArguments, int, int>(SampleKernel.Run);
     }
@@ -38,6 +40,8 @@ internal sealed class KernelSet
     public void Update(TrainingViews v, RnnDims d, StepArguments step) => _update(Teams(step.Teams), v, d, step);
 
     public void TrainSteps(TrainingViews v, RnnDims d, StepArguments first, int steps) => _trainSteps(Teams(first.Teams), v, d, first, steps);
+
+    public void TrainStream(TrainingViews v, RnnDims d, StepArguments first, int steps) => _trainStream.Value(Teams(first.Teams), v, d, first, steps);
 
     public void Evaluate(ForwardViews v, RnnDims d, StepArguments step) => _evaluate(Teams(step.Teams), v, d, step);
 

@@ -36,6 +36,7 @@ public sealed class TrainingEngine : ITrainingEngine
     private readonly AlignedBuffer<float> _stepLosses;
     private readonly AlignedBuffer<int> _status;
     private readonly TrainingViews _views;
+    private readonly Pace _pace = new();
     private readonly Evaluator _evaluator;
     private readonly Sampler _sampler;
     private readonly int[] _windowRow;
@@ -89,17 +90,19 @@ public sealed class TrainingEngine : ITrainingEngine
     public StepsResult RunSteps(long maxSteps)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxSteps, 1);
+        ExecutionPlan plan = Plan.Kind == PlanKind.Stream ? _pace.Next(Plan) : Plan;
         int steps = (int)Math.Min(maxSteps, Math.Clamp((long)(SecondsPerCall / _secondsPerStep), 1, MaxStepsPerCall));
         _status.Clear();
         long started = Stopwatch.GetTimestamp();
         for (int done = 0; done < steps;)
-            done += Launch(done, steps - done);
+            done += Launch(plan, done, steps - done);
 
         // The synchronisation of this call: one read of the status and of the losses.
         int divergedSlot = _status.Read(StepStatus.Diverged, 1)[0] - 1;
         int completed = divergedSlot < 0 ? steps : divergedSlot;
         float[] losses = completed == 0 ? [] : _stepLosses.Read(0, completed);
         _secondsPerStep = Math.Max(1e-7, Stopwatch.GetElapsedTime(started).TotalSeconds / steps);
+        _pace.Measured(plan, _secondsPerStep);
         return new StepsResult(losses, divergedSlot >= 0);
     }
 
@@ -145,19 +148,21 @@ public sealed class TrainingEngine : ITrainingEngine
     }
 
     /// <summary>Launches some of the next steps: as many as reach to a wrap, to the window's end or to what one launch may take.</summary>
-    private int Launch(int slot, int maxSteps)
+    private int Launch(ExecutionPlan plan, int slot, int maxSteps)
     {
         Cursor = Cursor.BeginStep(out bool startsOver);
         EnsureWindow(Cursor.Position);
-        int teams = Plan.Teams;
-        StepArguments step = Arguments(Cursor, startsOver, slot, teams);
+        StepArguments step = Arguments(Cursor, startsOver, slot, plan.Teams);
         int steps = 1;
-        if (Plan.ManySteps)
+        if (plan.Kind != PlanKind.ThreeLaunches)
         {
             long untilWindowEnds = (_forward.WindowLength - 1 - step.Position) / _options.SequenceLength;
             long perLaunch = (long)(SecondsPerLaunch / _secondsPerStep);
             steps = (int)Math.Clamp(Math.Min(perLaunch, Math.Min(untilWindowEnds, Cursor.StepsBeforeWrap)), 1, maxSteps);
-            Model.Device.Kernels.TrainSteps(_views, _forward.Dims, step, steps);
+            if (plan.Kind == PlanKind.Stream)
+                Model.Device.Kernels.TrainStream(_views, _forward.Dims, step, steps);
+            else
+                Model.Device.Kernels.TrainSteps(_views, _forward.Dims, step, steps);
         }
         else
         {

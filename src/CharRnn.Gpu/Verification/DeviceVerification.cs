@@ -97,18 +97,18 @@ public sealed class DeviceVerification
         var reference = new ReferenceTrainer(weights, text, sizes.B, sizes.T, options.LearningRate, options.Clip);
         double[] losses = [.. Enumerable.Range(0, steps).Select(_ => reference.Step().Loss)];
         string name = $"{sizes}, {steps} step{(steps > 1 ? "s" : "")}, clip {(biting ? "biting" : "loose")}";
-        foreach (bool fused in (bool[])[false, true])
+        foreach (PlanKind plan in ExecutionPlan.Kinds(_device, sizes.B))
         {
             using var model = new DeviceModel(_device, weights);
             using var engine = new TrainingEngine(model, text, options)
             {
-                Plan = ExecutionPlan.Of(fused, _device, "verification"),
+                Plan = ExecutionPlan.Of(plan, _device, "verification"),
             };
             var actualLosses = new List<float>();
             while (actualLosses.Count < steps)
                 actualLosses.AddRange(engine.RunSteps(steps - actualLosses.Count).Losses.Span);
 
-            string kernel = fused ? "TrainSteps" : "Update";
+            string kernel = plan switch { PlanKind.ThreeLaunches => "Update", PlanKind.ManySteps => "TrainSteps", _ => "TrainStream" };
             yield return Compare(kernel, "losses (E3)", name, losses, [.. actualLosses], LossTolerance);
             EngineState state = engine.ReadState();
             var pairs = reference.Weights.Tensors.Zip(state.Weights.Tensors, weights.Tensors);

@@ -1,4 +1,5 @@
 using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Execution;
 
 namespace CharRnn.Gpu.Tests.Devices;
 
@@ -20,6 +21,10 @@ public static class TestDevices
 
     /// <summary>Every kind with each plan: three launches a step, and many steps a launch.</summary>
     public static MatrixTheoryData<DeviceKind, bool> KindsAndPlans => new([.. Opened.Keys], [false, true]);
+
+    /// <summary>Three launches a step, or the fastest way of many steps a launch.</summary>
+    public static ExecutionPlan Plan(bool fused, ComputeDevice device, int batchSize) =>
+        ExecutionPlan.Of(fused ? ExecutionPlan.Kinds(device, batchSize)[^1] : PlanKind.ThreeLaunches, device, "test");
 
     /// <summary>The device of a kind; skips the test where there is none.</summary>
     public static ComputeDevice Get(DeviceKind kind)

@@ -1,4 +1,5 @@
 using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Execution;
 using CharRnn.Gpu.Tests.Devices;
 
 namespace CharRnn.Gpu.Tests.Execution;
@@ -19,9 +20,9 @@ public class RepeatabilityTests
 
     [Theory]
     [MemberData(nameof(TestDevices.Kinds), MemberType = typeof(TestDevices))]
-    public void Ten_steps_in_a_call_are_ten_calls_of_a_step_and_both_plans_are_one(DeviceKind kind)
+    public void Ten_steps_in_a_call_are_ten_calls_of_a_step_and_all_plans_are_one(DeviceKind deviceKind)
     {
-        ComputeDevice device = TestDevices.Get(kind);
+        ComputeDevice device = TestDevices.Get(deviceKind);
         foreach (TrainingCase sizes in Cases)
         {
             using var oneLaunch = new TestRun(device, sizes, fused: true);
@@ -36,6 +37,13 @@ public class RepeatabilityTests
                 Assert.Equal(expected, run.Steps(10, perCall).Bits());
                 Assert.InRange(run.Engine.Launches - before, launches, 30);
             }
+
+            foreach (PlanKind kind in ExecutionPlan.Kinds(device, sizes.B))
+                foreach (ExecutionPlan plan in (ExecutionPlan[])[ExecutionPlan.Of(kind, device, "test"), ExecutionPlan.Of(kind, device, "test").Alone])
+                {
+                    using var run = new TestRun(device, sizes, plan);
+                    Assert.Equal(expected, run.Steps(10).Bits());
+                }
         }
     }
 

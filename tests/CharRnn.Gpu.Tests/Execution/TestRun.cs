@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
+using CharRnn.Gpu.Tests.Devices;
 using CharRnn.Gpu.Verification;
 using CharRnn.Model;
 using CharRnn.Text;
@@ -28,11 +29,16 @@ internal sealed class TestRun : IDisposable
     private readonly List<float> _losses = [];
 
     public TestRun(ComputeDevice device, TrainingCase sizes, bool fused, long windowTokens = TrainingEngine.DefaultWindowTokens)
+        : this(device, sizes, TestDevices.Plan(fused, device, sizes.B), windowTokens)
+    {
+    }
+
+    public TestRun(ComputeDevice device, TrainingCase sizes, ExecutionPlan plan, long windowTokens = TrainingEngine.DefaultWindowTokens)
     {
         _model = new DeviceModel(device, sizes.Weights);
         Engine = new TrainingEngine(_model, sizes.Text, sizes.Options, windowTokens)
         {
-            Plan = ExecutionPlan.Of(fused, device, "test"),
+            Plan = plan,
         };
     }
 

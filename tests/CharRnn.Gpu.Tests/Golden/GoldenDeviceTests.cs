@@ -24,7 +24,7 @@ public sealed class GoldenDeviceTests : IDisposable
         using var model = new DeviceModel(device, initial);
         using var engine = new TrainingEngine(model, _golden.Text, _golden.Options(name))
         {
-            Plan = ExecutionPlan.Of(fused, device, "test"),
+            Plan = TestDevices.Plan(fused, device, _golden.Options(name).BatchSize),
         };
         double[] losses = _golden.Losses(name);
 

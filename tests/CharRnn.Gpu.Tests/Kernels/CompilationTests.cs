@@ -25,7 +25,7 @@ public sealed class CompilationTests : IDisposable
     ];
 
     [Fact]
-    public void All_kernels_are_found() => Assert.Equal(6, Kernels.Count);
+    public void All_kernels_are_found() => Assert.Equal(7, Kernels.Count);
 
     [Theory]
     [MemberData(nameof(Kernels))]

@@ -1,0 +1,84 @@
+using CharRnn.Gpu.Kernels.Primitives;
+
+namespace CharRnn.Gpu.Kernels;
+
+/// <summary>
+/// Many training steps of one stream in one launch by teams that run side by side: the first team walks the chains of time
+/// steps, the second follows with all that hangs on them, and the gradients of the recurrent weights are shared.
+/// </summary>
+/// <remarks>
+/// <code>
+/// first team:   E1 for t = 0…T-1;               E6's da[t+1]·Whhᵀ and E7 for t = T-1…0
+/// second team:  E2–E4 and E6's dz[t]·Whyᵀ;      E5, E3's sum
+/// all teams:    E8, then E9
+/// </code>
+/// Shapes:    as <see cref="TrainingViews"/>, B = 1.
+/// Launch:    at least two teams that run side by side (the CPU's workers); the steps must not wrap and must lie in the window.
+/// Writes:    all that <see cref="TrainStepsKernel"/> writes, and the same bytes.
+/// Reference: ReferenceTrainer.Step.
+/// </remarks>
+public static class TrainStreamKernel
+{
+    private const int Meetings = 3;
+
+    // Time steps that the second team lags behind the first: a tile's rows, so that its products are fast.
+    private const int Stretch = 6;
+
+    /// <summary>The kernel.</summary>
+    public static void Run(TrainingViews v, RnnDims d, StepArguments first, int steps)
+    {
+        int team = Team.Index();
+        for (int n = 0; n < steps; n++)
+        {
+            StepArguments step = first.Later(n, d.T);
+            int met = step.Slot * Meetings;
+            if (v.Status[StepStatus.Diverged] == 0)
+            {
+                if (team == 0)
+                    Chains(v, d, step);
+                else if (team == 1)
+                    Outputs(v, d, step);
+            }
+
+            Team.Meet(v.Status, met, step.Teams);
+            if (v.Status[StepStatus.Diverged] == 0)
+                GradientKernel.RecurrentShare(team, v, d, step, team == 1 ? 1 : 0);
+            Team.Meet(v.Status, met + 1, step.Teams);
+            UpdateKernel.RunTeam(team, v, d, step);
+            Team.Meet(v.Status, met + 2, step.Teams);
+        }
+    }
+
+    private static void Chains(TrainingViews v, RnnDims d, StepArguments step)
+    {
+        HiddenPass.Begin(v.Forward, d, step, 0, 1);
+        int stretches = Stretches(d.T);
+        for (int i = 0; i < stretches; i++)
+        {
+            HiddenPass.Steps(v.Forward, d, 0, 1, Team.ShareBegin(d.T, i, stretches), Team.ShareBegin(d.T, i + 1, stretches));
+            Team.Arrive(v.Status, StepStatus.HiddenReady);
+        }
+
+        Team.Await(v.Status, StepStatus.OutputsReady, step.Slot + 1);
+        BackwardPass.Chain(v, d, 0, 1);
+    }
+
+    private static void Outputs(TrainingViews v, RnnDims d, StepArguments step)
+    {
+        int stretches = Stretches(d.T);
+        for (int i = 0; i < stretches; i++)
+        {
+            Team.Await(v.Status, StepStatus.HiddenReady, (step.Slot * stretches) + i + 1);
+            int begin = Team.ShareBegin(d.T, i, stretches), count = Team.ShareBegin(d.T, i + 1, stretches) - begin;
+            OutputPass.Run(v.Forward, d, begin, count);
+            BackwardPass.Outputs(v, d, begin, count);
+        }
+
+        Team.Arrive(v.Status, StepStatus.OutputsReady);
+        Team.Set(v.Status, StepStatus.TeamFlags + 1, 0);
+        GradientKernel.OutputRows(1, v, d, 0, d.H);
+        GradientKernel.OutputSums(1, v, d, step);
+    }
+
+    private static int Stretches(int steps) => (steps + Stretch - 1) / Stretch;
+}
