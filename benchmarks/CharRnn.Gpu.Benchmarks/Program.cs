@@ -1,3 +1,16 @@
 using BenchmarkDotNet.Running;
+using CharRnn.Gpu.Benchmarks;
 
-BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+// table: whole training steps beside their peers. functions: exp, tanh and ln of every float. Else BenchmarkDotNet.
+return args.FirstOrDefault() switch
+{
+    "table" => TableCommand.Run(args[1..]),
+    "functions" => FunctionErrors.Run(),
+    _ => BenchmarkDotNetRun(args),
+};
+
+static int BenchmarkDotNetRun(string[] args)
+{
+    BenchmarkSwitcher.FromAssembly(typeof(TrainingStepBenchmarks).Assembly).Run(args);
+    return 0;
+}

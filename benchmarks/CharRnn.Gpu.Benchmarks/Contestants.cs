@@ -1,0 +1,190 @@
+using System.Diagnostics;
+using System.Globalization;
+using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Execution;
+using CharRnn.Gpu.Kernels;
+using CharRnn.Gpu.Kernels.Primitives;
+using CharRnn.Model;
+using CharRnn.Reference;
+using CharRnn.Sampling;
+using CharRnn.Text;
+using CharRnn.Training;
+
+namespace CharRnn.Gpu.Benchmarks;
+
+/// <summary>Something that works at a rate.</summary>
+internal interface IContestant : IDisposable
+{
+    /// <summary>Works for about so long.</summary>
+    /// <returns>Units of work per second.</returns>
+    double Measure(double seconds);
+}
+
+/// <summary>A program of its own: it says "ready", then answers each line SECONDS with a rate.</summary>
+internal sealed class PeerProcess : IContestant
+{
+    private readonly Process _process;
+
+    private PeerProcess(Process process) => _process = process;
+
+    /// <summary>Starts a peer; null, with the reason, if there is none on this machine.</summary>
+    public static PeerProcess? Start(string[] command, out string reason)
+    {
+        reason = "";
+        var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        try
+        {
+            Process process = Process.Start(start)!;
+            Task<string> error = process.StandardError.ReadToEndAsync();
+            string? line = process.StandardOutput.ReadLine();
+            if (line == "ready")
+                return new PeerProcess(process);
+            process.Kill(entireProcessTree: true);
+            reason = error.Result.Split('\n').FirstOrDefault(l => l.Trim().Length > 0) ?? line ?? "it said nothing";
+        }
+        catch (System.ComponentModel.Win32Exception e)
+        {
+            reason = e.Message;
+        }
+
+        return null;
+    }
+
+    public double Measure(double seconds)
+    {
+        _process.StandardInput.WriteLine(seconds.ToString(CultureInfo.InvariantCulture));
+        return double.Parse(_process.StandardOutput.ReadLine() ?? throw new InvalidOperationException($"{_process.StartInfo.FileName} ended"), CultureInfo.InvariantCulture);
+    }
+
+    public void Dispose()
+    {
+        _process.StandardInput.Close();
+        if (!_process.WaitForExit(5000))
+            _process.Kill(entireProcessTree: true);
+        _process.Dispose();
+    }
+}
+
+/// <summary>This project's training steps.</summary>
+internal sealed class OurTraining : IContestant
+{
+    private readonly DeviceModel _model;
+    private readonly TrainingEngine _engine;
+    private readonly StepOptions _step;
+
+    public OurTraining(ComputeDevice device, StepOptions step)
+    {
+        _step = step;
+        var shape = new ModelShape(TableCommand.VocabularySize, step.HiddenSize);
+        ParameterSet<float> weights = InitialWeights.Create(shape, 1);
+        ITokenSource text = new SyntheticText(shape.VocabularySize, (64L * step.SequenceLength * step.BatchSize) + 1000);
+        _model = new DeviceModel(device, weights);
+        _engine = new TrainingEngine(_model, text, step);
+
+        ReferencePass expected = new ReferenceTrainer(weights, text, step.BatchSize, step.SequenceLength, step.LearningRate, step.Clip).Step();
+        StepTrace actual = _engine.Trace();
+        GradientError = expected.Gradient.Tensors.Zip(actual.Gradient.Tensors)
+            .Max(pair => Norm(pair.First.Values.Zip(pair.Second.Values, (e, a) => e - a)) / Norm(pair.First.Values));
+        if (!(GradientError < 1e-4))
+            throw new InvalidOperationException($"the gradients are {GradientError:E1} off the reference's: a wrong result is not worth timing");
+        Measure(0.5);
+    }
+
+    /// <summary>The norm of the difference to the reference over the reference's, the worst tensor's.</summary>
+    public double GradientError { get; }
+
+    public ExecutionPlan Plan => _engine.Plan;
+
+    public double Measure(double seconds)
+    {
+        long steps = 0, started = Stopwatch.GetTimestamp();
+        while (Stopwatch.GetElapsedTime(started).TotalSeconds < seconds)
+            steps += _engine.RunSteps(long.MaxValue).Losses.Length;
+        return steps * (double)_step.BatchSize * _step.SequenceLength / Stopwatch.GetElapsedTime(started).TotalSeconds;
+    }
+
+    public void Dispose()
+    {
+        _engine.Dispose();
+        _model.Dispose();
+    }
+
+    private static double Norm(IEnumerable<double> values) => Math.Sqrt(values.Sum(value => value * value));
+}
+
+/// <summary>This project's sampling, one stream.</summary>
+internal sealed class OurSampling : IContestant
+{
+    private readonly DeviceModel _model;
+    private readonly Sampler _sampler;
+
+    public OurSampling(ComputeDevice device, int hiddenSize)
+    {
+        _model = new DeviceModel(device, InitialWeights.Create(new ModelShape(TableCommand.VocabularySize, hiddenSize), 1));
+        _sampler = new Sampler(_model);
+        Measure(0.5);
+    }
+
+    public double Measure(double seconds)
+    {
+        long written = 0, started = Stopwatch.GetTimestamp();
+        foreach (int[] chunk in _sampler.Write([0], long.MaxValue, new SamplingOptions(), 1, 0))
+        {
+            written += chunk.Length;
+            if (Stopwatch.GetElapsedTime(started).TotalSeconds >= seconds)
+                break;
+        }
+
+        return written / Stopwatch.GetElapsedTime(started).TotalSeconds;
+    }
+
+    public void Dispose()
+    {
+        _sampler.Dispose();
+        _model.Dispose();
+    }
+}
+
+/// <summary>This project's matrix product alone, N³, its rows shared by all cores: what the machine gives our tiles.</summary>
+internal sealed class OurProduct : IContestant
+{
+    private const int N = 1024;
+    private readonly AlignedBuffer<float> _a;
+    private readonly AlignedBuffer<float> _b;
+    private readonly AlignedBuffer<float> _c;
+
+    public OurProduct(ComputeDevice device)
+    {
+        (_a, _b, _c) = (new(device, N * N), new(device, N * N), new(device, N * N));
+        float[] values = [.. Enumerable.Range(0, N * N).Select(i => ((i * 31 % 101) - 50) * 0.01f)];
+        _a.Write(values);
+        _b.Write(values);
+        Measure(0.3);
+    }
+
+    public double Measure(double seconds)
+    {
+        int workers = Environment.ProcessorCount;
+        long products = 0, started = Stopwatch.GetTimestamp();
+        while (Stopwatch.GetElapsedTime(started).TotalSeconds < seconds)
+        {
+            Parallel.For(0, workers, worker =>
+            {
+                int first = Team.ShareBegin(N, worker, workers), count = Team.ShareBegin(N, worker + 1, workers) - first;
+                Product.Run(
+                    _c.View.SubView(first * N, count * N), Layout.Rows(N), _a.View.SubView(first * N, count * N), N, 1,
+                    _b.View, Layout.Panels(N), count, N, N, 0);
+            });
+            products++;
+        }
+
+        return 2.0 * N * N * N * products / Stopwatch.GetElapsedTime(started).TotalSeconds;
+    }
+
+    public void Dispose()
+    {
+        _a.Dispose();
+        _b.Dispose();
+        _c.Dispose();
+    }
+}

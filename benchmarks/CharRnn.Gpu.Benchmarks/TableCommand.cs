@@ -1,0 +1,205 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using CharRnn.Gpu.Devices;
+using CharRnn.Model;
+using CharRnn.Training;
+
+namespace CharRnn.Gpu.Benchmarks;
+
+/// <summary>
+/// Whole training steps and sampling on the CPU beside what people use today, the contestants in turn in one run, as
+/// Markdown and JSON.
+/// </summary>
+internal static class TableCommand
+{
+    public const int VocabularySize = 65; // tiny Shakespeare's
+
+    // A peer's threads may spin on for a while after its turn.
+    private const int RestMilliseconds = 200;
+
+    private static readonly JsonSerializerOptions s_indented = new() { WriteIndented = true };
+
+    private static readonly Option<double> Seconds = new("--seconds") { Description = "Of each measurement.", DefaultValueFactory = _ => 1 };
+    private static readonly Option<int> Rounds = new("--rounds") { Description = "Measurements of each contestant; the medians count.", DefaultValueFactory = _ => 7 };
+    private static readonly Option<string> Python = new("--python") { Description = "A Python with NumPy.", DefaultValueFactory = _ => "python3" };
+    private static readonly Option<string> Within = new("--within") { Description = "A command to run TorchSharp's peer in, such as .ci/userland on an older distribution.", DefaultValueFactory = _ => "" };
+    private static readonly Option<string> Output = new("--output") { Description = "Where to write table.md and table.json.", DefaultValueFactory = _ => "artifacts/benchmarks" };
+
+    private static readonly StepOptions[] Configurations =
+    [
+        new() { HiddenSize = 100, BatchSize = 1, SequenceLength = 25 },
+        new() { HiddenSize = 128, BatchSize = 50, SequenceLength = 50 },
+        new() { HiddenSize = 256, BatchSize = 64, SequenceLength = 50 },
+        new() { HiddenSize = 512, BatchSize = 64, SequenceLength = 50 },
+        new() { HiddenSize = 1024, BatchSize = 64, SequenceLength = 50 },
+    ];
+
+    public static int Run(string[] args)
+    {
+        var command = new RootCommand("Measures training and sampling on the CPU beside TorchSharp and NumPy.") { Seconds, Rounds, Python, Within, Output };
+        command.SetAction(Run);
+        return command.Parse(args).Invoke();
+    }
+
+    private static int Run(ParseResult options)
+    {
+        string root = RepositoryRoot(), python = options.GetValue(Python)!;
+        int threads = Environment.ProcessorCount;
+        string[] torchSharp =
+        [
+            .. options.GetValue(Within)!.Split(' ', StringSplitOptions.RemoveEmptyEntries), "dotnet", TorchSharpPeer(root), threads.ToString(CultureInfo.InvariantCulture),
+        ];
+        string[] numPy = [python, Path.Combine(root, "benchmarks", "peers", "min_char_rnn_peer.py")];
+        using ComputeDevice device = DeviceCatalog.OpenCpu();
+        using var ourProduct = new OurProduct(device);
+        using PeerProcess? torchProduct = Peer("TorchSharp", [.. torchSharp, "matmul", "1024"]);
+
+        var steps = new List<StepRow>();
+        foreach (StepOptions step in Configurations)
+        {
+            using var ours = new OurTraining(device, step);
+            string[] sizes = [.. new[] { step.HiddenSize, step.BatchSize, step.SequenceLength }.Select(n => n.ToString(CultureInfo.InvariantCulture))];
+            using PeerProcess? torch = Peer("TorchSharp", [.. torchSharp, .. sizes]);
+            using PeerProcess? numpy = step.BatchSize == 1 ? Peer("NumPy", [.. numPy, "train", sizes[0], sizes[2]]) : null;
+            double[][] rates = InTurn(options, ours, torch, numpy, ourProduct, torchProduct);
+            steps.Add(new StepRow(step, ours.Plan.Reason, ours.GradientError, rates[0], rates[1], rates[2], rates[3], rates[4]));
+            Console.Error.WriteLine(steps[^1].Markdown());
+        }
+
+        var samples = new List<SampleRow>();
+        foreach (int hiddenSize in (int[])[100, 512])
+        {
+            using var ours = new OurSampling(device, hiddenSize);
+            using PeerProcess? numpy = Peer("NumPy", [.. numPy, "sample", hiddenSize.ToString(CultureInfo.InvariantCulture)]);
+            double[][] rates = InTurn(options, ours, numpy);
+            samples.Add(new SampleRow(hiddenSize, rates[0], rates[1]));
+            Console.Error.WriteLine(samples[^1].Markdown());
+        }
+
+        string machine = string.Create(CultureInfo.InvariantCulture, $"{Cpu()}, {threads} threads, {System.Numerics.Vector<float>.Count}-wide vectors, .NET {Environment.Version}");
+        string markdown = Markdown(machine, options.GetValue(Rounds), steps, samples);
+        Console.WriteLine(markdown);
+        string output = options.GetValue(Output)!;
+        Directory.CreateDirectory(output);
+        File.WriteAllText(Path.Combine(output, "table.md"), markdown);
+        File.WriteAllText(Path.Combine(output, "table.json"), JsonSerializer.Serialize(
+            new { machine, rounds = options.GetValue(Rounds), training = steps.Select(row => row.Json()), sampling = samples.Select(row => row.Json()) }, s_indented));
+        return 0;
+    }
+
+    /// <summary>Every contestant once per round, one after the other: what disturbs one round disturbs all of them.</summary>
+    private static double[][] InTurn(ParseResult options, params IContestant?[] contestants)
+    {
+        var rates = contestants.Select(_ => new List<double>()).ToArray();
+        for (int round = 0; round < options.GetValue(Rounds); round++)
+            for (int i = 0; i < contestants.Length; i++)
+                if (contestants[i] is { } contestant)
+                {
+                    Thread.Sleep(RestMilliseconds);
+                    rates[i].Add(contestant.Measure(options.GetValue(Seconds)));
+                }
+
+        return [.. rates.Select(list => list.ToArray())];
+    }
+
+    private static PeerProcess? Peer(string name, string[] command)
+    {
+        PeerProcess? peer = PeerProcess.Start(command, out string reason);
+        if (peer is null)
+            Console.Error.WriteLine($"{name} does not run here and is left out: {string.Join(' ', command)}: {reason}");
+        return peer;
+    }
+
+    private static string Markdown(string machine, int rounds, List<StepRow> steps, List<SampleRow> samples)
+    {
+        var text = new StringBuilder();
+        text.Append(CultureInfo.InvariantCulture, $"""
+            {machine}; medians of {rounds} rounds, contestants in turn; {VocabularySize} characters.
+
+            | H, B, T | characters/s | GFLOP/s | share of the machine's product rate | TorchSharp, characters/s | ratio | NumPy, characters/s | ratio | gradients' error |
+            |---|---|---|---|---|---|---|---|---|
+
+            """);
+        foreach (StepRow row in steps)
+            text.Append(row.Markdown()).Append('\n');
+        text.Append("\n| Sampling, H | characters/s | NumPy, characters/s | ratio |\n|---|---|---|---|\n");
+        foreach (SampleRow row in samples)
+            text.Append(row.Markdown()).Append('\n');
+        return text.ToString().ReplaceLineEndings("\n");
+    }
+
+    private static string TorchSharpPeer(string root)
+    {
+        string folder = Path.Combine(root, "benchmarks", "peers", "TorchSharp", "bin", "Release");
+        return Directory.Exists(folder)
+            ? Directory.EnumerateFiles(folder, "TorchSharpPeer.dll", SearchOption.AllDirectories).FirstOrDefault() ?? "TorchSharpPeer.dll"
+            : "TorchSharpPeer.dll";
+    }
+
+    private static string RepositoryRoot()
+    {
+        string? folder = AppContext.BaseDirectory;
+        while (folder is not null && !File.Exists(Path.Combine(folder, "CharRnn.Gpu.sln")))
+            folder = Path.GetDirectoryName(folder);
+        return folder ?? Environment.CurrentDirectory;
+    }
+
+    private static string Cpu()
+    {
+        const string info = "/proc/cpuinfo";
+        string? name = File.Exists(info) ? File.ReadLines(info).FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal)) : null;
+        return name?.Split(':')[1].Trim() ?? System.Runtime.InteropServices.RuntimeInformation.ProcessArchitecture.ToString();
+    }
+
+    private static double Median(double[] values)
+    {
+        double[] sorted = [.. values.Order()];
+        return sorted.Length == 0 ? double.NaN : (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+    }
+
+    /// <summary>The median of the rounds' ratios: both figures of a round saw the same machine.</summary>
+    private static double MedianRatio(double[] ours, double[] theirs) => Median([.. ours.Zip(theirs, (a, b) => a / b)]);
+
+    private static string Cell(double value, string format, string unit = "") =>
+        double.IsNaN(value) ? "–" : value.ToString(format, CultureInfo.InvariantCulture) + unit;
+
+    private sealed record StepRow(
+        StepOptions Step, string Plan, double GradientError, double[] Ours, double[] TorchSharp, double[] NumPy, double[] OurProduct, double[] TorchProduct)
+    {
+        private double Flops => new ModelShape(VocabularySize, Step.HiddenSize).TrainingFlopsPerCharacter;
+
+        /// <summary>The better of the two products, each round.</summary>
+        private double[] Limit => TorchProduct.Length == 0 ? OurProduct : [.. OurProduct.Zip(TorchProduct, Math.Max)];
+
+        private double Share => MedianRatio([.. Ours.Select(rate => rate * Flops)], Limit);
+
+        public string Markdown() => string.Create(
+            CultureInfo.InvariantCulture,
+            $"| {Step.HiddenSize}, {Step.BatchSize}, {Step.SequenceLength} | {Median(Ours):N0} | {Median(Ours) * Flops / 1e9:F0} | {Cell(Share, "P0")} of {Median(Limit) / 1e9:F0} | {Cell(Median(TorchSharp), "N0")} | {Cell(MedianRatio(Ours, TorchSharp), "F2")} | {Cell(Median(NumPy), "N0")} | {Cell(MedianRatio(Ours, NumPy), "F1")} | {GradientError:0.0E+0} |");
+
+        public object Json() => new
+        {
+            hidden_size = Step.HiddenSize,
+            batch_size = Step.BatchSize,
+            seq_length = Step.SequenceLength,
+            plan = Plan,
+            gradient_error = GradientError,
+            characters_per_second = Ours,
+            torchsharp_characters_per_second = TorchSharp,
+            numpy_characters_per_second = NumPy,
+            our_product_flop_per_second = OurProduct,
+            torchsharp_product_flop_per_second = TorchProduct,
+        };
+    }
+
+    private sealed record SampleRow(int HiddenSize, double[] Ours, double[] NumPy)
+    {
+        public string Markdown() => string.Create(
+            CultureInfo.InvariantCulture,
+            $"| {HiddenSize} | {Median(Ours):N0} | {Cell(Median(NumPy), "N0")} | {Cell(MedianRatio(Ours, NumPy), "F1")} |");
+
+        public object Json() => new { hidden_size = HiddenSize, characters_per_second = Ours, numpy_characters_per_second = NumPy };
+    }
+}
