@@ -27,7 +27,7 @@ public static class BackwardPass
     /// <summary>What the outputs send back, <c>da = dz·Whyᵀ</c>, for rows (t, b) that need no order.</summary>
     internal static void Outputs(TrainingViews v, RnnDims d, int row, int rows) => Product.Run(
         v.Da.SubView(row * d.HRow, rows * d.HRow), Layout.Rows(d.HRow),
-        v.Forward.Z.SubView(row * d.VRow, rows * d.VRow), d.VRow, 1, v.WhyTransposed, Layout.Panels(d.V), rows, d.H, d.V, 0);
+        v.Forward.Z.SubView(row * d.VRow, rows * d.VRow), d.VRow, 1, v.WhyTransposed, Layout.Panels(d.V), rows, d.H, d.V, 0, 0);
 
     /// <summary>What each time step sends back to the one before it, from the last to the first.</summary>
     internal static void Chain(TrainingViews v, RnnDims d, int first, int count)
@@ -39,7 +39,7 @@ public static class BackwardPass
             if (t + 1 < d.T)
                 Product.Run(
                     da, Layout.Rows(d.HRow), v.Da.SubView(((t + 1) * states) + (first * d.HRow), count * d.HRow), d.HRow, 1,
-                    v.WhhTransposed, Layout.Panels(d.H), count, d.H, d.H, 1);
+                    v.WhhTransposed, Layout.Panels(d.H), count, d.H, d.H, 1, t);
             Activation.TanhGradient(da, v.Forward.H.SubView(((t + 1) * states) + (first * d.HRow), count * d.HRow), count * d.HRow);
         }
     }

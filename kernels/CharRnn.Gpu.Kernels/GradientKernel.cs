@@ -91,7 +91,7 @@ public static class GradientKernel
     {
         int begin = first * Layout.PanelWidth, length = count * Layout.PanelWidth;
         Layout panels = Layout.Panels(d.H);
-        Product.Run(to.SubView(begin, to.IntLength - begin), panels, h, 1, d.HRow, from, Layout.Rows(fromRow), count, columns, d.T * d.B, 0);
+        Product.Run(to.SubView(begin, to.IntLength - begin), panels, h, 1, d.HRow, from, Layout.Rows(fromRow), count, columns, d.T * d.B, 0, 0);
         for (int panel = begin; panel < to.IntLength; panel += panels.Panel)
             Reduction.FlagNonFinite(v.Status, StepStatus.TeamFlags + team, to.SubView(panel, length), length);
     }

@@ -39,7 +39,7 @@ public static class HiddenPass
             var previous = v.H.SubView((t * states) + (first * d.HRow), count * d.HRow);
             var h = v.H.SubView(((t + 1) * states) + (first * d.HRow), count * d.HRow);
             Rows.Gather(h, v.Weights.Wxh, v.Tokens.SubView((t * d.B) + first, count), v.Weights.Bh, count, d.HRow);
-            Product.Run(h, Layout.Rows(d.HRow), previous, d.HRow, 1, v.Weights.Whh, Layout.Panels(d.H), count, d.H, d.H, 1);
+            Product.Run(h, Layout.Rows(d.HRow), previous, d.HRow, 1, v.Weights.Whh, Layout.Panels(d.H), count, d.H, d.H, 1, t);
             Activation.Tanh(h, count * d.HRow);
         }
     }

@@ -22,7 +22,7 @@ public static class OutputPass
         var h = v.H.SubView((d.B + row) * d.HRow, rows * d.HRow);
         var z = v.Z.SubView(row * d.VRow, rows * d.VRow);
         Rows.Fill(z, v.Weights.By, rows, d.VRow);
-        Product.Run(z, Layout.Rows(d.VRow), h, d.HRow, 1, v.Weights.Why, Layout.Panels(d.H), rows, d.V, d.H, 1);
+        Product.Run(z, Layout.Rows(d.VRow), h, d.HRow, 1, v.Weights.Why, Layout.Panels(d.H), rows, d.V, d.H, 1, 0);
         SoftmaxCrossEntropy.Run(z, v.Tokens.SubView(d.B + row, rows), v.Losses.SubView(row, rows), rows, d.VRow, d.V, 1f / d.B);
     }
 

@@ -61,13 +61,13 @@ public static class SampleKernel
         for (int i = 0; i < steps; i++)
         {
             Rows.Gather(next, v.Weights.Wxh, v.Tokens.SubView(i, 1), v.Weights.Bh, 1, d.HRow);
-            Product.Run(next, Layout.Rows(d.HRow), h, d.HRow, 1, v.Weights.Whh, Layout.Panels(d.H), 1, d.H, d.H, 1);
+            Product.Run(next, Layout.Rows(d.HRow), h, d.HRow, 1, v.Weights.Whh, Layout.Panels(d.H), 1, d.H, d.H, 1, i);
             Activation.Tanh(next, d.HRow);
             Rows.Copy(h, next, d.HRow);
             if (i < given)
                 continue;
             Rows.Copy(v.Z, v.Weights.By, d.VRow);
-            Product.Run(v.Z, Layout.Rows(d.VRow), h, d.HRow, 1, v.Weights.Why, Layout.Panels(d.H), 1, d.V, d.H, 1);
+            Product.Run(v.Z, Layout.Rows(d.VRow), h, d.HRow, 1, v.Weights.Why, Layout.Panels(d.H), 1, d.V, d.H, 1, 0);
             Draw.Run(v.Tokens, i + 1, v.Z, d.V, draw, v.Uniforms, i);
         }
     }

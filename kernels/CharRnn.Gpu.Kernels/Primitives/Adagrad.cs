@@ -29,11 +29,10 @@ public static unsafe class Adagrad
         for (int i = 0; i < count; i += Vector<float>.Count)
         {
             Vector<float> clipped = *(Vector<float>*)(g + i);
-            clipped = Vector.ConditionalSelect(Vector.GreaterThan(clipped, upper), upper, clipped);
-            clipped = Vector.ConditionalSelect(Vector.LessThan(clipped, lower), lower, clipped);
+            clipped = Vector.MinNative(upper, Vector.MaxNative(lower, clipped)); // of which NaN, as the second, returns
             Vector<float> sum = Simd.FusedMultiplyAdd(clipped, clipped, *(Vector<float>*)(m + i));
             *(Vector<float>*)(m + i) = sum;
-            *(Vector<float>*)(t + i) -= rate * clipped / Vector.SquareRoot(sum + epsilon);
+            *(Vector<float>*)(t + i) -= rate * clipped * Simd.ReciprocalSqrt(sum + epsilon);
         }
     }
 

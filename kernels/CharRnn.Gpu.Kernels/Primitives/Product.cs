@@ -20,6 +20,15 @@ public static unsafe class Product
     // Rows of a transposed A that are packed at a time: with KBlock they take 96 KB, a part of the second-level cache.
     private const int RowBlock = 96;
 
+    // Steps of a transposed A whose cache lines, and B's, stay in the first-level cache as they lie.
+    private const int UnpackedSteps = 64;
+
+    // The first-level cache of today's processors, at least.
+    private const int FirstLevelBytes = 32 << 10;
+
+    // Entries of the first-level table of memory pages; a panel whose rows lie in more is packed.
+    private const long MappedBytes = 64 * 4096;
+
     private const int MaxTileRows = 6;
 
     private const int CacheLine = 64;
@@ -36,16 +45,20 @@ public static unsafe class Product
     /// <param name="n">Columns of C.</param>
     /// <param name="k">Terms per element.</param>
     /// <param name="accumulate">0 to overwrite C, 1 to add to it.</param>
+    /// <param name="turn">
+    /// Of one row: odd to take the columns from the last to the first. A chain of products with the same B takes turns, and so
+    /// finds in the cache what the product before it used last. It changes no result.
+    /// </param>
     [IntrinsicImplementation]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run(
-        ArrayView<float> c, Layout cLayout, ArrayView<float> a, int aRow, int aStep, ArrayView<float> b, Layout bLayout, int m, int n, int k, int accumulate)
+        ArrayView<float> c, Layout cLayout, ArrayView<float> a, int aRow, int aStep, ArrayView<float> b, Layout bLayout, int m, int n, int k, int accumulate, int turn)
     {
         if (m == 0)
             return;
         float* pc = Simd.Pointer(c), pa = Simd.Pointer(a), pb = Simd.Pointer(b);
         int width = Simd.WholeVectors(n);
-        if (aStep != 1 && m > 1)
+        if (aStep != 1 && m > 1 && k > UnpackedSteps)
         {
             Packed(pc, cLayout, pa, aRow, aStep, pb, bLayout, m, width, k, accumulate != 0);
             return;
@@ -56,14 +69,14 @@ public static unsafe class Product
             var block = new Block(pc, cLayout, Math.Min(KBlock, k - k0), accumulate != 0 || k0 > 0);
             float* blockA = pa + ((long)k0 * aStep), blockB = pb + ((long)k0 * bLayout.Row);
             if (m == 1)
-                block.SingleRow(blockA, aStep, blockB, bLayout, width);
+                block.SingleRow(blockA, aStep, blockB, bLayout, width, turn);
             else
-                block.Rows(blockA, aRow, blockB, bLayout, m, width);
+                block.Rows(blockA, aRow, aStep, blockB, bLayout, m, width);
         }
     }
 
     internal static void RunOnGroup(
-        ArrayView<float> c, Layout cLayout, ArrayView<float> a, int aRow, int aStep, ArrayView<float> b, Layout bLayout, int m, int n, int k, int accumulate)
+        ArrayView<float> c, Layout cLayout, ArrayView<float> a, int aRow, int aStep, ArrayView<float> b, Layout bLayout, int m, int n, int k, int accumulate, int _)
     {
         for (int element = Group.IdxX; element < m * n; element += Group.DimX)
         {
@@ -88,8 +101,9 @@ public static unsafe class Product
     }
 
     /// <summary>
-    /// A product whose A is a transpose: both operands lie in strides that neither caches nor prefetchers like, so strips
-    /// of A (a tile's rows) and a panel of B are copied to where tiles read them one float after the other.
+    /// A product whose A is a transpose: its operands lie in strides that neither caches nor prefetchers like, so strips
+    /// of A (a tile's rows) and, where it spans many pages, a panel of B are copied to where tiles read them one float after
+    /// the other.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     [SkipLocalsInit]
@@ -99,6 +113,7 @@ public static unsafe class Product
         int lanes = Vector<float>.Count;
         byte* stripMemory = stackalloc byte[(RowBlock * KBlock * sizeof(float)) + CacheLine];
         byte* panelMemory = stackalloc byte[(2 * lanes * KBlock * sizeof(float)) + CacheLine];
+        bool packPanels = (long)Math.Min(KBlock, k) * bLayout.Row * sizeof(float) > MappedBytes;
         float* strips = Aligned(stripMemory), panel = Aligned(panelMemory);
         for (int k0 = 0; k0 < k; k0 += KBlock)
         {
@@ -117,8 +132,16 @@ public static unsafe class Product
 
                 for (int column = 0; column < width; column += 2 * lanes)
                 {
-                    PackPanel(panel, blockB, bLayout, column, steps, column + lanes < width);
-                    block.Tiles(row0, rows, column, column + lanes < width, strips, packed: true, steps, panel, 2 * lanes, lanes);
+                    bool two = column + lanes < width;
+                    if (packPanels)
+                    {
+                        PackPanel(panel, blockB, bLayout, column, steps, two);
+                        block.Tiles(row0, rows, column, two, strips, packed: true, steps, 0, panel, 2 * lanes, lanes);
+                        continue;
+                    }
+
+                    long place = Place(bLayout, column);
+                    block.Tiles(row0, rows, column, two, strips, packed: true, steps, 0, blockB + place, bLayout.Row, Place(bLayout, column + lanes) - place);
                 }
             }
         }
@@ -174,13 +197,13 @@ public static unsafe class Product
     private readonly struct Block(float* c, Layout cLayout, int k, bool accumulate)
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public void Rows(float* a, int aRow, float* b, Layout bLayout, int m, int width)
+        public void Rows(float* a, int aRow, int aStep, float* b, Layout bLayout, int m, int width)
         {
             int lanes = Vector<float>.Count;
             for (int column = 0; column < width; column += 2 * lanes)
             {
                 long place = Place(bLayout, column);
-                Tiles(0, m, column, column + lanes < width, a, packed: false, aRow, b + place, bLayout.Row, Place(bLayout, column + lanes) - place);
+                Tiles(0, m, column, column + lanes < width, a, packed: false, aRow, aStep, b + place, bLayout.Row, Place(bLayout, column + lanes) - place);
             }
         }
 
@@ -194,40 +217,41 @@ public static unsafe class Product
         /// <param name="a">A, from that row on.</param>
         /// <param name="packed">Whether A lies in strips, a tile's rows side by side in each step.</param>
         /// <param name="aRow">Distance between A's rows; of strips, the floats that each row adds.</param>
+        /// <param name="aStep">Distance between A's steps; strips have their own.</param>
         /// <param name="b">B's first vector.</param>
         /// <param name="bStep">Distance between steps of B.</param>
         /// <param name="bNext">Distance of the second vector.</param>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public void Tiles(int row, int rows, int column, bool two, float* a, bool packed, long aRow, float* b, long bStep, long bNext)
+        public void Tiles(int row, int rows, int column, bool two, float* a, bool packed, long aRow, long aStep, float* b, long bStep, long bNext)
         {
             int tiles = TileCount(rows), count = rows / tiles, larger = rows % tiles;
             float* to = c + ((long)row * cLayout.Row) + Place(cLayout, column);
             long next = Place(cLayout, column + Vector<float>.Count) - Place(cLayout, column);
             if (larger > 0)
-                Tiles(count + 1, larger, two, to, next, a, packed, aRow, b, bStep, bNext);
+                Tiles(count + 1, larger, two, to, next, a, packed, aRow, aStep, b, bStep, bNext);
             long done = (long)larger * (count + 1);
-            Tiles(count, tiles - larger, two, to + (done * cLayout.Row), next, a + (done * aRow), packed, aRow, b, bStep, bNext);
+            Tiles(count, tiles - larger, two, to + (done * cLayout.Row), next, a + (done * aRow), packed, aRow, aStep, b, bStep, bNext);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void Tiles(int count, int tiles, bool two, float* to, long next, float* a, bool packed, long aRow, float* b, long bStep, long bNext)
+        private void Tiles(int count, int tiles, bool two, float* to, long next, float* a, bool packed, long aRow, long aStep, float* b, long bStep, long bNext)
         {
             switch (count)
             {
-                case 1: Tiles<One>(tiles, two, to, next, a, packed, aRow, b, bStep, bNext); break;
-                case 2: Tiles<Two>(tiles, two, to, next, a, packed, aRow, b, bStep, bNext); break;
-                case 3: Tiles<Three>(tiles, two, to, next, a, packed, aRow, b, bStep, bNext); break;
-                case 4: Tiles<Four>(tiles, two, to, next, a, packed, aRow, b, bStep, bNext); break;
-                case 5: Tiles<Five>(tiles, two, to, next, a, packed, aRow, b, bStep, bNext); break;
-                default: Tiles<Six>(tiles, two, to, next, a, packed, aRow, b, bStep, bNext); break;
+                case 1: Tiles<One>(tiles, two, to, next, a, packed, aRow, aStep, b, bStep, bNext); break;
+                case 2: Tiles<Two>(tiles, two, to, next, a, packed, aRow, aStep, b, bStep, bNext); break;
+                case 3: Tiles<Three>(tiles, two, to, next, a, packed, aRow, aStep, b, bStep, bNext); break;
+                case 4: Tiles<Four>(tiles, two, to, next, a, packed, aRow, aStep, b, bStep, bNext); break;
+                case 5: Tiles<Five>(tiles, two, to, next, a, packed, aRow, aStep, b, bStep, bNext); break;
+                default: Tiles<Six>(tiles, two, to, next, a, packed, aRow, aStep, b, bStep, bNext); break;
             }
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void Tiles<TRows>(int tiles, bool two, float* to, long next, float* a, bool packed, long aRow, float* b, long bStep, long bNext)
+        private void Tiles<TRows>(int tiles, bool two, float* to, long next, float* a, bool packed, long aRow, long aStep, float* b, long bStep, long bNext)
             where TRows : struct, ICount
         {
-            (long row, long step) = packed ? (1, TRows.Value) : (aRow, 1L);
+            (long row, long step) = packed ? (1, TRows.Value) : (aRow, aStep);
             if (two)
                 Tiles<TRows, Two>(tiles, to, next, a, TRows.Value * aRow, row, step, b, bStep, bNext);
             else
@@ -305,13 +329,16 @@ public static unsafe class Product
 
         /// <summary>One row of C: many vectors at a time, since the loads of B are the limit and latency must still hide.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public void SingleRow(float* a, int aStep, float* b, Layout bLayout, int width)
+        public void SingleRow(float* a, int aStep, float* b, Layout bLayout, int width, int turn)
         {
             // Whole panels to each pass, spread evenly, and at most 14 vectors, which leave two registers to work with.
             int panels = Layout.PanelCount(width), most = 14 * Vector<float>.Count / Layout.PanelWidth;
             int passes = (panels + most - 1) / most;
-            for (int pass = 0; pass < passes; pass++)
+            if (passes == 1 && panels * k * CacheLine > FirstLevelBytes)
+                passes = 2; // what does not fit as a whole may in halves
+            for (int i = 0; i < passes; i++)
             {
+                int pass = turn % 2 == 0 ? i : passes - 1 - i;
                 int column = panels * pass / passes * Layout.PanelWidth;
                 int end = Math.Min(width, panels * (pass + 1) / passes * Layout.PanelWidth);
                 Row((end - column) / Vector<float>.Count, a, aStep, b + Place(bLayout, column), bLayout, c + Place(cLayout, column));

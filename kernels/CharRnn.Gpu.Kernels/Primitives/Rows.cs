@@ -156,15 +156,17 @@ public static unsafe class Rows
         for (int i0 = first; i0 < first + count; i0 = (i0 + Block) & -Block)
         {
             int rows = Math.Min((i0 + Block) & -Block, first + count) - i0;
-            for (int j0 = 0; j0 < columns; j0 += Block)
+            float* row = source + ((long)i0 * fromLayout.Row), turned = destination + toLayout.Offset(0, i0);
+            for (int j0 = 0; j0 < columns; j0 += Layout.PanelWidth)
             {
-                float* block = source + fromLayout.Offset(i0, j0), turned = destination + toLayout.Offset(j0, i0);
-                if (rows == Block && j0 + Block <= columns)
-                    TransposeBlock(turned, toLayout.Row, block, fromLayout.Row);
-                else
+                int width = Math.Min(Layout.PanelWidth, columns - j0), j = 0;
+                if (rows == Block)
+                    for (; j + Block <= width; j += Block)
+                        TransposeBlock(turned + ((long)(j0 + j) * toLayout.Row), toLayout.Row, row + j, fromLayout.Row);
+                for (; j < width; j++)
                     for (int i = 0; i < rows; i++)
-                        for (int j = 0; j < Math.Min(Block, columns - j0); j++)
-                            turned[((long)j * toLayout.Row) + i] = block[((long)i * fromLayout.Row) + j];
+                        turned[((long)(j0 + j) * toLayout.Row) + i] = row[((long)i * fromLayout.Row) + j];
+                row += fromLayout.Panel;
             }
         }
     }

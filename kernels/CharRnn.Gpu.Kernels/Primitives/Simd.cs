@@ -64,6 +64,24 @@ internal static unsafe class Simd
         return max[0] > max[1] ? max[0] : max[1];
     }
 
+    /// <summary>
+    /// 1/√x for positive, normal x, nearly 0 for an infinite one. A root and a division take the processor thirteen cycles that it cannot overlap; where
+    /// it has an estimate (to 12 bits), one step of Newton's makes of it what is within 3 ulp, in a third of that.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> ReciprocalSqrt(Vector<float> x)
+    {
+        Vector<float> estimate;
+        x = Vector.MinNative(new Vector<float>(float.MaxValue), x); // Newton's step would make NaN of an infinity
+        if (Avx.IsSupported && Vector<float>.Count == Vector256<float>.Count)
+            estimate = Avx.ReciprocalSqrt(x.AsVector256()).AsVector();
+        else if (Sse.IsSupported && Vector<float>.Count == Vector128<float>.Count)
+            estimate = Sse.ReciprocalSqrt(x.AsVector128()).AsVector();
+        else
+            return Vector<float>.One / Vector.SquareRoot(x);
+        return estimate * FusedMultiplyAdd(x * new Vector<float>(-0.5f) * estimate, estimate, new Vector<float>(1.5f));
+    }
+
     /// <summary>exp x for x ≤ 88; exactly 0 below -87, where a float's exponent ends. NaN stays NaN. Within 2 ulp.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> Exp(Vector<float> x)

@@ -48,8 +48,10 @@ public class AdagradTests
         OperandData data = Parameters();
         (data.C[0], data.C[1], data.C[2]) = (float.NaN, float.PositiveInfinity, float.NegativeInfinity);
         (data.A[1], data.A[2], data.B[1], data.B[2]) = (0, 0, 0, 0);
+        data.B[3] = float.PositiveInfinity; // of gradients that a huge clip let pass
         foreach (OperandData result in Update(group, data))
         {
+            Assert.InRange(result.A[3], data.A[3] - 1e-7f, data.A[3] + 1e-7f);
             Assert.Equal([float.NaN, float.NaN], [result.A[0], result.B[0]]);
             Assert.Equal([Clip * Clip, Clip * Clip], result.B[1..3]);
             Assert.InRange(result.A[1], -Rate - 1e-7f, -Rate + 1e-7f);

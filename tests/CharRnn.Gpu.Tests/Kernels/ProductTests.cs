@@ -130,8 +130,8 @@ public class ProductTests
     }
 
     private static void Run(Operands o) => Product.Run(
-        o.C, LayoutOf(o.N, o.N.Rows), o.A, o.N.RowStride, o.N.StepStride, o.B, LayoutOf(o.N, o.N.Terms), o.N.Rows, o.N.Columns, o.N.Terms, o.N.Flag);
+        o.C, LayoutOf(o.N, o.N.Rows), o.A, o.N.RowStride, o.N.StepStride, o.B, LayoutOf(o.N, o.N.Terms), o.N.Rows, o.N.Columns, o.N.Terms, o.N.Flag, 0);
 
     private static void RunKernel(Operands o) => Product.RunOnGroup(
-        o.C, LayoutOf(o.N, o.N.Rows), o.A, o.N.RowStride, o.N.StepStride, o.B, LayoutOf(o.N, o.N.Terms), o.N.Rows, o.N.Columns, o.N.Terms, o.N.Flag);
+        o.C, LayoutOf(o.N, o.N.Rows), o.A, o.N.RowStride, o.N.StepStride, o.B, LayoutOf(o.N, o.N.Terms), o.N.Rows, o.N.Columns, o.N.Terms, o.N.Flag, 0);
 }
