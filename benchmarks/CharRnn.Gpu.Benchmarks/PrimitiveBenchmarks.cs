@@ -1,0 +1,137 @@
+using BenchmarkDotNet.Attributes;
+using BenchmarkDotNet.Configs;
+using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Execution;
+using CharRnn.Gpu.Kernels;
+using CharRnn.Gpu.Kernels.Primitives;
+using CharRnn.Model;
+using CharRnn.Reference;
+using CharRnn.Text;
+using ILGPU;
+
+namespace CharRnn.Gpu.Benchmarks;
+
+/// <summary>
+/// The SIMD primitives on one core, H = 128, 25 rows as a worker has them; where the scalar reference does the same, it is the
+/// baseline of the category.
+/// </summary>
+[GroupBenchmarksBy(BenchmarkLogicalGroupRule.ByCategory)]
+[CategoriesColumn]
+public class PrimitiveBenchmarks : IDisposable
+{
+    private const int H = 128, V = 65, Rows = 25, Steps = 50;
+
+    private readonly ModelShape _shape = new(V, H);
+    private readonly RnnDims _dims = new(Steps, Rows, H, V);
+    private ComputeDevice _device = null!;
+    private DeviceParameters _weights = null!;
+    private DeviceParameters _memory = null!;
+    private DeviceParameters _gradient = null!;
+    private AlignedBuffer<float> _h = null!;
+    private AlignedBuffer<float> _da = null!;
+    private AlignedBuffer<float> _z = null!;
+    private AlignedBuffer<float> _losses = null!;
+    private AlignedBuffer<int> _tokens = null!;
+    private AlignedBuffer<int> _flags = null!;
+    private ParameterSet<double> _reference = null!;
+    private ParameterSet<double> _referenceMemory = null!;
+    private ParameterSet<double> _referenceGradient = null!;
+    private double[] _state = null!;
+    private double[] _logits = null!;
+
+    [GlobalSetup]
+    public void Setup()
+    {
+        _device = DeviceCatalog.OpenCpu();
+        ParameterSet<float> weights = InitialWeights.Create(_shape, 1);
+        (_weights, _memory, _gradient) = (new(_device, _shape), new(_device, _shape), new(_device, _shape));
+        _weights.Write(weights);
+        _gradient.Write(weights);
+        (_h, _da) = (new(_device, (Steps + 1) * Rows * _dims.HRow), new(_device, Steps * Rows * _dims.HRow));
+        (_z, _losses) = (new(_device, Steps * Rows * _dims.VRow), new(_device, Steps * Rows));
+        (_tokens, _flags) = (new(_device, (Steps + 1) * Rows), new(_device, 1));
+        var tokens = new int[(Steps + 1) * Rows];
+        new SyntheticText(V, tokens.Length).Read(0, tokens);
+        _tokens.Write(tokens);
+        _h.Write([.. Enumerable.Range(0, (int)_h.View.Length).Select(i => i % _dims.HRow < H ? 0.01f * (i % 17) : 0)]);
+
+        _reference = weights.Convert(value => (double)value);
+        (_referenceMemory, _referenceGradient) = (new ParameterSet<double>(_shape), weights.Convert(value => (double)value));
+        _state = [.. Enumerable.Range(0, H).Select(i => 0.01 * (i % 17))];
+        _logits = ReferenceRnn.Logits(_reference, _state);
+    }
+
+    [GlobalCleanup]
+    public void Dispose()
+    {
+        foreach (IDisposable buffer in (IDisposable[])[_weights, _memory, _gradient, _h, _da, _z, _losses, _tokens, _flags, _device])
+            buffer.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    // E1 of one row: look-up, product, tanh.
+    [BenchmarkCategory("E1, one row"), Benchmark(Baseline = true)]
+    public double[] ReferenceHiddenStep() => ReferenceRnn.HiddenStep(_reference, 1, _state);
+
+    [BenchmarkCategory("E1, one row"), Benchmark]
+    public void HiddenStep() => HiddenRows(1);
+
+    [BenchmarkCategory("E1, 25 rows"), Benchmark]
+    public void HiddenSteps() => HiddenRows(Rows);
+
+    [BenchmarkCategory("E2, one row"), Benchmark(Baseline = true)]
+    public double[] ReferenceLogits() => ReferenceRnn.Logits(_reference, _state);
+
+    [BenchmarkCategory("E2, one row"), Benchmark]
+    public void Logits() => Product.Run(
+        _z.View, Layout.Rows(_dims.VRow), _h.View, _dims.HRow, 1, _weights.Views.Why, Layout.Panels(H), 1, V, H, 0, 0);
+
+    [BenchmarkCategory("E3, E4, one row"), Benchmark(Baseline = true)]
+    public double ReferenceLogSumExp() => ReferenceRnn.LogSumExp(_logits);
+
+    [BenchmarkCategory("E3, E4, one row"), Benchmark]
+    public void SoftmaxOfOneRow() => SoftmaxCrossEntropy.Run(_z.View, _tokens.View, _losses.View, 1, _dims.VRow, V, 1f);
+
+    [BenchmarkCategory("E3, E4, 25 rows"), Benchmark]
+    public void SoftmaxOfRows() => SoftmaxCrossEntropy.Run(_z.View, _tokens.View, _losses.View, Rows, _dims.VRow, V, 1f);
+
+    [BenchmarkCategory("E7"), Benchmark]
+    public void TanhGradient() => Activation.TanhGradient(_da.View, _h.View, Rows * _dims.HRow);
+
+    [BenchmarkCategory("E8, hᵀ·da"), Benchmark]
+    public void TransposedProduct() => Product.Run(
+        _gradient.Views.Whh, Layout.Panels(H), _h.View, 1, _dims.HRow, _da.View, Layout.Rows(_dims.HRow), H, H, Steps * Rows, 0, 0);
+
+    [BenchmarkCategory("E8, da by character"), Benchmark]
+    public void ScatterAdd() => Kernels.Primitives.Rows.ScatterAdd(_gradient.Views.Wxh, 0, V, _tokens.View, _da.View, Steps * Rows, _dims.HRow);
+
+    [BenchmarkCategory("E8, column sums"), Benchmark]
+    public void Sum() => Kernels.Primitives.Rows.Sum(_gradient.Views.Bh, _da.View, Steps * Rows, _dims.HRow);
+
+    [BenchmarkCategory("E9, all parameters"), Benchmark(Baseline = true)]
+    public void ReferenceAdagrad() => ReferenceRnn.Adagrad(_reference, _referenceMemory, _referenceGradient, 1e-6, 5);
+
+    [BenchmarkCategory("E9, all parameters"), Benchmark]
+    public void AdagradUpdate()
+    {
+        foreach ((ArrayView<float> theta, ArrayView<float> memory, ArrayView<float> gradient) in Tensors(_weights).Zip(Tensors(_memory), Tensors(_gradient)))
+            Adagrad.Update(theta, memory, gradient, theta.IntLength, 1e-6f, 5);
+    }
+
+    [BenchmarkCategory("finite?, Whh"), Benchmark]
+    public void FlagNonFinite() => Reduction.FlagNonFinite(_flags.View, 0, _gradient.Views.Whh, _gradient.Views.Whh.IntLength);
+
+    [BenchmarkCategory("transpose, Whh"), Benchmark]
+    public void Transpose() => Kernels.Primitives.Rows.Transpose(_gradient.Views.Whh, Layout.Panels(H), _weights.Views.Whh, Layout.Panels(H), 0, H, H);
+
+    private static ArrayView<float>[] Tensors(DeviceParameters parameters) =>
+        [parameters.Views.Wxh, parameters.Views.Whh, parameters.Views.Bh, parameters.Views.Why, parameters.Views.By];
+
+    private void HiddenRows(int rows)
+    {
+        ArrayView<float> h = _h.View.SubView(Rows * _dims.HRow, rows * _dims.HRow);
+        Kernels.Primitives.Rows.Gather(h, _weights.Views.Wxh, _tokens.View, _weights.Views.Bh, rows, _dims.HRow);
+        Product.Run(h, Layout.Rows(_dims.HRow), _h.View, _dims.HRow, 1, _weights.Views.Whh, Layout.Panels(H), rows, H, H, 1, 0);
+        Activation.Tanh(h, rows * _dims.HRow);
+    }
+}
