@@ -8,7 +8,7 @@ namespace CharRnn.Gpu.Kernels.Primitives;
 
 /// <summary>The one matrix product, <c>C[m,n] (+)= A[m,k] · B[k,n]</c>: every product of E1–E8 is this one.</summary>
 /// <remarks>
-/// A is read at <c>row·aRow + step·aStep</c>, so a transposed A is the same product with other strides. Each element
+/// A is read at <c>row·aRow + step·aStep</c>, one of them 1: a transposed A is the same product with other strides. Each element
 /// of C gets, block of k by block, a chain of multiply-adds that begins at zero, whatever the tiles: the result does not
 /// depend on how rows are shared out, and small terms are not rounded at the size of what C held before.
 /// </remarks>
@@ -17,8 +17,8 @@ public static unsafe class Product
     // Steps of k whose panel of B (two vectors wide) and strip of A stay in the first-level cache together.
     private const int KBlock = 256;
 
-    // Rows of a transposed A that are packed at a time: with KBlock they take 96 KB, a part of the second-level cache.
-    private const int RowBlock = 96;
+    // Rows of a transposed A that are packed at a time, at most: with KBlock they take 128 KB of the second-level cache.
+    private const int RowBlock = 128;
 
     // Steps of a transposed A whose cache lines, and B's, stay in the first-level cache as they lie.
     private const int UnpackedSteps = 64;
@@ -60,7 +60,7 @@ public static unsafe class Product
         int width = Simd.WholeVectors(n);
         if (aStep != 1 && m > 1 && k > UnpackedSteps)
         {
-            Packed(pc, cLayout, pa, aRow, aStep, pb, bLayout, m, width, k, accumulate != 0);
+            Packed(pc, cLayout, pa, aStep, pb, bLayout, m, width, k, accumulate != 0);
             return;
         }
 
@@ -108,7 +108,7 @@ public static unsafe class Product
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     [SkipLocalsInit]
     private static void Packed(
-        float* c, Layout cLayout, float* a, int aRow, int aStep, float* b, Layout bLayout, int m, int width, int k, bool accumulate)
+        float* c, Layout cLayout, float* a, int aStep, float* b, Layout bLayout, int m, int width, int k, bool accumulate)
     {
         int lanes = Vector<float>.Count;
         byte* stripMemory = stackalloc byte[(RowBlock * KBlock * sizeof(float)) + CacheLine];
@@ -120,13 +120,14 @@ public static unsafe class Product
             int steps = Math.Min(KBlock, k - k0);
             var block = new Block(c, cLayout, steps, accumulate || k0 > 0);
             float* blockA = a + ((long)k0 * aStep), blockB = b + ((long)k0 * bLayout.Row);
-            for (int row0 = 0; row0 < m; row0 += RowBlock)
+            int blocks = (m + RowBlock - 1) / RowBlock;
+            for (int i = 0; i < blocks; i++)
             {
-                int rows = Math.Min(RowBlock, m - row0), tiles = TileCount(rows);
+                int row0 = Team.ShareBegin(m, i, blocks), rows = Team.ShareBegin(m, i + 1, blocks) - row0, tiles = TileCount(rows);
                 for (int tile = 0, row = 0; tile < tiles; tile++)
                 {
                     int count = (rows / tiles) + (tile < rows % tiles ? 1 : 0);
-                    PackStrip(strips + ((long)row * steps), blockA + ((long)(row0 + row) * aRow), aRow, aStep, count, steps);
+                    PackStrip(strips + ((long)row * steps), blockA + row0 + row, aStep, count, steps);
                     row += count;
                 }
 
@@ -147,11 +148,11 @@ public static unsafe class Product
         }
     }
 
-    /// <summary>A tile's rows of A, step by step: <c>strip[step·count + i] = a[i·aRow + step·aStep]</c>.</summary>
+    /// <summary>A tile's rows of A, step by step: <c>strip[step·count + i] = a[i + step·aStep]</c>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void PackStrip(float* strip, float* a, int aRow, int aStep, int count, int k)
+    private static void PackStrip(float* strip, float* a, int aStep, int count, int k)
     {
-        if (aRow == 1 && count >= 4)
+        if (count >= 4)
         {
             // Two vectors of four, which overlap where there are fewer than eight.
             for (int step = 0; step < k; step++, strip += count, a += aStep)
@@ -166,7 +167,7 @@ public static unsafe class Product
 
         for (int step = 0; step < k; step++, strip += count, a += aStep)
             for (int i = 0; i < count; i++)
-                strip[i] = a[(long)i * aRow];
+                strip[i] = a[i];
     }
 
     /// <summary>Two vectors of B's columns, or one, step by step.</summary>
