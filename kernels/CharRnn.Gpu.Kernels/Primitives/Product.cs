@@ -268,25 +268,23 @@ public static unsafe class Product
             where TRows : struct, ICount
             where TVectors : struct, ICount
         {
-            long cRow = cLayout.Row, row3 = 3 * aRow, row5 = 5 * aRow;
+            long cRow = cLayout.Row;
             for (; tiles > 0; tiles--)
             {
                 Vector<float> c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default;
                 Vector<float> c30 = default, c31 = default, c40 = default, c41 = default, c50 = default, c51 = default;
                 float* pa = a, pb = b;
-                for (int step = k; step > 0; step--)
+                for (int steps = k / 2; steps > 0; steps--, pa += 2 * aStep, pb += 2 * bStep)
                 {
-                    Vector<float> b0 = *(Vector<float>*)pb;
-                    Vector<float> b1 = TVectors.Value > 1 ? *(Vector<float>*)(pb + bNext) : default;
-                    MultiplyAdd<TRows, TVectors, One>(pa, b0, b1, ref c00, ref c01);
-                    MultiplyAdd<TRows, TVectors, Two>(pa + aRow, b0, b1, ref c10, ref c11);
-                    MultiplyAdd<TRows, TVectors, Three>(pa + (2 * aRow), b0, b1, ref c20, ref c21);
-                    MultiplyAdd<TRows, TVectors, Four>(pa + row3, b0, b1, ref c30, ref c31);
-                    MultiplyAdd<TRows, TVectors, Five>(pa + (4 * aRow), b0, b1, ref c40, ref c41);
-                    MultiplyAdd<TRows, TVectors, Six>(pa + row5, b0, b1, ref c50, ref c51);
-                    pa += aStep;
-                    pb += bStep;
+                    Step<TRows, TVectors>(
+                        pa, aRow, pb, bNext, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
+                    Step<TRows, TVectors>(
+                        pa + aStep, aRow, pb + bStep, bNext, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
                 }
+
+                if (k % 2 != 0)
+                    Step<TRows, TVectors>(
+                        pa, aRow, pb, bNext, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
 
                 float* pc = to;
                 Put<TRows, TVectors, One>(ref pc, cRow, next, c00, c01);
@@ -298,6 +296,25 @@ public static unsafe class Product
                 to = pc;
                 a += aTile;
             }
+        }
+
+        /// <summary>One term of every chain of a tile.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static void Step<TRows, TVectors>(
+            float* a, long aRow, float* b, long bNext, ref Vector<float> c00, ref Vector<float> c01, ref Vector<float> c10, ref Vector<float> c11,
+            ref Vector<float> c20, ref Vector<float> c21, ref Vector<float> c30, ref Vector<float> c31, ref Vector<float> c40, ref Vector<float> c41,
+            ref Vector<float> c50, ref Vector<float> c51)
+            where TRows : struct, ICount
+            where TVectors : struct, ICount
+        {
+            Vector<float> b0 = *(Vector<float>*)b;
+            Vector<float> b1 = TVectors.Value > 1 ? *(Vector<float>*)(b + bNext) : default;
+            MultiplyAdd<TRows, TVectors, One>(a, b0, b1, ref c00, ref c01);
+            MultiplyAdd<TRows, TVectors, Two>(a + aRow, b0, b1, ref c10, ref c11);
+            MultiplyAdd<TRows, TVectors, Three>(a + (2 * aRow), b0, b1, ref c20, ref c21);
+            MultiplyAdd<TRows, TVectors, Four>(a + (3 * aRow), b0, b1, ref c30, ref c31);
+            MultiplyAdd<TRows, TVectors, Five>(a + (4 * aRow), b0, b1, ref c40, ref c41);
+            MultiplyAdd<TRows, TVectors, Six>(a + (5 * aRow), b0, b1, ref c50, ref c51);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
