@@ -30,7 +30,7 @@ public static class GradientKernel
         OutputRows(team, v, d, first, Team.ShareBegin(d.H, team + 1, step.Teams) - first);
         if (team == 0)
             OutputSums(team, v, d, step);
-        RecurrentShare(team, v, d, step, 1);
+        RecurrentShare(team, v, d, step);
     }
 
     /// <summary>Rows of dWhy (E5). A column of h is a row of hᵀ: the same product with h's strides exchanged.</summary>
@@ -53,17 +53,9 @@ public static class GradientKernel
     }
 
     /// <summary>A team's share of E8.</summary>
-    /// <param name="team">The team.</param>
-    /// <param name="v">Buffers.</param>
-    /// <param name="d">Sizes.</param>
-    /// <param name="step">The step.</param>
-    /// <param name="keepFlag">0 to begin with a cleared flag; 1 where the team has used it in this step.</param>
-    internal static void RecurrentShare(int team, TrainingViews v, RnnDims d, StepArguments step, int keepFlag)
+    internal static void RecurrentShare(int team, TrainingViews v, RnnDims d, StepArguments step)
     {
         int rows = d.T * d.B, flag = StepStatus.TeamFlags + team;
-        if (keepFlag == 0)
-            Team.Set(v.Status, flag, 0);
-
         int first = Team.ShareBegin(d.H, team, step.Teams);
         int count = Team.ShareBegin(d.H, team + 1, step.Teams) - first;
         if (count > 0)

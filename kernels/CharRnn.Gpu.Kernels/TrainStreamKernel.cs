@@ -34,6 +34,7 @@ public static class TrainStreamKernel
             int met = step.Slot * Meetings;
             if (v.Status[StepStatus.Diverged] == 0)
             {
+                Team.Set(v.Status, StepStatus.TeamFlags + team, 0);
                 if (team == 0)
                     Chains(v, d, step);
                 else if (team == 1)
@@ -42,7 +43,7 @@ public static class TrainStreamKernel
 
             Team.Meet(v.Status, met, step.Teams);
             if (v.Status[StepStatus.Diverged] == 0)
-                GradientKernel.RecurrentShare(team, v, d, step, team == 1 ? 1 : 0);
+                GradientKernel.RecurrentShare(team, v, d, step);
             Team.Meet(v.Status, met + 1, step.Teams);
             UpdateKernel.RunTeam(team, v, d, step);
             Team.Meet(v.Status, met + 2, step.Teams);
@@ -75,7 +76,6 @@ public static class TrainStreamKernel
         }
 
         Team.Arrive(v.Status, StepStatus.OutputsReady);
-        Team.Set(v.Status, StepStatus.TeamFlags + 1, 0);
         GradientKernel.OutputRows(1, v, d, 0, d.H);
         GradientKernel.OutputSums(1, v, d, step);
     }

@@ -56,16 +56,16 @@ internal static class KernelMath
         float square = s * s;
         float p = (((((2f / 9 * square) + (2f / 7)) * square) + (2f / 5)) * square) + (2f / 3);
         float tail = (p * square * s) - (s * f);
-        float log = (n * 0.693359375f) + (f + ((n * -2.12194440e-4f) + tail));
+        float log = (n * Logarithm.Ln2High) + (f + ((n * Logarithm.Ln2Low) + tail));
         return IsFinite(x) ? log : x - x;
     }
 
     private static float Expm1(float x, out float scale)
     {
-        float scaled = x * 1.44269504f;
+        float scaled = x * Logarithm.Log2E;
         int n = (int)(scaled + (scaled < 0f ? -0.5f : 0.5f));
-        float r = x - (n * 0.693359375f);
-        r -= n * -2.12194440e-4f;
+        float r = x - (n * Logarithm.Ln2High);
+        r -= n * Logarithm.Ln2Low;
         scale = Interop.IntAsFloat((uint)(n + 127) << 23);
 
         float p = 1f / 5040;
@@ -86,8 +86,13 @@ internal static class Rational
     public const float Q1 = 4.67143400e-01f, Q2 = 2.58769768e-02f, Q3 = 3.28563261e-04f, Q4 = 7.77654678e-07f;
 }
 
-/// <summary>Of ln: the bits of √½, and those of a mantissa.</summary>
+/// <summary>Of exp and ln: logarithms of 2 and e, the bits of √½, and those of a mantissa.</summary>
 internal static class Logarithm
 {
+    public const float Log2E = 1.44269504f;
+
+    // ln 2 in two parts: the first has so few bits that its product with an exponent is exact.
+    public const float Ln2High = 0.693359375f, Ln2Low = -2.12194440e-4f;
+
     public const int RootHalfBits = 0x3F3504F3, MantissaBits = 0x007FFFFF;
 }

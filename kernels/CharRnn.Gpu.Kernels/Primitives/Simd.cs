@@ -11,11 +11,6 @@ namespace CharRnn.Gpu.Kernels.Primitives;
 internal static unsafe class Simd
 {
     // Constants, and not vectors in static fields: those are read from memory, and checked for being initialised, each time.
-    private const float Log2E = 1.44269504f;
-
-    // ln 2 in two parts: the first has so few bits that its product with n is exact.
-    private const float Ln2High = 0.693359375f, Ln2Low = -2.12194440e-4f;
-
     // Adding 1.5·2^23 rounds to the nearest integer, which then stands in the lowest bits; taking it away leaves the float.
     private const float Rounder = 12582912f;
 
@@ -133,7 +128,7 @@ internal static unsafe class Simd
 
         // 2s = f - s f, of which f is exact: what is rounded is small beside it.
         Vector<float> tail = FusedMultiplyAdd(p * square, s, -s * f);
-        Vector<float> log = FusedMultiplyAdd(n, new(Ln2High), f + FusedMultiplyAdd(n, new(Ln2Low), tail));
+        Vector<float> log = FusedMultiplyAdd(n, new(Logarithm.Ln2High), f + FusedMultiplyAdd(n, new(Logarithm.Ln2Low), tail));
         return log + (x - x); // NaN for an infinity and for NaN
     }
 
@@ -141,10 +136,10 @@ internal static unsafe class Simd
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector<float> Expm1(Vector<float> x, out Vector<float> scale)
     {
-        Vector<float> shifted = FusedMultiplyAdd(x, new(Log2E), new(Rounder));
+        Vector<float> shifted = FusedMultiplyAdd(x, new(Logarithm.Log2E), new(Rounder));
         Vector<float> n = shifted - new Vector<float>(Rounder);
-        Vector<float> r = FusedMultiplyAdd(n, new(-Ln2High), x);
-        r = FusedMultiplyAdd(n, new(-Ln2Low), r);
+        Vector<float> r = FusedMultiplyAdd(n, new(-Logarithm.Ln2High), x);
+        r = FusedMultiplyAdd(n, new(-Logarithm.Ln2Low), r);
         scale = Vector.AsVectorSingle((Vector.AsVectorInt32(shifted) + new Vector<int>(127)) << 23);
 
         Vector<float> p = new(1f / 5040);

@@ -30,7 +30,7 @@ public interface ITrainingEngine : IDisposable
     /// The loss of the model as it is now on a text of its own, from zero state; training is not disturbed.
     /// </summary>
     /// <param name="text">The text.</param>
-    /// <param name="cancellation">Looked at about ten times a second.</param>
+    /// <param name="cancellation">Looked at between launches.</param>
     /// <returns>Nats per character.</returns>
     /// <exception cref="OperationCanceledException">It was asked to stop.</exception>
     double Evaluate(ITokenSource text, CancellationToken cancellation);
