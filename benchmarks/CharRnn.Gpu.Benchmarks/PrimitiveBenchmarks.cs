@@ -103,10 +103,11 @@ public class PrimitiveBenchmarks : IDisposable
         _gradient.Views.Whh, Layout.Panels(H), _h.View, 1, _dims.HRow, _da.View, Layout.Rows(_dims.HRow), H, H, Steps * Rows, 0, 0);
 
     [BenchmarkCategory("E8, da by character"), Benchmark]
-    public void ScatterAdd() => Kernels.Primitives.Rows.ScatterAdd(_gradient.Views.Wxh, 0, V, _tokens.View, _da.View, Steps * Rows, _dims.HRow);
+    public void ScatterAdd() => Kernels.Primitives.Rows.ScatterAdd(
+        _gradient.Views.Wxh, _tokens.View, _da.View, Steps * Rows, V, _dims.HRow, _dims.HRow);
 
     [BenchmarkCategory("E8, column sums"), Benchmark]
-    public void Sum() => Kernels.Primitives.Rows.Sum(_gradient.Views.Bh, _da.View, Steps * Rows, _dims.HRow);
+    public void Sum() => Kernels.Primitives.Rows.Sum(_gradient.Views.Bh, _da.View, Steps * Rows, _dims.HRow, _dims.HRow);
 
     [BenchmarkCategory("E9, all parameters"), Benchmark(Baseline = true)]
     public void ReferenceAdagrad() => ReferenceRnn.Adagrad(_reference, _referenceMemory, _referenceGradient, 1e-6, 5);

@@ -15,22 +15,21 @@ namespace CharRnn.Gpu.Kernels;
 /// </remarks>
 public static class BackwardPass
 {
-    /// <summary>Runs the pass for a team's streams.</summary>
-    public static void Run(TrainingViews v, RnnDims d, int first, int count)
+    /// <summary>What the outputs of all time steps send back, for a team's streams.</summary>
+    public static void OutputStreams(TrainingViews v, RnnDims d, int first, int count)
     {
         int steps = count == d.B ? d.T : 1; // all streams: their rows of all time steps are one block
         for (int t = 0; t < d.T; t += steps)
             Outputs(v, d, (t * d.B) + first, steps * count);
-        Chain(v, d, first, count);
     }
 
     /// <summary>What the outputs send back, <c>da = dz·Whyᵀ</c>, for rows (t, b) that need no order.</summary>
-    internal static void Outputs(TrainingViews v, RnnDims d, int row, int rows) => Product.Run(
+    public static void Outputs(TrainingViews v, RnnDims d, int row, int rows) => Product.Run(
         v.Da.SubView(row * d.HRow, rows * d.HRow), Layout.Rows(d.HRow),
         v.Forward.Z.SubView(row * d.VRow, rows * d.VRow), d.VRow, 1, v.WhyTransposed, Layout.Panels(d.V), rows, d.H, d.V, 0, 0);
 
     /// <summary>What each time step sends back to the one before it, from the last to the first.</summary>
-    internal static void Chain(TrainingViews v, RnnDims d, int first, int count)
+    public static void Chain(TrainingViews v, RnnDims d, int first, int count)
     {
         int states = d.B * d.HRow;
         for (int t = d.T - 1; t >= 0; t--)

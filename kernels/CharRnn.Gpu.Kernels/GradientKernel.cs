@@ -11,13 +11,15 @@ namespace CharRnn.Gpu.Kernels;
 /// L = Σt mean over B of loss[t, b]                                   (E3)
 /// </code>
 /// Shapes:    h [T+1,B,H]  dz [T,B,V]  da [T,B,H]  dWhy [H,V]  dWhh [H,H]  dWxh [V,H]  dby [V]  dbh [H].
-/// Launch:    one group per team, the second launch of a step; a team owns a share of each matrix's rows, and each
-///            row is a sum over (t, b) in order.
-/// Writes:    its rows of the gradients and its word of the status; the first team dby and the loss, the last dbh.
+/// Launch:    one group per team, the second launch of a step; the teams take tasks, each some rows of a matrix or
+///            some columns of dWxh and dbh. Every element is a sum over (t, b) in order, whoever takes the task.
+/// Writes:    the gradients, the loss, and each team its word of the status.
 /// Reference: ReferenceRnn.Backward.
 /// </remarks>
 public static class GradientKernel
 {
+    private const int FewRows = 64;
+
     /// <summary>The kernel.</summary>
     public static void Run(TrainingViews v, RnnDims d, StepArguments step) => RunTeam(Team.Index(), v, d, step);
 
@@ -26,64 +28,88 @@ public static class GradientKernel
         if (v.Status[StepStatus.Diverged] != 0)
             return;
         Team.Set(v.Status, StepStatus.TeamFlags + team, 0);
-        int first = Team.ShareBegin(d.H, team, step.Teams);
-        OutputRows(team, v, d, first, Team.ShareBegin(d.H, team + 1, step.Teams) - first);
-        if (team == 0)
-            OutputSums(team, v, d, step);
-        RecurrentShare(team, v, d, step);
+        int arrivals = (step.Slot + 1) * step.Teams;
+        Team.Await(v.Status, StepStatus.OutputsReady, arrivals);
+        OutputTasks(team, v, d, step);
+        Team.Await(v.Status, StepStatus.ChainsReady, arrivals);
+        RecurrentTasks(team, v, d, step);
     }
 
-    /// <summary>Rows of dWhy (E5). A column of h is a row of hᵀ: the same product with h's strides exchanged.</summary>
-    internal static void OutputRows(int team, TrainingViews v, RnnDims d, int first, int count)
+    /// <summary>Some rows of dWhy each (E5), and one more: dby (E5) and the step's loss (E3).</summary>
+    private static void OutputTasks(int team, TrainingViews v, RnnDims d, StepArguments step)
     {
-        if (count == 0)
-            return;
-        var h = v.Forward.H.SubView((d.B * d.HRow) + first, (d.T * d.B * d.HRow) - first);
-        PanelRows(team, v, v.Gradient.Why, h, v.Forward.Z, d.VRow, d, first, count, d.V);
+        int shares = Shares(d, step.Teams), tasks = shares + 1, before = step.Slot * (tasks + step.Teams);
+        int task = Team.Take(v.Status, StepStatus.OutputTasks, before, -1, team, step.Teams);
+        while (task < tasks)
+        {
+            if (task < shares)
+                PanelRows(team, v, v.Gradient.Why, d.B * d.HRow, v.Forward.Z, d.VRow, d, task, shares, d.V);
+            else
+                OutputSums(team, v, d, step);
+            task = Team.Take(v.Status, StepStatus.OutputTasks, before, task, team, step.Teams);
+        }
     }
 
-    /// <summary>dby (E5) and the step's loss (E3).</summary>
-    internal static void OutputSums(int team, TrainingViews v, RnnDims d, StepArguments step)
+    private static void OutputSums(int team, TrainingViews v, RnnDims d, StepArguments step)
     {
         int rows = d.T * d.B, flag = StepStatus.TeamFlags + team;
-        Rows.Sum(v.Gradient.By, v.Forward.Z, rows, d.VRow);
+        Rows.Sum(v.Gradient.By, v.Forward.Z, rows, d.VRow, d.VRow);
         Reduction.FlagNonFinite(v.Status, flag, v.Gradient.By, d.VRow);
         Reduction.Sum(v.StepLosses, step.Slot, v.Forward.Losses, rows, 1f / d.B);
         Reduction.FlagNonFinite(v.Status, flag, v.StepLosses.SubView(step.Slot, 1), 1);
     }
 
-    /// <summary>A team's share of E8.</summary>
-    internal static void RecurrentShare(int team, TrainingViews v, RnnDims d, StepArguments step)
+    /// <summary>Some rows of dWhh each, then some columns of dWxh and dbh each (E8).</summary>
+    private static void RecurrentTasks(int team, TrainingViews v, RnnDims d, StepArguments step)
     {
-        int rows = d.T * d.B, flag = StepStatus.TeamFlags + team;
-        int first = Team.ShareBegin(d.H, team, step.Teams);
-        int count = Team.ShareBegin(d.H, team + 1, step.Teams) - first;
-        if (count > 0)
-            PanelRows(team, v, v.Gradient.Whh, v.Forward.H.SubView(first, (rows * d.HRow) - first), v.Da, d.HRow, d, first, count, d.H);
-
-        first = Team.ShareBegin(d.V, team, step.Teams);
-        count = Team.ShareBegin(d.V, team + 1, step.Teams) - first;
-        if (count > 0)
+        int shares = Shares(d, step.Teams), tasks = 2 * shares, before = step.Slot * (tasks + step.Teams);
+        int task = Team.Take(v.Status, StepStatus.RecurrentTasks, before, -1, team, step.Teams);
+        while (task < tasks)
         {
-            var wxh = v.Gradient.Wxh.SubView(first * d.HRow, count * d.HRow);
-            Rows.ScatterAdd(wxh, first, count, v.Forward.Tokens, v.Da, rows, d.HRow);
-            Reduction.FlagNonFinite(v.Status, flag, wxh, count * d.HRow);
-        }
-
-        if (team == step.Teams - 1)
-        {
-            Rows.Sum(v.Gradient.Bh, v.Da, rows, d.HRow);
-            Reduction.FlagNonFinite(v.Status, flag, v.Gradient.Bh, d.HRow);
+            if (task < shares)
+                PanelRows(team, v, v.Gradient.Whh, 0, v.Da, d.HRow, d, task, shares, d.H);
+            else
+                InputColumns(team, v, d, task - shares, shares);
+            task = Team.Take(v.Status, StepStatus.RecurrentTasks, before, task, team, step.Teams);
         }
     }
 
-    /// <summary>Rows of <c>to = hᵀ·from</c>, a matrix in panels.</summary>
-    private static void PanelRows(
-        int team, TrainingViews v, ArrayView<float> to, ArrayView<float> h, ArrayView<float> from, int fromRow, RnnDims d, int first, int count, int columns)
+    /// <summary>A share of the columns of dWxh; their sums are dbh, for every row of da went into one row of dWxh.</summary>
+    private static void InputColumns(int team, TrainingViews v, RnnDims d, int share, int shares)
     {
-        int begin = first * Layout.PanelWidth, length = count * Layout.PanelWidth;
+        int panels = d.HRow / Layout.PanelWidth, rows = d.T * d.B;
+        int first = Team.ShareBegin(panels, share, shares) * Layout.PanelWidth;
+        int count = (Team.ShareBegin(panels, share + 1, shares) * Layout.PanelWidth) - first;
+        if (count == 0)
+            return;
+        var wxh = v.Gradient.Wxh.SubView(first, (d.V * d.HRow) - first);
+        Rows.ScatterAdd(wxh, v.Forward.Tokens, v.Da.SubView(first, (rows * d.HRow) - first), rows, d.V, d.HRow, count);
+        var bh = v.Gradient.Bh.SubView(first, count);
+        Rows.Sum(bh, wxh, d.V, d.HRow, count);
+        Reduction.FlagNonFinite(v.Status, StepStatus.TeamFlags + team, bh, count);
+    }
+
+    // Two a team, so that one who is late does not keep the others waiting for long; one where taking them would cost more
+    // than that. But no fewer rows than a tile has.
+    private static int Shares(RnnDims d, int teams)
+    {
+        int tiles = (d.H + Product.MaxTileRows - 1) / Product.MaxTileRows;
+        int wanted = teams == 1 || d.T * d.B < FewRows ? teams : 2 * teams;
+        return wanted < tiles ? wanted : tiles;
+    }
+
+    /// <summary>
+    /// A share of the rows of <c>to = hᵀ·from</c>, a matrix in panels. A column of h is a row of hᵀ: the same product with
+    /// h's strides exchanged.
+    /// </summary>
+    private static void PanelRows(
+        int team, TrainingViews v, ArrayView<float> to, int firstState, ArrayView<float> from, int fromRow, RnnDims d, int share, int shares, int columns)
+    {
+        int first = Team.ShareBegin(d.H, share, shares), count = Team.ShareBegin(d.H, share + 1, shares) - first;
+        int begin = first * Layout.PanelWidth, length = count * Layout.PanelWidth, rows = d.T * d.B;
+        var h = v.Forward.H.SubView(firstState + first, (rows * d.HRow) - first);
         Layout panels = Layout.Panels(d.H);
-        Product.Run(to.SubView(begin, to.IntLength - begin), panels, h, 1, d.HRow, from, Layout.Rows(fromRow), count, columns, d.T * d.B, 0, 0);
+        Product.Run(to.SubView(begin, to.IntLength - begin), panels, h, 1, d.HRow, from, Layout.Rows(fromRow), count, columns, rows, 0, 0);
         for (int panel = begin; panel < to.IntLength; panel += panels.Panel)
             Reduction.FlagNonFinite(v.Status, StepStatus.TeamFlags + team, to.SubView(panel, length), length);
     }

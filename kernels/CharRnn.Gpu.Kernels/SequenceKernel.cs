@@ -17,12 +17,20 @@ public static class SequenceKernel
 
     internal static void RunTeam(int team, TrainingViews v, RnnDims d, StepArguments step)
     {
+        if (v.Status[StepStatus.Diverged] != 0)
+            return;
         int first = Team.ShareBegin(d.B, team, step.Teams);
         int count = Team.ShareBegin(d.B, team + 1, step.Teams) - first;
-        if (count == 0 || v.Status[StepStatus.Diverged] != 0)
-            return;
-        HiddenPass.Run(v.Forward, d, step, first, count);
-        OutputPass.RunStreams(v.Forward, d, first, count);
-        BackwardPass.Run(v, d, first, count);
+        if (count > 0)
+        {
+            HiddenPass.Run(v.Forward, d, step, first, count);
+            OutputPass.RunStreams(v.Forward, d, first, count);
+            BackwardPass.OutputStreams(v, d, first, count);
+        }
+
+        Team.Arrive(v.Status, StepStatus.OutputsReady);
+        if (count > 0)
+            BackwardPass.Chain(v, d, first, count);
+        Team.Arrive(v.Status, StepStatus.ChainsReady);
     }
 }

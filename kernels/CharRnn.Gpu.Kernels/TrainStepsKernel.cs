@@ -3,7 +3,7 @@ using CharRnn.Gpu.Kernels.Primitives;
 namespace CharRnn.Gpu.Kernels;
 
 /// <summary>
-/// Many training steps in one launch: on the CPU by all teams, which meet between the phases; on a GPU by one team, for
+/// Many training steps in one launch: on the CPU by all teams, which meet before and after the update; on a GPU by one team, for
 /// models so small that launches would cost more than the work.
 /// </summary>
 /// <remarks>
@@ -15,7 +15,7 @@ namespace CharRnn.Gpu.Kernels;
 /// </remarks>
 public static class TrainStepsKernel
 {
-    private const int Phases = 3;
+    private const int Meetings = 2;
 
     /// <summary>The kernel.</summary>
     public static void Run(TrainingViews v, RnnDims d, StepArguments first, int steps)
@@ -24,13 +24,12 @@ public static class TrainStepsKernel
         for (int n = 0; n < steps; n++)
         {
             StepArguments step = first.Later(n, d.T);
-            int met = step.Slot * Phases;
+            int met = step.Slot * Meetings;
             SequenceKernel.RunTeam(team, v, d, step);
-            Team.Meet(v.Status, met, step.Teams);
             GradientKernel.RunTeam(team, v, d, step);
-            Team.Meet(v.Status, met + 1, step.Teams);
+            Team.Meet(v.Status, met, step.Teams);
             UpdateKernel.RunTeam(team, v, d, step);
-            Team.Meet(v.Status, met + 2, step.Teams);
+            Team.Meet(v.Status, met + 1, step.Teams);
         }
     }
 }

@@ -9,8 +9,8 @@ namespace CharRnn.Gpu.Kernels;
 /// <remarks>
 /// <code>
 /// first team:   E1 for t = 0…T-1;               E6's da[t+1]·Whhᵀ and E7 for t = T-1…0
-/// second team:  E2–E4 and E6's dz[t]·Whyᵀ;      E5, E3's sum
-/// all teams:    E8, then E9
+/// second team:  E2–E4 and E6's dz[t]·Whyᵀ;      then E5 while the first is on its way back
+/// all teams:    what is left of E5, E8, then E9
 /// </code>
 /// Shapes:    as <see cref="TrainingViews"/>, B = 1.
 /// Launch:    at least two teams that run side by side (the CPU's workers); the steps must not wrap and must lie in the window.
@@ -19,7 +19,7 @@ namespace CharRnn.Gpu.Kernels;
 /// </remarks>
 public static class TrainStreamKernel
 {
-    private const int Meetings = 3;
+    private const int Meetings = 2;
 
     // Time steps that the second team lags behind the first: a tile's rows, so that its products are fast.
     private const int Stretch = 6;
@@ -34,19 +34,18 @@ public static class TrainStreamKernel
             int met = step.Slot * Meetings;
             if (v.Status[StepStatus.Diverged] == 0)
             {
-                Team.Set(v.Status, StepStatus.TeamFlags + team, 0);
+                if (team == 1)
+                    Outputs(v, d, step);
+                Team.Arrive(v.Status, StepStatus.OutputsReady);
                 if (team == 0)
                     Chains(v, d, step);
-                else if (team == 1)
-                    Outputs(v, d, step);
+                Team.Arrive(v.Status, StepStatus.ChainsReady);
             }
 
+            GradientKernel.RunTeam(team, v, d, step);
             Team.Meet(v.Status, met, step.Teams);
-            if (v.Status[StepStatus.Diverged] == 0)
-                GradientKernel.RecurrentShare(team, v, d, step);
-            Team.Meet(v.Status, met + 1, step.Teams);
             UpdateKernel.RunTeam(team, v, d, step);
-            Team.Meet(v.Status, met + 2, step.Teams);
+            Team.Meet(v.Status, met + 1, step.Teams);
         }
     }
 
@@ -60,7 +59,7 @@ public static class TrainStreamKernel
             Team.Arrive(v.Status, StepStatus.HiddenReady);
         }
 
-        Team.Await(v.Status, StepStatus.OutputsReady, step.Slot + 1);
+        Team.Await(v.Status, StepStatus.OutputsReady, (step.Slot + 1) * step.Teams);
         BackwardPass.Chain(v, d, 0, 1);
     }
 
@@ -74,10 +73,6 @@ public static class TrainStreamKernel
             OutputPass.Run(v.Forward, d, begin, count);
             BackwardPass.Outputs(v, d, begin, count);
         }
-
-        Team.Arrive(v.Status, StepStatus.OutputsReady);
-        GradientKernel.OutputRows(1, v, d, 0, d.H);
-        GradientKernel.OutputSums(1, v, d, step);
     }
 
     private static int Stretches(int steps) => (steps + Stretch - 1) / Stretch;

@@ -92,11 +92,20 @@ public static class StepStatus
     /// <summary>Stretches of hidden states that are ready; see <see cref="TrainStreamKernel"/>.</summary>
     public const int HiddenReady = 2;
 
-    /// <summary>Steps whose outputs are ready; see <see cref="TrainStreamKernel"/>.</summary>
+    /// <summary>Teams whose part of a step's outputs (E2–E4, E6's dz·Whyᵀ) is ready.</summary>
     public const int OutputsReady = 3;
 
-    /// <summary>From here on one word per team: 1 if its share of the step's gradient is not finite.</summary>
-    public const int TeamFlags = 4;
+    /// <summary>Teams whose part of a step's way back (E6, E7) is ready.</summary>
+    public const int ChainsReady = 4;
+
+    /// <summary>Tasks of E5 that were taken; see <see cref="Primitives.Team.Take"/>.</summary>
+    public const int OutputTasks = 5;
+
+    /// <summary>Tasks of E8 that were taken.</summary>
+    public const int RecurrentTasks = 6;
+
+    /// <summary>From here on one word per team: 1 if what it computed of the step's gradient is not finite.</summary>
+    public const int TeamFlags = 7;
 }
 
 /// <summary>What changes from step to step.</summary>

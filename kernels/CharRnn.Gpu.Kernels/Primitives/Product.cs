@@ -29,7 +29,8 @@ public static unsafe class Product
     // Entries of the first-level table of memory pages; a panel whose rows lie in more is packed.
     private const long MappedBytes = 64 * 4096;
 
-    private const int MaxTileRows = 6;
+    /// <summary>Rows of C that are computed together, at most.</summary>
+    public const int MaxTileRows = 6;
 
     private const int CacheLine = 64;
 

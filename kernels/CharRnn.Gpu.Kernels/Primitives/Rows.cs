@@ -82,56 +82,52 @@ public static unsafe class Rows
     }
 
     /// <summary>
-    /// The transpose of <see cref="Gather"/>, in the order of r: <c>to[v - first] = Σ from[r]</c> over the rows r with
-    /// <c>indices[r] = v</c>, for the <paramref name="count"/> values v from <paramref name="first"/> on.
+    /// The transpose of <see cref="Gather"/>, in the order of r: <c>to[v] = Σ from[r]</c> over the rows r with
+    /// <c>indices[r] = v</c>, for the values v below <paramref name="values"/> and the first <paramref name="columns"/> columns.
     /// </summary>
     [IntrinsicImplementation]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void ScatterAdd(ArrayView<float> to, int first, int count, ArrayView<int> indices, ArrayView<float> from, int rows, int row)
+    public static void ScatterAdd(ArrayView<float> to, ArrayView<int> indices, ArrayView<float> from, int rows, int values, int row, int columns)
     {
-        if (count == 0)
-            return;
         float* destination = Simd.Pointer(to), source = Simd.Pointer(from);
         int* index = Simd.Pointer(indices);
-        new Span<float>(destination, count * row).Clear();
+        for (int v = 0; v < values; v++)
+            new Span<float>(destination + ((long)v * row), columns).Clear();
         for (int r = 0; r < rows; r++)
-        {
-            uint v = (uint)(index[r] - first);
-            if (v < (uint)count)
-                Add(destination + ((long)v * row), source + ((long)r * row), row);
-        }
+            Add(destination + ((long)index[r] * row), source + ((long)r * row), columns);
     }
 
-    internal static void ScatterAddOnGroup(ArrayView<float> to, int first, int count, ArrayView<int> indices, ArrayView<float> from, int rows, int row)
+    internal static void ScatterAddOnGroup(
+        ArrayView<float> to, ArrayView<int> indices, ArrayView<float> from, int rows, int values, int row, int columns)
     {
-        for (int i = Group.IdxX; i < count * row; i += Group.DimX)
+        for (int i = Group.IdxX; i < values * columns; i += Group.DimX)
         {
-            int v = i / row;
-            int column = i - (v * row);
+            int v = i / columns;
+            int column = i - (v * columns);
             float sum = 0f;
             for (int r = 0; r < rows; r++)
-                if (indices[r] == first + v)
+                if (indices[r] == v)
                     sum += from[(r * row) + column];
-            to[i] = sum;
+            to[(v * row) + column] = sum;
         }
 
         Group.Barrier();
     }
 
-    /// <summary>Column sums, in the order of the rows: <c>to[i] = Σ from[r, i]</c>.</summary>
+    /// <summary>Sums of the first columns, in the order of the rows: <c>to[i] = Σ from[r, i]</c>.</summary>
     [IntrinsicImplementation]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Sum(ArrayView<float> to, ArrayView<float> from, int rows, int row)
+    public static void Sum(ArrayView<float> to, ArrayView<float> from, int rows, int row, int columns)
     {
         float* destination = Simd.Pointer(to), source = Simd.Pointer(from);
-        new Span<float>(destination, row).Clear();
+        new Span<float>(destination, columns).Clear();
         for (int r = 0; r < rows; r++)
-            Add(destination, source + ((long)r * row), row);
+            Add(destination, source + ((long)r * row), columns);
     }
 
-    internal static void SumOnGroup(ArrayView<float> to, ArrayView<float> from, int rows, int row)
+    internal static void SumOnGroup(ArrayView<float> to, ArrayView<float> from, int rows, int row, int columns)
     {
-        for (int column = Group.IdxX; column < row; column += Group.DimX)
+        for (int column = Group.IdxX; column < columns; column += Group.DimX)
         {
             float sum = 0f;
             for (int r = 0; r < rows; r++)

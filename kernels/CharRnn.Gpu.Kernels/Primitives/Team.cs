@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using ILGPU;
 using ILGPU.IR.Intrinsics;
@@ -65,6 +66,25 @@ public static class Team
     }
 
     internal static void AwaitOnGroup(ArrayView<int> _, int __, int ___) => Group.Barrier();
+
+    /// <summary>
+    /// Takes a task that no other team takes: on the CPU the next one of all, so that a worker whose core is slower does less;
+    /// on a GPU, those dealt to this team in turn.
+    /// </summary>
+    /// <param name="words">Where the tasks are counted.</param>
+    /// <param name="word">The count's place there; it goes on until the host clears it.</param>
+    /// <param name="before">What the count was before the first of these tasks.</param>
+    /// <param name="previous">The task that this team took before this one, or -1.</param>
+    /// <param name="team">This team.</param>
+    /// <param name="teams">Teams of the launch.</param>
+    /// <returns>The task; there is none left when it is not below their number.</returns>
+    [IntrinsicImplementation]
+    [SuppressMessage("Style", "IDE0060", Justification = "The other body needs them.")]
+    public static int Take(ArrayView<int> words, int word, int before, int previous, int team, int teams) =>
+        Interlocked.Increment(ref words[word]) - 1 - before;
+
+    internal static int TakeOnGroup(ArrayView<int> _, int __, int ___, int previous, int team, int teams) =>
+        previous < 0 ? team : previous + teams;
 
     /// <summary>Waits until every team of the launch is here.</summary>
     /// <param name="status">See <see cref="StepStatus"/>.</param>

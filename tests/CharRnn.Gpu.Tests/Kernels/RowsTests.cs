@@ -45,36 +45,42 @@ public class RowsTests
 
     [Theory]
     [MemberData(nameof(Bodies.Groups), MemberType = typeof(Bodies))]
-    public void ScatterAdd_sums_the_rows_of_each_index_in_its_share(DeviceKind group)
+    public void ScatterAdd_sums_the_rows_of_each_index_and_touches_no_other_column(DeviceKind group)
     {
-        for (int first = 0; first < TableRows; first++)
-            for (int count = 1; count <= TableRows - first; count++)
+        for (int columns = Layout.PanelWidth; columns <= Row; columns += Layout.PanelWidth)
+        {
+            OperandData data = new()
             {
-                OperandData data = new()
-                {
-                    A = Values.Random(count * Row, 6),
-                    B = Values.RandomRows(Count, Columns, 7),
-                    I = Indices,
-                    N = new(Count, Row: Row, First: first, Terms: count),
-                };
-                var expected = new float[count * Row];
-                for (int r = 0; r < Count; r++)
-                    if (Indices[r] >= first && Indices[r] < first + count)
-                        for (int i = 0; i < Row; i++)
-                            expected[((Indices[r] - first) * Row) + i] += data.B[(r * Row) + i];
-                Check(group, data, expected, o => Rows.ScatterAdd(o.A, o.N.First, o.N.Terms, o.I, o.B, o.N.Rows, o.N.Row), ScatterAddKernel);
-            }
+                A = Values.Random(TableRows * Row, 6),
+                B = Values.RandomRows(Count, Columns, 7),
+                I = Indices,
+                N = new(Count, columns, Row: Row, Terms: TableRows),
+            };
+            float[] expected = [.. data.A];
+            for (int i = 0; i < TableRows * Row; i++)
+                if (i % Row < columns)
+                    expected[i] = 0;
+            for (int i = 0; i < Count * Row; i++)
+                if (i % Row < columns)
+                    expected[(Indices[i / Row] * Row) + (i % Row)] += data.B[i];
+            Check(group, data, expected, o => Rows.ScatterAdd(o.A, o.I, o.B, o.N.Rows, o.N.Terms, o.N.Row, o.N.Columns), ScatterAddKernel);
+        }
     }
 
     [Theory]
     [MemberData(nameof(Bodies.Groups), MemberType = typeof(Bodies))]
-    public void Sum_adds_the_rows(DeviceKind group)
+    public void Sum_adds_the_rows_and_touches_no_other_column(DeviceKind group)
     {
-        OperandData data = TwoOperands() with { A = Values.Random(Row, 8) };
-        var expected = new float[Row];
-        for (int i = 0; i < Count * Row; i++)
-            expected[i % Row] += data.B[i];
-        Check(group, data, expected, o => Rows.Sum(o.A, o.B, o.N.Rows, o.N.Row), SumKernel);
+        for (int columns = Layout.PanelWidth; columns <= Row; columns += Layout.PanelWidth)
+        {
+            OperandData data = TwoOperands() with { A = Values.Random(Row, 8), N = new(Count, columns, Row: Row) };
+            float[] expected = [.. data.A];
+            expected.AsSpan(0, columns).Clear();
+            for (int i = 0; i < Count * Row; i++)
+                if (i % Row < columns)
+                    expected[i % Row] += data.B[i];
+            Check(group, data, expected, o => Rows.Sum(o.A, o.B, o.N.Rows, o.N.Row, o.N.Columns), SumKernel);
+        }
     }
 
     [Theory]
@@ -124,9 +130,9 @@ public class RowsTests
 
     private static void GatherKernel(Operands o) => Rows.GatherOnGroup(o.A, o.B, o.I, o.C, o.N.Rows, o.N.Row);
 
-    private static void ScatterAddKernel(Operands o) => Rows.ScatterAddOnGroup(o.A, o.N.First, o.N.Terms, o.I, o.B, o.N.Rows, o.N.Row);
+    private static void ScatterAddKernel(Operands o) => Rows.ScatterAddOnGroup(o.A, o.I, o.B, o.N.Rows, o.N.Terms, o.N.Row, o.N.Columns);
 
-    private static void SumKernel(Operands o) => Rows.SumOnGroup(o.A, o.B, o.N.Rows, o.N.Row);
+    private static void SumKernel(Operands o) => Rows.SumOnGroup(o.A, o.B, o.N.Rows, o.N.Row, o.N.Columns);
 
     private static void TransposeKernel(Operands o) =>
         Rows.TransposeOnGroup(o.A, Layout.Panels(o.N.Columns), o.B, Layout.Panels(o.N.Rows), o.N.First, o.N.Terms, o.N.Columns);

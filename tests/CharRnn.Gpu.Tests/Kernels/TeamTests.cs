@@ -1,6 +1,7 @@
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Kernels.Primitives;
 using CharRnn.Gpu.Tests.Devices;
+using ILGPU;
 
 namespace CharRnn.Gpu.Tests.Kernels;
 
@@ -33,6 +34,32 @@ public class TeamTests
         }).I);
     }
 
+    [Fact]
+    public void Workers_take_every_task_once_and_each_of_them_one_too_many()
+    {
+        const int Teams = 4, Tasks = 1000, Before = 30;
+        OperandData data = new() { I = [Before, .. new int[Tasks]], N = default };
+        int[] taken = Bodies.Simd(data, o => Parallel.For(0, Teams, team =>
+        {
+            int task = -1;
+            while ((task = Team.Take(o.I, 0, Before, task, team, Teams)) < Tasks)
+                Interlocked.Increment(ref o.I[1 + task]);
+        })).I;
+        Assert.Equal([Before + Tasks + Teams, .. Enumerable.Repeat(1, Tasks)], taken);
+    }
+
+    [Theory]
+    [MemberData(nameof(Bodies.Groups), MemberType = typeof(Bodies))]
+    public void Groups_are_dealt_every_task_once(DeviceKind group)
+    {
+        const int Teams = 3, Tasks = 10;
+        var taken = new int[Tasks];
+        for (int team = 0; team < Teams; team++)
+            foreach ((int task, int count) in Bodies.OnGroup(group, new() { I = new int[Tasks], N = new(team, Teams, Terms: Tasks) }, TakeKernel).I.Index())
+                taken[task] += count;
+        Assert.Equal(Enumerable.Repeat(1, Tasks), taken);
+    }
+
     [Theory]
     [MemberData(nameof(Bodies.Groups), MemberType = typeof(Bodies))]
     public void Tokens_are_gathered_time_major_from_each_streams_window(DeviceKind group)
@@ -63,6 +90,17 @@ public class TeamTests
         Team.SetOnGroup(o.I, 1, o.N.Flag);
         Team.SetOnceOnGroup(o.I, 2, o.N.Flag);
         Team.SetOnceOnGroup(o.I, 3, o.N.Flag);
+    }
+
+    private static void TakeKernel(Operands o)
+    {
+        int task = Team.TakeOnGroup(o.I, 0, 0, -1, o.N.Rows, o.N.Columns);
+        while (task < o.N.Terms)
+        {
+            if (Group.IdxX == 0)
+                o.I[task]++;
+            task = Team.TakeOnGroup(o.I, 0, 0, task, o.N.Rows, o.N.Columns);
+        }
     }
 
     private static void GatherKernel(Operands o)
