@@ -21,7 +21,8 @@ public static class TrainStreamKernel
 {
     private const int Meetings = 2;
 
-    // Time steps that the second team lags behind the first: a tile's rows, so that its products are fast.
+    // Time steps that the second team lags behind the first: a tile's rows, so that its products are fast. Only the last
+    // stretch may be shorter, and then the first team waits less for it.
     private const int Stretch = 6;
 
     /// <summary>The kernel.</summary>
@@ -55,7 +56,7 @@ public static class TrainStreamKernel
         int stretches = Stretches(d.T);
         for (int i = 0; i < stretches; i++)
         {
-            HiddenPass.Steps(v.Forward, d, 0, 1, Team.ShareBegin(d.T, i, stretches), Team.ShareBegin(d.T, i + 1, stretches));
+            HiddenPass.Steps(v.Forward, d, 0, 1, i * Stretch, StretchEnd(d.T, i));
             Team.Arrive(v.Status, StepStatus.HiddenReady);
         }
 
@@ -69,11 +70,13 @@ public static class TrainStreamKernel
         for (int i = 0; i < stretches; i++)
         {
             Team.Await(v.Status, StepStatus.HiddenReady, (step.Slot * stretches) + i + 1);
-            int begin = Team.ShareBegin(d.T, i, stretches), count = Team.ShareBegin(d.T, i + 1, stretches) - begin;
+            int begin = i * Stretch, count = StretchEnd(d.T, i) - begin;
             OutputPass.Run(v.Forward, d, begin, count);
             BackwardPass.Outputs(v, d, begin, count);
         }
     }
 
     private static int Stretches(int steps) => (steps + Stretch - 1) / Stretch;
+
+    private static int StretchEnd(int steps, int stretch) => (stretch + 1) * Stretch < steps ? (stretch + 1) * Stretch : steps;
 }

@@ -59,8 +59,8 @@ public static class Team
         // Less than a microsecond where every worker has a core; where one waits for a core, it gets this one.
         ref int arrived = ref words[word];
         for (int spins = 0; Volatile.Read(ref arrived) < arrivals; spins++)
-            if (spins < 1000)
-                Thread.SpinWait(5);
+            if (spins < 5000)
+                Thread.SpinWait(1);
             else
                 Thread.Yield();
     }
