@@ -81,12 +81,20 @@ internal sealed class OurTraining : IContestant
         _model = new DeviceModel(device, weights);
         _engine = new TrainingEngine(_model, text, step);
 
-        ReferencePass expected = new ReferenceTrainer(weights, text, step.BatchSize, step.SequenceLength, step.LearningRate, step.Clip).Step();
+        var reference = new ReferenceTrainer(weights, text, step.BatchSize, step.SequenceLength, step.LearningRate, step.Clip);
+        ReferencePass expected = reference.Step();
         StepTrace actual = _engine.Trace();
         GradientError = expected.Gradient.Tensors.Zip(actual.Gradient.Tensors)
             .Max(pair => Norm(pair.First.Values.Zip(pair.Second.Values, (e, a) => e - a)) / Norm(pair.First.Values));
         if (!(GradientError < 1e-4))
             throw new InvalidOperationException($"the gradients are {GradientError:E1} off the reference's: a wrong result is not worth timing");
+
+        // And a step by the kernels that are timed. Adagrad's first step is ±η whatever the gradient, so tiny ones show in full.
+        _engine.RunSteps(1);
+        double changeError = reference.Weights.Tensors.Zip(_engine.ReadWeights().Tensors, weights.Tensors).Max(tensors => Norm(
+            tensors.First.Values.Zip(tensors.Second.Values, (e, a) => e - a)) / Norm(tensors.First.Values.Zip(tensors.Third.Values, (e, from) => e - from)));
+        if (!(changeError < 1e-2))
+            throw new InvalidOperationException($"the weights change {changeError:E1} off the reference's: a wrong result is not worth timing");
         Measure(0.5);
     }
 
@@ -99,7 +107,11 @@ internal sealed class OurTraining : IContestant
     {
         long steps = 0, started = Stopwatch.GetTimestamp();
         while (Stopwatch.GetElapsedTime(started).TotalSeconds < seconds)
-            steps += _engine.RunSteps(long.MaxValue).Losses.Length;
+        {
+            StepsResult result = _engine.RunSteps(long.MaxValue);
+            steps += result.Diverged ? throw new InvalidOperationException("training diverged: skipped steps are not worth timing") : result.Losses.Length;
+        }
+
         return steps * (double)_step.BatchSize * _step.SequenceLength / Stopwatch.GetElapsedTime(started).TotalSeconds;
     }
 
@@ -120,8 +132,10 @@ internal sealed class OurSampling : IContestant
 
     public OurSampling(ComputeDevice device, int hiddenSize)
     {
-        _model = new DeviceModel(device, InitialWeights.Create(new ModelShape(TableCommand.VocabularySize, hiddenSize), 1));
+        ParameterSet<float> weights = InitialWeights.Create(new ModelShape(TableCommand.VocabularySize, hiddenSize), 1);
+        _model = new DeviceModel(device, weights);
         _sampler = new Sampler(_model);
+        Check(weights.Convert(value => (double)value));
         Measure(0.5);
     }
 
@@ -136,6 +150,21 @@ internal sealed class OurSampling : IContestant
         }
 
         return written / Stopwatch.GetElapsedTime(started).TotalSeconds;
+    }
+
+    /// <summary>The likeliest characters must be the reference's.</summary>
+    private void Check(ParameterSet<double> weights)
+    {
+        int last = 0;
+        var h = new double[weights.Shape.HiddenSize];
+        foreach (int drawn in _sampler.Write([0], 30, new SamplingOptions { Temperature = 0 }, 1, 0).SelectMany(chunk => chunk))
+        {
+            h = ReferenceRnn.HiddenStep(weights, last, h);
+            double[] z = ReferenceRnn.Logits(weights, h);
+            last = Array.IndexOf(z, z.Max());
+            if (drawn != last)
+                throw new InvalidOperationException($"character {drawn} was written where the reference has {last}: a wrong result is not worth timing");
+        }
     }
 
     public void Dispose()

@@ -7,12 +7,13 @@ namespace CharRnn.Gpu.Kernels;
 /// <remarks>
 /// <code>
 /// dWhy = Σ h[t]ᵀ dz[t];   dby = Σ dz[t]                              (E5)
-/// dWhh = Σ h[t-1]ᵀ da[t]; dbh = Σ da[t];  dWxh[x[t]] += da[t]        (E8)
+/// dWhh = Σ h[t-1]ᵀ da[t]; dWxh[x[t]] += da[t];  dbh = Σ da[t]        (E8)
 /// L = Σt mean over B of loss[t, b]                                   (E3)
 /// </code>
 /// Shapes:    h [T+1,B,H]  dz [T,B,V]  da [T,B,H]  dWhy [H,V]  dWhh [H,H]  dWxh [V,H]  dby [V]  dbh [H].
 /// Launch:    one group per team, the second launch of a step; the teams take tasks, each some rows of a matrix or
-///            some columns of dWxh and dbh. Every element is a sum over (t, b) in order, whoever takes the task.
+///            some columns of dWxh and dbh. Every element is a sum over (t, b) in order, dbh one over the rows of dWxh,
+///            whoever takes the task.
 /// Writes:    the gradients, the loss, and each team its word of the status.
 /// Reference: ReferenceRnn.Backward.
 /// </remarks>
@@ -27,7 +28,6 @@ public static class GradientKernel
     {
         if (v.Status[StepStatus.Diverged] != 0)
             return;
-        Team.Set(v.Status, StepStatus.TeamFlags + team, 0);
         int arrivals = (step.Slot + 1) * step.Teams;
         Team.Await(v.Status, StepStatus.OutputsReady, arrivals);
         OutputTasks(team, v, d, step);

@@ -4,7 +4,7 @@ namespace CharRnn.Gpu.Kernels;
 
 /// <summary>
 /// Many training steps of one stream in one launch by teams that run side by side: the first team walks the chains of time
-/// steps, the second follows with all that hangs on them, and the gradients of the recurrent weights are shared.
+/// steps, the second follows with all that hangs on them, and the gradients are shared.
 /// </summary>
 /// <remarks>
 /// <code>

@@ -7,9 +7,9 @@ namespace CharRnn.Gpu.Kernels;
 /// <remarks>
 /// <code>g = clip(g, ±c);  m += g²;  θ -= η g / √(m + ε)   (E9)</code>
 /// Shapes:    θ, m, g: every parameter.
-/// Launch:    one group per team, the third launch of a step; a team owns a share of each matrix's rows, as in <see cref="GradientKernel"/>.
+/// Launch:    one group per team, the third launch of a step; a team owns a share of each matrix's rows.
 /// Writes:    its rows of θ and m and its columns of Whhᵀ and Whyᵀ; nothing if any team saw a value that is not
-///            finite in this step's gradients or loss, or in an earlier step of the same launch.
+///            finite in this step's gradients or loss, or in an earlier step's that the host has not heard of.
 /// Reference: ReferenceRnn.Adagrad.
 /// </remarks>
 public static class UpdateKernel
@@ -55,6 +55,7 @@ public static class UpdateKernel
                 v.Forward.Weights.Wxh.SubView(first * d.HRow, count * d.HRow), v.Memory.Wxh.SubView(first * d.HRow, count * d.HRow),
                 v.Gradient.Wxh.SubView(first * d.HRow, count * d.HRow), count * d.HRow, step.LearningRate, step.Clip);
     }
+
     /// <summary>Some rows of a matrix in panels: a stretch of each panel.</summary>
     private static void PanelRows(
         ArrayView<float> theta, ArrayView<float> memory, ArrayView<float> gradient, int rows, int first, int count, StepArguments step)

@@ -81,31 +81,34 @@ public readonly struct TrainingViews(
 /// <summary>The words of <see cref="TrainingViews.Status"/>.</summary>
 public static class StepStatus
 {
+    // A cache line for each: who waits for one word must not be disturbed by those who count another.
+    private const int Line = 16;
+
     /// <summary>
     /// Slot + 1 of the first step whose loss or gradient was not finite: its update and all later steps are skipped. 0 if none.
     /// </summary>
     public const int Diverged = 0;
 
     /// <summary>How many teams have come to how many meetings; see <see cref="Primitives.Team.Meet"/>.</summary>
-    public const int Arrivals = 1;
+    public const int Arrivals = 1 * Line;
 
     /// <summary>Stretches of hidden states that are ready; see <see cref="TrainStreamKernel"/>.</summary>
-    public const int HiddenReady = 2;
+    public const int HiddenReady = 2 * Line;
 
     /// <summary>Teams whose part of a step's outputs (E2–E4, E6's dz·Whyᵀ) is ready.</summary>
-    public const int OutputsReady = 3;
+    public const int OutputsReady = 3 * Line;
 
     /// <summary>Teams whose part of a step's way back (E6, E7) is ready.</summary>
-    public const int ChainsReady = 4;
+    public const int ChainsReady = 4 * Line;
 
     /// <summary>Tasks of E5 that were taken; see <see cref="Primitives.Team.Take"/>.</summary>
-    public const int OutputTasks = 5;
+    public const int OutputTasks = 5 * Line;
 
     /// <summary>Tasks of E8 that were taken.</summary>
-    public const int RecurrentTasks = 6;
+    public const int RecurrentTasks = 6 * Line;
 
     /// <summary>From here on one word per team: 1 if what it computed of the step's gradient is not finite.</summary>
-    public const int TeamFlags = 7;
+    public const int TeamFlags = 7 * Line;
 }
 
 /// <summary>What changes from step to step.</summary>
@@ -129,7 +132,7 @@ public readonly struct StepArguments(long position, long windowLength, int start
     /// <summary>c of E9.</summary>
     public readonly float Clip = clip;
 
-    /// <summary>Teams in this launch, each with a share of the work.</summary>
+    /// <summary>Teams in this launch.</summary>
     public readonly int Teams = teams;
 
     /// <summary>The arguments of the n-th step after this one, with no wrap between.</summary>

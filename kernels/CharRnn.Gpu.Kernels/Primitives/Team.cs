@@ -14,17 +14,6 @@ public static class Team
 
     internal static int IndexOnGroup() => Grid.IdxX;
 
-    /// <summary>Sets one word, seen by the whole team afterwards.</summary>
-    [IntrinsicImplementation]
-    public static void Set(ArrayView<int> destination, int index, int value) => destination[index] = value;
-
-    internal static void SetOnGroup(ArrayView<int> destination, int index, int value)
-    {
-        if (Group.IdxX == 0)
-            destination[index] = value;
-        Group.Barrier();
-    }
-
     /// <summary>Sets one word if it is still 0. Teams that do so at the same time must bring the same value.</summary>
     [IntrinsicImplementation]
     public static void SetOnce(ArrayView<int> destination, int index, int value)
@@ -56,10 +45,10 @@ public static class Team
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Await(ArrayView<int> words, int word, int arrivals)
     {
-        // Less than a microsecond where every worker has a core; where one waits for a core, it gets this one.
+        // A microsecond where every worker has a core; where one waits for a core, it soon gets this one.
         ref int arrived = ref words[word];
         for (int spins = 0; Volatile.Read(ref arrived) < arrivals; spins++)
-            if (spins < 5000)
+            if (spins < 500)
                 Thread.SpinWait(1);
             else
                 Thread.Yield();

@@ -39,10 +39,13 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, string Reason)
 
     /// <summary>A plan as told, for measurements and tests.</summary>
     public static ExecutionPlan Of(PlanKind kind, ComputeDevice device, string reason) =>
-        new(kind, kind == PlanKind.ManySteps && device.Kind != DeviceKind.Cpu ? 1 : device.Teams, reason);
+        new(kind, kind == PlanKind.ManySteps && device.Kind != DeviceKind.Cpu ? 1 : device.Teams, reason)
+        {
+            Alone = kind != PlanKind.ThreeLaunches && device.Kind == DeviceKind.Cpu && device.Teams > 1 ? new ExecutionPlan(PlanKind.ManySteps, 1, reason) : null,
+        };
 
-    /// <summary>The same on one team, for when others use the cores.</summary>
-    public ExecutionPlan Alone => this with { Kind = PlanKind.ManySteps, Teams = 1 };
+    /// <summary>The same steps on one team, for when others use the cores; null if the teams of this plan do not wait for each other.</summary>
+    internal ExecutionPlan? Alone { get; init; }
 }
 
 /// <summary>Which kernels run training steps.</summary>

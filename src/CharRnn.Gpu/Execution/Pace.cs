@@ -1,34 +1,64 @@
 namespace CharRnn.Gpu.Execution;
 
-/// <summary>
-/// Chooses, call by call, between teams that follow each other and one team alone: those stand still where another program
-/// takes one of their cores, and gain nothing where two cores are one in truth. The result is the same either way.
-/// </summary>
-internal sealed class Pace
-{
-    // Both ways are measured in turn at first, and the slower one again every so often.
-    private const int FirstCalls = 6, CallsPerProbe = 16;
+/// <summary>What a call of the engine does: with which plan, and how long its steps are believed to take.</summary>
+/// <param name="Plan">The plan.</param>
+/// <param name="MaxSteps">As many steps as the figure may be trusted for.</param>
+/// <param name="SecondsPerStep">The figure.</param>
+/// <param name="Alone">Whether the plan stands in for one of several teams.</param>
+internal readonly record struct Turn(ExecutionPlan Plan, int MaxSteps, double SecondsPerStep, bool Alone);
 
-    // How much of a figure a slower one replaces: a call may have been disturbed, or have waited for the compiler. A faster
-    // one replaces it all: nothing makes a call faster than it is.
+/// <summary>
+/// Chooses, call by call, between several teams and one alone: workers who wait for each other stand still where another
+/// program takes one of their cores, and gain nothing where two cores are one in truth. The result is the same either way.
+/// </summary>
+/// <param name="guess">Seconds per step, before any was measured.</param>
+internal sealed class Pace(double guess)
+{
+    // Both ways are measured in turn at first; twice, since the first time waits for the compiler.
+    private const int FirstCalls = 4;
+
+    // Steps of a way whose figure is unknown or old, at most: it may be many times slower by now.
+    private const int MaxProbeSteps = 32;
+    private const double ProbeSeconds = 0.05;
+
+    // The slower way is measured again when the faster one has taken so many times as long as that will.
+    private const double UsefulPerProbe = 32;
+
+    // How much of a figure a slower one replaces: a call may have been disturbed. A faster one replaces it all: nothing
+    // makes a call faster than it is.
     private const double Weight = 0.4;
 
     private readonly double[] _secondsPerStep = [double.NaN, double.NaN];
     private int _calls;
+    private double _usefulSeconds;
 
-    /// <summary>The plan of the next call.</summary>
-    /// <param name="together">The plan of several teams.</param>
-    public ExecutionPlan Next(ExecutionPlan together)
+    /// <summary>The next call.</summary>
+    /// <param name="together">The plan of several teams, if it has an alternative.</param>
+    public Turn Next(ExecutionPlan together)
     {
-        int call = _calls++;
-        bool alone = call < FirstCalls ? call % 2 == 1 : (_secondsPerStep[1] < _secondsPerStep[0]) != (call % CallsPerProbe == 0);
-        return alone ? together.Alone : together;
+        if (together.Alone is not { } alone)
+            return new Turn(together, int.MaxValue, Known(0), false);
+
+        int better = _secondsPerStep[1] < _secondsPerStep[0] ? 1 : 0, other = 1 - better;
+        bool first = _calls < FirstCalls;
+        int way = first ? _calls % 2 : _usefulSeconds > UsefulPerProbe * ProbeSteps(other) * Known(other) ? other : better;
+        bool probe = first || way == other;
+        _calls++;
+        if (probe)
+            _usefulSeconds = 0;
+        return new Turn(way == 1 ? alone : together, probe ? ProbeSteps(way) : int.MaxValue, Known(way), way == 1);
     }
 
     /// <summary>What a call took.</summary>
-    public void Measured(ExecutionPlan plan, double secondsPerStep)
+    public void Measured(Turn turn, int steps, double seconds)
     {
-        ref double known = ref _secondsPerStep[plan.Teams == 1 ? 1 : 0];
-        known = secondsPerStep > known ? known + (Weight * (secondsPerStep - known)) : secondsPerStep;
+        double perStep = Math.Max(1e-7, seconds / steps);
+        ref double known = ref _secondsPerStep[turn.Alone ? 1 : 0];
+        known = perStep > known ? known + (Weight * (perStep - known)) : perStep;
+        _usefulSeconds += seconds;
     }
+
+    private int ProbeSteps(int way) => (int)Math.Clamp(ProbeSeconds / Known(way), 1, MaxProbeSteps);
+
+    private double Known(int way) => double.IsNaN(_secondsPerStep[way]) ? guess : _secondsPerStep[way];
 }

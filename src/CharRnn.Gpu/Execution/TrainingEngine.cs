@@ -36,12 +36,11 @@ public sealed class TrainingEngine : ITrainingEngine
     private readonly AlignedBuffer<float> _stepLosses;
     private readonly AlignedBuffer<int> _status;
     private readonly TrainingViews _views;
-    private readonly Pace _pace = new();
+    private readonly Pace _pace;
     private readonly Evaluator _evaluator;
     private readonly Sampler _sampler;
     private readonly int[] _windowRow;
     private long _windowBegin = -1;
-    private double _secondsPerStep;
 
     /// <param name="model">The model to train, in place.</param>
     /// <param name="text">The training text, at least B·(T+2) tokens.</param>
@@ -69,8 +68,7 @@ public sealed class TrainingEngine : ITrainingEngine
         _evaluator = new Evaluator(model, ValidationStreams);
         _sampler = new Sampler(model);
 
-        // A first guess; each call corrects it.
-        _secondsPerStep = model.Shape.TrainingFlopsPerCharacter * d.T * d.B / 5e9;
+        _pace = new Pace(guess: model.Shape.TrainingFlopsPerCharacter * d.T * d.B / 5e9);
         WriteTransposes(model.Read());
     }
 
@@ -90,19 +88,19 @@ public sealed class TrainingEngine : ITrainingEngine
     public StepsResult RunSteps(long maxSteps)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxSteps, 1);
-        ExecutionPlan plan = Plan.Kind == PlanKind.Stream ? _pace.Next(Plan) : Plan;
-        int steps = (int)Math.Min(maxSteps, Math.Clamp((long)(SecondsPerCall / _secondsPerStep), 1, MaxStepsPerCall));
+        Turn turn = _pace.Next(Plan);
+        int most = (int)Math.Min(maxSteps, Math.Min(turn.MaxSteps, Math.Clamp((long)(SecondsPerCall / turn.SecondsPerStep), 1, MaxStepsPerCall)));
         _status.Clear();
         long started = Stopwatch.GetTimestamp();
-        for (int done = 0; done < steps;)
-            done += Launch(plan, done, steps - done);
+        int steps = 0;
+        while (steps < most && Stopwatch.GetElapsedTime(started).TotalSeconds < 2 * SecondsPerCall)
+            steps += Launch(turn, steps, most - steps);
 
         // The synchronisation of this call: one read of the status and of the losses.
         int divergedSlot = _status.Read(StepStatus.Diverged, 1)[0] - 1;
         int completed = divergedSlot < 0 ? steps : divergedSlot;
         float[] losses = completed == 0 ? [] : _stepLosses.Read(0, completed);
-        _secondsPerStep = Math.Max(1e-7, Stopwatch.GetElapsedTime(started).TotalSeconds / steps);
-        _pace.Measured(plan, _secondsPerStep);
+        _pace.Measured(turn, steps, Stopwatch.GetElapsedTime(started).TotalSeconds);
         return new StepsResult(losses, divergedSlot >= 0);
     }
 
@@ -148,8 +146,9 @@ public sealed class TrainingEngine : ITrainingEngine
     }
 
     /// <summary>Launches some of the next steps: as many as reach to a wrap, to the window's end or to what one launch may take.</summary>
-    private int Launch(ExecutionPlan plan, int slot, int maxSteps)
+    private int Launch(Turn turn, int slot, int maxSteps)
     {
+        ExecutionPlan plan = turn.Plan;
         Cursor = Cursor.BeginStep(out bool startsOver);
         EnsureWindow(Cursor.Position);
         StepArguments step = Arguments(Cursor, startsOver, slot, plan.Teams);
@@ -157,7 +156,7 @@ public sealed class TrainingEngine : ITrainingEngine
         if (plan.Kind != PlanKind.ThreeLaunches)
         {
             long untilWindowEnds = (_forward.WindowLength - 1 - step.Position) / _options.SequenceLength;
-            long perLaunch = (long)(SecondsPerLaunch / _secondsPerStep);
+            long perLaunch = (long)(SecondsPerLaunch / turn.SecondsPerStep);
             steps = (int)Math.Clamp(Math.Min(perLaunch, Math.Min(untilWindowEnds, Cursor.StepsBeforeWrap)), 1, maxSteps);
             if (plan.Kind == PlanKind.Stream)
                 Model.Device.Kernels.TrainStream(_views, _forward.Dims, step, steps);

@@ -22,6 +22,21 @@ public class ProductTests
                 Check(data, Bodies.Simd(data, Run));
     }
 
+    [Theory]
+    [InlineData(129, 33, 65)] // A is packed in two blocks of rows
+    [InlineData(257, 17, 300)] // in three, and two of k
+    [InlineData(7, 300, 257)] // B's rows lie in more memory pages than the processor keeps at hand: its panels are packed, too
+    [InlineData(130, 600, 130)]
+    public void The_SIMD_body_packs_what_lies_far_apart(int m, int n, int k)
+    {
+        foreach (int accumulate in (int[])[0, 1])
+            foreach (bool panels in (bool[])[false, true])
+            {
+                OperandData data = Case(m, n, k, accumulate, transposed: true, panels);
+                Check(data, Bodies.Simd(data, Run));
+            }
+    }
+
     [Fact]
     public void A_product_may_have_more_rows_than_tiles_times_rows_can_count()
     {
