@@ -201,7 +201,7 @@ internal sealed class OurProduct : IContestant
             {
                 int first = Team.ShareBegin(N, worker, workers), count = Team.ShareBegin(N, worker + 1, workers) - first;
                 Product.Run(
-                    _c.View.SubView(first * N, count * N), Layout.Rows(N), _a.View.SubView(first * N, count * N), N, 1,
+                    default, _c.View.SubView(first * N, count * N), Layout.Rows(N), _a.View.SubView(first * N, count * N), N,
                     _b.View, Layout.Panels(N), count, N, N, 0, 0);
             });
             products++;

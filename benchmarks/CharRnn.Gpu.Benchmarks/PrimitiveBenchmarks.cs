@@ -84,7 +84,7 @@ public class PrimitiveBenchmarks : IDisposable
 
     [BenchmarkCategory("E2, one row"), Benchmark]
     public void Logits() => Product.Run(
-        _z.View, Layout.Rows(_dims.VRow), _h.View, _dims.HRow, 1, _weights.Views.Why, Layout.Panels(H), 1, V, H, 0, 0);
+        default, _z.View, Layout.Rows(_dims.VRow), _h.View, _dims.HRow, _weights.Views.Why, Layout.Panels(H), 1, V, H, 0, 0);
 
     [BenchmarkCategory("E3, E4, one row"), Benchmark(Baseline = true)]
     public double ReferenceLogSumExp() => ReferenceRnn.LogSumExp(_logits);
@@ -99,8 +99,8 @@ public class PrimitiveBenchmarks : IDisposable
     public void TanhGradient() => Activation.TanhGradient(_da.View, _h.View, Rows * _dims.HRow);
 
     [BenchmarkCategory("E8, hᵀ·da"), Benchmark]
-    public void TransposedProduct() => Product.Run(
-        _gradient.Views.Whh, Layout.Panels(H), _h.View, 1, _dims.HRow, _da.View, Layout.Rows(_dims.HRow), H, H, Steps * Rows, 0, 0);
+    public void TransposedProduct() => Product.RunTransposed(
+        default, _gradient.Views.Whh, Layout.Panels(H), _h.View, _dims.HRow, _da.View, Layout.Rows(_dims.HRow), H, H, Steps * Rows);
 
     [BenchmarkCategory("E8, da by character"), Benchmark]
     public void ScatterAdd() => Kernels.Primitives.Rows.ScatterAdd(
@@ -132,7 +132,7 @@ public class PrimitiveBenchmarks : IDisposable
     {
         ArrayView<float> h = _h.View.SubView(Rows * _dims.HRow, rows * _dims.HRow);
         Kernels.Primitives.Rows.Gather(h, _weights.Views.Wxh, _tokens.View, _weights.Views.Bh, rows, _dims.HRow);
-        Product.Run(h, Layout.Rows(_dims.HRow), _h.View, _dims.HRow, 1, _weights.Views.Whh, Layout.Panels(H), rows, H, H, 1, 0);
+        Product.Run(default, h, Layout.Rows(_dims.HRow), _h.View, _dims.HRow, _weights.Views.Whh, Layout.Panels(H), rows, H, H, 1, 0);
         Activation.Tanh(h, rows * _dims.HRow);
     }
 }

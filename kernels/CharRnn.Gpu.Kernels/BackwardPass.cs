@@ -1,4 +1,5 @@
 using CharRnn.Gpu.Kernels.Primitives;
+using ILGPU;
 
 namespace CharRnn.Gpu.Kernels;
 
@@ -16,20 +17,20 @@ namespace CharRnn.Gpu.Kernels;
 public static class BackwardPass
 {
     /// <summary>What the outputs of all time steps send back, for a team's streams.</summary>
-    public static void OutputStreams(TrainingViews v, RnnDims d, int first, int count)
+    public static void OutputStreams(ArrayView<float> scratch, TrainingViews v, RnnDims d, int first, int count)
     {
         int steps = count == d.B ? d.T : 1; // all streams: their rows of all time steps are one block
         for (int t = 0; t < d.T; t += steps)
-            Outputs(v, d, (t * d.B) + first, steps * count);
+            Outputs(scratch, v, d, (t * d.B) + first, steps * count);
     }
 
     /// <summary>What the outputs send back, <c>da = dz·Whyᵀ</c>, for rows (t, b) that need no order.</summary>
-    public static void Outputs(TrainingViews v, RnnDims d, int row, int rows) => Product.Run(
-        v.Da.SubView(row * d.HRow, rows * d.HRow), Layout.Rows(d.HRow),
-        v.Forward.Z.SubView(row * d.VRow, rows * d.VRow), d.VRow, 1, v.WhyTransposed, Layout.Panels(d.V), rows, d.H, d.V, 0, 0);
+    public static void Outputs(ArrayView<float> scratch, TrainingViews v, RnnDims d, int row, int rows) => Product.Run(
+        scratch, v.Da.SubView(row * d.HRow, rows * d.HRow), Layout.Rows(d.HRow),
+        v.Forward.Z.SubView(row * d.VRow, rows * d.VRow), d.VRow, v.WhyTransposed, Layout.Panels(d.V), rows, d.H, d.V, 0, 0);
 
     /// <summary>What each time step sends back to the one before it, from the last to the first.</summary>
-    public static void Chain(TrainingViews v, RnnDims d, int first, int count)
+    public static void Chain(ArrayView<float> scratch, TrainingViews v, RnnDims d, int first, int count)
     {
         int states = d.B * d.HRow;
         for (int t = d.T - 1; t >= 0; t--)
@@ -37,7 +38,7 @@ public static class BackwardPass
             var da = v.Da.SubView((t * states) + (first * d.HRow), count * d.HRow);
             if (t + 1 < d.T)
                 Product.Run(
-                    da, Layout.Rows(d.HRow), v.Da.SubView(((t + 1) * states) + (first * d.HRow), count * d.HRow), d.HRow, 1,
+                    scratch, da, Layout.Rows(d.HRow), v.Da.SubView(((t + 1) * states) + (first * d.HRow), count * d.HRow), d.HRow,
                     v.WhhTransposed, Layout.Panels(d.H), count, d.H, d.H, 1, t);
             Activation.TanhGradient(da, v.Forward.H.SubView(((t + 1) * states) + (first * d.HRow), count * d.HRow), count * d.HRow);
         }

@@ -16,11 +16,12 @@ public static class EvaluateKernel
     public static void Run(ForwardViews v, RnnDims d, StepArguments step)
     {
         int team = Team.Index();
+        var scratch = Team.Scratch();
         int first = Team.ShareBegin(d.B, team, step.Teams);
         int count = Team.ShareBegin(d.B, team + 1, step.Teams) - first;
         if (count == 0)
             return;
-        HiddenPass.Run(v, d, step, first, count);
-        OutputPass.RunStreams(v, d, first, count);
+        HiddenPass.Run(scratch, v, d, step, first, count);
+        OutputPass.RunStreams(scratch, v, d, first, count);
     }
 }

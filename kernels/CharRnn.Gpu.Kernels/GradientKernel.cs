@@ -22,28 +22,28 @@ public static class GradientKernel
     private const int FewRows = 64;
 
     /// <summary>The kernel.</summary>
-    public static void Run(TrainingViews v, RnnDims d, StepArguments step) => RunTeam(Team.Index(), v, d, step);
+    public static void Run(TrainingViews v, RnnDims d, StepArguments step) => RunTeam(Team.Index(), Team.Scratch(), v, d, step);
 
-    internal static void RunTeam(int team, TrainingViews v, RnnDims d, StepArguments step)
+    internal static void RunTeam(int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step)
     {
         if (v.Status[StepStatus.Diverged] != 0)
             return;
         int arrivals = (step.Slot + 1) * step.Teams;
         Team.Await(v.Status, StepStatus.OutputsReady, arrivals);
-        OutputTasks(team, v, d, step);
+        OutputTasks(team, scratch, v, d, step);
         Team.Await(v.Status, StepStatus.ChainsReady, arrivals);
-        RecurrentTasks(team, v, d, step);
+        RecurrentTasks(team, scratch, v, d, step);
     }
 
     /// <summary>Some rows of dWhy each (E5), and one more: dby (E5) and the step's loss (E3).</summary>
-    private static void OutputTasks(int team, TrainingViews v, RnnDims d, StepArguments step)
+    private static void OutputTasks(int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step)
     {
         int shares = Shares(d, step.Teams), tasks = shares + 1, before = step.Slot * (tasks + step.Teams);
         int task = Team.Take(v.Status, StepStatus.OutputTasks, before, -1, team, step.Teams);
         while (task < tasks)
         {
             if (task < shares)
-                PanelRows(team, v, v.Gradient.Why, d.B * d.HRow, v.Forward.Z, d.VRow, d, task, shares, d.V);
+                PanelRows(team, scratch, v, v.Gradient.Why, d.B * d.HRow, v.Forward.Z, d.VRow, d, task, shares, d.V);
             else
                 OutputSums(team, v, d, step);
             task = Team.Take(v.Status, StepStatus.OutputTasks, before, task, team, step.Teams);
@@ -60,14 +60,14 @@ public static class GradientKernel
     }
 
     /// <summary>Some rows of dWhh each, then some columns of dWxh and dbh each (E8).</summary>
-    private static void RecurrentTasks(int team, TrainingViews v, RnnDims d, StepArguments step)
+    private static void RecurrentTasks(int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step)
     {
         int shares = Shares(d, step.Teams), tasks = 2 * shares, before = step.Slot * (tasks + step.Teams);
         int task = Team.Take(v.Status, StepStatus.RecurrentTasks, before, -1, team, step.Teams);
         while (task < tasks)
         {
             if (task < shares)
-                PanelRows(team, v, v.Gradient.Whh, 0, v.Da, d.HRow, d, task, shares, d.H);
+                PanelRows(team, scratch, v, v.Gradient.Whh, 0, v.Da, d.HRow, d, task, shares, d.H);
             else
                 InputColumns(team, v, d, task - shares, shares);
             task = Team.Take(v.Status, StepStatus.RecurrentTasks, before, task, team, step.Teams);
@@ -89,6 +89,13 @@ public static class GradientKernel
         Reduction.FlagNonFinite(v.Status, StepStatus.TeamFlags + team, bh, count);
     }
 
+    // A GPU reads four floats at a time.
+    private static int RowBegin(int rows, int share, int shares)
+    {
+        int begin = (Team.ShareBegin(rows, share, shares) + 3) / 4 * 4;
+        return begin < rows ? begin : rows;
+    }
+
     // Two a team, so that one who is late does not keep the others waiting for long; one where taking them would cost more
     // than that. But no fewer rows than a tile has.
     private static int Shares(RnnDims d, int teams)
@@ -99,17 +106,19 @@ public static class GradientKernel
     }
 
     /// <summary>
-    /// A share of the rows of <c>to = hᵀ·from</c>, a matrix in panels. A column of h is a row of hᵀ: the same product with
-    /// h's strides exchanged.
+    /// A share of the rows of <c>to = hᵀ·from</c>, a matrix in panels.
     /// </summary>
     private static void PanelRows(
-        int team, TrainingViews v, ArrayView<float> to, int firstState, ArrayView<float> from, int fromRow, RnnDims d, int share, int shares, int columns)
+        int team, ArrayView<float> scratch, TrainingViews v, ArrayView<float> to, int firstState, ArrayView<float> from, int fromRow, RnnDims d,
+        int share, int shares, int columns)
     {
-        int first = Team.ShareBegin(d.H, share, shares), count = Team.ShareBegin(d.H, share + 1, shares) - first;
+        int first = RowBegin(d.H, share, shares), count = RowBegin(d.H, share + 1, shares) - first;
+        if (count == 0)
+            return;
         int begin = first * Layout.PanelWidth, length = count * Layout.PanelWidth, rows = d.T * d.B;
         var h = v.Forward.H.SubView(firstState + first, (rows * d.HRow) - first);
         Layout panels = Layout.Panels(d.H);
-        Product.Run(to.SubView(begin, to.IntLength - begin), panels, h, 1, d.HRow, from, Layout.Rows(fromRow), count, columns, rows, 0, 0);
+        Product.RunTransposed(scratch, to.SubView(begin, to.IntLength - begin), panels, h, d.HRow, from, Layout.Rows(fromRow), count, columns, rows);
         for (int panel = begin; panel < to.IntLength; panel += panels.Panel)
             Reduction.FlagNonFinite(v.Status, StepStatus.TeamFlags + team, to.SubView(panel, length), length);
     }

@@ -1,4 +1,5 @@
 using CharRnn.Gpu.Kernels.Primitives;
+using ILGPU;
 
 namespace CharRnn.Gpu.Kernels;
 
@@ -13,10 +14,10 @@ namespace CharRnn.Gpu.Kernels;
 public static class HiddenPass
 {
     /// <summary>Runs the pass for a team's streams.</summary>
-    public static void Run(ForwardViews v, RnnDims d, StepArguments step, int first, int count)
+    public static void Run(ArrayView<float> scratch, ForwardViews v, RnnDims d, StepArguments step, int first, int count)
     {
         Begin(v, d, step, first, count);
-        Steps(v, d, first, count, 0, d.T);
+        Steps(scratch, v, d, first, count, 0, d.T);
     }
 
     /// <summary>Fetches the characters and the state that the step before left.</summary>
@@ -31,7 +32,7 @@ public static class HiddenPass
     }
 
     /// <summary>Time steps [begin, end).</summary>
-    internal static void Steps(ForwardViews v, RnnDims d, int first, int count, int begin, int end)
+    internal static void Steps(ArrayView<float> scratch, ForwardViews v, RnnDims d, int first, int count, int begin, int end)
     {
         int states = d.B * d.HRow;
         for (int t = begin; t < end; t++)
@@ -39,7 +40,7 @@ public static class HiddenPass
             var previous = v.H.SubView((t * states) + (first * d.HRow), count * d.HRow);
             var h = v.H.SubView(((t + 1) * states) + (first * d.HRow), count * d.HRow);
             Rows.Gather(h, v.Weights.Wxh, v.Tokens.SubView((t * d.B) + first, count), v.Weights.Bh, count, d.HRow);
-            Product.Run(h, Layout.Rows(d.HRow), previous, d.HRow, 1, v.Weights.Whh, Layout.Panels(d.H), count, d.H, d.H, 1, t);
+            Product.Run(scratch, h, Layout.Rows(d.HRow), previous, d.HRow, v.Weights.Whh, Layout.Panels(d.H), count, d.H, d.H, 1, t);
             Activation.Tanh(h, count * d.HRow);
         }
     }

@@ -1,4 +1,5 @@
 using CharRnn.Gpu.Kernels.Primitives;
+using ILGPU;
 
 namespace CharRnn.Gpu.Kernels;
 
@@ -17,20 +18,20 @@ namespace CharRnn.Gpu.Kernels;
 public static class OutputPass
 {
     /// <summary>Runs the pass for rows of a step.</summary>
-    public static void Run(ForwardViews v, RnnDims d, int row, int rows)
+    public static void Run(ArrayView<float> scratch, ForwardViews v, RnnDims d, int row, int rows)
     {
         var h = v.H.SubView((d.B + row) * d.HRow, rows * d.HRow);
         var z = v.Z.SubView(row * d.VRow, rows * d.VRow);
         Rows.Fill(z, v.Weights.By, rows, d.VRow);
-        Product.Run(z, Layout.Rows(d.VRow), h, d.HRow, 1, v.Weights.Why, Layout.Panels(d.H), rows, d.V, d.H, 1, 0);
+        Product.Run(scratch, z, Layout.Rows(d.VRow), h, d.HRow, v.Weights.Why, Layout.Panels(d.H), rows, d.V, d.H, 1, 0);
         SoftmaxCrossEntropy.Run(z, v.Tokens.SubView(d.B + row, rows), v.Losses.SubView(row, rows), rows, d.VRow, d.V, 1f / d.B);
     }
 
     /// <summary>Runs the pass for all time steps of a team's streams, as few products as their layout allows.</summary>
-    public static void RunStreams(ForwardViews v, RnnDims d, int first, int count)
+    public static void RunStreams(ArrayView<float> scratch, ForwardViews v, RnnDims d, int first, int count)
     {
         int steps = count == d.B ? d.T : 1; // all streams: their rows of all time steps are one block
         for (int t = 0; t < d.T; t += steps)
-            Run(v, d, (t * d.B) + first, steps * count);
+            Run(scratch, v, d, (t * d.B) + first, steps * count);
     }
 }

@@ -54,21 +54,21 @@ public static class SampleKernel
     /// <param name="steps">n.</param>
     public static void Run(SampleViews v, RnnDims d, DrawArguments draw, int given, int steps)
     {
-        if (Team.Index() != 0)
-            return;
+        var scratch = Team.Scratch();
         var h = v.H.SubView(0, d.HRow);
         var next = v.H.SubView(d.HRow, d.HRow);
         for (int i = 0; i < steps; i++)
         {
             Rows.Gather(next, v.Weights.Wxh, v.Tokens.SubView(i, 1), v.Weights.Bh, 1, d.HRow);
-            Product.Run(next, Layout.Rows(d.HRow), h, d.HRow, 1, v.Weights.Whh, Layout.Panels(d.H), 1, d.H, d.H, 1, i);
+            Product.Run(scratch, next, Layout.Rows(d.HRow), h, d.HRow, v.Weights.Whh, Layout.Panels(d.H), 1, d.H, d.H, 1, i);
             Activation.Tanh(next, d.HRow);
             Rows.Copy(h, next, d.HRow);
-            if (i < given)
-                continue;
-            Rows.Copy(v.Z, v.Weights.By, d.VRow);
-            Product.Run(v.Z, Layout.Rows(d.VRow), h, d.HRow, 1, v.Weights.Why, Layout.Panels(d.H), 1, d.V, d.H, 1, 0);
-            Draw.Run(v.Tokens, i + 1, v.Z, d.V, draw, v.Uniforms, i);
+            if (i >= given)
+            {
+                Rows.Copy(v.Z, v.Weights.By, d.VRow);
+                Product.Run(scratch, v.Z, Layout.Rows(d.VRow), h, d.HRow, v.Weights.Why, Layout.Panels(d.H), 1, d.V, d.H, 1, 0);
+                Draw.Run(v.Tokens, i + 1, v.Z, d.V, draw, v.Uniforms, i);
+            }
         }
     }
 }

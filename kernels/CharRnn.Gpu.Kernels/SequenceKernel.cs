@@ -1,4 +1,5 @@
 using CharRnn.Gpu.Kernels.Primitives;
+using ILGPU;
 
 namespace CharRnn.Gpu.Kernels;
 
@@ -13,9 +14,9 @@ namespace CharRnn.Gpu.Kernels;
 public static class SequenceKernel
 {
     /// <summary>The kernel.</summary>
-    public static void Run(TrainingViews v, RnnDims d, StepArguments step) => RunTeam(Team.Index(), v, d, step);
+    public static void Run(TrainingViews v, RnnDims d, StepArguments step) => RunTeam(Team.Index(), Team.Scratch(), v, d, step);
 
-    internal static void RunTeam(int team, TrainingViews v, RnnDims d, StepArguments step)
+    internal static void RunTeam(int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step)
     {
         if (v.Status[StepStatus.Diverged] != 0)
             return;
@@ -23,14 +24,14 @@ public static class SequenceKernel
         int count = Team.ShareBegin(d.B, team + 1, step.Teams) - first;
         if (count > 0)
         {
-            HiddenPass.Run(v.Forward, d, step, first, count);
-            OutputPass.RunStreams(v.Forward, d, first, count);
-            BackwardPass.OutputStreams(v, d, first, count);
+            HiddenPass.Run(scratch, v.Forward, d, step, first, count);
+            OutputPass.RunStreams(scratch, v.Forward, d, first, count);
+            BackwardPass.OutputStreams(scratch, v, d, first, count);
         }
 
         Team.Arrive(v.Status, StepStatus.OutputsReady);
         if (count > 0)
-            BackwardPass.Chain(v, d, first, count);
+            BackwardPass.Chain(scratch, v, d, first, count);
         Team.Arrive(v.Status, StepStatus.ChainsReady);
     }
 }

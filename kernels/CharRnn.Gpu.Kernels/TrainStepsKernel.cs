@@ -21,12 +21,13 @@ public static class TrainStepsKernel
     public static void Run(TrainingViews v, RnnDims d, StepArguments first, int steps)
     {
         int team = Team.Index();
+        var scratch = Team.Scratch();
         for (int n = 0; n < steps; n++)
         {
             StepArguments step = first.Later(n, d.T);
             int met = step.Slot * Meetings;
-            SequenceKernel.RunTeam(team, v, d, step);
-            GradientKernel.RunTeam(team, v, d, step);
+            SequenceKernel.RunTeam(team, scratch, v, d, step);
+            GradientKernel.RunTeam(team, scratch, v, d, step);
             Team.Meet(v.Status, met, step.Teams);
             UpdateKernel.RunTeam(team, v, d, step);
             Team.Meet(v.Status, met + 1, step.Teams);

@@ -1,4 +1,5 @@
 using CharRnn.Gpu.Kernels.Primitives;
+using ILGPU;
 
 namespace CharRnn.Gpu.Kernels;
 
@@ -29,6 +30,7 @@ public static class TrainStreamKernel
     public static void Run(TrainingViews v, RnnDims d, StepArguments first, int steps)
     {
         int team = Team.Index();
+        var scratch = Team.Scratch();
         for (int n = 0; n < steps; n++)
         {
             StepArguments step = first.Later(n, d.T);
@@ -36,43 +38,43 @@ public static class TrainStreamKernel
             if (v.Status[StepStatus.Diverged] == 0)
             {
                 if (team == 1)
-                    Outputs(v, d, step);
+                    Outputs(scratch, v, d, step);
                 Team.Arrive(v.Status, StepStatus.OutputsReady);
                 if (team == 0)
-                    Chains(v, d, step);
+                    Chains(scratch, v, d, step);
                 Team.Arrive(v.Status, StepStatus.ChainsReady);
             }
 
-            GradientKernel.RunTeam(team, v, d, step);
+            GradientKernel.RunTeam(team, scratch, v, d, step);
             Team.Meet(v.Status, met, step.Teams);
             UpdateKernel.RunTeam(team, v, d, step);
             Team.Meet(v.Status, met + 1, step.Teams);
         }
     }
 
-    private static void Chains(TrainingViews v, RnnDims d, StepArguments step)
+    private static void Chains(ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step)
     {
         HiddenPass.Begin(v.Forward, d, step, 0, 1);
         int stretches = Stretches(d.T);
         for (int i = 0; i < stretches; i++)
         {
-            HiddenPass.Steps(v.Forward, d, 0, 1, i * Stretch, StretchEnd(d.T, i));
+            HiddenPass.Steps(scratch, v.Forward, d, 0, 1, i * Stretch, StretchEnd(d.T, i));
             Team.Arrive(v.Status, StepStatus.HiddenReady);
         }
 
         Team.Await(v.Status, StepStatus.OutputsReady, (step.Slot + 1) * step.Teams);
-        BackwardPass.Chain(v, d, 0, 1);
+        BackwardPass.Chain(scratch, v, d, 0, 1);
     }
 
-    private static void Outputs(TrainingViews v, RnnDims d, StepArguments step)
+    private static void Outputs(ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step)
     {
         int stretches = Stretches(d.T);
         for (int i = 0; i < stretches; i++)
         {
             Team.Await(v.Status, StepStatus.HiddenReady, (step.Slot * stretches) + i + 1);
             int begin = i * Stretch, count = StretchEnd(d.T, i) - begin;
-            OutputPass.Run(v.Forward, d, begin, count);
-            BackwardPass.Outputs(v, d, begin, count);
+            OutputPass.Run(scratch, v.Forward, d, begin, count);
+            BackwardPass.Outputs(scratch, v, d, begin, count);
         }
     }
 

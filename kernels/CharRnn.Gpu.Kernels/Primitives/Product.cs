@@ -8,9 +8,8 @@ namespace CharRnn.Gpu.Kernels.Primitives;
 
 /// <summary>The one matrix product, <c>C[m,n] (+)= A[m,k] · B[k,n]</c>: every product of E1–E8 is this one.</summary>
 /// <remarks>
-/// A is read at <c>row·aRow + step·aStep</c>, one of them 1: a transposed A is the same product with other strides. Each element
-/// of C gets, block of k by block, a chain of multiply-adds that begins at zero, whatever the tiles: the result does not
-/// depend on how rows are shared out, and small terms are not rounded at the size of what C held before.
+/// Each element of C gets, block of k by block, a chain of multiply-adds that begins at zero, whatever the tiles: on the CPU
+/// the result does not depend on how rows are shared out, and small terms are not rounded at the size of what C held before.
 /// </remarks>
 public static unsafe class Product
 {
@@ -35,11 +34,11 @@ public static unsafe class Product
     private const int CacheLine = 64;
 
     /// <summary>Computes C; with <paramref name="accumulate"/> ≠ 0, adds to it.</summary>
+    /// <param name="scratch">See <see cref="Team.Scratch"/>.</param>
     /// <param name="c">C.</param>
     /// <param name="cLayout">Where C's elements lie.</param>
-    /// <param name="a">A.</param>
+    /// <param name="a">A, row by row.</param>
     /// <param name="aRow">Distance between A's rows.</param>
-    /// <param name="aStep">Distance between A's columns, the steps of k.</param>
     /// <param name="b">B.</param>
     /// <param name="bLayout">Where B's elements lie.</param>
     /// <param name="m">Rows of C.</param>
@@ -53,52 +52,75 @@ public static unsafe class Product
     [IntrinsicImplementation]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run(
-        ArrayView<float> c, Layout cLayout, ArrayView<float> a, int aRow, int aStep, ArrayView<float> b, Layout bLayout, int m, int n, int k, int accumulate, int turn)
+        ArrayView<float> scratch, ArrayView<float> c, Layout cLayout, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout,
+        int m, int n, int k, int accumulate, int turn)
+    {
+        if (m > 0)
+            Blocks(Simd.Pointer(c), cLayout, Simd.Pointer(a), aRow, 1, Simd.Pointer(b), bLayout, m, Simd.WholeVectors(n), k, accumulate != 0, turn);
+    }
+
+    internal static void RunOnGroup(
+        ArrayView<float> scratch, ArrayView<float> c, Layout cLayout, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout,
+        int m, int n, int k, int accumulate, int _) =>
+        GroupProduct.Run(scratch, new Element(c, cLayout, accumulate), a, aRow, b, bLayout, m, n, k);
+
+    /// <summary>Computes C from a transpose, <c>C[m,n] = A[k,m]ᵀ · B[k,n]</c>.</summary>
+    /// <param name="scratch">See <see cref="Team.Scratch"/>.</param>
+    /// <param name="c">C.</param>
+    /// <param name="cLayout">Where C's elements lie.</param>
+    /// <param name="a">A, whose columns are the rows of the product's left side. On a GPU it begins at a multiple of four floats.</param>
+    /// <param name="aRow">Distance between A's rows, the steps of k.</param>
+    /// <param name="b">B.</param>
+    /// <param name="bLayout">Where B's elements lie.</param>
+    /// <param name="m">Rows of C.</param>
+    /// <param name="n">Columns of C.</param>
+    /// <param name="k">Terms per element.</param>
+    [IntrinsicImplementation]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void RunTransposed(
+        ArrayView<float> scratch, ArrayView<float> c, Layout cLayout, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout, int m, int n, int k)
     {
         if (m == 0)
             return;
         float* pc = Simd.Pointer(c), pa = Simd.Pointer(a), pb = Simd.Pointer(b);
         int width = Simd.WholeVectors(n);
-        if (aStep != 1 && m > 1 && k > UnpackedSteps)
-        {
-            Packed(pc, cLayout, pa, aStep, pb, bLayout, m, width, k, accumulate != 0);
-            return;
-        }
+        if (m > 1 && k > UnpackedSteps)
+            Packed(pc, cLayout, pa, aRow, pb, bLayout, m, width, k);
+        else
+            Blocks(pc, cLayout, pa, 1, aRow, pb, bLayout, m, width, k, false, 0);
+    }
 
+    internal static void RunTransposedOnGroup(
+        ArrayView<float> scratch, ArrayView<float> c, Layout cLayout, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout, int m, int n, int k) =>
+        GroupProduct.RunTransposed(scratch, new Element(c, cLayout, 0), a, aRow, b, bLayout, m, n, k);
+
+    private readonly struct Element(ArrayView<float> c, Layout layout, int accumulate) : IProductEnd
+    {
+        private readonly ArrayView<float> _c = c;
+        private readonly Layout _layout = layout;
+        private readonly int _accumulate = accumulate;
+
+        public void Put(int row, int column, float sum)
+        {
+            int place = _layout.Offset(row, column);
+            _c[place] = _accumulate != 0 ? _c[place] + sum : sum;
+        }
+    }
+
+    /// <summary>A product of operands that caches like as they lie, a block of k after the other.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Blocks(
+        float* c, Layout cLayout, float* a, int aRow, int aStep, float* b, Layout bLayout, int m, int width, int k, bool accumulate, int turn)
+    {
         for (int k0 = 0; k0 < k; k0 += KBlock)
         {
-            var block = new Block(pc, cLayout, Math.Min(KBlock, k - k0), accumulate != 0 || k0 > 0);
-            float* blockA = pa + ((long)k0 * aStep), blockB = pb + ((long)k0 * bLayout.Row);
+            var block = new Block(c, cLayout, Math.Min(KBlock, k - k0), accumulate || k0 > 0);
+            float* blockA = a + ((long)k0 * aStep), blockB = b + ((long)k0 * bLayout.Row);
             if (m == 1)
                 block.SingleRow(blockA, aStep, blockB, bLayout, width, turn);
             else
                 block.Rows(blockA, aRow, aStep, blockB, bLayout, m, width);
         }
-    }
-
-    internal static void RunOnGroup(
-        ArrayView<float> c, Layout cLayout, ArrayView<float> a, int aRow, int aStep, ArrayView<float> b, Layout bLayout, int m, int n, int k, int accumulate, int _)
-    {
-        for (int element = Group.IdxX; element < m * n; element += Group.DimX)
-        {
-            int row = element / n;
-            int column = element - (row * n);
-            int target = cLayout.Offset(row, column);
-            int firstB = bLayout.Offset(0, column);
-            float total = accumulate != 0 ? c[target] : 0f;
-            for (int k0 = 0; k0 < k; k0 += KBlock)
-            {
-                int end = k0 + KBlock < k ? k0 + KBlock : k;
-                float sum = 0f;
-                for (int step = k0; step < end; step++)
-                    sum += a[(row * aRow) + (step * aStep)] * b[firstB + (step * bLayout.Row)];
-                total += sum;
-            }
-
-            c[target] = total;
-        }
-
-        Group.Barrier();
     }
 
     /// <summary>
@@ -109,7 +131,7 @@ public static unsafe class Product
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     [SkipLocalsInit]
     private static void Packed(
-        float* c, Layout cLayout, float* a, int aStep, float* b, Layout bLayout, int m, int width, int k, bool accumulate)
+        float* c, Layout cLayout, float* a, int aStep, float* b, Layout bLayout, int m, int width, int k)
     {
         int lanes = Vector<float>.Count;
         byte* stripMemory = stackalloc byte[(RowBlock * KBlock * sizeof(float)) + CacheLine];
@@ -119,7 +141,7 @@ public static unsafe class Product
         for (int k0 = 0; k0 < k; k0 += KBlock)
         {
             int steps = Math.Min(KBlock, k - k0);
-            var block = new Block(c, cLayout, steps, accumulate || k0 > 0);
+            var block = new Block(c, cLayout, steps, accumulate: k0 > 0);
             float* blockA = a + ((long)k0 * aStep), blockB = b + ((long)k0 * bLayout.Row);
             int blocks = (m + RowBlock - 1) / RowBlock;
             for (int i = 0; i < blocks; i++)

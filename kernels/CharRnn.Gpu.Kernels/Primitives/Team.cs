@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using ILGPU;
 using ILGPU.IR.Intrinsics;
@@ -13,6 +12,14 @@ public static class Team
     public static int Index() => Group.IdxX;
 
     internal static int IndexOnGroup() => Grid.IdxX;
+
+    /// <summary>Memory for partial results that a thread group passes on to its primitives, one for all of them; a CPU worker needs none.</summary>
+    [IntrinsicImplementation]
+    public static ArrayView<float> Scratch() => default;
+
+    // Allocated in the kernel itself: what another function allocates is one for all groups on some OpenCL devices.
+    internal static ArrayView<float> ScratchOnGroup() =>
+        SharedMemory.Allocate<float>(Reduction.MaxGroupSize * GroupProduct.TileSide * GroupProduct.TileSide);
 
     /// <summary>Sets one word if it is still 0. Teams that do so at the same time must bring the same value.</summary>
     [IntrinsicImplementation]
@@ -68,7 +75,6 @@ public static class Team
     /// <param name="teams">Teams of the launch.</param>
     /// <returns>The task; there is none left when it is not below their number.</returns>
     [IntrinsicImplementation]
-    [SuppressMessage("Style", "IDE0060", Justification = "The other body needs them.")]
     public static int Take(ArrayView<int> words, int word, int before, int previous, int team, int teams) =>
         Interlocked.Increment(ref words[word]) - 1 - before;
 

@@ -33,11 +33,27 @@ public sealed class CompilationTests : IDisposable
     {
         foreach (CudaArchitecture architecture in (CudaArchitecture[])[CudaArchitecture.SM_80, CudaArchitecture.SM_90])
         {
-            using var backend = new PTXBackend(_context, new CudaCapabilityContext(architecture), architecture, CudaInstructionSet.ISA_88, null);
-            string ptx = ((PTXCompiledKernel)Compile(backend, kernel)).PTXAssembly;
+            string ptx = Ptx(kernel, architecture);
             Assert.Contains(".entry", ptx, StringComparison.Ordinal);
             Assert.DoesNotContain(".local", ptx, StringComparison.Ordinal); // arrays in memory that should be registers
         }
+    }
+
+    [Theory]
+    [InlineData(nameof(SequenceKernel))]
+    [InlineData(nameof(GradientKernel))]
+    [InlineData(nameof(TrainStepsKernel))]
+    [InlineData(nameof(EvaluateKernel))]
+    [InlineData(nameof(SampleKernel))]
+    public void Products_load_four_floats_at_a_time_on_CUDA(string kernel)
+    {
+        string[] lines = Ptx($"{typeof(SequenceKernel).Namespace}.{kernel}", CudaArchitecture.SM_90).Split('\n');
+
+        int[] multiplications = [.. lines.Index().Where(line => line.Item.Contains("mul.f32", StringComparison.Ordinal)).Select(line => line.Index)];
+        int longest = multiplications.Zip(multiplications.Skip(1), (from, to) => to - from <= 2).Aggregate(
+            (Longest: 0, Run: 0), (state, near) => near ? (Math.Max(state.Longest, state.Run + 1), state.Run + 1) : (state.Longest, 0)).Longest;
+        Assert.InRange(longest, 15, int.MaxValue); // a term of 16 elements, with nothing between but the additions
+        Assert.InRange(lines.Count(line => line.Contains("ld.", StringComparison.Ordinal) && line.Contains(".v4.f32", StringComparison.Ordinal)), 4, int.MaxValue);
     }
 
     [Theory]
@@ -52,6 +68,12 @@ public sealed class CompilationTests : IDisposable
     }
 
     public void Dispose() => _context.Dispose();
+
+    private string Ptx(string kernel, CudaArchitecture architecture)
+    {
+        using var backend = new PTXBackend(_context, new CudaCapabilityContext(architecture), architecture, CudaInstructionSet.ISA_88, null);
+        return ((PTXCompiledKernel)Compile(backend, kernel)).PTXAssembly;
+    }
 
     private static CompiledKernel Compile(Backend backend, string kernel) => backend.Compile(
         EntryPointDescription.FromExplicitlyGroupedKernel(typeof(SequenceKernel).Assembly.GetType(kernel)!.GetMethod("Run")!), default);

@@ -1,0 +1,269 @@
+using System.Runtime.CompilerServices;
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace CharRnn.Gpu.Kernels.Primitives;
+
+/// <summary>What becomes of an element of a product, <see cref="GroupProduct"/>'s epilogue.</summary>
+internal interface IProductEnd
+{
+    /// <summary>Takes the element at (row, column), a sum of products.</summary>
+    void Put(int row, int column, float sum);
+}
+
+/// <summary>
+/// The product of a thread group: each thread holds a tile of 4 × 4 elements, or of 1 × 4 where there are fewer rows, in
+/// registers. Operands are read four floats at a time through the first-level cache; the scratch holds only partial sums.
+/// </summary>
+/// <remarks>
+/// Where there are fewer tiles than threads, k is cut into slices, one thread each, whose sums are added in their order. The
+/// number of slices depends on the sizes alone. The operands' rows are whole lines, and begin at multiples of four floats.
+/// The methods are not inlined: a kernel has many products, and one of each kind is enough to compile.
+/// </remarks>
+internal static class GroupProduct
+{
+    /// <summary>Rows and columns of a tile.</summary>
+    public const int TileSide = 4;
+
+    // Steps of k that are summed before they are added to those before: chains of thousands would lose digits.
+    private const int KBlock = 256;
+
+    // Fewer steps than these are not worth a slice.
+    private const int SliceSteps = 16;
+
+    /// <summary>Computes <c>A[m,k] · B[k,n]</c> and hands every element to <paramref name="end"/>.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void Run<TEnd>(
+        ArrayView<float> scratch, TEnd end, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout, int m, int n, int k)
+        where TEnd : struct, IProductEnd
+    {
+        int tileRows = m < TileSide ? 1 : TileSide;
+        var cut = new Cut(tileRows, m, n, k);
+        for (int work = Group.IdxX; work < cut.Tiles * cut.Slices; work += Group.DimX)
+        {
+            int slice = work / cut.Tiles, tile = work - (slice * cut.Tiles), row = cut.Row(tile), column = cut.Column(tile);
+            int begin = slice * cut.PerSlice, stop = begin + cut.PerSlice < k ? begin + cut.PerSlice : k;
+            cut.Put(scratch, end, row, column, tileRows == 1
+                ? RowTile(a, row * aRow, b, bLayout, column, begin, stop)
+                : SquareTile(a, row, aRow, m, b, bLayout, column, begin, stop));
+        }
+
+        cut.Finish(scratch, end);
+    }
+
+    /// <summary>Computes <c>A[k,m]ᵀ · B[k,n]</c> and hands every element to <paramref name="end"/>.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void RunTransposed<TEnd>(
+        ArrayView<float> scratch, TEnd end, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout, int m, int n, int k)
+        where TEnd : struct, IProductEnd
+    {
+        var cut = new Cut(TileSide, m, n, k);
+        for (int work = Group.IdxX; work < cut.Tiles * cut.Slices; work += Group.DimX)
+        {
+            int slice = work / cut.Tiles, tile = work - (slice * cut.Tiles), row = cut.Row(tile), column = cut.Column(tile);
+            int begin = slice * cut.PerSlice, stop = begin + cut.PerSlice < k ? begin + cut.PerSlice : k;
+            cut.Put(scratch, end, row, column, TurnedTile(a, row, aRow, b, bLayout, column, begin, stop));
+        }
+
+        cut.Finish(scratch, end);
+    }
+
+    /// <summary>1 × 4, in the first row of the tile.</summary>
+    private static Tile RowTile(ArrayView<float> a, int first, ArrayView<float> b, Layout bLayout, int column, int begin, int stop)
+    {
+        ArrayView<Float4> wideA = a.AsAligned(16).Cast<Float4>(), wideB = b.AsAligned(16).Cast<Float4>();
+        int place = bLayout.Offset(begin, column) / TileSide, next = bLayout.Row / TileSide;
+        Float4 total = default;
+        for (int block = begin; block < stop; block += KBlock)
+        {
+            int end = block + KBlock < stop ? block + KBlock : stop, step = block;
+            Float4 sum = default;
+            for (; step + 4 <= end; step += 4, place += 4 * next)
+            {
+                Float4 a0 = wideA[(first + step) / 4];
+                Float4 b0 = wideB[place], b1 = wideB[place + next], b2 = wideB[place + (2 * next)], b3 = wideB[place + (3 * next)];
+                sum = sum.Plus(a0.X, b0).Plus(a0.Y, b1).Plus(a0.Z, b2).Plus(a0.W, b3);
+            }
+
+            if (step < end)
+            {
+                Float4 a0 = wideA[(first + step) / 4];
+                sum = sum.Plus(a0.X, wideB[place]);
+                if (step + 1 < end)
+                    sum = sum.Plus(a0.Y, wideB[place + next]);
+                if (step + 2 < end)
+                    sum = sum.Plus(a0.Z, wideB[place + (2 * next)]);
+            }
+
+            total = total.Plus(1f, sum);
+        }
+
+        return new Tile(total, default, default, default);
+    }
+
+    /// <summary>4 × 4 of an A whose rows lie along k. Rows past the last repeat it, and nobody takes what comes of them.</summary>
+    private static Tile SquareTile(
+        ArrayView<float> a, int row, int aRow, int m, ArrayView<float> b, Layout bLayout, int column, int begin, int stop)
+    {
+        ArrayView<Float4> wideA = a.AsAligned(16).Cast<Float4>(), wideB = b.AsAligned(16).Cast<Float4>();
+        int p0 = row * aRow, p1 = (row + 1 < m ? row + 1 : m - 1) * aRow, p2 = (row + 2 < m ? row + 2 : m - 1) * aRow, p3 = (row + 3 < m ? row + 3 : m - 1) * aRow;
+        int place = bLayout.Offset(begin, column) / TileSide, next = bLayout.Row / TileSide;
+        Tile total = default;
+        for (int block = begin; block < stop; block += KBlock)
+        {
+            int end = block + KBlock < stop ? block + KBlock : stop, step = block;
+            Tile sum = default;
+            for (; step + 4 <= end; step += 4, place += 4 * next)
+            {
+                Float4 a0 = wideA[(p0 + step) / 4], a1 = wideA[(p1 + step) / 4], a2 = wideA[(p2 + step) / 4], a3 = wideA[(p3 + step) / 4];
+                Float4 b0 = wideB[place], b1 = wideB[place + next], b2 = wideB[place + (2 * next)], b3 = wideB[place + (3 * next)];
+                sum = sum.Plus(a0.X, a1.X, a2.X, a3.X, b0).Plus(a0.Y, a1.Y, a2.Y, a3.Y, b1).Plus(a0.Z, a1.Z, a2.Z, a3.Z, b2).Plus(a0.W, a1.W, a2.W, a3.W, b3);
+            }
+
+            if (step < end)
+            {
+                Float4 a0 = wideA[(p0 + step) / 4], a1 = wideA[(p1 + step) / 4], a2 = wideA[(p2 + step) / 4], a3 = wideA[(p3 + step) / 4];
+                sum = sum.Plus(a0.X, a1.X, a2.X, a3.X, wideB[place]);
+                if (step + 1 < end)
+                    sum = sum.Plus(a0.Y, a1.Y, a2.Y, a3.Y, wideB[place + next]);
+                if (step + 2 < end)
+                    sum = sum.Plus(a0.Z, a1.Z, a2.Z, a3.Z, wideB[place + (2 * next)]);
+            }
+
+            total = total.Plus(sum);
+        }
+
+        return total;
+    }
+
+    /// <summary>4 × 4 of a transposed A, whose rows lie side by side in every step.</summary>
+    private static Tile TurnedTile(ArrayView<float> a, int row, int aStep, ArrayView<float> b, Layout bLayout, int column, int begin, int stop)
+    {
+        ArrayView<Float4> wideA = a.AsAligned(16).Cast<Float4>(), wideB = b.AsAligned(16).Cast<Float4>();
+        int place = bLayout.Offset(begin, column) / TileSide, next = bLayout.Row / TileSide;
+        int from = ((begin * aStep) + row) / TileSide, nextA = aStep / TileSide;
+        Tile total = default;
+        for (int block = begin; block < stop; block += KBlock)
+        {
+            int end = block + KBlock < stop ? block + KBlock : stop, step = block;
+            Tile sum = default;
+            for (; step + 2 <= end; step += 2, place += 2 * next, from += 2 * nextA)
+            {
+                Float4 a0 = wideA[from], a1 = wideA[from + nextA], b0 = wideB[place], b1 = wideB[place + next];
+                sum = sum.Plus(a0.X, a0.Y, a0.Z, a0.W, b0).Plus(a1.X, a1.Y, a1.Z, a1.W, b1);
+            }
+
+            if (step < end)
+            {
+                Float4 last = wideA[from];
+                sum = sum.Plus(last.X, last.Y, last.Z, last.W, wideB[place]);
+                place += next;
+                from += nextA;
+            }
+
+            total = total.Plus(sum);
+        }
+
+        return total;
+    }
+
+    /// <summary>How a product is cut into tiles, and k into slices.</summary>
+    private readonly struct Cut
+    {
+        public readonly int Tiles, Slices, PerSlice;
+
+        private readonly int _tileRows, _across, _m, _n;
+
+        public Cut(int tileRows, int m, int n, int k)
+        {
+            (_tileRows, _m, _n) = (tileRows, m, n);
+            _across = (n + TileSide - 1) / TileSide;
+            Tiles = (m + tileRows - 1) / tileRows * _across;
+
+            // No loop: PoCL 6.0 never leaves one here.
+            int threads = Group.DimX / Tiles, room = threads < k / SliceSteps ? threads : k / SliceSteps;
+            Slices = room >= 16 ? 16 : room >= 8 ? 8 : room >= 4 ? 4 : room >= 2 ? 2 : 1;
+            PerSlice = (((k + Slices - 1) / Slices) + TileSide - 1) / TileSide * TileSide;
+        }
+
+        public int Row(int tile) => tile / _across * _tileRows;
+
+        public int Column(int tile) => tile % _across * TileSide;
+
+        /// <summary>Takes a tile: the element's sums, or where there are slices, a part of them.</summary>
+        public void Put<TEnd>(ArrayView<float> scratch, TEnd end, int row, int column, Tile sum)
+            where TEnd : struct, IProductEnd
+        {
+            PutRow(scratch, end, 0, row, column, sum.R0);
+            if (_tileRows == 1)
+                return;
+            PutRow(scratch, end, 1, row, column, sum.R1);
+            PutRow(scratch, end, 2, row, column, sum.R2);
+            PutRow(scratch, end, 3, row, column, sum.R3);
+        }
+
+        /// <summary>Adds the slices, in their order.</summary>
+        public void Finish<TEnd>(ArrayView<float> scratch, TEnd end)
+            where TEnd : struct, IProductEnd
+        {
+            Group.Barrier();
+            if (Slices == 1)
+                return;
+            for (int work = Group.IdxX; work < Tiles * _tileRows * TileSide; work += Group.DimX)
+            {
+                int element = work / Tiles, tile = work - (element * Tiles);
+                int row = Row(tile) + (element / TileSide), column = Column(tile) + (element % TileSide);
+                float sum = 0f;
+                for (int slice = 0; slice < Slices; slice++)
+                    sum += scratch[(element * Group.DimX) + (slice * Tiles) + tile];
+                if (row < _m && column < _n)
+                    end.Put(row, column, sum);
+            }
+
+            Group.Barrier();
+        }
+
+        private void PutRow<TEnd>(ArrayView<float> scratch, TEnd end, int i, int row, int column, Float4 sum)
+            where TEnd : struct, IProductEnd
+        {
+            if (Slices > 1)
+            {
+                int place = (i * TileSide * Group.DimX) + Group.IdxX;
+                scratch[place] = sum.X;
+                scratch[place + Group.DimX] = sum.Y;
+                scratch[place + (2 * Group.DimX)] = sum.Z;
+                scratch[place + (3 * Group.DimX)] = sum.W;
+                return;
+            }
+
+            if (row + i >= _m)
+                return;
+            end.Put(row + i, column, sum.X);
+            if (column + 1 < _n)
+                end.Put(row + i, column + 1, sum.Y);
+            if (column + 2 < _n)
+                end.Put(row + i, column + 2, sum.Z);
+            if (column + 3 < _n)
+                end.Put(row + i, column + 3, sum.W);
+        }
+    }
+
+    /// <summary>Four floats, which a GPU loads at once.</summary>
+    private readonly struct Float4(float x, float y, float z, float w)
+    {
+        public readonly float X = x, Y = y, Z = z, W = w;
+
+        public Float4 Plus(float factor, Float4 other) =>
+            new(X + (factor * other.X), Y + (factor * other.Y), Z + (factor * other.Z), W + (factor * other.W));
+    }
+
+    /// <summary>Four rows of four sums.</summary>
+    private readonly struct Tile(Float4 r0, Float4 r1, Float4 r2, Float4 r3)
+    {
+        public readonly Float4 R0 = r0, R1 = r1, R2 = r2, R3 = r3;
+
+        public Tile Plus(float a0, float a1, float a2, float a3, Float4 b) => new(R0.Plus(a0, b), R1.Plus(a1, b), R2.Plus(a2, b), R3.Plus(a3, b));
+
+        public Tile Plus(Tile other) => new(R0.Plus(1f, other.R0), R1.Plus(1f, other.R1), R2.Plus(1f, other.R2), R3.Plus(1f, other.R3));
+    }
+}
