@@ -8,6 +8,7 @@ using CharRnn.Gpu.Execution;
 using CharRnn.Gpu.Verification;
 using CharRnn.Model;
 using CharRnn.Reference;
+using CharRnn.Sampling;
 using CharRnn.Text;
 using CharRnn.Training;
 
@@ -20,6 +21,12 @@ internal static class BenchCommand
 
     private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
     private static readonly Option<double?> Seconds = SharedOptions.Number<double>("--seconds", 3, "a number over 0", s => s > 0 && double.IsFinite(s), "Time to measure each configuration for.");
+    private static readonly Option<int?> HiddenSize = Size("--hidden-size", "H of the one configuration to measure.");
+    private static readonly Option<int?> BatchSize = Size("--batch-size", "B of it.");
+    private static readonly Option<int?> SequenceLength = Size("--seq-length", "T of it.");
+    private static readonly Option<Choice<PlanKind?>> Plan = SharedOptions.OneOf<PlanKind?>(
+        "--plan", "How steps are put on the device.", new("auto", null), new("three-launches", PlanKind.ThreeLaunches),
+        new("many-steps", PlanKind.ManySteps), new("stream", PlanKind.Stream));
     private static readonly Option<bool> Quiet = SharedOptions.Quiet();
     private static readonly Option<bool> Json = SharedOptions.Json();
 
@@ -34,13 +41,14 @@ internal static class BenchCommand
     public static Command Create()
     {
         var command = new Command("bench", """
-            Measures whole training steps on a device, after checking them against the scalar reference.
-            Characters per second, GFLOP per second (6H² + 6HV per character), and how many times the reference's speed that is.
+            Measures whole training steps and sampling on a device, after checking them against the scalar reference.
+            Characters per second, GFLOP per second (6H² + 6HV per character), how many times the reference's speed that is, the
+            gradients' error, and characters written per second. Of four configurations, or of the one that is given.
 
             Example: charrnn bench --device cpu
             """)
         {
-            Device, Seconds, Quiet, Json, SharedOptions.Verbose(),
+            Device, HiddenSize, BatchSize, SequenceLength, Plan, Seconds, Quiet, Json, SharedOptions.Verbose(),
         };
         command.SetAction(Run);
         return command;
@@ -52,15 +60,22 @@ internal static class BenchCommand
         using ComputeDevice device = SharedOptions.Open(options.GetValue(Device), _ => null);
         if (DeviceVerification.QuickCheck(device) is { } failure)
             throw new CharRnnException(device.Name, failure, "a wrong result is not worth timing; run charrnn verify");
+        (StepOptions Step, ModelShape Shape, ExecutionPlan Plan)[] chosen =
+        [
+            .. from step in Chosen(options)
+               let shape = new ModelShape(VocabularySize, step.HiddenSize)
+               select (step, shape, PlanOf(options.GetValue(Plan).Value, shape, step, device)),
+        ];
         if (!options.GetValue(Json) && !options.GetValue(Quiet))
             Output.Line($"{device.Name} ({DeviceCatalog.IdOf(device.Kind)}), {device.Teams} teams of {device.GroupSize}, V = {VocabularySize}");
 
         double seconds = options.GetValue(Seconds)!.Value;
-        foreach (StepOptions step in Configurations)
+        foreach ((StepOptions step, ModelShape shape, ExecutionPlan plan) in chosen)
         {
             stop.ThrowIfCancellationRequested();
-            var shape = new ModelShape(VocabularySize, step.HiddenSize);
-            (double charactersPerSecond, ExecutionPlan plan, double launchesPerStep) = Measure(device, shape, step, seconds, stop);
+            double error = GradientError(device, shape, step);
+            (double charactersPerSecond, double launchesPerStep) = Measure(device, plan, shape, step, seconds, stop);
+            double sampled = MeasureSampling(device, shape, Math.Min(seconds, 0.5));
             double reference = MeasureReference(shape, Math.Min(seconds, 0.5));
             double gflops = charactersPerSecond * shape.TrainingFlopsPerCharacter / 1e9;
             if (options.GetValue(Json))
@@ -73,23 +88,75 @@ internal static class BenchCommand
                     characters_per_second = charactersPerSecond,
                     gflop_per_second = gflops,
                     reference_characters_per_second = reference,
+                    gradient_error = error,
+                    sampled_characters_per_second = sampled,
                     launches_per_step = launchesPerStep,
                     plan = plan.Reason,
                 }));
             else
                 Output.Line(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"H={step.HiddenSize,-4} B={step.BatchSize,-3} T={step.SequenceLength,-3} {charactersPerSecond,12:N0} characters/s {gflops,8:F1} GFLOP/s {charactersPerSecond / reference,8:F0} x reference {launchesPerStep,7:F3} launches/step   {plan.Reason}"));
+                    $"H={step.HiddenSize,-4} B={step.BatchSize,-3} T={step.SequenceLength,-3} {charactersPerSecond,12:N0} characters/s {gflops,8:F1} GFLOP/s {charactersPerSecond / reference,8:F0} x reference {launchesPerStep,7:F3} launches/step   error {error:0.0e+0}   writes {sampled,9:N0} characters/s   {plan.Reason}"));
         }
 
         return 0;
     }
 
-    private static (double CharactersPerSecond, ExecutionPlan Plan, double LaunchesPerStep) Measure(
-        ComputeDevice device, ModelShape shape, StepOptions step, double seconds, CancellationToken stop)
+    /// <summary>The configurations to measure; where one is given, what it leaves open is as in training.</summary>
+    private static StepOptions[] Chosen(ParseResult options)
+    {
+        (int? h, int? b, int? t) = (options.GetValue(HiddenSize), options.GetValue(BatchSize), options.GetValue(SequenceLength));
+        var usual = new StepOptions();
+        return h is null && b is null && t is null
+            ? Configurations
+            : [new() { HiddenSize = h ?? usual.HiddenSize, BatchSize = b ?? usual.BatchSize, SequenceLength = t ?? usual.SequenceLength }];
+    }
+
+    private static ExecutionPlan PlanOf(PlanKind? kind, ModelShape shape, StepOptions step, ComputeDevice device) => kind switch
+    {
+        null => ExecutionPlan.Choose(shape, step, device),
+        { } one when ExecutionPlan.Kinds(device, step.BatchSize).Contains(one) => ExecutionPlan.Of(one, device, "as told by --plan"),
+        _ => throw new CharRnnException(
+            "--plan", $"{device.Name} cannot run it with batch size {step.BatchSize}", "give auto, three-launches or many-steps; stream is for one stream on a CPU of several cores"),
+    };
+
+    /// <summary>Of a short step with few streams, or the reference would take minutes: the worst tensor's norm of the difference over its norm.</summary>
+    private static double GradientError(ComputeDevice device, ModelShape shape, StepOptions step)
+    {
+        StepOptions small = step with { BatchSize = Math.Min(step.BatchSize, 4), SequenceLength = Math.Min(step.SequenceLength, 10) };
+        ParameterSet<float> weights = InitialWeights.Create(shape, 1);
+        var text = new SyntheticText(VocabularySize, 1000);
+        using var model = new DeviceModel(device, weights);
+        using var engine = new TrainingEngine(model, text, small);
+        return engine.GradientError(new ReferenceTrainer(weights, text, small.BatchSize, small.SequenceLength, 0.1, 5).Step());
+    }
+
+    private static double MeasureSampling(ComputeDevice device, ModelShape shape, double seconds)
     {
         using var model = new DeviceModel(device, InitialWeights.Create(shape, 1));
-        using var engine = new TrainingEngine(model, new SyntheticText(VocabularySize, 100_000L * step.BatchSize), step);
+        using var sampler = new Sampler(model);
+        _ = sampler.Write([0], 1, new SamplingOptions(), 1, 0).Sum(chunk => chunk.Length); // compiles
+        long written = 0, started = Stopwatch.GetTimestamp();
+        foreach (int[] chunk in sampler.Write([0], long.MaxValue, new SamplingOptions(), 1, 0))
+        {
+            written += chunk.Length;
+            if (Stopwatch.GetElapsedTime(started).TotalSeconds >= seconds)
+                break;
+        }
+
+        return written / Stopwatch.GetElapsedTime(started).TotalSeconds;
+    }
+
+    private static Option<int?> Size(string name, string description) => SharedOptions.WholeNumber<int>(name, null, 1, description);
+
+    private static (double CharactersPerSecond, double LaunchesPerStep) Measure(
+        ComputeDevice device, ExecutionPlan plan, ModelShape shape, StepOptions step, double seconds, CancellationToken stop)
+    {
+        using var model = new DeviceModel(device, InitialWeights.Create(shape, 1));
+        using var engine = new TrainingEngine(model, new SyntheticText(VocabularySize, 100_000L * step.BatchSize), step)
+        {
+            Plan = plan,
+        };
         for (int warmUp = 0; warmUp < 5; warmUp++)
             engine.RunSteps(long.MaxValue);
 
@@ -101,7 +168,7 @@ internal static class BenchCommand
         }
 
         double elapsed = Stopwatch.GetElapsedTime(started).TotalSeconds;
-        return (steps * (double)step.BatchSize * step.SequenceLength / elapsed, engine.Plan, (engine.Launches - launches) / (double)steps);
+        return (steps * (double)step.BatchSize * step.SequenceLength / elapsed, (engine.Launches - launches) / (double)steps);
     }
 
     /// <summary>Its cost per character does not depend on B or T, so a short sequence of one stream will do.</summary>

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using CharRnn.Gpu.Kernels;
 using CharRnn.Model;
+using CharRnn.Reference;
 using CharRnn.Sampling;
 using CharRnn.Text;
 using CharRnn.Training;
@@ -145,6 +146,10 @@ public sealed class TrainingEngine : ITrainingEngine
         return trace;
     }
 
+    /// <summary>How far the gradients of the next step are off the reference's: norm of the difference over norm, the worst tensor's.</summary>
+    public double GradientError(ReferencePass expected) => expected.Gradient.Tensors.Zip(Trace().Gradient.Tensors)
+        .Max(pair => Norm(pair.First.Values.Zip(pair.Second.Values, (e, a) => e - a)) / Norm(pair.First.Values));
+
     /// <summary>Launches some of the next steps: as many as reach to a wrap, to the window's end or to what one launch may take.</summary>
     private int Launch(Turn turn, int slot, int maxSteps)
     {
@@ -198,6 +203,8 @@ public sealed class TrainingEngine : ITrainingEngine
         _whhTransposed.Write(Padding.Add(Padding.Transpose(weights.Whh, h, h), h, h, Layout.Panels(h), _whhTransposed.View.Length));
         _whyTransposed.Write(Padding.Add(Padding.Transpose(weights.Why, h, v), v, h, Layout.Panels(v), _whyTransposed.View.Length));
     }
+
+    private static double Norm(IEnumerable<double> values) => Math.Sqrt(values.Sum(value => value * value));
 
     /// <summary>Frees the device memory; the model and the device stay.</summary>
     public void Dispose()

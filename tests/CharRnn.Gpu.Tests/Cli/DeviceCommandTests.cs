@@ -44,6 +44,18 @@ public sealed class DeviceCommandTests : IDisposable
         {
             Assert.True(line.GetProperty("characters_per_second").GetDouble() > line.GetProperty("reference_characters_per_second").GetDouble());
             Assert.True(line.GetProperty("gflop_per_second").GetDouble() > 0);
+            Assert.True(line.GetProperty("sampled_characters_per_second").GetDouble() > 0);
+            Assert.InRange(line.GetProperty("gradient_error").GetDouble(), 1e-9, 1e-5);
         });
+    }
+
+    [Fact]
+    public void Bench_measures_the_configuration_and_the_plan_that_it_is_told()
+    {
+        JsonElement line = JsonElement.Parse(_shell.Succeeds(
+            "bench", "--device", "cpu", "--seconds", "0.1", "--json", "--hidden-size", "33", "--batch-size", "3", "--seq-length", "7", "--plan", "three-launches").Lines.Single());
+        Assert.Equal((33, 3, 7), (line.GetProperty("hidden_size").GetInt32(), line.GetProperty("batch_size").GetInt32(), line.GetProperty("seq_length").GetInt32()));
+        Assert.Equal(3, line.GetProperty("launches_per_step").GetDouble());
+        _shell.Fails(1, "--plan", "cannot run it with batch size 3; give auto", "bench", "--device", "cpu", "--batch-size", "3", "--plan", "stream");
     }
 }

@@ -1,0 +1,139 @@
+"""The table of a GPU: charrnn verified, then its training steps beside PyTorch's (cuDNN), in turn, as Markdown and JSON.
+
+    python3 gpu_table.py CHARRNN [--device cuda] [--rounds 5] [--seconds 1] [--output DIR]
+
+CHARRNN is the program, such as a self-contained one for a machine without .NET:
+
+    dotnet publish src/CharRnn.Gpu.Cli -c Release -r linux-x64 --self-contained -p:PublishSingleFile=true \\
+        -p:EnableCompressionInSingleFile=true -p:InvariantGlobalization=true --output artifacts/gpu
+
+Contestants take turns; the medians count, and of ratios the medians of the rounds' ratios. Where there is no PyTorch, or no
+CUDA for it, the table has charrnn alone. Exits with 1 if `charrnn verify` fails.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+CONFIGURATIONS = {
+    "a": (100, 1, 25),
+    "b": (128, 50, 50),
+    "c": (512, 64, 100),
+    "d": (1024, 128, 100),
+    "e": (2048, 256, 100),
+}
+
+
+def charrnn(program, *arguments):
+    run = subprocess.run([program, *arguments], capture_output=True, text=True)
+    if run.returncode != 0:
+        sys.exit(f"{program} {' '.join(arguments)}: exit code {run.returncode}\n{run.stdout}{run.stderr}")
+    return run.stdout
+
+
+def measure_ours(options, sizes):
+    hidden, streams, steps = map(str, sizes)
+    line = charrnn(
+        options.charrnn, "bench", "--json", "--device", options.device, "--seconds", str(options.seconds),
+        "--hidden-size", hidden, "--batch-size", streams, "--seq-length", steps)
+    return json.loads(line)
+
+
+def peers(sizes):
+    """PyTorch's ways of the same steps, those that this machine has."""
+    try:
+        import torch
+        sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "peers"))
+        from pytorch_rnn import Training
+    except ImportError as error:
+        print(f"no PyTorch here ({error}): charrnn alone", file=sys.stderr)
+        return {}
+    if not torch.cuda.is_available():
+        print("PyTorch has no CUDA here: charrnn alone", file=sys.stderr)
+        return {}
+    found = {}
+    for name, graphed in (("eager", False), ("graphed", True)):
+        try:
+            found[name] = Training(*sizes, graphed, "cuda")
+        except RuntimeError as error:
+            print(f"PyTorch {name} does not run: {str(error).splitlines()[0]}", file=sys.stderr)
+    return found
+
+
+def row(options, name, sizes):
+    others = peers(sizes)
+    ours, theirs = [], {peer: [] for peer in others}
+    for _ in range(options.rounds):
+        ours.append(measure_ours(options, sizes))
+        for peer, training in others.items():
+            theirs[peer].append(training.characters_per_second(options.seconds))
+    speeds = [one["characters_per_second"] for one in ours]
+    result = {
+        "configuration": name,
+        "hidden_size": sizes[0], "batch_size": sizes[1], "seq_length": sizes[2],
+        "characters_per_second": statistics.median(speeds),
+        "gflop_per_second": statistics.median(one["gflop_per_second"] for one in ours),
+        "sampled_characters_per_second": statistics.median(one["sampled_characters_per_second"] for one in ours),
+        "gradient_error": max(one["gradient_error"] for one in ours),
+        "launches_per_step": ours[0]["launches_per_step"],
+        "plan": ours[0]["plan"],
+        "device": ours[0]["device"],
+    }
+    for peer, figures in theirs.items():
+        result[peer] = statistics.median(figures)
+    if theirs:
+        best = [max(figures) for figures in zip(*theirs.values())]
+        result["ratio"] = statistics.median(mine / other for mine, other in zip(speeds, best))
+    return result
+
+
+def markdown(rows, options):
+    def number(value):
+        return "–" if value is None else f"{value:,.0f}"
+
+    lines = [
+        f"{rows[0]['device']}; medians of {options.rounds} rounds of {options.seconds:g} s, contestants in turn; 65 characters; float32.",
+        "",
+        "| | H, B, T | characters/s | GFLOP/s | PyTorch eager | PyTorch graphed | ratio to the better | gradients' error | sampling, characters/s | launches per step | plan |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for r in rows:
+        ratio = f"{r['ratio']:.2f}" if "ratio" in r else "–"
+        lines.append(
+            f"| {r['configuration']} | {r['hidden_size']}, {r['batch_size']}, {r['seq_length']} | {number(r['characters_per_second'])} "
+            f"| {number(r['gflop_per_second'])} | {number(r.get('eager'))} | {number(r.get('graphed'))} | {ratio} | {r['gradient_error']:.1E} "
+            f"| {number(r['sampled_characters_per_second'])} | {r['launches_per_step']:.3f} | {r['plan']} |")
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("charrnn", help="the program")
+    parser.add_argument("--device", default="cuda", help="charrnn's device (cuda)")
+    parser.add_argument("--rounds", type=int, default=5, help="measurements of each contestant (5)")
+    parser.add_argument("--seconds", type=float, default=1, help="of each measurement (1)")
+    parser.add_argument("--only", default="abcde", help="the configurations to measure (abcde)")
+    parser.add_argument("--output", default="artifacts/benchmarks", help="where gpu-table.md and gpu-table.json go (artifacts/benchmarks)")
+    options = parser.parse_args()
+
+    print(charrnn(options.charrnn, "verify", "--device", options.device, "--quiet").splitlines()[-1], flush=True)
+    os.makedirs(options.output, exist_ok=True)
+    rows = []
+    for name, sizes in CONFIGURATIONS.items():
+        if name not in options.only:
+            continue
+        rows.append(row(options, name, sizes))
+        # Written after each row: a machine that is taken away leaves what was measured.
+        table = markdown(rows, options)
+        with open(os.path.join(options.output, "gpu-table.md"), "w", encoding="utf-8") as file:
+            file.write(table)
+        with open(os.path.join(options.output, "gpu-table.json"), "w", encoding="utf-8") as file:
+            json.dump(rows, file, indent=2)
+        print(table.splitlines()[-1], flush=True)
+
+
+if __name__ == "__main__":
+    main()

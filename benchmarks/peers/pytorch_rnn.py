@@ -1,0 +1,79 @@
+"""Training steps of a character RNN as a PyTorch user writes them, on cuDNN: the peer of gpu_table.py.
+
+torch.nn.RNN(tanh) on one-hot characters, Linear, cross-entropy, value clipping, Adagrad; float32 with TF32 off; eager, or
+the whole step captured in a CUDA graph. The text is random: the arithmetic is the same for any.
+"""
+
+import time
+
+import torch
+
+VOCABULARY = 65
+
+
+class Training:
+    """Steps of B streams and T characters; call it to run one."""
+
+    def __init__(self, hidden, streams, steps, graphed, device):
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
+        torch.manual_seed(1)
+        self.streams, self.steps = streams, steps
+        self.rnn = torch.nn.RNN(VOCABULARY, hidden, nonlinearity="tanh", device=device)
+        self.output = torch.nn.Linear(hidden, VOCABULARY, device=device)
+        parameters = [*self.rnn.parameters(), *self.output.parameters()]
+        self.parameters = parameters
+        self.optimizer = torch.optim.Adagrad(parameters, lr=0.01, foreach=True)
+        self.state = torch.zeros(1, streams, hidden, device=device)
+        self.text = torch.randint(VOCABULARY, (64 * steps + 1, streams), device=device)
+        self.inputs = self.text[:steps].clone()
+        self.targets = self.text[1:steps + 1].clone()
+        self.chunk = 0
+        self.graph = None
+        if graphed:
+            side = torch.cuda.Stream()
+            side.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side):
+                for _ in range(3):
+                    self._step()
+            torch.cuda.current_stream().wait_stream(side)
+            self.graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self.graph):
+                self._step()
+
+    def _step(self):
+        one_hot = torch.nn.functional.one_hot(self.inputs, VOCABULARY).to(torch.float32)
+        states, last = self.rnn(one_hot, self.state)
+        logits = self.output(states).reshape(-1, VOCABULARY)
+        loss = torch.nn.functional.cross_entropy(logits, self.targets.reshape(-1)) * self.steps
+        self.optimizer.zero_grad(set_to_none=False)
+        loss.backward()
+        torch.nn.utils.clip_grad_value_(self.parameters, 5)
+        self.optimizer.step()
+        self.state.copy_(last.detach())
+
+    def __call__(self):
+        begin = self.chunk * self.steps
+        self.chunk = (self.chunk + 1) % 64
+        self.inputs.copy_(self.text[begin:begin + self.steps])
+        self.targets.copy_(self.text[begin + 1:begin + self.steps + 1])
+        if self.graph is None:
+            self._step()
+        else:
+            self.graph.replay()
+
+    def characters_per_second(self, seconds):
+        """Of so many seconds, the device's work waited for."""
+        def wait():
+            if self.state.is_cuda:
+                torch.cuda.synchronize()
+
+        self()
+        wait()
+        done, started = 0, time.perf_counter()
+        while time.perf_counter() - started < seconds:
+            for _ in range(10):
+                self()
+            wait()
+            done += 10
+        return done * self.streams * self.steps / (time.perf_counter() - started)
