@@ -22,7 +22,7 @@ internal sealed class Pace(double guess)
     private const double ProbeSeconds = 0.05;
 
     // The slower way is measured again when the faster one has taken so many times as long as that will.
-    private const double UsefulPerProbe = 32;
+    private const double UsefulPerProbe = 128;
 
     // How much of a figure a slower one replaces: a call may have been disturbed. A faster one replaces it all: nothing
     // makes a call faster than it is.
