@@ -14,7 +14,7 @@ namespace CharRnn.Gpu.Kernels;
 /// Launch:    one group per team, the second launch of a step; the teams take tasks, each some rows of a matrix or
 ///            some columns of dWxh and dbh. Every element is a sum over (t, b) in order, dbh one over the rows of dWxh,
 ///            whoever takes the task.
-/// Writes:    the gradients, the loss, and each team its word of the status.
+/// Writes:    the gradients, the loss, and each team its word of the status if a value of its tasks is not finite.
 /// Reference: ReferenceRnn.Backward.
 /// </remarks>
 public static class GradientKernel
@@ -105,9 +105,7 @@ public static class GradientKernel
         return wanted < tiles ? wanted : tiles;
     }
 
-    /// <summary>
-    /// A share of the rows of <c>to = hᵀ·from</c>, a matrix in panels.
-    /// </summary>
+    /// <summary>A share of the rows of <c>to = hᵀ·from</c>, a matrix in panels.</summary>
     private static void PanelRows(
         int team, ArrayView<float> scratch, TrainingViews v, ArrayView<float> to, int firstState, ArrayView<float> from, int fromRow, RnnDims d,
         int share, int shares, int columns)
