@@ -4,6 +4,7 @@ using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
 using CharRnn.Gpu.Kernels;
 using CharRnn.Gpu.Kernels.Primitives;
+using CharRnn.Gpu.Verification;
 using CharRnn.Model;
 using CharRnn.Reference;
 using CharRnn.Sampling;
@@ -101,17 +102,7 @@ internal sealed class OurTraining : IContestant
 
     public ExecutionPlan Plan => _engine.Plan;
 
-    public double Measure(double seconds)
-    {
-        long steps = 0, started = Stopwatch.GetTimestamp();
-        while (Stopwatch.GetElapsedTime(started).TotalSeconds < seconds)
-        {
-            StepsResult result = _engine.RunSteps(long.MaxValue);
-            steps += result.Diverged ? throw new InvalidOperationException("training diverged: skipped steps are not worth timing") : result.Losses.Length;
-        }
-
-        return steps * (double)_step.BatchSize * _step.SequenceLength / Stopwatch.GetElapsedTime(started).TotalSeconds;
-    }
+    public double Measure(double seconds) => Throughput.OfTraining(_engine, _step, seconds).CharactersPerSecond;
 
     public void Dispose()
     {
@@ -137,18 +128,7 @@ internal sealed class OurSampling : IContestant
         Measure(0.5);
     }
 
-    public double Measure(double seconds)
-    {
-        long written = 0, started = Stopwatch.GetTimestamp();
-        foreach (int[] chunk in _sampler.Write([0], long.MaxValue, new SamplingOptions(), 1, 0))
-        {
-            written += chunk.Length;
-            if (Stopwatch.GetElapsedTime(started).TotalSeconds >= seconds)
-                break;
-        }
-
-        return written / Stopwatch.GetElapsedTime(started).TotalSeconds;
-    }
+    public double Measure(double seconds) => Throughput.OfSampling(_sampler, seconds);
 
     /// <summary>The likeliest characters must be the reference's.</summary>
     private void Check(ParameterSet<double> weights)

@@ -42,7 +42,7 @@ internal static class GroupProduct
         for (int work = Group.IdxX; work < cut.Tiles * cut.Slices; work += Group.DimX)
         {
             int slice = work / cut.Tiles, tile = work - (slice * cut.Tiles), row = cut.Row(tile), column = cut.Column(tile);
-            int begin = slice * cut.PerSlice, stop = begin + cut.PerSlice < k ? begin + cut.PerSlice : k;
+            int begin = cut.Begin(slice), stop = cut.Stop(slice);
             cut.Put(scratch, end, row, column, tileRows == 1
                 ? RowTile(a, row * aRow, b, bLayout, column, begin, stop)
                 : SquareTile(a, row, aRow, m, b, bLayout, column, begin, stop));
@@ -61,7 +61,7 @@ internal static class GroupProduct
         for (int work = Group.IdxX; work < cut.Tiles * cut.Slices; work += Group.DimX)
         {
             int slice = work / cut.Tiles, tile = work - (slice * cut.Tiles), row = cut.Row(tile), column = cut.Column(tile);
-            int begin = slice * cut.PerSlice, stop = begin + cut.PerSlice < k ? begin + cut.PerSlice : k;
+            int begin = cut.Begin(slice), stop = cut.Stop(slice);
             cut.Put(scratch, end, row, column, TurnedTile(a, row, aRow, b, bLayout, column, begin, stop));
         }
 
@@ -170,21 +170,25 @@ internal static class GroupProduct
     /// <summary>How a product is cut into tiles, and k into slices.</summary>
     private readonly struct Cut
     {
-        public readonly int Tiles, Slices, PerSlice;
+        public readonly int Tiles, Slices;
 
-        private readonly int _tileRows, _across, _m, _n;
+        private readonly int _tileRows, _across, _perSlice, _m, _n, _k;
 
         public Cut(int tileRows, int m, int n, int k)
         {
-            (_tileRows, _m, _n) = (tileRows, m, n);
+            (_tileRows, _m, _n, _k) = (tileRows, m, n, k);
             _across = (n + TileSide - 1) / TileSide;
             Tiles = (m + tileRows - 1) / tileRows * _across;
 
             // No loop: PoCL 6.0 never leaves one here.
             int threads = Group.DimX / Tiles, room = threads < k / SliceSteps ? threads : k / SliceSteps;
             Slices = room >= 16 ? 16 : room >= 8 ? 8 : room >= 4 ? 4 : room >= 2 ? 2 : 1;
-            PerSlice = (((k + Slices - 1) / Slices) + TileSide - 1) / TileSide * TileSide;
+            _perSlice = (((k + Slices - 1) / Slices) + TileSide - 1) / TileSide * TileSide;
         }
+
+        public int Begin(int slice) => slice * _perSlice;
+
+        public int Stop(int slice) => Begin(slice) + _perSlice < _k ? Begin(slice) + _perSlice : _k;
 
         public int Row(int tile) => tile / _across * _tileRows;
 

@@ -136,20 +136,12 @@ internal static class BenchCommand
         using var model = new DeviceModel(device, InitialWeights.Create(shape, 1));
         using var sampler = new Sampler(model);
         _ = sampler.Write([0], 1, new SamplingOptions(), 1, 0).Sum(chunk => chunk.Length); // compiles
-        long written = 0, started = Stopwatch.GetTimestamp();
-        foreach (int[] chunk in sampler.Write([0], long.MaxValue, new SamplingOptions(), 1, 0))
-        {
-            written += chunk.Length;
-            if (Stopwatch.GetElapsedTime(started).TotalSeconds >= seconds)
-                break;
-        }
-
-        return written / Stopwatch.GetElapsedTime(started).TotalSeconds;
+        return Throughput.OfSampling(sampler, seconds);
     }
 
     private static Option<int?> Size(string name, string description) => SharedOptions.WholeNumber<int>(name, null, 1, description);
 
-    private static (double CharactersPerSecond, double LaunchesPerStep) Measure(
+    private static TrainingThroughput Measure(
         ComputeDevice device, ExecutionPlan plan, ModelShape shape, StepOptions step, double seconds, CancellationToken stop)
     {
         using var model = new DeviceModel(device, InitialWeights.Create(shape, 1));
@@ -160,15 +152,7 @@ internal static class BenchCommand
         for (int warmUp = 0; warmUp < 5; warmUp++)
             engine.RunSteps(long.MaxValue);
 
-        long steps = 0, launches = engine.Launches, started = Stopwatch.GetTimestamp();
-        while (Stopwatch.GetElapsedTime(started).TotalSeconds < seconds)
-        {
-            stop.ThrowIfCancellationRequested();
-            steps += engine.RunSteps(long.MaxValue).Losses.Length;
-        }
-
-        double elapsed = Stopwatch.GetElapsedTime(started).TotalSeconds;
-        return (steps * (double)step.BatchSize * step.SequenceLength / elapsed, (engine.Launches - launches) / (double)steps);
+        return Throughput.OfTraining(engine, step, seconds, stop);
     }
 
     /// <summary>Its cost per character does not depend on B or T, so a short sequence of one stream will do.</summary>

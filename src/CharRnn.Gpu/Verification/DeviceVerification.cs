@@ -34,6 +34,7 @@ public sealed class DeviceVerification
         new(17, 33, 5, 9, false), new(17, 33, 5, 9, true),
         new(33, 65, 1, 25, false), new(33, 65, 1, 25, true),
         new(130, 100, 4, 25, false), new(130, 100, 4, 25, true),
+        new(146, 40, 1, 25, true), // one stream, more characters than hidden units
         new(20, 300, 6, 50, true), // large enough for whatever a product does with operands that no cache holds
     ];
 
