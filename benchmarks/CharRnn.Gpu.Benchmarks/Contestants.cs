@@ -177,7 +177,7 @@ internal sealed class OurProduct : IContestant
         {
             Parallel.For(0, workers, worker =>
             {
-                int first = Team.ShareBegin(N, worker, workers), count = Team.ShareBegin(N, worker + 1, workers) - first;
+                int first = Share.Begin(N, worker, workers), count = Share.Begin(N, worker + 1, workers) - first;
                 Product.Run(
                     default, _c.View.SubView(first * N, count * N), Layout.Rows(N), _a.View.SubView(first * N, count * N), N,
                     _b.View, Layout.Panels(N), count, N, N, 0, 0);

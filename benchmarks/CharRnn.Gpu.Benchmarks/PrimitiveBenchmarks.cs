@@ -90,13 +90,13 @@ public class PrimitiveBenchmarks : IDisposable
     public double ReferenceLogSumExp() => ReferenceRnn.LogSumExp(_logits);
 
     [BenchmarkCategory("E3, E4, one row"), Benchmark]
-    public void SoftmaxOfOneRow() => SoftmaxCrossEntropy.Run(_z.View, _tokens.View, _losses.View, 1, _dims.VRow, V, 1f);
+    public void SoftmaxOfOneRow() => SoftmaxCrossEntropy.Run(default, _z.View, _tokens.View, _losses.View, 1, _dims.VRow, V, 1f);
 
     [BenchmarkCategory("E3, E4, 25 rows"), Benchmark]
-    public void SoftmaxOfRows() => SoftmaxCrossEntropy.Run(_z.View, _tokens.View, _losses.View, Rows, _dims.VRow, V, 1f);
+    public void SoftmaxOfRows() => SoftmaxCrossEntropy.Run(default, _z.View, _tokens.View, _losses.View, Rows, _dims.VRow, V, 1f);
 
     [BenchmarkCategory("E7"), Benchmark]
-    public void TanhGradient() => Activation.TanhGradient(_da.View, _h.View, Rows * _dims.HRow);
+    public void TanhGradient() => Activation.TanhGradient(_da.View, _h.View, Rows, _dims.HRow, H);
 
     [BenchmarkCategory("E8, hᵀ·da"), Benchmark]
     public void TransposedProduct() => Product.RunTransposed(
@@ -104,10 +104,10 @@ public class PrimitiveBenchmarks : IDisposable
 
     [BenchmarkCategory("E8, da by character"), Benchmark]
     public void ScatterAdd() => Kernels.Primitives.Rows.ScatterAdd(
-        _gradient.Views.Wxh, _tokens.View, _da.View, Steps * Rows, V, _dims.HRow, _dims.HRow);
+        default, _gradient.Views.Wxh, _tokens.View, _da.View, Steps * Rows, 0, V, _dims.HRow, _dims.HRow);
 
     [BenchmarkCategory("E8, column sums"), Benchmark]
-    public void Sum() => Kernels.Primitives.Rows.Sum(_gradient.Views.Bh, _da.View, Steps * Rows, _dims.HRow, _dims.HRow);
+    public void Sum() => Kernels.Primitives.Rows.Sum(default, _gradient.Views.Bh, _da.View, Steps * Rows, _dims.HRow, _dims.HRow);
 
     [BenchmarkCategory("E9, all parameters"), Benchmark(Baseline = true)]
     public void ReferenceAdagrad() => ReferenceRnn.Adagrad(_reference, _referenceMemory, _referenceGradient, 1e-6, 5);
@@ -131,8 +131,8 @@ public class PrimitiveBenchmarks : IDisposable
     private void HiddenRows(int rows)
     {
         ArrayView<float> h = _h.View.SubView(Rows * _dims.HRow, rows * _dims.HRow);
-        Kernels.Primitives.Rows.Gather(h, _weights.Views.Wxh, _tokens.View, _weights.Views.Bh, rows, _dims.HRow);
+        Kernels.Primitives.Rows.Gather(h, _weights.Views.Wxh, _tokens.View, _weights.Views.Bh, rows, _dims.HRow, H);
         Product.Run(default, h, Layout.Rows(_dims.HRow), _h.View, _dims.HRow, _weights.Views.Whh, Layout.Panels(H), rows, H, H, 1, 0);
-        Activation.Tanh(h, rows * _dims.HRow);
+        Activation.Tanh(h, rows, _dims.HRow, H);
     }
 }

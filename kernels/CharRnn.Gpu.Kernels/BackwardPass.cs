@@ -30,17 +30,6 @@ public static class BackwardPass
         v.Forward.Z.SubView(row * d.VRow, rows * d.VRow), d.VRow, v.WhyTransposed, Layout.Panels(d.V), rows, d.H, d.V, 0, 0);
 
     /// <summary>What each time step sends back to the one before it, from the last to the first.</summary>
-    public static void Chain(ArrayView<float> scratch, TrainingViews v, RnnDims d, int first, int count)
-    {
-        int states = d.B * d.HRow;
-        for (int t = d.T - 1; t >= 0; t--)
-        {
-            var da = v.Da.SubView((t * states) + (first * d.HRow), count * d.HRow);
-            if (t + 1 < d.T)
-                Product.Run(
-                    scratch, da, Layout.Rows(d.HRow), v.Da.SubView(((t + 1) * states) + (first * d.HRow), count * d.HRow), d.HRow,
-                    v.WhhTransposed, Layout.Panels(d.H), count, d.H, d.H, 1, t);
-            Activation.TanhGradient(da, v.Forward.H.SubView(((t + 1) * states) + (first * d.HRow), count * d.HRow), count * d.HRow);
-        }
-    }
+    public static void Chain(ArrayView<float> scratch, TrainingViews v, RnnDims d, Part part) =>
+        Recurrence.Backward(scratch, v.Da, v.Forward.H, v.WhhTransposed, d, part);
 }

@@ -17,8 +17,8 @@ public static class EvaluateKernel
     {
         int team = Team.Index();
         var scratch = Team.Scratch();
-        int first = Team.ShareBegin(d.B, team, step.Teams);
-        int count = Team.ShareBegin(d.B, team + 1, step.Teams) - first;
+        int first = Share.Begin(d.B, team, step.Teams);
+        int count = Share.Begin(d.B, team + 1, step.Teams) - first;
         if (count == 0)
             return;
         HiddenPass.Run(scratch, v, d, step, first, count);

@@ -11,16 +11,13 @@ namespace CharRnn.Gpu.Kernels;
 /// L = Σt mean over B of loss[t, b]                                   (E3)
 /// </code>
 /// Shapes:    h [T+1,B,H]  dz [T,B,V]  da [T,B,H]  dWhy [H,V]  dWhh [H,H]  dWxh [V,H]  dby [V]  dbh [H].
-/// Launch:    one group per team, the second launch of a step; the teams take tasks, each some rows of a matrix or
-///            some columns of dWxh and dbh. Every element is a sum over (t, b) in order, dbh one over the rows of dWxh,
-///            whoever takes the task.
+/// Launch:    one group per team, after the way back; the teams take tasks, each a block of a matrix. Every element is a sum
+///            over (t, b) in order, whoever takes the task.
 /// Writes:    the gradients, the loss, and each team its word of the status if a value of its tasks is not finite.
 /// Reference: ReferenceRnn.Backward.
 /// </remarks>
 public static class GradientKernel
 {
-    private const int FewRows = 64;
-
     /// <summary>The kernel.</summary>
     public static void Run(TrainingViews v, RnnDims d, StepArguments step) => RunTeam(Team.Index(), Team.Scratch(), v, d, step);
 
@@ -35,89 +32,85 @@ public static class GradientKernel
         RecurrentTasks(team, scratch, v, d, step);
     }
 
-    /// <summary>Some rows of dWhy each (E5), and one more: dby (E5) and the step's loss (E3).</summary>
+    /// <summary>A block of dWhy each (E5), and one more: dby (E5) and the step's loss (E3).</summary>
     private static void OutputTasks(int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step)
     {
-        int shares = Shares(d, step.Teams), tasks = shares + 1, before = step.Slot * (tasks + step.Teams);
+        Shares shares = step.Cuts.Output;
+        int tasks = shares.Count + 1, before = step.Slot * (tasks + step.Teams);
         int task = Team.Take(v.Status, StepStatus.OutputTasks, before, -1, team, step.Teams);
         while (task < tasks)
         {
-            if (task < shares)
-                PanelRows(team, scratch, v, v.Gradient.Why, d.B * d.HRow, v.Forward.Z, d.VRow, d, task, shares, d.V);
+            if (task < shares.Count)
+                Block(team, scratch, v, v.Gradient.Why, d.B * d.HRow, v.Forward.Z, d.VRow, d, task, shares, d.V);
             else
-                OutputSums(team, v, d, step);
+                OutputSums(team, scratch, v, d, step);
             task = Team.Take(v.Status, StepStatus.OutputTasks, before, task, team, step.Teams);
         }
     }
 
-    private static void OutputSums(int team, TrainingViews v, RnnDims d, StepArguments step)
+    private static void OutputSums(int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step)
     {
         int rows = d.T * d.B, flag = StepStatus.TeamFlags + team;
-        Rows.Sum(v.Gradient.By, v.Forward.Z, rows, d.VRow, d.VRow);
+        Rows.Sum(scratch, v.Gradient.By, v.Forward.Z, rows, d.VRow, d.VRow);
         Reduction.FlagNonFinite(v.Status, flag, v.Gradient.By, d.VRow);
         Reduction.Sum(v.StepLosses, step.Slot, v.Forward.Losses, rows, 1f / d.B);
         Reduction.FlagNonFinite(v.Status, flag, v.StepLosses.SubView(step.Slot, 1), 1);
     }
 
-    /// <summary>Some rows of dWhh each, then some columns of dWxh and dbh each (E8).</summary>
+    /// <summary>A block of dWhh each, then of dWxh (E8).</summary>
     private static void RecurrentTasks(int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step)
     {
-        int shares = Shares(d, step.Teams), tasks = 2 * shares, before = step.Slot * (tasks + step.Teams);
+        Shares shares = step.Cuts.Recurrent, inputs = step.Cuts.Input;
+        int tasks = shares.Count + inputs.Count, before = step.Slot * (tasks + step.Teams);
         int task = Team.Take(v.Status, StepStatus.RecurrentTasks, before, -1, team, step.Teams);
         while (task < tasks)
         {
-            if (task < shares)
-                PanelRows(team, scratch, v, v.Gradient.Whh, 0, v.Da, d.HRow, d, task, shares, d.H);
+            if (task < shares.Count)
+                Block(team, scratch, v, v.Gradient.Whh, 0, v.Da, d.HRow, d, task, shares, d.H);
             else
-                InputColumns(team, v, d, task - shares, shares);
+                InputBlock(team, scratch, v, d, task - shares.Count, inputs);
             task = Team.Take(v.Status, StepStatus.RecurrentTasks, before, task, team, step.Teams);
         }
     }
 
-    /// <summary>A share of the columns of dWxh; their sums are dbh, for every row of da went into one row of dWxh.</summary>
-    private static void InputColumns(int team, TrainingViews v, RnnDims d, int share, int shares)
+    /// <summary>Some columns of some characters' rows of dWxh, and of dbh with the first of them.</summary>
+    private static void InputBlock(int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, int block, Shares shares)
     {
-        int panels = d.HRow / Layout.PanelWidth, rows = d.T * d.B;
-        int first = Team.ShareBegin(panels, share, shares) * Layout.PanelWidth;
-        int count = (Team.ShareBegin(panels, share + 1, shares) * Layout.PanelWidth) - first;
-        if (count == 0)
+        int share = block / shares.Columns, column = block - (share * shares.Columns), rows = d.T * d.B;
+        int value = Share.FourBegin(d.V, share, shares.Rows), values = Share.FourBegin(d.V, share + 1, shares.Rows) - value;
+        int first = Share.PanelBegin(d.HRow, column, shares.Columns), columns = Share.PanelBegin(d.HRow, column + 1, shares.Columns) - first;
+        if (columns == 0)
             return;
-        var wxh = v.Gradient.Wxh.SubView(first, (d.V * d.HRow) - first);
-        Rows.ScatterAdd(wxh, v.Forward.Tokens, v.Da.SubView(first, (rows * d.HRow) - first), rows, d.V, d.HRow, count);
-        var bh = v.Gradient.Bh.SubView(first, count);
-        Rows.Sum(bh, wxh, d.V, d.HRow, count);
-        Reduction.FlagNonFinite(v.Status, StepStatus.TeamFlags + team, bh, count);
+        var da = v.Da.SubView(first, (rows * d.HRow) - first);
+        var wxh = v.Gradient.Wxh.SubView((value * d.HRow) + first, ((d.V - value) * d.HRow) - first);
+        if (values > 0)
+            Rows.ScatterAdd(scratch, wxh, v.Forward.Tokens, da, rows, value, values, d.HRow, columns);
+        if (share > 0)
+            return;
+
+        // Every row of da is in one row of dWxh, so what is not finite in it shows here.
+        var bh = v.Gradient.Bh.SubView(first, columns);
+        Rows.Sum(scratch, bh, da, rows, d.HRow, columns);
+        Reduction.FlagNonFinite(v.Status, StepStatus.TeamFlags + team, bh, columns);
     }
 
-    // A GPU reads four floats at a time.
-    private static int RowBegin(int rows, int share, int shares)
-    {
-        int begin = (Team.ShareBegin(rows, share, shares) + 3) / 4 * 4;
-        return begin < rows ? begin : rows;
-    }
-
-    // Two a team, so that one who is late does not keep the others waiting for long; one where taking them would cost more
-    // than that. But no fewer rows than a tile has.
-    private static int Shares(RnnDims d, int teams)
-    {
-        int tiles = (d.H + Product.MaxTileRows - 1) / Product.MaxTileRows;
-        int wanted = teams == 1 || d.T * d.B < FewRows ? teams : 2 * teams;
-        return wanted < tiles ? wanted : tiles;
-    }
-
-    /// <summary>A share of the rows of <c>to = hᵀ·from</c>, a matrix in panels.</summary>
-    private static void PanelRows(
+    /// <summary>A block of <c>to = hᵀ·from</c>, a matrix in panels.</summary>
+    private static void Block(
         int team, ArrayView<float> scratch, TrainingViews v, ArrayView<float> to, int firstState, ArrayView<float> from, int fromRow, RnnDims d,
-        int share, int shares, int columns)
+        int block, Shares shares, int columns)
     {
-        int first = RowBegin(d.H, share, shares), count = RowBegin(d.H, share + 1, shares) - first;
-        if (count == 0)
+        int share = block / shares.Columns, column = block - (share * shares.Columns);
+        int first = Share.FourBegin(d.H, share, shares.Rows), count = Share.FourBegin(d.H, share + 1, shares.Rows) - first;
+        int left = Share.PanelBegin(columns, column, shares.Columns), width = Share.PanelBegin(columns, column + 1, shares.Columns) - left;
+        if (count == 0 || width == 0)
             return;
-        int begin = first * Layout.PanelWidth, length = count * Layout.PanelWidth, rows = d.T * d.B;
-        var h = v.Forward.H.SubView(firstState + first, (rows * d.HRow) - first);
         Layout panels = Layout.Panels(d.H);
-        Product.RunTransposed(scratch, to.SubView(begin, to.IntLength - begin), panels, h, d.HRow, from, Layout.Rows(fromRow), count, columns, rows);
-        for (int panel = begin; panel < to.IntLength; panel += panels.Panel)
+        int begin = panels.Offset(first, left), end = begin + (Layout.PanelCount(width) * panels.Panel), rows = d.T * d.B;
+        var h = v.Forward.H.SubView(firstState + first, (rows * d.HRow) - first);
+        var source = from.SubView(left, (rows * fromRow) - left);
+        Product.RunTransposed(scratch, to.SubView(begin, to.IntLength - begin), panels, h, d.HRow, source, Layout.Rows(fromRow), count, width, rows);
+        int length = count * Layout.PanelWidth;
+        for (int panel = begin; panel < end; panel += panels.Panel)
             Reduction.FlagNonFinite(v.Status, StepStatus.TeamFlags + team, to.SubView(panel, length), length);
     }
 }

@@ -24,7 +24,7 @@ public static class OutputPass
         var z = v.Z.SubView(row * d.VRow, rows * d.VRow);
         Rows.Fill(z, v.Weights.By, rows, d.VRow);
         Product.Run(scratch, z, Layout.Rows(d.VRow), h, d.HRow, v.Weights.Why, Layout.Panels(d.H), rows, d.V, d.H, 1, 0);
-        SoftmaxCrossEntropy.Run(z, v.Tokens.SubView(d.B + row, rows), v.Losses.SubView(row, rows), rows, d.VRow, d.V, 1f / d.B);
+        SoftmaxCrossEntropy.Run(scratch, z, v.Tokens.SubView(d.B + row, rows), v.Losses.SubView(row, rows), rows, d.VRow, d.V, 1f / d.B);
     }
 
     /// <summary>Runs the pass for all time steps of a team's streams, as few products as their layout allows.</summary>

@@ -13,7 +13,7 @@ public readonly struct SampleViews(
     /// <summary>A number in [0, 1) per step, <c>[n]</c>.</summary>
     public readonly ArrayView<float> Uniforms = uniforms;
 
-    /// <summary><c>[2, HRow]</c>: the carried state, and the next one on its way.</summary>
+    /// <summary><c>[n+1, HRow]</c>: row 0 is the carried state.</summary>
     public readonly ArrayView<float> H = h;
 
     /// <summary>Logits, <c>[VRow]</c>.</summary>
@@ -48,27 +48,23 @@ public static class SampleKernel
 {
     /// <summary>The kernel.</summary>
     /// <param name="v">Buffers.</param>
-    /// <param name="d">Sizes; T and B are 1.</param>
+    /// <param name="d">Sizes; B is 1, and T at least n.</param>
     /// <param name="draw">How to draw.</param>
     /// <param name="given">How many of the tokens after the first are given; the rest are drawn.</param>
     /// <param name="steps">n.</param>
     public static void Run(SampleViews v, RnnDims d, DrawArguments draw, int given, int steps)
     {
         var scratch = Team.Scratch();
-        var h = v.H.SubView(0, d.HRow);
-        var next = v.H.SubView(d.HRow, d.HRow);
-        for (int i = 0; i < steps; i++)
+        Recurrence.Forward(scratch, v.H, v.Tokens, v.Weights, d, Part.Streams(d, 0, given, 0, 1));
+        for (int i = given; i < steps; i++)
         {
-            Rows.Gather(next, v.Weights.Wxh, v.Tokens.SubView(i, 1), v.Weights.Bh, 1, d.HRow);
-            Product.Run(scratch, next, Layout.Rows(d.HRow), h, d.HRow, v.Weights.Whh, Layout.Panels(d.H), 1, d.H, d.H, 1, i);
-            Activation.Tanh(next, d.HRow);
-            Rows.Copy(h, next, d.HRow);
-            if (i >= given)
-            {
-                Rows.Copy(v.Z, v.Weights.By, d.VRow);
-                Product.Run(scratch, v.Z, Layout.Rows(d.VRow), h, d.HRow, v.Weights.Why, Layout.Panels(d.H), 1, d.V, d.H, 1, 0);
-                Draw.Run(v.Tokens, i + 1, v.Z, d.V, draw, v.Uniforms, i);
-            }
+            Recurrence.Forward(scratch, v.H, v.Tokens, v.Weights, d, Part.Streams(d, i, i + 1, 0, 1));
+            Rows.Copy(v.Z, v.Weights.By, d.VRow);
+            Product.Run(
+                scratch, v.Z, Layout.Rows(d.VRow), v.H.SubView((i + 1) * d.HRow, d.HRow), d.HRow, v.Weights.Why, Layout.Panels(d.H), 1, d.V, d.H, 1, 0);
+            Draw.Run(v.Tokens, i + 1, v.Z, d.V, draw, v.Uniforms, i);
         }
+
+        Rows.Copy(v.H.SubView(0, d.HRow), v.H.SubView(steps * d.HRow, d.HRow), d.HRow);
     }
 }

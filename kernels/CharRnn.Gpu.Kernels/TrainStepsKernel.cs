@@ -1,4 +1,5 @@
 using CharRnn.Gpu.Kernels.Primitives;
+using ILGPU;
 
 namespace CharRnn.Gpu.Kernels;
 
@@ -7,10 +8,10 @@ namespace CharRnn.Gpu.Kernels;
 /// models so small that launches would cost more than the work.
 /// </summary>
 /// <remarks>
-/// <code>E1–E9, <c>steps</c> times: the three kernels above, one after the other</code>
+/// <code>E1–E9, <c>steps</c> times: the passes, GradientKernel and UpdateKernel, one after the other</code>
 /// Shapes:    as <see cref="TrainingViews"/>.
 /// Launch:    teams that run side by side, or one; the steps must not wrap and must lie in the window.
-/// Writes:    all that the three write.
+/// Writes:    all that those write.
 /// Reference: ReferenceTrainer.Step.
 /// </remarks>
 public static class TrainStepsKernel
@@ -26,11 +27,29 @@ public static class TrainStepsKernel
         {
             StepArguments step = first.Later(n, d.T);
             int met = step.Slot * Meetings;
-            SequenceKernel.RunTeam(team, scratch, v, d, step);
+            if (v.Status[StepStatus.Diverged] == 0)
+                Sequence(team, scratch, v, d, step);
             GradientKernel.RunTeam(team, scratch, v, d, step);
             Team.Meet(v.Status, met, step.Teams);
             UpdateKernel.RunTeam(team, v, d, step);
             Team.Meet(v.Status, met + 1, step.Teams);
         }
+    }
+
+    /// <summary>E1–E4, E6 and E7 of a team's streams, which need no other team.</summary>
+    private static void Sequence(int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step)
+    {
+        int first = Share.Begin(d.B, team, step.Teams), count = Share.Begin(d.B, team + 1, step.Teams) - first;
+        if (count > 0)
+        {
+            HiddenPass.Run(scratch, v.Forward, d, step, first, count);
+            OutputPass.RunStreams(scratch, v.Forward, d, first, count);
+            BackwardPass.OutputStreams(scratch, v, d, first, count);
+        }
+
+        Team.Arrive(v.Status, StepStatus.OutputsReady);
+        if (count > 0)
+            BackwardPass.Chain(scratch, v, d, Part.Streams(d, 0, d.T, first, count));
+        Team.Arrive(v.Status, StepStatus.ChainsReady);
     }
 }

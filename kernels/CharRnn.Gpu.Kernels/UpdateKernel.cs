@@ -7,8 +7,8 @@ namespace CharRnn.Gpu.Kernels;
 /// <remarks>
 /// <code>g = clip(g, ±c);  m += g²;  θ -= η g / √(m + ε)   (E9)</code>
 /// Shapes:    θ, m, g: every parameter.
-/// Launch:    one group per team, the third launch of a step; a team owns a share of each matrix's rows.
-/// Writes:    its rows of θ and m and its columns of Whhᵀ and Whyᵀ; nothing if any team saw a value that is not
+/// Launch:    one group per team, a step's last launch; a team owns a share of each matrix's memory.
+/// Writes:    its share of θ and m, and the same of Whhᵀ and Whyᵀ; nothing if any team saw a value that is not
 ///            finite in this step's gradients or loss, or in an earlier step's that the host has not heard of.
 /// Reference: ReferenceRnn.Adagrad.
 /// </remarks>
@@ -28,40 +28,39 @@ public static class UpdateKernel
             return;
         }
 
-        ParameterRows(v, d, step, team);
-        if (team == step.Teams - 1)
-        {
-            Adagrad.Update(v.Forward.Weights.Bh, v.Memory.Bh, v.Gradient.Bh, d.HRow, step.LearningRate, step.Clip);
-            Adagrad.Update(v.Forward.Weights.By, v.Memory.By, v.Gradient.By, d.VRow, step.LearningRate, step.Clip);
-        }
+        ParameterViews theta = v.Forward.Weights, memory = v.Memory, gradient = v.Gradient;
+        Panels(team, step, theta.Whh, memory.Whh, gradient.Whh, v.WhhTransposed, d.H, d.H);
+        Panels(team, step, theta.Why, memory.Why, gradient.Why, v.WhyTransposed, d.H, d.V);
+        Lines(team, step, theta.Wxh, memory.Wxh, gradient.Wxh);
+        Lines(team, step, theta.Bh, memory.Bh, gradient.Bh);
+        Lines(team, step, theta.By, memory.By, gradient.By);
     }
 
-    private static void ParameterRows(TrainingViews v, RnnDims d, StepArguments step, int team)
+    /// <summary>A share of the lines of 16 floats, as they lie in memory.</summary>
+    private static void Lines(int team, StepArguments step, ArrayView<float> theta, ArrayView<float> memory, ArrayView<float> gradient)
     {
-        int first = Team.ShareBegin(d.H, team, step.Teams);
-        int count = Team.ShareBegin(d.H, team + 1, step.Teams) - first;
+        int lines = theta.IntLength / Layout.PanelWidth, first = Share.Begin(lines, team, step.Teams) * Layout.PanelWidth;
+        int count = (Share.Begin(lines, team + 1, step.Teams) * Layout.PanelWidth) - first;
         if (count > 0)
-        {
-            PanelRows(v.Forward.Weights.Whh, v.Memory.Whh, v.Gradient.Whh, d.H, first, count, step);
-            Rows.Transpose(v.WhhTransposed, Layout.Panels(d.H), v.Forward.Weights.Whh, Layout.Panels(d.H), first, count, d.H);
-            PanelRows(v.Forward.Weights.Why, v.Memory.Why, v.Gradient.Why, d.H, first, count, step);
-            Rows.Transpose(v.WhyTransposed, Layout.Panels(d.V), v.Forward.Weights.Why, Layout.Panels(d.H), first, count, d.V);
-        }
-
-        first = Team.ShareBegin(d.V, team, step.Teams);
-        count = Team.ShareBegin(d.V, team + 1, step.Teams) - first;
-        if (count > 0)
-            Adagrad.Update(
-                v.Forward.Weights.Wxh.SubView(first * d.HRow, count * d.HRow), v.Memory.Wxh.SubView(first * d.HRow, count * d.HRow),
-                v.Gradient.Wxh.SubView(first * d.HRow, count * d.HRow), count * d.HRow, step.LearningRate, step.Clip);
+            Adagrad.Update(theta.SubView(first, count), memory.SubView(first, count), gradient.SubView(first, count), count, step.LearningRate, step.Clip);
     }
 
-    /// <summary>Some rows of a matrix in panels: a stretch of each panel.</summary>
-    private static void PanelRows(
-        ArrayView<float> theta, ArrayView<float> memory, ArrayView<float> gradient, int rows, int first, int count, StepArguments step)
+    /// <summary>The same of a matrix in panels, whose lines are pieces of its rows; then their transpose.</summary>
+    private static void Panels(
+        int team, StepArguments step, ArrayView<float> theta, ArrayView<float> memory, ArrayView<float> gradient, ArrayView<float> transposed,
+        int rows, int columns)
     {
-        int length = count * Layout.PanelWidth;
-        for (int begin = first * Layout.PanelWidth; begin < theta.IntLength; begin += rows * Layout.PanelWidth)
-            Adagrad.Update(theta.SubView(begin, length), memory.SubView(begin, length), gradient.SubView(begin, length), length, step.LearningRate, step.Clip);
+        Lines(team, step, theta, memory, gradient);
+        int lines = theta.IntLength / Layout.PanelWidth, end = Share.Begin(lines, team + 1, step.Teams);
+        Layout panels = Layout.Panels(rows), turned = Layout.Panels(columns);
+        for (int line = Share.Begin(lines, team, step.Teams); line < end;)
+        {
+            int panel = line / rows, row = line - (panel * rows), left = panel * Layout.PanelWidth;
+            int count = end - line < rows - row ? end - line : rows - row, width = columns - left < Layout.PanelWidth ? columns - left : Layout.PanelWidth;
+            int to = turned.Offset(left, 0), from = panels.Offset(0, left);
+            Rows.Transpose(
+                transposed.SubView(to, transposed.IntLength - to), turned, theta.SubView(from, theta.IntLength - from), panels, row, count, width);
+            line += count;
+        }
     }
 }

@@ -111,8 +111,22 @@ public static class StepStatus
     public const int TeamFlags = 7 * Line;
 }
 
+/// <summary>How the gradients are cut into tasks.</summary>
+public readonly struct GradientCuts(Shares output, Shares recurrent, Shares input)
+{
+    /// <summary>dWhy.</summary>
+    public readonly Shares Output = output;
+
+    /// <summary>dWhh.</summary>
+    public readonly Shares Recurrent = recurrent;
+
+    /// <summary>dWxh, with dbh.</summary>
+    public readonly Shares Input = input;
+}
+
 /// <summary>What changes from step to step.</summary>
-public readonly struct StepArguments(long position, long windowLength, int startsOver, int slot, float learningRate, float clip, int teams)
+public readonly struct StepArguments(
+    long position, long windowLength, int startsOver, int slot, float learningRate, float clip, int teams, GradientCuts cuts)
 {
     /// <summary>p within the window.</summary>
     public readonly long Position = position;
@@ -135,7 +149,10 @@ public readonly struct StepArguments(long position, long windowLength, int start
     /// <summary>Teams in this launch.</summary>
     public readonly int Teams = teams;
 
+    /// <summary>How the gradients are cut into tasks; it changes no result.</summary>
+    public readonly GradientCuts Cuts = cuts;
+
     /// <summary>The arguments of the n-th step after this one, with no wrap between.</summary>
     public StepArguments Later(int n, int sequenceLength) =>
-        new(Position + ((long)n * sequenceLength), WindowLength, n == 0 ? StartsOver : 0, Slot + n, LearningRate, Clip, Teams);
+        new(Position + ((long)n * sequenceLength), WindowLength, n == 0 ? StartsOver : 0, Slot + n, LearningRate, Clip, Teams, Cuts);
 }

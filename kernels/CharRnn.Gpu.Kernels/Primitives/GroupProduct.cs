@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using ILGPU;
-using ILGPU.Runtime;
 
 namespace CharRnn.Gpu.Kernels.Primitives;
 
@@ -9,6 +8,13 @@ internal interface IProductEnd
 {
     /// <summary>Takes the element at (row, column), a sum of products.</summary>
     void Put(int row, int column, float sum);
+}
+
+/// <summary>The left side of a product that is a transpose: its rows lie side by side.</summary>
+internal interface ITurnedLeft
+{
+    /// <summary>Four rows from <paramref name="row"/> on, at a step of k.</summary>
+    Float4 Load(int step, int row);
 }
 
 /// <summary>
@@ -42,10 +48,9 @@ internal static class GroupProduct
         for (int work = Group.IdxX; work < cut.Tiles * cut.Slices; work += Group.DimX)
         {
             int slice = work / cut.Tiles, tile = work - (slice * cut.Tiles), row = cut.Row(tile), column = cut.Column(tile);
-            int begin = cut.Begin(slice), stop = cut.Stop(slice);
             cut.Put(scratch, end, row, column, tileRows == 1
-                ? RowTile(a, row * aRow, b, bLayout, column, begin, stop)
-                : SquareTile(a, row, aRow, m, b, bLayout, column, begin, stop));
+                ? RowTile(a, row * aRow, b, bLayout, column, cut.Begin(slice), cut.Stop(slice))
+                : SquareTile(a, row, aRow, m, b, bLayout, column, cut.Begin(slice), cut.Stop(slice)));
         }
 
         cut.Finish(scratch, end);
@@ -53,16 +58,15 @@ internal static class GroupProduct
 
     /// <summary>Computes <c>A[k,m]ᵀ · B[k,n]</c> and hands every element to <paramref name="end"/>.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void RunTransposed<TEnd>(
-        ArrayView<float> scratch, TEnd end, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout, int m, int n, int k)
+    public static void RunTransposed<TLeft, TEnd>(ArrayView<float> scratch, TEnd end, TLeft a, ArrayView<float> b, Layout bLayout, int m, int n, int k)
+        where TLeft : struct, ITurnedLeft
         where TEnd : struct, IProductEnd
     {
         var cut = new Cut(TileSide, m, n, k);
         for (int work = Group.IdxX; work < cut.Tiles * cut.Slices; work += Group.DimX)
         {
             int slice = work / cut.Tiles, tile = work - (slice * cut.Tiles), row = cut.Row(tile), column = cut.Column(tile);
-            int begin = cut.Begin(slice), stop = cut.Stop(slice);
-            cut.Put(scratch, end, row, column, TurnedTile(a, row, aRow, b, bLayout, column, begin, stop));
+            cut.Put(scratch, end, row, column, TurnedTile(a, row, b, bLayout, column, cut.Begin(slice), cut.Stop(slice)));
         }
 
         cut.Finish(scratch, end);
@@ -71,7 +75,7 @@ internal static class GroupProduct
     /// <summary>1 × 4, in the first row of the tile.</summary>
     private static Tile RowTile(ArrayView<float> a, int first, ArrayView<float> b, Layout bLayout, int column, int begin, int stop)
     {
-        ArrayView<Float4> wideA = a.AsAligned(16).Cast<Float4>(), wideB = b.AsAligned(16).Cast<Float4>();
+        ArrayView<Float4> wideA = Float4.Of(a), wideB = Float4.Of(b);
         int place = bLayout.Offset(begin, column) / TileSide, next = bLayout.Row / TileSide;
         Float4 total = default;
         for (int block = begin; block < stop; block += KBlock)
@@ -105,7 +109,7 @@ internal static class GroupProduct
     private static Tile SquareTile(
         ArrayView<float> a, int row, int aRow, int m, ArrayView<float> b, Layout bLayout, int column, int begin, int stop)
     {
-        ArrayView<Float4> wideA = a.AsAligned(16).Cast<Float4>(), wideB = b.AsAligned(16).Cast<Float4>();
+        ArrayView<Float4> wideA = Float4.Of(a), wideB = Float4.Of(b);
         int p0 = row * aRow, p1 = (row + 1 < m ? row + 1 : m - 1) * aRow, p2 = (row + 2 < m ? row + 2 : m - 1) * aRow, p3 = (row + 3 < m ? row + 3 : m - 1) * aRow;
         int place = bLayout.Offset(begin, column) / TileSide, next = bLayout.Row / TileSide;
         Tile total = default;
@@ -137,30 +141,25 @@ internal static class GroupProduct
     }
 
     /// <summary>4 × 4 of a transposed A, whose rows lie side by side in every step.</summary>
-    private static Tile TurnedTile(ArrayView<float> a, int row, int aStep, ArrayView<float> b, Layout bLayout, int column, int begin, int stop)
+    private static Tile TurnedTile<TLeft>(TLeft a, int row, ArrayView<float> b, Layout bLayout, int column, int begin, int stop)
+        where TLeft : struct, ITurnedLeft
     {
-        ArrayView<Float4> wideA = a.AsAligned(16).Cast<Float4>(), wideB = b.AsAligned(16).Cast<Float4>();
+        ArrayView<Float4> wideB = Float4.Of(b);
         int place = bLayout.Offset(begin, column) / TileSide, next = bLayout.Row / TileSide;
-        int from = ((begin * aStep) + row) / TileSide, nextA = aStep / TileSide;
         Tile total = default;
         for (int block = begin; block < stop; block += KBlock)
         {
             int end = block + KBlock < stop ? block + KBlock : stop, step = block;
             Tile sum = default;
-            for (; step + 2 <= end; step += 2, place += 2 * next, from += 2 * nextA)
+            for (; step + 4 <= end; step += 4, place += 4 * next)
             {
-                Float4 a0 = wideA[from], a1 = wideA[from + nextA], b0 = wideB[place], b1 = wideB[place + next];
-                sum = sum.Plus(a0.X, a0.Y, a0.Z, a0.W, b0).Plus(a1.X, a1.Y, a1.Z, a1.W, b1);
+                Float4 a0 = a.Load(step, row), a1 = a.Load(step + 1, row), a2 = a.Load(step + 2, row), a3 = a.Load(step + 3, row);
+                Float4 b0 = wideB[place], b1 = wideB[place + next], b2 = wideB[place + (2 * next)], b3 = wideB[place + (3 * next)];
+                sum = sum.Plus(a0, b0).Plus(a1, b1).Plus(a2, b2).Plus(a3, b3);
             }
 
-            if (step < end)
-            {
-                Float4 last = wideA[from];
-                sum = sum.Plus(last.X, last.Y, last.Z, last.W, wideB[place]);
-                place += next;
-                from += nextA;
-            }
-
+            for (; step < end; step++, place += next)
+                sum = sum.Plus(a.Load(step, row), wideB[place]);
             total = total.Plus(sum);
         }
 
@@ -250,24 +249,5 @@ internal static class GroupProduct
             if (column + 3 < _n)
                 end.Put(row + i, column + 3, sum.W);
         }
-    }
-
-    /// <summary>Four floats, which a GPU loads at once.</summary>
-    private readonly struct Float4(float x, float y, float z, float w)
-    {
-        public readonly float X = x, Y = y, Z = z, W = w;
-
-        public Float4 Plus(float factor, Float4 other) =>
-            new(X + (factor * other.X), Y + (factor * other.Y), Z + (factor * other.Z), W + (factor * other.W));
-    }
-
-    /// <summary>Four rows of four sums.</summary>
-    private readonly struct Tile(Float4 r0, Float4 r1, Float4 r2, Float4 r3)
-    {
-        public readonly Float4 R0 = r0, R1 = r1, R2 = r2, R3 = r3;
-
-        public Tile Plus(float a0, float a1, float a2, float a3, Float4 b) => new(R0.Plus(a0, b), R1.Plus(a1, b), R2.Plus(a2, b), R3.Plus(a3, b));
-
-        public Tile Plus(Tile other) => new(R0.Plus(1f, other.R0), R1.Plus(1f, other.R1), R2.Plus(1f, other.R2), R3.Plus(1f, other.R3));
     }
 }

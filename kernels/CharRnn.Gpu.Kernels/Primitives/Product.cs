@@ -92,9 +92,17 @@ public static unsafe class Product
 
     internal static void RunTransposedOnGroup(
         ArrayView<float> scratch, ArrayView<float> c, Layout cLayout, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout, int m, int n, int k) =>
-        GroupProduct.RunTransposed(scratch, new Element(c, cLayout, 0), a, aRow, b, bLayout, m, n, k);
+        GroupProduct.RunTransposed(scratch, new Element(c, cLayout, 0), new Turned(a, aRow), b, bLayout, m, n, k);
 
-    private readonly struct Element(ArrayView<float> c, Layout layout, int accumulate) : IProductEnd
+    private readonly struct Turned(ArrayView<float> a, int aRow) : ITurnedLeft
+    {
+        private readonly ArrayView<Float4> _a = Float4.Of(a);
+        private readonly int _row = aRow / GroupProduct.TileSide;
+
+        public Float4 Load(int step, int row) => _a[(step * _row) + (row / GroupProduct.TileSide)];
+    }
+
+    internal readonly struct Element(ArrayView<float> c, Layout layout, int accumulate) : IProductEnd
     {
         private readonly ArrayView<float> _c = c;
         private readonly Layout _layout = layout;
@@ -146,7 +154,7 @@ public static unsafe class Product
             int blocks = (m + RowBlock - 1) / RowBlock;
             for (int i = 0; i < blocks; i++)
             {
-                int row0 = Team.ShareBegin(m, i, blocks), rows = Team.ShareBegin(m, i + 1, blocks) - row0, tiles = TileCount(rows);
+                int row0 = Share.Begin(m, i, blocks), rows = Share.Begin(m, i + 1, blocks) - row0, tiles = TileCount(rows);
                 for (int tile = 0, row = 0; tile < tiles; tile++)
                 {
                     int count = (rows / tiles) + (tile < rows % tiles ? 1 : 0);

@@ -8,10 +8,14 @@ namespace CharRnn.Gpu.Kernels.Primitives;
 /// <summary>E3 and E4 in one reading of the logits.</summary>
 public static unsafe class SoftmaxCrossEntropy
 {
+    // Threads of a group that share a row: they read a cache line's worth of it together.
+    private const int MostLanes = 16;
+
     /// <summary>
     /// Per row: <c>losses[r] = logsumexp z[r] - z[r, y]</c>, and in place of the logits
     /// <c>dz[r] = (softmax z[r] - onehot y)·scale</c>, zeros in the padding.
     /// </summary>
+    /// <param name="scratch">See <see cref="Team.Scratch"/>.</param>
     /// <param name="z">Logits <c>[rows, row]</c>, replaced by dz.</param>
     /// <param name="targets">y, <c>[rows]</c>.</param>
     /// <param name="losses">nats, <c>[rows]</c>.</param>
@@ -21,7 +25,8 @@ public static unsafe class SoftmaxCrossEntropy
     /// <param name="scale">1/B.</param>
     [IntrinsicImplementation]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Run(ArrayView<float> z, ArrayView<int> targets, ArrayView<float> losses, int rows, int row, int v, float scale)
+    public static void Run(
+        ArrayView<float> scratch, ArrayView<float> z, ArrayView<int> targets, ArrayView<float> losses, int rows, int row, int v, float scale)
     {
         if (rows == 0)
             return;
@@ -60,31 +65,50 @@ public static unsafe class SoftmaxCrossEntropy
         }
     }
 
-    internal static void RunOnGroup(ArrayView<float> z, ArrayView<int> targets, ArrayView<float> losses, int rows, int row, int v, float scale)
+    internal static void RunOnGroup(
+        ArrayView<float> scratch, ArrayView<float> z, ArrayView<int> targets, ArrayView<float> losses, int rows, int row, int v, float scale)
     {
-        for (int r = Group.IdxX; r < rows; r += Group.DimX)
+        int lanes = Group.DimX < MostLanes ? Group.DimX : MostLanes, sums = Group.DimX;
+        int team = Group.IdxX / lanes, lane = Group.IdxX - (team * lanes), teams = Group.DimX / lanes;
+        for (int begin = 0; begin < rows; begin += teams)
         {
-            int first = r * row;
-            float max = z[first];
-            for (int i = 1; i < v; i++)
-                if (z[first + i] > max)
-                    max = z[first + i];
-
-            float targetLogit = z[first + targets[r]];
-            float sum = 0f;
-            for (int i = 0; i < v; i++)
+            int r = begin + team, first = r * row;
+            bool works = team < teams && r < rows;
+            float max = float.NegativeInfinity, targetLogit = 0f;
+            if (works)
             {
-                float e = KernelMath.Exp(z[first + i] - max);
-                z[first + i] = e;
-                sum += e;
+                targetLogit = z[first + targets[r]];
+                for (int i = lane; i < v; i += lanes)
+                    max = z[first + i] > max ? z[first + i] : max;
             }
 
-            losses[r] = max - targetLogit + KernelMath.Log(sum);
-            for (int i = 0; i < v; i++)
-                z[first + i] = z[first + i] / sum * scale;
-            for (int i = v; i < row; i++)
-                z[first + i] = 0f;
-            z[first + targets[r]] -= scale;
+            scratch[Group.IdxX] = max;
+            Group.Barrier();
+            float sum = 0f;
+            if (works)
+            {
+                for (int i = 0; i < lanes; i++)
+                    max = scratch[(team * lanes) + i] > max ? scratch[(team * lanes) + i] : max;
+                for (int i = lane; i < v; i += lanes)
+                {
+                    float e = KernelMath.Exp(z[first + i] - max);
+                    z[first + i] = e;
+                    sum += e;
+                }
+            }
+
+            scratch[sums + Group.IdxX] = sum;
+            Group.Barrier();
+            if (works)
+            {
+                sum = 0f;
+                for (int i = 0; i < lanes; i++)
+                    sum += scratch[sums + (team * lanes) + i];
+                if (lane == 0)
+                    losses[r] = max - targetLogit + KernelMath.Log(sum);
+                for (int i = lane; i < row; i += lanes)
+                    z[first + i] = i >= v ? 0f : (z[first + i] / sum * scale) - (i == targets[r] ? scale : 0f);
+            }
         }
 
         Group.Barrier();

@@ -17,7 +17,8 @@ public static class Team
     [IntrinsicImplementation]
     public static ArrayView<float> Scratch() => default;
 
-    // Allocated in the kernel itself: what another function allocates is one for all groups on some OpenCL devices.
+    // Allocated in the kernel itself: what another function allocates is one for all groups on some OpenCL devices. It is read
+    // by fours, so like all shared memory it has a multiple of 16 bytes.
     internal static ArrayView<float> ScratchOnGroup() =>
         SharedMemory.Allocate<float>(Reduction.MaxGroupSize * GroupProduct.TileSide * GroupProduct.TileSide);
 
@@ -90,7 +91,4 @@ public static class Team
         Arrive(status, StepStatus.Arrivals);
         Await(status, StepStatus.Arrivals, (meeting + 1) * teams);
     }
-
-    /// <summary>Where a team's contiguous share of some items begins; its end is the next team's begin.</summary>
-    public static int ShareBegin(int items, int team, int teams) => (int)((long)items * team / teams);
 }

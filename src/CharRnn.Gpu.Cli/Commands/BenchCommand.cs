@@ -25,8 +25,8 @@ internal static class BenchCommand
     private static readonly Option<int?> BatchSize = Size("--batch-size", "B of it.");
     private static readonly Option<int?> SequenceLength = Size("--seq-length", "T of it.");
     private static readonly Option<Choice<PlanKind?>> Plan = SharedOptions.OneOf<PlanKind?>(
-        "--plan", "How steps are put on the device.", new("auto", null), new("three-launches", PlanKind.ThreeLaunches),
-        new("many-steps", PlanKind.ManySteps), new("stream", PlanKind.Stream));
+        "--plan", "How steps are put on the device.", new("auto", null), new("phases", PlanKind.Phases),
+        new("time-steps", PlanKind.TimeSteps), new("many-steps", PlanKind.ManySteps), new("stream", PlanKind.Stream));
     private static readonly Option<bool> Quiet = SharedOptions.Quiet();
     private static readonly Option<bool> Json = SharedOptions.Json();
 
@@ -114,10 +114,10 @@ internal static class BenchCommand
 
     private static ExecutionPlan PlanOf(PlanKind? kind, ModelShape shape, StepOptions step, ComputeDevice device) => kind switch
     {
-        null => ExecutionPlan.Choose(shape, step, device),
-        { } one when ExecutionPlan.Kinds(device, step.BatchSize).Contains(one) => ExecutionPlan.Of(one, device, "as told by --plan"),
+        null => ExecutionPlan.Choose(shape, step, device.Traits),
+        { } one when ExecutionPlan.Kinds(device.Traits, step.BatchSize).Contains(one) => ExecutionPlan.Of(one, shape, step, device.Traits, "as told by --plan"),
         _ => throw new CharRnnException(
-            "--plan", $"{device.Name} cannot run it with batch size {step.BatchSize}", "give auto, three-launches or many-steps; stream is for one stream on a CPU of several cores"),
+            "--plan", $"{device.Name} cannot run it with batch size {step.BatchSize}", "give auto, phases, time-steps or many-steps; stream is for one stream on a CPU of several cores"),
     };
 
     /// <summary>Of a short step with few streams, or the reference would take minutes: the worst tensor's norm of the difference over its norm.</summary>

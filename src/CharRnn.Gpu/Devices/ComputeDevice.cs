@@ -32,6 +32,9 @@ public sealed class ComputeDevice : IDisposable
     /// <summary>Device memory in bytes; on the CPU, what the process may use.</summary>
     public long MemorySize => Kind == DeviceKind.Cpu ? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes : Accelerator.MemorySize;
 
+    /// <summary>What plans depend on.</summary>
+    public DeviceTraits Traits => new(Kind, Teams, GroupSize);
+
     internal Accelerator Accelerator { get; }
 
     internal KernelSet Kernels { get; }

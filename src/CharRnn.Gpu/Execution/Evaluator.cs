@@ -56,7 +56,7 @@ public sealed class Evaluator : IDisposable
             }
 
             _model.Device.Kernels.Evaluate(
-                _buffers.Views, full, new StepArguments(0, _buffers.WindowLength, position == 0 ? 1 : 0, 0, 0, 0, teams));
+                _buffers.Views, full, new StepArguments(0, _buffers.WindowLength, position == 0 ? 1 : 0, 0, 0, 0, teams, default));
             foreach (float loss in _buffers.ReadLosses().AsSpan(0, predictions * _streams))
                 sum += loss;
         }

@@ -1,5 +1,7 @@
 using System.Globalization;
 using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Kernels;
+using CharRnn.Gpu.Kernels.Primitives;
 using CharRnn.Model;
 using CharRnn.Training;
 
@@ -8,51 +10,97 @@ namespace CharRnn.Gpu.Execution;
 /// <summary>How training steps are put on a device: the one place that chooses. A plan never changes a result.</summary>
 /// <param name="Kind">Which kernels run.</param>
 /// <param name="Teams">Teams per launch.</param>
+/// <param name="Blocks">How a launch over time steps cuts the hidden states: into shares of the streams, and of the units.</param>
+/// <param name="Cuts">How the gradients are cut into tasks.</param>
 /// <param name="Reason">Why, for people.</param>
-public sealed record ExecutionPlan(PlanKind Kind, int Teams, string Reason)
+public sealed record ExecutionPlan(PlanKind Kind, int Teams, Shares Blocks, GradientCuts Cuts, string Reason)
 {
-    // What one team of a GPU does per second on a step's products, and what a step's three launches cost: estimates.
-    private const double GpuTeamFlops = 15e9, GpuLaunchSeconds = 20e-6;
+    // Below so many rows (t, b), taking tasks costs a CPU worker more than one who is late.
+    private const int FewRows = 64;
+
+    // The shortest side of a group's block: 16 tiles of 16 threads each.
+    private const int BlockSide = 16;
 
     /// <summary>Chooses for a model, a step and a device.</summary>
-    public static ExecutionPlan Choose(ModelShape shape, StepOptions options, ComputeDevice device)
+    public static ExecutionPlan Choose(ModelShape shape, StepOptions options, DeviceTraits device)
     {
-        double flops = shape.TrainingFlopsPerCharacter * options.SequenceLength * options.BatchSize;
-        string figures = string.Create(CultureInfo.InvariantCulture, $"{flops / 1e9:0.###} GFLOP a step");
+        string figures = string.Create(
+            CultureInfo.InvariantCulture, $"{shape.TrainingFlopsPerCharacter * options.SequenceLength * options.BatchSize / 1e9:0.###} GFLOP a step");
         if (device.Kind == DeviceKind.Cpu)
             return options.BatchSize == 1 && device.Teams > 1
-                ? Of(PlanKind.Stream, device, $"{figures}: many steps a launch, one worker walks the time steps, another follows with the outputs")
-                : Of(PlanKind.ManySteps, device, $"{figures}: many steps a launch, workers meet between phases");
+                ? Of(PlanKind.Stream, shape, options, device, $"{figures}: many steps a launch, one worker walks the time steps, another follows with the outputs")
+                : Of(PlanKind.ManySteps, shape, options, device, $"{figures}: many steps a launch, workers meet between phases");
 
-        // A stream's sequence is one team's work: more teams than streams only share the gradients, half of the step.
-        double alone = flops / GpuTeamFlops;
-        double together = (alone / 2 / Math.Min(device.Teams, options.BatchSize)) + (alone / 2 / device.Teams) + GpuLaunchSeconds;
-        return alone <= together
-            ? Of(PlanKind.ManySteps, device, $"{figures}: one team runs many steps a launch, three launches would cost more than sharing saves")
-            : Of(PlanKind.ThreeLaunches, device, $"{figures}: three launches a step shared by {device.Teams} teams");
+        PlanKind kind = Kinds(device, options.BatchSize).MinBy(one => GpuEstimate.Seconds(one, shape, options, device));
+        string reason = kind switch
+        {
+            PlanKind.ManySteps => "one group runs many steps a launch, launches would cost more than sharing saves",
+            PlanKind.Phases => "five launches a step, each group walks its streams through all time steps",
+            _ => "a launch per time step, whose blocks share the weights",
+        };
+        return Of(kind, shape, options, device, string.Create(CultureInfo.InvariantCulture, $"{figures}, estimated {GpuEstimate.Seconds(kind, shape, options, device) * 1e6:F0} us: {reason}"));
     }
 
     /// <summary>The kinds that a device can run.</summary>
-    public static PlanKind[] Kinds(ComputeDevice device, int batchSize) => device.Kind == DeviceKind.Cpu && device.Teams > 1 && batchSize == 1
-        ? [PlanKind.ThreeLaunches, PlanKind.ManySteps, PlanKind.Stream]
-        : [PlanKind.ThreeLaunches, PlanKind.ManySteps];
+    public static PlanKind[] Kinds(DeviceTraits device, int batchSize) => device.Kind == DeviceKind.Cpu && device.Teams > 1 && batchSize == 1
+        ? [PlanKind.Phases, PlanKind.TimeSteps, PlanKind.ManySteps, PlanKind.Stream]
+        : [PlanKind.Phases, PlanKind.TimeSteps, PlanKind.ManySteps];
 
     /// <summary>A plan as told, for measurements and tests.</summary>
-    public static ExecutionPlan Of(PlanKind kind, ComputeDevice device, string reason) =>
-        new(kind, kind == PlanKind.ManySteps && device.Kind != DeviceKind.Cpu ? 1 : device.Teams, reason)
-        {
-            Alone = kind != PlanKind.ThreeLaunches && device.Kind == DeviceKind.Cpu && device.Teams > 1 ? new ExecutionPlan(PlanKind.ManySteps, 1, reason) : null,
-        };
+    public static ExecutionPlan Of(PlanKind kind, ModelShape shape, StepOptions options, DeviceTraits device, string reason)
+    {
+        int teams = kind == PlanKind.ManySteps && device.Kind != DeviceKind.Cpu ? 1 : device.Teams;
+        ExecutionPlan plan = With(kind, teams, shape, options, device, reason);
+        bool waits = kind is PlanKind.ManySteps or PlanKind.Stream && teams > 1;
+        return waits ? plan with { Alone = With(PlanKind.ManySteps, 1, shape, options, device, reason) } : plan;
+    }
 
     /// <summary>The same steps on one team, for when others use the cores; null if the teams of this plan do not wait for each other.</summary>
     internal ExecutionPlan? Alone { get; init; }
+
+    private static ExecutionPlan With(PlanKind kind, int teams, ModelShape shape, StepOptions options, DeviceTraits device, string reason)
+    {
+        (int v, int h, int b) = (shape.VocabularySize, shape.HiddenSize, options.BatchSize);
+        if (device.Kind == DeviceKind.Cpu)
+        {
+            // The teams are the threads of one group, so a launch has always as many; two tasks each, so that one who is late
+            // does not keep the others waiting for long.
+            int tasks = teams == 1 || b * options.SequenceLength < FewRows ? teams : 2 * teams;
+            return new ExecutionPlan(
+                kind, teams, kind == PlanKind.TimeSteps ? new Shares(1, teams) : new Shares(teams, 1),
+                new GradientCuts(Stripes(h, v, tasks), Stripes(h, h, tasks), new Shares(1, Math.Min(tasks, Layout.PanelCount(h)))), reason);
+        }
+
+        return new ExecutionPlan(
+            kind, teams, kind == PlanKind.TimeSteps ? Squares(b, h, teams) : new Shares(Math.Min(teams, b), 1),
+            new GradientCuts(Squares(h, v, teams), Squares(h, h, teams), Squares(v, h, teams)), reason);
+    }
+
+    /// <summary>Rows as far as tiles are full, then columns: a CPU worker likes long rows.</summary>
+    private static Shares Stripes(int rows, int columns, int tasks)
+    {
+        int stripes = Math.Min(tasks, (rows + Product.MaxTileRows - 1) / Product.MaxTileRows);
+        return new Shares(stripes, Math.Min(tasks / stripes, Layout.PanelCount(columns)));
+    }
+
+    /// <summary>Blocks about as wide as they are high, which need the least of both operands, as many as there are groups or fewer.</summary>
+    private static Shares Squares(int rows, int columns, int groups)
+    {
+        if (groups == 1)
+            return new Shares(1, 1);
+        int side = (int)Math.Ceiling(Math.Sqrt((double)rows * columns / groups) / BlockSide) * BlockSide;
+        return new Shares((rows + side - 1) / side, (columns + side - 1) / side);
+    }
 }
 
 /// <summary>Which kernels run training steps.</summary>
 public enum PlanKind
 {
-    /// <summary>Three launches a step (sequence, gradient, update), each over all teams.</summary>
-    ThreeLaunches,
+    /// <summary>A launch for each phase of a step: hidden states, outputs, the way back, gradients, update.</summary>
+    Phases,
+
+    /// <summary>The same with a launch for each time step, over blocks of streams and units.</summary>
+    TimeSteps,
 
     /// <summary>Many whole steps in each launch: on the CPU by all teams, which meet between phases, on a GPU by one team.</summary>
     ManySteps,
@@ -60,3 +108,9 @@ public enum PlanKind
     /// <summary>One stream on the CPU: many steps in each launch, the teams follow each other through the time steps.</summary>
     Stream,
 }
+
+/// <summary>What plans depend on.</summary>
+/// <param name="Kind">What kind of device it is.</param>
+/// <param name="Teams">Teams that run at once.</param>
+/// <param name="GroupSize">Threads in a team.</param>
+public readonly record struct DeviceTraits(DeviceKind Kind, int Teams, int GroupSize);

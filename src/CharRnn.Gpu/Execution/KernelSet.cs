@@ -9,7 +9,9 @@ namespace CharRnn.Gpu.Execution;
 internal sealed class KernelSet
 {
     private readonly ComputeDevice _device;
-    private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments> _sequence;
+    private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int, int, Shares> _hidden;
+    private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments> _output;
+    private readonly Action<KernelConfig, TrainingViews, RnnDims, int, int, Shares> _chain;
     private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments> _gradient;
     private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments> _update;
     private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int> _trainSteps;
@@ -21,7 +23,9 @@ internal sealed class KernelSet
     {
         _device = device;
         Accelerator accelerator = device.Accelerator;
-        _sequence = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(SequenceKernel.Run);
+        _hidden = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int, int, Shares>(HiddenKernel.Run);
+        _output = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(OutputKernel.Run);
+        _chain = accelerator.LoadStreamKernel<TrainingViews, RnnDims, int, int, Shares>(ChainKernel.Run);
         _gradient = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(GradientKernel.Run);
         _update = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(UpdateKernel.Run);
         _trainSteps = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int>(TrainStepsKernel.Run);
@@ -33,7 +37,12 @@ internal sealed class KernelSet
     /// <summary>Launches so far: what a training step costs in overhead.</summary>
     public long Launches { get; private set; }
 
-    public void Sequence(TrainingViews v, RnnDims d, StepArguments step) => _sequence(Teams(step.Teams), v, d, step);
+    public void Hidden(TrainingViews v, RnnDims d, StepArguments step, int begin, int end, Shares shares) =>
+        _hidden(Teams(shares.Count), v, d, step, begin, end, shares);
+
+    public void Output(TrainingViews v, RnnDims d, StepArguments step) => _output(Teams(step.Teams), v, d, step);
+
+    public void Chain(TrainingViews v, RnnDims d, int begin, int end, Shares shares) => _chain(Teams(shares.Count), v, d, begin, end, shares);
 
     public void Gradient(TrainingViews v, RnnDims d, StepArguments step) => _gradient(Teams(step.Teams), v, d, step);
 

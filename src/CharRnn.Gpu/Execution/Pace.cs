@@ -14,15 +14,18 @@ internal readonly record struct Turn(ExecutionPlan Plan, int MaxSteps, double Se
 /// <param name="guess">Seconds per step, before any was measured.</param>
 internal sealed class Pace(double guess)
 {
-    // Both ways are measured in turn at first; twice, since the first time waits for the compiler.
-    private const int FirstCalls = 4;
+    // Both ways are measured in turn at first, four times: the first waits for the compiler, which makes the second
+    // short; from the third on they are as long as a probe may be.
+    private const int FirstCalls = 8;
 
     // Steps of a way whose figure is unknown or old, at most: it may be many times slower by now.
     private const int MaxProbeSteps = 32;
-    private const double ProbeSeconds = 0.05;
+    private const double ProbeSeconds = 0.01;
 
-    // The slower way is measured again when the faster one has taken so many times as long as that will.
-    private const double UsefulPerProbe = 128;
+    // The slower way is measured again when the faster one has taken so many times as long as that will. Several teams may be
+    // faster than one by their number, as soon as nobody else uses the cores; one that gets faster than several has gained
+    // nothing that those have not, and those that get slower show it themselves.
+    private const double UsefulPerProbeAlone = 32, UsefulPerProbeTogether = 256;
 
     // How much of a figure a slower one replaces: a call may have been disturbed. A faster one replaces it all: nothing
     // makes a call faster than it is.
@@ -40,8 +43,9 @@ internal sealed class Pace(double guess)
             return new Turn(together, int.MaxValue, Known(0), false);
 
         int better = _secondsPerStep[1] < _secondsPerStep[0] ? 1 : 0, other = 1 - better;
+        double useful = better == 1 ? UsefulPerProbeAlone : UsefulPerProbeTogether;
         bool first = _calls < FirstCalls;
-        int way = first ? _calls % 2 : _usefulSeconds > UsefulPerProbe * ProbeSteps(other) * Known(other) ? other : better;
+        int way = first ? _calls % 2 : _usefulSeconds > useful * ProbeSteps(other) * Known(other) ? other : better;
         bool probe = first || way == other;
         _calls++;
         if (probe)

@@ -23,10 +23,10 @@ public sealed class Sampler : IDisposable
     {
         _model = model;
         ComputeDevice device = model.Device;
-        _dims = new RnnDims(1, 1, model.Shape.HiddenSize, model.Shape.VocabularySize);
+        _dims = new RnnDims(Chunk, 1, model.Shape.HiddenSize, model.Shape.VocabularySize);
         _tokens = new AlignedBuffer<int>(device, Chunk + 1);
         _uniforms = new AlignedBuffer<float>(device, Chunk);
-        _h = new AlignedBuffer<float>(device, 2 * _dims.HRow);
+        _h = new AlignedBuffer<float>(device, (Chunk + 1) * _dims.HRow);
         _z = new AlignedBuffer<float>(device, _dims.VRow);
         _views = new SampleViews(_tokens.View, _uniforms.View, _h.View, _z.View, model.Weights);
     }

@@ -51,7 +51,7 @@ public sealed class TrainingEngine : ITrainingEngine
     {
         (Model, _text, _options) = (model, text, options);
         Cursor = new StreamCursor(text.Length / options.BatchSize, options.SequenceLength);
-        Plan = ExecutionPlan.Choose(model.Shape, options, model.Device);
+        Plan = ExecutionPlan.Choose(model.Shape, options, model.Device.Traits);
 
         long window = Math.Clamp(windowTokens / options.BatchSize, options.SequenceLength + 1L, Math.Max(Cursor.StreamLength, options.SequenceLength + 1L));
         _windowRow = new int[window];
@@ -133,11 +133,10 @@ public sealed class TrainingEngine : ITrainingEngine
     {
         StreamCursor cursor = Cursor.BeginStep(out bool startsOver);
         EnsureWindow(cursor.Position);
-        StepArguments step = Arguments(cursor, startsOver, 0, Model.Device.Teams);
+        var plan = ExecutionPlan.Of(PlanKind.Phases, Model.Shape, _options, Model.Device.Traits, "");
         _status.Clear();
         float[] carried = _forward.ReadCarriedState();
-        Model.Device.Kernels.Sequence(_views, _forward.Dims, step);
-        Model.Device.Kernels.Gradient(_views, _forward.Dims, step);
+        BackPropagate(plan, Arguments(cursor, startsOver, 0, plan));
         RnnDims d = _forward.Dims;
         var trace = new StepTrace(
             _forward.ReadHiddenStates(), _forward.ReadDz(), Padding.Remove(_da.Read(0, d.T * d.B * d.HRow), d.T * d.B, d.H),
@@ -156,9 +155,9 @@ public sealed class TrainingEngine : ITrainingEngine
         ExecutionPlan plan = turn.Plan;
         Cursor = Cursor.BeginStep(out bool startsOver);
         EnsureWindow(Cursor.Position);
-        StepArguments step = Arguments(Cursor, startsOver, slot, plan.Teams);
+        StepArguments step = Arguments(Cursor, startsOver, slot, plan);
         int steps = 1;
-        if (plan.Kind != PlanKind.ThreeLaunches)
+        if (plan.Kind is PlanKind.ManySteps or PlanKind.Stream)
         {
             long untilWindowEnds = (_forward.WindowLength - 1 - step.Position) / _options.SequenceLength;
             long perLaunch = (long)(SecondsPerLaunch / turn.SecondsPerStep);
@@ -170,8 +169,7 @@ public sealed class TrainingEngine : ITrainingEngine
         }
         else
         {
-            Model.Device.Kernels.Sequence(_views, _forward.Dims, step);
-            Model.Device.Kernels.Gradient(_views, _forward.Dims, step);
+            BackPropagate(plan, step);
             Model.Device.Kernels.Update(_views, _forward.Dims, step);
         }
 
@@ -179,8 +177,31 @@ public sealed class TrainingEngine : ITrainingEngine
         return steps;
     }
 
-    private StepArguments Arguments(StreamCursor cursor, bool startsOver, int slot, int teams) => new(
-        cursor.Position - _windowBegin, _forward.WindowLength, startsOver ? 1 : 0, slot, _options.LearningRate, _options.Clip, teams);
+    /// <summary>E1–E8 of one step, by a launch for each phase or for each time step.</summary>
+    private void BackPropagate(ExecutionPlan plan, StepArguments step)
+    {
+        (KernelSet kernels, RnnDims d) = (Model.Device.Kernels, _forward.Dims);
+        if (plan.Kind == PlanKind.TimeSteps)
+        {
+            kernels.Hidden(_views, d, step, 0, 0, new Shares(Math.Min(plan.Teams, d.B), 1));
+            for (int t = 0; t < d.T; t++)
+                kernels.Hidden(_views, d, step, t, t + 1, plan.Blocks);
+            kernels.Output(_views, d, step);
+            for (int t = d.T - 1; t >= 0; t--)
+                kernels.Chain(_views, d, t, t + 1, plan.Blocks);
+        }
+        else
+        {
+            kernels.Hidden(_views, d, step, 0, d.T, plan.Blocks);
+            kernels.Output(_views, d, step);
+            kernels.Chain(_views, d, 0, d.T, plan.Blocks);
+        }
+
+        kernels.Gradient(_views, d, step);
+    }
+
+    private StepArguments Arguments(StreamCursor cursor, bool startsOver, int slot, ExecutionPlan plan) => new(
+        cursor.Position - _windowBegin, _forward.WindowLength, startsOver ? 1 : 0, slot, _options.LearningRate, _options.Clip, plan.Teams, plan.Cuts);
 
     /// <summary>Brings the stretch of every stream that a step at p needs onto the device, if it is not there.</summary>
     private void EnsureWindow(long position)

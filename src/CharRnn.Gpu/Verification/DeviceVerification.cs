@@ -83,9 +83,9 @@ public sealed class DeviceVerification
         using var engine = new TrainingEngine(model, text, sizes.Options);
         StepTrace actual = engine.Trace();
 
-        yield return Compare("Sequence", "h (E1)", sizes.ToString(), expected.H, actual.H, GradientTolerance);
-        yield return Compare("Sequence", "dz (E4)", sizes.ToString(), expected.Dz, actual.Dz, GradientTolerance);
-        yield return Compare("Sequence", "da (E7)", sizes.ToString(), expected.Da, actual.Da, GradientTolerance);
+        yield return Compare("Hidden", "h (E1)", sizes.ToString(), expected.H, actual.H, GradientTolerance);
+        yield return Compare("Output", "dz (E4)", sizes.ToString(), expected.Dz, actual.Dz, GradientTolerance);
+        yield return Compare("Chain", "da (E7)", sizes.ToString(), expected.Da, actual.Da, GradientTolerance);
         yield return Compare("Gradient", "loss (E3)", sizes.ToString(), [expected.Loss], [actual.Loss], LossTolerance);
         foreach ((ParameterTensor<double> e, ParameterTensor<float> a) in expected.Gradient.Tensors.Zip(actual.Gradient.Tensors))
             yield return Compare("Gradient", $"d{e.Name} ({(e.Name is "Why" or "by" ? "E5" : "E8")})", sizes.ToString(), e.Values, a.Values, GradientTolerance);
@@ -99,18 +99,18 @@ public sealed class DeviceVerification
         var reference = new ReferenceTrainer(weights, text, sizes.B, sizes.T, options.LearningRate, options.Clip);
         double[] losses = [.. Enumerable.Range(0, steps).Select(_ => reference.Step().Loss)];
         string name = $"{sizes}, {steps} step{(steps > 1 ? "s" : "")}, clip {(biting ? "biting" : "loose")}";
-        foreach (PlanKind plan in ExecutionPlan.Kinds(_device, sizes.B))
+        foreach (PlanKind plan in ExecutionPlan.Kinds(_device.Traits, sizes.B))
         {
             using var model = new DeviceModel(_device, weights);
             using var engine = new TrainingEngine(model, text, options)
             {
-                Plan = ExecutionPlan.Of(plan, _device, "verification") with { Alone = null },
+                Plan = ExecutionPlan.Of(plan, sizes.Shape, options, _device.Traits, "verification") with { Alone = null },
             };
             var actualLosses = new List<float>();
             while (actualLosses.Count < steps)
                 actualLosses.AddRange(engine.RunSteps(steps - actualLosses.Count).Losses.Span);
 
-            string kernel = plan switch { PlanKind.ThreeLaunches => "Update", PlanKind.ManySteps => "TrainSteps", _ => "TrainStream" };
+            string kernel = plan switch { PlanKind.Phases => "Update", PlanKind.TimeSteps => "TimeSteps", PlanKind.ManySteps => "TrainSteps", _ => "TrainStream" };
             yield return Compare(kernel, "losses (E3)", name, losses, [.. actualLosses], LossTolerance);
             EngineState state = engine.ReadState();
             var pairs = reference.Weights.Tensors.Zip(state.Weights.Tensors, weights.Tensors);

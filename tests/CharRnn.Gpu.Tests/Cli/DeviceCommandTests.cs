@@ -27,7 +27,7 @@ public sealed class DeviceCommandTests : IDisposable
     {
         CommandResult verify = _shell.Succeeds("verify", "--device", "cpu");
         Assert.EndsWith(" checks, 0 failed", verify.Lines[^1], StringComparison.Ordinal);
-        Assert.All(["Sequence", "Gradient", "Update", "TrainSteps", "Evaluate", "Sample"], kernel =>
+        Assert.All(["Hidden", "Output", "Chain", "TimeSteps", "Gradient", "Update", "TrainSteps", "Evaluate", "Sample"], kernel =>
             Assert.Contains(verify.Lines, line => line.StartsWith($"ok   {kernel} ", StringComparison.Ordinal)));
         Assert.Matches(@"error \d\.\de[+-]\d+, tolerance \de-\d ", verify.Text);
     }
@@ -53,9 +53,9 @@ public sealed class DeviceCommandTests : IDisposable
     public void Bench_measures_the_configuration_and_the_plan_that_it_is_told()
     {
         JsonElement line = JsonElement.Parse(_shell.Succeeds(
-            "bench", "--device", "cpu", "--seconds", "0.1", "--json", "--hidden-size", "33", "--batch-size", "3", "--seq-length", "7", "--plan", "three-launches").Lines.Single());
+            "bench", "--device", "cpu", "--seconds", "0.1", "--json", "--hidden-size", "33", "--batch-size", "3", "--seq-length", "7", "--plan", "phases").Lines.Single());
         Assert.Equal((33, 3, 7), (line.GetProperty("hidden_size").GetInt32(), line.GetProperty("batch_size").GetInt32(), line.GetProperty("seq_length").GetInt32()));
-        Assert.Equal(3, line.GetProperty("launches_per_step").GetDouble());
+        Assert.Equal(5, line.GetProperty("launches_per_step").GetDouble());
         _shell.Fails(1, "--plan", "cannot run it with batch size 3; give auto", "bench", "--device", "cpu", "--batch-size", "3", "--plan", "stream");
     }
 }

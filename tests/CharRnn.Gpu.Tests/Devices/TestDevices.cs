@@ -1,5 +1,7 @@
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
+using CharRnn.Model;
+using CharRnn.Training;
 
 namespace CharRnn.Gpu.Tests.Devices;
 
@@ -19,12 +21,12 @@ public static class TestDevices
     /// <summary>Every kind, as test data.</summary>
     public static TheoryData<DeviceKind> Kinds => [.. Opened.Keys];
 
-    /// <summary>Every kind with each plan: three launches a step, and many steps a launch.</summary>
+    /// <summary>Every kind with two plans: a launch for each phase, and many steps a launch.</summary>
     public static MatrixTheoryData<DeviceKind, bool> KindsAndPlans => new([.. Opened.Keys], [false, true]);
 
-    /// <summary>Three launches a step, or the fastest way of many steps a launch.</summary>
-    public static ExecutionPlan Plan(bool fused, ComputeDevice device, int batchSize) =>
-        ExecutionPlan.Of(fused ? ExecutionPlan.Kinds(device, batchSize)[^1] : PlanKind.ThreeLaunches, device, "test");
+    /// <summary>A launch for each phase, or the fastest way of many steps a launch.</summary>
+    public static ExecutionPlan Plan(bool fused, ComputeDevice device, ModelShape shape, StepOptions options) => ExecutionPlan.Of(
+        fused ? ExecutionPlan.Kinds(device.Traits, options.BatchSize)[^1] : PlanKind.Phases, shape, options, device.Traits, "test");
 
     /// <summary>The device of a kind; skips the test where there is none.</summary>
     public static ComputeDevice Get(DeviceKind kind)

@@ -1,4 +1,7 @@
+using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
+using CharRnn.Model;
+using CharRnn.Training;
 
 namespace CharRnn.Gpu.Tests.Execution;
 
@@ -6,7 +9,7 @@ public class PaceTests
 {
     private const double CallSeconds = 0.1;
     private static readonly ExecutionPlan Together =
-        new(PlanKind.Stream, 2, "test") { Alone = new ExecutionPlan(PlanKind.ManySteps, 1, "test") };
+        ExecutionPlan.Of(PlanKind.Stream, new ModelShape(65, 100), new StepOptions(), new DeviceTraits(DeviceKind.Cpu, 2, 1), "test");
 
     [Theory]
     [InlineData(1e-4, 2e-4, false)]

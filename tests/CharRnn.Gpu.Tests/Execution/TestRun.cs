@@ -29,7 +29,7 @@ internal sealed class TestRun : IDisposable
     private readonly List<float> _losses = [];
 
     public TestRun(ComputeDevice device, TrainingCase sizes, bool fused, long windowTokens = TrainingEngine.DefaultWindowTokens)
-        : this(device, sizes, TestDevices.Plan(fused, device, sizes.B), windowTokens)
+        : this(device, sizes, TestDevices.Plan(fused, device, sizes.Weights.Shape, sizes.Options), windowTokens)
     {
     }
 

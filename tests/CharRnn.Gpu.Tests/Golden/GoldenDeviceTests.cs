@@ -24,7 +24,7 @@ public sealed class GoldenDeviceTests : IDisposable
         using var model = new DeviceModel(device, initial);
         using var engine = new TrainingEngine(model, _golden.Text, _golden.Options(name))
         {
-            Plan = TestDevices.Plan(fused, device, _golden.Options(name).BatchSize),
+            Plan = TestDevices.Plan(fused, device, initial.Shape, _golden.Options(name)),
         };
         double[] losses = _golden.Losses(name);
 

@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Reflection;
+using System.Text.RegularExpressions;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Kernels;
 using ILGPU;
@@ -14,18 +16,20 @@ namespace CharRnn.Gpu.Tests.Kernels;
 /// <summary>Every kernel compiles for GPUs of two generations, on a machine that has none.</summary>
 public sealed class CompilationTests : IDisposable
 {
+    private static readonly Regex SharedArray = new(@"\.shared \.align \d+ \.b8 \w+\[(\d+)\]");
+
     private readonly Context _context = ContextFactory.Create(_ => { });
 
     /// <summary>The kernels as the assembly has them, so that a new one cannot be forgotten.</summary>
     public static TheoryData<string> Kernels =>
     [
-        .. from type in typeof(SequenceKernel).Assembly.GetTypes()
+        .. from type in typeof(HiddenKernel).Assembly.GetTypes()
            where type.Name.EndsWith("Kernel", StringComparison.Ordinal) && type.GetMethod("Run", BindingFlags.Public | BindingFlags.Static) is not null
            select type.FullName,
     ];
 
     [Fact]
-    public void All_kernels_are_found() => Assert.Equal(7, Kernels.Count);
+    public void All_kernels_are_found() => Assert.Equal(9, Kernels.Count);
 
     [Theory]
     [MemberData(nameof(Kernels))]
@@ -36,18 +40,25 @@ public sealed class CompilationTests : IDisposable
             string ptx = Ptx(kernel, architecture);
             Assert.Contains(".entry", ptx, StringComparison.Ordinal);
             Assert.DoesNotContain(".local", ptx, StringComparison.Ordinal); // arrays in memory that should be registers
+
+            // Shared memory is read by fours, and one after the other its arrays begin at multiples of 16 bytes.
+            Assert.All(SharedArray.Matches(ptx), array => Assert.Equal(0, int.Parse(array.Groups[1].Value, CultureInfo.InvariantCulture) % 16));
         }
     }
 
     [Theory]
-    [InlineData(nameof(SequenceKernel))]
+    [InlineData(nameof(HiddenKernel))]
+    [InlineData(nameof(OutputKernel))]
+    [InlineData(nameof(ChainKernel))]
     [InlineData(nameof(GradientKernel))]
     [InlineData(nameof(TrainStepsKernel))]
     [InlineData(nameof(EvaluateKernel))]
     [InlineData(nameof(SampleKernel))]
     public void Products_load_four_floats_at_a_time_on_CUDA(string kernel)
     {
-        string[] lines = Ptx($"{typeof(SequenceKernel).Namespace}.{kernel}", CudaArchitecture.SM_90).Split('\n');
+        string ptx = Ptx($"{typeof(HiddenKernel).Namespace}.{kernel}", CudaArchitecture.SM_90);
+        string[] lines = ptx.Split('\n');
+        Assert.NotEmpty(SharedArray.Matches(ptx));
 
         int[] multiplications = [.. lines.Index().Where(line => line.Item.Contains("mul.f32", StringComparison.Ordinal)).Select(line => line.Index)];
         int longest = multiplications.Zip(multiplications.Skip(1), (from, to) => to - from <= 2).Aggregate(
@@ -76,5 +87,5 @@ public sealed class CompilationTests : IDisposable
     }
 
     private static CompiledKernel Compile(Backend backend, string kernel) => backend.Compile(
-        EntryPointDescription.FromExplicitlyGroupedKernel(typeof(SequenceKernel).Assembly.GetType(kernel)!.GetMethod("Run")!), default);
+        EntryPointDescription.FromExplicitlyGroupedKernel(typeof(HiddenKernel).Assembly.GetType(kernel)!.GetMethod("Run")!), default);
 }

@@ -56,7 +56,7 @@ public class SoftmaxCrossEntropyTests
 
     private static OperandData[] Run(DeviceKind group, OperandData data) =>
     [
-        Bodies.Simd(data, o => SoftmaxCrossEntropy.Run(o.A, o.I, o.B, o.N.Rows, o.N.Row, o.N.Columns, o.N.X)),
+        Bodies.Simd(data, o => SoftmaxCrossEntropy.Run(default, o.A, o.I, o.B, o.N.Rows, o.N.Row, o.N.Columns, o.N.X)),
         Bodies.OnGroup(group, data, Kernel),
     ];
 
@@ -75,5 +75,5 @@ public class SoftmaxCrossEntropyTests
         return (losses, dz);
     }
 
-    private static void Kernel(Operands o) => SoftmaxCrossEntropy.RunOnGroup(o.A, o.I, o.B, o.N.Rows, o.N.Row, o.N.Columns, o.N.X);
+    private static void Kernel(Operands o) => SoftmaxCrossEntropy.RunOnGroup(Team.ScratchOnGroup(), o.A, o.I, o.B, o.N.Rows, o.N.Row, o.N.Columns, o.N.X);
 }

@@ -1,4 +1,5 @@
 using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Kernels;
 using CharRnn.Gpu.Kernels.Primitives;
 using CharRnn.Gpu.Tests.Devices;
 using ILGPU;
@@ -14,7 +15,7 @@ public class TeamTests
         foreach (int items in (int[])[0, 1, 2, 7, 33, 100_003])
             foreach (int teams in (int[])[1, 2, 3, 5, 64, 264])
             {
-                int[] begins = [.. Enumerable.Range(0, teams + 1).Select(team => Team.ShareBegin(items, team, teams))];
+                int[] begins = [.. Enumerable.Range(0, teams + 1).Select(team => Share.Begin(items, team, teams))];
                 Assert.Equal((0, items), (begins[0], begins[^1]));
                 Assert.All(begins.Zip(begins.Skip(1), (begin, end) => end - begin), size => Assert.InRange(size, items / teams, (items / teams) + 1));
             }

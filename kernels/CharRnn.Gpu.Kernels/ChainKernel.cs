@@ -1,0 +1,23 @@
+using CharRnn.Gpu.Kernels.Primitives;
+
+namespace CharRnn.Gpu.Kernels;
+
+/// <summary>Back-propagation through some time steps (E6, E7): all of a step's, or one.</summary>
+/// <remarks>
+/// <code>E6, E7: see BackwardPass</code>
+/// Shapes:    as <see cref="TrainingViews"/>.
+/// Launch:    one group per block of streams × units; more than one share of the units for one time step only.
+/// Writes:    da of its block.
+/// Reference: ReferenceRnn.Backward.
+/// </remarks>
+public static class ChainKernel
+{
+    /// <summary>The kernel.</summary>
+    public static void Run(TrainingViews v, RnnDims d, int begin, int end, Shares shares)
+    {
+        if (v.Status[StepStatus.Diverged] != 0)
+            return;
+        BackwardPass.Chain(Team.Scratch(), v, d, Part.Of(d, begin, end, Team.Index(), shares));
+        Team.Arrive(v.Status, StepStatus.ChainsReady);
+    }
+}

@@ -1,0 +1,30 @@
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace CharRnn.Gpu.Kernels.Primitives;
+
+/// <summary>Four floats, which a GPU loads at once.</summary>
+internal readonly struct Float4(float x, float y, float z, float w)
+{
+    public readonly float X = x, Y = y, Z = z, W = w;
+
+    /// <summary>The same memory by fours. The view must begin at a multiple of four floats.</summary>
+    public static ArrayView<Float4> Of(ArrayView<float> view) => view.AsAligned(16).Cast<Float4>();
+
+    public Float4 Plus(float factor, Float4 other) =>
+        new(X + (factor * other.X), Y + (factor * other.Y), Z + (factor * other.Z), W + (factor * other.W));
+}
+
+/// <summary>Four rows of four floats.</summary>
+internal readonly struct Tile(Float4 r0, Float4 r1, Float4 r2, Float4 r3)
+{
+    public readonly Float4 R0 = r0, R1 = r1, R2 = r2, R3 = r3;
+
+    /// <summary>Adds the outer product of a column and a row.</summary>
+    public Tile Plus(Float4 column, Float4 row) => Plus(column.X, column.Y, column.Z, column.W, row);
+
+    public Tile Plus(float c0, float c1, float c2, float c3, Float4 row) =>
+        new(R0.Plus(c0, row), R1.Plus(c1, row), R2.Plus(c2, row), R3.Plus(c3, row));
+
+    public Tile Plus(Tile other) => new(R0.Plus(1f, other.R0), R1.Plus(1f, other.R1), R2.Plus(1f, other.R2), R3.Plus(1f, other.R3));
+}

@@ -1,0 +1,180 @@
+using System.Runtime.CompilerServices;
+using ILGPU;
+
+namespace CharRnn.Gpu.Kernels.Primitives;
+
+/// <summary>
+/// The chains of a thread group. For one stream of up to 128 units the weights stay in the threads' registers and the
+/// state in the scratch, so that a time step reads no weights and waits for two barriers; otherwise every time step is a product
+/// with an epilogue.
+/// </summary>
+internal static class GroupRecurrence
+{
+    // A thread of a resident group holds 16 rows of four columns: 32 such tiles side by side, in eight slices of rows.
+    private const int ResidentSide = Recurrence.ResidentSide, TilesAcross = ResidentSide / GroupProduct.TileSide;
+
+    // Where a resident group keeps the state that it multiplies, behind the slices' sums.
+    private const int State = Recurrence.ResidentThreads * GroupProduct.TileSide;
+
+    /// <inheritdoc cref="Recurrence.Forward"/>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void Forward(ArrayView<float> scratch, ArrayView<float> h, ArrayView<int> tokens, ParameterViews w, RnnDims d, Part part)
+    {
+        if (Resides(d, part))
+        {
+            ForwardResident(scratch, h, tokens, w, d, part);
+            return;
+        }
+
+        var whole = Part.Streams(d, part.Begin, part.End, part.First, part.Count);
+        Layout panels = Layout.Panels(d.H);
+        int from = panels.Offset(0, part.Unit);
+        for (int t = part.Begin; t < part.End; t++)
+        {
+            var end = new ForwardEnd(
+                part.At(h, d, t + 1), tokens.SubView((t * d.B) + part.First, part.Count), w.Wxh.SubView(part.Unit, w.Wxh.IntLength - part.Unit),
+                w.Bh.SubView(part.Unit, w.Bh.IntLength - part.Unit), d.HRow);
+            GroupProduct.Run(scratch, end, whole.At(h, d, t), d.HRow, w.Whh.SubView(from, w.Whh.IntLength - from), panels, part.Count, part.Units, d.H);
+        }
+    }
+
+    /// <inheritdoc cref="Recurrence.Backward"/>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void Backward(ArrayView<float> scratch, ArrayView<float> da, ArrayView<float> h, ArrayView<float> whhTransposed, RnnDims d, Part part)
+    {
+        if (Resides(d, part))
+        {
+            BackwardResident(scratch, da, h, whhTransposed, d, part);
+            return;
+        }
+
+        var whole = Part.Streams(d, part.Begin, part.End, part.First, part.Count);
+        Layout panels = Layout.Panels(d.H);
+        int from = panels.Offset(0, part.Unit);
+        for (int t = part.End - 1; t >= part.Begin; t--)
+        {
+            // Nothing comes back to the last time step: a sum of no terms.
+            bool last = t + 1 == d.T;
+            GroupProduct.Run(
+                scratch, new BackwardEnd(part.At(da, d, t), part.At(h, d, t + 1), d.HRow), whole.At(da, d, last ? t : t + 1), d.HRow,
+                whhTransposed.SubView(from, whhTransposed.IntLength - from), panels, part.Count, part.Units, last ? 0 : d.H);
+        }
+    }
+
+    private static bool Resides(RnnDims d, Part part) =>
+        part.Count == 1 && part.Units == d.H && d.H <= ResidentSide && part.End - part.Begin > 1 && Group.DimX == Recurrence.ResidentThreads;
+
+    private static void ForwardResident(ArrayView<float> scratch, ArrayView<float> h, ArrayView<int> tokens, ParameterViews w, RnnDims d, Part part)
+    {
+        Resident weights = Resident.Load(w.Whh, d.H);
+        int unit = Group.IdxX;
+        bool owner = unit < d.H;
+        float bias = owner ? w.Bh[unit] : 0f;
+        if (unit < ResidentSide)
+            scratch[State + unit] = owner ? part.At(h, d, part.Begin)[unit] : 0f;
+        Group.Barrier();
+        for (int t = part.Begin; t < part.End; t++)
+        {
+            float input = owner ? w.Wxh[(tokens[(t * d.B) + part.First] * d.HRow) + unit] + bias : 0f;
+            weights.Multiply(scratch);
+            if (owner)
+            {
+                float state = KernelMath.Tanh(Resident.Sum(scratch) + input);
+                part.At(h, d, t + 1)[unit] = state;
+                scratch[State + unit] = state;
+            }
+
+            Group.Barrier();
+        }
+    }
+
+    private static void BackwardResident(
+        ArrayView<float> scratch, ArrayView<float> da, ArrayView<float> h, ArrayView<float> whhTransposed, RnnDims d, Part part)
+    {
+        Resident weights = Resident.Load(whhTransposed, d.H);
+        int unit = Group.IdxX;
+        bool owner = unit < d.H;
+        if (unit < ResidentSide)
+            scratch[State + unit] = owner && part.End < d.T ? part.At(da, d, part.End)[unit] : 0f;
+        Group.Barrier();
+        for (int t = part.End - 1; t >= part.Begin; t--)
+        {
+            float sent = owner ? part.At(da, d, t)[unit] : 0f, state = owner ? part.At(h, d, t + 1)[unit] : 0f;
+            weights.Multiply(scratch);
+            if (owner)
+            {
+                float gradient = (Resident.Sum(scratch) + sent) * (1f - (state * state));
+                part.At(da, d, t)[unit] = gradient;
+                scratch[State + unit] = gradient;
+            }
+
+            Group.Barrier();
+        }
+    }
+
+    /// <summary>A thread's part of a matrix, in registers.</summary>
+    private readonly struct Resident(Tile w0, Tile w1, Tile w2, Tile w3)
+    {
+        private readonly Tile _w0 = w0, _w1 = w1, _w2 = w2, _w3 = w3;
+
+        public static Resident Load(ArrayView<float> matrix, int side)
+        {
+            ArrayView<Float4> wide = Float4.Of(matrix);
+            int row = Group.IdxX / TilesAcross * 16;
+            return new Resident(Rows(wide, row, side), Rows(wide, row + 4, side), Rows(wide, row + 8, side), Rows(wide, row + 12, side));
+        }
+
+        /// <summary>Leaves the slices' sums of state · matrix in the scratch.</summary>
+        public void Multiply(ArrayView<float> scratch)
+        {
+            ArrayView<Float4> wide = Float4.Of(scratch);
+            int place = (State / GroupProduct.TileSide) + (Group.IdxX / TilesAcross * 4);
+            wide[Group.IdxX] = Add(Add(Add(Add(default, wide[place], _w0), wide[place + 1], _w1), wide[place + 2], _w2), wide[place + 3], _w3);
+            Group.Barrier();
+        }
+
+        /// <summary>The element of the product that this thread owns.</summary>
+        public static float Sum(ArrayView<float> scratch)
+        {
+            int unit = Group.IdxX;
+            float low = scratch[unit] + scratch[unit + ResidentSide] + (scratch[unit + (2 * ResidentSide)] + scratch[unit + (3 * ResidentSide)]);
+            float high = scratch[unit + (4 * ResidentSide)] + scratch[unit + (5 * ResidentSide)] + (scratch[unit + (6 * ResidentSide)] + scratch[unit + (7 * ResidentSide)]);
+            return low + high;
+        }
+
+        private static Tile Rows(ArrayView<Float4> matrix, int row, int side) =>
+            new(Row(matrix, row, side), Row(matrix, row + 1, side), Row(matrix, row + 2, side), Row(matrix, row + 3, side));
+
+        private static Float4 Row(ArrayView<Float4> matrix, int row, int side)
+        {
+            int column = Group.IdxX % TilesAcross * GroupProduct.TileSide;
+            return row < side && column < side ? matrix[Layout.Panels(side).Offset(row, column) / GroupProduct.TileSide] : default;
+        }
+
+        private static Float4 Add(Float4 sum, Float4 state, Tile w) => sum.Plus(state.X, w.R0).Plus(state.Y, w.R1).Plus(state.Z, w.R2).Plus(state.W, w.R3);
+    }
+
+    /// <summary>E1 around its product.</summary>
+    private readonly struct ForwardEnd(ArrayView<float> to, ArrayView<int> tokens, ArrayView<float> table, ArrayView<float> bias, int row) : IProductEnd
+    {
+        private readonly ArrayView<float> _to = to, _table = table, _bias = bias;
+        private readonly ArrayView<int> _tokens = tokens;
+        private readonly int _row = row;
+
+        public void Put(int row, int column, float sum) =>
+            _to[(row * _row) + column] = KernelMath.Tanh(sum + _table[(_tokens[row] * _row) + column] + _bias[column]);
+    }
+
+    /// <summary>E6 and E7 around their product.</summary>
+    private readonly struct BackwardEnd(ArrayView<float> da, ArrayView<float> h, int row) : IProductEnd
+    {
+        private readonly ArrayView<float> _da = da, _h = h;
+        private readonly int _row = row;
+
+        public void Put(int row, int column, float sum)
+        {
+            int place = (row * _row) + column;
+            _da[place] = (_da[place] + sum) * (1f - (_h[place] * _h[place]));
+        }
+    }
+}
