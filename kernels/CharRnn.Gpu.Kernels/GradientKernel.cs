@@ -88,9 +88,13 @@ public static class GradientKernel
         if (share > 0)
             return;
 
-        // Every row of da is in one row of dWxh, so what is not finite in it shows here.
+        // Every row of da is in one row of dWxh, so what is not finite in it shows here; a task that has all those rows has
+        // added most of it already.
         var bh = v.Gradient.Bh.SubView(first, columns);
-        Rows.Sum(scratch, bh, da, rows, d.HRow, columns);
+        if (shares.Rows == 1)
+            Rows.Sum(scratch, bh, wxh, d.V, d.HRow, columns);
+        else
+            Rows.Sum(scratch, bh, da, rows, d.HRow, columns);
         Reduction.FlagNonFinite(v.Status, StepStatus.TeamFlags + team, bh, columns);
     }
 

@@ -19,14 +19,16 @@ internal static class BenchCommand
 {
     private const int VocabularySize = 65; // tiny Shakespeare's, so that figures compare with those of other programs
 
+    private const int ProfiledCalls = 3;
+
     private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
     private static readonly Option<double?> Seconds = SharedOptions.Number<double>("--seconds", 3, "a number over 0", s => s > 0 && double.IsFinite(s), "Time to measure each configuration for.");
     private static readonly Option<int?> HiddenSize = Size("--hidden-size", "H of the one configuration to measure.");
     private static readonly Option<int?> BatchSize = Size("--batch-size", "B of it.");
     private static readonly Option<int?> SequenceLength = Size("--seq-length", "T of it.");
     private static readonly Option<Choice<PlanKind?>> Plan = SharedOptions.OneOf<PlanKind?>(
-        "--plan", "How steps are put on the device.", new("auto", null), new("phases", PlanKind.Phases),
-        new("time-steps", PlanKind.TimeSteps), new("many-steps", PlanKind.ManySteps), new("stream", PlanKind.Stream));
+        "--plan", "How steps are put on the device.", [new("auto", null), .. Enum.GetValues<PlanKind>().Select(kind => new Choice<PlanKind?>(ExecutionPlan.Word(kind), kind))]);
+    private static readonly Option<bool> Profile = new("--profile") { Description = "Also the device's time in each kernel, per step." };
     private static readonly Option<bool> Quiet = SharedOptions.Quiet();
     private static readonly Option<bool> Json = SharedOptions.Json();
 
@@ -48,7 +50,7 @@ internal static class BenchCommand
             Example: charrnn bench --device cpu
             """)
         {
-            Device, HiddenSize, BatchSize, SequenceLength, Plan, Seconds, Quiet, Json, SharedOptions.Verbose(),
+            Device, HiddenSize, BatchSize, SequenceLength, Plan, Profile, Seconds, Quiet, Json, SharedOptions.Verbose(),
         };
         command.SetAction(Run);
         return command;
@@ -57,7 +59,7 @@ internal static class BenchCommand
     private static int Run(ParseResult options)
     {
         CancellationToken stop = Interrupts.Watch();
-        using ComputeDevice device = SharedOptions.Open(options.GetValue(Device), _ => null);
+        using ComputeDevice device = SharedOptions.Open(options.GetValue(Device), _ => null, options.GetValue(Profile));
         if (DeviceVerification.QuickCheck(device) is { } failure)
             throw new CharRnnException(device.Name, failure, "a wrong result is not worth timing; run charrnn verify");
         (StepOptions Step, ModelShape Shape, ExecutionPlan Plan)[] chosen =
@@ -74,7 +76,8 @@ internal static class BenchCommand
         {
             stop.ThrowIfCancellationRequested();
             double error = GradientError(device, shape, step);
-            (double charactersPerSecond, double launchesPerStep) = Measure(device, plan, shape, step, seconds, stop);
+            ((double charactersPerSecond, double launchesPerStep), IReadOnlyList<KernelTime> kernels) =
+                Measure(device, plan, shape, step, seconds, options.GetValue(Profile), stop);
             double sampled = MeasureSampling(device, shape, Math.Min(seconds, 0.5));
             double reference = MeasureReference(shape, Math.Min(seconds, 0.5));
             double gflops = charactersPerSecond * shape.TrainingFlopsPerCharacter / 1e9;
@@ -91,12 +94,26 @@ internal static class BenchCommand
                     gradient_error = error,
                     sampled_characters_per_second = sampled,
                     launches_per_step = launchesPerStep,
-                    plan = plan.Reason,
+                    plan = plan.ToString(),
+                    kernels = kernels.Select(kernel => new
+                    {
+                        kernel = kernel.Kernel,
+                        launches_per_step = kernel.LaunchesPerStep,
+                        seconds_per_step = kernel.SecondsPerStep,
+                        gflop_per_second = double.IsNaN(kernel.FlopsPerStep) ? (double?)null : kernel.FlopsPerStep / kernel.SecondsPerStep / 1e9,
+                    }),
                 }));
             else
+            {
                 Output.Line(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"H={step.HiddenSize,-4} B={step.BatchSize,-3} T={step.SequenceLength,-3} {charactersPerSecond,12:N0} characters/s {gflops,8:F1} GFLOP/s {charactersPerSecond / reference,8:F0} x reference {launchesPerStep,7:F3} launches/step   error {error:0.0e+0}   writes {sampled,9:N0} characters/s   {plan.Reason}"));
+                    $"H={step.HiddenSize,-4} B={step.BatchSize,-3} T={step.SequenceLength,-3} {charactersPerSecond,12:N0} characters/s {gflops,8:F1} GFLOP/s {charactersPerSecond / reference,8:F0} x reference {launchesPerStep,7:F3} launches/step   error {error:0.0e+0}   writes {sampled,9:N0} characters/s   {plan}"));
+                double all = kernels.Sum(kernel => kernel.SecondsPerStep);
+                foreach (KernelTime kernel in kernels)
+                    Output.Line(string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"    {kernel.Kernel,-11} {kernel.LaunchesPerStep,8:F2} launches {kernel.SecondsPerStep * 1e6,11:F1} us a step {kernel.SecondsPerStep / all,6:P0} {(double.IsNaN(kernel.FlopsPerStep) ? "" : $"{kernel.FlopsPerStep / kernel.SecondsPerStep / 1e9,9:F1} GFLOP/s")}"));
+            }
         }
 
         return 0;
@@ -141,8 +158,8 @@ internal static class BenchCommand
 
     private static Option<int?> Size(string name, string description) => SharedOptions.WholeNumber<int>(name, null, 1, description);
 
-    private static TrainingThroughput Measure(
-        ComputeDevice device, ExecutionPlan plan, ModelShape shape, StepOptions step, double seconds, CancellationToken stop)
+    private static (TrainingThroughput Throughput, IReadOnlyList<KernelTime> Kernels) Measure(
+        ComputeDevice device, ExecutionPlan plan, ModelShape shape, StepOptions step, double seconds, bool profile, CancellationToken stop)
     {
         using var model = new DeviceModel(device, InitialWeights.Create(shape, 1));
         using var engine = new TrainingEngine(model, new SyntheticText(VocabularySize, 100_000L * step.BatchSize), step)
@@ -152,7 +169,8 @@ internal static class BenchCommand
         for (int warmUp = 0; warmUp < 5; warmUp++)
             engine.RunSteps(long.MaxValue);
 
-        return Throughput.OfTraining(engine, step, seconds, stop);
+        TrainingThroughput throughput = Throughput.OfTraining(engine, step, seconds, stop);
+        return (throughput, profile ? Throughput.Profile(engine, step, ProfiledCalls) : []);
     }
 
     /// <summary>Its cost per character does not depend on B or T, so a short sequence of one stream will do.</summary>

@@ -110,8 +110,9 @@ internal static class SharedOptions
     /// <summary>Opens the device.</summary>
     /// <param name="selection">What <c>--device</c> says.</param>
     /// <param name="check">Says what is wrong with an open device; null if nothing is.</param>
-    public static ComputeDevice Open(DeviceSelection selection, Func<ComputeDevice, string?> check) =>
-        Output.Timed("opening the device", () => selection.Open(check, Output.Warning));
+    /// <param name="profiling">Whether kernels can be timed.</param>
+    public static ComputeDevice Open(DeviceSelection selection, Func<ComputeDevice, string?> check, bool profiling = false) =>
+        Output.Timed("opening the device", () => selection.Open(check, Output.Warning, profiling));
 
     private static string Text(ArgumentResult result) => result.Tokens.Count == 0 ? "" : result.Tokens[^1].Value;
 }

@@ -12,7 +12,9 @@ namespace CharRnn.Gpu.Devices;
 public static class ContextFactory
 {
     /// <summary>A context with the devices that <paramref name="addDevices"/> adds; no driver but theirs is touched.</summary>
-    public static Context Create(Action<Context.Builder> addDevices)
+    /// <param name="addDevices">Adds them.</param>
+    /// <param name="profiling">Whether launches can be timed.</param>
+    public static Context Create(Action<Context.Builder> addDevices, bool profiling = false)
     {
         // O2, since O1 leaves generic loads in PTX; algorithms before any accelerator exists.
         Context.Builder builder = Context.Create().Optimize(OptimizationLevel.O2).EnableAlgorithms();
@@ -24,6 +26,8 @@ public static class ContextFactory
             intrinsics.RegisterMethod(primitive.Method, new CLIntrinsic(primitive.GroupBody, IntrinsicImplementationMode.Redirect));
         }
 
+        if (profiling)
+            builder.Profiling();
         addDevices(builder);
         return builder.ToContext();
     }

@@ -35,28 +35,31 @@ public static class DeviceCatalog
     };
 
     /// <summary>Opens the CPU with a number of workers; the results do not depend on it.</summary>
-    public static ComputeDevice OpenCpu(int? workers = null)
+    /// <param name="workers">Their number; as many as there are cores where it is left out.</param>
+    /// <param name="profiling">Whether kernels can be timed.</param>
+    public static ComputeDevice OpenCpu(int? workers = null, bool profiling = false)
     {
         int teams = workers ?? Environment.ProcessorCount;
 
         // One group of as many threads as there are workers, which run side by side; ILGPU wants at least two.
         var device = new CPUDevice(Math.Max(2, teams), 1, 1);
-        Context context = ContextFactory.Create(builder => builder.CPU(device));
+        Context context = ContextFactory.Create(builder => builder.CPU(device), profiling);
         return new ComputeDevice(DeviceKind.Cpu, context, device.CreateCPUAccelerator(context, CPUAcceleratorMode.Parallel), teams, 1);
     }
 
     /// <summary>Opens a GPU or another device with a driver of its own.</summary>
     /// <param name="kind">CUDA or OpenCL.</param>
     /// <param name="index">Which of them, from 0, in the order of <see cref="List"/>'s usable ones.</param>
+    /// <param name="profiling">Whether kernels can be timed, which costs a little.</param>
     /// <exception cref="CharRnnException">There is no such device, or it does not open.</exception>
-    public static ComputeDevice OpenGpu(DeviceKind kind, int index)
+    public static ComputeDevice OpenGpu(DeviceKind kind, int index, bool profiling = false)
     {
         string id = $"{IdOf(kind)}:{index}";
         Context? context = null;
         Accelerator? accelerator = null;
         try
         {
-            context = ContextFactory.Create(builder => _ = kind == DeviceKind.Cuda ? builder.Cuda() : builder.OpenCL());
+            context = ContextFactory.Create(builder => _ = kind == DeviceKind.Cuda ? builder.Cuda() : builder.OpenCL(), profiling);
             Device[] devices = Usable(context);
             if (index >= devices.Length)
             {

@@ -31,17 +31,18 @@ public readonly record struct DeviceSelection(DeviceKind? Kind, int Index)
     /// <summary>Opens the device. With auto, one that fails its check is passed over with a warning; asked for by name, it is an error.</summary>
     /// <param name="check">Says what is wrong with an open device; null if nothing is.</param>
     /// <param name="warn">Takes the warnings.</param>
+    /// <param name="profiling">Whether kernels can be timed, which costs a little.</param>
     /// <exception cref="CharRnnException">The device asked for is absent, does not open or fails its check.</exception>
-    public ComputeDevice Open(Func<ComputeDevice, string?> check, Action<string> warn)
+    public ComputeDevice Open(Func<ComputeDevice, string?> check, Action<string> warn, bool profiling = false)
     {
         if (Kind is { } kind)
-            return Checked(OpenOne(kind, Index), check);
+            return Checked(OpenOne(kind, Index, profiling), check);
 
         foreach ((DeviceKind candidate, int index) in AutoOrder())
         {
             try
             {
-                return Checked(OpenOne(candidate, index), check);
+                return Checked(OpenOne(candidate, index, profiling), check);
             }
             catch (CharRnnException e) when (candidate != DeviceKind.Cpu)
             {
@@ -76,8 +77,8 @@ public readonly record struct DeviceSelection(DeviceKind? Kind, int Index)
         { } kind => string.Create(CultureInfo.InvariantCulture, $"{DeviceCatalog.IdOf(kind)}:{Index}"),
     };
 
-    private static ComputeDevice OpenOne(DeviceKind kind, int index) =>
-        kind == DeviceKind.Cpu ? DeviceCatalog.OpenCpu() : DeviceCatalog.OpenGpu(kind, index);
+    private static ComputeDevice OpenOne(DeviceKind kind, int index, bool profiling) =>
+        kind == DeviceKind.Cpu ? DeviceCatalog.OpenCpu(profiling: profiling) : DeviceCatalog.OpenGpu(kind, index, profiling);
 
     private static ComputeDevice Checked(ComputeDevice device, Func<ComputeDevice, string?> check)
     {

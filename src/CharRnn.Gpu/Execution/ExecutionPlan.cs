@@ -55,8 +55,24 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, Shares Blocks, Grad
         return waits ? plan with { Alone = With(PlanKind.ManySteps, 1, shape, options, device, reason) } : plan;
     }
 
+    /// <summary>Kind, teams, and how the work is cut, for people.</summary>
+    public override string ToString() => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{Word(Kind)}, {Teams} teams, hidden states {Text(Blocks)}, dWhh {Text(Cuts.Recurrent)}, dWhy {Text(Cuts.Output)}, dWxh {Text(Cuts.Input)}; {Reason}");
+
+    /// <summary>The word for a kind.</summary>
+    public static string Word(PlanKind kind) => kind switch
+    {
+        PlanKind.Phases => "phases",
+        PlanKind.TimeSteps => "time-steps",
+        PlanKind.ManySteps => "many-steps",
+        _ => "stream",
+    };
+
     /// <summary>The same steps on one team, for when others use the cores; null if the teams of this plan do not wait for each other.</summary>
     internal ExecutionPlan? Alone { get; init; }
+
+    private static string Text(Shares shares) => string.Create(CultureInfo.InvariantCulture, $"{shares.Rows}x{shares.Columns}");
 
     private static ExecutionPlan With(PlanKind kind, int teams, ModelShape shape, StepOptions options, DeviceTraits device, string reason)
     {

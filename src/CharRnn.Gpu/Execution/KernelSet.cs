@@ -37,30 +37,69 @@ internal sealed class KernelSet
     /// <summary>Launches so far: what a training step costs in overhead.</summary>
     public long Launches { get; private set; }
 
-    public void Hidden(TrainingViews v, RnnDims d, StepArguments step, int begin, int end, Shares shares) =>
+    /// <summary>Takes the device's time of every launch; usually nobody does.</summary>
+    public KernelProfile? Profile { get; set; }
+
+    public void Hidden(TrainingViews v, RnnDims d, StepArguments step, int begin, int end, Shares shares)
+    {
+        using KernelProfile.Launch launch = Launch("Hidden");
         _hidden(Teams(shares.Count), v, d, step, begin, end, shares);
+    }
 
-    public void Output(TrainingViews v, RnnDims d, StepArguments step) => _output(Teams(step.Teams), v, d, step);
+    public void Output(TrainingViews v, RnnDims d, StepArguments step)
+    {
+        using KernelProfile.Launch launch = Launch("Output");
+        _output(Teams(step.Teams), v, d, step);
+    }
 
-    public void Chain(TrainingViews v, RnnDims d, int begin, int end, Shares shares) => _chain(Teams(shares.Count), v, d, begin, end, shares);
+    public void Chain(TrainingViews v, RnnDims d, int begin, int end, Shares shares)
+    {
+        using KernelProfile.Launch launch = Launch("Chain");
+        _chain(Teams(shares.Count), v, d, begin, end, shares);
+    }
 
-    public void Gradient(TrainingViews v, RnnDims d, StepArguments step) => _gradient(Teams(step.Teams), v, d, step);
+    public void Gradient(TrainingViews v, RnnDims d, StepArguments step)
+    {
+        using KernelProfile.Launch launch = Launch("Gradient");
+        _gradient(Teams(step.Teams), v, d, step);
+    }
 
-    public void Update(TrainingViews v, RnnDims d, StepArguments step) => _update(Teams(step.Teams), v, d, step);
+    public void Update(TrainingViews v, RnnDims d, StepArguments step)
+    {
+        using KernelProfile.Launch launch = Launch("Update");
+        _update(Teams(step.Teams), v, d, step);
+    }
 
-    public void TrainSteps(TrainingViews v, RnnDims d, StepArguments first, int steps) => _trainSteps(Teams(first.Teams), v, d, first, steps);
+    public void TrainSteps(TrainingViews v, RnnDims d, StepArguments first, int steps)
+    {
+        using KernelProfile.Launch launch = Launch("TrainSteps");
+        _trainSteps(Teams(first.Teams), v, d, first, steps);
+    }
 
-    public void TrainStream(TrainingViews v, RnnDims d, StepArguments first, int steps) => _trainStream.Value(Teams(first.Teams), v, d, first, steps);
+    public void TrainStream(TrainingViews v, RnnDims d, StepArguments first, int steps)
+    {
+        using KernelProfile.Launch launch = Launch("TrainStream");
+        _trainStream.Value(Teams(first.Teams), v, d, first, steps);
+    }
 
-    public void Evaluate(ForwardViews v, RnnDims d, StepArguments step) => _evaluate(Teams(step.Teams), v, d, step);
+    public void Evaluate(ForwardViews v, RnnDims d, StepArguments step)
+    {
+        using KernelProfile.Launch launch = Launch("Evaluate");
+        _evaluate(Teams(step.Teams), v, d, step);
+    }
 
-    public void Sample(SampleViews v, RnnDims d, DrawArguments draw, int given, int steps) => _sample(Teams(1), v, d, draw, given, steps);
+    public void Sample(SampleViews v, RnnDims d, DrawArguments draw, int given, int steps)
+    {
+        using KernelProfile.Launch launch = Launch("Sample");
+        _sample(Teams(1), v, d, draw, given, steps);
+    }
 
-    private KernelConfig Teams(int teams)
+    private KernelProfile.Launch Launch(string kernel)
     {
         Launches++;
-
-        // On the CPU the teams are the threads of one group, which run side by side; groups run one after the other.
-        return _device.Kind == DeviceKind.Cpu ? new KernelConfig(1, teams) : new KernelConfig(teams, _device.GroupSize);
+        return Profile?.Begin(kernel) ?? default;
     }
+
+    // On the CPU the teams are the threads of one group, which run side by side; groups run one after the other.
+    private KernelConfig Teams(int teams) => _device.Kind == DeviceKind.Cpu ? new KernelConfig(1, teams) : new KernelConfig(teams, _device.GroupSize);
 }

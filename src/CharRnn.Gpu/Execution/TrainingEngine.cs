@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Kernels;
 using CharRnn.Model;
 using CharRnn.Reference;
@@ -24,7 +25,7 @@ public sealed class TrainingEngine : ITrainingEngine
     private const double SecondsPerCall = 0.1;
 
     // GPU drivers of desktops stop a kernel that runs for seconds.
-    private const double SecondsPerLaunch = 0.025;
+    private const double SecondsPerGpuLaunch = 0.025;
 
     private readonly ITokenSource _text;
     private readonly StepOptions _options;
@@ -160,7 +161,7 @@ public sealed class TrainingEngine : ITrainingEngine
         if (plan.Kind is PlanKind.ManySteps or PlanKind.Stream)
         {
             long untilWindowEnds = (_forward.WindowLength - 1 - step.Position) / _options.SequenceLength;
-            long perLaunch = (long)(SecondsPerLaunch / turn.SecondsPerStep);
+            long perLaunch = (long)((Model.Device.Kind == DeviceKind.Cpu ? SecondsPerCall : SecondsPerGpuLaunch) / turn.SecondsPerStep);
             steps = (int)Math.Clamp(Math.Min(perLaunch, Math.Min(untilWindowEnds, Cursor.StepsBeforeWrap)), 1, maxSteps);
             if (plan.Kind == PlanKind.Stream)
                 Model.Device.Kernels.TrainStream(_views, _forward.Dims, step, steps);

@@ -10,9 +10,19 @@ namespace CharRnn.Gpu.Verification;
 /// <param name="LaunchesPerStep">Kernel launches.</param>
 public readonly record struct TrainingThroughput(double CharactersPerSecond, double LaunchesPerStep);
 
+/// <summary>What a kernel takes of a training step.</summary>
+/// <param name="Kernel">Its name.</param>
+/// <param name="LaunchesPerStep">Its launches.</param>
+/// <param name="SecondsPerStep">The device's time in all of them.</param>
+/// <param name="FlopsPerStep">Its part of the step's products; NaN where it has none.</param>
+public readonly record struct KernelTime(string Kernel, double LaunchesPerStep, double SecondsPerStep, double FlopsPerStep);
+
 /// <summary>How fast a device works, in characters per second of wall-clock time.</summary>
 public static class Throughput
 {
+    // Every launch of a profile keeps two marks.
+    private const int MaxProfiledSteps = 20;
+
     /// <summary>Training steps, one after the other, from the state as it is.</summary>
     /// <param name="engine">Who trains.</param>
     /// <param name="step">Its sizes.</param>
@@ -33,6 +43,34 @@ public static class Throughput
         while (Stopwatch.GetElapsedTime(started).TotalSeconds < seconds);
         double elapsed = Stopwatch.GetElapsedTime(started).TotalSeconds;
         return new TrainingThroughput(steps * (double)step.BatchSize * step.SequenceLength / elapsed, (engine.Launches - launches) / (double)steps);
+    }
+
+    /// <summary>The device's time of some training steps, by kernel.</summary>
+    /// <param name="engine">Who trains, on a device that was opened for profiling.</param>
+    /// <param name="step">Its sizes.</param>
+    /// <param name="calls">For so many calls of the engine.</param>
+    public static IReadOnlyList<KernelTime> Profile(TrainingEngine engine, StepOptions step, int calls)
+    {
+        (double h, double v, double rows) = (engine.Model.Shape.HiddenSize, engine.Model.Shape.VocabularySize, (double)step.BatchSize * step.SequenceLength);
+        using var profile = new KernelProfile(engine.Model.Device.Accelerator);
+        engine.Model.Device.Kernels.Profile = profile;
+        long steps = 0;
+        for (int call = 0; call < calls; call++)
+            steps += engine.RunSteps(MaxProfiledSteps).Losses.Length;
+        engine.Model.Device.Kernels.Profile = null;
+        return
+        [
+            .. from one in profile.Read()
+               let flops = one.Kernel switch
+               {
+                   "Hidden" or "Chain" => 2 * h * h * rows,
+                   "Output" => 4 * h * v * rows,
+                   "Gradient" => 2 * h * (h + v) * rows,
+                   "TrainSteps" or "TrainStream" => engine.Model.Shape.TrainingFlopsPerCharacter * rows,
+                   _ => double.NaN,
+               }
+               select new KernelTime(one.Kernel, one.Launches / (double)steps, one.Seconds / steps, flops),
+        ];
     }
 
     /// <summary>Writing one text.</summary>
