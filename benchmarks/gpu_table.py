@@ -1,4 +1,5 @@
-"""The table of a GPU: charrnn verified, then its training steps beside PyTorch's (cuDNN), in turn, as Markdown and JSON.
+"""The table of a GPU: charrnn verified, then its training steps beside PyTorch's (cuDNN), in turn, and what each of its kernels
+takes, as Markdown and JSON.
 
     python3 gpu_table.py CHARRNN [--device cuda] [--rounds 5] [--seconds 1] [--output DIR]
 
@@ -26,6 +27,9 @@ CONFIGURATIONS = {
     "e": (2048, 256, 100),
 }
 
+# Large enough for any GPU's limit.
+PRODUCT_SIDE = 4096
+
 
 def charrnn(program, *arguments):
     run = subprocess.run([program, *arguments], capture_output=True, text=True)
@@ -34,42 +38,44 @@ def charrnn(program, *arguments):
     return run.stdout
 
 
-def measure_ours(options, sizes):
+def measure_ours(options, sizes, *more):
     hidden, streams, steps = map(str, sizes)
     line = charrnn(
         options.charrnn, "bench", "--json", "--device", options.device, "--seconds", str(options.seconds),
-        "--hidden-size", hidden, "--batch-size", streams, "--seq-length", steps)
+        "--hidden-size", hidden, "--batch-size", streams, "--seq-length", steps, *more)
     return json.loads(line)
 
 
 def peers(sizes):
-    """PyTorch's ways of the same steps, those that this machine has."""
+    """PyTorch's ways of the same steps, those that this machine has, and its matrix product, the limit."""
     try:
         import torch
         sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "peers"))
-        from pytorch_rnn import Training
+        from pytorch_rnn import Product, Training
     except ImportError as error:
         print(f"no PyTorch here ({error}): charrnn alone", file=sys.stderr)
-        return {}
+        return {}, None
     if not torch.cuda.is_available():
         print("PyTorch has no CUDA here: charrnn alone", file=sys.stderr)
-        return {}
+        return {}, None
     found = {}
     for name, graphed in (("eager", False), ("graphed", True)):
         try:
             found[name] = Training(*sizes, graphed, "cuda")
         except RuntimeError as error:
             print(f"PyTorch {name} does not run: {str(error).splitlines()[0]}", file=sys.stderr)
-    return found
+    return found, Product(PRODUCT_SIDE, "cuda")
 
 
 def row(options, name, sizes):
-    others = peers(sizes)
-    ours, theirs = [], {peer: [] for peer in others}
+    others, product = peers(sizes)
+    ours, theirs, limits = [], {peer: [] for peer in others}, []
     for _ in range(options.rounds):
         ours.append(measure_ours(options, sizes))
         for peer, training in others.items():
             theirs[peer].append(training.characters_per_second(options.seconds))
+        if product:
+            limits.append(product.flops_per_second(options.seconds / 4) / 1e9)
     speeds = [one["characters_per_second"] for one in ours]
     result = {
         "configuration": name,
@@ -81,9 +87,13 @@ def row(options, name, sizes):
         "launches_per_step": ours[0]["launches_per_step"],
         "plan": ours[0]["plan"],
         "device": ours[0]["device"],
+        "kernels": measure_ours(options, sizes, "--profile")["kernels"],
     }
     for peer, figures in theirs.items():
         result[peer] = statistics.median(figures)
+    if limits:
+        result["product_gflop_per_second"] = statistics.median(limits)
+        result["share"] = statistics.median(one["gflop_per_second"] / limit for one, limit in zip(ours, limits))
     if theirs:
         best = [max(figures) for figures in zip(*theirs.values())]
         result["ratio"] = statistics.median(mine / other for mine, other in zip(speeds, best))
@@ -97,15 +107,23 @@ def markdown(rows, options):
     lines = [
         f"{rows[0]['device']}; medians of {options.rounds} rounds of {options.seconds:g} s, contestants in turn; 65 characters; float32.",
         "",
-        "| | H, B, T | characters/s | GFLOP/s | PyTorch eager | PyTorch graphed | ratio to the better | gradients' error | sampling, characters/s | launches per step | plan |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        "| | H, B, T | characters/s | GFLOP/s | share of PyTorch's product rate | PyTorch eager | PyTorch graphed | ratio to the better | gradients' error | sampling, characters/s | launches per step | plan |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for r in rows:
         ratio = f"{r['ratio']:.2f}" if "ratio" in r else "–"
+        share = f"{r['share']:.0%} of {r['product_gflop_per_second']:,.0f}" if "share" in r else "–"
         lines.append(
             f"| {r['configuration']} | {r['hidden_size']}, {r['batch_size']}, {r['seq_length']} | {number(r['characters_per_second'])} "
-            f"| {number(r['gflop_per_second'])} | {number(r.get('eager'))} | {number(r.get('graphed'))} | {ratio} | {r['gradient_error']:.1E} "
+            f"| {number(r['gflop_per_second'])} | {share} | {number(r.get('eager'))} | {number(r.get('graphed'))} | {ratio} | {r['gradient_error']:.1E} "
             f"| {number(r['sampled_characters_per_second'])} | {r['launches_per_step']:.3f} | {r['plan']} |")
+    lines += ["", "The device's time in each kernel, of one step:", "", "| | kernel | launches | us | share | GFLOP/s |", "|---|---|---|---|---|---|"]
+    for r in rows:
+        whole = sum(kernel["seconds_per_step"] for kernel in r["kernels"])
+        for kernel in r["kernels"]:
+            lines.append(
+                f"| {r['configuration']} | {kernel['kernel']} | {kernel['launches_per_step']:.2f} | {kernel['seconds_per_step'] * 1e6:.1f} "
+                f"| {kernel['seconds_per_step'] / whole:.0%} | {number(kernel['gflop_per_second'])} |")
     return "\n".join(lines) + "\n"
 
 
@@ -132,7 +150,7 @@ def main():
             file.write(table)
         with open(os.path.join(options.output, "gpu-table.json"), "w", encoding="utf-8") as file:
             json.dump(rows, file, indent=2)
-        print(table.splitlines()[-1], flush=True)
+        print(next(line for line in table.splitlines() if line.startswith(f"| {name} |")), flush=True)
 
 
 if __name__ == "__main__":

@@ -64,16 +64,36 @@ class Training:
 
     def characters_per_second(self, seconds):
         """Of so many seconds, the device's work waited for."""
-        def wait():
-            if self.state.is_cuda:
-                torch.cuda.synchronize()
+        return rate(self, seconds) * self.streams * self.steps
 
-        self()
+
+class Product:
+    """The matrix product alone, N³ in float32: what the machine gives."""
+
+    def __init__(self, side, device):
+        torch.backends.cuda.matmul.allow_tf32 = False
+        self.side = side
+        self.a, self.b = (torch.randn(side, side, device=device) for _ in range(2))
+
+    def __call__(self):
+        torch.mm(self.a, self.b)
+
+    def flops_per_second(self, seconds):
+        return rate(self, seconds) * 2 * self.side ** 3
+
+
+def rate(work, seconds):
+    """Calls per second, the device's work waited for."""
+    def wait():
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+
+    work()
+    wait()
+    done, started = 0, time.perf_counter()
+    while time.perf_counter() - started < seconds:
+        for _ in range(10):
+            work()
         wait()
-        done, started = 0, time.perf_counter()
-        while time.perf_counter() - started < seconds:
-            for _ in range(10):
-                self()
-            wait()
-            done += 10
-        return done * self.streams * self.steps / (time.perf_counter() - started)
+        done += 10
+    return done / (time.perf_counter() - started)

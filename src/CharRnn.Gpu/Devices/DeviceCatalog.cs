@@ -20,11 +20,11 @@ public sealed record DeviceDescription(
 /// <summary>Finds and opens devices. No driver is touched but those of the kinds asked for.</summary>
 public static class DeviceCatalog
 {
-    // Threads of a team on a GPU: enough to hide latency, and no more than every OpenCL device has to offer.
-    private const int GpuGroupSize = 256;
+    /// <summary>Threads of a team on a GPU: enough to hide latency, and no more than most OpenCL devices have to offer.</summary>
+    public const int GpuGroupSize = 256;
 
-    // Resident teams per multiprocessor; more would only wait.
-    private const int TeamsPerMultiprocessor = 2;
+    /// <summary>Resident teams per multiprocessor of a GPU; more would only wait.</summary>
+    public const int TeamsPerMultiprocessor = 2;
 
     /// <summary>The devices of a kind, usable or not.</summary>
     public static IReadOnlyList<DeviceDescription> List(DeviceKind kind) => kind switch
@@ -52,7 +52,10 @@ public static class DeviceCatalog
     /// <param name="index">Which of them, from 0, in the order of <see cref="List"/>'s usable ones.</param>
     /// <param name="profiling">Whether kernels can be timed, which costs a little.</param>
     /// <exception cref="CharRnnException">There is no such device, or it does not open.</exception>
-    public static ComputeDevice OpenGpu(DeviceKind kind, int index, bool profiling = false)
+    public static ComputeDevice OpenGpu(DeviceKind kind, int index, bool profiling = false) => OpenGpu(kind, index, profiling, GpuGroupSize);
+
+    /// <summary>The same with groups of at most so many threads, like a device that has no larger ones.</summary>
+    internal static ComputeDevice OpenGpu(DeviceKind kind, int index, bool profiling, int mostThreads)
     {
         string id = $"{IdOf(kind)}:{index}";
         Context? context = null;
@@ -68,7 +71,7 @@ public static class DeviceCatalog
             }
 
             accelerator = devices[index].CreateAccelerator(context);
-            int groupSize = Math.Min(GpuGroupSize, accelerator.MaxNumThreadsPerGroup);
+            int groupSize = Math.Min(mostThreads, accelerator.MaxNumThreadsPerGroup);
             int teams = Math.Max(1, accelerator.NumMultiprocessors) * TeamsPerMultiprocessor;
             return new ComputeDevice(kind, context, accelerator, teams, groupSize);
         }

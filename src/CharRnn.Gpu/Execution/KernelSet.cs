@@ -8,6 +8,12 @@ namespace CharRnn.Gpu.Execution;
 /// <summary>Every kernel, loaded once per device, in this one place.</summary>
 internal sealed class KernelSet
 {
+    /// <summary>
+    /// What CUDA's assembler must keep to: groups of at most so many threads, of which as many as the device counts teams must
+    /// fit a multiprocessor. 65,536 registers for 2 × 256 threads are 128 each.
+    /// </summary>
+    public static readonly KernelSpecialization CudaBudget = new(DeviceCatalog.GpuGroupSize, DeviceCatalog.TeamsPerMultiprocessor);
+
     private readonly ComputeDevice _device;
     private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int, int, Shares> _hidden;
     private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments> _output;
@@ -23,15 +29,16 @@ internal sealed class KernelSet
     {
         _device = device;
         Accelerator accelerator = device.Accelerator;
-        _hidden = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int, int, Shares>(HiddenKernel.Run);
-        _output = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(OutputKernel.Run);
-        _chain = accelerator.LoadStreamKernel<TrainingViews, RnnDims, int, int, Shares>(ChainKernel.Run);
-        _gradient = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(GradientKernel.Run);
-        _update = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(UpdateKernel.Run);
-        _trainSteps = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int>(TrainStepsKernel.Run);
-        _trainStream = new(() => accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int>(TrainStreamKernel.Run));
-        _evaluate = accelerator.LoadStreamKernel<ForwardViews, RnnDims, StepArguments>(EvaluateKernel.Run);
-        _sample = accelerator.LoadStreamKernel<SampleViews, RnnDims, DrawArguments, int, int>(SampleKernel.Run);
+        KernelSpecialization specialization = device.Kind == DeviceKind.Cuda ? CudaBudget : KernelSpecialization.Empty;
+        _hidden = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int, int, Shares>(HiddenKernel.Run, specialization);
+        _output = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(OutputKernel.Run, specialization);
+        _chain = accelerator.LoadStreamKernel<TrainingViews, RnnDims, int, int, Shares>(ChainKernel.Run, specialization);
+        _gradient = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(GradientKernel.Run, specialization);
+        _update = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(UpdateKernel.Run, specialization);
+        _trainSteps = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int>(TrainStepsKernel.Run, specialization);
+        _trainStream = new(() => accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int>(TrainStreamKernel.Run, specialization));
+        _evaluate = accelerator.LoadStreamKernel<ForwardViews, RnnDims, StepArguments>(EvaluateKernel.Run, specialization);
+        _sample = accelerator.LoadStreamKernel<SampleViews, RnnDims, DrawArguments, int, int>(SampleKernel.Run, specialization);
     }
 
     /// <summary>Launches so far: what a training step costs in overhead.</summary>

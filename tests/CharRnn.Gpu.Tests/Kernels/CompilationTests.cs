@@ -1,13 +1,17 @@
+using System.ComponentModel;
+using System.Diagnostics;
 using System.Globalization;
 using System.Reflection;
 using System.Text.RegularExpressions;
 using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Execution;
 using CharRnn.Gpu.Kernels;
 using ILGPU;
 using ILGPU.Backends;
 using ILGPU.Backends.EntryPoints;
 using ILGPU.Backends.OpenCL;
 using ILGPU.Backends.PTX;
+using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
 using ILGPU.Runtime.OpenCL;
 
@@ -17,6 +21,8 @@ namespace CharRnn.Gpu.Tests.Kernels;
 public sealed class CompilationTests : IDisposable
 {
     private static readonly Regex SharedArray = new(@"\.shared \.align \d+ \.b8 \w+\[(\d+)\]");
+
+    private static readonly Regex Used = new("Used ([0-9]+) registers");
 
     private readonly Context _context = ContextFactory.Create(_ => { });
 
@@ -69,23 +75,63 @@ public sealed class CompilationTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Kernels))]
+    public void A_kernel_keeps_to_its_registers_on_CUDA(string kernel)
+    {
+        string ptx = Ptx(kernel, CudaArchitecture.SM_80, CudaInstructionSet.ISA_78);
+        Assert.Contains(".maxntid 256, 1, 1", ptx, StringComparison.Ordinal);
+        Assert.Contains(".minnctapersm 2", ptx, StringComparison.Ordinal);
+
+        string file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, ptx);
+            using Process? assembler = Ptxas("-arch=sm_80", "-v", file, "-o", file + ".cubin");
+            Assert.SkipWhen(assembler is null, "ptxas, the assembler of NVIDIA's toolkit, is not on the path");
+            string report = assembler.StandardError.ReadToEnd() + assembler.StandardOutput.ReadToEnd();
+            assembler.WaitForExit();
+            Assert.True(assembler.ExitCode == 0, report);
+            Assert.All(Used.Matches(report), use => Assert.InRange(int.Parse(use.Groups[1].Value, CultureInfo.InvariantCulture), 1, 128));
+            Assert.NotEmpty(Used.Matches(report));
+            Assert.DoesNotMatch("[1-9][0-9]* bytes (stack frame|spill)", report);
+        }
+        finally
+        {
+            File.Delete(file);
+            File.Delete(file + ".cubin");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Kernels))]
     public void A_kernel_compiles_for_OpenCL(string kernel)
     {
         // The least that ILGPU accepts: no subgroups, no 64-bit atomics, and no doubles, which many GPUs lack.
         var capabilities = new CLCapabilityContext(float16: false, float64: false, genericAddressSpace: true, int64_Atomics: false, subGroups: false);
         using var backend = new CLBackend(_context, capabilities, CLDeviceVendor.Other, CLCVersion.CL20);
-        string source = ((CLCompiledKernel)Compile(backend, kernel)).Source;
+        string source = ((CLCompiledKernel)Compile(backend, kernel, KernelSpecialization.Empty)).Source;
         Assert.Contains("kernel void", source, StringComparison.Ordinal);
     }
 
     public void Dispose() => _context.Dispose();
 
-    private string Ptx(string kernel, CudaArchitecture architecture)
+    private string Ptx(string kernel, CudaArchitecture architecture, CudaInstructionSet? instructions = null)
     {
-        using var backend = new PTXBackend(_context, new CudaCapabilityContext(architecture), architecture, CudaInstructionSet.ISA_88, null);
-        return ((PTXCompiledKernel)Compile(backend, kernel)).PTXAssembly;
+        using var backend = new PTXBackend(_context, new CudaCapabilityContext(architecture), architecture, instructions ?? CudaInstructionSet.ISA_88, null);
+        return ((PTXCompiledKernel)Compile(backend, kernel, KernelSet.CudaBudget)).PTXAssembly;
     }
 
-    private static CompiledKernel Compile(Backend backend, string kernel) => backend.Compile(
-        EntryPointDescription.FromExplicitlyGroupedKernel(typeof(HiddenKernel).Assembly.GetType(kernel)!.GetMethod("Run")!), default);
+    private static CompiledKernel Compile(Backend backend, string kernel, KernelSpecialization specialization) => backend.Compile(
+        EntryPointDescription.FromExplicitlyGroupedKernel(typeof(HiddenKernel).Assembly.GetType(kernel)!.GetMethod("Run")!), specialization);
+
+    private static Process? Ptxas(params string[] arguments)
+    {
+        try
+        {
+            return Process.Start(new ProcessStartInfo("ptxas", arguments) { RedirectStandardError = true, RedirectStandardOutput = true });
+        }
+        catch (Win32Exception)
+        {
+            return null;
+        }
+    }
 }

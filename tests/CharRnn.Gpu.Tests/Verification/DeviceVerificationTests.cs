@@ -19,6 +19,17 @@ public class DeviceVerificationTests
     }
 
     [Theory]
+    [InlineData(DeviceKind.Cuda)]
+    [InlineData(DeviceKind.OpenCl)]
+    public void Groups_of_64_threads_are_enough(DeviceKind kind)
+    {
+        _ = TestDevices.Get(kind);
+        using ComputeDevice device = DeviceCatalog.OpenGpu(kind, 0, profiling: false, mostThreads: 64);
+        Assert.Equal(64, device.GroupSize);
+        Assert.All(DeviceVerification.Run(device), check => Assert.True(check.Passed, check.ToString()));
+    }
+
+    [Theory]
     [InlineData("dWhh (E8)")]
     [InlineData("loss (E3)")]
     [InlineData("change of by (E9)")]
