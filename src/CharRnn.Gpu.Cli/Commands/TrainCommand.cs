@@ -17,6 +17,9 @@ internal static class TrainCommand
     private static readonly StepOptions StepDefaults = new();
     private static readonly TrainingSchedule ScheduleDefaults = new();
 
+    // Half the rate each time: a run that needs more of them has another trouble.
+    private const int MaxRollbacks = 10;
+
     public static readonly Argument<string[]> Input = new("INPUT")
     {
         Description = "Files, directories or globs, joined in ordinal order; - reads stdin. None: this program's own sources.",
@@ -46,6 +49,9 @@ internal static class TrainCommand
     private static readonly Option<int?> SampleLength = SharedOptions.WholeNumber<int>("--sample-length", ScheduleDefaults.SampleLength, 1, "Characters of a sample.");
     private static readonly Option<long?> EvalEvery = Cadence("--eval-every", ScheduleDefaults.EvalEvery, "Iterations between measurements on the validation part; 0 is never.");
     private static readonly Option<long?> CheckpointEvery = Cadence("--checkpoint-every", ScheduleDefaults.CheckpointEvery, "Iterations between saves; 0 is only at the end.");
+    private static readonly Option<int?> KeepCheckpoints = SharedOptions.WholeNumber<int>("--keep-checkpoints", 2, 1, "Checkpoints to keep, the last included.");
+    private static readonly Option<Choice<bool>> OnDivergence = SharedOptions.OneOf<bool>(
+        "--on-divergence", "Where a loss is not finite or absurd: stop, or go back to the last checkpoint with half the learning rate.", new("stop", false), new("rollback", true));
     private static readonly Option<string> Config = new("--config") { Description = "A JSON file of these options, named without dashes. What the command line says itself wins.", HelpName = "FILE" };
     private static readonly Option<bool> Verbose = SharedOptions.Verbose();
     private static readonly Option<bool> Quiet = SharedOptions.Quiet();
@@ -59,6 +65,7 @@ internal static class TrainCommand
     public static readonly string[] SavedOptions =
     [
         .. FixedOptions, "input", "iterations", "epochs", "device", "log-every", "sample-every", "sample-length", "eval-every", "checkpoint-every",
+        "keep-checkpoints", "on-divergence",
     ];
 
     /// <summary>What a run's config.json records beside its options: a --config made of it is welcome.</summary>
@@ -73,7 +80,7 @@ internal static class TrainCommand
             """)
         {
             Input, Out, HiddenSize, SequenceLength, BatchSize, LearningRate, Clip, Optimizer, Iterations, Epochs, Seed, Device, Encoding, InitFrom,
-            Resume, Overwrite, ValidationFraction, LogEvery, SampleEvery, SampleLength, EvalEvery, CheckpointEvery, Config, Verbose, Quiet, Json,
+            Resume, Overwrite, ValidationFraction, LogEvery, SampleEvery, SampleLength, EvalEvery, CheckpointEvery, KeepCheckpoints, OnDivergence, Config, Verbose, Quiet, Json,
         };
         command.Validators.Add(result =>
         {
@@ -110,14 +117,14 @@ internal static class TrainCommand
         TextSplit split = Split(corpus, step, schedule);
         var shape = new ModelShape(corpus.Vocabulary.Size, step.HiddenSize);
         using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
-        MemoryNeed.Of(shape, step, split.Training.Length).Check(shape, step, device);
+        RequireMemory(options, shape, step, split, device);
 
         // Whatever may fail comes before the directory: --overwrite gives up an older run.
         using var model = new DeviceModel(device, initial?.Weights ?? InitialWeights.Create(shape, schedule.Seed));
         using var engine = new TrainingEngine(model, split.Training, step);
         using RunDirectory run = RunDirectory.Create(options.GetValue(Out) ?? NewDirectory(), options.GetValue(Overwrite));
         SaveConfiguration(options, step, schedule, corpus, device, run, options.GetValue(InitFrom));
-        return Train(options, step, schedule, corpus, split, engine, run, null, stop);
+        return Train(options, step, schedule, corpus, split, engine, run, options.GetValue(InitFrom), null, stop);
     }
 
     private static int ResumeRun(ParseResult options, CancellationToken stop)
@@ -126,7 +133,7 @@ internal static class TrainCommand
         TrainingSchedule schedule = ReadSchedule(options);
         string directory = options.GetValue(Out)!;
         using RunDirectory run = RunDirectory.Resume(directory);
-        Checkpoint checkpoint = CheckpointFile.Load(run.CheckpointPath);
+        Checkpoint checkpoint = run.LoadCheckpoint(Output.Warning);
         RunConfiguration saved = RunConfiguration.Read(run.ConfigurationPath);
 
         using Corpus corpus = ReadCorpus(options, step, stop);
@@ -151,37 +158,58 @@ internal static class TrainCommand
 
         ModelShape shape = checkpoint.Model.Weights.Shape;
         using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
-        MemoryNeed.Of(shape, step, split.Training.Length).Check(shape, step, device);
+        RequireMemory(options, shape, step, split, device);
         using var model = new DeviceModel(device, checkpoint.Snapshot.Weights);
         using var engine = new TrainingEngine(model, split.Training, step);
         engine.Restore(checkpoint.Snapshot.Engine);
-        SaveConfiguration(options, step, schedule, corpus, device, run, saved.Has("init-from") ? saved.GetText("init-from") : null);
-        return Train(options, step, schedule, corpus, split, engine, run, checkpoint.Snapshot, stop);
+        string? initFrom = saved.Has("init-from") ? saved.GetText("init-from") : null;
+        SaveConfiguration(options, step, schedule, corpus, device, run, initFrom);
+        return Train(options, step, schedule, corpus, split, engine, run, initFrom, checkpoint.Snapshot, stop);
     }
 
     private static int Train(
         ParseResult options, StepOptions step, TrainingSchedule schedule, Corpus corpus, TextSplit split, TrainingEngine engine,
-        RunDirectory run, TrainingSnapshot? resumeFrom, CancellationToken stop)
+        RunDirectory run, string? initFrom, TrainingSnapshot? resumeFrom, CancellationToken stop)
     {
         bool quiet = options.GetValue(Quiet);
         ITokenSource? validation = split.Validation.Length >= TrainingEngine.MinValidationLength ? split.Validation : null;
         if (!quiet)
             Introduce(corpus, split, validation, schedule.TotalIterations(engine.Cursor.StepsPerEpoch), engine, run, resumeFrom);
 
-        using var recorder = new RunRecorder(run, corpus.Vocabulary, resumeFrom, Output.Warning);
-        var display = new TrainingDisplay(corpus.Vocabulary, options.GetValue(Json), quiet);
-        var loop = new TrainingLoop(engine, step, schedule, corpus.Vocabulary, validation, resumeFrom);
-        TrainingOutcome outcome = Output.Timed("training", () => loop.Run(new ObserverList(recorder, display), stop));
-        if (outcome == TrainingOutcome.Diverged)
-            throw File.Exists(run.CheckpointPath)
-                ? new CharRnnException(run.Root, $"training diverged: {loop.Divergence}, so the last checkpoint and model are kept", "start anew with --overwrite and a lower --learning-rate or --clip")
-                : new CharRnnException(run.Root, $"training diverged: {loop.Divergence}, before the first checkpoint", "start anew with a lower --learning-rate or --clip");
+        // Where a run goes back to that diverges before its first checkpoint.
+        EngineState? start = options.GetValue(OnDivergence).Value && !File.Exists(run.CheckpointPath) ? engine.ReadState() : null;
+        for (int rollbacks = 0; ; rollbacks++)
+        {
+            if (rollbacks > 0 && resumeFrom is null)
+                run.TruncateLogs(0, 0);
+            using var recorder = new RunRecorder(run, corpus.Vocabulary, resumeFrom, options.GetValue(KeepCheckpoints)!.Value, Output.Warning);
+            var display = new TrainingDisplay(corpus.Vocabulary, options.GetValue(Json), quiet);
+            var loop = new TrainingLoop(engine, step, schedule, corpus.Vocabulary, validation, resumeFrom);
+            TrainingOutcome outcome = Output.Timed("training", () => loop.Run(new ObserverList(recorder, display), stop));
+            if (outcome != TrainingOutcome.Diverged)
+            {
+                recorder.RequireSaved();
+                bool finished = outcome == TrainingOutcome.Finished;
+                if (!quiet)
+                    Output.Note(finished ? $"done; write text with: charrnn sample {run.Root}" : $"stopped and saved; go on with: charrnn train --resume --out {run.Root}");
+                return finished ? 0 : Interrupts.ExitCode;
+            }
 
-        recorder.RequireSaved();
-        bool finished = outcome == TrainingOutcome.Finished;
-        if (!quiet)
-            Output.Note(finished ? $"done; write text with: charrnn sample {run.Root}" : $"stopped and saved; go on with: charrnn train --resume --out {run.Root}");
-        return finished ? 0 : Interrupts.ExitCode;
+            bool saved = File.Exists(run.CheckpointPath);
+            if (!options.GetValue(OnDivergence).Value || rollbacks == MaxRollbacks)
+                throw new CharRnnException(
+                    run.Root, $"training diverged: {loop.Divergence}, {(saved ? "so the last checkpoint and model are kept" : "before the first checkpoint")}",
+                    $"start anew with {(saved ? "--overwrite and " : "")}a lower --learning-rate or --clip");
+
+            step = step with { LearningRate = step.LearningRate / 2 };
+            engine.LearningRate = step.LearningRate;
+            resumeFrom = saved ? CheckpointFile.Load(run.CheckpointPath).Snapshot : null;
+            engine.Restore(resumeFrom?.Engine ?? start!);
+            SaveConfiguration(options, step, schedule, corpus, engine.Model.Device, run, initFrom);
+            Output.Warning(string.Create(
+                CultureInfo.InvariantCulture,
+                $"training diverged: {loop.Divergence}; going on from {(resumeFrom is null ? "the start" : $"the checkpoint of iteration {resumeFrom.Iteration}")} with --learning-rate {step.LearningRate}"));
+        }
     }
 
     /// <summary>A name of the second; another run of the same second has it taken.</summary>
@@ -223,6 +251,13 @@ internal static class TrainCommand
         Output.Note($"device: {device.Name} ({DeviceCatalog.IdOf(device.Kind)}); {engine.Plan.Reason}");
         Output.Note(string.Create(invariant, $"training: {iterations:N0} iterations, {engine.Cursor.StepsPerEpoch:N0} an epoch"));
         Output.Note(resumeFrom is null ? $"run: {run.Root}" : string.Create(invariant, $"run: {run.Root}, resumed at iteration {resumeFrom.Iteration}"));
+    }
+
+    private static void RequireMemory(ParseResult options, ModelShape shape, StepOptions step, TextSplit split, ComputeDevice device)
+    {
+        MemoryNeed need = MemoryNeed.Require(shape, step, split.Training.Length, device);
+        if (!options.GetValue(Quiet))
+            Output.Note($"memory: {need} on {device.Name}");
     }
 
     private static StepOptions ReadStep(ParseResult options) => new()
@@ -277,6 +312,8 @@ internal static class TrainCommand
         configuration.Set("sample-length", schedule.SampleLength);
         configuration.Set("eval-every", schedule.EvalEvery);
         configuration.Set("checkpoint-every", schedule.CheckpointEvery);
+        configuration.Set("keep-checkpoints", options.GetValue(KeepCheckpoints)!.Value);
+        configuration.Set("on-divergence", options.GetValue(OnDivergence).Word);
         configuration.Write(run.ConfigurationPath);
     }
 

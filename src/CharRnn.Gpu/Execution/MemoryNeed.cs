@@ -31,16 +31,47 @@ public readonly record struct MemoryNeed(double Bytes, double LargestBuffer)
             Math.Max(Math.Max(parameters, states), logits));
     }
 
-    /// <summary>Refuses a run that does not fit.</summary>
-    /// <exception cref="CharRnnException">The device, or the index range of a buffer, is too small.</exception>
-    public void Check(ModelShape shape, StepOptions options, ComputeDevice device)
+    /// <summary>The need of a run, for people.</summary>
+    public override string ToString() => Readable(Bytes);
+
+    /// <summary>The need of a run that fits.</summary>
+    /// <param name="shape">V and H.</param>
+    /// <param name="options">T and B.</param>
+    /// <param name="textLength">Tokens of the training text.</param>
+    /// <param name="device">Where it is to run.</param>
+    /// <exception cref="CharRnnException">The device, or the index range of a buffer, is too small; says which sizes would fit.</exception>
+    public static MemoryNeed Require(ModelShape shape, StepOptions options, long textLength, ComputeDevice device)
     {
-        string sizes = string.Create(
-            CultureInfo.InvariantCulture, $"--hidden-size {shape.HiddenSize} --batch-size {options.BatchSize} --seq-length {options.SequenceLength}");
-        if (Bytes > device.MemorySize)
-            throw new CharRnnException(sizes, $"needs {Readable(Bytes)}, {device.Name} has {Readable(device.MemorySize)}", "lower one of them");
-        if (LargestBuffer > MaxElements)
-            throw new CharRnnException(sizes, $"needs a buffer of {LargestBuffer:E1} values, at most {MaxElements:E1} can be indexed", "lower one of them");
+        long memory = device.MemorySize;
+        MemoryNeed need = Of(shape, options, textLength);
+        if (need.Fits(memory))
+            return need;
+
+        // Each size alone, the others as they are.
+        int hidden = Largest(shape.HiddenSize, h => Of(new ModelShape(shape.VocabularySize, h), options, textLength).Fits(memory));
+        int streams = Largest(options.BatchSize, b => Of(shape, options with { BatchSize = b }, textLength).Fits(memory));
+        int steps = Largest(options.SequenceLength, t => Of(shape, options with { SequenceLength = t }, textLength).Fits(memory));
+        string fitting = string.Join(" or ", from one in ((string Name, int Size)[])[("--hidden-size", hidden), ("--batch-size", streams), ("--seq-length", steps)]
+                                             where one.Size > 0
+                                             select string.Create(CultureInfo.InvariantCulture, $"{one.Name} {one.Size}"));
+        throw new CharRnnException(
+            string.Create(CultureInfo.InvariantCulture, $"--hidden-size {shape.HiddenSize} --batch-size {options.BatchSize} --seq-length {options.SequenceLength}"),
+            need.Bytes > memory
+                ? $"needs {need}, {device.Name} has {Readable(memory)}"
+                : string.Create(CultureInfo.InvariantCulture, $"needs a buffer of {need.LargestBuffer:E1} values, at most {MaxElements:E1} can be indexed"),
+            fitting.Length > 0 ? $"{fitting} would fit" : "lower several of them");
+    }
+
+    private bool Fits(long memory) => Bytes <= memory && LargestBuffer <= MaxElements;
+
+    /// <summary>The largest size below this one that fits; 0 if none does.</summary>
+    private static int Largest(int size, Func<int, bool> fits)
+    {
+        int largest = 0;
+        for (int step = 1 << 30; step > 0; step >>= 1)
+            if (largest + step < size && fits(largest + step))
+                largest += step;
+        return largest;
     }
 
     private static string Readable(double bytes)

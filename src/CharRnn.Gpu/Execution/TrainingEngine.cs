@@ -50,7 +50,7 @@ public sealed class TrainingEngine : ITrainingEngine
     /// <param name="windowTokens">Tokens of the text that may lie on the device at once.</param>
     public TrainingEngine(DeviceModel model, ITokenSource text, StepOptions options, long windowTokens = DefaultWindowTokens)
     {
-        (Model, _text, _options) = (model, text, options);
+        (Model, _text, _options, LearningRate) = (model, text, options, options.LearningRate);
         Cursor = new StreamCursor(text.Length / options.BatchSize, options.SequenceLength);
         Plan = ExecutionPlan.Choose(model.Shape, options, model.Device.Traits);
 
@@ -82,6 +82,9 @@ public sealed class TrainingEngine : ITrainingEngine
 
     /// <summary>How steps are put on the device.</summary>
     public ExecutionPlan Plan { get; init; }
+
+    /// <summary>η of E9 from the next step on.</summary>
+    public float LearningRate { get; set; }
 
     /// <summary>Kernel launches of this device so far.</summary>
     public long Launches => Model.Device.Kernels.Launches;
@@ -202,7 +205,7 @@ public sealed class TrainingEngine : ITrainingEngine
     }
 
     private StepArguments Arguments(StreamCursor cursor, bool startsOver, int slot, ExecutionPlan plan) => new(
-        cursor.Position - _windowBegin, _forward.WindowLength, startsOver ? 1 : 0, slot, _options.LearningRate, _options.Clip, plan.Teams, plan.Cuts);
+        cursor.Position - _windowBegin, _forward.WindowLength, startsOver ? 1 : 0, slot, LearningRate, _options.Clip, plan.Teams, plan.Cuts);
 
     /// <summary>Brings the stretch of every stream that a step at p needs onto the device, if it is not there.</summary>
     private void EnsureWindow(long position)

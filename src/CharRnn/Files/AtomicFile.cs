@@ -17,8 +17,9 @@ public static class AtomicFile
     /// <summary>Writes a file.</summary>
     /// <param name="path">The file; its directory must exist.</param>
     /// <param name="write">Writes the content. If it throws, the old file stays and the exception passes on.</param>
+    /// <param name="replacing">Called when the new file is whole on the disk, and the old one has its name still.</param>
     /// <exception cref="CharRnnException">The file system refuses: the directory is missing or read-only, the disk is full.</exception>
-    public static void Write(string path, Action<Stream> write)
+    public static void Write(string path, Action<Stream> write, Action? replacing = null)
     {
         string full = FileErrors.FullPath(path);
         string? temporary = null;
@@ -33,6 +34,7 @@ public static class AtomicFile
                 stream.Flush(flushToDisk: true);
             }
 
+            replacing?.Invoke();
             File.Move(temporary, full, overwrite: true);
             temporary = null;
             FlushDirectory(Path.GetDirectoryName(full)!);

@@ -38,7 +38,11 @@ public static class CheckpointFile
 
     /// <summary>Saves a state atomically; equal states give equal bytes.</summary>
     /// <exception cref="CharRnnException">A value is not finite, or the file system refuses; an old file stays as it was.</exception>
-    public static void Save(string path, Vocabulary vocabulary, TrainingSnapshot snapshot)
+    /// <param name="path">The file.</param>
+    /// <param name="vocabulary">The V characters.</param>
+    /// <param name="snapshot">The state.</param>
+    /// <param name="replacing">See <see cref="AtomicFile.Write"/>.</param>
+    public static void Save(string path, Vocabulary vocabulary, TrainingSnapshot snapshot, Action? replacing = null)
     {
         const string remedy = "nothing was saved: lower --learning-rate or --clip";
         long[] hiddenShape = [snapshot.BatchSize, snapshot.Weights.Shape.HiddenSize];
@@ -63,7 +67,7 @@ public static class CheckpointFile
             .. WeightTensors.Create(MemoryPrefix, snapshot.AdagradMemory),
             new(Hidden, hiddenShape, snapshot.HiddenState),
         ];
-        SafetensorsFile.Write(path, ModelMetadata.Create(vocabulary, tensors), tensors);
+        SafetensorsFile.Write(path, ModelMetadata.Create(vocabulary, tensors), tensors, replacing);
     }
 
     /// <summary>Loads a state, bit for bit as it was saved.</summary>

@@ -1,8 +1,10 @@
+using System.Globalization;
+
 namespace CharRnn.Files;
 
 /// <summary>
 /// A run's directory, locked for as long as it is open: config.json, model.safetensors, best.safetensors,
-/// checkpoint.safetensors, metrics.jsonl, samples.txt. A run writes config.json first and saves its checkpoint before
+/// checkpoint.safetensors and some older ones, metrics.jsonl, samples.txt. A run writes config.json first and saves its checkpoint before
 /// its model, so a directory without a checkpoint holds no finished work.
 /// </summary>
 public sealed class RunDirectory : IDisposable
@@ -14,6 +16,7 @@ public sealed class RunDirectory : IDisposable
     private const string MetricsName = "metrics.jsonl";
     private const string SamplesName = "samples.txt";
     private const string ReportName = "report.html";
+    private const string OlderPattern = "checkpoint-*.safetensors", DamagedName = "checkpoint-damaged.safetensors";
 
     // In the order of removal: without its checkpoint a directory can be started over, and config.json keeps it
     // recognisable as a run to the end, so a kill in between does no harm.
@@ -38,6 +41,9 @@ public sealed class RunDirectory : IDisposable
 
     /// <summary>checkpoint.safetensors: <see cref="CheckpointFile"/>.</summary>
     public string CheckpointPath => Path.Combine(Root, CheckpointName);
+
+    /// <summary>checkpoint-1.safetensors is the checkpoint before the last, and so on.</summary>
+    public string OlderCheckpointPath(int age) => Older(Root, age);
 
     /// <summary>metrics.jsonl: <see cref="MetricsLog"/>.</summary>
     public string MetricsPath => Path.Combine(Root, MetricsName);
@@ -78,13 +84,15 @@ public sealed class RunDirectory : IDisposable
 
         return Locked(path, () =>
         {
-            if (!overwrite && Array.Find([CheckpointName, ModelName], name => Path.Exists(Path.Combine(full, name))) is { } saved)
+            if (!overwrite && Array.Find([CheckpointName, Path.GetFileName(Older(full, 1)), ModelName], name => Path.Exists(Path.Combine(full, name))) is { } saved)
             {
-                string resume = saved == CheckpointName ? "give --resume to go on, " : "";
+                string resume = saved != ModelName ? "give --resume to go on, " : "";
                 throw new CharRnnException(path, $"holds the {saved} of a run", $"{resume}--overwrite to start anew, or choose another directory");
             }
 
             RemoveLeftovers(full);
+            foreach (string older in Directory.GetFiles(full, OlderPattern))
+                File.Delete(older);
             foreach (string name in s_runFiles)
                 File.Delete(Path.Combine(full, name));
         });
@@ -100,7 +108,7 @@ public sealed class RunDirectory : IDisposable
             throw new CharRnnException(path, "is a file where a run's directory was expected", remedy);
         if (!Directory.Exists(full))
             throw new CharRnnException(path, "does not exist", remedy);
-        if (!File.Exists(Path.Combine(full, CheckpointName)))
+        if (!File.Exists(Path.Combine(full, CheckpointName)) && !File.Exists(Older(full, 1)))
         {
             bool isEmpty = !Directory.EnumerateFileSystemEntries(full).Any();
             throw new CharRnnException(path, isEmpty ? "is empty" : $"holds no {CheckpointName}", remedy);
@@ -108,7 +116,69 @@ public sealed class RunDirectory : IDisposable
 
         if (!File.Exists(Path.Combine(full, ConfigurationName)))
             throw new CharRnnException(path, $"holds a {CheckpointName} but no {ConfigurationName}", remedy);
-        return Locked(path, () => RemoveLeftovers(full));
+        return Locked(path, () =>
+        {
+            RemoveLeftovers(full);
+
+            // Killed between the two renames of a save.
+            if (!File.Exists(Path.Combine(full, CheckpointName)))
+                File.Move(Older(full, 1), Path.Combine(full, CheckpointName));
+        });
+    }
+
+    /// <summary>The last checkpoint; if that is damaged, the last one before it that is not, which then takes its place.</summary>
+    /// <param name="warn">Takes a line about a damaged one, which is put aside.</param>
+    /// <exception cref="CharRnnException">As for <see cref="CheckpointFile.Load"/>, of the last one, where none is whole.</exception>
+    public Checkpoint LoadCheckpoint(Action<string> warn)
+    {
+        try
+        {
+            return CheckpointFile.Load(CheckpointPath);
+        }
+        catch (CharRnnException e) when (e.InnerException is null || !FileErrors.IsFileFailure(e.InnerException))
+        {
+            for (int age = 1; File.Exists(OlderCheckpointPath(age)); age++)
+            {
+                Checkpoint older;
+                try
+                {
+                    older = CheckpointFile.Load(OlderCheckpointPath(age));
+                }
+                catch (CharRnnException)
+                {
+                    continue;
+                }
+
+                try
+                {
+                    string aside = Path.Combine(Root, DamagedName);
+                    File.Move(CheckpointPath, aside, overwrite: true);
+                    File.Move(OlderCheckpointPath(age), CheckpointPath);
+                    warn($"{e.Message}; going on from the checkpoint of iteration {older.Snapshot.Iteration}, and {aside} keeps the damaged one");
+                    return older;
+                }
+                catch (Exception refusal) when (FileErrors.IsFileFailure(refusal))
+                {
+                    throw FileErrors.Writing(Root, refusal);
+                }
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>To be called when a new checkpoint is whole on the disk: the others become older by one.</summary>
+    /// <param name="keep">Checkpoints to keep with the new one, at least 1; what is older goes.</param>
+    public void AgeCheckpoints(int keep)
+    {
+        for (int age = keep; File.Exists(OlderCheckpointPath(age)); age++)
+            File.Delete(OlderCheckpointPath(age));
+        for (int age = keep - 1; age >= 1; age--)
+        {
+            string younger = age == 1 ? CheckpointPath : OlderCheckpointPath(age - 1);
+            if (File.Exists(younger))
+                File.Move(younger, OlderCheckpointPath(age), overwrite: true);
+        }
     }
 
     /// <summary>The weights' file that a MODEL on the command line means: the file itself, or the one in a run's directory.</summary>
@@ -143,6 +213,9 @@ public sealed class RunDirectory : IDisposable
 
     /// <summary>Releases the lock.</summary>
     public void Dispose() => _lock.Dispose();
+
+    private static string Older(string directory, int age) =>
+        Path.Combine(directory, string.Create(CultureInfo.InvariantCulture, $"checkpoint-{age}.safetensors"));
 
     private static RunDirectory Locked(string path, Action prepare)
     {

@@ -59,9 +59,13 @@ public sealed class SafetensorsFile : IDisposable
 
     /// <summary>Writes a file atomically (<see cref="AtomicFile"/>).</summary>
     /// <inheritdoc cref="Write(Stream, IReadOnlyDictionary{string, string}, IReadOnlyList{SafetensorsTensor})"/>
+    /// <param name="path">The file.</param>
+    /// <param name="metadata">The strings of <c>__metadata__</c>.</param>
+    /// <param name="tensors">The tensors, in the order in which they will lie.</param>
+    /// <param name="replacing">See <see cref="AtomicFile.Write"/>.</param>
     /// <exception cref="CharRnnException">The file system refuses.</exception>
-    public static void Write(string path, IReadOnlyDictionary<string, string> metadata, IReadOnlyList<SafetensorsTensor> tensors)
-        => AtomicFile.Write(path, stream => Write(stream, metadata, tensors));
+    public static void Write(string path, IReadOnlyDictionary<string, string> metadata, IReadOnlyList<SafetensorsTensor> tensors, Action? replacing = null)
+        => AtomicFile.Write(path, stream => Write(stream, metadata, tensors), replacing);
 
     /// <summary>Writes the same bytes for the same arguments, on any machine.</summary>
     /// <param name="stream">Where to write; it stays open.</param>

@@ -14,6 +14,7 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
     private readonly Vocabulary _vocabulary;
     private readonly MetricsLog _metrics;
     private readonly SamplesLog _samples;
+    private readonly int _keep;
     private readonly Action<string> _warn;
     private readonly HashSet<string> _told = [];
     private ParameterSet<float>? _unsavedBest;
@@ -22,10 +23,11 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
     /// <param name="run">The run's directory, open.</param>
     /// <param name="vocabulary">The characters.</param>
     /// <param name="resumeFrom">Where an earlier run stopped: its logs are cut back to there.</param>
+    /// <param name="keep">Checkpoints to keep, at least 1.</param>
     /// <param name="warn">Takes a line when something cannot be written.</param>
-    public RunRecorder(RunDirectory run, Vocabulary vocabulary, TrainingSnapshot? resumeFrom, Action<string> warn)
+    public RunRecorder(RunDirectory run, Vocabulary vocabulary, TrainingSnapshot? resumeFrom, int keep, Action<string> warn)
     {
-        (_run, _vocabulary, _warn) = (run, vocabulary, warn);
+        (_run, _vocabulary, _keep, _warn) = (run, vocabulary, keep, warn);
         if (resumeFrom is not null)
             run.TruncateLogs(resumeFrom.MetricsLength, resumeFrom.SamplesLength);
         _metrics = new MetricsLog(run.MetricsPath);
@@ -56,7 +58,9 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
         _metrics.FlushToDisk();
         _samples.FlushToDisk();
         SaveBest();
-        CheckpointFile.Save(_run.CheckpointPath, _vocabulary, snapshot with { MetricsLength = _metrics.Length, SamplesLength = _samples.Length });
+        CheckpointFile.Save(
+            _run.CheckpointPath, _vocabulary, snapshot with { MetricsLength = _metrics.Length, SamplesLength = _samples.Length },
+            () => _run.AgeCheckpoints(_keep));
         ModelFile.Save(_run.ModelPath, new CharacterModel(_vocabulary, snapshot.Weights));
         _told.Clear();
     });

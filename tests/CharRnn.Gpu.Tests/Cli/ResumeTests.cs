@@ -27,6 +27,19 @@ public sealed class ResumeTests : IDisposable
 
     public void Dispose() => _shell.Dispose();
 
+    [Fact]
+    public void A_run_that_diverges_goes_back_to_its_checkpoint_with_half_the_rate()
+    {
+        // The loss at this rate is far over the bound; a sixteenth of it is not.
+        string[] options = [.. Options, "--learning-rate", "1e8", "--on-divergence", "rollback"];
+        CommandResult result = Train("run", [.. options, "--iterations", "60", "--val-fraction", "0"]);
+        string[] warnings = [.. result.ErrorLines.Where(line => line.Contains("training diverged: ", StringComparison.Ordinal))];
+        Assert.InRange(warnings.Length, 1, 10);
+        double rate = JsonNode.Parse(File.ReadAllText(_shell["run/config.json"]))!["learning-rate"]!.GetValue<double>();
+        Assert.Equal(1e8 / Math.Pow(2, warnings.Length), rate, 1e-3 * rate);
+        Assert.Equal(60, JsonNode.Parse(File.ReadAllLines(_shell["run/metrics.jsonl"])[^1])!["iteration"]!.GetValue<int>());
+    }
+
     private CommandResult Train(string directory, params string[] args) => _shell.Succeeds(["train", "words.txt", "--out", directory, .. args]);
 
     private CommandResult Resume(string directory, params string[] args) => _shell.Succeeds(["train", "--resume", "--out", directory, .. args]);

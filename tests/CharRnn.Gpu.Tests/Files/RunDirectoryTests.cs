@@ -42,6 +42,66 @@ public class RunDirectoryTests
     }
 
     [Fact]
+    public void A_damaged_checkpoint_is_put_aside_and_the_last_whole_one_takes_its_place()
+    {
+        using var directory = new TemporaryDirectory();
+        string root = Saved(directory, 10, 20, 30);
+        byte[] damaged = File.ReadAllBytes(Path.Combine(root, "checkpoint.safetensors"));
+        damaged[^1] ^= 1;
+        File.WriteAllBytes(Path.Combine(root, "checkpoint.safetensors"), damaged);
+        File.WriteAllText(Path.Combine(root, "checkpoint-1.safetensors"), "cut off");
+
+        var warnings = new List<string>();
+        using RunDirectory run = RunDirectory.Resume(root);
+        Assert.Equal(10, run.LoadCheckpoint(warnings.Add).Snapshot.Iteration);
+        Assert.Contains("going on from the checkpoint of iteration 10", Assert.Single(warnings), StringComparison.Ordinal);
+        Assert.Equal(10, run.LoadCheckpoint(Assert.Fail).Snapshot.Iteration);
+        Assert.Equal(damaged, File.ReadAllBytes(Path.Combine(root, "checkpoint-damaged.safetensors")));
+    }
+
+    [Fact]
+    public void Where_no_checkpoint_is_whole_the_error_is_the_last_ones_and_all_stay()
+    {
+        using var directory = new TemporaryDirectory();
+        string root = Saved(directory, 10, 20);
+        foreach (string name in (string[])["checkpoint.safetensors", "checkpoint-1.safetensors"])
+            File.WriteAllText(Path.Combine(root, name), "cut off");
+        using RunDirectory run = RunDirectory.Resume(root);
+        Assert.StartsWith(run.CheckpointPath, Assert.Throws<CharRnnException>(() => run.LoadCheckpoint(Assert.Fail)).Message, StringComparison.Ordinal);
+        Assert.True(File.Exists(run.OlderCheckpointPath(1)));
+    }
+
+    [Fact]
+    public void A_kill_between_the_renames_of_a_save_loses_nothing()
+    {
+        using var directory = new TemporaryDirectory();
+        string root = Saved(directory, 10);
+        File.Move(Path.Combine(root, "checkpoint.safetensors"), Path.Combine(root, "checkpoint-1.safetensors"));
+        Errors.Expect(root, "holds the checkpoint-1.safetensors of a run", () => RunDirectory.Create(root));
+        using RunDirectory run = RunDirectory.Resume(root);
+        Assert.Equal(10, run.LoadCheckpoint(Assert.Fail).Snapshot.Iteration);
+    }
+
+    [Fact]
+    public void Overwriting_gives_up_the_older_checkpoints_too()
+    {
+        using var directory = new TemporaryDirectory();
+        string root = Saved(directory, 10, 20, 30);
+        RunDirectory.Create(root, overwrite: true).Dispose();
+        Assert.Empty(Directory.GetFiles(root, "*.safetensors"));
+    }
+
+    /// <summary>A run's directory with these iterations' checkpoints.</summary>
+    private static string Saved(TemporaryDirectory directory, params int[] iterations)
+    {
+        using RunDirectory run = RunDirectory.Create(directory.File("run"));
+        File.WriteAllText(run.ConfigurationPath, Configuration);
+        foreach (int iteration in iterations)
+            CheckpointFile.Save(run.CheckpointPath, Samples.Vocabulary(), Samples.Snapshot() with { Iteration = iteration }, () => run.AgeCheckpoints(5));
+        return run.Root;
+    }
+
+    [Fact]
     public void The_lock_dies_with_its_process()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "holds the lock with sleep and flock");

@@ -12,7 +12,7 @@ public class RunRecorderTests
         using RunDirectory run = RunDirectory.Create(directory.File("run"));
         TrainingSnapshot snapshot = Samples.Snapshot();
         var warnings = new List<string>();
-        using var recorder = new RunRecorder(run, Samples.Vocabulary(), null, warnings.Add);
+        using var recorder = new RunRecorder(run, Samples.Vocabulary(), null, 2, warnings.Add);
 
         // A directory in its place keeps a file from being written, on every system and as every user.
         Directory.CreateDirectory(run.BestModelPath);
@@ -30,6 +30,27 @@ public class RunRecorderTests
         Assert.Equal(snapshot.Iteration, CheckpointFile.Load(run.CheckpointPath).Snapshot.Iteration);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void The_last_checkpoints_are_kept_and_a_state_that_is_not_finite_moves_none(int keep)
+    {
+        using var directory = new TemporaryDirectory();
+        using RunDirectory run = RunDirectory.Create(directory.File("run"));
+        using var recorder = new RunRecorder(run, Samples.Vocabulary(), null, keep, _ => { });
+        for (int iteration = 1; iteration <= 5; iteration++)
+            recorder.Checkpointed(Samples.Snapshot() with { Iteration = iteration });
+        Assert.Equal(Enumerable.Range(0, keep).Select(age => 5L - age), Iterations());
+
+        TrainingSnapshot bad = Samples.Snapshot();
+        bad.Weights.Wxh[0] = float.NaN;
+        Assert.Throws<CharRnnException>(() => recorder.Checkpointed(bad));
+        Assert.Equal(Enumerable.Range(0, keep).Select(age => 5L - age), Iterations());
+
+        IEnumerable<long> Iterations() => new[] { run.CheckpointPath }.Concat(Directory.GetFiles(run.Root, "checkpoint-*").Order(StringComparer.Ordinal))
+            .Select(path => CheckpointFile.Load(path).Snapshot.Iteration);
+    }
+
     [Fact]
     public void A_state_that_is_not_finite_is_no_refusal_of_the_disk()
     {
@@ -37,7 +58,7 @@ public class RunRecorderTests
         using RunDirectory run = RunDirectory.Create(directory.File("run"));
         TrainingSnapshot snapshot = Samples.Snapshot();
         snapshot.AdagradMemory.Wxh[0] = float.PositiveInfinity;
-        using var recorder = new RunRecorder(run, Samples.Vocabulary(), null, _ => { });
+        using var recorder = new RunRecorder(run, Samples.Vocabulary(), null, 2, _ => { });
         Assert.Throws<CharRnnException>(() => recorder.Checkpointed(snapshot));
     }
 }
