@@ -1,7 +1,7 @@
 """The table of a GPU: charrnn verified, then its training steps beside PyTorch's (cuDNN), in turn, and what each of its kernels
 takes, as Markdown and JSON.
 
-    python3 gpu_table.py CHARRNN [--device cuda] [--rounds 5] [--seconds 1] [--output DIR]
+    python3 gpu_table.py CHARRNN [--device cuda] [--rounds 5] [--seconds 1] [--only abcde] [--output DIR]
 
 CHARRNN is the program, such as a self-contained one for a machine without .NET:
 
@@ -58,13 +58,14 @@ def peers(sizes):
     if not torch.cuda.is_available():
         print("PyTorch has no CUDA here: charrnn alone", file=sys.stderr)
         return {}, None
+    product = Product(PRODUCT_SIDE, "cuda")
     found = {}
     for name, graphed in (("eager", False), ("graphed", True)):
         try:
             found[name] = Training(*sizes, graphed, "cuda")
         except RuntimeError as error:
-            print(f"PyTorch {name} does not run: {str(error).splitlines()[0]}", file=sys.stderr)
-    return found, Product(PRODUCT_SIDE, "cuda")
+            print(f"PyTorch {name} does not run: {str(error).partition(chr(10))[0]}", file=sys.stderr)
+    return found, product
 
 
 def row(options, name, sizes):
@@ -136,6 +137,8 @@ def main():
     parser.add_argument("--only", default="abcde", help="the configurations to measure (abcde)")
     parser.add_argument("--output", default="artifacts/benchmarks", help="where gpu-table.md and gpu-table.json go (artifacts/benchmarks)")
     options = parser.parse_args()
+    if not set(options.only) <= set(CONFIGURATIONS):
+        parser.error(f"--only: is '{options.only}'; give letters of {''.join(CONFIGURATIONS)}")
 
     print(charrnn(options.charrnn, "verify", "--device", options.device, "--quiet").splitlines()[-1], flush=True)
     os.makedirs(options.output, exist_ok=True)

@@ -53,7 +53,7 @@ public static class GradientKernel
         int rows = d.T * d.B, flag = StepStatus.TeamFlags + team;
         Rows.Sum(scratch, v.Gradient.By, v.Forward.Z, rows, d.VRow, d.VRow);
         Reduction.FlagNonFinite(v.Status, flag, v.Gradient.By, d.VRow);
-        Reduction.Sum(v.StepLosses, step.Slot, v.Forward.Losses, rows, 1f / d.B);
+        Reduction.Sum(scratch, v.StepLosses, step.Slot, v.Forward.Losses, rows, 1f / d.B);
         Reduction.FlagNonFinite(v.Status, flag, v.StepLosses.SubView(step.Slot, 1), 1);
     }
 
@@ -62,14 +62,17 @@ public static class GradientKernel
     {
         Shares shares = step.Cuts.Recurrent, inputs = step.Cuts.Input;
         int tasks = shares.Count + inputs.Count, before = step.Slot * (tasks + step.Teams);
-        int task = Team.Take(v.Status, StepStatus.RecurrentTasks, before, -1, team, step.Teams);
+
+        // Groups are dealt on where E5's tasks, one more than its blocks, ended.
+        int place = (team + step.Teams - ((step.Cuts.Output.Count + 1) % step.Teams)) % step.Teams;
+        int task = Team.Take(v.Status, StepStatus.RecurrentTasks, before, -1, place, step.Teams);
         while (task < tasks)
         {
             if (task < shares.Count)
                 Block(team, scratch, v, v.Gradient.Whh, 0, v.Da, d.HRow, d, task, shares, d.H);
             else
                 InputBlock(team, scratch, v, d, task - shares.Count, inputs);
-            task = Team.Take(v.Status, StepStatus.RecurrentTasks, before, task, team, step.Teams);
+            task = Team.Take(v.Status, StepStatus.RecurrentTasks, before, task, place, step.Teams);
         }
     }
 

@@ -6,20 +6,20 @@ namespace CharRnn.Gpu.Kernels;
 /// <remarks>
 /// <code>E1: see HiddenPass</code>
 /// Shapes:    as <see cref="TrainingViews"/>.
-/// Launch:    one group per block of streams × units; more than one share of the units for one time step only. A launch whose
-///            blocks are whole rows fetches the step's characters and carried state, if it begins at time 0.
+/// Launch:    one group per block of streams × units; more than one share of the units for one time step only. Where blocks are
+///            whole rows, it can fetch the step's characters and carried state first, or do nothing else (end = begin).
 /// Writes:    h of its block; tokens and h[-1] where it fetches.
 /// Reference: ReferenceRnn.HiddenStep.
 /// </remarks>
 public static class HiddenKernel
 {
     /// <summary>The kernel.</summary>
-    public static void Run(TrainingViews v, RnnDims d, StepArguments step, int begin, int end, Shares shares)
+    public static void Run(TrainingViews v, RnnDims d, StepArguments step, int fetch, int begin, int end, Shares shares)
     {
         if (v.Status[StepStatus.Diverged] != 0)
             return;
         var part = Part.Of(d, begin, end, Team.Index(), shares);
-        if (shares.Columns == 1 && begin == 0 && part.Count > 0)
+        if (fetch != 0 && part.Count > 0)
             HiddenPass.Begin(v.Forward, d, step, part.First, part.Count);
         HiddenPass.Steps(Team.Scratch(), v.Forward, d, part);
     }

@@ -46,6 +46,6 @@ public static unsafe class Adagrad
             theta[i] -= learningRate * clipped / XMath.Sqrt(sum + Epsilon);
         }
 
-        Group.Barrier();
+        Team.Barrier();
     }
 }

@@ -101,7 +101,7 @@ public static unsafe class Draw
     {
         if (Group.IdxX == 0)
             tokens[index] = DrawAlone(z, v, draw, uniforms[uniform]);
-        Group.Barrier();
+        Team.Barrier();
     }
 
     /// <summary>The same by one thread: a few hundred logits are over before a group has agreed on anything.</summary>

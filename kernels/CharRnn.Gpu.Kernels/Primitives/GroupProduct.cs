@@ -209,7 +209,7 @@ internal static class GroupProduct
         public void Finish<TEnd>(ArrayView<float> scratch, TEnd end)
             where TEnd : struct, IProductEnd
         {
-            Group.Barrier();
+            Team.Barrier();
             if (Slices == 1)
                 return;
             for (int work = Group.IdxX; work < Tiles * _tileRows * TileSide; work += Group.DimX)
@@ -223,7 +223,7 @@ internal static class GroupProduct
                     end.Put(row, column, sum);
             }
 
-            Group.Barrier();
+            Team.Barrier();
         }
 
         private void PutRow<TEnd>(ArrayView<float> scratch, TEnd end, int i, int row, int column, Float4 sum)

@@ -72,7 +72,7 @@ internal static class GroupRecurrence
         float bias = owner ? w.Bh[unit] : 0f;
         if (unit < ResidentSide)
             scratch[State + unit] = owner ? part.At(h, d, part.Begin)[unit] : 0f;
-        Group.Barrier();
+        Team.Barrier();
         for (int t = part.Begin; t < part.End; t++)
         {
             float input = owner ? w.Wxh[(tokens[(t * d.B) + part.First] * d.HRow) + unit] + bias : 0f;
@@ -84,7 +84,7 @@ internal static class GroupRecurrence
                 scratch[State + unit] = state;
             }
 
-            Group.Barrier();
+            Team.Barrier();
         }
     }
 
@@ -96,7 +96,7 @@ internal static class GroupRecurrence
         bool owner = unit < d.H;
         if (unit < ResidentSide)
             scratch[State + unit] = owner && part.End < d.T ? part.At(da, d, part.End)[unit] : 0f;
-        Group.Barrier();
+        Team.Barrier();
         for (int t = part.End - 1; t >= part.Begin; t--)
         {
             float sent = owner ? part.At(da, d, t)[unit] : 0f, state = owner ? part.At(h, d, t + 1)[unit] : 0f;
@@ -108,7 +108,7 @@ internal static class GroupRecurrence
                 scratch[State + unit] = gradient;
             }
 
-            Group.Barrier();
+            Team.Barrier();
         }
     }
 
@@ -130,7 +130,7 @@ internal static class GroupRecurrence
             ArrayView<Float4> wide = Float4.Of(scratch);
             int place = (State / GroupProduct.TileSide) + (Group.IdxX / TilesAcross * 4);
             wide[Group.IdxX] = Add(Add(Add(Add(default, wide[place], _w0), wide[place + 1], _w1), wide[place + 2], _w2), wide[place + 3], _w3);
-            Group.Barrier();
+            Team.Barrier();
         }
 
         /// <summary>The element of the product that this thread owns.</summary>

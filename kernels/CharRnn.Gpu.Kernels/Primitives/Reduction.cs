@@ -8,13 +8,13 @@ namespace CharRnn.Gpu.Kernels.Primitives;
 /// <summary>Many values to one, in a fixed order.</summary>
 public static unsafe class Reduction
 {
-    /// <summary>The largest thread group that a team may be: the partial sums of one group lie in this much shared memory.</summary>
+    /// <summary>The largest thread group that a team may be: the scratch has room for its partial sums.</summary>
     public const int MaxGroupSize = 256;
 
     /// <summary><c>to[index] = scale · Σ values</c></summary>
     [IntrinsicImplementation]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Sum(ArrayView<float> to, int index, ArrayView<float> values, int count, float scale)
+    public static void Sum(ArrayView<float> scratch, ArrayView<float> to, int index, ArrayView<float> values, int count, float scale)
     {
         float* p = Simd.Pointer(values);
         double sum = 0;
@@ -23,24 +23,23 @@ public static unsafe class Reduction
         to[index] = (float)(sum * scale);
     }
 
-    internal static void SumOnGroup(ArrayView<float> to, int index, ArrayView<float> values, int count, float scale)
+    internal static void SumOnGroup(ArrayView<float> scratch, ArrayView<float> to, int index, ArrayView<float> values, int count, float scale)
     {
-        ArrayView<float> partial = SharedMemory.Allocate<float>(MaxGroupSize);
         float sum = 0f;
         for (int i = Group.IdxX; i < count; i += Group.DimX)
             sum += values[i];
-        partial[Group.IdxX] = sum;
-        Group.Barrier();
+        scratch[Group.IdxX] = sum;
+        Team.Barrier();
 
         if (Group.IdxX == 0)
         {
             float total = 0f;
             for (int lane = 0; lane < Group.DimX; lane++)
-                total += partial[lane];
+                total += scratch[lane];
             to[index] = total * scale;
         }
 
-        Group.Barrier();
+        Team.Barrier();
     }
 
     /// <summary><c>flags[index] = 1</c> if any value is infinite or NaN; else it is left as it is.</summary>
@@ -78,6 +77,6 @@ public static unsafe class Reduction
                 flags[index] = 1; // several threads may, with the same value
         }
 
-        Group.Barrier();
+        Team.Barrier();
     }
 }

@@ -18,7 +18,7 @@ public static unsafe class Rows
     {
         for (int i = Group.IdxX; i < count; i += Group.DimX)
             to[i] = from[i];
-        Group.Barrier();
+        Team.Barrier();
     }
 
     /// <summary><c>to[i] = 0</c> for <paramref name="count"/> floats.</summary>
@@ -33,7 +33,7 @@ public static unsafe class Rows
     {
         for (int i = Group.IdxX; i < count; i += Group.DimX)
             to[i] = 0f;
-        Group.Barrier();
+        Team.Barrier();
     }
 
     /// <summary>Every row becomes the bias: where a product then accumulates. <c>to[r] = bias</c></summary>
@@ -50,7 +50,7 @@ public static unsafe class Rows
     {
         for (int i = Group.IdxX; i < rows * row; i += Group.DimX)
             to[i] = bias[i % row];
-        Group.Barrier();
+        Team.Barrier();
     }
 
     /// <summary>
@@ -162,7 +162,7 @@ public static unsafe class Rows
             to[toLayout.Offset(j, first + i)] = from[fromLayout.Offset(first + i, j)];
         }
 
-        Group.Barrier();
+        Team.Barrier();
     }
 
     private readonly struct OneHot(ArrayView<int> indices, int first) : ITurnedLeft

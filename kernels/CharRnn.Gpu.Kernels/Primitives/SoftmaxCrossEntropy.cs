@@ -83,7 +83,7 @@ public static unsafe class SoftmaxCrossEntropy
             }
 
             scratch[Group.IdxX] = max;
-            Group.Barrier();
+            Team.Barrier();
             float sum = 0f;
             if (works)
             {
@@ -98,7 +98,7 @@ public static unsafe class SoftmaxCrossEntropy
             }
 
             scratch[sums + Group.IdxX] = sum;
-            Group.Barrier();
+            Team.Barrier();
             if (works)
             {
                 sum = 0f;
@@ -111,6 +111,6 @@ public static unsafe class SoftmaxCrossEntropy
             }
         }
 
-        Group.Barrier();
+        Team.Barrier();
     }
 }

@@ -18,9 +18,18 @@ public static class Team
     public static ArrayView<float> Scratch() => default;
 
     // Allocated in the kernel itself: what another function allocates is one for all groups on some OpenCL devices. It is read
-    // by fours, so like all shared memory it has a multiple of 16 bytes.
+    // by fours: CUDA's assembler lays out shared arrays from an aligned begin, so each must have a multiple of 16 bytes.
     internal static ArrayView<float> ScratchOnGroup() =>
         SharedMemory.Allocate<float>(Reduction.MaxGroupSize * GroupProduct.TileSide * GroupProduct.TileSide);
+
+    /// <summary>
+    /// Group bodies wait here for each other's threads, which then see what was written in global and in shared memory. In
+    /// OpenCL C it is a statement of its own: ILGPU's own barrier names the global memory alone.
+    /// </summary>
+    [IntrinsicImplementation]
+    public static void Barrier() => Group.Barrier();
+
+    internal static void BarrierOnGroup() => Group.Barrier();
 
     /// <summary>Sets one word if it is still 0. Teams that do so at the same time must bring the same value.</summary>
     [IntrinsicImplementation]
@@ -34,7 +43,7 @@ public static class Team
     {
         if (Group.IdxX == 0 && destination[index] == 0)
             destination[index] = value;
-        Group.Barrier();
+        Team.Barrier();
     }
 
     /// <summary>Counts this team's arrival, and shows the others what it wrote before.</summary>
@@ -43,7 +52,7 @@ public static class Team
     [IntrinsicImplementation]
     public static void Arrive(ArrayView<int> words, int word) => Interlocked.Increment(ref words[word]);
 
-    internal static void ArriveOnGroup(ArrayView<int> _, int __) => Group.Barrier();
+    internal static void ArriveOnGroup(ArrayView<int> _, int __) => Team.Barrier();
 
     /// <summary>
     /// Waits until so many arrivals are counted. On a GPU, whose groups may run one after the other, a kernel that waits is
@@ -62,7 +71,7 @@ public static class Team
                 Thread.Yield();
     }
 
-    internal static void AwaitOnGroup(ArrayView<int> _, int __, int ___) => Group.Barrier();
+    internal static void AwaitOnGroup(ArrayView<int> _, int __, int ___) => Team.Barrier();
 
     /// <summary>
     /// Takes a task that no other team takes: on the CPU the next one of all, so that a worker whose core is slower does less;

@@ -29,6 +29,6 @@ public static class Tokens
             to[(t * streams) + b] = window[(b * windowLength) + position + t];
         }
 
-        Group.Barrier();
+        Team.Barrier();
     }
 }

@@ -19,7 +19,8 @@ internal static class BenchCommand
 {
     private const int VocabularySize = 65; // tiny Shakespeare's, so that figures compare with those of other programs
 
-    private const int ProfiledCalls = 3;
+    // As many as an engine needs to know its pace.
+    private const int WarmUpCalls = 10, ProfiledCalls = 3;
 
     private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
     private static readonly Option<double?> Seconds = SharedOptions.Number<double>("--seconds", 3, "a number over 0", s => s > 0 && double.IsFinite(s), "Time to measure each configuration for.");
@@ -75,9 +76,11 @@ internal static class BenchCommand
         foreach ((StepOptions step, ModelShape shape, ExecutionPlan plan) in chosen)
         {
             stop.ThrowIfCancellationRequested();
-            double error = GradientError(device, shape, step);
-            ((double charactersPerSecond, double launchesPerStep), IReadOnlyList<KernelTime> kernels) =
-                Measure(device, plan, shape, step, seconds, options.GetValue(Profile), stop);
+            double error = GradientError(device, shape, step, plan.Kind);
+            (double charactersPerSecond, double launchesPerStep) = OfEngine(device, plan, shape, step, engine => Throughput.OfTraining(engine, step, seconds, stop));
+            IReadOnlyList<KernelTime> kernels = options.GetValue(Profile)
+                ? OfEngine(device, plan.Fixed, shape, step, engine => Throughput.Profile(engine, step, ProfiledCalls))
+                : [];
             double sampled = MeasureSampling(device, shape, Math.Min(seconds, 0.5));
             double reference = MeasureReference(shape, Math.Min(seconds, 0.5));
             double gflops = charactersPerSecond * shape.TrainingFlopsPerCharacter / 1e9;
@@ -137,14 +140,21 @@ internal static class BenchCommand
             "--plan", $"{device.Name} cannot run it with batch size {step.BatchSize}", "give auto, phases, time-steps or many-steps; stream is for one stream on a CPU of several cores"),
     };
 
-    /// <summary>Of a short step with few streams, or the reference would take minutes: the worst tensor's norm of the difference over its norm.</summary>
-    private static double GradientError(ComputeDevice device, ModelShape shape, StepOptions step)
+    /// <summary>
+    /// Of a plan of the same kind over few time steps, or the reference would take minutes, but of streams enough to be cut into
+    /// blocks: the worst tensor's norm of the difference over its norm.
+    /// </summary>
+    private static double GradientError(ComputeDevice device, ModelShape shape, StepOptions step, PlanKind kind)
     {
-        StepOptions small = step with { BatchSize = Math.Min(step.BatchSize, 4), SequenceLength = Math.Min(step.SequenceLength, 10) };
+        const int Streams = 36, Steps = 2;
+        StepOptions small = step with { BatchSize = Math.Min(step.BatchSize, Streams), SequenceLength = Math.Min(step.SequenceLength, Steps) };
         ParameterSet<float> weights = InitialWeights.Create(shape, 1);
         var text = new SyntheticText(VocabularySize, 1000);
         using var model = new DeviceModel(device, weights);
-        using var engine = new TrainingEngine(model, text, small);
+        using var engine = new TrainingEngine(model, text, small)
+        {
+            Plan = ExecutionPlan.Of(kind, shape, small, device.Traits, "the check"),
+        };
         return engine.GradientError(new ReferenceTrainer(weights, text, small.BatchSize, small.SequenceLength, 0.1, 5).Step());
     }
 
@@ -158,19 +168,17 @@ internal static class BenchCommand
 
     private static Option<int?> Size(string name, string description) => SharedOptions.WholeNumber<int>(name, null, 1, description);
 
-    private static (TrainingThroughput Throughput, IReadOnlyList<KernelTime> Kernels) Measure(
-        ComputeDevice device, ExecutionPlan plan, ModelShape shape, StepOptions step, double seconds, bool profile, CancellationToken stop)
+    /// <summary>What an engine is found to do that has warmed up.</summary>
+    private static T OfEngine<T>(ComputeDevice device, ExecutionPlan plan, ModelShape shape, StepOptions step, Func<TrainingEngine, T> measure)
     {
         using var model = new DeviceModel(device, InitialWeights.Create(shape, 1));
         using var engine = new TrainingEngine(model, new SyntheticText(VocabularySize, 100_000L * step.BatchSize), step)
         {
             Plan = plan,
         };
-        for (int warmUp = 0; warmUp < 5; warmUp++)
+        for (int warmUp = 0; warmUp < WarmUpCalls; warmUp++)
             engine.RunSteps(long.MaxValue);
-
-        TrainingThroughput throughput = Throughput.OfTraining(engine, step, seconds, stop);
-        return (throughput, profile ? Throughput.Profile(engine, step, ProfiledCalls) : []);
+        return measure(engine);
     }
 
     /// <summary>Its cost per character does not depend on B or T, so a short sequence of one stream will do.</summary>

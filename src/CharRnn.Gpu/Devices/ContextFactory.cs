@@ -27,13 +27,21 @@ public static class ContextFactory
         {
             intrinsics.RegisterMethod(primitive.Method, new CpuIntrinsic(Stubs.Value[primitive.Method]));
             intrinsics.RegisterMethod(primitive.Method, new PTXIntrinsic(primitive.GroupBody, IntrinsicImplementationMode.Redirect));
-            intrinsics.RegisterMethod(primitive.Method, new CLIntrinsic(primitive.GroupBody, IntrinsicImplementationMode.Redirect));
+            intrinsics.RegisterMethod(primitive.Method, primitive.Method.Name == nameof(Team.Barrier)
+                ? new CLIntrinsic(typeof(ContextFactory), nameof(EmitBarrier), IntrinsicImplementationMode.GenerateCode)
+                : new CLIntrinsic(primitive.GroupBody, IntrinsicImplementationMode.Redirect));
         }
 
         if (profiling)
             builder.Profiling();
         addDevices(builder);
         return builder.ToContext();
+    }
+
+    /// <summary>The statement of <see cref="Team.Barrier"/> in OpenCL C.</summary>
+    private static void EmitBarrier(CLBackend _, CLCodeGenerator generator, Value __)
+    {
+        using CLCodeGenerator.StatementEmitter statement = generator.BeginStatement("work_group_barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)");
     }
 
     /// <summary>

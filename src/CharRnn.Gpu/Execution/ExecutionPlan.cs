@@ -69,6 +69,9 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, Shares Blocks, Grad
         _ => "stream",
     };
 
+    /// <summary>This plan and no other, also when others use the cores.</summary>
+    public ExecutionPlan Fixed => this with { Alone = null };
+
     /// <summary>The same steps on one team, for when others use the cores; null if the teams of this plan do not wait for each other.</summary>
     internal ExecutionPlan? Alone { get; init; }
 
@@ -79,7 +82,7 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, Shares Blocks, Grad
         (int v, int h, int b) = (shape.VocabularySize, shape.HiddenSize, options.BatchSize);
         if (device.Kind == DeviceKind.Cpu)
         {
-            // The teams are the threads of one group, so a launch has always as many; two tasks each, so that one who is late
+            // A launch over time steps has as many teams as the others, who count each other; two tasks each, so that one who is late
             // does not keep the others waiting for long.
             int tasks = teams == 1 || b * options.SequenceLength < FewRows ? teams : 2 * teams;
             return new ExecutionPlan(
@@ -99,14 +102,18 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, Shares Blocks, Grad
         return new Shares(stripes, Math.Min(tasks / stripes, Layout.PanelCount(columns)));
     }
 
-    /// <summary>Blocks about as wide as they are high, which need the least of both operands, as many as there are groups or fewer.</summary>
-    private static Shares Squares(int rows, int columns, int groups)
-    {
-        if (groups == 1)
-            return new Shares(1, 1);
-        int side = (int)Math.Ceiling(Math.Sqrt((double)rows * columns / groups) / BlockSide) * BlockSide;
-        return new Shares((rows + side - 1) / side, (columns + side - 1) / side);
-    }
+    /// <summary>
+    /// No more blocks than groups, for one more would take as long as a second round: the smallest such, and of those the ones
+    /// with the shortest sides, which need the least of both operands.
+    /// </summary>
+    private static Shares Squares(int rows, int columns, int groups) => (
+        from height in Sides(rows)
+        from width in Sides(columns)
+        let shares = new Shares((rows + height - 1) / height, (columns + width - 1) / width)
+        where shares.Count <= groups
+        select (Shares: shares, Size: ((long)height * width, height + width))).MinBy(one => one.Size).Shares;
+
+    private static IEnumerable<int> Sides(int length) => Enumerable.Range(1, (length + BlockSide - 1) / BlockSide).Select(i => i * BlockSide);
 }
 
 /// <summary>Which kernels run training steps.</summary>

@@ -15,7 +15,7 @@ internal sealed class KernelSet
     public static readonly KernelSpecialization CudaBudget = new(DeviceCatalog.GpuGroupSize, DeviceCatalog.TeamsPerMultiprocessor);
 
     private readonly ComputeDevice _device;
-    private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int, int, Shares> _hidden;
+    private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int, int, int, Shares> _hidden;
     private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments> _output;
     private readonly Action<KernelConfig, TrainingViews, RnnDims, int, int, Shares> _chain;
     private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments> _gradient;
@@ -30,7 +30,7 @@ internal sealed class KernelSet
         _device = device;
         Accelerator accelerator = device.Accelerator;
         KernelSpecialization specialization = device.Kind == DeviceKind.Cuda ? CudaBudget : KernelSpecialization.Empty;
-        _hidden = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int, int, Shares>(HiddenKernel.Run, specialization);
+        _hidden = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int, int, int, Shares>(HiddenKernel.Run, specialization);
         _output = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(OutputKernel.Run, specialization);
         _chain = accelerator.LoadStreamKernel<TrainingViews, RnnDims, int, int, Shares>(ChainKernel.Run, specialization);
         _gradient = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(GradientKernel.Run, specialization);
@@ -47,10 +47,10 @@ internal sealed class KernelSet
     /// <summary>Takes the device's time of every launch; usually nobody does.</summary>
     public KernelProfile? Profile { get; set; }
 
-    public void Hidden(TrainingViews v, RnnDims d, StepArguments step, int begin, int end, Shares shares)
+    public void Hidden(TrainingViews v, RnnDims d, StepArguments step, bool fetch, int begin, int end, Shares shares)
     {
         using KernelProfile.Launch launch = Launch("Hidden");
-        _hidden(Teams(shares.Count), v, d, step, begin, end, shares);
+        _hidden(Teams(shares.Count), v, d, step, fetch ? 1 : 0, begin, end, shares);
     }
 
     public void Output(TrainingViews v, RnnDims d, StepArguments step)

@@ -132,15 +132,17 @@ public sealed class TrainingEngine : ITrainingEngine
     public int[] Sample(int length, int firstInput, SamplingOptions options, ulong seed, ulong sequence) =>
         [.. _sampler.Write([firstInput], length, options, seed, sequence).SelectMany(chunk => chunk)];
 
-    /// <summary>Every intermediate result of one step from the state as it is, without the update: for tests and verification.</summary>
+    /// <summary>
+    /// Every intermediate result of one step from the state as it is, cut as the plan cuts it, without the update: for tests
+    /// and verification.
+    /// </summary>
     internal StepTrace Trace()
     {
         StreamCursor cursor = Cursor.BeginStep(out bool startsOver);
         EnsureWindow(cursor.Position);
-        var plan = ExecutionPlan.Of(PlanKind.Phases, Model.Shape, _options, Model.Device.Traits, "");
         _status.Clear();
         float[] carried = _forward.ReadCarriedState();
-        BackPropagate(plan, Arguments(cursor, startsOver, 0, plan));
+        BackPropagate(Plan, Arguments(cursor, startsOver, 0, Plan));
         RnnDims d = _forward.Dims;
         var trace = new StepTrace(
             _forward.ReadHiddenStates(), _forward.ReadDz(), Padding.Remove(_da.Read(0, d.T * d.B * d.HRow), d.T * d.B, d.H),
@@ -187,16 +189,16 @@ public sealed class TrainingEngine : ITrainingEngine
         (KernelSet kernels, RnnDims d) = (Model.Device.Kernels, _forward.Dims);
         if (plan.Kind == PlanKind.TimeSteps)
         {
-            kernels.Hidden(_views, d, step, 0, 0, new Shares(Math.Min(plan.Teams, d.B), 1));
+            kernels.Hidden(_views, d, step, fetch: true, 0, 0, new Shares(Math.Min(plan.Teams, d.B), 1));
             for (int t = 0; t < d.T; t++)
-                kernels.Hidden(_views, d, step, t, t + 1, plan.Blocks);
+                kernels.Hidden(_views, d, step, fetch: false, t, t + 1, plan.Blocks);
             kernels.Output(_views, d, step);
             for (int t = d.T - 1; t >= 0; t--)
                 kernels.Chain(_views, d, t, t + 1, plan.Blocks);
         }
         else
         {
-            kernels.Hidden(_views, d, step, 0, d.T, plan.Blocks);
+            kernels.Hidden(_views, d, step, fetch: true, 0, d.T, plan.Blocks);
             kernels.Output(_views, d, step);
             kernels.Chain(_views, d, 0, d.T, plan.Blocks);
         }

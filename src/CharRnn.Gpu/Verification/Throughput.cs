@@ -35,10 +35,7 @@ public static class Throughput
         do
         {
             stop.ThrowIfCancellationRequested();
-            StepsResult result = engine.RunSteps(long.MaxValue);
-            if (result.Diverged)
-                throw new CharRnnException("training", "diverged while it was measured", "skipped steps are not worth timing; measure other sizes");
-            steps += result.Losses.Length;
+            steps += Completed(engine.RunSteps(long.MaxValue));
         }
         while (Stopwatch.GetElapsedTime(started).TotalSeconds < seconds);
         double elapsed = Stopwatch.GetElapsedTime(started).TotalSeconds;
@@ -46,7 +43,7 @@ public static class Throughput
     }
 
     /// <summary>The device's time of some training steps, by kernel.</summary>
-    /// <param name="engine">Who trains, on a device that was opened for profiling.</param>
+    /// <param name="engine">Who trains, with a fixed plan, on a device that was opened for profiling.</param>
     /// <param name="step">Its sizes.</param>
     /// <param name="calls">For so many calls of the engine.</param>
     public static IReadOnlyList<KernelTime> Profile(TrainingEngine engine, StepOptions step, int calls)
@@ -56,7 +53,7 @@ public static class Throughput
         engine.Model.Device.Kernels.Profile = profile;
         long steps = 0;
         for (int call = 0; call < calls; call++)
-            steps += engine.RunSteps(MaxProfiledSteps).Losses.Length;
+            steps += Completed(engine.RunSteps(MaxProfiledSteps));
         engine.Model.Device.Kernels.Profile = null;
         return
         [
@@ -72,6 +69,10 @@ public static class Throughput
                select new KernelTime(one.Kernel, one.Launches / (double)steps, one.Seconds / steps, flops),
         ];
     }
+
+    private static int Completed(StepsResult result) => result.Diverged
+        ? throw new CharRnnException("training", "diverged while it was measured", "skipped steps are not worth timing; measure other sizes")
+        : result.Losses.Length;
 
     /// <summary>Writing one text.</summary>
     /// <param name="sampler">Who writes.</param>

@@ -1,11 +1,14 @@
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
 using CharRnn.Gpu.Kernels;
+using CharRnn.Gpu.Tests.Devices;
 using CharRnn.Model;
+using CharRnn.Reference;
 using CharRnn.Training;
 
 namespace CharRnn.Gpu.Tests.Execution;
 
+[Collection(typeof(DeviceTests))]
 public class ExecutionPlanTests
 {
     private const int V = 65;
@@ -42,17 +45,37 @@ public class ExecutionPlanTests
     }
 
     [Fact]
-    public void Every_group_of_a_large_GPU_has_a_block_and_none_is_shorter_than_a_tile_needs()
+    public void A_GPUs_blocks_are_one_round_of_its_groups_and_keep_most_of_them_busy()
     {
-        foreach ((DeviceTraits device, int h, int b, int t, PlanKind kind) in Choices.Where(choice => choice.Kind == PlanKind.TimeSteps))
-        {
-            ExecutionPlan plan = Plan(device, h, b, t);
-            foreach ((Shares shares, int rows, int columns) in ((Shares, int, int)[])[(plan.Blocks, b, h), (plan.Cuts.Recurrent, h, h), (plan.Cuts.Output, h, V), (plan.Cuts.Input, V, h)])
+        foreach (int groups in (int[])[16, 40, 56, 92, 168, 216, 264])
+            foreach (int h in (int[])[100, 128, 200, 300, 512, 1000, 1024, 2048])
             {
-                Assert.InRange(shares.Count, 1, 2 * device.Teams);
-                Assert.True(shares.Count >= device.Teams / 3 || rows * columns / shares.Count <= 256, $"{plan}");
-                Assert.InRange(rows / shares.Rows, Math.Min(rows, 8), rows);
+                ExecutionPlan plan = ExecutionPlan.Of(PlanKind.TimeSteps, new(V, h), Options(h, 64, 50), new DeviceTraits(DeviceKind.Cuda, groups, 256), "test");
+                foreach ((Shares shares, int rows, int columns) in ((Shares, int, int)[])[(plan.Blocks, 64, h), (plan.Cuts.Recurrent, h, h), (plan.Cuts.Output, h, V), (plan.Cuts.Input, V, h)])
+                {
+                    int smallest = (rows + 15) / 16 * ((columns + 15) / 16);
+                    Assert.InRange(shares.Count, Math.Min(smallest, groups / 2), groups);
+                }
             }
+    }
+
+    [Theory]
+    [MemberData(nameof(TestDevices.Kinds), MemberType = typeof(TestDevices))]
+    public void Blocks_of_any_shape_compute_the_same(DeviceKind kind)
+    {
+        ComputeDevice device = TestDevices.Get(kind);
+        var sizes = new TrainingCase(9, 47, 19, 4, 40);
+        ReferencePass expected = new ReferenceTrainer(sizes.Weights, sizes.Text, sizes.B, sizes.T, 0.1, 5).Step();
+        ExecutionPlan plan = ExecutionPlan.Of(PlanKind.TimeSteps, sizes.Weights.Shape, sizes.Options, device.Traits, "test");
+        foreach (Shares blocks in (Shares[])[new(1, 1), new(3, 2), new(5, 1), new(2, 9)])
+        {
+            // A launch on the CPU has as many teams as there are workers.
+            using ComputeDevice? workers = kind == DeviceKind.Cpu ? DeviceCatalog.OpenCpu(blocks.Count) : null;
+            using var run = new TestRun(workers ?? device, sizes, plan with
+            {
+                Teams = workers?.Teams ?? plan.Teams, Blocks = blocks, Cuts = new GradientCuts(new(2, 3), new(7, 3), new(workers is null ? 3 : 1, 4)),
+            });
+            Assert.InRange(run.Engine.GradientError(expected), 0, 1e-4);
         }
     }
 

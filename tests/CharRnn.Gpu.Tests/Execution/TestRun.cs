@@ -38,7 +38,7 @@ internal sealed class TestRun : IDisposable
         _model = new DeviceModel(device, sizes.Weights);
         Engine = new TrainingEngine(_model, sizes.Text, sizes.Options, windowTokens)
         {
-            Plan = plan with { Alone = null }, // this plan and no other
+            Plan = plan.Fixed,
         };
     }
 

@@ -110,6 +110,11 @@ public sealed class CompilationTests : IDisposable
         using var backend = new CLBackend(_context, capabilities, CLDeviceVendor.Other, CLCVersion.CL20);
         string source = ((CLCompiledKernel)Compile(backend, kernel, KernelSpecialization.Empty)).Source;
         Assert.Contains("kernel void", source, StringComparison.Ordinal);
+
+        // What a group shares lies in local memory as well as in global memory.
+        string[] barriers = [.. source.Split('\n').Where(line => line.Contains("barrier", StringComparison.Ordinal))];
+        Assert.NotEmpty(barriers);
+        Assert.All(barriers, line => Assert.Contains("CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE", line, StringComparison.Ordinal));
     }
 
     public void Dispose() => _context.Dispose();
