@@ -18,7 +18,7 @@ public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
     public void A_run_leaves_its_files_and_no_others()
     {
         Assert.Equal(
-            ["best.safetensors", "checkpoint.safetensors", "config.json", "metrics.jsonl", "model.safetensors", "run.lock", "samples.txt"],
+            ["best.safetensors", "checkpoint-1.safetensors", "checkpoint.safetensors", "config.json", "metrics.jsonl", "model.safetensors", "run.lock", "samples.txt"],
             Directory.EnumerateFileSystemEntries(_shell["run"]).Select(Path.GetFileName).Order(StringComparer.Ordinal));
 
         Assert.Equal(new ModelShape(7, 16), run.Model.Weights.Shape);
@@ -74,7 +74,7 @@ public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
         Assert.Matches(@"(?m)^epoch \d+ iteration 75: smoothed loss \d+\.\d{3} \(\d\.\d{4} nats, \d\.\d{4} bits per character\), validation \d\.\d{4} nats, ", run.Result.Text);
         Assert.Equal(4, run.Result.Lines.Count(line => line.Contains(", validation ", StringComparison.Ordinal)));
         Assert.Equal(3, run.Result.Lines.Count(line => line.StartsWith("--- sample at iteration ", StringComparison.Ordinal)));
-        Assert.Equal(["text", "model", "device", "training", "run", "done"], run.Result.ErrorLines.Select(line => line.Split(':', ';')[0]));
+        Assert.Equal(["memory", "text", "model", "device", "training", "run", "done"], run.Result.ErrorLines.Select(line => line.Split(':', ';')[0]));
         Assert.Equal("done; write text with: charrnn sample run", run.Result.ErrorLines[^1]);
     }
 

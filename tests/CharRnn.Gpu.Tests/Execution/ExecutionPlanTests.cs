@@ -73,7 +73,9 @@ public class ExecutionPlanTests
             using ComputeDevice? workers = kind == DeviceKind.Cpu ? DeviceCatalog.OpenCpu(blocks.Count) : null;
             using var run = new TestRun(workers ?? device, sizes, plan with
             {
-                Teams = workers?.Teams ?? plan.Teams, Blocks = blocks, Cuts = new GradientCuts(new(2, 3), new(7, 3), new(workers is null ? 3 : 1, 4)),
+                Teams = workers?.Teams ?? plan.Teams,
+                Blocks = blocks,
+                Cuts = new GradientCuts(new(2, 3), new(7, 3), new(workers is null ? 3 : 1, 4)),
             });
             Assert.InRange(run.Engine.GradientError(expected), 0, 1e-4);
         }

@@ -1,11 +1,14 @@
 using CharRnn.Files;
 using CharRnn.Model;
+using CsCheck;
 
 namespace CharRnn.Gpu.Tests.Files;
 
 /// <summary>A damaged file loads never by luck: it is refused with a clear error, or its values are untouched.</summary>
 public class DamageTests
 {
+    private const int FilesPerTest = 2500; // six such tests
+
     [Fact]
     public void Every_truncation_of_a_model_is_refused()
     {
@@ -87,22 +90,25 @@ public class DamageTests
 
     private static void TryRandomChanges(TemporaryDirectory directory, byte[] good, int changes, Action<string> load)
     {
-        var random = new System.Random(changes);
-        for (int attempt = 0; attempt < 2000; attempt++)
-        {
-            byte[] bad = [.. good];
-            for (int i = 0; i < changes; i++)
-                // A single bit half of the time: those leave JSON intact more often.
-                bad[random.Next(bad.Length)] ^= (byte)(random.Next(2) == 0 ? 1 << random.Next(8) : random.Next(1, 256));
-            string path = directory.Write("changed", bad);
-            try
+        // A single bit half of the time: those leave JSON intact more often.
+        Gen<byte> flip = Gen.OneOf(Gen.Int[0, 7].Select(bit => (byte)(1 << bit)), Gen.Byte[1, 255]);
+        Gen.Select(Gen.Int[0, good.Length - 1], flip).Array[changes].Sample(
+            flips =>
             {
-                load(path);
-            }
-            catch (CharRnnException e)
-            {
-                Assert.DoesNotContain('\n', e.Message);
-            }
-        }
+                byte[] bad = [.. good];
+                foreach ((int place, byte difference) in flips)
+                    bad[place] ^= difference;
+                string path = directory.Write("changed", bad);
+                try
+                {
+                    load(path);
+                }
+                catch (CharRnnException e)
+                {
+                    Assert.DoesNotContain('\n', e.Message);
+                }
+            },
+            iter: FilesPerTest,
+            threads: 1);
     }
 }

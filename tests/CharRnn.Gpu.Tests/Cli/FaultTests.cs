@@ -1,0 +1,151 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using CharRnn.Files;
+
+namespace CharRnn.Gpu.Tests.Cli;
+
+/// <summary>
+/// Training that is killed at random moments, or runs out of disk, loses nothing. <c>CHARRNN_KILLS=300</c> in the environment
+/// makes it 200 SIGKILLs and 50 each of SIGINT and SIGTERM, some ten minutes.
+/// </summary>
+public sealed class FaultTests : IDisposable
+{
+    private const int FewKills = 6, MostDelay = 1800; // milliseconds: some of a start, and a second of training
+
+    // Saves all the time, so that many kills fall into a save.
+    private static readonly string[] Options =
+    [
+        "--hidden-size", "16", "--seq-length", "8", "--batch-size", "3", "--log-every", "3", "--sample-every", "7", "--sample-length", "15",
+        "--eval-every", "20", "--checkpoint-every", "5", "--keep-checkpoints", "3", "--device", "cpu",
+    ];
+
+    private readonly Shell _shell = new();
+
+    public FaultTests() => _shell.Write("words.txt", TinyRun.Words(300));
+
+    public void Dispose() => _shell.Dispose();
+
+    [Fact]
+    public void Kills_at_random_moments_leave_the_bytes_of_a_run_that_was_never_killed()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "kill sends no such signals on Windows");
+        int kills = int.Parse(Environment.GetEnvironmentVariable("CHARRNN_KILLS") ?? $"{FewKills}", CultureInfo.InvariantCulture);
+        var random = new Random(7);
+        long reached = 0;
+        var ends = new Dictionary<int, int>();
+        for (int kill = 0; kill < kills; kill++)
+        {
+            string signal = (kill % 6) switch { 4 when !Shell.IgnoresInterrupts => "INT", 5 => "TERM", _ => "KILL" };
+            using (Process process = Start("1000000000"))
+            {
+                process.BeginOutputReadLine();
+                process.BeginErrorReadLine();
+                Thread.Sleep(random.Next(MostDelay));
+                Shell.Signal(process, signal);
+                int exitCode = Shell.End(process);
+                Assert.Contains(exitCode, (int[])[128 + 2, 128 + 9, 128 + 15]);
+                ends[exitCode] = ends.GetValueOrDefault(exitCode) + 1;
+            }
+
+            reached = Whole(reached);
+        }
+
+        TestContext.Current.TestOutputHelper!.WriteLine($"{kills} kills survived, exit codes {string.Join(", ", ends)}; at iteration {reached}");
+        string total = (reached + 50).ToString(CultureInfo.InvariantCulture);
+        using (Process last = Start(total))
+        {
+            last.BeginOutputReadLine();
+            last.BeginErrorReadLine();
+            Assert.Equal(0, Shell.End(last));
+        }
+
+        _shell.Succeeds(["train", "words.txt", "--out", "whole", "--iterations", total, "--quiet", .. Options]);
+        foreach (string name in (string[])["model.safetensors", "best.safetensors", "samples.txt"])
+            Assert.Equal(File.ReadAllBytes(_shell[$"whole/{name}"]), File.ReadAllBytes(_shell[$"run/{name}"]));
+        Assert.Equal(Metrics("whole"), Metrics("run"));
+        Assert.Empty(Directory.EnumerateFiles(_shell["run"], ".*"));
+    }
+
+    [Fact]
+    public void A_disk_that_fills_up_keeps_what_it_has_and_gets_the_rest_later()
+    {
+        Assert.SkipWhen(!OperatingSystem.IsLinux() || !TryMount(), "needs a Linux and a user who may mount a small disk");
+        try
+        {
+            _shell.Succeeds(["train", "words.txt", "--out", "disk/run", "--iterations", "20", "--quiet", .. Options]);
+            byte[] before = File.ReadAllBytes(_shell["disk/run/checkpoint.safetensors"]);
+            Fill();
+            CommandResult full = _shell.Run(["train", "--resume", "--out", "disk/run", "--iterations", "60", "--quiet"]);
+            Assert.Equal(1, full.ExitCode);
+            Assert.Contains("the disk is full", full.ErrorLines[^1], StringComparison.Ordinal);
+            Assert.Equal(before, File.ReadAllBytes(_shell["disk/run/checkpoint.safetensors"]));
+
+            File.Delete(_shell["disk/ballast"]);
+            _shell.Succeeds("train", "--resume", "--out", "disk/run", "--iterations", "60", "--quiet");
+            _shell.Succeeds(["train", "words.txt", "--out", "whole", "--iterations", "60", "--quiet", .. Options]);
+            Assert.Equal(File.ReadAllBytes(_shell["whole/model.safetensors"]), File.ReadAllBytes(_shell["disk/run/model.safetensors"]));
+        }
+        finally
+        {
+            Execute("umount", _shell["disk"]);
+        }
+    }
+
+    /// <summary>Starts the run, or goes on with it where it has a checkpoint.</summary>
+    private Process Start(string iterations) => _shell.Start(Directory.Exists(_shell["run"]) && Directory.EnumerateFiles(_shell["run"], "checkpoint*").Any()
+        ? ["train", "--resume", "--out", "run", "--iterations", iterations, "--quiet"]
+        : ["train", "words.txt", "--out", "run", "--iterations", iterations, "--quiet", .. Options]);
+
+    /// <summary>Every file that is there is whole, and the last checkpoint not older than it was.</summary>
+    /// <returns>Its iteration.</returns>
+    private long Whole(long atLeast)
+    {
+        if (!Directory.Exists(_shell["run"]))
+            return atLeast;
+        long last = 0;
+        foreach (string path in Directory.EnumerateFiles(_shell["run"], "*.safetensors"))
+            if (Path.GetFileName(path).StartsWith("checkpoint", StringComparison.Ordinal))
+                last = Math.Max(last, CheckpointFile.Load(path).Snapshot.Iteration);
+            else
+                _ = ModelFile.Load(path);
+        Assert.InRange(last, atLeast, long.MaxValue);
+        return last;
+    }
+
+    // The lines without their times.
+    private string[] Metrics(string directory) => [.. File.ReadAllLines(_shell[$"{directory}/metrics.jsonl"]).Select(line =>
+    {
+        JsonObject metrics = JsonNode.Parse(line)!.AsObject();
+        metrics.Remove("characters_per_second");
+        metrics.Remove("seconds");
+        return metrics.ToJsonString();
+    })];
+
+    private bool TryMount()
+    {
+        Directory.CreateDirectory(_shell["disk"]);
+        return Execute("mount", "-t", "tmpfs", "-o", "size=400k", "charrnn-test", _shell["disk"]) == 0;
+    }
+
+    private void Fill()
+    {
+        using Microsoft.Win32.SafeHandles.SafeFileHandle ballast = File.OpenHandle(_shell["disk/ballast"], FileMode.Create, FileAccess.Write);
+        try
+        {
+            for (long offset = 0; ; offset += 512)
+                RandomAccess.Write(ballast, new byte[512], offset);
+        }
+        catch (IOException)
+        {
+            // Full.
+        }
+    }
+
+    private static int Execute(string command, params string[] arguments)
+    {
+        using Process process = Process.Start(new ProcessStartInfo(command, arguments) { RedirectStandardError = true })!;
+        process.WaitForExit();
+        return process.ExitCode;
+    }
+}
