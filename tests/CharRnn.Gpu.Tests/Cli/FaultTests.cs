@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Text.Json.Nodes;
 using CharRnn.Files;
 
 namespace CharRnn.Gpu.Tests.Cli;
@@ -63,7 +62,7 @@ public sealed class FaultTests : IDisposable
         _shell.Succeeds(["train", "words.txt", "--out", "whole", "--iterations", total, "--quiet", .. Options]);
         foreach (string name in (string[])["model.safetensors", "best.safetensors", "samples.txt"])
             Assert.Equal(File.ReadAllBytes(_shell[$"whole/{name}"]), File.ReadAllBytes(_shell[$"run/{name}"]));
-        Assert.Equal(Metrics("whole"), Metrics("run"));
+        Assert.Equal(_shell.Metrics("whole"), _shell.Metrics("run"));
         Assert.Empty(Directory.EnumerateFiles(_shell["run"], ".*"));
     }
 
@@ -112,15 +111,6 @@ public sealed class FaultTests : IDisposable
         Assert.InRange(last, atLeast, long.MaxValue);
         return last;
     }
-
-    // The lines without their times.
-    private string[] Metrics(string directory) => [.. File.ReadAllLines(_shell[$"{directory}/metrics.jsonl"]).Select(line =>
-    {
-        JsonObject metrics = JsonNode.Parse(line)!.AsObject();
-        metrics.Remove("characters_per_second");
-        metrics.Remove("seconds");
-        return metrics.ToJsonString();
-    })];
 
     private bool TryMount()
     {

@@ -48,18 +48,9 @@ public sealed class ResumeTests : IDisposable
     {
         foreach (string name in new[] { "model.safetensors", "best.safetensors", "samples.txt" })
             Assert.True(File.ReadAllBytes(_shell[$"{expected}/{name}"]).AsSpan().SequenceEqual(File.ReadAllBytes(_shell[$"{actual}/{name}"])), $"{actual}/{name} differs from that of {expected}");
-        Assert.Equal(Metrics(expected), Metrics(actual));
+        Assert.Equal(_shell.Metrics(expected), _shell.Metrics(actual));
         Assert.Equal(State(expected), State(actual));
     }
-
-    // The lines without their times.
-    private string[] Metrics(string directory) => [.. File.ReadAllLines(_shell[$"{directory}/metrics.jsonl"]).Select(line =>
-    {
-        JsonObject metrics = JsonNode.Parse(line)!.AsObject();
-        metrics.Remove("characters_per_second");
-        metrics.Remove("seconds");
-        return metrics.ToJsonString();
-    })];
 
     // Every tensor's bytes, but for the length of metrics.jsonl: a time may have more digits than another.
     private string[] State(string directory)

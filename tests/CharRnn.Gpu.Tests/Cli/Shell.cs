@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using System.Text.Json.Nodes;
 
 namespace CharRnn.Gpu.Tests.Cli;
 
@@ -114,6 +115,15 @@ internal sealed class Shell : IDisposable
         Assert.Empty(result.Output);
         Assert.InRange(result.Time, TimeSpan.Zero, TimeSpan.FromSeconds(20)); // 5 on a machine that does nothing else
     }
+
+    /// <summary>The lines of a run's metrics.jsonl without their times, which no two runs share.</summary>
+    public string[] Metrics(string directory) => [.. File.ReadAllLines(this[$"{directory}/metrics.jsonl"]).Select(line =>
+    {
+        JsonObject metrics = JsonNode.Parse(line)!.AsObject();
+        metrics.Remove("characters_per_second");
+        metrics.Remove("seconds");
+        return metrics.ToJsonString();
+    })];
 
     /// <summary>A copy of a directory, under another name.</summary>
     public string Copy(string from, string to)
