@@ -27,8 +27,9 @@ CONFIGURATIONS = {
     "e": (2048, 256, 100),
 }
 
-# Large enough for any GPU's limit.
-PRODUCT_SIDE = 4096
+# Large enough for any GPU's limits.
+PRODUCT_SIDE, COPIED_FLOATS = 4096, 1 << 26
+VOCABULARY = 65
 
 
 def charrnn(program, *arguments):
@@ -47,29 +48,29 @@ def measure_ours(options, sizes, *more):
 
 
 def peers(sizes):
-    """PyTorch's ways of the same steps, those that this machine has, and its matrix product, the limit."""
+    """PyTorch's ways of the same steps, those that this machine has, and the limits: its matrix product, and its copy."""
     try:
         import torch
         sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "peers"))
-        from pytorch_rnn import Product, Training
+        from pytorch_rnn import Copy, Product, Training
     except ImportError as error:
         print(f"no PyTorch here ({error}): charrnn alone", file=sys.stderr)
-        return {}, None
+        return {}, None, None
     if not torch.cuda.is_available():
         print("PyTorch has no CUDA here: charrnn alone", file=sys.stderr)
-        return {}, None
-    product = Product(PRODUCT_SIDE, "cuda")
+        return {}, None, None
+    product, copy = Product(PRODUCT_SIDE, "cuda"), Copy(COPIED_FLOATS, "cuda")
     found = {}
     for name, graphed in (("eager", False), ("graphed", True)):
         try:
             found[name] = Training(*sizes, graphed, "cuda")
         except RuntimeError as error:
             print(f"PyTorch {name} does not run: {str(error).partition(chr(10))[0]}", file=sys.stderr)
-    return found, product
+    return found, product, copy
 
 
 def row(options, name, sizes):
-    others, product = peers(sizes)
+    others, product, copy = peers(sizes)
     ours, theirs, limits = [], {peer: [] for peer in others}, []
     for _ in range(options.rounds):
         ours.append(measure_ours(options, sizes))
@@ -92,6 +93,8 @@ def row(options, name, sizes):
     }
     for peer, figures in theirs.items():
         result[peer] = statistics.median(figures)
+    if copy:
+        result["copied_gigabytes_per_second"] = copy.bytes_per_second(options.seconds / 4) / 1e9
     if limits:
         result["product_gflop_per_second"] = statistics.median(limits)
         result["share"] = statistics.median(one["gflop_per_second"] / limit for one, limit in zip(ours, limits))
@@ -99,6 +102,18 @@ def row(options, name, sizes):
         best = [max(figures) for figures in zip(*theirs.values())]
         result["ratio"] = statistics.median(mine / other for mine, other in zip(speeds, best))
     return result
+
+
+def share_of_limit(row, kernel):
+    """What a kernel reaches of PyTorch's product, or the update of its copy: it reads θ, m and g, and writes θ, m and the transposes."""
+    if kernel["kernel"] == "Update":
+        hidden = row["hidden_size"]
+        squares = hidden * hidden + hidden * VOCABULARY
+        moved = 20 * (squares + hidden * VOCABULARY + hidden + VOCABULARY) + 4 * squares
+        reached, limit = moved / kernel["seconds_per_step"] / 1e9, row.get("copied_gigabytes_per_second")
+    else:
+        reached, limit = kernel["gflop_per_second"], row.get("product_gflop_per_second")
+    return f"{reached / limit:.0%}" if limit and reached is not None else "–"
 
 
 def markdown(rows, options):
@@ -118,13 +133,14 @@ def markdown(rows, options):
             f"| {r['configuration']} | {r['hidden_size']}, {r['batch_size']}, {r['seq_length']} | {number(r['characters_per_second'])} "
             f"| {number(r['gflop_per_second'])} | {share} | {number(r.get('eager'))} | {number(r.get('graphed'))} | {ratio} | {r['gradient_error']:.1E} "
             f"| {number(r['sampled_characters_per_second'])} | {r['launches_per_step']:.3f} | {r['plan']} |")
-    lines += ["", "The device's time in each kernel, of one step:", "", "| | kernel | launches | us | share | GFLOP/s |", "|---|---|---|---|---|---|"]
+    lines += ["", "The device's time in each kernel, of one step:", "", "| | kernel | launches | us | share of the step | GFLOP/s | share of PyTorch's product or, of the update, of its copy |",
+              "|---|---|---|---|---|---|---|"]
     for r in rows:
         whole = sum(kernel["seconds_per_step"] for kernel in r["kernels"])
         for kernel in r["kernels"]:
             lines.append(
                 f"| {r['configuration']} | {kernel['kernel']} | {kernel['launches_per_step']:.2f} | {kernel['seconds_per_step'] * 1e6:.1f} "
-                f"| {kernel['seconds_per_step'] / whole:.0%} | {number(kernel['gflop_per_second'])} |")
+                f"| {kernel['seconds_per_step'] / whole:.0%} | {number(kernel['gflop_per_second'])} | {share_of_limit(r, kernel)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -94,6 +94,19 @@ class Product:
         return rate(self, seconds) * 2 * self.side ** 3
 
 
+class Copy:
+    """A copy of memory alone: the bandwidth that the machine gives, reading and writing."""
+
+    def __init__(self, floats, device):
+        self.a, self.b = (torch.zeros(floats, device=device) for _ in range(2))
+
+    def __call__(self):
+        self.b.copy_(self.a)
+
+    def bytes_per_second(self, seconds):
+        return rate(self, seconds) * 2 * self.a.nbytes
+
+
 def rate(work, seconds):
     """Calls per second, the device's work waited for."""
     def wait():

@@ -27,11 +27,11 @@ internal sealed class KernelProfile(Accelerator accelerator) : IDisposable
         }
     }
 
+    private void End(string kernel, ProfilingMarker begin) => _launches.Add((kernel, begin, accelerator.DefaultStream.AddProfilingMarker()));
+
     /// <summary>A launch on its way; none where nobody profiles.</summary>
     internal readonly struct Launch(KernelProfile profile, string kernel, ProfilingMarker begin) : IDisposable
     {
-        public void Dispose() => profile?._launches.Add((kernel, begin, profile.Accelerator.DefaultStream.AddProfilingMarker()));
+        public void Dispose() => profile?.End(kernel, begin);
     }
-
-    private Accelerator Accelerator => accelerator;
 }

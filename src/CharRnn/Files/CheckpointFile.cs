@@ -37,11 +37,11 @@ public static class CheckpointFile
     private static readonly string[] s_losses = [LastLoss, SmoothLoss, BestValidationLoss];
 
     /// <summary>Saves a state atomically; equal states give equal bytes.</summary>
-    /// <exception cref="CharRnnException">A value is not finite, or the file system refuses; an old file stays as it was.</exception>
     /// <param name="path">The file.</param>
     /// <param name="vocabulary">The V characters.</param>
     /// <param name="snapshot">The state.</param>
     /// <param name="replacing">See <see cref="AtomicFile.Write"/>.</param>
+    /// <exception cref="CharRnnException">A value is not finite, or the file system refuses; an old file stays as it was.</exception>
     public static void Save(string path, Vocabulary vocabulary, TrainingSnapshot snapshot, Action? replacing = null)
     {
         const string remedy = "nothing was saved: lower --learning-rate or --clip";

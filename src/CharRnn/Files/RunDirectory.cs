@@ -4,8 +4,8 @@ namespace CharRnn.Files;
 
 /// <summary>
 /// A run's directory, locked for as long as it is open: config.json, model.safetensors, best.safetensors,
-/// checkpoint.safetensors and some older ones, metrics.jsonl, samples.txt. A run writes config.json first and saves its checkpoint before
-/// its model, so a directory without a checkpoint holds no finished work.
+/// checkpoint.safetensors and some older ones, metrics.jsonl, samples.txt. A run writes config.json first and saves its
+/// checkpoint before its model, so a directory without a checkpoint holds no finished work.
 /// </summary>
 public sealed class RunDirectory : IDisposable
 {
