@@ -20,6 +20,9 @@ internal static class TrainCommand
     // Half the rate each time: a run that needs more of them has another trouble.
     private const int MaxRollbacks = 10;
 
+    // A directory of this name is given as ./none.
+    private const string NoCache = "none";
+
     public static readonly Argument<string[]> Input = new("INPUT")
     {
         Description = "Files, directories or globs, joined in ordinal order; - reads stdin. None: this program's own sources.",
@@ -53,6 +56,11 @@ internal static class TrainCommand
     private static readonly Option<Choice<bool>> OnDivergence = SharedOptions.OneOf<bool>(
         "--on-divergence", "Where a loss is not finite or absurd: stop, or go back to the last checkpoint with half the learning rate.", new("stop", false), new("rollback", true));
     private static readonly Option<string> Config = new("--config") { Description = "A JSON file of these options, named without dashes. What the command line says itself wins.", HelpName = "FILE" };
+    private static readonly Option<string> Cache = new("--cache")
+    {
+        Description = "Where the tokens of files of over 256 MB are kept for the next start; none is nowhere [default: the system's folder for caches].",
+        HelpName = "DIR|none",
+    };
     private static readonly Option<bool> Verbose = SharedOptions.Verbose();
     private static readonly Option<bool> Quiet = SharedOptions.Quiet();
     private static readonly Option<bool> Json = SharedOptions.Json();
@@ -65,7 +73,7 @@ internal static class TrainCommand
     public static readonly string[] SavedOptions =
     [
         .. FixedOptions, "input", "iterations", "epochs", "device", "log-every", "sample-every", "sample-length", "eval-every", "checkpoint-every",
-        "keep-checkpoints", "on-divergence",
+        "keep-checkpoints", "on-divergence", "cache",
     ];
 
     /// <summary>What a run's config.json records beside its options: a --config made of it is welcome.</summary>
@@ -80,7 +88,7 @@ internal static class TrainCommand
             """)
         {
             Input, Out, HiddenSize, SequenceLength, BatchSize, LearningRate, Clip, Optimizer, Iterations, Epochs, Seed, Device, Encoding, InitFrom,
-            Resume, Overwrite, ValidationFraction, LogEvery, SampleEvery, SampleLength, EvalEvery, CheckpointEvery, KeepCheckpoints, OnDivergence, Config, Verbose, Quiet, Json,
+            Resume, Overwrite, ValidationFraction, LogEvery, SampleEvery, SampleLength, EvalEvery, CheckpointEvery, KeepCheckpoints, OnDivergence, Cache, Config, Verbose, Quiet, Json,
         };
         command.Validators.Add(result =>
         {
@@ -221,7 +229,7 @@ internal static class TrainCommand
 
     private static Corpus ReadCorpus(ParseResult options, StepOptions step, CancellationToken stop)
     {
-        var corpusOptions = new CorpusOptions { Encoding = options.GetValue(Encoding).Value, HiddenSize = step.HiddenSize };
+        var corpusOptions = new CorpusOptions { Encoding = options.GetValue(Encoding).Value, HiddenSize = step.HiddenSize, Cache = OpenCache(options) };
         string[] inputs = options.GetValue(Input) ?? [];
         Corpus corpus = Output.Timed("reading the text", () => inputs.Length == 0
             ? Corpus.Read(SampleCorpus.Open(), SampleCorpus.Name, corpusOptions, stop)
@@ -231,6 +239,9 @@ internal static class TrainCommand
                 Output.Note(note);
         return corpus;
     }
+
+    private static TokenCache? OpenCache(ParseResult options) =>
+        (options.GetValue(Cache) ?? TokenCache.DefaultDirectory) is { } directory and not NoCache ? new TokenCache(directory) : null;
 
     private static TextSplit Split(Corpus corpus, StepOptions step, TrainingSchedule schedule)
     {
@@ -314,6 +325,8 @@ internal static class TrainCommand
         configuration.Set("checkpoint-every", schedule.CheckpointEvery);
         configuration.Set("keep-checkpoints", options.GetValue(KeepCheckpoints)!.Value);
         configuration.Set("on-divergence", options.GetValue(OnDivergence).Word);
+        if (options.GetValue(Cache) is { } cache)
+            configuration.Set("cache", cache == NoCache ? cache : Path.GetFullPath(cache));
         configuration.Write(run.ConfigurationPath);
     }
 

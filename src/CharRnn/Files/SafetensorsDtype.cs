@@ -11,11 +11,19 @@ public enum SafetensorsDtype
 
     /// <summary>Signed 64-bit integer: counters.</summary>
     I64,
+
+    /// <summary>Byte: packed tokens.</summary>
+    U8,
 }
 
 /// <summary>Sizes of <see cref="SafetensorsDtype"/>.</summary>
 internal static class SafetensorsDtypes
 {
     /// <summary>Bytes per element.</summary>
-    public static int Size(this SafetensorsDtype dtype) => dtype == SafetensorsDtype.F32 ? 4 : 8;
+    public static int Size(this SafetensorsDtype dtype) => dtype switch
+    {
+        SafetensorsDtype.U8 => 1,
+        SafetensorsDtype.F32 => 4,
+        _ => 8,
+    };
 }

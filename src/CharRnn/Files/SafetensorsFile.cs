@@ -15,11 +15,10 @@ public sealed class SafetensorsFile : IDisposable
     private readonly SafeFileHandle _handle;
     private readonly SafetensorsHeader _header;
     private readonly Dictionary<string, SafetensorsEntry> _byName;
-    private readonly long _payloadOffset;
 
     private SafetensorsFile(string path, SafeFileHandle handle, SafetensorsHeader header, long payloadOffset)
     {
-        (Path, _handle, _header, _payloadOffset) = (path, handle, header, payloadOffset);
+        (Path, _handle, _header, PayloadOffset) = (path, handle, header, payloadOffset);
         _byName = header.Tensors.ToDictionary(tensor => tensor.Name, StringComparer.Ordinal);
     }
 
@@ -31,6 +30,9 @@ public sealed class SafetensorsFile : IDisposable
 
     /// <summary>The tensors in the order of their bytes.</summary>
     public IReadOnlyList<SafetensorsEntry> Tensors => _header.Tensors;
+
+    /// <summary>Where the payload begins in the file.</summary>
+    internal long PayloadOffset { get; }
 
     /// <summary>Opens a file and checks its whole header against its length.</summary>
     /// <exception cref="CharRnnException">The file cannot be read or breaks any rule of the format.</exception>
@@ -76,7 +78,7 @@ public sealed class SafetensorsFile : IDisposable
     /// <exception cref="ArgumentException">A tensor's name stands twice or is <c>__metadata__</c>.</exception>
     public static void Write(Stream stream, IReadOnlyDictionary<string, string> metadata, IReadOnlyList<SafetensorsTensor> tensors)
     {
-        byte[] header = SafetensorsHeader.Build(metadata, tensors);
+        byte[] header = SafetensorsHeader.Of(metadata, tensors).Build();
         Span<byte> length = stackalloc byte[sizeof(ulong)];
         BinaryPrimitives.WriteUInt64LittleEndian(length, (ulong)header.Length);
         stream.Write(length);
@@ -124,8 +126,9 @@ public sealed class SafetensorsFile : IDisposable
     }
 
     /// <summary>The checksum of the payload as it lies in the file (<see cref="SafetensorsTensor.Checksum"/>): reads all of it once.</summary>
+    /// <param name="cancellation">Heard between two pieces.</param>
     /// <exception cref="CharRnnException">The file cannot be read.</exception>
-    public string ReadChecksum()
+    public string ReadChecksum(CancellationToken cancellation = default)
     {
         var hash = new XxHash3();
         byte[] piece = new byte[1 << 18];
@@ -133,7 +136,8 @@ public sealed class SafetensorsFile : IDisposable
         for (long done = 0; done < length; done += piece.Length)
         {
             Span<byte> part = piece.AsSpan(0, (int)Math.Min(piece.Length, length - done));
-            ReadExactly(Path, _handle, part, _payloadOffset + done);
+            cancellation.ThrowIfCancellationRequested();
+            ReadExactly(Path, _handle, part, PayloadOffset + done);
             hash.Append(part);
         }
 
@@ -175,7 +179,7 @@ public sealed class SafetensorsFile : IDisposable
         for (int done = 0; done < values.Length; done += LittleEndian.ChunkLength)
         {
             Span<T> part = values.AsSpan(done, Math.Min(LittleEndian.ChunkLength, values.Length - done));
-            ReadExactly(Path, _handle, MemoryMarshal.AsBytes(part), _payloadOffset + entry.Begin + ((long)done * dtype.Size()));
+            ReadExactly(Path, _handle, MemoryMarshal.AsBytes(part), PayloadOffset + entry.Begin + ((long)done * dtype.Size()));
             LittleEndian.Swap(part);
         }
 

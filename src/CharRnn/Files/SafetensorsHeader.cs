@@ -16,28 +16,42 @@ internal sealed record SafetensorsHeader(IReadOnlyDictionary<string, string> Met
     /// <summary>The name that is no tensor.</summary>
     public const string MetadataName = "__metadata__";
 
+    /// <summary>The header of a file of these tensors, in this order from the payload's begin.</summary>
+    public static SafetensorsHeader Of(IReadOnlyDictionary<string, string> metadata, IReadOnlyList<SafetensorsTensor> tensors) =>
+        new(metadata, [.. Lay(tensors, 0)]);
+
+    /// <summary>Where tensors lie that follow each other.</summary>
+    /// <param name="tensors">The tensors.</param>
+    /// <param name="begin">Where the first begins in the payload.</param>
+    public static IEnumerable<SafetensorsEntry> Lay(IEnumerable<SafetensorsTensor> tensors, long begin)
+    {
+        foreach (SafetensorsTensor tensor in tensors)
+        {
+            yield return new SafetensorsEntry(tensor.Name, tensor.Dtype, tensor.Shape, begin, begin + tensor.ByteLength);
+            begin += tensor.ByteLength;
+        }
+    }
+
     /// <summary>
     /// The bytes of a header, the same for the same arguments: metadata first with its keys in ordinal order, then the
     /// tensors in the order given, all in ASCII, padded with spaces so that the payload begins at a multiple of 8.
     /// </summary>
     /// <exception cref="ArgumentException">A name stands twice or is <c>__metadata__</c>, or the header is over the format's limit.</exception>
-    public static byte[] Build(IReadOnlyDictionary<string, string> metadata, IReadOnlyList<SafetensorsTensor> tensors)
+    public byte[] Build()
     {
         using var buffer = new MemoryStream();
         using (var json = new Utf8JsonWriter(buffer))
         {
             json.WriteStartObject();
-            if (metadata.Count > 0)
-                WriteMetadata(json, metadata);
+            if (Metadata.Count > 0)
+                WriteMetadata(json);
 
             var names = new HashSet<string>(StringComparer.Ordinal) { MetadataName };
-            long offset = 0;
-            foreach (SafetensorsTensor tensor in tensors)
+            foreach (SafetensorsEntry tensor in Tensors)
             {
                 if (!names.Add(tensor.Name))
-                    throw new ArgumentException($"a tensor cannot be named {tensor.Name} here", nameof(tensors));
-                WriteTensor(json, tensor, offset);
-                offset += tensor.ByteLength;
+                    throw new ArgumentException($"a tensor cannot be named {tensor.Name} here");
+                WriteTensor(json, tensor);
             }
 
             json.WriteEndObject();
@@ -45,18 +59,18 @@ internal sealed record SafetensorsHeader(IReadOnlyDictionary<string, string> Met
 
         while (buffer.Length % sizeof(long) != 0)
             buffer.WriteByte((byte)' ');
-        return buffer.Length <= MaxLength ? buffer.ToArray() : throw new ArgumentException($"a header of {buffer.Length} bytes", nameof(metadata));
+        return buffer.Length <= MaxLength ? buffer.ToArray() : throw new ArgumentException($"a header of {buffer.Length} bytes");
     }
 
-    private static void WriteMetadata(Utf8JsonWriter json, IReadOnlyDictionary<string, string> metadata)
+    private void WriteMetadata(Utf8JsonWriter json)
     {
         json.WriteStartObject(MetadataName);
-        foreach ((string key, string value) in metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal))
+        foreach ((string key, string value) in Metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal))
             json.WriteString(key, value);
         json.WriteEndObject();
     }
 
-    private static void WriteTensor(Utf8JsonWriter json, SafetensorsTensor tensor, long offset)
+    private static void WriteTensor(Utf8JsonWriter json, SafetensorsEntry tensor)
     {
         json.WriteStartObject(tensor.Name);
         json.WriteString("dtype", tensor.Dtype.ToString());
@@ -65,8 +79,8 @@ internal sealed record SafetensorsHeader(IReadOnlyDictionary<string, string> Met
             json.WriteNumberValue(size);
         json.WriteEndArray();
         json.WriteStartArray("data_offsets");
-        json.WriteNumberValue(offset);
-        json.WriteNumberValue(offset + tensor.ByteLength);
+        json.WriteNumberValue(tensor.Begin);
+        json.WriteNumberValue(tensor.End);
         json.WriteEndArray();
         json.WriteEndObject();
     }

@@ -129,7 +129,8 @@ internal ref struct SafetensorsHeaderReader
             "F32" => SafetensorsDtype.F32,
             "F64" => SafetensorsDtype.F64,
             "I64" => SafetensorsDtype.I64,
-            _ => throw new CharRnnException(_path, $"{tensor} has dtype {FileErrors.Quote(text)}, not F32, F64 or I64", "convert it: weights are F32"),
+            "U8" => SafetensorsDtype.U8,
+            _ => throw new CharRnnException(_path, $"{tensor} has dtype {FileErrors.Quote(text)}, not F32, F64, I64 or U8", "convert it: weights are F32"),
         };
     }
 

@@ -8,7 +8,7 @@ public sealed class Corpus : IDisposable
 {
     private readonly TokenStore _tokens;
 
-    private Corpus(CorpusSource source, Vocabulary vocabulary, TokenStore tokens, CorpusReader reader, long skipped)
+    private Corpus(CorpusSource source, Vocabulary vocabulary, TokenStore tokens, CorpusReader reader, IEnumerable<string> notes, long skipped = 0)
     {
         Name = source.Name;
         Files = source.Files;
@@ -17,7 +17,7 @@ public sealed class Corpus : IDisposable
         Bytes = reader.Bytes;
         Hash = reader.Hash;
         SkippedCharacters = skipped;
-        Notes = skipped == 0 ? reader.Notes : [.. reader.Notes, $"{Name}: {skipped} characters left out that the vocabulary does not have"];
+        Notes = [.. reader.Notes, .. notes];
     }
 
     /// <summary>What the text is called in messages: its only file, or the first and how many more.</summary>
@@ -96,17 +96,53 @@ public sealed class Corpus : IDisposable
 
     private static Corpus Learn(CorpusSource source, CorpusOptions options, CancellationToken cancellation)
     {
+        // What fits in memory is made into tokens sooner than it is looked up; packed tokens have this byte order.
+        TokenCache? cache = source.Bytes > options.MemoryLimit && BitConverter.IsLittleEndian ? options.Cache : null;
+        List<string> notes = [];
+        if (cache?.MayHold(source.Bytes) == true)
+        {
+            using var reader = new CorpusReader(options.Encoding, options, CorpusErrors.UseBytes);
+            source.ReadInto(reader, cancellation);
+            if (cache.Find(source.Bytes, reader.Hash, options.Encoding, notes, cancellation) is { } cached)
+            {
+                CheckVocabulary(source, cached.Vocabulary, options);
+                return new Corpus(source, cached.Vocabulary, cached.Tokens, reader, notes);
+            }
+        }
+
+        using TokenCache.Entry? entry = cache?.Begin(source.Bytes, notes);
+        try
+        {
+            return Learn(source, options, entry, notes, cancellation);
+        }
+        catch (TokenCacheException e)
+        {
+            notes.Add(cache!.NotKept(e));
+            entry!.Dispose(); // what it has written may be what fills the disk
+            return Learn(source, options, null, notes, cancellation);
+        }
+    }
+
+    private static Corpus Learn(CorpusSource source, CorpusOptions options, TokenCache.Entry? keep, List<string> notes, CancellationToken cancellation)
+    {
         var table = new CharacterTable(options.Encoding);
-        using var reader = new CorpusReader(table, options, CorpusErrors.UseBytes);
+        using var reader = new CorpusReader(table, options, CorpusErrors.UseBytes, keep?.Destination);
         source.ReadInto(reader, cancellation);
         reader.CheckEnd(source.Name);
 
         (Vocabulary vocabulary, int[] tokenOfId) = table.Finish();
+        CheckVocabulary(source, vocabulary, options);
+        TokenStore tokens = reader.Build(tokenOfId);
+        keep?.Keep(reader.Hash, vocabulary, tokenOfId, tokens, notes);
+        return new Corpus(source, vocabulary, tokens, reader, notes);
+    }
+
+    private static void CheckVocabulary(CorpusSource source, Vocabulary vocabulary, CorpusOptions options)
+    {
         if (vocabulary.Size == 1)
             throw CorpusErrors.OneCharacter(source.Name, CharacterNames.Of(options.Encoding, vocabulary.CodePoints[0]));
         if (vocabulary.Size > options.VocabularyLimit)
             throw CorpusErrors.VocabularyTooLarge(source.Name, vocabulary.Size, options.VocabularyLimit, options.HiddenSize);
-        return new Corpus(source, vocabulary, reader.Build(tokenOfId), reader, skipped: 0);
     }
 
     private static Corpus Apply(
@@ -121,7 +157,10 @@ public sealed class Corpus : IDisposable
             throw CorpusErrors.UnknownCharacters(source.Name, CharacterNames.List(vocabulary.Encoding, table.Unknown));
         TokenStore tokens = reader.Build([]);
         return tokens.Length > 0
-            ? new Corpus(source, vocabulary, tokens, reader, table.UnknownCount)
+            ? new Corpus(source, vocabulary, tokens, reader, LeftOut(source, table.UnknownCount), table.UnknownCount)
             : throw CorpusErrors.NoKnownCharacter(source.Name);
     }
+
+    private static string[] LeftOut(CorpusSource source, long count) =>
+        count == 0 ? [] : [$"{source.Name}: {count} characters left out that the vocabulary does not have"];
 }

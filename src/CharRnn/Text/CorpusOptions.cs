@@ -24,6 +24,9 @@ public sealed record CorpusOptions
     /// <summary>Where the temporary file lies; null for the system's directory for temporary files.</summary>
     public string? SpillDirectory { get; init; }
 
+    /// <summary>Keeps the tokens of files that exceed <see cref="MemoryLimit"/> for the next start; null to keep nothing.</summary>
+    public TokenCache? Cache { get; init; }
+
     /// <summary>Told the bytes read so far, over all files, after every buffer of about a megabyte.</summary>
     public IProgress<long>? Progress { get; init; }
 

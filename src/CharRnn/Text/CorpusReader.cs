@@ -12,9 +12,9 @@ internal sealed class CorpusReader : IDisposable
     private const int MarkBytes = 4, CarriedBytes = 3;
 
     private readonly CorpusOptions _options;
-    private readonly CharacterTable _table;
-    private readonly TokenStoreBuilder _tokens;
-    private readonly CharacterScanner _scanner;
+    private readonly TextEncoding _encoding;
+    private readonly TokenStoreBuilder? _tokens;
+    private readonly CharacterScanner? _scanner;
     private readonly XxHash128 _hash = new();
     private readonly byte[] _buffer;
     private readonly string _remedy;
@@ -25,17 +25,32 @@ internal sealed class CorpusReader : IDisposable
     private string _carriedFrom = "";
     private long _carriedOffset;
 
-    public CorpusReader(CharacterTable table, CorpusOptions options, string remedy)
+    /// <summary>A reader that makes tokens.</summary>
+    /// <param name="table">The characters.</param>
+    /// <param name="options">How to read.</param>
+    /// <param name="remedy">What to do about bytes that are no text.</param>
+    /// <param name="file">Where the tokens go; owned. Null for memory and a temporary file.</param>
+    public CorpusReader(CharacterTable table, CorpusOptions options, string remedy, TokenFile? file = null)
+        : this(table.Encoding, options, remedy)
+    {
+        _tokens = new TokenStoreBuilder(options, file);
+        _scanner = new CharacterScanner(table, _tokens);
+    }
+
+    /// <summary>A reader that only hashes.</summary>
+    /// <inheritdoc cref="CorpusReader(CharacterTable, CorpusOptions, string, TokenFile?)"/>
+    /// <param name="encoding">What a character is.</param>
+    /// <param name="options">How to read.</param>
+    /// <param name="remedy">What to do about bytes that are no text.</param>
+    public CorpusReader(TextEncoding encoding, CorpusOptions options, string remedy)
     {
         _options = options;
-        _table = table;
+        _encoding = encoding;
         _remedy = remedy;
-        _tokens = new TokenStoreBuilder(options);
-        _scanner = new CharacterScanner(table, _tokens);
         _buffer = GC.AllocateUninitializedArray<byte>(Math.Max(options.ReadBytes, MarkBytes) + CarriedBytes);
 
         // The same bytes are another text in another encoding.
-        _hash.Append(table.Encoding == TextEncoding.Utf8 ? "utf-8\n"u8 : "bytes\n"u8);
+        _hash.Append(encoding == TextEncoding.Utf8 ? "utf-8\n"u8 : "bytes\n"u8);
     }
 
     /// <summary>Bytes of text so far, without byte order marks.</summary>
@@ -115,10 +130,10 @@ internal sealed class CorpusReader : IDisposable
 
     /// <summary>The tokens, which the caller then owns.</summary>
     /// <param name="tokenOfId">The token of every id; empty if ids are tokens.</param>
-    public TokenStore Build(int[] tokenOfId) => _tokens.Build(tokenOfId);
+    public TokenStore Build(int[] tokenOfId) => _tokens!.Build(tokenOfId);
 
     /// <inheritdoc/>
-    public void Dispose() => _tokens.Dispose();
+    public void Dispose() => _tokens?.Dispose();
 
     // A pipe may wait for its other end for ever, at opening and at every read: that happens on another thread, and
     // cancellation ends the waiting.
@@ -142,7 +157,7 @@ internal sealed class CorpusReader : IDisposable
     // The UTF-8 mark is no part of the text; another one says that the text is none that can be read here.
     private int SkipMark(string name, ref int count)
     {
-        if (_table.Encoding == TextEncoding.Bytes)
+        if (_encoding == TextEncoding.Bytes)
             return 0;
 
         Span<byte> head = _buffer.AsSpan(_carried, count);
@@ -173,6 +188,8 @@ internal sealed class CorpusReader : IDisposable
         Span<byte> bytes = _buffer.AsSpan(0, _carried + count);
         _hash.Append(bytes[_carried..]);
         Bytes += count;
+        if (_scanner is null)
+            return;
 
         CharacterScanner.Stop stop = _scanner.Scan(bytes, out int consumed);
 

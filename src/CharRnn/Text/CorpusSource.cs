@@ -6,6 +6,9 @@ namespace CharRnn.Text;
 /// <param name="ReadInto">Reads all of it.</param>
 internal sealed record CorpusSource(string Name, IReadOnlyList<string> Files, Action<CorpusReader, CancellationToken> ReadInto)
 {
+    /// <summary>Bytes of all files together, byte order marks included; 0 if it can be read only once, or has no size.</summary>
+    public long Bytes { get; private init; }
+
     /// <summary>The files that the command line's inputs stand for.</summary>
     /// <exception cref="ArgumentException">There is no input.</exception>
     public static CorpusSource Of(IReadOnlyList<string> inputs)
@@ -19,10 +22,27 @@ internal sealed record CorpusSource(string Name, IReadOnlyList<string> Files, Ac
         {
             foreach (InputFile file in files)
                 reader.ReadFile(file, cancellation);
-        });
+        })
+        {
+            Bytes = Size(files),
+        };
     }
 
     /// <summary>A stream.</summary>
     public static CorpusSource Of(Stream stream, string name) =>
         new(name, [name], (reader, cancellation) => reader.Read(stream, name, expected: 0, cancellation));
+
+    private static long Size(IReadOnlyList<InputFile> files)
+    {
+        long bytes = 0;
+        foreach (InputFile file in files)
+        {
+            // A pipe or device has no length.
+            if (file.IsStandardInput || new FileInfo(file.Path) is not { Exists: true, Length: > 0 and long length })
+                return 0;
+            bytes += length;
+        }
+
+        return bytes;
+    }
 }

@@ -1,18 +1,25 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 
 namespace CharRnn.Text;
 
 /// <summary>A run of tokens stored in 1, 2 or 4 bytes each, whichever its largest needs.</summary>
-/// <param name="Memory">The tokens, or null if they lie in the spill file.</param>
-/// <param name="FileOffset">Where they lie in the spill file, bytes.</param>
+/// <param name="Memory">The tokens, or null if they lie in the file.</param>
+/// <param name="FileOffset">Where they lie in the file, bytes.</param>
 /// <param name="Width">Bytes per token: 1, 2 or 4, in the machine's byte order.</param>
 internal readonly record struct TokenChunk(byte[]? Memory, long FileOffset, int Width)
 {
     /// <summary>Bytes that each of these ids needs.</summary>
     public static int WidthOf(ReadOnlySpan<int> ids)
     {
+        ReadOnlySpan<Vector<int>> vectors = MemoryMarshal.Cast<int, Vector<int>>(ids);
+        Vector<int> bits = Vector<int>.Zero;
+        foreach (Vector<int> vector in vectors)
+            bits |= vector;
         int all = 0;
-        foreach (int id in ids)
+        for (int i = 0; i < Vector<int>.Count; i++)
+            all |= bits[i];
+        foreach (int id in ids[(vectors.Length * Vector<int>.Count)..])
             all |= id;
         return all <= byte.MaxValue ? 1 : all <= ushort.MaxValue ? 2 : 4;
     }
@@ -23,8 +30,11 @@ internal readonly record struct TokenChunk(byte[]? Memory, long FileOffset, int 
         switch (width)
         {
             case 1:
-                packed = packed[..ids.Length];
-                for (int i = 0; i < packed.Length; i++)
+                ReadOnlySpan<Vector<int>> wide = MemoryMarshal.Cast<int, Vector<int>>(ids);
+                Span<Vector<sbyte>> narrow = MemoryMarshal.Cast<byte, Vector<sbyte>>(packed[..ids.Length]);
+                for (int i = 0; i < narrow.Length; i++)
+                    narrow[i] = Vector.Narrow(Vector.Narrow(wide[4 * i], wide[(4 * i) + 1]), Vector.Narrow(wide[(4 * i) + 2], wide[(4 * i) + 3]));
+                for (int i = narrow.Length * Vector<sbyte>.Count; i < ids.Length; i++)
                     packed[i] = (byte)ids[i];
                 break;
             case 2:
@@ -39,7 +49,8 @@ internal readonly record struct TokenChunk(byte[]? Memory, long FileOffset, int 
     }
 
     /// <summary>Reads ids back, each replaced by <c>tokens[id]</c>; an empty <paramref name="tokens"/> leaves them.</summary>
-    public static void Unpack(ReadOnlySpan<byte> packed, int width, ReadOnlySpan<int> tokens, Span<int> destination)
+    /// <returns>False if there is an id that has no token.</returns>
+    public static bool Unpack(ReadOnlySpan<byte> packed, int width, ReadOnlySpan<int> tokens, Span<int> destination)
     {
         switch (width)
         {
@@ -57,8 +68,15 @@ internal readonly record struct TokenChunk(byte[]? Memory, long FileOffset, int 
                 break;
         }
 
-        if (!tokens.IsEmpty)
-            foreach (ref int token in destination)
-                token = tokens[token];
+        if (tokens.IsEmpty)
+            return true;
+        foreach (ref int token in destination)
+        {
+            if ((uint)token >= (uint)tokens.Length)
+                return false;
+            token = tokens[token];
+        }
+
+        return true;
     }
 }

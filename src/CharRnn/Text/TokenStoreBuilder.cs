@@ -2,12 +2,19 @@ namespace CharRnn.Text;
 
 /// <summary>Collects ids into a <see cref="TokenStore"/>, chunk by chunk, with one chunk of work space.</summary>
 /// <remarks>Disposing gives up what was collected; a store that was built owns it instead.</remarks>
-internal sealed class TokenStoreBuilder(CorpusOptions options) : IDisposable
+/// <param name="options">The size of a chunk, and how much may lie in memory.</param>
+/// <param name="file">Where all chunks go; null to keep them in memory up to the limit and behind it in a temporary file.</param>
+internal sealed class TokenStoreBuilder(CorpusOptions options, TokenFile? file = null) : IDisposable
 {
     private readonly List<TokenChunk> _chunks = [];
     private long _length;
     private long _memoryBytes;
-    private SpillFile? _spill;
+    private readonly long _memoryLimit = file is null ? options.MemoryLimit : 0;
+    private TokenFile? _file = file;
+
+    // A chunk on its way to the file, while the next is filled.
+    private Task _writing = Task.CompletedTask;
+    private byte[] _written = [];
 
     // The chunk being filled: so many tokens, as wide as the widest of them needs. Text rarely needs more than one byte.
     private byte[] _chunk = new byte[options.ChunkTokens];
@@ -39,13 +46,18 @@ internal sealed class TokenStoreBuilder(CorpusOptions options) : IDisposable
     {
         if (_count > 0)
             CloseChunk();
-        SpillFile? spill = _spill;
-        _spill = null;
-        return new TokenStore([.. _chunks], options.ChunkTokens, _length, tokenOfId, spill);
+        _writing.GetAwaiter().GetResult();
+        var store = new TokenStore([.. _chunks], options.ChunkTokens, _length, tokenOfId, _file);
+        _file = null;
+        return store;
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _spill?.Dispose();
+    public void Dispose()
+    {
+        Task.WhenAny(_writing).GetAwaiter().GetResult(); // how it ends no longer matters
+        _file?.Dispose();
+    }
 
     private void Widen(int width)
     {
@@ -59,16 +71,19 @@ internal sealed class TokenStoreBuilder(CorpusOptions options) : IDisposable
 
     private void CloseChunk()
     {
-        ReadOnlySpan<byte> packed = _chunk.AsSpan(0, _count * _width);
-        if (_memoryBytes + packed.Length <= options.MemoryLimit)
+        int bytes = _count * _width;
+        if (_memoryBytes + bytes <= _memoryLimit)
         {
-            _chunks.Add(new TokenChunk(packed.ToArray(), 0, _width));
-            _memoryBytes += packed.Length;
+            _chunks.Add(new TokenChunk(_chunk.AsSpan(0, bytes).ToArray(), 0, _width));
+            _memoryBytes += bytes;
         }
         else
         {
-            _spill ??= new SpillFile(options.SpillDirectory ?? Path.GetTempPath());
-            _chunks.Add(new TokenChunk(null, _spill.Append(packed), _width));
+            _writing.GetAwaiter().GetResult();
+            TokenFile file = _file ??= TokenFile.CreateTemporary(options.SpillDirectory ?? Path.GetTempPath());
+            _chunks.Add(new TokenChunk(null, file.Length, _width));
+            (_written, _chunk) = (_chunk, _written.Length < options.ChunkTokens ? new byte[options.ChunkTokens] : _written);
+            _writing = Task.Run(() => file.Append(_written.AsSpan(0, bytes)));
         }
 
         _length += _count;

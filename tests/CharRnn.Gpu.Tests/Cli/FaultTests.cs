@@ -69,26 +69,19 @@ public sealed class FaultTests : IDisposable
     [Fact]
     public void A_disk_that_fills_up_keeps_what_it_has_and_gets_the_rest_later()
     {
-        Assert.SkipWhen(!OperatingSystem.IsLinux() || !TryMount(), "needs a Linux and a user who may mount a small disk");
-        try
-        {
-            _shell.Succeeds(["train", "words.txt", "--out", "disk/run", "--iterations", "20", "--quiet", .. Options]);
-            byte[] before = File.ReadAllBytes(_shell["disk/run/checkpoint.safetensors"]);
-            Fill();
-            CommandResult full = _shell.Run(["train", "--resume", "--out", "disk/run", "--iterations", "60", "--quiet"]);
-            Assert.Equal(1, full.ExitCode);
-            Assert.Contains("the disk is full", full.ErrorLines[^1], StringComparison.Ordinal);
-            Assert.Equal(before, File.ReadAllBytes(_shell["disk/run/checkpoint.safetensors"]));
+        using var disk = new SmallDisk(_shell["disk"], "400k");
+        _shell.Succeeds(["train", "words.txt", "--out", "disk/run", "--iterations", "20", "--quiet", .. Options]);
+        byte[] before = File.ReadAllBytes(_shell["disk/run/checkpoint.safetensors"]);
+        disk.Fill();
+        CommandResult full = _shell.Run(["train", "--resume", "--out", "disk/run", "--iterations", "60", "--quiet"]);
+        Assert.Equal(1, full.ExitCode);
+        Assert.Contains("the disk is full", full.ErrorLines[^1], StringComparison.Ordinal);
+        Assert.Equal(before, File.ReadAllBytes(_shell["disk/run/checkpoint.safetensors"]));
 
-            File.Delete(_shell["disk/ballast"]);
-            _shell.Succeeds("train", "--resume", "--out", "disk/run", "--iterations", "60", "--quiet");
-            _shell.Succeeds(["train", "words.txt", "--out", "whole", "--iterations", "60", "--quiet", .. Options]);
-            Assert.Equal(File.ReadAllBytes(_shell["whole/model.safetensors"]), File.ReadAllBytes(_shell["disk/run/model.safetensors"]));
-        }
-        finally
-        {
-            Execute("umount", _shell["disk"]);
-        }
+        disk.Free();
+        _shell.Succeeds("train", "--resume", "--out", "disk/run", "--iterations", "60", "--quiet");
+        _shell.Succeeds(["train", "words.txt", "--out", "whole", "--iterations", "60", "--quiet", .. Options]);
+        Assert.Equal(File.ReadAllBytes(_shell["whole/model.safetensors"]), File.ReadAllBytes(_shell["disk/run/model.safetensors"]));
     }
 
     /// <summary>Starts the run, or goes on with it where it has a checkpoint.</summary>
@@ -110,32 +103,5 @@ public sealed class FaultTests : IDisposable
                 _ = ModelFile.Load(path);
         Assert.InRange(last, atLeast, long.MaxValue);
         return last;
-    }
-
-    private bool TryMount()
-    {
-        Directory.CreateDirectory(_shell["disk"]);
-        return Execute("mount", "-t", "tmpfs", "-o", "size=400k", "charrnn-test", _shell["disk"]) == 0;
-    }
-
-    private void Fill()
-    {
-        using Microsoft.Win32.SafeHandles.SafeFileHandle ballast = File.OpenHandle(_shell["disk/ballast"], FileMode.Create, FileAccess.Write);
-        try
-        {
-            for (long offset = 0; ; offset += 512)
-                RandomAccess.Write(ballast, new byte[512], offset);
-        }
-        catch (IOException)
-        {
-            // Full.
-        }
-    }
-
-    private static int Execute(string command, params string[] arguments)
-    {
-        using Process process = Process.Start(new ProcessStartInfo(command, arguments) { RedirectStandardError = true })!;
-        process.WaitForExit();
-        return process.ExitCode;
     }
 }

@@ -132,6 +132,26 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
+    public void A_large_text_is_made_into_tokens_once_and_its_tokens_may_go_at_any_time()
+    {
+        // Over 256 MB, most of them a hole in the file.
+        using (FileStream large = File.Create(_shell["large.bin"]))
+        {
+            large.SetLength(257L << 20);
+            large.Write("some text in front of very many NULs"u8);
+        }
+
+        CommandResult first = _shell.Succeeds(["train", "large.bin", "--out", "cached", "--encoding", "bytes", "--iterations", "20", "--cache", "kept", "--eval-every", "0", "--sample-every", "0", "--device", "cpu"]);
+        string entry = Assert.Single(Directory.GetFiles(_shell["kept"]));
+        Assert.Contains("keeps the tokens of this text for the next start", first.Error, StringComparison.Ordinal);
+        Assert.Contains($"{entry}: has the tokens of this text", _shell.Succeeds("train", "--resume", "--out", "cached", "--iterations", "30").Error, StringComparison.Ordinal);
+        Directory.Delete(_shell["kept"], recursive: true);
+        CommandResult last = _shell.Succeeds("train", "--resume", "--out", "cached", "--iterations", "40", "--cache", "none");
+        Assert.DoesNotContain("tokens of this text", last.Error, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(_shell["kept"]));
+    }
+
+    [Fact]
     public async Task Ctrl_C_stops_and_saves_and_a_resume_leaves_the_same_bytes()
     {
         Assert.SkipWhen(Shell.IgnoresInterrupts, "SIGINT is ignored here, as in a script's background jobs, and so it is by what this starts");

@@ -45,7 +45,7 @@ public class BadSafetensorsTests
         ["no data_offsets"] = (Header("""{"a":{"dtype":"F32","shape":[1]}}"""), "tensor \"a\" has no data_offsets"),
         ["unknown key"] = (Header("""{"a":{"strides":[1]}}"""), "unknown key \"strides\""),
         ["tensor is null"] = (Header("""{"a":null}"""), "tensor \"a\" is null, not an object"),
-        ["dtype BF16"] = (Tensor(dtype: "\"BF16\""), "tensor \"a\" has dtype \"BF16\", not F32, F64 or I64"),
+        ["dtype BF16"] = (Tensor(dtype: "\"BF16\""), "tensor \"a\" has dtype \"BF16\", not F32, F64, I64 or U8"),
         ["dtype in lower case"] = (Tensor(dtype: "\"f32\""), "dtype \"f32\""),
         ["dtype is a number"] = (Tensor(dtype: "32"), "the dtype of tensor \"a\" is 32, not a string"),
         ["shape is a number"] = (Tensor(shape: "1"), "the shape of tensor \"a\" is 1, not an array"),

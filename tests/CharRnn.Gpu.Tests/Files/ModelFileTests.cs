@@ -89,7 +89,7 @@ public class ModelFileTests
                 ["layers"] = "1",
                 ["encoding"] = "utf-8",
                 ["vocabulary"] = "\n aé😀",
-                ["checksum"] = file.ReadChecksum(),
+                ["checksum"] = file.ReadChecksum(TestContext.Current.CancellationToken),
             },
             file.Metadata);
         Assert.Matches("^[0-9a-f]{16}$", file.Metadata["checksum"]);

@@ -108,7 +108,7 @@ public sealed class TokenStoreTests : IDisposable
     {
         // Sparse: nothing is written below the offset.
         Assert.SkipWhen(OperatingSystem.IsWindows() || OperatingSystem.IsMacOS(), "needs a file system with sparse files by default");
-        using var file = new SpillFile(_folder.Root, start: 5_000_000_000);
+        using var file = TokenFile.CreateTemporary(_folder.Root, start: 5_000_000_000);
         long offset = file.Append("tokens"u8);
         Assert.Equal(5_000_000_000, offset);
         using var store = new TokenStore([new TokenChunk(null, offset, 1)], 6, 6, [], file);

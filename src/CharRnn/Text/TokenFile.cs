@@ -1,0 +1,94 @@
+using System.IO.Hashing;
+using Microsoft.Win32.SafeHandles;
+
+namespace CharRnn.Text;
+
+/// <summary>A file of packed tokens: a nameless temporary one, or one of a <see cref="TokenCache"/>.</summary>
+/// <param name="handle">The open file; owned.</param>
+/// <param name="length">Where the next bytes go.</param>
+/// <param name="writing">What is thrown where it cannot be written.</param>
+/// <param name="reading">What is thrown where it cannot be read, or is damaged.</param>
+internal sealed class TokenFile(SafeFileHandle handle, long length, Func<Exception, Exception> writing, Func<Exception, CharRnnException> reading) : IDisposable
+{
+    private readonly XxHash3 _hash = new();
+
+    /// <summary>XxHash3 of all that was appended.</summary>
+    public XxHash3 Checksum => _hash;
+
+    /// <summary>The file's end.</summary>
+    public long Length { get; private set; } = length;
+
+    /// <summary>A file that is gone with its process, however that ends.</summary>
+    /// <param name="directory">Where it lies.</param>
+    /// <param name="start">Where its first bytes go; a test leaves a gap before them.</param>
+    /// <exception cref="CharRnnException">No file can be made there.</exception>
+    public static TokenFile CreateTemporary(string directory, long start = 0)
+    {
+        string path = Path.Combine(directory, $"charrnn-{Path.GetRandomFileName()}.tokens");
+        SafeFileHandle? handle = null;
+        try
+        {
+            handle = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, FileOptions.DeleteOnClose);
+
+            // Windows deletes the file of a killed process by itself; elsewhere only a file that has no name any more goes with it.
+            if (!OperatingSystem.IsWindows())
+                File.Delete(path);
+            return new TokenFile(handle, start, e => CorpusErrors.Spill(directory, e), e => CorpusErrors.Spill(directory, e));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            handle?.Dispose();
+            throw CorpusErrors.Spill(directory, e);
+        }
+    }
+
+    /// <summary>Appends bytes; one writer at a time.</summary>
+    /// <returns>Where they lie.</returns>
+    public long Append(ReadOnlySpan<byte> bytes)
+    {
+        long offset = Length;
+        Write(bytes, offset);
+        _hash.Append(bytes);
+        Length += bytes.Length;
+        return offset;
+    }
+
+    /// <summary>Writes over what lies somewhere; the checksum does not cover it.</summary>
+    public void Write(ReadOnlySpan<byte> bytes, long offset)
+    {
+        try
+        {
+            RandomAccess.Write(handle, bytes, offset);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw writing(e);
+        }
+    }
+
+    /// <summary>Reads bytes; any number of readers.</summary>
+    public void Read(long offset, Span<byte> destination)
+    {
+        try
+        {
+            while (!destination.IsEmpty)
+            {
+                int count = RandomAccess.Read(handle, destination, offset);
+                if (count == 0)
+                    throw new EndOfStreamException("it was cut off");
+                destination = destination[count..];
+                offset += count;
+            }
+        }
+        catch (IOException e)
+        {
+            throw reading(e);
+        }
+    }
+
+    /// <summary>What to throw where it holds what was never written.</summary>
+    public CharRnnException Damaged() => reading(new InvalidDataException("it was changed"));
+
+    /// <inheritdoc/>
+    public void Dispose() => handle.Dispose();
+}
