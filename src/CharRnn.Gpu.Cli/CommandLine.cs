@@ -3,6 +3,7 @@ using System.CommandLine.Parsing;
 using System.Text;
 using CharRnn.Gpu.Cli.Commands;
 using CharRnn.Gpu.Cli.Terminal;
+using CharRnn.Gpu.Devices;
 using ILGPU.Runtime;
 
 namespace CharRnn.Gpu.Cli;
@@ -56,18 +57,21 @@ internal static class CommandLine
         }
         catch (Exception e)
         {
-            Output.Error(e switch
-            {
-                CharRnnException => e.Message,
-                OutOfMemoryException => "charrnn: the memory of this machine is used up; give a smaller --hidden-size, --batch-size or --seq-length, or a smaller model",
-                AcceleratorException a => $"{a.AcceleratorType}: the device failed ({a.Message.TrimEnd('.')}); what was saved is whole: try again, a training with --resume, or with another --device",
-                _ => $"charrnn: {e.GetType().Name}: {e.Message.TrimEnd('.')}; run again with --verbose and report this",
-            });
+            Output.Error(Describe(e));
             if (Output.IsVerbose)
                 Output.Note(e.ToString());
             return Failed;
         }
     }
+
+    /// <summary>The line that a user sees of a failure.</summary>
+    public static string Describe(Exception e) => e switch
+    {
+        CharRnnException => e.Message,
+        OutOfMemoryException => "charrnn: the memory of this machine is used up; give a smaller --hidden-size, --batch-size or --seq-length, or a smaller model",
+        AcceleratorException a => $"{a.AcceleratorType}: the device failed ({DriverErrors.Reason(a)}); what was saved is whole: try again, a training with --resume, or with another --device",
+        _ => $"charrnn: {e.GetType().Name}: {e.Message.TrimEnd('.')}; run again with --verbose and report this",
+    };
 
     public static RootCommand Build() => new("Trains character-level recurrent networks on text and writes new text with them, on CUDA, OpenCL or the CPU.")
     {

@@ -166,6 +166,8 @@ internal static class TrainCommand
 
         ModelShape shape = checkpoint.Model.Weights.Shape;
         using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
+        if (!options.GetValue(Quiet) && saved.Has("device-name") && saved.GetText("device-name") is var before && before != device.Name)
+            Output.Note($"{directory}: was trained on {before}, and goes on on {device.Name}, whose results differ in the last digits");
         RequireMemory(options, shape, step, split, device);
         using var model = new DeviceModel(device, checkpoint.Snapshot.Weights);
         using var engine = new TrainingEngine(model, split.Training, step);

@@ -1,6 +1,7 @@
 using CharRnn.Gpu.Execution;
 using ILGPU;
 using ILGPU.Runtime;
+using ILGPU.Runtime.OpenCL;
 
 namespace CharRnn.Gpu.Devices;
 
@@ -31,6 +32,11 @@ public sealed class ComputeDevice : IDisposable
 
     /// <summary>Device memory in bytes; on the CPU, what the process may use.</summary>
     public long MemorySize => Kind == DeviceKind.Cpu ? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes : Accelerator.MemorySize;
+
+    /// <summary>Bytes of the largest buffer: OpenCL devices often allow a quarter of their memory.</summary>
+    public long MaxBufferSize => Accelerator is CLAccelerator { Device: CLDevice device }
+        ? device.GetDeviceInfo<long>(CLDeviceInfoType.CL_DEVICE_MAX_MEM_ALLOC_SIZE)
+        : MemorySize;
 
     /// <summary>What plans depend on.</summary>
     public DeviceTraits Traits => new(Kind, Teams, GroupSize);

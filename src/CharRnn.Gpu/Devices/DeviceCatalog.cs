@@ -82,7 +82,7 @@ public static class DeviceCatalog
                     ComputeDevice.Quietly(part);
             if (e is CharRnnException)
                 throw;
-            throw new CharRnnException(id, $"does not open: {FirstLine(e)}", "use another --device, or update its driver", e);
+            throw new CharRnnException(id, $"does not open: {DriverErrors.Reason(e)}", "use another --device, or update its driver", e);
         }
     }
 
@@ -111,7 +111,7 @@ public static class DeviceCatalog
         }
         catch (Exception e)
         {
-            return [new(id, kind, $"no {kind} driver", 0, "", false, FirstLine(e))];
+            return [new(id, kind, $"no {kind} driver", 0, "", false, DriverErrors.Reason(e))];
         }
     }
 
@@ -134,6 +134,4 @@ public static class DeviceCatalog
         CudaDevice { Architecture: null } => "its driver does not tell the architecture; update the driver",
         _ => "ILGPU does not support it",
     };
-
-    private static string FirstLine(Exception e) => (e.InnerException ?? e).Message.Split('\n')[0].TrimEnd('\r', '.');
 }

@@ -90,7 +90,7 @@ public readonly record struct DeviceSelection(DeviceKind? Kind, int Index)
         }
         catch (AcceleratorException e)
         {
-            (failure, cause) = ($"fails its check: {e.Message.TrimEnd('.')}", e);
+            (failure, cause) = ($"fails its check: {DriverErrors.Reason(e)}", e);
         }
 
         if (failure is null)

@@ -21,14 +21,16 @@ internal sealed class AlignedBuffer<T> : IDisposable
         try
         {
             _buffer = device.Accelerator.Allocate1D<T>(length + Alignment);
+            View = _buffer.View.AsContiguous().AlignTo(Alignment).Main.SubView(0, length);
+            Clear(); // OpenCL gives memory at its first use
         }
         catch (Exception e) when (e is AcceleratorException or OutOfMemoryException)
         {
-            throw new CharRnnException(device.Name, $"no room for a buffer of {length * Interop.SizeOf<T>() / 1e6:F0} MB", "lower --hidden-size, --batch-size or --seq-length", e);
+            string reason = e is AcceleratorException ? DriverErrors.Reason(e) : "out of memory";
+            throw new CharRnnException(
+                device.Name, $"has no room for a buffer of {MemoryNeed.Readable(length * Interop.SizeOf<T>())} ({reason})",
+                "lower --hidden-size, --batch-size or --seq-length", e);
         }
-
-        View = _buffer.View.AsContiguous().AlignTo(Alignment).Main.SubView(0, length);
-        Clear();
     }
 
     public ArrayView<T> View { get; }

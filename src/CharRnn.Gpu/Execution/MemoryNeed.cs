@@ -42,15 +42,15 @@ public readonly record struct MemoryNeed(double Bytes, double LargestBuffer)
     /// <exception cref="CharRnnException">The device, or the index range of a buffer, is too small; says which sizes would fit.</exception>
     public static MemoryNeed Require(ModelShape shape, StepOptions options, long textLength, ComputeDevice device)
     {
-        long memory = device.MemorySize;
+        (long memory, long buffer) = (device.MemorySize, device.MaxBufferSize);
         MemoryNeed need = Of(shape, options, textLength);
-        if (need.Fits(memory))
+        if (need.Fits(memory, buffer))
             return need;
 
         // Each size alone, the others as they are.
-        int hidden = Largest(shape.HiddenSize, h => Of(new ModelShape(shape.VocabularySize, h), options, textLength).Fits(memory));
-        int streams = Largest(options.BatchSize, b => Of(shape, options with { BatchSize = b }, textLength).Fits(memory));
-        int steps = Largest(options.SequenceLength, t => Of(shape, options with { SequenceLength = t }, textLength).Fits(memory));
+        int hidden = Largest(shape.HiddenSize, h => Of(new ModelShape(shape.VocabularySize, h), options, textLength).Fits(memory, buffer));
+        int streams = Largest(options.BatchSize, b => Of(shape, options with { BatchSize = b }, textLength).Fits(memory, buffer));
+        int steps = Largest(options.SequenceLength, t => Of(shape, options with { SequenceLength = t }, textLength).Fits(memory, buffer));
         string fitting = string.Join(" or ", from one in ((string Name, int Size)[])[("--hidden-size", hidden), ("--batch-size", streams), ("--seq-length", steps)]
                                              where one.Size > 0
                                              select string.Create(CultureInfo.InvariantCulture, $"{one.Name} {one.Size}"));
@@ -58,11 +58,11 @@ public readonly record struct MemoryNeed(double Bytes, double LargestBuffer)
             string.Create(CultureInfo.InvariantCulture, $"--hidden-size {shape.HiddenSize} --batch-size {options.BatchSize} --seq-length {options.SequenceLength}"),
             need.Bytes > memory
                 ? $"needs {need}, {device.Name} has {Readable(memory)}"
-                : string.Create(CultureInfo.InvariantCulture, $"needs a buffer of {need.LargestBuffer:E1} values, at most {MaxElements:E1} can be indexed"),
+                : $"needs a buffer of {Readable(4 * need.LargestBuffer)}, {device.Name} has room for {Readable(Math.Min(buffer, 4 * MaxElements))} in one",
             fitting.Length > 0 ? $"{fitting} would fit" : "lower several of them");
     }
 
-    private bool Fits(long memory) => Bytes <= memory && LargestBuffer <= MaxElements;
+    private bool Fits(long memory, long buffer) => Bytes <= memory && LargestBuffer <= Math.Min(buffer / sizeof(float), MaxElements);
 
     /// <summary>The largest size below this one that fits; 0 if none does.</summary>
     private static int Largest(int size, Func<int, bool> fits)
@@ -74,7 +74,8 @@ public readonly record struct MemoryNeed(double Bytes, double LargestBuffer)
         return largest;
     }
 
-    private static string Readable(double bytes)
+    /// <summary>A number of bytes for people.</summary>
+    internal static string Readable(double bytes)
     {
         string[] units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
         int unit = 0;

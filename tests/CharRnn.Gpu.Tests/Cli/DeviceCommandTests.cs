@@ -36,6 +36,24 @@ public sealed class DeviceCommandTests : IDisposable
     public void Verify_fails_where_the_device_is_absent() => _shell.Fails(1, "cuda:99", "no such device; use one of those here: ", "verify", "--device", "cuda:99");
 
     [Fact]
+    public void Drivers_that_do_not_load_keep_nobody_from_the_cpu()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "finds its drivers where LD_LIBRARY_PATH says");
+        foreach (string library in (string[])["libcuda.so", "libcuda.so.1", "libOpenCL.so", "libOpenCL.so.1"])
+            _shell.Write($"drivers/{library}", "no library");
+        Dictionary<string, string> broken = new() { ["LD_LIBRARY_PATH"] = _shell["drivers"] };
+        foreach (string device in (string[])["cpu", "auto"])
+        {
+            CommandResult train = _shell.Run([], ["train", "--iterations", "2", "--hidden-size", "8", "--device", device, "--out", device], broken);
+            Assert.True(train.ExitCode == 0, train.Error);
+            Assert.Contains("device: CPU (cpu); ", train.Error, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(0, _shell.Run([], ["devices"], broken).ExitCode);
+        Assert.Matches("^error: cuda:0: no such device; use one of those here: cpu", _shell.Run([], ["verify", "--device", "cuda"], broken).Error);
+    }
+
+    [Fact]
     public void Bench_measures_each_configuration()
     {
         JsonElement[] json = [.. _shell.Succeeds("bench", "--device", "cpu", "--seconds", "0.1", "--json").Lines.Select(line => JsonElement.Parse(line))];

@@ -132,6 +132,21 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
+    public void A_run_goes_on_on_another_device_with_a_note_and_not_on_one_that_is_absent()
+    {
+        Train("run", ["--iterations", "5", .. Options]);
+        string configuration = File.ReadAllText(_shell["run/config.json"]);
+        Assert.DoesNotContain("was trained on", Resume("run", "--iterations", "6").Error, StringComparison.Ordinal);
+
+        File.WriteAllText(_shell["run/config.json"], configuration.Replace("\"CPU\"", "\"Cray-1\"", StringComparison.Ordinal).Replace("\"cpu\"", "\"opencl:99\"", StringComparison.Ordinal));
+        byte[] before = File.ReadAllBytes(_shell["run/checkpoint.safetensors"]);
+        _shell.Fails(1, "opencl:99", "no such device; use one of those here: ", "train", "--resume", "--out", "run", "--iterations", "7");
+        Assert.Equal(before, File.ReadAllBytes(_shell["run/checkpoint.safetensors"]));
+        Assert.Contains("run: was trained on Cray-1, and goes on on CPU, whose results differ in the last digits", Resume("run", "--iterations", "7", "--device", "cpu").ErrorLines);
+        Assert.DoesNotContain("Cray-1", Resume("run", "--iterations", "8").Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_large_text_is_made_into_tokens_once_and_its_tokens_may_go_at_any_time()
     {
         // Over 256 MB, most of them a hole in the file.

@@ -1,3 +1,4 @@
+using CharRnn.Gpu.Cli;
 using CharRnn.Gpu.Devices;
 using ILGPU.Runtime.OpenCL;
 
@@ -9,7 +10,7 @@ public class DeviceSelectionTests
     public void A_driver_that_fails_in_the_check_is_a_device_that_cannot_be_used()
     {
         CharRnnException e = Assert.Throws<CharRnnException>(() => Open("cpu", _ => throw new CLException(CLError.CL_OUT_OF_RESOURCES)));
-        Assert.StartsWith("cpu (CPU): fails its check: ", e.Message, StringComparison.Ordinal);
+        Assert.StartsWith("cpu (CPU): fails its check: CL_OUT_OF_RESOURCES; ", e.Message, StringComparison.Ordinal);
         Assert.IsType<CLException>(e.InnerException);
     }
 
@@ -25,6 +26,11 @@ public class DeviceSelectionTests
         Assert.Equal(DeviceKind.Cpu, device.Kind);
         Assert.Equal(DeviceSelection.AutoOrder().Count() - 1, warnings.Count);
     }
+
+    [Fact]
+    public void A_device_that_fails_in_the_middle_of_a_run_is_named_with_its_reason() => Assert.Equal(
+        "OpenCL: the device failed (CL_OUT_OF_RESOURCES); what was saved is whole: try again, a training with --resume, or with another --device",
+        CommandLine.Describe(new CLException(CLError.CL_OUT_OF_RESOURCES)));
 
     private static ComputeDevice Open(string selection, Func<ComputeDevice, string?> check)
     {

@@ -1,6 +1,10 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
 using CharRnn.Gpu.Tests.Devices;
+using CharRnn.Model;
+using CharRnn.Training;
 
 namespace CharRnn.Gpu.Tests.Execution;
 
@@ -19,5 +23,41 @@ public class BufferTests
             buffer.Write(values, 250);
             Assert.Equal([.. new float[250], .. values, .. new float[251]], buffer.Read(0, 1001));
         }
+    }
+
+    [Theory]
+    [MemberData(nameof(TestDevices.Kinds), MemberType = typeof(TestDevices))]
+    public void What_does_not_fit_is_refused_before_it_is_allocated_with_what_would(DeviceKind kind)
+    {
+        ComputeDevice device = TestDevices.Get(kind);
+        var shape = new ModelShape(65, 100);
+        var options = new StepOptions { HiddenSize = 100, BatchSize = 1 << 20, SequenceLength = 1 << 15 };
+        string message = Assert.Throws<CharRnnException>(() => MemoryNeed.Require(shape, options, 1L << 40, device)).Message;
+        Match match = Regex.Match(message, $"^--hidden-size 100 --batch-size 1048576 --seq-length 32768: needs [0-9.]+ TB, {Regex.Escape(device.Name)} has [0-9.]+ .B; --batch-size ([0-9]+) or --seq-length ([0-9]+) would fit$");
+        Assert.True(match.Success, message);
+
+        // The largest that would is a single buffer's worth, and one more would not.
+        foreach ((StepOptions fits, StepOptions exceeds) in (ReadOnlySpan<(StepOptions, StepOptions)>)[Around(b => options with { BatchSize = b }, 1), Around(t => options with { SequenceLength = t }, 2)])
+        {
+            _ = MemoryNeed.Require(shape, fits, 1L << 40, device);
+            Assert.Throws<CharRnnException>(() => MemoryNeed.Require(shape, exceeds, 1L << 40, device));
+            Assert.InRange(MemoryNeed.Of(shape, fits, 1L << 40).LargestBuffer, 1, device.MaxBufferSize / sizeof(float));
+        }
+
+        (StepOptions Fits, StepOptions Exceeds) Around(Func<int, StepOptions> with, int group)
+        {
+            int size = int.Parse(match.Groups[group].ValueSpan, CultureInfo.InvariantCulture);
+            return (with(size), with(size + 1));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(TestDevices.Kinds), MemberType = typeof(TestDevices))]
+    public void What_the_driver_refuses_is_an_error_that_says_how_much_it_was(DeviceKind kind)
+    {
+        ComputeDevice device = TestDevices.Get(kind);
+        Assert.SkipWhen(device.MaxBufferSize >= 8L * int.MaxValue, "the largest buffer that can be indexed fits here");
+        string message = Assert.Throws<CharRnnException>(() => new AlignedBuffer<double>(device, int.MaxValue - 2000)).Message;
+        Assert.Matches($"^{Regex.Escape(device.Name)}: has no room for a buffer of 17.2 GB \\(.+\\); lower --hidden-size", message);
     }
 }

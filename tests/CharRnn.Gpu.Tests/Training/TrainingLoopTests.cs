@@ -1,9 +1,11 @@
 using System.Globalization;
+using CharRnn.Files;
 using CharRnn.Gpu.Tests.Files;
 using CharRnn.Model;
 using CharRnn.Sampling;
 using CharRnn.Text;
 using CharRnn.Training;
+using ILGPU.Runtime.OpenCL;
 
 namespace CharRnn.Gpu.Tests.Training;
 
@@ -58,6 +60,22 @@ public class TrainingLoopTests
     }
 
     [Fact]
+    public void A_driver_that_fails_leaves_the_last_checkpoint_whole_and_the_directory_free()
+    {
+        using var directory = new TemporaryDirectory();
+        using (RunDirectory run = RunDirectory.Create(directory.File("run")))
+        {
+            File.WriteAllText(run.ConfigurationPath, """{"hidden-size": 3}""");
+            using var recorder = new RunRecorder(run, Samples.Vocabulary(), null, 2, _ => { });
+            Assert.Throws<CLException>(() => Loop(new CountingEngine { FailAt = 14 }, null).Run(recorder, CancellationToken.None));
+        }
+
+        using RunDirectory resumed = RunDirectory.Resume(directory.File("run"));
+        Assert.Equal(10, resumed.LoadCheckpoint(Assert.Fail).Snapshot.Iteration);
+        _ = ModelFile.Load(resumed.ModelPath);
+    }
+
+    [Fact]
     public void So_many_epochs_that_their_steps_overflow_are_as_many_as_can_be_counted() =>
         Assert.Equal(long.MaxValue, (Schedule with { Iterations = null, Epochs = long.MaxValue / 2 }).TotalIterations(3));
 
@@ -71,6 +89,8 @@ public class TrainingLoopTests
 
         public long Iteration { get; set; }
 
+        public long FailAt { get; init; } = long.MaxValue;
+
         public float LossFactor { get; init; } = 1;
 
         public (int Evaluation, CancellationTokenSource? Source) StopAtEvaluation { get; init; }
@@ -81,6 +101,8 @@ public class TrainingLoopTests
         {
             float[] losses = [.. Enumerable.Range(1, (int)maxSteps).Select(n => (100 - Iteration - n) * LossFactor)];
             Iteration += maxSteps;
+            if (Iteration >= FailAt)
+                throw new CLException(CLError.CL_OUT_OF_RESOURCES);
             return new StepsResult(losses, false);
         }
 
