@@ -50,14 +50,4 @@ public class BufferTests
             return (with(size), with(size + 1));
         }
     }
-
-    [Theory]
-    [MemberData(nameof(TestDevices.Kinds), MemberType = typeof(TestDevices))]
-    public void What_the_driver_refuses_is_an_error_that_says_how_much_it_was(DeviceKind kind)
-    {
-        ComputeDevice device = TestDevices.Get(kind);
-        Assert.SkipWhen(device.MaxBufferSize >= 8L * int.MaxValue, "the largest buffer that can be indexed fits here");
-        string message = Assert.Throws<CharRnnException>(() => new AlignedBuffer<double>(device, int.MaxValue - 2000)).Message;
-        Assert.Matches($"^{Regex.Escape(device.Name)}: has no room for a buffer of 17.2 GB \\(.+\\); lower --hidden-size", message);
-    }
 }
