@@ -51,6 +51,8 @@ internal static class TrainCommand
     private static readonly Option<long?> SampleEvery = Cadence("--sample-every", ScheduleDefaults.SampleEvery, "Iterations between samples; 0 is never.");
     private static readonly Option<int?> SampleLength = SharedOptions.WholeNumber<int>("--sample-length", ScheduleDefaults.SampleLength, 1, "Characters of a sample.");
     private static readonly Option<long?> EvalEvery = Cadence("--eval-every", ScheduleDefaults.EvalEvery, "Iterations between measurements on the validation part; 0 is never.");
+    private static readonly Option<long?> EvalLength = SharedOptions.WholeNumber<long>(
+        "--eval-length", ScheduleDefaults.EvalLength, TrainingEngine.MinValidationLength, "Most characters of the validation part to measure on, its first.");
     private static readonly Option<long?> CheckpointEvery = Cadence("--checkpoint-every", ScheduleDefaults.CheckpointEvery, "Iterations between saves; 0 is only at the end.");
     private static readonly Option<int?> KeepCheckpoints = SharedOptions.WholeNumber<int>("--keep-checkpoints", 2, 1, "Checkpoints to keep, the last included.");
     private static readonly Option<Choice<bool>> OnDivergence = SharedOptions.OneOf<bool>(
@@ -67,7 +69,7 @@ internal static class TrainCommand
 
     /// <summary>Options that a resumed run keeps, by name.</summary>
     public static readonly string[] FixedOptions =
-        ["hidden-size", "seq-length", "batch-size", "learning-rate", "clip", "optimizer", "seed", "encoding", "val-fraction"];
+        ["hidden-size", "seq-length", "batch-size", "learning-rate", "clip", "optimizer", "seed", "encoding", "val-fraction", "eval-length"];
 
     /// <summary>Options that a resumed run takes from its config.json where the command line is silent.</summary>
     public static readonly string[] SavedOptions =
@@ -88,7 +90,7 @@ internal static class TrainCommand
             """)
         {
             Input, Out, HiddenSize, SequenceLength, BatchSize, LearningRate, Clip, Optimizer, Iterations, Epochs, Seed, Device, Encoding, InitFrom,
-            Resume, Overwrite, ValidationFraction, LogEvery, SampleEvery, SampleLength, EvalEvery, CheckpointEvery, KeepCheckpoints, OnDivergence, Cache, Config, Verbose, Quiet, Json,
+            Resume, Overwrite, ValidationFraction, LogEvery, SampleEvery, SampleLength, EvalEvery, EvalLength, CheckpointEvery, KeepCheckpoints, OnDivergence, Cache, Config, Verbose, Quiet, Json,
         };
         command.Validators.Add(result =>
         {
@@ -182,7 +184,9 @@ internal static class TrainCommand
         RunDirectory run, string? initFrom, TrainingSnapshot? resumeFrom, CancellationToken stop)
     {
         bool quiet = options.GetValue(Quiet);
-        ITokenSource? validation = split.Validation.Length >= TrainingEngine.MinValidationLength ? split.Validation : null;
+        ITokenSource? validation = split.Validation.Length >= TrainingEngine.MinValidationLength
+            ? split.Validation.Slice(0, Math.Min(split.Validation.Length, schedule.EvalLength))
+            : null;
         if (!quiet)
             Introduce(corpus, split, validation, schedule.TotalIterations(engine.Cursor.StepsPerEpoch), engine, run, resumeFrom);
 
@@ -260,6 +264,8 @@ internal static class TrainCommand
         Output.Note(string.Create(invariant, $"text: {corpus.Name}, {corpus.Tokens.Length:N0} characters, {shape.VocabularySize} distinct; {split.Training.Length:N0} to train on"));
         if (validation is null && split.Validation.Length > 0)
             Output.Note(string.Create(invariant, $"validation: none, its {split.Validation.Length} characters are too few to measure on"));
+        if (validation is not null && validation.Length < split.Validation.Length)
+            Output.Note(string.Create(invariant, $"validation: the first {validation.Length:N0} of {split.Validation.Length:N0} characters; --eval-length changes it"));
         Output.Note(string.Create(invariant, $"model: {shape.HiddenSize} hidden units, {shape.ParameterCount:N0} parameters"));
         Output.Note($"device: {device.Name} ({DeviceCatalog.IdOf(device.Kind)}); {engine.Plan.Reason}");
         Output.Note(string.Create(invariant, $"training: {iterations:N0} iterations, {engine.Cursor.StepsPerEpoch:N0} an epoch"));
@@ -292,6 +298,7 @@ internal static class TrainCommand
         SampleEvery = options.GetValue(SampleEvery)!.Value,
         SampleLength = options.GetValue(SampleLength)!.Value,
         EvalEvery = options.GetValue(EvalEvery)!.Value,
+        EvalLength = options.GetValue(EvalLength)!.Value,
         CheckpointEvery = options.GetValue(CheckpointEvery)!.Value,
     };
 
@@ -324,6 +331,7 @@ internal static class TrainCommand
         configuration.Set("sample-every", schedule.SampleEvery);
         configuration.Set("sample-length", schedule.SampleLength);
         configuration.Set("eval-every", schedule.EvalEvery);
+        configuration.Set("eval-length", schedule.EvalLength);
         configuration.Set("checkpoint-every", schedule.CheckpointEvery);
         configuration.Set("keep-checkpoints", options.GetValue(KeepCheckpoints)!.Value);
         configuration.Set("on-divergence", options.GetValue(OnDivergence).Word);

@@ -21,6 +21,12 @@ public sealed record TrainingSchedule
     /// <summary>The loss on the validation text, which goes into that iteration's report.</summary>
     public long EvalEvery { get; init; } = 1000;
 
+    /// <summary>
+    /// Most characters of the validation part to measure on, its first: a million take a second or so, where all of a large
+    /// text's tenth would take longer than the training between.
+    /// </summary>
+    public long EvalLength { get; init; } = 1_000_000;
+
     /// <summary>The model and all that a resume needs, to disk.</summary>
     public long CheckpointEvery { get; init; } = 1000;
 

@@ -1,5 +1,7 @@
 using System.Text.Json;
 using CharRnn.Files;
+using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Execution;
 using CharRnn.Model;
 using CharRnn.Text;
 
@@ -57,6 +59,22 @@ public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
             Assert.Equal(iteration % 75 == 0 ? JsonValueKind.Number : JsonValueKind.Null, line.GetProperty("val_loss").ValueKind);
         });
         Assert.True(metrics[^1].GetProperty("loss").GetDouble() < 0.1, "the model has not learned its text");
+    }
+
+    [Fact]
+    public void A_long_validation_part_is_measured_on_in_its_begin()
+    {
+        _shell.Write("words.txt", TinyRun.Words(300));
+        CommandResult result = _shell.Succeeds(["train", "words.txt", "--out", "begin", "--eval-length", "64", .. TinyRun.Options]);
+        using Corpus corpus = Corpus.Read([_shell["words.txt"]], cancellation: TestContext.Current.CancellationToken);
+        ITokenSource validation = TextSplit.Of(corpus.Tokens, 0.1).Validation;
+        Assert.Contains($"validation: the first 64 of {validation.Length} characters; --eval-length changes it", result.ErrorLines);
+
+        using ComputeDevice device = DeviceCatalog.OpenCpu();
+        using var model = new DeviceModel(device, ModelFile.Load(_shell["begin/model.safetensors"]).Weights);
+        using var evaluator = new Evaluator(model, streams: 16);
+        double expected = evaluator.Evaluate(validation.Slice(0, 64), TestContext.Current.CancellationToken).Loss;
+        Assert.Equal(expected, Metrics("begin")[^1].GetProperty("val_loss").GetDouble());
     }
 
     [Fact]
