@@ -27,6 +27,7 @@ internal static class CommandLine
             string[] expanded = ConfigurationArguments.Expand(args, root, out IReadOnlyDictionary<string, string> fileOfOption);
             ParseResult result = root.Parse(expanded, ParserConfiguration);
             Output.IsVerbose = expanded.Contains("--verbose");
+            Output.IsQuiet = expanded.Contains("--quiet");
             if (UsageError(result) is { } error)
             {
                 bool isFromFile = fileOfOption.TryGetValue(error.Split(':')[0], out string? file);

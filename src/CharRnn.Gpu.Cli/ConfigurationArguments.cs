@@ -64,21 +64,25 @@ internal sealed class ConfigurationArguments
             }
 
             string option = $"--{name}";
-            if (!CommandLine.OptionNames(_train).Contains(option) || name is "config" or "help")
+            string[] known = [.. CommandLine.OptionNames(_train).Where(o => o is not "--config" and not "--help").Select(o => o[2..]), "input"];
+            if (!known.Contains(name))
             {
-                string[] known = [.. CommandLine.OptionNames(_train).Select(o => o[2..]), "input"];
                 throw new UsageException($"{path}: {CommandLine.UnknownName(name, "option of charrnn train", known, "see charrnn train --help")}");
             }
 
             if (Has(option)
                 || (name is "iterations" or "epochs" && hasLength)
-                || (name is "epochs" && configuration.Has("iterations"))
-                || configuration.GetOptionText(name) is "false")
+                || (name is "epochs" && configuration.Has("iterations")))
                 continue;
+            string text = configuration.GetOptionText(name);
+            bool isFlag = _train.Options.First(o => o.Name == option).ValueType == typeof(bool);
+            if (isFlag && text is not ("true" or "false"))
+                throw new UsageException($"{path}: {name}: is '{text}'; give true or false");
             _fileOfOption[option] = path;
-            _added.Add(option);
-            if (configuration.GetOptionText(name) is not "true" and var text)
-                _added.Add(text);
+            if (!isFlag)
+                _added.AddRange([option, text]);
+            else if (text == "true")
+                _added.Add(option);
         }
     }
 

@@ -59,7 +59,6 @@ internal static class BenchCommand
 
     private static int Run(ParseResult options)
     {
-        CancellationToken stop = Interrupts.Watch();
         using ComputeDevice device = SharedOptions.Open(options.GetValue(Device), _ => null, options.GetValue(Profile));
         if (DeviceVerification.QuickCheck(device) is { } failure)
             throw new CharRnnException(device.Name, failure, "a wrong result is not worth timing; run charrnn verify");
@@ -67,6 +66,7 @@ internal static class BenchCommand
         [
             .. from step in Chosen(options)
                let shape = new ModelShape(VocabularySize, step.HiddenSize)
+               let fits = MemoryNeed.Require(shape, step, TextLength(step), device)
                select (step, shape, PlanOf(options.GetValue(Plan).Value, shape, step, device)),
         ];
         if (!options.GetValue(Json) && !options.GetValue(Quiet))
@@ -75,9 +75,8 @@ internal static class BenchCommand
         double seconds = options.GetValue(Seconds)!.Value;
         foreach ((StepOptions step, ModelShape shape, ExecutionPlan plan) in chosen)
         {
-            stop.ThrowIfCancellationRequested();
             double error = GradientError(device, shape, step, plan.Kind);
-            (double charactersPerSecond, double launchesPerStep) = OfEngine(device, plan, shape, step, engine => Throughput.OfTraining(engine, step, seconds, stop));
+            (double charactersPerSecond, double launchesPerStep) = OfEngine(device, plan, shape, step, engine => Throughput.OfTraining(engine, step, seconds));
             IReadOnlyList<KernelTime> kernels = options.GetValue(Profile)
                 ? OfEngine(device, plan.Fixed, shape, step, engine => Throughput.Profile(engine, step, ProfiledCalls))
                 : [];
@@ -168,11 +167,13 @@ internal static class BenchCommand
 
     private static Option<int?> Size(string name, string description) => SharedOptions.WholeNumber<int>(name, null, 1, description);
 
+    private static long TextLength(StepOptions step) => Math.Max(100_000L, 10L * step.SequenceLength) * step.BatchSize;
+
     /// <summary>What an engine is found to do that has warmed up.</summary>
     private static T OfEngine<T>(ComputeDevice device, ExecutionPlan plan, ModelShape shape, StepOptions step, Func<TrainingEngine, T> measure)
     {
         using var model = new DeviceModel(device, InitialWeights.Create(shape, 1));
-        using var engine = new TrainingEngine(model, new SyntheticText(VocabularySize, 100_000L * step.BatchSize), step)
+        using var engine = new TrainingEngine(model, new SyntheticText(VocabularySize, TextLength(step)), step)
         {
             Plan = plan,
         };

@@ -41,18 +41,15 @@ internal static class EvalCommand
         CancellationToken stop = Interrupts.Watch();
         string path = options.GetRequiredValue(ModelPath);
         CharacterModel model = SharedOptions.LoadModel(path, options.GetValue(Best));
-        using Corpus corpus = Output.Timed("reading the text", () => Corpus.ReadWith(
-            model.Vocabulary, options.GetRequiredValue(Input), options.GetValue(Unknown).Value, cancellation: stop));
-        if (!options.GetValue(Quiet))
-            foreach (string note in corpus.Notes)
-                Output.Note(note);
+        using Corpus corpus = SharedOptions.ReadText(
+            how => Corpus.ReadWith(model.Vocabulary, options.GetRequiredValue(Input), options.GetValue(Unknown).Value, how, stop), new CorpusOptions());
         if (corpus.Tokens.Length < 2)
             throw new CharRnnException(corpus.Name, "has a single character", "give a text of at least 2: the first is only an input");
 
         using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
         using var deviceModel = new DeviceModel(device, model.Weights);
         using var evaluator = new Evaluator(deviceModel, streams: 1);
-        double loss = Output.Timed("evaluation", () => evaluator.Evaluate(corpus.Tokens, stop).Loss);
+        double loss = Output.Waited("evaluation", () => evaluator.Evaluate(corpus.Tokens, stop).Loss);
         if (!double.IsFinite(loss))
             throw new CharRnnException(path, $"its loss on {corpus.Name} is not finite: its weights are far too large", "give a model whose training did not diverge");
         if (options.GetValue(Json))

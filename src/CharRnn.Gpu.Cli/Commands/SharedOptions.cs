@@ -1,8 +1,10 @@
 using System.CommandLine;
 using System.CommandLine.Completions;
 using System.CommandLine.Parsing;
+using System.Diagnostics;
 using System.Globalization;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using CharRnn.Files;
 using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Gpu.Devices;
@@ -101,7 +103,20 @@ internal static class SharedOptions
     {
         if (best && File.Exists(path))
             throw new CharRnnException(path, "is a file, and --best chooses between those of a run", "give the run's directory, or leave --best out");
-        return Output.Timed("reading the model", () => ModelFile.Load(RunDirectory.FindModel(path, best)));
+        return Output.Waited("reading the model", () => ModelFile.Load(RunDirectory.FindModel(path, best)));
+    }
+
+    /// <summary>Reads a text; a person who waits sees how far it is.</summary>
+    /// <param name="read">Reads it with these options.</param>
+    /// <param name="options">How.</param>
+    public static Corpus ReadText(Func<CorpusOptions, Corpus> read, CorpusOptions options)
+    {
+        var progress = new Latest();
+        Corpus corpus = Output.Waited("reading the text", () => read(options with { Progress = progress }), progress.ToString);
+        if (!Output.IsQuiet)
+            foreach (string note in corpus.Notes)
+                Output.Note(note);
+        return corpus;
     }
 
     /// <summary>Opens the device and checks it quickly against the reference.</summary>
@@ -112,7 +127,24 @@ internal static class SharedOptions
     /// <param name="check">Says what is wrong with an open device; null if nothing is.</param>
     /// <param name="profiling">Whether kernels can be timed.</param>
     public static ComputeDevice Open(DeviceSelection selection, Func<ComputeDevice, string?> check, bool profiling = false) =>
-        Output.Timed("opening the device", () => selection.Open(check, Output.Warning, profiling));
+        Output.Waited("opening the device", () => selection.Open(check, Output.Warning, profiling));
+
+    /// <summary>The last that was reported of a reading, for people.</summary>
+    private sealed class Latest : IProgress<ReadingProgress>
+    {
+        private readonly long _started = Stopwatch.GetTimestamp();
+        private StrongBox<ReadingProgress> _now = new();
+
+        public void Report(ReadingProgress value) => Volatile.Write(ref _now, new(value));
+
+        public override string ToString()
+        {
+            ReadingProgress now = Volatile.Read(ref _now).Value;
+            double perSecond = now.Bytes / Stopwatch.GetElapsedTime(_started).TotalSeconds;
+            string of = now.TotalBytes > 0 ? $" of {now.TotalBytes / 1e6:N0} MB, {(double)now.Bytes / now.TotalBytes:P0}" : " MB";
+            return string.Create(CultureInfo.InvariantCulture, $"{now.Bytes / 1e6:N0}{of}, {perSecond / 1e6:N0} MB/s");
+        }
+    }
 
     private static string Text(ArgumentResult result) => result.Tokens.Count == 0 ? "" : result.Tokens[^1].Value;
 }

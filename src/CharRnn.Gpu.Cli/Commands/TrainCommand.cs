@@ -157,8 +157,13 @@ internal static class TrainCommand
                 run.CheckpointPath, $"has {checkpoint.Snapshot.BatchSize} streams, and {run.ConfigurationPath} says {step.BatchSize}",
                 "restore the config.json that the run wrote");
         TextSplit split = Split(corpus, step, schedule);
+        var cursor = new StreamCursor(split.Training.Length / step.BatchSize, step.SequenceLength);
+        if (checkpoint.Snapshot.Position > cursor.StreamLength)
+            throw new CharRnnException(
+                run.CheckpointPath, $"has its place at {checkpoint.Snapshot.Position} in streams of {cursor.StreamLength} characters",
+                "restore the config.json and the checkpoint that the run wrote");
 
-        long total = schedule.TotalIterations(new StreamCursor(split.Training.Length / step.BatchSize, step.SequenceLength).StepsPerEpoch);
+        long total = schedule.TotalIterations(cursor.StepsPerEpoch);
         if (checkpoint.Snapshot.Iteration >= total && !checkpoint.Snapshot.EventsDue)
         {
             if (!options.GetValue(Quiet))
@@ -197,9 +202,12 @@ internal static class TrainCommand
             if (rollbacks > 0 && resumeFrom is null)
                 run.TruncateLogs(0, 0);
             using var recorder = new RunRecorder(run, corpus.Vocabulary, resumeFrom, options.GetValue(KeepCheckpoints)!.Value, Output.Warning);
-            var display = new TrainingDisplay(corpus.Vocabulary, options.GetValue(Json), quiet);
             var loop = new TrainingLoop(engine, step, schedule, corpus.Vocabulary, validation, resumeFrom);
-            TrainingOutcome outcome = Output.Timed("training", () => loop.Run(new ObserverList(recorder, display), stop));
+            bool json = options.GetValue(Json);
+            TrainingScreen? screen = !quiet && !json && Output.LiveConsole(isError: false) is { } console ? new TrainingScreen(console, corpus.Vocabulary, resumeFrom) : null;
+            TrainingOutcome outcome = Output.Timed("training", () => screen is null
+                ? loop.Run(new ObserverList(recorder, new TrainingDisplay(corpus.Vocabulary, json, quiet)), stop)
+                : screen.Run(() => loop.Run(new ObserverList(recorder, screen), stop)));
             if (outcome != TrainingOutcome.Diverged)
             {
                 recorder.RequireSaved();
@@ -237,13 +245,8 @@ internal static class TrainCommand
     {
         var corpusOptions = new CorpusOptions { Encoding = options.GetValue(Encoding).Value, HiddenSize = step.HiddenSize, Cache = OpenCache(options) };
         string[] inputs = options.GetValue(Input) ?? [];
-        Corpus corpus = Output.Timed("reading the text", () => inputs.Length == 0
-            ? Corpus.Read(SampleCorpus.Open(), SampleCorpus.Name, corpusOptions, stop)
-            : Corpus.Read(inputs, corpusOptions, stop));
-        if (!options.GetValue(Quiet))
-            foreach (string note in corpus.Notes)
-                Output.Note(note);
-        return corpus;
+        return SharedOptions.ReadText(
+            how => inputs.Length == 0 ? Corpus.Read(SampleCorpus.Open(), SampleCorpus.Name, how, stop) : Corpus.Read(inputs, how, stop), corpusOptions);
     }
 
     private static TokenCache? OpenCache(ParseResult options) =>

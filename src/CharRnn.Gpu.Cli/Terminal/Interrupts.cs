@@ -26,7 +26,11 @@ internal static class Interrupts
     private static void Watch(PosixSignal signal, int exitCode) => Registrations.Add(PosixSignalRegistration.Create(signal, context =>
     {
         if (ExitCode != 0)
+        {
+            Output.ShowCursor();
             Environment.Exit(exitCode);
+        }
+
         context.Cancel = true;
         ExitCode = exitCode;
         Source.Cancel();

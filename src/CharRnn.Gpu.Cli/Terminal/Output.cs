@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
+using Spectre.Console;
 
 namespace CharRnn.Gpu.Cli.Terminal;
 
@@ -13,6 +14,8 @@ internal static class Output
 
     private static readonly Lazy<Stream> Stdout = new(Open);
 
+    private static volatile IAnsiConsole? s_above;
+
     // Keeps the begin of a character until its end comes with the next piece.
     private static readonly Decoder ModelDecoder = Encoding.UTF8.GetDecoder();
 
@@ -21,6 +24,9 @@ internal static class Output
 
     /// <summary>Whether <c>--verbose</c> was given.</summary>
     public static bool IsVerbose { get; set; }
+
+    /// <summary>Whether <c>--quiet</c> was given.</summary>
+    public static bool IsQuiet { get; set; }
 
     /// <summary>A line of results.</summary>
     public static void Line(string text)
@@ -62,14 +68,47 @@ internal static class Output
         Raw(Encoding.UTF8.GetBytes(TerminalText.Escape(new string(text, 0, length))));
     }
 
+    /// <summary>A terminal on which lines can be drawn over; null where a stream goes elsewhere, or a terminal cannot.</summary>
+    /// <param name="isError">stderr, not stdout.</param>
+    public static IAnsiConsole? LiveConsole(bool isError)
+    {
+        if (isError ? Console.IsErrorRedirected : Console.IsOutputRedirected)
+            return null;
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(isError ? Console.Error : Console.Out) });
+        return console.Profile.Capabilities is { Ansi: true, Interactive: true } ? console : null;
+    }
+
+    /// <summary>While something is drawn in place on a terminal, notes go above it; until what is returned is disposed.</summary>
+    public static IDisposable Above(IAnsiConsole console)
+    {
+        s_above = Console.IsErrorRedirected ? null : console;
+        return new Reset();
+    }
+
+    /// <summary>To be called before the program ends in the middle of a drawing, which hides the cursor.</summary>
+    public static void ShowCursor() => s_above?.Cursor.Show();
+
     /// <summary>Something worth knowing that is no result.</summary>
-    public static void Note(string text) => Console.Error.WriteLine(TerminalText.Escape(text.ReplaceLineEndings("\n")));
+    public static void Note(string text)
+    {
+        string line = TerminalText.Escape(text.ReplaceLineEndings("\n"));
+        if (s_above is { } console)
+            console.WriteLine(line);
+        else
+            Console.Error.WriteLine(line);
+    }
 
     /// <summary>A line about something that went wrong and was coped with.</summary>
     public static void Warning(string text) => Note($"warning: {text}");
 
     /// <summary>What went wrong, on one line.</summary>
     public static void Error(string text) => Console.Error.WriteLine($"error: {TerminalText.Escape(text.ReplaceLineEndings(" "))}");
+
+    /// <summary>Does some work that may take a while, and says so to a person who waits for it.</summary>
+    /// <param name="work">What it is.</param>
+    /// <param name="run">The work.</param>
+    /// <param name="detail">How far it is; null if that cannot be told.</param>
+    public static T Waited<T>(string work, Func<T> run, Func<string>? detail = null) => Timed(work, () => Waiting.For(work, detail, run));
 
     /// <summary>Does some work; with <c>--verbose</c>, notes how long it took.</summary>
     public static T Timed<T>(string work, Func<T> run)
@@ -93,6 +132,11 @@ internal static class Output
         }
 
         return Console.OpenStandardOutput();
+    }
+
+    private sealed class Reset : IDisposable
+    {
+        public void Dispose() => s_above = null;
     }
 }
 

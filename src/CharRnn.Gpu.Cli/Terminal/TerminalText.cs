@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Spectre.Console;
 
 namespace CharRnn.Gpu.Cli.Terminal;
 
@@ -16,6 +17,32 @@ internal static class TerminalText
             else
                 safe.Append(CultureInfo.InvariantCulture, $"\\x{(int)c:X2}");
         return safe.ToString();
+    }
+
+    /// <summary>Lines of at most so many columns, cut between characters.</summary>
+    public static IEnumerable<string> Wrap(string text, int columns)
+    {
+        foreach (string line in text.Split('\n'))
+        {
+            var part = new StringBuilder();
+            int used = 0;
+            foreach (Rune rune in line.EnumerateRunes())
+            {
+                string character = rune.ToString();
+                int width = character.GetCellWidth();
+                if (used + width > columns && used > 0)
+                {
+                    yield return part.ToString();
+                    part.Clear();
+                    used = 0;
+                }
+
+                part.Append(character);
+                used += width;
+            }
+
+            yield return part.ToString();
+        }
     }
 
     private static bool IsDirection(char c) => c is (>= '\u202A' and <= '\u202E') or (>= '\u2066' and <= '\u2069');

@@ -27,14 +27,12 @@ public static class Throughput
     /// <param name="engine">Who trains.</param>
     /// <param name="step">Its sizes.</param>
     /// <param name="seconds">For about so long.</param>
-    /// <param name="stop">Ends the measurement.</param>
     /// <exception cref="CharRnnException">Training diverged: skipped steps would count as fast ones.</exception>
-    public static TrainingThroughput OfTraining(TrainingEngine engine, StepOptions step, double seconds, CancellationToken stop = default)
+    public static TrainingThroughput OfTraining(TrainingEngine engine, StepOptions step, double seconds)
     {
         long steps = 0, launches = engine.Launches, started = Stopwatch.GetTimestamp();
         do
         {
-            stop.ThrowIfCancellationRequested();
             steps += Completed(engine.RunSteps(long.MaxValue));
         }
         while (Stopwatch.GetElapsedTime(started).TotalSeconds < seconds);

@@ -27,8 +27,8 @@ public sealed record CorpusOptions
     /// <summary>Keeps the tokens of files that exceed <see cref="MemoryLimit"/> for the next start; null to keep nothing.</summary>
     public TokenCache? Cache { get; init; }
 
-    /// <summary>Told the bytes read so far, over all files, after every buffer of about a megabyte.</summary>
-    public IProgress<long>? Progress { get; init; }
+    /// <summary>Told after every buffer of about a megabyte, on the thread that reads.</summary>
+    public IProgress<ReadingProgress>? Progress { get; init; }
 
     /// <summary>Bytes asked of a file at once. Tests make it small to put an edge inside every character.</summary>
     internal int ReadBytes { get; init; } = 1 << 20;
@@ -36,3 +36,8 @@ public sealed record CorpusOptions
     /// <summary>Tokens per stored chunk, each chunk as narrow as its own tokens allow.</summary>
     internal int ChunkTokens { get; init; } = 1 << 20;
 }
+
+/// <summary>How far a text is read.</summary>
+/// <param name="Bytes">Bytes read so far, over all files.</param>
+/// <param name="TotalBytes">Bytes there are; 0 if not known.</param>
+public readonly record struct ReadingProgress(long Bytes, long TotalBytes);

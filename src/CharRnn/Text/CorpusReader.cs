@@ -56,6 +56,9 @@ internal sealed class CorpusReader : IDisposable
     /// <summary>Bytes of text so far, without byte order marks.</summary>
     public long Bytes { get; private set; }
 
+    /// <summary>Bytes that all streams together will have; 0 if not known.</summary>
+    public long TotalBytes { get; set; }
+
     /// <summary>XxHash128 of the encoding and the text so far, in lower-case hexadecimal digits.</summary>
     public string Hash => Convert.ToHexStringLower(_hash.GetCurrentHash());
 
@@ -106,7 +109,7 @@ internal sealed class CorpusReader : IDisposable
         {
             Scan(name, offset, count);
             offset += count;
-            _options.Progress?.Report(Bytes);
+            _options.Progress?.Report(new ReadingProgress(Bytes, TotalBytes));
 
             // A file that grows as fast as it is read would never end.
             if (expected > 0 && read > expected)

@@ -18,13 +18,15 @@ internal sealed record CorpusSource(string Name, IReadOnlyList<string> Files, Ac
 
         IReadOnlyList<InputFile> files = InputFiles.Find(inputs);
         string name = files.Count == 1 ? files[0].Path : $"{files[0].Path} and {files.Count - 1} more";
+        long bytes = Size(files);
         return new CorpusSource(name, [.. files.Select(f => f.Path)], (reader, cancellation) =>
         {
+            reader.TotalBytes = bytes;
             foreach (InputFile file in files)
                 reader.ReadFile(file, cancellation);
         })
         {
-            Bytes = Size(files),
+            Bytes = bytes,
         };
     }
 

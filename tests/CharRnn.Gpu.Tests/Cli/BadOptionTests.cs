@@ -65,6 +65,12 @@ public sealed class BadOptionTests : IDisposable
         _shell.Fails(2, "typo.json", "hiden-size: is no option of charrnn train; did you mean hidden-size?", "train", "lines.txt", "--config", "typo.json");
         _shell.Write("zero.json", """{"hidden-size": 0}""");
         _shell.Fails(2, "zero.json", "hidden-size: is '0'; give a whole number from 1", "train", "lines.txt", "--config", "zero.json");
+        _shell.Write("flag.json", """{"quiet": 3}""");
+        _shell.Fails(2, "flag.json", "quiet: is '3'; give true or false", "train", "lines.txt", "--config", "flag.json");
+        _shell.Write("no-flag.json", """{"hidden-size": true}""");
+        _shell.Fails(2, "no-flag.json", "hidden-size: is 'true'; give a whole number from 1", "train", "lines.txt", "--config", "no-flag.json");
+        _shell.Write("config.json", """{"config": "other.json"}""");
+        _shell.Fails(2, "config.json", "config: is no option of charrnn train; see", "train", "lines.txt", "--config", "config.json");
         _shell.Write("torn.json", """{"hidden-size": """);
         _shell.Fails(1, "torn.json", "is not valid JSON", "train", "lines.txt", "--config", "torn.json");
         _shell.Fails(1, "none.json", "does not exist", "train", "lines.txt", "--config", "none.json");
@@ -76,6 +82,7 @@ public sealed class BadOptionTests : IDisposable
         _shell.Fails(1, "--hidden-size 10000000 --batch-size 1 --seq-length 25", "needs 1.6 PB, CPU has ", "train", "lines.txt", "--hidden-size", "10000000", "--out", "huge", "--device", "cpu");
         _shell.Fails(1, "lines.txt", "needs at least 270000000 characters", "train", "lines.txt", "--batch-size", "10000000", "--out", "huge", "--device", "cpu");
         Assert.False(Directory.Exists(_shell["huge"]));
+        _shell.Fails(1, "--hidden-size 10000000 --batch-size 1 --seq-length 25", "needs 1.6 PB, CPU has ", "bench", "--hidden-size", "10000000", "--device", "cpu");
     }
 
     [Fact]

@@ -56,7 +56,7 @@ internal sealed class TextFolder : IDisposable
 }
 
 /// <summary>Calls back at once, on the reader's thread.</summary>
-internal sealed class Callback(Action<long> report) : IProgress<long>
+internal sealed class Callback(Action<long> report) : IProgress<ReadingProgress>
 {
-    public void Report(long value) => report(value);
+    public void Report(ReadingProgress value) => report(value.Bytes);
 }

@@ -1,0 +1,146 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using CharRnn.Model;
+using CharRnn.Text;
+using CharRnn.Training;
+using Spectre.Console;
+using Spectre.Console.Rendering;
+
+namespace CharRnn.Gpu.Cli.Terminal;
+
+/// <summary>Shows a training run on a terminal, in place: where it stands, how well it does, and its last sample.</summary>
+internal sealed class TrainingScreen(IAnsiConsole console, Vocabulary vocabulary, TrainingSnapshot? resumedFrom) : ITrainingObserver
+{
+    // Often enough to look alive, and a drawing of some tenths of a millisecond is still nothing beside it.
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
+
+    // Lines that are no sample: the figures, the bar, the sample's heading and the blank ones.
+    private const int OtherLines = 9;
+
+    private static readonly Style Dim = new(decoration: Decoration.Dim), Strong = new(decoration: Decoration.Bold), Done = new(Color.Green);
+
+    private readonly CultureInfo _invariant = CultureInfo.InvariantCulture;
+    private LiveDisplayContext? _context;
+    private long _drawnAt;
+    private TrainingReport _now;
+    private long _total;
+    private double _validation = double.NaN;
+    private (double Loss, long Iteration) _best = (resumedFrom?.BestValidationLoss ?? double.NaN, 0);
+    private (long Iteration, string Text)? _sample;
+
+    /// <summary>Trains while the screen shows it; what it showed last stays.</summary>
+    public TrainingOutcome Run(Func<TrainingOutcome> train) => console.Live(new Rows()).Overflow(VerticalOverflow.Crop).Start(context =>
+    {
+        _context = context;
+        using (Output.Above(console))
+        {
+            TrainingOutcome outcome = train();
+            Draw();
+            return outcome;
+        }
+    });
+
+    /// <inheritdoc/>
+    public void Progressed(TrainingReport now, long totalIterations)
+    {
+        (_now, _total) = (now, totalIterations);
+        if (Stopwatch.GetElapsedTime(_drawnAt) > Pause)
+            Draw();
+    }
+
+    /// <inheritdoc/>
+    public void Reported(TrainingReport report)
+    {
+        _now = report;
+        if (double.IsNaN(report.ValidationLoss))
+            return;
+        _validation = report.ValidationLoss;
+        if (!(_validation >= _best.Loss))
+            _best = (_validation, report.Iteration);
+    }
+
+    /// <inheritdoc/>
+    public void Improved(ParameterSet<float> weights)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void Sampled(long iteration, int[] tokens)
+    {
+        string text = Encoding.UTF8.GetString(vocabulary.Decode(tokens)).Replace("\r\n", "\n", StringComparison.Ordinal).Replace("\t", "    ", StringComparison.Ordinal);
+        _sample = (iteration, TerminalText.Escape(text));
+    }
+
+    /// <inheritdoc/>
+    public void Checkpointed(TrainingSnapshot snapshot)
+    {
+    }
+
+    private void Draw()
+    {
+        _drawnAt = Stopwatch.GetTimestamp();
+        _context?.UpdateTarget(Render(console.Profile.Width, console.Profile.Height));
+    }
+
+    /// <summary>The screen as it is now.</summary>
+    /// <param name="width">Columns of the terminal.</param>
+    /// <param name="height">Its rows: a frame that is taller could not be drawn over.</param>
+    internal IRenderable Render(int width, int height)
+    {
+        var rows = new List<IRenderable>
+        {
+            Line(width, (N($"epoch {_now.Epoch}  iteration {_now.Iteration:N0} of {_total:N0}"), Strong), (N($"  {Share:P0}  {TimeLeft()}"), Style.Plain)),
+            Bar(width),
+            Line(width, ("loss        ", Dim), (Bits(_now.SmoothLossPerCharacter), Strong), ("  smoothed", Dim)),
+        };
+        if (!double.IsNaN(_validation))
+            rows.Add(Line(width, ("validation  ", Dim), (Bits(_validation), Strong), (_best.Iteration > 0 ? N($"  best {_best.Loss:F4} at {_best.Iteration:N0}") : N($"  best {_best.Loss:F4}"), Dim)));
+        rows.Add(Line(width, ("speed       ", Dim), (N($"{_now.CharactersPerSecond:N0} characters/s"), Strong), (N($"  {_now.Characters:N0} characters, {Clock(_now.Seconds)}"), Dim)));
+        if (_sample is var (iteration, text))
+        {
+            rows.Add(new Paragraph(" "));
+            rows.Add(Line(width, (N($"sample at iteration {iteration:N0}"), Dim)));
+            rows.AddRange(TerminalText.Wrap(text, width - 2).Take(Math.Max(0, height - OtherLines)).Select(line => new Paragraph($"  {line}")));
+        }
+
+        return new Rows(rows);
+    }
+
+    private double Share => _total > 0 ? Math.Min(1, (double)_now.Iteration / _total) : 0;
+
+    private static string Bits(double nats) => string.Create(CultureInfo.InvariantCulture, $"{nats:F4} nats  {Loss.BitsPerCharacter(nats):F4} bits per character");
+
+    private string N(FormattableString text) => text.ToString(_invariant);
+
+    /// <summary>A line that ends where the terminal does.</summary>
+    private static Paragraph Line(int width, params ReadOnlySpan<(string Text, Style Style)> parts)
+    {
+        var line = new Paragraph();
+        foreach ((string text, Style style) in parts)
+        {
+            string part = text[..Math.Clamp(width - 1, 0, text.Length)];
+            line.Append(part, style);
+            width -= part.Length;
+        }
+
+        return line;
+    }
+
+    private Paragraph Bar(int width)
+    {
+        int length = Math.Clamp(width - 1, 1, 79), full = (int)(length * Share);
+        (char done, char rest) = console.Profile.Capabilities.Unicode ? ('━', '─') : ('#', '-');
+        return new Paragraph().Append(new string(done, full), Done).Append(new string(rest, length - full), Dim);
+    }
+
+    private string TimeLeft()
+    {
+        long done = _now.Iteration - (resumedFrom?.Iteration ?? 0);
+        return done > 0 ? $"{Clock(_now.Seconds / done * (_total - _now.Iteration))} left" : "";
+    }
+
+    private string Clock(double seconds) => TimeSpan.FromSeconds(Math.Min(seconds, 1e9)) is { TotalDays: >= 1 } days ? N($"{(int)days.TotalDays} d {days.Hours} h")
+        : TimeSpan.FromSeconds(seconds) is { TotalHours: >= 1 } hours ? N($"{hours.Hours}:{hours.Minutes:D2}:{hours.Seconds:D2}")
+        : N($"{(int)seconds / 60}:{(int)seconds % 60:D2}");
+}

@@ -1,0 +1,40 @@
+using Spectre.Console;
+
+namespace CharRnn.Gpu.Cli.Terminal;
+
+/// <summary>Tells a person what is being waited for, once that takes long enough to wonder.</summary>
+internal static class Waiting
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(0.5), Pause = TimeSpan.FromSeconds(0.2);
+
+    /// <summary>Does some work on this thread; another shows a line on stderr the while, if that is a terminal.</summary>
+    /// <param name="what">What is being done.</param>
+    /// <param name="detail">How far it is; null if that cannot be told.</param>
+    /// <param name="work">The work.</param>
+    public static T For<T>(string what, Func<string>? detail, Func<T> work)
+    {
+        if (Output.IsQuiet || Output.LiveConsole(isError: true) is not { } console)
+            return work();
+
+        using var done = new ManualResetEventSlim();
+        Task shown = Task.Run(() =>
+        {
+            if (!done.Wait(Patience))
+                console.Status().Start(Markup.Escape(what), context =>
+                {
+                    using (Output.Above(console))
+                        while (!done.Wait(Pause))
+                            context.Status = Markup.Escape(detail is null ? what : $"{what}: {detail()}");
+                });
+        });
+        try
+        {
+            return work();
+        }
+        finally
+        {
+            done.Set();
+            shown.Wait();
+        }
+    }
+}

@@ -1,0 +1,73 @@
+using CharRnn.Gpu.Cli.Terminal;
+using CharRnn.Text;
+using CharRnn.Training;
+using Spectre.Console;
+
+namespace CharRnn.Gpu.Tests.Cli;
+
+/// <summary>What a person sees of a training run.</summary>
+public class TrainingScreenTests
+{
+    private static readonly Vocabulary Characters = new(TextEncoding.Utf8, "\a\t\n\r\e 2Jab[é漢\u202E😀".EnumerateRunes().Select(rune => rune.Value));
+
+    [Fact]
+    public void All_figures_of_a_run_are_on_a_screen_of_80_columns()
+    {
+        string[] lines = Lines(Screen("ab é\r\nb"), 80, 24);
+        Assert.Equal("epoch 3  iteration 1,234,567 of 2,000,000  62 %  38:37 left", lines[0]);
+        Assert.Equal(new string('━', 48) + new string('─', 31), lines[1]);
+        Assert.Equal("loss        1.2500 nats  1.8034 bits per character  smoothed", lines[2]);
+        Assert.Equal("validation  1.5000 nats  2.1640 bits per character  best 1.5000 at 1,234,000", lines[3]);
+        Assert.Equal("speed       430,512 characters/s  9,876,543,210 characters, 1:02:18", lines[4]);
+        Assert.Equal(["", "sample at iteration 1,234,567", "  ab é", "  b"], lines[5..].Select(line => line.TrimEnd()));
+    }
+
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(20, 5)]
+    [InlineData(40, 12)]
+    [InlineData(80, 24)]
+    [InlineData(300, 100)]
+    public void It_stays_within_the_terminal_and_sends_nothing_but_characters(int width, int height)
+    {
+        string[] lines = Lines(Screen("\a\e[2J漢漢😀\u202E" + string.Concat(Enumerable.Repeat("a[漢😀\t\n", 50))), width, height);
+        Assert.InRange(lines.Length, 1, Math.Max(height, 8));
+        Assert.All(lines, line => Assert.InRange(line.GetCellWidth(), 0, Math.Max(width, 4))); // a wide character behind a margin of two
+        Assert.DoesNotContain(string.Concat(lines), c => char.IsControl(c) || c == '\u202E');
+        if (width >= 40)
+            Assert.StartsWith("  \\x07\\x1B[2J", lines[7]);
+    }
+
+    [Theory]
+    [InlineData("", 5, new[] { "" })]
+    [InlineData("abc\n\nde", 5, new[] { "abc", "", "de" })]
+    [InlineData("abcdef", 5, new[] { "abcde", "f" })]
+    [InlineData("漢漢漢", 5, new[] { "漢漢", "漢" })]
+    [InlineData("漢漢", 1, new[] { "漢", "漢" })]
+    public void Lines_are_cut_between_characters(string text, int columns, string[] expected) => Assert.Equal(expected, TerminalText.Wrap(text, columns));
+
+    private static TrainingScreen Screen(string sample)
+    {
+        var screen = new TrainingScreen(Console(new StringWriter(), 80), Characters, null);
+        TrainingReport report = new(1_234_000, 3, 9_876_543_210, 1.3, 31.25, 1.25, 1.5, 430_512, 3738);
+        screen.Reported(report);
+        screen.Progressed(report with { Iteration = 1_234_567, ValidationLoss = double.NaN }, 2_000_000);
+        screen.Sampled(1_234_567, Characters.Encode(sample, UnknownCharacters.Error, "sample"));
+        return screen;
+    }
+
+    private static string[] Lines(TrainingScreen screen, int width, int height)
+    {
+        var drawn = new StringWriter();
+        Console(drawn, Math.Max(width, 4)).Write(screen.Render(width, height));
+        return drawn.ToString().TrimEnd('\n').Split('\n');
+    }
+
+    private static IAnsiConsole Console(TextWriter writer, int width)
+    {
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Out = new AnsiConsoleOutput(writer) });
+        console.Profile.Width = width;
+        console.Profile.Capabilities.Unicode = true;
+        return console;
+    }
+}
