@@ -79,6 +79,7 @@ internal static class CommandLine
         TrainCommand.Create(),
         SampleCommand.Create(),
         EvalCommand.Create(),
+        ReportCommand.Create(),
         DevicesCommand.Create(),
         VerifyCommand.Create(),
         BenchCommand.Create(),

@@ -79,7 +79,7 @@ internal static class TrainCommand
     ];
 
     /// <summary>What a run's config.json records beside its options: a --config made of it is welcome.</summary>
-    public static readonly string[] RecordedNames = ["version", "corpus", "corpus-hash", "vocabulary-size", "device-name"];
+    public static readonly string[] RecordedNames = ["version", "corpus", "corpus-hash", "vocabulary-size", "corpus-characters", "unigram-entropy", "bigram-entropy", "device-name"];
 
     public static Command Create()
     {
@@ -204,10 +204,12 @@ internal static class TrainCommand
             using var recorder = new RunRecorder(run, corpus.Vocabulary, resumeFrom, options.GetValue(KeepCheckpoints)!.Value, Output.Warning);
             var loop = new TrainingLoop(engine, step, schedule, corpus.Vocabulary, validation, resumeFrom);
             bool json = options.GetValue(Json);
+            var report = new ReportWriter(run.Root, Output.Warning);
             TrainingScreen? screen = !quiet && !json && Output.LiveConsole(isError: false) is { } console ? new TrainingScreen(console, corpus.Vocabulary, resumeFrom) : null;
             TrainingOutcome outcome = Output.Timed("training", () => screen is null
-                ? loop.Run(new ObserverList(recorder, new TrainingDisplay(corpus.Vocabulary, json, quiet)), stop)
-                : screen.Run(() => loop.Run(new ObserverList(recorder, screen), stop)));
+                ? loop.Run(new ObserverList(recorder, report, new TrainingDisplay(corpus.Vocabulary, json, quiet)), stop)
+                : screen.Run(() => loop.Run(new ObserverList(recorder, report, screen), stop)));
+            report.Write();
             if (outcome != TrainingOutcome.Diverged)
             {
                 recorder.RequireSaved();
@@ -314,6 +316,10 @@ internal static class TrainCommand
         configuration.Set("corpus", corpus.Name);
         configuration.Set("corpus-hash", corpus.Hash);
         configuration.Set("vocabulary-size", corpus.Vocabulary.Size);
+        configuration.Set("corpus-characters", corpus.Tokens.Length);
+        CorpusStatistics statistics = CorpusStatistics.Of(corpus.Tokens, corpus.Vocabulary.Size);
+        configuration.Set("unigram-entropy", statistics.UnigramEntropy);
+        configuration.Set("bigram-entropy", statistics.BigramEntropy);
         configuration.Set("hidden-size", step.HiddenSize);
         configuration.Set("seq-length", step.SequenceLength);
         configuration.Set("batch-size", step.BatchSize);

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text;
-using System.Text.Json;
+using CharRnn.Files;
 using CharRnn.Model;
 using CharRnn.Text;
 using CharRnn.Training;
@@ -20,19 +20,7 @@ internal sealed class TrainingDisplay(Vocabulary vocabulary, bool json, bool qui
     public void Reported(TrainingReport report)
     {
         if (json)
-            Show(() => Output.Line(JsonSerializer.Serialize(new
-            {
-                iteration = report.Iteration,
-                epoch = report.Epoch,
-                characters = report.Characters,
-                loss = report.Loss,
-                smooth_loss = report.SmoothLoss,
-                smooth_loss_per_char = report.SmoothLossPerCharacter,
-                bits_per_character = Loss.BitsPerCharacter(report.Loss),
-                val_loss = double.IsFinite(report.ValidationLoss) ? report.ValidationLoss : (double?)null,
-                characters_per_second = report.CharactersPerSecond,
-                seconds = report.Seconds,
-            })));
+            Show(() => Output.Raw(MetricsLog.Line(report)));
         else if (!quiet)
             Show(() => Output.Line(Describe(report)));
     }

@@ -79,6 +79,25 @@ internal sealed class AppendOnlyFile : IDisposable
         }
     }
 
+    /// <summary>All of a log, while it may be written; nothing where there is no file.</summary>
+    /// <exception cref="CharRnnException">It cannot be read.</exception>
+    public static byte[] ReadAll(string path)
+    {
+        if (!File.Exists(path))
+            return [];
+        try
+        {
+            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            byte[] bytes = new byte[Math.Min(stream.Length, Array.MaxLength)];
+            int length = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+            return bytes[..length];
+        }
+        catch (Exception e) when (FileErrors.IsFileFailure(e))
+        {
+            throw FileErrors.Reading(path, e);
+        }
+    }
+
     private static long EndOfLastLine(SafeFileHandle handle, long end)
     {
         byte[] piece = new byte[4096];

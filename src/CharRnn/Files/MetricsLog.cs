@@ -10,7 +10,6 @@ namespace CharRnn.Files;
 public sealed class MetricsLog : IDisposable
 {
     private readonly AppendOnlyFile _file;
-    private readonly MemoryStream _line = new();
 
     /// <summary>Opens or creates the log to append to it.</summary>
     /// <exception cref="CharRnnException">The file system refuses.</exception>
@@ -21,10 +20,13 @@ public sealed class MetricsLog : IDisposable
 
     /// <summary>Appends a line and hands it to the operating system, where a kill cannot reach it.</summary>
     /// <exception cref="CharRnnException">The file system refuses; no part of the line stays.</exception>
-    public void Append(TrainingReport line)
+    public void Append(TrainingReport report) => _file.Append(Line(report));
+
+    /// <summary>A report as a line of the log, its line end included.</summary>
+    public static byte[] Line(TrainingReport line)
     {
-        _line.SetLength(0);
-        using (var json = new Utf8JsonWriter(_line))
+        using var bytes = new MemoryStream();
+        using (var json = new Utf8JsonWriter(bytes))
         {
             json.WriteStartObject();
             json.WriteNumber("iteration", line.Iteration);
@@ -37,11 +39,39 @@ public sealed class MetricsLog : IDisposable
             WriteNumberOrNull(json, "val_loss", line.ValidationLoss);
             WriteNumberOrNull(json, "characters_per_second", line.CharactersPerSecond);
             WriteNumberOrNull(json, "seconds", line.Seconds);
+            json.WriteNumber("learning_rate", line.LearningRate);
             json.WriteEndObject();
         }
 
-        _line.WriteByte((byte)'\n');
-        _file.Append(_line.GetBuffer().AsSpan(0, (int)_line.Length));
+        bytes.WriteByte((byte)'\n');
+        return bytes.ToArray();
+    }
+
+    /// <summary>The reports of a log that may still be growing: of a last line that is not whole, nothing.</summary>
+    /// <exception cref="CharRnnException">It cannot be read, or a line is no report.</exception>
+    public static IReadOnlyList<TrainingReport> Read(string path)
+    {
+        ReadOnlySpan<byte> rest = AppendOnlyFile.ReadAll(path);
+        var reports = new List<TrainingReport>();
+        for (int end = rest.IndexOf((byte)'\n'); end >= 0; end = rest.IndexOf((byte)'\n'))
+        {
+            try
+            {
+                var json = JsonElement.Parse(rest[..end]);
+                reports.Add(new TrainingReport(
+                    json.GetProperty("iteration").GetInt64(), json.GetProperty("epoch").GetInt64(), json.GetProperty("characters").GetInt64(),
+                    NumberOrNaN(json, "loss"), NumberOrNaN(json, "smooth_loss"), NumberOrNaN(json, "smooth_loss_per_char"), NumberOrNaN(json, "val_loss"),
+                    NumberOrNaN(json, "characters_per_second"), NumberOrNaN(json, "seconds"), (float)NumberOrNaN(json, "learning_rate")));
+            }
+            catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+            {
+                throw FileErrors.Damaged(path, $"line {reports.Count + 1} is no report", e);
+            }
+
+            rest = rest[(end + 1)..];
+        }
+
+        return reports;
     }
 
     /// <summary>Waits until all lines are on the disk; call it before a checkpoint records <see cref="Length"/>.</summary>
@@ -49,11 +79,10 @@ public sealed class MetricsLog : IDisposable
     public void FlushToDisk() => _file.FlushToDisk();
 
     /// <summary>Closes the file.</summary>
-    public void Dispose()
-    {
-        _file.Dispose();
-        _line.Dispose();
-    }
+    public void Dispose() => _file.Dispose();
+
+    private static double NumberOrNaN(JsonElement json, string key) =>
+        json.TryGetProperty(key, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? value.GetDouble() : double.NaN;
 
     // JSON has no infinity either.
     private static void WriteNumberOrNull(Utf8JsonWriter json, string key, double value)

@@ -131,6 +131,11 @@ public sealed class RunConfiguration
         };
     }
 
+    /// <summary>A value for people: as <see cref="GetOptionText"/>, and a list with commas between.</summary>
+    /// <exception cref="CharRnnException">There is no value of this name.</exception>
+    public string GetDisplayText(string name) =>
+        Value(name).ValueKind == JsonValueKind.Array ? string.Join(", ", GetTexts(name)) : GetOptionText(name);
+
     private static byte[] ReadBytes(string path)
     {
         try

@@ -51,6 +51,9 @@ public sealed class RunDirectory : IDisposable
     /// <summary>samples.txt: <see cref="SamplesLog"/>.</summary>
     public string SamplesPath => Path.Combine(Root, SamplesName);
 
+    /// <summary>report.html: what the run did, for people.</summary>
+    public string ReportPath => Path.Combine(Root, ReportName);
+
     /// <summary>
     /// Opens a directory for a new run, and makes it if need be. What an older run left there is removed, so check all
     /// else (corpus, options, device) before; files of other names stay.
@@ -198,6 +201,19 @@ public sealed class RunDirectory : IDisposable
         throw new CharRnnException(path, $"holds no {name}", remedy);
     }
 
+    /// <summary>The files of a run, finished or at work, to be read.</summary>
+    /// <exception cref="CharRnnException">There is no directory, or it is no run's.</exception>
+    public static RunFiles FilesOf(string path)
+    {
+        const string remedy = "give the directory of a run";
+        string full = FileErrors.FullPath(path);
+        if (!Directory.Exists(full))
+            throw new CharRnnException(path, File.Exists(full) ? "is a file where a run's directory was expected" : "does not exist", remedy);
+        return IsRun(full)
+            ? new RunFiles(Path.Combine(path, ConfigurationName), Path.Combine(path, MetricsName), Path.Combine(path, SamplesName), Path.Combine(path, ReportName))
+            : throw new CharRnnException(path, "is no run's directory", remedy);
+    }
+
     /// <summary>
     /// Cuts metrics.jsonl and samples.txt back to the lengths that a checkpoint recorded, and drops a torn last line.
     /// Call it before opening the logs. A file that is shorter (after a power cut) or missing keeps what it has.
@@ -258,3 +274,10 @@ public sealed class RunDirectory : IDisposable
         }
     }
 }
+
+/// <summary>Paths of what a run writes down for people.</summary>
+/// <param name="Configuration">config.json.</param>
+/// <param name="Metrics">metrics.jsonl.</param>
+/// <param name="Samples">samples.txt.</param>
+/// <param name="Report">report.html.</param>
+public readonly record struct RunFiles(string Configuration, string Metrics, string Samples, string Report);

@@ -1,12 +1,13 @@
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace CharRnn.Files;
 
 /// <summary>
 /// samples.txt: the texts sampled along the way, each under a line <c>=== iteration 1000 ===</c> and followed by an empty one.
 /// </summary>
-public sealed class SamplesLog : IDisposable
+public sealed partial class SamplesLog : IDisposable
 {
     private readonly AppendOnlyFile _file;
 
@@ -27,10 +28,35 @@ public sealed class SamplesLog : IDisposable
         _file.Append([.. Encoding.ASCII.GetBytes(header), .. text, (byte)'\n', (byte)'\n']);
     }
 
+    /// <summary>The samples of a log that may still be growing.</summary>
+    /// <exception cref="CharRnnException">It cannot be read.</exception>
+    public static IReadOnlyList<Sample> Read(string path)
+    {
+        string text = Encoding.UTF8.GetString(AppendOnlyFile.ReadAll(path));
+        List<Match> headings = [.. Heading().Matches(text).Cast<Match>()];
+        return
+        [
+            .. headings.Select((heading, i) =>
+            {
+                int begin = heading.Index + heading.Length, end = i + 1 < headings.Count ? headings[i + 1].Index : text.Length;
+                string body = text[begin..end];
+                return new Sample(long.Parse(heading.Groups[1].ValueSpan, CultureInfo.InvariantCulture), body.EndsWith("\n\n", StringComparison.Ordinal) ? body[..^2] : body);
+            }),
+        ];
+    }
+
     /// <summary>Waits until all samples are on the disk; call it before a checkpoint records <see cref="Length"/>.</summary>
     /// <exception cref="CharRnnException">The file system refuses.</exception>
     public void FlushToDisk() => _file.FlushToDisk();
 
     /// <summary>Closes the file.</summary>
     public void Dispose() => _file.Dispose();
+
+    [GeneratedRegex(@"^=== iteration (\d{1,18}) ===\n", RegexOptions.Multiline | RegexOptions.CultureInvariant)]
+    private static partial Regex Heading();
 }
+
+/// <summary>A text that a model wrote along the way.</summary>
+/// <param name="Iteration">Completed steps when it was drawn.</param>
+/// <param name="Text">The text; bytes that are no UTF-8 are U+FFFD.</param>
+public readonly record struct Sample(long Iteration, string Text);

@@ -20,7 +20,7 @@ public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
     public void A_run_leaves_its_files_and_no_others()
     {
         Assert.Equal(
-            ["best.safetensors", "checkpoint-1.safetensors", "checkpoint.safetensors", "config.json", "metrics.jsonl", "model.safetensors", "run.lock", "samples.txt"],
+            ["best.safetensors", "checkpoint-1.safetensors", "checkpoint.safetensors", "config.json", "metrics.jsonl", "model.safetensors", "report.html", "run.lock", "samples.txt"],
             Directory.EnumerateFileSystemEntries(_shell["run"]).Select(Path.GetFileName).Order(StringComparer.Ordinal));
 
         Assert.Equal(new ModelShape(7, 16), run.Model.Weights.Shape);
@@ -47,7 +47,7 @@ public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
     public void Metrics_have_every_key_and_lie_on_the_schedule()
     {
         JsonElement[] metrics = Metrics();
-        string[] keys = ["iteration", "epoch", "characters", "loss", "smooth_loss", "smooth_loss_per_char", "bits_per_character", "val_loss", "characters_per_second", "seconds"];
+        string[] keys = ["iteration", "epoch", "characters", "loss", "smooth_loss", "smooth_loss_per_char", "bits_per_character", "val_loss", "characters_per_second", "seconds", "learning_rate"];
         Assert.All(metrics, line => Assert.Equal(keys, line.EnumerateObject().Select(property => property.Name)));
         Assert.Equal([50, 75, 100, 150, 200, 225, 250, 300], metrics.Select(line => line.GetProperty("iteration").GetInt32()));
         Assert.All(metrics, line =>

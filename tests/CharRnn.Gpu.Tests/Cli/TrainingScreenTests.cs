@@ -49,7 +49,7 @@ public class TrainingScreenTests
     private static TrainingScreen Screen(string sample)
     {
         var screen = new TrainingScreen(Console(new StringWriter(), 80), Characters, null);
-        TrainingReport report = new(1_234_000, 3, 9_876_543_210, 1.3, 31.25, 1.25, 1.5, 430_512, 3738);
+        TrainingReport report = new(1_234_000, 3, 9_876_543_210, 1.3, 31.25, 1.25, 1.5, 430_512, 3738, 0.1f);
         screen.Reported(report);
         screen.Progressed(report with { Iteration = 1_234_567, ValidationLoss = double.NaN }, 2_000_000);
         screen.Sampled(1_234_567, Characters.Encode(sample, UnknownCharacters.Error, "sample"));

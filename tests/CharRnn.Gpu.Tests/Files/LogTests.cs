@@ -16,7 +16,8 @@ public class LogTests
         SmoothLossPerCharacter: 1e-7,
         ValidationLoss: double.NaN,
         CharactersPerSecond: 12345.678,
-        Seconds: -0.0625);
+        Seconds: -0.0625,
+        LearningRate: 0.1f);
 
     [Fact]
     public void A_line_has_every_key_in_one_order_under_any_culture()
@@ -38,9 +39,46 @@ public class LogTests
             CultureInfo.CurrentCulture = before;
         }
 
-        const string expected = """{"iteration":1000,"epoch":2,"characters":25000,"loss":2.5,"smooth_loss":0.30000000000000004,"smooth_loss_per_char":1E-07,"bits_per_character":3.6067376022224087,"val_loss":null,"characters_per_second":12345.678,"seconds":-0.0625}""";
+        const string expected = """{"iteration":1000,"epoch":2,"characters":25000,"loss":2.5,"smooth_loss":0.30000000000000004,"smooth_loss_per_char":1E-07,"bits_per_character":3.6067376022224087,"val_loss":null,"characters_per_second":12345.678,"seconds":-0.0625,"learning_rate":0.1}""";
         Assert.Equal(expected + "\n", File.ReadAllText(directory.File("metrics.jsonl")));
         Assert.Equal("=== iteration -1000 ===\n\n\n", File.ReadAllText(directory.File("samples.txt")));
+    }
+
+    [Fact]
+    public void A_log_reads_back_while_it_grows()
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.File("metrics.jsonl");
+        Assert.Empty(MetricsLog.Read(path));
+        TrainingReport[] reports = [s_line, s_line with { Iteration = 1001, ValidationLoss = 1.5, Loss = double.NaN }];
+        using var log = new MetricsLog(path);
+        Array.ForEach(reports, log.Append);
+        Assert.Equal(reports, MetricsLog.Read(path));
+
+        File.WriteAllText(directory.File("torn"), File.ReadAllText(path) + "{\"iteration\": 1002");
+        Assert.Equal(reports, MetricsLog.Read(directory.File("torn")));
+        File.WriteAllText(directory.File("old"), File.ReadAllText(path).Replace(",\"learning_rate\":0.1", "", StringComparison.Ordinal));
+        Assert.All(MetricsLog.Read(directory.File("old")), report => Assert.True(float.IsNaN(report.LearningRate)));
+        foreach (string bad in (string[])["{}", "[]", "no json", "{\"iteration\": \"x\"}"])
+        {
+            File.WriteAllText(directory.File("bad"), MetricsLog.Line(s_line) is var line ? $"{System.Text.Encoding.UTF8.GetString(line)}{bad}\n" : "");
+            Errors.Expect(directory.File("bad"), "line 2 is no report", () => MetricsLog.Read(directory.File("bad")));
+        }
+    }
+
+    [Fact]
+    public void Samples_read_back_whatever_they_hold()
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.File("samples.txt");
+        Assert.Empty(SamplesLog.Read(path));
+        Sample[] samples = [new(100, "a\n\n=== no heading ===\nb"), new(200, ""), new(300, "\r\n漢</script>")];
+        using (var log = new SamplesLog(path))
+            foreach (Sample sample in samples)
+                log.Append(sample.Iteration, System.Text.Encoding.UTF8.GetBytes(sample.Text));
+        Assert.Equal(samples, SamplesLog.Read(path));
+        File.AppendAllText(path, "=== iteration 400 ===\nhalf");
+        Assert.Equal([.. samples, new Sample(400, "half")], SamplesLog.Read(path));
     }
 
     [Fact]

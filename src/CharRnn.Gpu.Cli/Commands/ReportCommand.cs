@@ -1,0 +1,41 @@
+using System.CommandLine;
+using CharRnn.Files;
+using CharRnn.Gpu.Cli.Terminal;
+using CharRnn.Reports;
+
+namespace CharRnn.Gpu.Cli.Commands;
+
+/// <summary><c>charrnn report</c>: a page of what a run did, or of several beside each other.</summary>
+internal static class ReportCommand
+{
+    private const string DefaultName = "report.html";
+
+    private static readonly Argument<string[]> Runs = new("RUN") { Description = "Run directories, finished or at work.", Arity = ArgumentArity.OneOrMore };
+    private static readonly Option<string> Out = new("--out") { Description = $"The page [default: RUN/{DefaultName}, of several runs {DefaultName}].", HelpName = "FILE" };
+    private static readonly Option<bool> Quiet = SharedOptions.Quiet();
+
+    public static Command Create()
+    {
+        var command = new Command("report", """
+            Writes a page in one file, to be opened in any browser without a network: loss, validation, speed, learning rate,
+            samples and options of a run, or of several in one plot. Training writes that of its own run as it goes.
+
+            Example: charrnn report runs/first runs/second --out both.html
+            """)
+        {
+            Runs, Out, Quiet, SharedOptions.Verbose(),
+        };
+        command.SetAction(Run);
+        return command;
+    }
+
+    private static int Run(ParseResult options)
+    {
+        RunRecord[] runs = [.. options.GetRequiredValue(Runs).Select(RunRecord.Read)];
+        string path = options.GetValue(Out) ?? (runs.Length == 1 ? RunDirectory.FilesOf(runs[0].Name).Report : DefaultName);
+        ReportPage.Write(path, runs);
+        if (!options.GetValue(Quiet))
+            Output.Line(path);
+        return 0;
+    }
+}

@@ -1,0 +1,61 @@
+using System.Diagnostics;
+using CharRnn.Files;
+using CharRnn.Model;
+using CharRnn.Reports;
+using CharRnn.Training;
+
+namespace CharRnn.Gpu.Cli;
+
+/// <summary>Keeps a run's report.html up to date while it trains, at a cost of less than a hundredth of its time.</summary>
+/// <param name="directory">The run's directory.</param>
+/// <param name="warn">Takes a line when it cannot be written; said once.</param>
+internal sealed class ReportWriter(string directory, Action<string> warn) : ITrainingObserver
+{
+    private const int PausesPerWriting = 200;
+    private static readonly TimeSpan LeastPause = TimeSpan.FromSeconds(10);
+
+    private long _written = Stopwatch.GetTimestamp();
+    private TimeSpan _pause = LeastPause;
+    private bool _hasWarned;
+
+    public void Progressed(TrainingReport now, long totalIterations)
+    {
+        if (Stopwatch.GetElapsedTime(_written) > _pause)
+            Write();
+    }
+
+    public void Reported(TrainingReport report)
+    {
+    }
+
+    public void Improved(ParameterSet<float> weights)
+    {
+    }
+
+    public void Sampled(long iteration, int[] tokens)
+    {
+    }
+
+    public void Checkpointed(TrainingSnapshot snapshot)
+    {
+    }
+
+    /// <summary>Writes the report as the run stands: to be called at its end.</summary>
+    public void Write()
+    {
+        long started = Stopwatch.GetTimestamp();
+        try
+        {
+            ReportPage.Write(RunDirectory.FilesOf(directory).Report, [RunRecord.Read(directory)]);
+        }
+        catch (CharRnnException e)
+        {
+            if (!_hasWarned)
+                warn($"{e.Message}; training goes on");
+            _hasWarned = true;
+        }
+
+        _written = Stopwatch.GetTimestamp();
+        _pause = TimeSpan.FromSeconds(Math.Max(LeastPause.TotalSeconds, PausesPerWriting * Stopwatch.GetElapsedTime(started).TotalSeconds));
+    }
+}

@@ -1,0 +1,28 @@
+using System.Text;
+
+namespace CharRnn.Reports;
+
+/// <summary>A page in one file: its style, its script and its data are part of it, and it asks no network for anything.</summary>
+internal static class Page
+{
+    /// <summary>The page's bytes.</summary>
+    /// <param name="name">Of the page's own markup and script: NAME.html, NAME.js.</param>
+    /// <param name="title">Stands in the browser's tab.</param>
+    /// <param name="data">JSON with <c>&lt;</c> escaped, as System.Text.Json does it, so that no text ends the script that holds it.</param>
+    public static byte[] Build(string name, string title, string data)
+    {
+        var page = new StringBuilder(Read($"{name}.html"));
+        page.Replace("{{title}}", title.Replace("&", "&amp;", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal));
+        page.Replace("{{style}}", Read("style.css"));
+        page.Replace("{{script}}", Read("chart.js") + Read($"{name}.js"));
+        page.Replace("{{data}}", data); // last: a sample may hold any of these marks
+        return Encoding.UTF8.GetBytes(page.ToString());
+    }
+
+    private static string Read(string resource)
+    {
+        using Stream stream = typeof(Page).Assembly.GetManifestResourceStream(resource)!;
+        using var reader = new StreamReader(stream, Encoding.UTF8);
+        return reader.ReadToEnd();
+    }
+}

@@ -1,0 +1,140 @@
+'use strict';
+// A line plot in SVG: series of [x, y], hidden by their legend, read by hovering, looked at closer by dragging.
+
+const colours = ['--a', '--b', '--c', '--d', '--e', '--f'].map(name => `var(${name})`);
+
+function element(parent, name, attributes = {}, text = null) {
+  const isSvg = parent instanceof SVGElement || name === 'svg';
+  const made = isSvg ? document.createElementNS('http://www.w3.org/2000/svg', name) : document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  if (text !== null) made.textContent = text;
+  parent.append(made);
+  return made;
+}
+
+function readable(value) {
+  const size = Math.abs(value);
+  for (const [least, unit] of [[1e9, ' G'], [1e6, ' M'], [1e4, ' k']])
+    if (size >= least) return +(value / (unit === ' k' ? 1e3 : least)).toPrecision(4) + unit;
+  return String(+value.toPrecision(4));
+}
+
+// Round values of a scale: 1, 2 or 5 times a power of ten.
+function ticks(from, to, most, log) {
+  const marks = [];
+  if (log && to / from >= 5) {
+    for (let power = Math.floor(Math.log10(from)); power <= Math.ceil(Math.log10(to)); power++)
+      for (const step of to / from > 1000 ? [1] : [1, 2, 5]) marks.push(step * 10 ** power);
+  } else {
+    const rough = (to - from) / most || 1, power = 10 ** Math.floor(Math.log10(rough));
+    const step = power * [1, 2, 5, 10].find(s => s * power >= rough);
+    for (let i = Math.ceil(from / step); i * step <= to; i++) marks.push(i * step);
+  }
+  return marks.filter(mark => mark >= from && mark <= to);
+}
+
+// At most two points a column of pixels, the lowest and the highest: what a line of more would look like.
+function thin(points, columnOf) {
+  const kept = [];
+  for (let i = 0; i < points.length;) {
+    let low = i, high = i, j = i;
+    for (; j < points.length && columnOf(points[j][0]) === columnOf(points[i][0]); j++) {
+      if (points[j][1] < points[low][1]) low = j;
+      if (points[j][1] > points[high][1]) high = j;
+    }
+    kept.push(points[Math.min(low, high)]);
+    if (low !== high) kept.push(points[Math.max(low, high)]);
+    i = j;
+  }
+  return kept;
+}
+
+// series: { name, colour, dash, width, points: [[x, y]], level: y of a line across }
+function chart(holder, series, { height = 260, log = false, xName = '', zero = false } = {}) {
+  const hidden = holder.hiddenSeries ??= new Set();
+  holder.replaceChildren();
+  const legend = element(holder, 'div', { class: 'legend' });
+  for (const one of series) {
+    const button = element(legend, 'button', { type: 'button', 'aria-pressed': !hidden.has(one.name) });
+    element(button, 'i', { style: `border-color:${one.colour};border-top-style:${one.dash ? 'dashed' : 'solid'}` });
+    button.append(one.name);
+    button.onclick = () => { hidden.has(one.name) ? hidden.delete(one.name) : hidden.add(one.name); draw(); button.setAttribute('aria-pressed', !hidden.has(one.name)); };
+  }
+  const box = element(holder, 'div', { class: 'chart' }), tip = element(box, 'div', { class: 'tip' });
+  const svg = element(box, 'svg', { height, role: 'img', 'aria-label': series.map(one => one.name).join(', ') });
+  let closer = null, scale = null;
+
+  function draw() {
+    svg.replaceChildren();
+    const shown = series.filter(one => !hidden.has(one.name)), lines = shown.filter(one => one.points);
+    const width = box.clientWidth || 800, left = 56, right = width - 12, top = 10, bottom = height - 24;
+    const xs = lines.flatMap(one => one.points.length ? [one.points[0][0], one.points.at(-1)[0]] : []);
+    let [x0, x1] = closer ?? [Math.min(...xs), Math.max(...xs)];
+    if (!xs.length) { element(svg, 'text', { x: left, y: height / 2 }, 'nothing yet'); scale = null; return; }
+    if (x1 === x0) x1 = x0 + 1;
+    let y0 = Infinity, y1 = -Infinity;
+    for (const one of lines)
+      for (const [x, y] of one.points) if (x >= x0 && x <= x1) { if (y < y0) y0 = y; if (y > y1) y1 = y; }
+    for (const one of shown) if (one.level !== undefined && !closer) { y0 = Math.min(y0, one.level); y1 = Math.max(y1, one.level); }
+    const useLog = log && y0 > 0;
+    if (zero && !useLog) y0 = 0;
+    if (!(y1 > y0)) { y1 = y0 + (Math.abs(y0) * 0.1 || 1); y0 -= y1 - y0; }
+    const room = useLog ? 1 : (y1 - y0) * 0.04;
+    if (!zero) y0 -= useLog ? 0 : room;
+    y1 += useLog ? 0 : room;
+    const map = useLog ? Math.log : y => y;
+    const px = x => left + (x - x0) / (x1 - x0) * (right - left), py = y => bottom - (map(y) - map(y0)) / (map(y1) - map(y0)) * (bottom - top);
+    for (const mark of ticks(y0, y1, 6, useLog)) {
+      element(svg, 'line', { class: 'grid', x1: left, x2: right, y1: py(mark), y2: py(mark) });
+      element(svg, 'text', { x: left - 6, y: py(mark) + 4, 'text-anchor': 'end' }, readable(mark));
+    }
+    for (const mark of ticks(x0, x1, Math.max(2, width / 110), false))
+      element(svg, 'text', { x: px(mark), y: height - 6, 'text-anchor': 'middle' }, readable(mark));
+    for (const one of shown.filter(one => one.level !== undefined && one.level >= y0 && one.level <= y1)) {
+      element(svg, 'line', { x1: left, x2: right, y1: py(one.level), y2: py(one.level), stroke: one.colour, 'stroke-dasharray': '5 4' });
+    }
+    for (const one of lines) {
+      // A point beyond each edge, so that a line goes on where the plot ends.
+      const from = Math.max(0, one.points.findIndex(p => p[0] >= x0) - 1), after = one.points.findIndex(p => p[0] > x1);
+      const inside = one.points.slice(from, after < 0 ? undefined : after + 1);
+      const points = inside.length > 2 * (right - left) ? thin(inside, x => Math.round(px(x))) : inside;
+      const path = points.map(([x, y], i) => `${i ? 'L' : 'M'}${px(x).toFixed(1)} ${(useLog && y <= 0 ? bottom : py(y)).toFixed(1)}`).join('');
+      element(svg, 'path', { d: path, stroke: one.colour, 'stroke-width': one.width ?? 1.6, opacity: one.faint ? 0.45 : 1 });
+      if (points.length < 40) for (const [x, y] of points) element(svg, 'circle', { cx: px(x), cy: py(y), r: 2.5, fill: one.colour });
+    }
+    scale = { x0, x1, left, right, px, lines };
+  }
+
+  const xOf = event => scale.x0 + (event.clientX - svg.getBoundingClientRect().left - scale.left) / (scale.right - scale.left) * (scale.x1 - scale.x0);
+  let dragFrom = null;
+  svg.onpointerdown = event => { if (scale) dragFrom = xOf(event); };
+  svg.onpointerup = event => {
+    if (dragFrom === null) return;
+    const to = xOf(event), [a, b] = [Math.min(dragFrom, to), Math.max(dragFrom, to)];
+    dragFrom = null;
+    if (b - a > (scale.x1 - scale.x0) / 50) { closer = [a, b]; draw(); }
+  };
+  svg.ondblclick = () => { closer = null; draw(); };
+  svg.onpointerleave = () => { tip.style.visibility = 'hidden'; };
+  svg.onpointermove = event => {
+    if (!scale) return;
+    const at = xOf(event), rows = [];
+    let x = null;
+    for (const one of scale.lines) {
+      let low = 0, high = one.points.length - 1;
+      while (low < high) { const middle = (low + high) >> 1; if (one.points[middle][0] < at) low = middle + 1; else high = middle; }
+      if (low > 0 && at - one.points[low - 1][0] < one.points[low][0] - at) low--;
+      if (one.points.length) { rows.push([one, one.points[low]]); x ??= one.points[low][0]; }
+    }
+    tip.replaceChildren();
+    element(tip, 'div', {}, `${readable(x ?? at)} ${xName}`);
+    for (const [one, [, y]] of rows) element(tip, 'div', { style: `color:${one.colour}` }, `${one.name} ${readable(y)}`);
+    const [place, width] = [event.clientX - svg.getBoundingClientRect().left, box.clientWidth];
+    tip.style.left = place < width / 2 ? `${place + 14}px` : '';
+    tip.style.right = place < width / 2 ? '' : `${width - place + 14}px`;
+    tip.style.top = '14px';
+    tip.style.visibility = 'visible';
+  };
+  draw();
+  new ResizeObserver(() => { if (scale && Math.abs((box.clientWidth || 0) - scale.right - 12) > 1) draw(); }).observe(box);
+}

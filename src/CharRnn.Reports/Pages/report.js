@@ -1,0 +1,94 @@
+const runs = JSON.parse(document.getElementById('data').textContent);
+const at = id => document.getElementById(id);
+const several = runs.length > 1;
+
+function last(values) {
+  for (let i = values.length - 1; i >= 0; i--) if (values[i] !== null) return values[i];
+  return null;
+}
+
+function pairs(run, over, key, factor = 1) {
+  const points = [];
+  run[key].forEach((value, i) => { if (value !== null && run[over][i] !== null) points.push([run[over][i], value * factor]); });
+  return points;
+}
+
+function clock(seconds) {
+  const whole = Math.round(seconds), two = n => String(n).padStart(2, '0');
+  return whole >= 3600 ? `${Math.floor(whole / 3600)}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}` : `${Math.floor(whole / 60)}:${two(whole % 60)}`;
+}
+
+function head() {
+  element(at('head'), 'h1', {}, several ? `${runs.length} runs` : runs[0].name);
+  for (const run of runs) {
+    const c = run.configuration;
+    element(at('head'), 'p', { class: 'dim' }, `${several ? `${run.name}: ` : ''}${c.corpus ?? ''}, ${c['hidden-size']} hidden units, ${c['batch-size']} streams of ${c['seq-length']} characters a step, ${c['device-name'] ?? ''}`);
+  }
+  if (several) return;
+  const run = runs[0], best = run.validation.reduce((least, value) => value !== null && (least === null || value < least) ? value : least, null);
+  const nats = (value, what) => value !== null && figure(`${value.toFixed(4)}`, `${what}: nats per character, ${(value * Math.LOG2E).toFixed(4)} bits`);
+  function figure(value, what) {
+    const box = element(at('figures'), 'div', { class: 'figure' });
+    element(box, 'b', {}, value);
+    element(box, 'span', {}, what);
+  }
+  nats(last(run.smooth), 'smoothed loss');
+  nats(last(run.validation), 'validation');
+  nats(best, 'best validation');
+  if (run.iteration.length) {
+    figure(last(run.iteration).toLocaleString('en'), `iterations, epoch ${last(run.epoch)}`);
+    figure(readable(last(run.characters)), `characters in ${clock(last(run.seconds))}`);
+  }
+}
+
+function draw() {
+  const over = at('over').value, factor = +at('unit').value, xName = at('over').selectedOptions[0].text;
+  const named = (run, what) => several ? `${run.name} ${what}` : what;
+  const loss = [], speed = [], rate = [];
+  runs.forEach((run, i) => {
+    const colour = colours[i % colours.length];
+    loss.push({ name: named(run, 'training'), colour: several ? colour : 'var(--dim)', faint: true, width: 1, points: pairs(run, over, 'loss', factor) });
+    loss.push({ name: named(run, 'smoothed'), colour, points: pairs(run, over, 'smooth', factor), dash: false });
+    loss.push({ name: named(run, 'validation'), colour: several ? colour : 'var(--b)', width: 2.4, points: pairs(run, over, 'validation', factor) });
+    speed.push({ name: named(run, 'characters/s'), colour, points: pairs(run, over, 'speed') });
+    rate.push({ name: named(run, 'rate'), colour, points: pairs(run, over, 'rate') });
+  });
+  // Runs on one text share its baselines.
+  const known = new Map(runs.flatMap(run => run.baselines.map(b => [`${b.name} ${b.nats.toFixed(3)}`, b])));
+  [...known.values()].forEach((b, i) => loss.push({ name: b.name, colour: colours[2 + i % 4], dash: true, level: b.nats * factor }));
+  chart(at('loss'), loss, { height: 380, log: at('log').checked, xName });
+  chart(at('speed'), speed, { height: 180, xName, zero: true });
+  chart(at('rate'), rate, { height: 180, xName, zero: true });
+}
+
+function samples() {
+  for (const run of runs) {
+    if (several) element(at('samples'), 'p', { class: 'dim' }, run.name);
+    const row = element(at('samples'), 'div', { class: 'samples', tabindex: 0 });
+    for (const sample of run.samples) {
+      const card = element(row, 'div', { class: 'sample' });
+      element(card, 'span', { class: 'dim' }, `iteration ${sample.iteration.toLocaleString('en')}`);
+      element(card, 'pre', {}, sample.text);
+    }
+    if (!run.samples.length) element(row, 'p', { class: 'dim' }, 'none yet');
+    row.scrollLeft = row.scrollWidth; // the last is the one to see
+  }
+}
+
+function configuration() {
+  const table = element(at('configuration'), 'table'), names = [...new Set(runs.flatMap(run => Object.keys(run.configuration)))];
+  if (several) {
+    const row = element(table, 'tr');
+    for (const title of ['', ...runs.map(run => run.name)]) element(row, 'th', {}, title);
+  }
+  for (const name of names) {
+    const row = element(table, 'tr');
+    for (const text of [name, ...runs.map(run => run.configuration[name] ?? '')]) element(row, 'td', {}, text);
+  }
+}
+
+head();
+draw();
+samples();
+configuration();
+for (const id of ['over', 'unit', 'log']) at(id).onchange = draw;

@@ -1,0 +1,86 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using CharRnn.Files;
+using CharRnn.Training;
+
+namespace CharRnn.Reports;
+
+/// <summary>report.html: what one run, or several side by side, did.</summary>
+public static class ReportPage
+{
+    // More points than pixels tell nothing, and a page should open at once.
+    private const int MostReports = 20_000, MostSamples = 60;
+
+    /// <summary>Writes the page, atomically.</summary>
+    /// <param name="path">Where.</param>
+    /// <param name="runs">The runs, in the order in which they are shown.</param>
+    /// <exception cref="CharRnnException">The file system refuses.</exception>
+    public static void Write(string path, IReadOnlyList<RunRecord> runs) => AtomicFile.Write(path, stream => stream.Write(Build(runs)));
+
+    internal static byte[] Build(IReadOnlyList<RunRecord> runs) =>
+        Page.Build("report", string.Join(", ", runs.Select(run => run.Name)), new JsonArray([.. runs.Select(Data)]).ToJsonString());
+
+    private static JsonObject Data(RunRecord run)
+    {
+        IReadOnlyList<TrainingReport> reports = Thin(run.Reports, MostReports);
+        double[] seconds = Continuous([.. reports.Select(report => report.Seconds)]);
+        return new JsonObject
+        {
+            ["name"] = run.Name,
+            ["configuration"] = new JsonObject(run.Configuration.Names.Select(name => KeyValuePair.Create(name, (JsonNode?)run.Configuration.GetDisplayText(name)))),
+            ["baselines"] = Baselines(run.Configuration),
+            ["iteration"] = Numbers(reports.Select(report => (double)report.Iteration), 15),
+            ["characters"] = Numbers(reports.Select(report => (double)report.Characters), 15),
+            ["epoch"] = Numbers(reports.Select(report => (double)report.Epoch), 15),
+            ["seconds"] = Numbers(seconds, 5),
+            ["loss"] = Numbers(reports.Select(report => report.Loss), 5),
+            ["smooth"] = Numbers(reports.Select(report => report.SmoothLossPerCharacter), 5),
+            ["validation"] = Numbers(reports.Select(report => report.ValidationLoss), 6),
+            ["speed"] = Numbers(reports.Select(report => report.CharactersPerSecond), 4),
+            ["rate"] = Numbers(reports.Select(report => (double)report.LearningRate), 5),
+            ["samples"] = new JsonArray([.. Thin(run.Samples, MostSamples).Select(sample => new JsonObject { ["iteration"] = sample.Iteration, ["text"] = sample.Text })]),
+        };
+    }
+
+    /// <summary>What a loss is to be compared with, nats per character.</summary>
+    private static JsonArray Baselines(RunConfiguration configuration)
+    {
+        var baselines = new JsonArray();
+        void Add(string name, string key, Func<double, double> nats)
+        {
+            if (configuration.Has(key) && double.TryParse(configuration.GetDisplayText(key), NumberStyles.Float, CultureInfo.InvariantCulture, out double value))
+                baselines.Add(new JsonObject { ["name"] = name, ["nats"] = nats(value) });
+        }
+
+        Add("any character", "vocabulary-size", Math.Log);
+        Add("unigram entropy", "unigram-entropy", nats => nats);
+        Add("bigram entropy", "bigram-entropy", nats => nats);
+        return baselines;
+    }
+
+    /// <summary>Every n-th, and the last; all if they are few.</summary>
+    private static IReadOnlyList<T> Thin<T>(IReadOnlyList<T> all, int most)
+    {
+        int step = (all.Count + most - 1) / Math.Max(1, most);
+        return step <= 1 ? all : [.. all.Where((_, i) => (all.Count - 1 - i) % step == 0)];
+    }
+
+    /// <summary>Time at work: a resumed run counts from 0 again.</summary>
+    private static double[] Continuous(double[] seconds)
+    {
+        double before = 0;
+        double[] sum = new double[seconds.Length];
+        for (int i = 0; i < seconds.Length; i++)
+        {
+            if (i > 0 && seconds[i] < seconds[i - 1])
+                before = sum[i - 1];
+            sum[i] = before + seconds[i];
+        }
+
+        return sum;
+    }
+
+    /// <summary>Numbers with as many digits as can be seen, null for what is none.</summary>
+    private static JsonArray Numbers(IEnumerable<double> values, int digits) =>
+        new([.. values.Select(value => double.IsFinite(value) ? JsonNode.Parse(value.ToString($"G{digits}", CultureInfo.InvariantCulture)) : null)]);
+}

@@ -1,0 +1,70 @@
+using System.Text;
+using System.Text.Json;
+using CharRnn.Files;
+using CharRnn.Reports;
+using CharRnn.Training;
+
+namespace CharRnn.Gpu.Tests.Reports;
+
+public class ReportPageTests
+{
+    private static readonly TrainingReport s_report = new(10, 1, 1000, 2.123456789, 50, 2.5, double.NaN, 123456, 1, 0.1f);
+
+    [Fact]
+    public void A_page_is_one_file_whose_texts_are_only_data()
+    {
+        const string hostile = "</script><script>alert(1)</script> {{style}} <!-- ]]> \u2028 \"";
+        string page = Page(Run("run <b> {{script}}", [s_report], [new Sample(5, hostile)]));
+        Assert.DoesNotContain("alert(1)</script>", page, StringComparison.Ordinal);
+        Assert.Contains("<title>run &lt;b> ", page, StringComparison.Ordinal);
+        Assert.Equal(2, page.Split("</script>").Length - 1);
+        foreach (string outside in (string[])["src=", "href=", "@import", "url(", "fetch("])
+            Assert.DoesNotContain(outside, page, StringComparison.Ordinal);
+        Assert.Equal(hostile, Data(page)[0].GetProperty("samples")[0].GetProperty("text").GetString());
+    }
+
+    [Fact]
+    public void Its_data_are_what_the_run_wrote()
+    {
+        TrainingReport[] reports = [s_report, s_report with { Iteration = 20, Seconds = 3, ValidationLoss = 2 }, s_report with { Iteration = 30, Seconds = 0.5, Loss = double.NaN }];
+        JsonElement run = Data(Page(Run("run", reports, [])))[0];
+        Assert.Equal([10, 20, 30], run.GetProperty("iteration").EnumerateArray().Select(n => n.GetInt32()));
+        Assert.Equal([1, 3, 3.5], run.GetProperty("seconds").EnumerateArray().Select(n => n.GetDouble())); // resumed after 3
+        Assert.Equal(["2.1235", "2.1235", "null"], run.GetProperty("loss").EnumerateArray().Select(n => n.GetRawText()));
+        Assert.Equal(["null", "2", "null"], run.GetProperty("validation").EnumerateArray().Select(n => n.GetRawText()));
+        Assert.Equal(
+            [("any character", Math.Log(65)), ("unigram entropy", 3.25)],
+            run.GetProperty("baselines").EnumerateArray().Select(b => (b.GetProperty("name").GetString(), b.GetProperty("nats").GetDouble())));
+        Assert.Equal("a, b", run.GetProperty("configuration").GetProperty("input").GetString());
+    }
+
+    [Fact]
+    public void A_long_run_is_thinned_and_keeps_its_end()
+    {
+        TrainingReport[] reports = [.. Enumerable.Range(1, 45_001).Select(i => s_report with { Iteration = i })];
+        Sample[] samples = [.. Enumerable.Range(1, 1000).Select(i => new Sample(i, "text"))];
+        JsonElement run = Data(Page(Run("run", reports, samples)))[0];
+        int[] iterations = [.. run.GetProperty("iteration").EnumerateArray().Select(n => n.GetInt32())];
+        Assert.InRange(iterations.Length, 10_000, 20_000);
+        Assert.Equal(45_001, iterations[^1]);
+        Assert.InRange(run.GetProperty("samples").GetArrayLength(), 30, 60);
+    }
+
+    private static RunRecord Run(string name, TrainingReport[] reports, Sample[] samples)
+    {
+        var configuration = new RunConfiguration();
+        configuration.Set("vocabulary-size", 65);
+        configuration.Set("unigram-entropy", 3.25);
+        configuration.Set("input", ["a", "b"]);
+        return new RunRecord(name, configuration, reports, samples);
+    }
+
+    private static string Page(params RunRecord[] runs) => Encoding.UTF8.GetString(ReportPage.Build(runs));
+
+    private static JsonElement Data(string page)
+    {
+        const string begin = """<script type="application/json" id="data">""";
+        int from = page.IndexOf(begin, StringComparison.Ordinal) + begin.Length;
+        return JsonElement.Parse(page.AsSpan(from, page.IndexOf("</script>", from, StringComparison.Ordinal) - from).ToString());
+    }
+}
