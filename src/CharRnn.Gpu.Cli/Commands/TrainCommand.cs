@@ -42,7 +42,7 @@ internal static class TrainCommand
     private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
     private static readonly Option<Choice<TextEncoding>> Encoding = SharedOptions.OneOf<TextEncoding>(
         "--encoding", "What a character is: a Unicode scalar value of UTF-8 text, or a byte.", new("utf-8", TextEncoding.Utf8), new("bytes", TextEncoding.Bytes));
-    private static readonly Option<string> InitFrom = new("--init-from") { Description = "A model whose weights to start from.", HelpName = "FILE" };
+    private static readonly Option<string> InitFrom = new("--init-from") { Description = "A model whose weights to start from; they are mapped by character to this text's.", HelpName = "MODEL" };
     private static readonly Option<bool> Resume = new("--resume") { Description = "Go on with the run in --out, exactly where it stopped." };
     private static readonly Option<bool> Overwrite = new("--overwrite") { Description = "Give up the run that --out holds." };
     private static readonly Option<double?> ValidationFraction = SharedOptions.Number<double>(
@@ -117,20 +117,19 @@ internal static class TrainCommand
     {
         StepOptions step = ReadStep(options);
         TrainingSchedule schedule = ReadSchedule(options);
-        CharacterModel? initial = options.GetValue(InitFrom) is { } path ? ModelFile.Load(path) : null;
+        CharacterModel? initial = options.GetValue(InitFrom) is { } path ? ModelFile.Load(RunDirectory.FindModel(path)) : null;
         if (initial is not null && options.GetResult(HiddenSize) is null or { Implicit: true })
             step = step with { HiddenSize = initial.Weights.Shape.HiddenSize };
 
         using Corpus corpus = ReadCorpus(options, step, stop);
-        if (initial is not null)
-            ModelFile.RequireFits(options.GetValue(InitFrom)!, initial, corpus.Vocabulary, step.HiddenSize);
+        ParameterSet<float>? start = initial is null ? null : StartFrom(options, initial, corpus.Vocabulary, step, schedule);
         TextSplit split = Split(corpus, step, schedule);
         var shape = new ModelShape(corpus.Vocabulary.Size, step.HiddenSize);
         using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
         RequireMemory(options, shape, step, split, device);
 
         // Whatever may fail comes before the directory: --overwrite gives up an older run.
-        using var model = new DeviceModel(device, initial?.Weights ?? InitialWeights.Create(shape, schedule.Seed));
+        using var model = new DeviceModel(device, start ?? InitialWeights.Create(shape, schedule.Seed));
         using var engine = new TrainingEngine(model, split.Training, step);
         using RunDirectory run = RunDirectory.Create(options.GetValue(Out) ?? NewDirectory(), options.GetValue(Overwrite));
         SaveConfiguration(options, step, schedule, corpus, device, run, options.GetValue(InitFrom));
@@ -249,6 +248,17 @@ internal static class TrainCommand
         string[] inputs = options.GetValue(Input) ?? [];
         return SharedOptions.ReadText(
             how => inputs.Length == 0 ? Corpus.Read(SampleCorpus.Open(), SampleCorpus.Name, how, stop) : Corpus.Read(inputs, how, stop), corpusOptions);
+    }
+
+    /// <summary>The weights of --init-from, for the characters of this text.</summary>
+    private static ParameterSet<float> StartFrom(ParseResult options, CharacterModel initial, Vocabulary vocabulary, StepOptions step, TrainingSchedule schedule)
+    {
+        string path = RunDirectory.FindModel(options.GetValue(InitFrom)!);
+        ModelFile.RequireMaps(path, initial, vocabulary, step.HiddenSize);
+        VocabularyTransfer transfer = VocabularyTransfer.Of(initial, vocabulary, schedule.Seed);
+        if (!options.GetValue(Quiet) && transfer.Describe(initial, vocabulary) is { } done)
+            Output.Note($"{path}: {done}");
+        return transfer.Weights;
     }
 
     private static TokenCache? OpenCache(ParseResult options) =>

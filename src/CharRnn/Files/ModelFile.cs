@@ -10,6 +10,8 @@ namespace CharRnn.Files;
 /// </summary>
 public static class ModelFile
 {
+    private const string Remedy = "give the text and --encoding that the model was trained on, or another file";
+
     /// <summary>Saves a model atomically; equal models give equal bytes.</summary>
     /// <exception cref="CharRnnException">A weight is not finite, or the file system refuses; an old file stays as it was.</exception>
     public static void Save(string path, CharacterModel model)
@@ -41,7 +43,7 @@ public static class ModelFile
         return new CharacterModel(vocabulary, WeightTensors.Read(file, "", shape));
     }
 
-    /// <summary>Checks that a loaded model fits a text and a configuration.</summary>
+    /// <summary>Checks that a loaded model can go on as one of a text and a configuration.</summary>
     /// <param name="path">Where the model came from.</param>
     /// <param name="model">The model.</param>
     /// <param name="vocabulary">The characters of the text: they must be the same in the same order.</param>
@@ -49,19 +51,29 @@ public static class ModelFile
     /// <exception cref="CharRnnException">Names the size or the first character that differs.</exception>
     public static void RequireFits(string path, CharacterModel model, Vocabulary vocabulary, int hiddenSize)
     {
-        int h = model.Weights.Shape.HiddenSize;
-        if (h != hiddenSize)
-            throw new CharRnnException(path, $"tensor layers.0.Whh has shape [{h}, {h}], but --hidden-size is {hiddenSize}", $"give --hidden-size {h} or another file");
+        RequireMaps(path, model, vocabulary, hiddenSize);
         if (model.Vocabulary.Matches(vocabulary))
             return;
 
-        const string remedy = "give the text and --encoding that the model was trained on, or another file";
-        if (model.Vocabulary.Encoding != vocabulary.Encoding)
-            throw new CharRnnException(path, $"its encoding is {ModelMetadata.EncodingName(model.Vocabulary)}, the text's is {ModelMetadata.EncodingName(vocabulary)}", remedy);
         if (model.Vocabulary.Size != vocabulary.Size)
-            throw new CharRnnException(path, $"its vocabulary has {model.Vocabulary.Size} characters, the text has {vocabulary.Size}", remedy);
+            throw new CharRnnException(path, $"its vocabulary has {model.Vocabulary.Size} characters, the text has {vocabulary.Size}", Remedy);
         (int first, (int ours, int theirs)) = model.Vocabulary.CodePoints.Zip(vocabulary.CodePoints).Index().First(pair => pair.Item.First != pair.Item.Second);
-        throw new CharRnnException(path, $"its vocabulary has U+{ours:X4} at index {first}, the text has U+{theirs:X4}", remedy);
+        throw new CharRnnException(path, $"its vocabulary has U+{ours:X4} at index {first}, the text has U+{theirs:X4}", Remedy);
+    }
+
+    /// <summary>Checks that the weights of a loaded model can be mapped to a text's characters (<see cref="VocabularyTransfer"/>).</summary>
+    /// <param name="path">Where the model came from.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="vocabulary">The characters of the text.</param>
+    /// <param name="hiddenSize">H of the configuration.</param>
+    /// <exception cref="CharRnnException">H or the encoding differs.</exception>
+    public static void RequireMaps(string path, CharacterModel model, Vocabulary vocabulary, int hiddenSize)
+    {
+        int h = model.Weights.Shape.HiddenSize;
+        if (h != hiddenSize)
+            throw new CharRnnException(path, $"tensor layers.0.Whh has shape [{h}, {h}], but --hidden-size is {hiddenSize}", $"give --hidden-size {h} or another file");
+        if (model.Vocabulary.Encoding != vocabulary.Encoding)
+            throw new CharRnnException(path, $"its encoding is {ModelMetadata.EncodingName(model.Vocabulary)}, the text's is {ModelMetadata.EncodingName(vocabulary)}", Remedy);
     }
 
     /// <summary>The error for a tensor that has no place in the file.</summary>

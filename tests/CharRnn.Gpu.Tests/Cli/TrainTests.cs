@@ -158,6 +158,27 @@ public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
     }
 
     [Fact]
+    public void Weights_are_mapped_by_character_to_a_text_of_others()
+    {
+        // Two characters more, one of them in front of all others, and one less.
+        _shell.Write("others.txt", string.Concat(Enumerable.Repeat("\tbc 😀\r\na", 60)));
+        CommandResult result = _shell.Succeeds("train", "others.txt", "--out", "mapped", "--init-from", "run", "--device", "cpu", "--iterations", "1", "--learning-rate", "1e-9");
+        Assert.Contains(@"run/model.safetensors: 6 of 7 characters keep their weights; new, with fresh weights: '\t' (U+0009), 'c' (U+0063); not in the text, and dropped: 'é' (U+00E9)", result.ErrorLines);
+        CharacterModel to = ModelFile.Load(_shell["mapped/model.safetensors"]);
+        foreach (int character in "b😀\n".EnumerateRunes().Select(rune => rune.Value))
+        {
+            Assert.True(run.Model.Vocabulary.TryGetToken(character, out int before));
+            Assert.True(to.Vocabulary.TryGetToken(character, out int after));
+            Assert.NotEqual(before, after);
+            Assert.Equal(run.Model.Weights.By[before], to.Weights.By[after], 1e-6);
+            Assert.All(Enumerable.Range(0, 16), unit => Assert.Equal(run.Model.Weights.Wxh[(before * 16) + unit], to.Weights.Wxh[(after * 16) + unit], 1e-6));
+            Assert.All(Enumerable.Range(0, 16), unit => Assert.Equal(run.Model.Weights.Why[(unit * 7) + before], to.Weights.Why[(unit * 8) + after], 1e-6));
+        }
+
+        _shell.Fails(1, "run/model.safetensors", "its encoding is utf-8, the text's is bytes", "train", "others.txt", "--encoding", "bytes", "--out", "no", "--init-from", "run", "--device", "cpu");
+    }
+
+    [Fact]
     public void Bytes_are_characters_too()
     {
         byte[] text = [.. Enumerable.Repeat<byte[]>([0, 0xFF, (byte)'a', 0x1B], 50).SelectMany(bytes => bytes)];
