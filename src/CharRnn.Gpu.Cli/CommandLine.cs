@@ -80,6 +80,8 @@ internal static class CommandLine
         SampleCommand.Create(),
         EvalCommand.Create(),
         ReportCommand.Create(),
+        ExchangeCommands.CreateExport(),
+        ExchangeCommands.CreateImport(),
         DevicesCommand.Create(),
         VerifyCommand.Create(),
         BenchCommand.Create(),

@@ -39,6 +39,9 @@ internal static class SharedOptions
 
     public static Option<bool> Best() => new("--best") { Description = "Of a run's directory, the weights of the best validation loss." };
 
+    public static Option<Choice<TextEncoding>> Encoding() => OneOf<TextEncoding>(
+        "--encoding", "What a character is: a Unicode scalar value of UTF-8 text, or a byte.", new("utf-8", TextEncoding.Utf8), new("bytes", TextEncoding.Bytes));
+
     public static Option<Choice<UnknownCharacters>> Unknown() => OneOf<UnknownCharacters>(
         "--unknown", "What to do with characters that the model does not know.", new("error", UnknownCharacters.Error), new("skip", UnknownCharacters.Skip));
 

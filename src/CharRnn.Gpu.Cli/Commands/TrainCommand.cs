@@ -40,8 +40,7 @@ internal static class TrainCommand
     private static readonly Option<long?> Epochs = SharedOptions.WholeNumber<long>("--epochs", ScheduleDefaults.Epochs, 1, "Passes over the text in total, where there is no --iterations.");
     private static readonly Option<ulong?> Seed = SharedOptions.WholeNumber<ulong>("--seed", ScheduleDefaults.Seed, 0, "Of the first weights and the samples.");
     private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
-    private static readonly Option<Choice<TextEncoding>> Encoding = SharedOptions.OneOf<TextEncoding>(
-        "--encoding", "What a character is: a Unicode scalar value of UTF-8 text, or a byte.", new("utf-8", TextEncoding.Utf8), new("bytes", TextEncoding.Bytes));
+    private static readonly Option<Choice<TextEncoding>> Encoding = SharedOptions.Encoding();
     private static readonly Option<string> InitFrom = new("--init-from") { Description = "A model whose weights to start from; they are mapped by character to this text's.", HelpName = "MODEL" };
     private static readonly Option<bool> Resume = new("--resume") { Description = "Go on with the run in --out, exactly where it stopped." };
     private static readonly Option<bool> Overwrite = new("--overwrite") { Description = "Give up the run that --out holds." };

@@ -24,10 +24,12 @@ internal static class ModelMetadata
         ["cell"] = "rnn",
         ["layers"] = "1",
         ["encoding"] = EncodingName(vocabulary),
-        // A byte is written as the character of the same number, U+0000 to U+00FF.
-        ["vocabulary"] = string.Concat(vocabulary.CodePoints.Select(c => new Rune(c).ToString())),
+        ["vocabulary"] = VocabularyText(vocabulary),
         ["checksum"] = SafetensorsTensor.Checksum(tensors),
     };
+
+    /// <summary>The characters in index order; a byte is written as the character of the same number, U+0000 to U+00FF.</summary>
+    public static string VocabularyText(Vocabulary vocabulary) => string.Concat(vocabulary.CodePoints.Select(c => new Rune(c).ToString()));
 
     /// <summary>The encoding as files and the command line name it.</summary>
     public static string EncodingName(Vocabulary vocabulary) => vocabulary.Encoding == TextEncoding.Bytes ? BytesName : Utf8Name;
@@ -40,6 +42,13 @@ internal static class ModelMetadata
         RequireVersion(file);
         RequireValue(file, "cell", "rnn");
         RequireValue(file, "layers", "1");
+        return ReadVocabulary(file);
+    }
+
+    /// <summary>The characters of a file that has them in its metadata.</summary>
+    /// <exception cref="CharRnnException">A key is missing or has a value this program does not know.</exception>
+    public static Vocabulary ReadVocabulary(SafetensorsFile file)
+    {
         string encoding = Value(file, "encoding");
         return encoding switch
         {

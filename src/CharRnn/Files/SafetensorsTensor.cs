@@ -7,8 +7,6 @@ namespace CharRnn.Files;
 /// <summary>A tensor to be written: a name, a shape and the values, row-major.</summary>
 public sealed class SafetensorsTensor
 {
-    private readonly Array _values;
-
     /// <summary>A tensor of type F32. The array is not copied.</summary>
     /// <exception cref="ArgumentException">The shape's product is not the number of values.</exception>
     public SafetensorsTensor(string name, IReadOnlyList<long> shape, float[] values)
@@ -34,7 +32,7 @@ public sealed class SafetensorsTensor
     {
         if (shape.Aggregate(1L, (product, size) => checked(product * size)) != values.LongLength)
             throw new ArgumentException($"{name} has {values.LongLength} values, not {SafetensorsEntry.ShapeText(shape)}", nameof(values));
-        (Name, Dtype, Shape, _values) = (name, dtype, shape, values);
+        (Name, Dtype, Shape, Values) = (name, dtype, shape, values);
     }
 
     /// <summary>The tensor's name.</summary>
@@ -46,8 +44,11 @@ public sealed class SafetensorsTensor
     /// <summary>Its sizes, outermost first; none for a scalar.</summary>
     public IReadOnlyList<long> Shape { get; }
 
+    /// <summary>The values, row-major, as they were given.</summary>
+    internal Array Values { get; }
+
     /// <summary>Bytes in the payload.</summary>
-    public long ByteLength => _values.LongLength * Dtype.Size();
+    public long ByteLength => Values.LongLength * Dtype.Size();
 
     /// <summary>The checksum of a payload of these tensors: XxHash3 (64 bits) in 16 lowercase hexadecimal digits.</summary>
     public static string Checksum(IEnumerable<SafetensorsTensor> tensors)
@@ -64,7 +65,7 @@ public sealed class SafetensorsTensor
     /// <summary>Hands on the payload's bytes in order, in pieces: a tensor may be longer than the longest span of bytes.</summary>
     internal void CopyTo(Action<ReadOnlySpan<byte>> write)
     {
-        switch (_values)
+        switch (Values)
         {
             case float[] floats:
                 CopyPieces(floats, write);
@@ -73,7 +74,7 @@ public sealed class SafetensorsTensor
                 CopyPieces(doubles, write);
                 break;
             default:
-                CopyPieces((long[])_values, write);
+                CopyPieces((long[])Values, write);
                 break;
         }
     }

@@ -98,7 +98,7 @@ internal static class WeightTensors
         => IsBias(tensor) ? [tensor.Columns] : [tensor.Columns, tensor.Rows];
 
     /// <summary><c>[rows, columns]</c> to <c>[columns, rows]</c>, in tiles that stay in the cache.</summary>
-    private static float[] Transpose(float[] source, int rows, int columns)
+    internal static float[] Transpose(float[] source, int rows, int columns)
     {
         const int tile = 32;
         float[] result = new float[source.Length];

@@ -40,7 +40,7 @@ public sealed class BadOptionTests : IDisposable
     [Fact]
     public void What_the_command_line_lacks_or_has_too_much_of()
     {
-        _shell.Fails(2, "charrnn", "no command is given; give one of train, sample, eval, report, devices, verify, bench");
+        _shell.Fails(2, "charrnn", "no command is given; give one of train, sample, eval, report, export, import, devices, verify, bench");
         _shell.Fails(2, "trian", "is no command; did you mean train?", "trian", "lines.txt");
         _shell.Fails(2, "MODEL", "is missing; see charrnn sample --help", "sample");
         _shell.Fails(2, "INPUT", "is missing; see charrnn eval --help", "eval", "run");

@@ -1,0 +1,87 @@
+using System.CommandLine;
+using System.Globalization;
+using CharRnn.Exchange;
+using CharRnn.Files;
+using CharRnn.Gpu.Cli.Terminal;
+using CharRnn.Model;
+using CharRnn.Text;
+
+namespace CharRnn.Gpu.Cli.Commands;
+
+/// <summary><c>charrnn export</c> and <c>charrnn import</c>: models to and from other programs.</summary>
+internal static class ExchangeCommands
+{
+    private static readonly Argument<string> ModelPath = new("MODEL") { Description = "A run's directory, or a .safetensors file of a run." };
+    private static readonly Option<bool> Best = SharedOptions.Best();
+    private static readonly Option<Choice<(Action<string, CharacterModel> Save, string Extension)>> ExportFormat = SharedOptions.OneOf<(Action<string, CharacterModel>, string)>(
+        "--format", "ONNX; NumPy under min-char-rnn's names; the state of a PyTorch nn.RNN and nn.Linear, as safetensors.",
+        new("onnx", (OnnxFile.Save, ".onnx")), new("npz", (NpzFile.Save, ".npz")), new("pytorch", (PyTorchFile.Save, ".pytorch.safetensors")));
+    private static readonly Option<string> ExportTo = new("--out") { Description = "The file [default: model with the format's extension].", HelpName = "FILE" };
+
+    private static readonly Argument<string> ForeignPath = new("FILE") { Description = "A .npz of min-char-rnn's arrays, or a .safetensors of a PyTorch module's state." };
+    private static readonly Option<string> VocabularyFile = new("--vocabulary") { Description = "A file of the characters in index order, where FILE does not have them.", HelpName = "FILE" };
+    private static readonly Option<Choice<TextEncoding>> Encoding = SharedOptions.Encoding();
+    private static readonly Option<string> ImportTo = new("--out") { Description = "The model [default: model.safetensors].", HelpName = "FILE" };
+    private static readonly Option<bool> Quiet = SharedOptions.Quiet();
+
+    public static Command CreateExport()
+    {
+        var command = new Command("export", """
+            Writes a model for other programs. ONNX: tokens int64 [T, B] and h0 [1, B, H] in, logits [T, B, V] and hn out.
+
+            Example: charrnn export runs/first --format onnx --out first.onnx
+            """)
+        {
+            ModelPath, ExportFormat, ExportTo, Best, Quiet, SharedOptions.Verbose(),
+        };
+        command.SetAction(options =>
+        {
+            CharacterModel model = SharedOptions.LoadModel(options.GetRequiredValue(ModelPath), options.GetValue(Best));
+            (Action<string, CharacterModel> save, string extension) = options.GetValue(ExportFormat).Value;
+            string path = options.GetValue(ExportTo) ?? $"model{extension}";
+            save(path, model);
+            return Done(options, path, model);
+        });
+        return command;
+    }
+
+    public static Command CreateImport()
+    {
+        var command = new Command("import", """
+            Makes a model of another program's weights: NumPy's npz of min-char-rnn's Wxh, Whh, Why, bh, by and chars, or a PyTorch
+            nn.RNN with a nn.Linear, saved as safetensors. Its characters are brought into ascending order.
+
+            Example: charrnn import weights.npz --out imported.safetensors
+            """)
+        {
+            ForeignPath, VocabularyFile, Encoding, ImportTo, Quiet, SharedOptions.Verbose(),
+        };
+        command.SetAction(options =>
+        {
+            string from = options.GetRequiredValue(ForeignPath), path = options.GetValue(ImportTo) ?? "model.safetensors";
+            Vocabulary? vocabulary = options.GetValue(VocabularyFile) is { } file ? ReadVocabulary(file, options.GetValue(Encoding).Value) : null;
+            CharacterModel model = from.EndsWith(".npz", StringComparison.OrdinalIgnoreCase) ? NpzFile.Load(from, vocabulary) : PyTorchFile.Load(from, vocabulary);
+            ModelFile.Save(path, model);
+            return Done(options, path, model);
+        });
+        return command;
+    }
+
+    private static int Done(ParseResult options, string path, CharacterModel model)
+    {
+        if (!options.GetValue(Quiet))
+            Output.Line(string.Create(CultureInfo.InvariantCulture, $"{path}: {model.Weights.Shape.HiddenSize} hidden units, {model.Vocabulary.Size} characters, {model.Weights.Shape.ParameterCount:N0} parameters"));
+        return 0;
+    }
+
+    /// <summary>The characters of a file in the order in which they stand there, each once.</summary>
+    private static Vocabulary ReadVocabulary(string path, TextEncoding encoding)
+    {
+        using Corpus corpus = Corpus.Read([path], new CorpusOptions { Encoding = encoding });
+        int[] tokens = new int[Math.Min(corpus.Tokens.Length, corpus.Vocabulary.Size + 1)];
+        corpus.Tokens.Read(0, tokens);
+        return corpus.Tokens.Length == corpus.Vocabulary.Size
+            ? new Vocabulary(encoding, tokens.Select(token => corpus.Vocabulary.CodePoints[token]))
+            : throw new CharRnnException(path, $"has {corpus.Tokens.Length} characters, {corpus.Vocabulary.Size} of them distinct", "give each character once, in index order, with nothing behind the last");
+    }
+}
