@@ -26,8 +26,8 @@ internal static class CommandLine
             RootCommand root = Build();
             string[] expanded = ConfigurationArguments.Expand(args, root, out IReadOnlyDictionary<string, string> fileOfOption);
             ParseResult result = root.Parse(expanded, ParserConfiguration);
-            Output.IsVerbose = expanded.Contains("--verbose");
-            Output.IsQuiet = expanded.Contains("--quiet");
+            Output.IsVerbose = HasFlag(result, "--verbose");
+            Output.IsQuiet = HasFlag(result, "--quiet");
             if (UsageError(result) is { } error)
             {
                 bool isFromFile = fileOfOption.TryGetValue(error.Split(':')[0], out string? file);
@@ -80,6 +80,7 @@ internal static class CommandLine
         SampleCommand.Create(),
         EvalCommand.Create(),
         ReportCommand.Create(),
+        InspectCommand.Create(),
         ExchangeCommands.CreateExport(),
         ExchangeCommands.CreateImport(),
         DevicesCommand.Create(),
@@ -97,6 +98,9 @@ internal static class CommandLine
         string? nearest = known.Where(other => Distance(name, other) <= Math.Max(2, name.Length / 3)).MinBy(other => Distance(name, other));
         return $"{name}: is no {kind}; {(nearest is null ? otherwise : $"did you mean {nearest}?")}";
     }
+
+    private static bool HasFlag(ParseResult result, string name) =>
+        result.Errors.Count == 0 && result.CommandResult.Command.Options.OfType<Option<bool>>().FirstOrDefault(option => option.Name == name) is { } flag && result.GetValue(flag);
 
     public static IEnumerable<string> OptionNames(Command command) => command.Options.Select(option => option.Name);
 

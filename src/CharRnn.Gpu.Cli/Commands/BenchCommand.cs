@@ -66,9 +66,10 @@ internal static class BenchCommand
         [
             .. from step in Chosen(options)
                let shape = new ModelShape(VocabularySize, step.HiddenSize)
-               let fits = MemoryNeed.Require(shape, step, TextLength(step), device)
                select (step, shape, PlanOf(options.GetValue(Plan).Value, shape, step, device)),
         ];
+        foreach ((StepOptions step, ModelShape shape, _) in chosen)
+            MemoryNeed.Require(shape, step, TextLength(step), device);
         if (!options.GetValue(Json) && !options.GetValue(Quiet))
             Output.Line($"{device.Name} ({DeviceCatalog.IdOf(device.Kind)}), {device.Teams} teams of {device.GroupSize}, V = {VocabularySize}");
 

@@ -261,7 +261,21 @@ internal static class TrainCommand
     }
 
     private static TokenCache? OpenCache(ParseResult options) =>
-        (options.GetValue(Cache) ?? TokenCache.DefaultDirectory) is { } directory and not NoCache ? new TokenCache(directory) : null;
+        (CachePath(options) ?? TokenCache.DefaultDirectory) is { } directory and not NoCache ? new TokenCache(directory) : null;
+
+    /// <summary>What --cache says, as an absolute path; null where it is not given.</summary>
+    private static string? CachePath(ParseResult options)
+    {
+        string? given = options.GetValue(Cache);
+        try
+        {
+            return given is null or NoCache ? given : Path.GetFullPath(given);
+        }
+        catch (ArgumentException e)
+        {
+            throw new CharRnnException("--cache", "is no path", "give a directory, or none", e);
+        }
+    }
 
     private static TextSplit Split(Corpus corpus, StepOptions step, TrainingSchedule schedule)
     {
@@ -353,8 +367,8 @@ internal static class TrainCommand
         configuration.Set("checkpoint-every", schedule.CheckpointEvery);
         configuration.Set("keep-checkpoints", options.GetValue(KeepCheckpoints)!.Value);
         configuration.Set("on-divergence", options.GetValue(OnDivergence).Word);
-        if (options.GetValue(Cache) is { } cache)
-            configuration.Set("cache", cache == NoCache ? cache : Path.GetFullPath(cache));
+        if (CachePath(options) is { } cache)
+            configuration.Set("cache", cache);
         configuration.Write(run.ConfigurationPath);
     }
 

@@ -7,6 +7,7 @@ internal static class Interrupts
 {
     private static readonly CancellationTokenSource Source = new();
     private static readonly List<PosixSignalRegistration> Registrations = [];
+    private static int s_watchesCursor;
 
     /// <summary>128 + the signal's number, as shells expect; 0 before any.</summary>
     public static int ExitCode { get; private set; }
@@ -22,6 +23,14 @@ internal static class Interrupts
 
     /// <summary>Stops the work as a signal does, but for the exit code, which stays 0.</summary>
     public static void Stop() => Source.Cancel();
+
+    /// <summary>Has the cursor shown before a signal ends the program in the middle of a drawing.</summary>
+    public static void WatchCursor()
+    {
+        if (Interlocked.Exchange(ref s_watchesCursor, 1) == 0)
+            foreach (PosixSignal signal in (PosixSignal[])[PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGQUIT])
+                Registrations.Add(PosixSignalRegistration.Create(signal, _ => Output.ShowCursor()));
+    }
 
     private static void Watch(PosixSignal signal, int exitCode) => Registrations.Add(PosixSignalRegistration.Create(signal, context =>
     {

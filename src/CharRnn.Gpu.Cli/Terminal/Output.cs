@@ -9,12 +9,13 @@ namespace CharRnn.Gpu.Cli.Terminal;
 /// <summary>stdout carries results, stderr everything else; a reader who leaves ends the program quietly.</summary>
 internal static class Output
 {
-    // EPIPE of Linux and macOS, and ERROR_BROKEN_PIPE and ERROR_NO_DATA of Windows.
-    private static readonly int[] BrokenPipe = [32, unchecked((int)0x8007006D), unchecked((int)0x800700E8)];
+    // EPIPE and, of a terminal that is gone, EIO of Linux and macOS; ERROR_BROKEN_PIPE and ERROR_NO_DATA of Windows.
+    private static readonly int[] BrokenPipe = [32, 5, unchecked((int)0x8007006D), unchecked((int)0x800700E8)];
 
     private static readonly Lazy<Stream> Stdout = new(Open);
 
-    private static volatile IAnsiConsole? s_above;
+    // What is being drawn on, and where notes then go: stderr may be another place than the terminal.
+    private static volatile IAnsiConsole? s_drawn, s_notes;
 
     // Keeps the begin of a character until its end comes with the next piece.
     private static readonly Decoder ModelDecoder = Encoding.UTF8.GetDecoder();
@@ -72,30 +73,64 @@ internal static class Output
     /// <param name="isError">stderr, not stdout.</param>
     public static IAnsiConsole? LiveConsole(bool isError)
     {
-        if (isError ? Console.IsErrorRedirected : Console.IsOutputRedirected)
+        if ((isError ? Console.IsErrorRedirected : Console.IsOutputRedirected) || Environment.GetEnvironmentVariable("CI") is { Length: > 0 })
             return null;
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(isError ? Console.Error : Console.Out) });
-        return console.Profile.Capabilities is { Ansi: true, Interactive: true } ? console : null;
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Out = new AnsiConsoleOutput(isError ? Console.Error : Console.Out),
+            Interactive = InteractionSupport.Yes, // nothing is asked, and by itself it says no where another stream is redirected
+        });
+        return console.Profile.Capabilities.Ansi ? console : null;
     }
 
     /// <summary>While something is drawn in place on a terminal, notes go above it; until what is returned is disposed.</summary>
     public static IDisposable Above(IAnsiConsole console)
     {
-        s_above = Console.IsErrorRedirected ? null : console;
+        Interrupts.WatchCursor();
+        s_notes = Console.IsErrorRedirected ? null : console;
+        s_drawn = console;
+
+        // Terminals and Spectre.Console differ about the width of some characters: a row may be cut, but never wrap.
+        Send(console, "\e[?7l");
         return new Reset();
     }
 
-    /// <summary>To be called before the program ends in the middle of a drawing, which hides the cursor.</summary>
-    public static void ShowCursor() => s_above?.Cursor.Show();
+    /// <summary>To be called before the program ends in the middle of a drawing: the cursor and the wrapping of lines come back.</summary>
+    public static void ShowCursor()
+    {
+        // A terminal that takes nothing more holds the one who draws, with its lock; that must not hold the end.
+        if (s_drawn is { } console)
+            Task.WhenAny(Task.Run(() => Send(console, "\e[?7h\e[?25h"))).Wait(200);
+    }
+
+    private static void Send(IAnsiConsole console, string control)
+    {
+        try
+        {
+            console.Profile.Out.Writer.Write(control);
+            console.Profile.Out.Writer.Flush();
+        }
+        catch (IOException)
+        {
+            // The terminal is gone.
+        }
+    }
 
     /// <summary>Something worth knowing that is no result.</summary>
     public static void Note(string text)
     {
         string line = TerminalText.Escape(text.ReplaceLineEndings("\n"));
-        if (s_above is { } console)
-            console.WriteLine(line);
-        else
-            Console.Error.WriteLine(line);
+        try
+        {
+            if (s_notes is { } console)
+                console.WriteLine(line);
+            else
+                Console.Error.WriteLine(line);
+        }
+        catch (IOException)
+        {
+            // Nobody is there to read it.
+        }
     }
 
     /// <summary>A line about something that went wrong and was coped with.</summary>
@@ -136,7 +171,12 @@ internal static class Output
 
     private sealed class Reset : IDisposable
     {
-        public void Dispose() => s_above = null;
+        public void Dispose()
+        {
+            if (s_drawn is { } console)
+                Send(console, "\e[?7h");
+            s_drawn = s_notes = null;
+        }
     }
 }
 

@@ -7,7 +7,7 @@ namespace CharRnn.Gpu.Cli.Terminal;
 /// <summary>Text that is safe to show: a model may write anything, escape sequences too.</summary>
 internal static class TerminalText
 {
-    /// <summary>Control characters but newline and tab become <c>\x1B</c> and the like; so do characters that turn a line around.</summary>
+    /// <summary>Control characters but newline and tab become <c>\x1B</c> and the like; so do characters that break a line or turn it around.</summary>
     public static string Escape(string text)
     {
         var safe = new StringBuilder(text.Length);
@@ -45,5 +45,5 @@ internal static class TerminalText
         }
     }
 
-    private static bool IsDirection(char c) => c is (>= '\u202A' and <= '\u202E') or (>= '\u2066' and <= '\u2069');
+    private static bool IsDirection(char c) => c is '\u2028' or '\u2029' or (>= '\u202A' and <= '\u202E') or (>= '\u2066' and <= '\u2069');
 }

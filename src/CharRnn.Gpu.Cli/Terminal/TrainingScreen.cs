@@ -20,7 +20,6 @@ internal sealed class TrainingScreen(IAnsiConsole console, Vocabulary vocabulary
 
     private static readonly Style Dim = new(decoration: Decoration.Dim), Strong = new(decoration: Decoration.Bold), Done = new(Color.Green);
 
-    private readonly CultureInfo _invariant = CultureInfo.InvariantCulture;
     private LiveDisplayContext? _context;
     private long _drawnAt;
     private TrainingReport _now;
@@ -30,16 +29,28 @@ internal sealed class TrainingScreen(IAnsiConsole console, Vocabulary vocabulary
     private (long Iteration, string Text)? _sample;
 
     /// <summary>Trains while the screen shows it; what it showed last stays.</summary>
-    public TrainingOutcome Run(Func<TrainingOutcome> train) => console.Live(new Rows()).Overflow(VerticalOverflow.Crop).Start(context =>
+    public TrainingOutcome Run(Func<TrainingOutcome> train)
     {
-        _context = context;
-        using (Output.Above(console))
+        TrainingOutcome? outcome = null;
+        try
         {
-            TrainingOutcome outcome = train();
-            Draw();
-            return outcome;
+            console.Live(new Rows()).Overflow(VerticalOverflow.Crop).Cropping(VerticalOverflowCropping.Bottom).Start(context =>
+            {
+                _context = context;
+                using (Output.Above(console))
+                {
+                    outcome = train();
+                    Draw();
+                }
+            });
         }
-    });
+        catch (IOException) when (outcome is not null)
+        {
+            // The terminal is gone; the run is saved.
+        }
+
+        return outcome!.Value;
+    }
 
     /// <inheritdoc/>
     public void Progressed(TrainingReport now, long totalIterations)
@@ -80,7 +91,17 @@ internal sealed class TrainingScreen(IAnsiConsole console, Vocabulary vocabulary
     private void Draw()
     {
         _drawnAt = Stopwatch.GetTimestamp();
-        _context?.UpdateTarget(Render(console.Profile.Width, console.Profile.Height));
+        if (_total == 0)
+            return;
+        try
+        {
+            _context?.UpdateTarget(Render(console.Profile.Width, console.Profile.Height));
+        }
+        catch (IOException)
+        {
+            _context = null;
+            Interrupts.Stop(); // nobody is there any more
+        }
     }
 
     /// <summary>The screen as it is now.</summary>
@@ -97,11 +118,11 @@ internal sealed class TrainingScreen(IAnsiConsole console, Vocabulary vocabulary
         if (!double.IsNaN(_validation))
             rows.Add(Line(width, ("validation  ", Dim), (Bits(_validation), Strong), (_best.Iteration > 0 ? N($"  best {_best.Loss:F4} at {_best.Iteration:N0}") : N($"  best {_best.Loss:F4}"), Dim)));
         rows.Add(Line(width, ("speed       ", Dim), (N($"{_now.CharactersPerSecond:N0} characters/s"), Strong), (N($"  {_now.Characters:N0} characters, {Clock(_now.Seconds)}"), Dim)));
-        if (_sample is var (iteration, text))
+        if (_sample is var (iteration, text) && height > OtherLines)
         {
             rows.Add(new Paragraph(" "));
             rows.Add(Line(width, (N($"sample at iteration {iteration:N0}"), Dim)));
-            rows.AddRange(TerminalText.Wrap(text, width - 2).Take(Math.Max(0, height - OtherLines)).Select(line => new Paragraph($"  {line}")));
+            rows.AddRange(TerminalText.Wrap(text, width - 2).Take(height - OtherLines).Select(line => new Paragraph($"  {line}")));
         }
 
         return new Rows(rows);
@@ -111,7 +132,7 @@ internal sealed class TrainingScreen(IAnsiConsole console, Vocabulary vocabulary
 
     private static string Bits(double nats) => string.Create(CultureInfo.InvariantCulture, $"{nats:F4} nats  {Loss.BitsPerCharacter(nats):F4} bits per character");
 
-    private string N(FormattableString text) => text.ToString(_invariant);
+    private static string N(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>A line that ends where the terminal does.</summary>
     private static Paragraph Line(int width, params ReadOnlySpan<(string Text, Style Style)> parts)
@@ -140,7 +161,9 @@ internal sealed class TrainingScreen(IAnsiConsole console, Vocabulary vocabulary
         return done > 0 ? $"{Clock(_now.Seconds / done * (_total - _now.Iteration))} left" : "";
     }
 
-    private string Clock(double seconds) => TimeSpan.FromSeconds(Math.Min(seconds, 1e9)) is { TotalDays: >= 1 } days ? N($"{(int)days.TotalDays} d {days.Hours} h")
-        : TimeSpan.FromSeconds(seconds) is { TotalHours: >= 1 } hours ? N($"{hours.Hours}:{hours.Minutes:D2}:{hours.Seconds:D2}")
-        : N($"{(int)seconds / 60}:{(int)seconds % 60:D2}");
+    private static string Clock(double seconds)
+    {
+        var time = TimeSpan.FromSeconds(Math.Min(seconds, 1e9));
+        return N(time.TotalDays >= 1 ? $"{(int)time.TotalDays} d {time.Hours} h" : time.TotalHours >= 1 ? $"{time.Hours}:{time.Minutes:D2}:{time.Seconds:D2}" : (FormattableString)$"{time.Minutes}:{time.Seconds:D2}");
+    }
 }

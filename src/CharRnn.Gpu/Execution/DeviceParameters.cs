@@ -26,6 +26,7 @@ internal sealed class AlignedBuffer<T> : IDisposable
         }
         catch (Exception e) when (e is AcceleratorException or OutOfMemoryException)
         {
+            _buffer?.Dispose();
             string reason = e is AcceleratorException ? DriverErrors.Reason(e) : "out of memory";
             throw new CharRnnException(
                 device.Name, $"has no room for a buffer of {MemoryNeed.Readable(length * Interop.SizeOf<T>())} ({reason})",

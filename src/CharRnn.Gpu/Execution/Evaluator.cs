@@ -41,22 +41,11 @@ public sealed class Evaluator : IDisposable
     {
         long length = text.Length / _streams;
         ArgumentOutOfRangeException.ThrowIfLessThan(length, 2, nameof(text));
-        RnnDims full = _buffers.Dims;
-        int teams = Math.Min(_model.Device.Teams, _streams);
         double sum = 0;
-        for (long position = 0; position + 1 < length; position += full.T)
+        for (long position = 0; position + 1 < length; position += _buffers.Dims.T)
         {
-            cancellation.ThrowIfCancellationRequested();
-            int predictions = (int)Math.Min(full.T, length - 1 - position);
-            var tokens = new int[full.T + 1]; // a short last stretch is padded and its padding not counted
-            for (int b = 0; b < _streams; b++)
-            {
-                text.Read((b * length) + position, tokens.AsSpan(0, predictions + 1));
-                _buffers.WriteWindow(b, tokens);
-            }
-
-            _model.Device.Kernels.Evaluate(
-                _buffers.Views, full, new StepArguments(0, _buffers.WindowLength, position == 0 ? 1 : 0, 0, 0, 0, teams, default));
+            int predictions = (int)Math.Min(_buffers.Dims.T, length - 1 - position);
+            Forward(text, position, length, cancellation);
             foreach (float loss in _buffers.ReadLosses().AsSpan(0, predictions * _streams))
                 sum += loss;
         }
@@ -65,6 +54,68 @@ public sealed class Evaluator : IDisposable
         return (sum / count, count);
     }
 
+    /// <summary>What goes on in the network while it reads a text in one piece.</summary>
+    /// <param name="text">The text, N characters; all of it is read.</param>
+    /// <param name="best">How many of the likeliest next characters to name.</param>
+    /// <param name="cancellation">Looked at between launches.</param>
+    public TextTrace Trace(ITokenSource text, int best, CancellationToken cancellation = default)
+    {
+        if (_streams != 1)
+            throw new InvalidOperationException("a text in several streams is no one text");
+        (int h, int v, int n) = (_model.Shape.HiddenSize, _model.Shape.VocabularySize, (int)text.Length);
+        best = Math.Min(best, v);
+        var trace = new TextTrace(h, best, new float[n * h], new int[n * best], new float[n * best], new float[n]);
+        int[] order = new int[v];
+        for (int position = 0; position < n; position += _buffers.Dims.T)
+        {
+            int count = Math.Min(_buffers.Dims.T, n - position);
+            int[] tokens = Forward(text, position, n, cancellation);
+            float[] losses = _buffers.ReadLosses(), p = _buffers.ReadDz();
+            _buffers.ReadHiddenStates().AsSpan(h, count * h).CopyTo(trace.Activations.AsSpan(position * h)); // behind h[-1]
+            for (int t = 0; t < count; t++)
+            {
+                Span<float> row = p.AsSpan(t * v, v);
+                row[tokens[t + 1]] += 1; // E4 of one stream is softmax - onehot
+                for (int k = 0; k < v; k++)
+                    order[k] = k;
+                row.ToArray().AsSpan().Sort(order.AsSpan(), (a, b) => b.CompareTo(a));
+                for (int k = 0; k < best; k++)
+                    (trace.BestTokens[((position + t) * best) + k], trace.BestProbabilities[((position + t) * best) + k]) = (order[k], row[order[k]]);
+                if (position + t + 1 < n)
+                    trace.Surprisal[position + t + 1] = losses[t];
+            }
+        }
+
+        return trace;
+    }
+
+    /// <summary>Reads the next stretch of every stream; what lies beyond its end is padding.</summary>
+    /// <returns>The tokens of the last stream, and the one behind them.</returns>
+    private int[] Forward(ITokenSource text, long position, long length, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        var tokens = new int[_buffers.Dims.T + 1];
+        for (int b = 0; b < _streams; b++)
+        {
+            text.Read((b * length) + position, tokens.AsSpan(0, (int)Math.Min(tokens.Length, length - position)));
+            _buffers.WriteWindow(b, tokens);
+        }
+
+        int teams = Math.Min(_model.Device.Teams, _streams);
+        _model.Device.Kernels.Evaluate(
+            _buffers.Views, _buffers.Dims, new StepArguments(0, _buffers.WindowLength, position == 0 ? 1 : 0, 0, 0, 0, teams, default));
+        return tokens;
+    }
+
     /// <summary>Frees the device memory.</summary>
     public void Dispose() => _buffers.Dispose();
 }
+
+/// <summary>What a network did with a text of N characters.</summary>
+/// <param name="Units">H.</param>
+/// <param name="Best">How many next characters are named.</param>
+/// <param name="Activations">Hidden states after each character, <c>[N, H]</c>.</param>
+/// <param name="BestTokens">The likeliest characters to follow each, <c>[N, Best]</c>, likeliest first.</param>
+/// <param name="BestProbabilities">Their probabilities.</param>
+/// <param name="Surprisal">Nats by which each character was unexpected, <c>[N]</c>; 0 for the first, which nobody predicts.</param>
+public sealed record TextTrace(int Units, int Best, float[] Activations, int[] BestTokens, float[] BestProbabilities, float[] Surprisal);

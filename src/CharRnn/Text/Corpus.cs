@@ -103,7 +103,7 @@ public sealed class Corpus : IDisposable
         {
             using var reader = new CorpusReader(options.Encoding, options, CorpusErrors.UseBytes);
             source.ReadInto(reader, cancellation);
-            if (cache.Find(source.Bytes, reader.Hash, options.Encoding, notes, cancellation) is { } cached)
+            if (!reader.HasInnerMark && cache.Find(source.Bytes, reader.Hash, options.Encoding, notes, cancellation) is { } cached)
             {
                 CheckVocabulary(source, cached.Vocabulary, options);
                 return new Corpus(source, cached.Vocabulary, cached.Tokens, reader, notes);

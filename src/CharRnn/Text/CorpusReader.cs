@@ -59,6 +59,9 @@ internal sealed class CorpusReader : IDisposable
     /// <summary>Bytes that all streams together will have; 0 if not known.</summary>
     public long TotalBytes { get; set; }
 
+    /// <summary>Whether a byte order mark was skipped between two files: where one is decides whether a text is valid, and the hash does not tell.</summary>
+    public bool HasInnerMark { get; private set; }
+
     /// <summary>XxHash128 of the encoding and the text so far, in lower-case hexadecimal digits.</summary>
     public string Hash => Convert.ToHexStringLower(_hash.GetCurrentHash());
 
@@ -180,6 +183,7 @@ internal sealed class CorpusReader : IDisposable
         if (_carried > 0)
             throw CarriedError();
         _notes.Add($"{name}: UTF-8 byte order mark skipped");
+        HasInnerMark |= Bytes > 0;
         head[3..].CopyTo(head);
         count -= 3;
         return 3;

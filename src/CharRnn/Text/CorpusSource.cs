@@ -39,8 +39,11 @@ internal sealed record CorpusSource(string Name, IReadOnlyList<string> Files, Ac
         long bytes = 0;
         foreach (InputFile file in files)
         {
-            // A pipe or device has no length.
-            if (file.IsStandardInput || new FileInfo(file.Path) is not { Exists: true, Length: > 0 and long length })
+            // A pipe or device has no length, and a link only that of its target's name.
+            if (file.IsStandardInput)
+                return 0;
+            var info = new FileInfo(file.Path);
+            if ((info.ResolveLinkTarget(returnFinalTarget: true) ?? info) is not FileInfo { Exists: true, Length: > 0 and long length })
                 return 0;
             bytes += length;
         }

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Globalization;
+using System.Text.RegularExpressions;
 using CharRnn.Files;
 using Microsoft.Win32.SafeHandles;
 
@@ -11,13 +12,15 @@ namespace CharRnn.Text;
 /// checked whole before it is used. Nothing is lost with it: it may be deleted at any time.
 /// </summary>
 /// <param name="directory">Where; made when it is first needed.</param>
-public sealed class TokenCache(string directory)
+public sealed partial class TokenCache(string directory)
 {
     private const string Version = "1", Format = "charrnn-tokens";
     private const string Mark = "charrnn-", Extension = $".v{Version}.tokens", PartExtension = ".tokens-part";
     private const string Tokens = "tokens", Counts = "counts", Widths = "widths", Characters = "characters", TokenOfId = "token-of-id";
     private const int HeaderBytes = 4096;
-    private static readonly TimeSpan UnusedFor = TimeSpan.FromDays(30);
+
+    // Nobody reads one text for a day.
+    private static readonly TimeSpan UnusedFor = TimeSpan.FromDays(30), WrittenFor = TimeSpan.FromDays(1);
 
     /// <summary>The operating system's folder for a user's caches, and in it this program's; null where there is none.</summary>
     public static string? DefaultDirectory
@@ -66,7 +69,7 @@ public sealed class TokenCache(string directory)
         }
         catch (Exception e) when (e is CharRnnException || FileErrors.IsFileFailure(e))
         {
-            notes.Add($"{path}: is damaged, and made anew");
+            notes.Add($"{path}: cannot be used, and is made anew");
             return null;
         }
     }
@@ -105,9 +108,9 @@ public sealed class TokenCache(string directory)
     private static CachedTokens Read(string path, string hash, TextEncoding encoding, CancellationToken cancellation)
     {
         using var file = SafetensorsFile.Open(path);
-        foreach ((string key, string value) in (ReadOnlySpan<(string, string)>)[("format", Format), ("version", Version), ("hash", hash), ("checksum", file.ReadChecksum(cancellation))])
-            if (file.Metadata.GetValueOrDefault(key) != value)
-                throw FileErrors.Damaged(path, $"metadata key {key} is {FileErrors.Quote(file.Metadata.GetValueOrDefault(key) ?? "")}, not {value}");
+        string? Key(string key) => file.Metadata.GetValueOrDefault(key);
+        if (Key("format") != Format || Key("version") != Version || Key("hash") != hash || Key("checksum") != file.ReadChecksum(cancellation))
+            throw FileErrors.Damaged(path, "its metadata do not tell of this text");
 
         long[] counts = file.ReadIntegers(Counts, 2);
         (long length, long chunkTokens) = (counts[0], counts[1]);
@@ -119,10 +122,10 @@ public sealed class TokenCache(string directory)
             throw FileErrors.Damaged(path, "its tensors disagree");
 
         var chunks = new TokenChunk[widths.Length];
-        long offset = 0;
+        long offset = 0, begin = file.PayloadOffset + file.Entry(Tokens).Begin;
         for (int i = 0; i < chunks.Length; i++)
         {
-            chunks[i] = new TokenChunk(null, file.PayloadOffset + offset, (int)widths[i]);
+            chunks[i] = new TokenChunk(null, begin + offset, (int)widths[i]);
             offset += widths[i] * Math.Min(chunkTokens, length - (i * chunkTokens));
         }
 
@@ -164,13 +167,9 @@ public sealed class TokenCache(string directory)
         {
             try
             {
-                bool isPart = path.EndsWith(PartExtension, StringComparison.Ordinal);
-                if (isPart)
-                    using (File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None)) // refused while another process writes it
-                    {
-                    }
-
-                if (isPart || (path.EndsWith(".tokens", StringComparison.Ordinal) && File.GetLastWriteTimeUtc(path) < DateTime.UtcNow - UnusedFor))
+                string name = Path.GetFileName(path);
+                TimeSpan age = DateTime.UtcNow - File.GetLastWriteTimeUtc(path);
+                if ((PartName().IsMatch(name) && age > WrittenFor) || (EntryName().IsMatch(name) && age > UnusedFor))
                     File.Delete(path);
             }
             catch (Exception e) when (FileErrors.IsFileFailure(e))
@@ -194,6 +193,12 @@ public sealed class TokenCache(string directory)
 
     private string PathOf(long bytes, string hash) => Path.Combine(directory, $"{Mark}{Number(bytes)}-{hash}{Extension}");
 
+    [GeneratedRegex(@"^charrnn-\d+-[0-9a-f]{32}\.v\d+\.tokens$")]
+    private static partial Regex EntryName();
+
+    [GeneratedRegex(@"^charrnn-\w{8}\.\w{3}\.tokens-part$")]
+    private static partial Regex PartName();
+
     private static string Number(long n) => n.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>The tokens of a text while they are collected; disposed before they are kept, they are gone.</summary>
@@ -208,7 +213,6 @@ public sealed class TokenCache(string directory)
         {
             (_cache, _path, _bytes) = (cache, path, bytes);
 
-            // Shared for reading only, which is a lock that tells others that somebody writes here.
             SafeFileHandle handle = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read | FileShare.Delete);
             Destination = new TokenFile(handle, HeaderBytes, e => new TokenCacheException(e), e => Unreadable(path, e));
         }

@@ -7,9 +7,9 @@ namespace CharRnn.Text;
 internal sealed class TokenStoreBuilder(CorpusOptions options, TokenFile? file = null) : IDisposable
 {
     private readonly List<TokenChunk> _chunks = [];
+    private readonly long _memoryLimit = file is null ? options.MemoryLimit : 0;
     private long _length;
     private long _memoryBytes;
-    private readonly long _memoryLimit = file is null ? options.MemoryLimit : 0;
     private TokenFile? _file = file;
 
     // A chunk on its way to the file, while the next is filled.
@@ -83,7 +83,8 @@ internal sealed class TokenStoreBuilder(CorpusOptions options, TokenFile? file =
             TokenFile file = _file ??= TokenFile.CreateTemporary(options.SpillDirectory ?? Path.GetTempPath());
             _chunks.Add(new TokenChunk(null, file.Length, _width));
             (_written, _chunk) = (_chunk, _written.Length < options.ChunkTokens ? new byte[options.ChunkTokens] : _written);
-            _writing = Task.Run(() => file.Append(_written.AsSpan(0, bytes)));
+            byte[] full = _written;
+            _writing = Task.Run(() => file.Append(full.AsSpan(0, bytes)));
         }
 
         _length += _count;

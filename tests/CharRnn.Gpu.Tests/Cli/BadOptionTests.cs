@@ -40,7 +40,7 @@ public sealed class BadOptionTests : IDisposable
     [Fact]
     public void What_the_command_line_lacks_or_has_too_much_of()
     {
-        _shell.Fails(2, "charrnn", "no command is given; give one of train, sample, eval, report, export, import, devices, verify, bench");
+        _shell.Fails(2, "charrnn", "no command is given; give one of train, sample, eval, report, inspect, export, import, devices, verify, bench");
         _shell.Fails(2, "trian", "is no command; did you mean train?", "trian", "lines.txt");
         _shell.Fails(2, "MODEL", "is missing; see charrnn sample --help", "sample");
         _shell.Fails(2, "INPUT", "is missing; see charrnn eval --help", "eval", "run");
@@ -83,6 +83,15 @@ public sealed class BadOptionTests : IDisposable
         _shell.Fails(1, "lines.txt", "needs at least 270000000 characters", "train", "lines.txt", "--batch-size", "10000000", "--out", "huge", "--device", "cpu");
         Assert.False(Directory.Exists(_shell["huge"]));
         _shell.Fails(1, "--hidden-size 10000000 --batch-size 1 --seq-length 25", "needs 1.6 PB, CPU has ", "bench", "--hidden-size", "10000000", "--device", "cpu");
+    }
+
+    [Fact]
+    public void A_cache_that_is_no_path_gives_up_no_run()
+    {
+        _shell.Succeeds("train", "lines.txt", "--out", "run", "--iterations", "1", "--hidden-size", "16", "--device", "cpu");
+        byte[] model = File.ReadAllBytes(_shell["run/model.safetensors"]);
+        _shell.Fails(1, "--cache", "is no path; give a directory, or none", "train", "lines.txt", "--out", "run", "--overwrite", "--cache", "", "--device", "cpu");
+        Assert.Equal(model, File.ReadAllBytes(_shell["run/model.safetensors"]));
     }
 
     [Fact]

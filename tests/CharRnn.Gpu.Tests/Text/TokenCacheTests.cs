@@ -76,7 +76,7 @@ public sealed class TokenCacheTests : IDisposable
                 bad[place] ^= (byte)(1 << bit);
                 File.WriteAllBytes(entry, cut ? good[..place] : bad);
                 string note = Assert.Single(ReadsAs(s_text, path, Options)[..^1].DefaultIfEmpty("harmless"));
-                Assert.True(note == $"{entry}: is damaged, and made anew" || (note == "harmless" && !cut && place < 4096), note);
+                Assert.True(note == $"{entry}: cannot be used, and is made anew" || (note == "harmless" && !cut && place < 4096), note);
                 Assert.Equal(note == "harmless" ? bad : good, File.ReadAllBytes(entry));
             },
             iter: 300,
@@ -134,16 +134,16 @@ public sealed class TokenCacheTests : IDisposable
     public void What_is_old_or_left_behind_is_removed_and_nothing_else()
     {
         Directory.CreateDirectory(CacheDirectory);
-        string[] gone = ["charrnn-killed.tokens-part", "charrnn-1000-0123.v1.tokens", "charrnn-1000-0123.v0.tokens"];
-        string[] stays = ["charrnn-at-work.tokens-part", "charrnn-1000-4567.v1.tokens", "charrnn-notes.txt", "old.tokens", "a.tokens-part"];
+        string hash = new('a', 32);
+        string[] gone = ["charrnn-abcdefgh.ijk.tokens-part", $"charrnn-1000-{hash}.v1.tokens", $"charrnn-1000-{hash}.v0.tokens"];
+        string[] stays = ["charrnn-at0work0.now.tokens-part", $"charrnn-1001-{hash}.v1.tokens", "charrnn-notes.tokens", "old.tokens", "a.tokens-part"];
         foreach (string name in (string[])[.. gone, .. stays])
         {
             File.WriteAllText(Path.Combine(CacheDirectory, name), "");
-            File.SetLastWriteTimeUtc(Path.Combine(CacheDirectory, name), DateTime.UtcNow.AddDays(name.Contains("4567", StringComparison.Ordinal) ? -29 : -31));
+            File.SetLastWriteTimeUtc(Path.Combine(CacheDirectory, name), DateTime.UtcNow.AddDays(name.Contains("1001", StringComparison.Ordinal) ? -29 : name.Contains("at0work0", StringComparison.Ordinal) ? -0.9 : -31));
         }
 
-        using (File.Open(Path.Combine(CacheDirectory, stays[0]), FileMode.Open, FileAccess.ReadWrite, FileShare.Read | FileShare.Delete))
-            ReadsAs(s_text, _folder.Write("a.txt", s_text), Options);
+        ReadsAs(s_text, _folder.Write("a.txt", s_text), Options);
         Assert.Equal(stays.Order(StringComparer.Ordinal), Directory.GetFiles(CacheDirectory).Where(path => path != Entry()).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal));
     }
 
@@ -174,6 +174,27 @@ public sealed class TokenCacheTests : IDisposable
         await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => ReadsAs(s_text, path, Options))));
         Assert.Contains("has the tokens", Assert.Single(ReadsAs(s_text, path, Options)));
         Assert.Single(Directory.GetFiles(CacheDirectory));
+    }
+
+    [Fact]
+    public void A_link_to_a_text_is_the_text()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "links need a right there");
+        File.CreateSymbolicLink(_folder["link.txt"], _folder.Write("a.txt", s_text));
+        Assert.Contains("keeps the tokens", Assert.Single(ReadsAs(s_text, _folder["link.txt"], Options)));
+        Assert.Contains("has the tokens", Assert.Single(ReadsAs(s_text, _folder["a.txt"], Options)));
+    }
+
+    [Fact]
+    public void A_text_that_is_refused_is_refused_though_its_bytes_are_kept()
+    {
+        // The same bytes and lengths; with the mark between the files it tears a character.
+        _folder.Write("text/a", "\uFEFFab€"u8[..^1].ToArray());
+        _folder.Write("text/b", [.. "€"u8[^1..], .. Encoding.UTF8.GetBytes(s_text)]);
+        ReadsAs("ab€" + s_text, _folder["text"], Options);
+        _folder.Write("text/a", "ab€"u8[..^1].ToArray());
+        _folder.Write("text/b", [.. "\uFEFF"u8, .. "€"u8[^1..], .. Encoding.UTF8.GetBytes(s_text)]);
+        Assert.Contains("invalid byte 0xE2", TextFolder.Error(() => TextFolder.Read(_folder["text"], Options)));
     }
 
     private string Entry() => Directory.GetFiles(CacheDirectory, "charrnn-*-????????????????????????????????.v1.tokens").MaxBy(File.GetLastWriteTimeUtc)!;

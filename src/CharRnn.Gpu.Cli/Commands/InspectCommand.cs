@@ -1,0 +1,120 @@
+using System.CommandLine;
+using System.Globalization;
+using CharRnn.Gpu.Cli.Terminal;
+using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Execution;
+using CharRnn.Model;
+using CharRnn.Reports;
+using CharRnn.Sampling;
+using CharRnn.Text;
+using CharRnn.Training;
+
+namespace CharRnn.Gpu.Cli.Commands;
+
+/// <summary><c>charrnn inspect</c>: what a network sees of a text, and what its weights are like.</summary>
+internal static class InspectCommand
+{
+    private const int Best = 5, OwnText = 1000;
+
+    // A page of more would take a browser long.
+    private const int MostCharacters = 20_000, MostValues = 16 << 20;
+
+    // A unit beyond this hardly learns any more; one that moves less than this tells nothing.
+    private const float Saturated = 0.97f, Dead = 0.01f;
+
+    private static readonly Argument<string> ModelPath = new("MODEL") { Description = "A run's directory, or a .safetensors file of a run." };
+    private static readonly Argument<string> Text = new("TEXT|FILE") { Description = "A file, or the text itself. None: what the model writes.", Arity = ArgumentArity.ZeroOrOne };
+    private static readonly Option<bool> BestModel = SharedOptions.Best();
+    private static readonly Option<string> Out = new("--out") { Description = "The page [default: inspect.html].", HelpName = "FILE" };
+    private static readonly Option<Choice<UnknownCharacters>> Unknown = SharedOptions.Unknown();
+    private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
+    private static readonly Option<bool> Quiet = SharedOptions.Quiet();
+
+    public static Command Create()
+    {
+        var command = new Command("inspect", """
+            Writes a page that colours a text by any hidden unit's activation, by surprisal, or with the five likeliest next
+            characters under each, and finds the units that follow quotes, lines or indentation. Tells sizes, norms, saturation.
+
+            Example: charrnn inspect runs/first README.md --unknown skip
+            """)
+        {
+            ModelPath, Text, Out, BestModel, Unknown, Device, Quiet, SharedOptions.Verbose(),
+        };
+        command.SetAction(Run);
+        return command;
+    }
+
+    private static int Run(ParseResult options)
+    {
+        CancellationToken stop = Interrupts.Watch();
+        string path = options.GetRequiredValue(ModelPath), page = options.GetValue(Out) ?? "inspect.html";
+        CharacterModel model = SharedOptions.LoadModel(path, options.GetValue(BestModel));
+        using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
+        using var deviceModel = new DeviceModel(device, model.Weights);
+
+        int[] tokens = options.GetValue(Text) is { } text ? Read(text, model.Vocabulary, options.GetValue(Unknown).Value, stop) : Write(deviceModel, model.Vocabulary);
+        int most = Math.Min(MostCharacters, Math.Max(2, MostValues / model.Weights.Shape.HiddenSize));
+        if (tokens.Length < 2)
+            throw new CharRnnException(options.GetValue(Text) ?? path, "has fewer than 2 characters", "give a longer text");
+        if (tokens.Length > most && !options.GetValue(Quiet))
+            Output.Note(string.Create(CultureInfo.InvariantCulture, $"{options.GetValue(Text)}: the first {most:N0} of its characters"));
+        tokens = tokens[..Math.Min(tokens.Length, most)];
+
+        using var evaluator = new Evaluator(deviceModel, streams: 1);
+        TextTrace trace = Output.Waited("reading it with the network", () => evaluator.Trace(new TokenArray(tokens), Best, stop));
+        InspectPage.Write(page, new Inspection(path, model.Vocabulary, tokens, trace.Activations, trace.BestTokens, trace.BestProbabilities, trace.Surprisal));
+        if (!options.GetValue(Quiet))
+            Summarise(model, trace, tokens.Length, page);
+        return 0;
+    }
+
+    private static int[] Read(string text, Vocabulary vocabulary, UnknownCharacters unknown, CancellationToken stop)
+    {
+        if (!Path.Exists(text))
+            return vocabulary.Encode(text, unknown, "TEXT");
+        using Corpus corpus = SharedOptions.ReadText(how => Corpus.ReadWith(vocabulary, [text], unknown, how, stop), new CorpusOptions());
+        int[] tokens = new int[Math.Min(corpus.Tokens.Length, MostCharacters + 1)];
+        corpus.Tokens.Read(0, tokens);
+        return tokens;
+    }
+
+    private static int[] Write(DeviceModel model, Vocabulary vocabulary)
+    {
+        using var sampler = new Sampler(model);
+        return [vocabulary.StartToken, .. sampler.Write([vocabulary.StartToken], OwnText, new SamplingOptions(), 1, 0).SelectMany(chunk => chunk)];
+    }
+
+    private static void Summarise(CharacterModel model, TextTrace trace, int length, string page)
+    {
+        CultureInfo invariant = CultureInfo.InvariantCulture;
+        ModelShape shape = model.Weights.Shape;
+        Output.Line(string.Create(invariant, $"model: {shape.HiddenSize} hidden units, {shape.VocabularySize} characters, {shape.ParameterCount:N0} parameters"));
+        Output.Line($"characters: {TerminalText.Escape(string.Concat(model.Vocabulary.CodePoints.Take(200).Select(c => Shown(model.Vocabulary.Encoding, c))))}{(shape.VocabularySize > 200 ? " ..." : "")}");
+        foreach (ParameterTensor<float> tensor in model.Weights.Tensors)
+            Output.Line(string.Create(
+                invariant, $"{tensor.Name,-4} norm {Math.Sqrt(tensor.Values.Sum(w => (double)w * w)),10:F3}   mean square {Math.Sqrt(tensor.Values.Average(w => (double)w * w)):F4}   largest {tensor.Values.Max(Math.Abs):F3}"));
+
+        int dead = Enumerable.Range(0, shape.HiddenSize).Count(unit =>
+        {
+            float[] values = [.. Enumerable.Range(0, length).Select(i => trace.Activations[(i * shape.HiddenSize) + unit])];
+            return values.Max() - values.Min() < Dead;
+        });
+        double saturated = trace.Activations.Count(a => Math.Abs(a) > Saturated) / (double)trace.Activations.Length, surprisal = trace.Surprisal.Skip(1).Average(s => (double)s);
+        Output.Line(string.Create(invariant, $"units: {saturated:P1} of activations beyond {Saturated}, {dead} of {shape.HiddenSize} hardly move"));
+        Output.Line(string.Create(invariant, $"text: {length:N0} characters, mean surprisal {surprisal:F4} nats, {Loss.BitsPerCharacter(surprisal):F4} bits per character"));
+        Output.Line($"page: {page}");
+    }
+
+    private static string Shown(TextEncoding encoding, int character) => encoding == TextEncoding.Bytes && character > 0x7E ? $"\\x{character:X2}"
+        : character switch { '\n' => @"\n", '\t' => @"\t", _ => char.ConvertFromUtf32(character) };
+
+    private sealed class TokenArray(int[] tokens) : ITokenSource
+    {
+        public long Length => tokens.Length;
+
+        public void Read(long offset, Span<int> destination) => tokens.AsSpan((int)offset, destination.Length).CopyTo(destination);
+
+        public ITokenSource Slice(long offset, long length) => new TokenArray(tokens[(int)offset..(int)(offset + length)]);
+    }
+}
