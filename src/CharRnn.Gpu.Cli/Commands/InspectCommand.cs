@@ -93,7 +93,7 @@ internal static class InspectCommand
         Output.Line($"characters: {TerminalText.Escape(string.Concat(model.Vocabulary.CodePoints.Take(200).Select(c => Shown(model.Vocabulary.Encoding, c))))}{(shape.VocabularySize > 200 ? " ..." : "")}");
         foreach (ParameterTensor<float> tensor in model.Weights.Tensors)
             Output.Line(string.Create(
-                invariant, $"{tensor.Name,-4} norm {Math.Sqrt(tensor.Values.Sum(w => (double)w * w)),10:F3}   mean square {Math.Sqrt(tensor.Values.Average(w => (double)w * w)):F4}   largest {tensor.Values.Max(Math.Abs):F3}"));
+                invariant, $"{tensor.Name,-4} norm {Math.Sqrt(tensor.Values.Sum(w => (double)w * w)),10:F3}   root mean square {Math.Sqrt(tensor.Values.Average(w => (double)w * w)):F4}   largest {tensor.Values.Max(Math.Abs):F3}"));
 
         int dead = Enumerable.Range(0, shape.HiddenSize).Count(unit =>
         {

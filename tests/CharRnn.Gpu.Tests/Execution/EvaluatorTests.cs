@@ -43,6 +43,44 @@ public class EvaluatorTests
         Assert.Equal((loss, predictions), evaluator.Evaluate(text, TestContext.Current.CancellationToken)); // no state is left from the last time
     }
 
+    public static MatrixTheoryData<DeviceKind, int> Lengths => new(Enum.GetValues<DeviceKind>(), [2, 99, 4096, 4097, 4100]);
+
+    [Theory]
+    [MemberData(nameof(Lengths))]
+    public void A_trace_is_what_the_network_does_at_every_character(DeviceKind kind, int length)
+    {
+        const int V = 17, H = 33, Best = 5;
+        ParameterSet<float> weights = CaseData.TrainedWeights(new(V, H));
+        ParameterSet<double> reference = weights.Convert(value => (double)value);
+        var text = new SyntheticText(V, length);
+        int[] tokens = new int[length];
+        text.Read(0, tokens);
+        using var model = new DeviceModel(TestDevices.Get(kind), weights);
+        using var evaluator = new Evaluator(model, 1);
+        TextTrace trace = evaluator.Trace(text, Best, TestContext.Current.CancellationToken);
+        Assert.Equal((H, Best, length * H, length * Best, length), (trace.Units, trace.Best, trace.Activations.Length, trace.BestTokens.Length, trace.Surprisal.Length));
+
+        var (states, best, named, surprisal) = (new List<double>(), new List<double>(), new List<double>(), new List<double> { 0 });
+        double[] h = new double[H];
+        for (int i = 0; i < length; i++)
+        {
+            h = ReferenceRnn.HiddenStep(reference, tokens[i], h);
+            double[] z = ReferenceRnn.Logits(reference, h);
+            double sum = ReferenceRnn.LogSumExp(z);
+            states.AddRange(h);
+            best.AddRange(z.Select(score => Math.Exp(score - sum)).OrderDescending().Take(Best));
+            named.AddRange(trace.BestTokens.AsSpan(i * Best, Best).ToArray().Select(token => Math.Exp(z[token] - sum)));
+            Assert.Equal(Best, trace.BestTokens.AsSpan(i * Best, Best).ToArray().Distinct().Count());
+            if (i + 1 < length)
+                surprisal.Add(sum - z[tokens[i + 1]]);
+        }
+
+        Agreement.Within(5e-6, [.. states], trace.Activations, "hidden states");
+        Agreement.Within(5e-6, [.. best], trace.BestProbabilities, "probabilities");
+        Agreement.Within(5e-6, best, named, "probabilities of the characters named");
+        Agreement.Within(5e-6, [.. surprisal], trace.Surprisal, "surprisal");
+    }
+
     [Theory]
     [MemberData(nameof(TestDevices.Kinds), MemberType = typeof(TestDevices))]
     public void A_text_shorter_than_two_characters_a_stream_is_refused(DeviceKind kind)

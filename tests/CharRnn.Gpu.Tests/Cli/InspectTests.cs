@@ -1,0 +1,46 @@
+using System.Text.Json;
+
+namespace CharRnn.Gpu.Tests.Cli;
+
+public sealed class InspectTests(TinyRun run) : IClassFixture<TinyRun>
+{
+    private readonly Shell _shell = run.Shell;
+
+    [Fact]
+    public void A_text_a_file_and_the_models_own_words_can_be_looked_at()
+    {
+        CommandResult text = _shell.Succeeds("inspect", "run", "ab é", "--device", "cpu");
+        Assert.Equal("page: inspect.html", text.Lines[^1]);
+        Assert.Contains("model: 16 hidden units, 7 characters, 503 parameters", text.Lines);
+        Assert.Contains(@"characters: \n\x0D abé😀", text.Lines);
+        Assert.Equal(5, text.Lines.Count(line => line.Contains(" norm ", StringComparison.Ordinal)));
+        JsonElement data = Data("inspect.html");
+        Assert.Equal("ab é", string.Concat(data.GetProperty("tokens").EnumerateArray().Select(token => data.GetProperty("characters")[token.GetInt32()].GetString())));
+        Assert.Equal(4 * 16, data.GetProperty("activations").GetBytesFromBase64().Length);
+        Assert.Equal(4 * 5, data.GetProperty("bestTokens").GetArrayLength());
+
+        // The loss of eval is the mean surprisal.
+        string eval = _shell.Succeeds("eval", "run", "lines.txt", "--device", "cpu").Text;
+        CommandResult file = _shell.Succeeds("inspect", "run", "lines.txt", "--out", "page.html", "--device", "cpu");
+        Assert.Contains($"mean surprisal {eval.Split(' ')[0]} nats", file.Text, StringComparison.Ordinal);
+
+        _shell.Succeeds("inspect", "run", "--out", "own.html", "--device", "cpu", "--quiet");
+        Assert.Equal(1001, Data("own.html").GetProperty("tokens").GetArrayLength());
+    }
+
+    [Fact]
+    public void What_cannot_be_looked_at_is_refused()
+    {
+        _shell.Fails(1, "TEXT", "characters that the model's vocabulary does not", "inspect", "run", "xyz", "--device", "cpu");
+        _shell.Fails(1, "a", "has fewer than 2 characters", "inspect", "run", "a", "--device", "cpu");
+        _shell.Fails(1, "none", "does not exist", "inspect", "none", "ab");
+    }
+
+    private JsonElement Data(string page)
+    {
+        const string begin = """<script type="application/json" id="data">""";
+        string text = File.ReadAllText(_shell[page]);
+        int from = text.IndexOf(begin, StringComparison.Ordinal) + begin.Length;
+        return JsonElement.Parse(text[from..text.IndexOf("</script>", from, StringComparison.Ordinal)]);
+    }
+}
