@@ -38,6 +38,7 @@ public static class InspectPage
             ["activations"] = Convert.ToBase64String(activations),
             ["bestTokens"] = new JsonArray([.. inspection.BestTokens.Select(t => (JsonNode)t)]),
             ["bestPercent"] = new JsonArray([.. inspection.BestProbabilities.Select(p => (JsonNode)(int)Math.Round(100 * p))]),
+            ["mean"] = inspection.Surprisal.Skip(1).Select(s => (double)s).DefaultIfEmpty().Average(),
             ["surprisal"] = new JsonArray([.. inspection.Surprisal.Select(s => JsonNode.Parse(s.ToString("G3", CultureInfo.InvariantCulture)))]),
         };
         return Page.Build("inspect", $"{inspection.Name}: what it sees", data.ToJsonString());

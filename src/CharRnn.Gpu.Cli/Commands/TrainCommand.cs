@@ -56,6 +56,7 @@ internal static class TrainCommand
     private static readonly Option<int?> KeepCheckpoints = SharedOptions.WholeNumber<int>("--keep-checkpoints", 2, 1, "Checkpoints to keep, the last included.");
     private static readonly Option<Choice<bool>> OnDivergence = SharedOptions.OneOf<bool>(
         "--on-divergence", "Where a loss is not finite or absurd: stop, or go back to the last checkpoint with half the learning rate.", new("stop", false), new("rollback", true));
+    private static readonly Option<bool> TensorBoard = new("--tensorboard") { Description = "Write the curves for TensorBoard, too, below the run's directory." };
     private static readonly Option<string> Config = new("--config") { Description = "A JSON file of these options, named without dashes. What the command line says itself wins.", HelpName = "FILE" };
     private static readonly Option<string> Cache = new("--cache")
     {
@@ -74,7 +75,7 @@ internal static class TrainCommand
     public static readonly string[] SavedOptions =
     [
         .. FixedOptions, "input", "iterations", "epochs", "device", "log-every", "sample-every", "sample-length", "eval-every", "checkpoint-every",
-        "keep-checkpoints", "on-divergence", "cache",
+        "keep-checkpoints", "on-divergence", "cache", "tensorboard",
     ];
 
     /// <summary>What a run's config.json records beside its options: a --config made of it is welcome.</summary>
@@ -89,7 +90,7 @@ internal static class TrainCommand
             """)
         {
             Input, Out, HiddenSize, SequenceLength, BatchSize, LearningRate, Clip, Optimizer, Iterations, Epochs, Seed, Device, Encoding, InitFrom,
-            Resume, Overwrite, ValidationFraction, LogEvery, SampleEvery, SampleLength, EvalEvery, EvalLength, CheckpointEvery, KeepCheckpoints, OnDivergence, Cache, Config, Verbose, Quiet, Json,
+            Resume, Overwrite, ValidationFraction, LogEvery, SampleEvery, SampleLength, EvalEvery, EvalLength, CheckpointEvery, KeepCheckpoints, OnDivergence, Cache, TensorBoard, Config, Verbose, Quiet, Json,
         };
         command.Validators.Add(result =>
         {
@@ -199,7 +200,7 @@ internal static class TrainCommand
         {
             if (rollbacks > 0 && resumeFrom is null)
                 run.TruncateLogs(0, 0);
-            using var recorder = new RunRecorder(run, corpus.Vocabulary, resumeFrom, options.GetValue(KeepCheckpoints)!.Value, Output.Warning);
+            using var recorder = new RunRecorder(run, corpus.Vocabulary, resumeFrom, options.GetValue(KeepCheckpoints)!.Value, Output.Warning, options.GetValue(TensorBoard));
             var loop = new TrainingLoop(engine, step, schedule, corpus.Vocabulary, validation, resumeFrom);
             bool json = options.GetValue(Json);
             var report = new ReportWriter(run.Root, Output.Warning);
@@ -369,6 +370,8 @@ internal static class TrainCommand
         configuration.Set("on-divergence", options.GetValue(OnDivergence).Word);
         if (CachePath(options) is { } cache)
             configuration.Set("cache", cache);
+        if (options.GetValue(TensorBoard))
+            configuration.Set("tensorboard", true);
         configuration.Write(run.ConfigurationPath);
     }
 

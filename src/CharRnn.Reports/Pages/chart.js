@@ -89,7 +89,7 @@ function chart(holder, series, { height = 260, log = false, xName = '', zero = f
       element(svg, 'text', { x: left - 6, y: py(mark) + 4, 'text-anchor': 'end' }, readable(mark));
     }
     for (const mark of ticks(x0, x1, Math.max(2, width / 110), false))
-      element(svg, 'text', { x: px(mark), y: height - 6, 'text-anchor': 'middle' }, readable(mark));
+      element(svg, 'text', { x: px(mark), y: height - 6, 'text-anchor': px(mark) > right - 16 ? 'end' : 'middle' }, readable(mark));
     for (const one of shown.filter(one => one.level !== undefined && one.level >= y0 && one.level <= y1)) {
       element(svg, 'line', { x1: left, x2: right, y1: py(one.level), y2: py(one.level), stroke: one.colour, 'stroke-dasharray': '5 4' });
     }

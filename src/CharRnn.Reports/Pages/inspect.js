@@ -106,8 +106,7 @@ at('text').onpointermove = event => {
 at('text').onpointerleave = () => { at('tip').style.visibility = 'hidden'; };
 
 at('name').textContent = data.name;
-const mean = data.surprisal.slice(1).reduce((sum, s) => sum + s, 0) / Math.max(1, n - 1);
-at('facts').textContent = `${units} hidden units over ${n} characters; mean surprisal ${mean.toFixed(4)} nats, ${(mean * Math.LOG2E).toFixed(4)} bits per character`;
+at('facts').textContent = `${units} hidden units over ${n} characters; mean surprisal ${data.mean.toFixed(4)} nats, ${(data.mean * Math.LOG2E).toFixed(4)} bits per character`;
 at('unit').max = units - 1;
 for (const name of Object.keys(features)) element(at('order'), 'option', { value: name }, `how they follow: ${name}`);
 at('view').onchange = () => { layOut(); paint(); };

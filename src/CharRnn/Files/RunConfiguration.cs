@@ -94,6 +94,9 @@ public sealed class RunConfiguration
     /// <exception cref="ArgumentException">It is not finite.</exception>
     public void Set(string name, double value) => Put(name, JsonSerializer.SerializeToElement(value));
 
+    /// <summary>Sets a flag.</summary>
+    public void Set(string name, bool value) => Put(name, JsonSerializer.SerializeToElement(value));
+
     /// <summary>Sets a list of strings.</summary>
     public void Set(string name, IReadOnlyList<string> values) => Put(name, JsonSerializer.SerializeToElement(values));
 

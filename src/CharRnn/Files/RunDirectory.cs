@@ -16,6 +16,7 @@ public sealed class RunDirectory : IDisposable
     private const string MetricsName = "metrics.jsonl";
     private const string SamplesName = "samples.txt";
     private const string ReportName = "report.html";
+    private const string TensorBoardName = "tensorboard", TensorBoardPattern = "events.out.tfevents.*.charrnn";
     private const string OlderPattern = "checkpoint-*.safetensors", DamagedName = "checkpoint-damaged.safetensors";
 
     // In the order of removal: without its checkpoint a directory can be started over, and config.json keeps it
@@ -50,6 +51,9 @@ public sealed class RunDirectory : IDisposable
 
     /// <summary>samples.txt: <see cref="SamplesLog"/>.</summary>
     public string SamplesPath => Path.Combine(Root, SamplesName);
+
+    /// <summary>tensorboard: <see cref="Exchange.TensorBoardLog"/>'s files.</summary>
+    public string TensorBoardPath => Path.Combine(Root, TensorBoardName);
 
     /// <summary>report.html: what the run did, for people.</summary>
     public string ReportPath => Path.Combine(Root, ReportName);
@@ -96,6 +100,9 @@ public sealed class RunDirectory : IDisposable
             RemoveLeftovers(full);
             foreach (string older in Directory.GetFiles(full, OlderPattern))
                 File.Delete(older);
+            if (Directory.Exists(Path.Combine(full, TensorBoardName)))
+                foreach (string events in Directory.GetFiles(Path.Combine(full, TensorBoardName), TensorBoardPattern))
+                    File.Delete(events);
             foreach (string name in s_runFiles)
                 File.Delete(Path.Combine(full, name));
         });

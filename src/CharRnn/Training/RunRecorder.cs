@@ -1,3 +1,4 @@
+using CharRnn.Exchange;
 using CharRnn.Files;
 using CharRnn.Model;
 using CharRnn.Text;
@@ -14,6 +15,7 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
     private readonly Vocabulary _vocabulary;
     private readonly MetricsLog _metrics;
     private readonly SamplesLog _samples;
+    private readonly TensorBoardLog? _tensorBoard;
     private readonly int _keep;
     private readonly Action<string> _warn;
     private readonly HashSet<string> _told = [];
@@ -25,13 +27,16 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
     /// <param name="resumeFrom">Where an earlier run stopped: its logs are cut back to there.</param>
     /// <param name="keep">Checkpoints to keep, at least 1.</param>
     /// <param name="warn">Takes a line when something cannot be written.</param>
-    public RunRecorder(RunDirectory run, Vocabulary vocabulary, TrainingSnapshot? resumeFrom, int keep, Action<string> warn)
+    /// <param name="tensorBoard">Whether to write TensorBoard's files too.</param>
+    public RunRecorder(RunDirectory run, Vocabulary vocabulary, TrainingSnapshot? resumeFrom, int keep, Action<string> warn, bool tensorBoard = false)
     {
         (_run, _vocabulary, _keep, _warn) = (run, vocabulary, keep, warn);
         if (resumeFrom is not null)
             run.TruncateLogs(resumeFrom.MetricsLength, resumeFrom.SamplesLength);
         _metrics = new MetricsLog(run.MetricsPath);
         _samples = new SamplesLog(run.SamplesPath);
+        if (tensorBoard)
+            _tensorBoard = new TensorBoardLog(run.TensorBoardPath, resumeFrom?.Iteration ?? 0, TimeProvider.System);
     }
 
     /// <inheritdoc/>
@@ -40,7 +45,12 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
     }
 
     /// <inheritdoc/>
-    public void Reported(TrainingReport report) => Attempt(() => _metrics.Append(report));
+    public void Reported(TrainingReport report)
+    {
+        Attempt(() => _metrics.Append(report));
+        if (_tensorBoard is { } log)
+            Attempt(() => log.Append(report));
+    }
 
     /// <inheritdoc/>
     public void Improved(ParameterSet<float> weights)
@@ -78,6 +88,7 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
     {
         _metrics.Dispose();
         _samples.Dispose();
+        _tensorBoard?.Dispose();
     }
 
     private void SaveBest()

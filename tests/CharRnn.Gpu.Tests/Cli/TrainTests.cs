@@ -179,6 +179,18 @@ public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
     }
 
     [Fact]
+    public void TensorBoard_gets_a_file_of_each_start()
+    {
+        _shell.Succeeds(["train", "lines.txt", "--out", "board", "--tensorboard", .. TinyRun.Options]);
+        Assert.Single(Directory.GetFiles(_shell["board/tensorboard"]));
+        _shell.Succeeds("train", "--resume", "--out", "board", "--iterations", "310");
+        Assert.Equal(2, Directory.GetFiles(_shell["board/tensorboard"], "events.out.tfevents.*").Length);
+        _shell.Succeeds(["train", "lines.txt", "--out", "board", "--overwrite", "--tensorboard", .. TinyRun.Options]);
+        Assert.Single(Directory.GetFiles(_shell["board/tensorboard"]));
+        Assert.Equal(ModelBytes("run"), ModelBytes("board"));
+    }
+
+    [Fact]
     public void Bytes_are_characters_too()
     {
         byte[] text = [.. Enumerable.Repeat<byte[]>([0, 0xFF, (byte)'a', 0x1B], 50).SelectMany(bytes => bytes)];
