@@ -33,7 +33,7 @@ public class TensorBoardLogTests
         Assert.Equal([.. time, 0x1A, 13, .. "brain.Event:2"u8], records[0]);
         Assert.Equal([.. time, 0x10, 5, 0x3A, 2, 0x08, 1], records[1]); // step 5; session_log { status: START }
         byte[] values = [.. Value("loss/training", 2.5f), .. Value("loss/smoothed", 0.5f), .. Value("speed/characters_per_second", 1e6f), .. Value("learning_rate", 0.25f)];
-        Assert.Equal([.. time, 0x10, 0xAC, 0x02, 0x2A, (byte)(values.Length | 0x80), (byte)(values.Length >> 7), .. values], records[2]);
+        Assert.Equal([.. time, 0x10, 0xAC, 0x02, 0x2A, (byte)values.Length, .. values], records[2]);
     }
 
     private static byte[] Value(string tag, float value) =>
