@@ -28,7 +28,7 @@ internal static class CommandLine
             ParseResult result = root.Parse(expanded, ParserConfiguration);
             Output.IsVerbose = HasFlag(result, "--verbose");
             Output.IsQuiet = HasFlag(result, "--quiet");
-            if (UsageError(result) is { } error)
+            if (!IsDirective(result) && UsageError(result) is { } error)
             {
                 bool isFromFile = fileOfOption.TryGetValue(error.Split(':')[0], out string? file);
                 Output.Error(isFromFile ? $"{file}: {error[2..]}" : error);
@@ -98,6 +98,9 @@ internal static class CommandLine
         string? nearest = known.Where(other => Distance(name, other) <= Math.Max(2, name.Length / 3)).MinBy(other => Distance(name, other));
         return $"{name}: is no {kind}; {(nearest is null ? otherwise : $"did you mean {nearest}?")}";
     }
+
+    /// <summary>[suggest]: a shell asks how an unfinished line may go on.</summary>
+    private static bool IsDirective(ParseResult result) => result.Tokens.Any(token => token.Type == TokenType.Directive);
 
     private static bool HasFlag(ParseResult result, string name) =>
         result.Errors.Count == 0 && result.CommandResult.Command.Options.OfType<Option<bool>>().FirstOrDefault(option => option.Name == name) is { } flag && result.GetValue(flag);

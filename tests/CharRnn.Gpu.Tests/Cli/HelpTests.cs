@@ -46,4 +46,12 @@ public sealed class HelpTests : IDisposable
         Assert.DoesNotContain("Example", help.Text, StringComparison.Ordinal); // each stands in its command's own help
         Assert.Matches(@"^\d+\.\d+\.\d+", _shell.Succeeds("--version").Text);
     }
+
+    [Fact]
+    public void A_shell_is_told_how_a_line_may_go_on()
+    {
+        Assert.Equal(["--hidden-size"], _shell.Succeeds("[suggest:11]", "train --hid").Lines);
+        Assert.Equal(["bytes", "utf-8"], _shell.Succeeds("[suggest:17]", "train --encoding ").Lines);
+        Assert.Contains("inspect", _shell.Succeeds("[suggest:2]", "in").Lines);
+    }
 }
