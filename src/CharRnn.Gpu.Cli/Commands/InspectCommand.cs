@@ -108,13 +108,4 @@ internal static class InspectCommand
 
     private static string Shown(TextEncoding encoding, int character) => encoding == TextEncoding.Bytes && character > 0x7E ? $"\\x{character:X2}"
         : character switch { '\n' => @"\n", '\t' => @"\t", _ => char.ConvertFromUtf32(character) };
-
-    private sealed class TokenArray(int[] tokens) : ITokenSource
-    {
-        public long Length => tokens.Length;
-
-        public void Read(long offset, Span<int> destination) => tokens.AsSpan((int)offset, destination.Length).CopyTo(destination);
-
-        public ITokenSource Slice(long offset, long length) => new TokenArray(tokens[(int)offset..(int)(offset + length)]);
-    }
 }

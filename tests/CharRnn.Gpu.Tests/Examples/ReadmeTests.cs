@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Text.RegularExpressions;
 using CharRnn.Files;
 using CharRnn.Gpu.Tests.Cli;
 using CharRnn.Gpu.Tests.Devices;
@@ -8,7 +9,7 @@ namespace CharRnn.Gpu.Tests.Examples;
 
 /// <summary>What README shows does what it says.</summary>
 [Collection(typeof(DeviceTests))]
-public class ReadmeTests
+public partial class ReadmeTests
 {
     [Fact]
     public void The_library_example_is_the_one_that_runs()
@@ -26,8 +27,33 @@ public class ReadmeTests
         Assert.Equal(64, ModelFile.Load(directory.File("model")).Weights.Shape.HiddenSize);
     }
 
+    [Fact]
+    public void Every_command_that_it_shows_works()
+    {
+        // In the order in which they stand there, on what a reader would have by then.
+        using var shell = new Shell();
+        foreach (string text in (string[])["book.txt", "another.txt", "chapter.txt"])
+            shell.Write(text, "It was cold.\n" + TinyRun.Words(2000));
+        shell.Succeeds("train", "book.txt", "--iterations", "50", "--out", "runs/first", "--device", "cpu");
+        shell.Succeeds("export", "runs/first", "--format", "npz", "--out", "weights.npz");
+
+        string[] commands = [.. File.ReadAllLines(Path.Combine(Folder(), "../../../README.md")).Where(line => line.StartsWith("charrnn ", StringComparison.Ordinal))];
+        foreach (string command in commands)
+        {
+            string[] arguments = [.. Argument().Matches(command).Select(match => match.Groups[1].Value + match.Groups[2].Value).Skip(1)];
+            shell.Succeeds(arguments[0] == "bench" ? [.. arguments, "--seconds", "0.05"] : arguments);
+        }
+
+        foreach (string verb in (string[])["train", "sample", "eval", "report", "inspect", "export", "import", "devices", "verify", "bench"])
+            Assert.Contains(commands, command => command.StartsWith($"charrnn {verb} ", StringComparison.Ordinal) || command == $"charrnn {verb}");
+        Assert.All(["both.html", "inspect.html", "book.onnx", "imported.safetensors"], file => Assert.True(File.Exists(shell[file]), file));
+    }
+
     private static string[] Block(string[] lines, string begin, string end, int indent) =>
         [.. lines.SkipWhile(line => line != begin).Skip(1).TakeWhile(line => line != end).Select(line => line[Math.Min(indent, line.Length)..])];
+
+    [GeneratedRegex("""(?:"([^"]*)"|(\S+))""")]
+    private static partial Regex Argument();
 
     private static string Folder([CallerFilePath] string path = "") => Path.GetDirectoryName(path)!;
 }

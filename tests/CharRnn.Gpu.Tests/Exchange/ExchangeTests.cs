@@ -71,7 +71,7 @@ public class ExchangeTests
         using ComputeDevice device = DeviceCatalog.OpenCpu();
         using var deviceModel = new DeviceModel(device, model.Weights);
         using var evaluator = new Evaluator(deviceModel, streams: 1);
-        double expected = evaluator.Evaluate(new Execution.ArrayText(tokens), TestContext.Current.CancellationToken).Loss;
+        double expected = evaluator.Evaluate(new TokenArray(tokens), TestContext.Current.CancellationToken).Loss;
         Assert.InRange(loss, expected - 1e-5, expected + 1e-5);
         Assert.NotEqual(Math.Log(V), loss, 0.05);
         Assert.Equal(Encoding.UTF8.GetString(Characters.Decode([.. Enumerable.Range(0, V)])), session.ModelMetadata.CustomMetadataMap["vocabulary"]);

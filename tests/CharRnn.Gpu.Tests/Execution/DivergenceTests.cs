@@ -2,6 +2,7 @@ using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Tests.Devices;
 using CharRnn.Gpu.Verification;
 using CharRnn.Model;
+using CharRnn.Text;
 using CharRnn.Training;
 
 namespace CharRnn.Gpu.Tests.Execution;
@@ -56,7 +57,7 @@ public class DivergenceTests
     private static TrainingCase Case(ParameterSet<float> weights, Func<int, int> token) => new(V, H, B, T, 200)
     {
         Weights = weights,
-        Text = new ArrayText([.. Enumerable.Range(0, B * 200).Select(i => token(i % 200))]),
+        Text = new TokenArray([.. Enumerable.Range(0, B * 200).Select(i => token(i % 200))]),
     };
 
     private static void ExpectDivergence(DeviceKind kind, bool fused, TrainingCase sizes, int completed)

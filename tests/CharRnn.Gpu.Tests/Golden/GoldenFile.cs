@@ -1,7 +1,7 @@
 using System.Globalization;
 using CharRnn.Files;
-using CharRnn.Gpu.Tests.Execution;
 using CharRnn.Model;
+using CharRnn.Text;
 using CharRnn.Training;
 
 namespace CharRnn.Gpu.Tests.Golden;
@@ -18,7 +18,7 @@ internal sealed class GoldenFile : IDisposable
     {
         // Characters are Unicode scalar values: one of the text's takes two UTF-16 units.
         var tokens = _file.Metadata["vocabulary"].EnumerateRunes().Select((rune, index) => (rune, index)).ToDictionary();
-        Text = new ArrayText([.. File.ReadAllText(PathOf("text.txt")).EnumerateRunes().Select(rune => tokens[rune])]);
+        Text = new TokenArray([.. File.ReadAllText(PathOf("text.txt")).EnumerateRunes().Select(rune => tokens[rune])]);
         Shape = new ModelShape(tokens.Count, (int)Number("hidden_size"));
     }
 
@@ -29,7 +29,7 @@ internal sealed class GoldenFile : IDisposable
            select $"{start}.b{streams}.{clip}",
     ];
 
-    public ArrayText Text { get; }
+    public TokenArray Text { get; }
 
     public ModelShape Shape { get; }
 
