@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.IO.Hashing;
 using System.Text;
 using CharRnn.Text;
 
@@ -14,6 +15,9 @@ internal static class ModelMetadata
     private const int Version = 1;
     private const string Utf8Name = "utf-8";
     private const string BytesName = "bytes";
+
+    // The payload's checksum does not cover the header, where a changed bit makes a model write other letters.
+    private const string VocabularyChecksum = "vocabulary-checksum";
     private const string OursRemedy = "give a model or checkpoint written by charrnn";
 
     /// <summary>The metadata of a file with these characters and tensors.</summary>
@@ -25,6 +29,7 @@ internal static class ModelMetadata
         ["layers"] = "1",
         ["encoding"] = EncodingName(vocabulary),
         ["vocabulary"] = VocabularyText(vocabulary),
+        [VocabularyChecksum] = ChecksumOf(EncodingName(vocabulary), VocabularyText(vocabulary)),
         ["checksum"] = SafetensorsTensor.Checksum(tensors),
     };
 
@@ -74,6 +79,8 @@ internal static class ModelMetadata
         string text = Value(file, "vocabulary");
         if (text.Length == 0)
             throw new CharRnnException(file.Path, "metadata key vocabulary is empty", OursRemedy);
+        if (file.Metadata.TryGetValue(VocabularyChecksum, out string? recorded) && recorded != ChecksumOf(Value(file, "encoding"), text))
+            throw FileErrors.Damaged(file.Path, $"metadata key vocabulary does not agree with {VocabularyChecksum}");
         try
         {
             return new Vocabulary(encoding, text.EnumerateRunes().Select(rune => rune.Value));
@@ -84,6 +91,13 @@ internal static class ModelMetadata
             string reason = e.Message.Split(" (Parameter")[0];
             throw FileErrors.Damaged(file.Path, $"metadata key vocabulary is wrong: {reason}", e);
         }
+    }
+
+    private static string ChecksumOf(string encoding, string vocabulary)
+    {
+        var hash = new XxHash3();
+        hash.Append(Encoding.UTF8.GetBytes($"{encoding}\n{vocabulary}"));
+        return SafetensorsTensor.ChecksumText(hash);
     }
 
     private static void RequireVersion(SafetensorsFile file)

@@ -36,9 +36,11 @@ public class DamageTests
         byte[] good = File.ReadAllBytes(directory.File("m"));
         TryRandomChanges(directory, good, changes, path =>
         {
-            ParameterSet<float> loaded = ModelFile.Load(path).Weights;
-            if (HasChecksum(path))
-                Samples.AssertEqual(Samples.Model().Weights, loaded);
+            CharacterModel loaded = ModelFile.Load(path);
+            if (Has(path, "checksum"))
+                Samples.AssertEqual(Samples.Model().Weights, loaded.Weights);
+            if (Has(path, "vocabulary-checksum"))
+                Assert.True(Samples.Vocabulary().Matches(loaded.Vocabulary));
         });
     }
 
@@ -53,7 +55,7 @@ public class DamageTests
         TryRandomChanges(directory, good, changes, path =>
         {
             Checkpoint loaded = CheckpointFile.Load(path);
-            if (!HasChecksum(path))
+            if (!Has(path, "checksum"))
                 return;
             Samples.AssertEqual(Samples.Snapshot().Weights, loaded.Snapshot.Weights);
             Samples.AssertEqual(Samples.Snapshot().AdagradMemory, loaded.Snapshot.AdagradMemory);
@@ -73,10 +75,10 @@ public class DamageTests
     }
 
     // A change to the key's own name makes it one of the unknown keys, which a reader ignores.
-    private static bool HasChecksum(string path)
+    private static bool Has(string path, string key)
     {
         using var file = SafetensorsFile.Open(path);
-        return file.Metadata.ContainsKey("checksum");
+        return file.Metadata.ContainsKey(key);
     }
 
     private static void TryEveryLength(TemporaryDirectory directory, byte[] good, Action<string> load)

@@ -1,3 +1,4 @@
+using System.IO.Hashing;
 using CharRnn.Files;
 using CharRnn.Model;
 using CharRnn.Text;
@@ -89,6 +90,7 @@ public class ModelFileTests
                 ["layers"] = "1",
                 ["encoding"] = "utf-8",
                 ["vocabulary"] = "\n aé😀",
+                ["vocabulary-checksum"] = Convert.ToHexStringLower(XxHash3.Hash("utf-8\n\n aé😀"u8)),
                 ["checksum"] = file.ReadChecksum(TestContext.Current.CancellationToken),
             },
             file.Metadata);
