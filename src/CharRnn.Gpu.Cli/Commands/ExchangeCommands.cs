@@ -27,7 +27,8 @@ internal static class ExchangeCommands
     public static Command CreateExport()
     {
         var command = new Command("export", """
-            Writes a model for other programs. ONNX: tokens int64 [T, B] and h0 [1, B, H] in, logits [T, B, V] and hn out.
+            Writes a model for other programs: ONNX, NumPy, PyTorch.
+            ONNX: tokens int64 [T, B] and h0 [1, B, H] in, logits [T, B, V] and hn out.
 
             Example: charrnn export runs/first --format onnx --out first.onnx
             """)
@@ -48,8 +49,9 @@ internal static class ExchangeCommands
     public static Command CreateImport()
     {
         var command = new Command("import", """
-            Makes a model of another program's weights: NumPy's npz of min-char-rnn's Wxh, Whh, Why, bh, by and chars, or a PyTorch
-            nn.RNN with a nn.Linear, saved as safetensors. Its characters are brought into ascending order.
+            Makes a model of another program's weights: NumPy, PyTorch.
+            NumPy's npz has min-char-rnn's Wxh, Whh, Why, bh, by and chars; of PyTorch it is the state of a nn.RNN and a nn.Linear,
+            saved as safetensors. The characters are brought into ascending order.
 
             Example: charrnn import weights.npz --out imported.safetensors
             """)

@@ -33,8 +33,9 @@ internal static class InspectCommand
     public static Command Create()
     {
         var command = new Command("inspect", """
-            Writes a page that colours a text by any hidden unit's activation, by surprisal, or with the five likeliest next
-            characters under each, and finds the units that follow quotes, lines or indentation. Tells sizes, norms, saturation.
+            Makes a page of what the network sees in a text, and tells its sizes, norms and saturation.
+            The page colours the text by any hidden unit's activation, by surprisal, or has the five likeliest next characters
+            under each, and finds the units that follow quotes, lines or indentation.
 
             Example: charrnn inspect runs/first README.md --unknown skip
             """)

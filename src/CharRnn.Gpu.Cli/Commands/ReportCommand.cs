@@ -17,8 +17,9 @@ internal static class ReportCommand
     public static Command Create()
     {
         var command = new Command("report", """
-            Writes a page in one file, to be opened in any browser without a network: loss, validation, speed, learning rate,
-            samples and options of a run, or of several in one plot. Training writes that of its own run as it goes.
+            Makes a page of what a run did, or of several in one plot.
+            Loss, validation, speed, learning rate, samples and options in one file, to be opened in any browser without a network.
+            Training writes that of its own run as it goes.
 
             Example: charrnn report runs/first runs/second --out both.html
             """)
