@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using CharRnn.Files;
-using CharRnn.Model;
 using CharRnn.Reports;
 using CharRnn.Training;
 
@@ -22,22 +21,6 @@ internal sealed class ReportWriter(string directory, Action<string> warn) : ITra
     {
         if (Stopwatch.GetElapsedTime(_written) > _pause)
             Write();
-    }
-
-    public void Reported(TrainingReport report)
-    {
-    }
-
-    public void Improved(ParameterSet<float> weights)
-    {
-    }
-
-    public void Sampled(long iteration, int[] tokens)
-    {
-    }
-
-    public void Checkpointed(TrainingSnapshot snapshot)
-    {
     }
 
     /// <summary>Writes the report as the run stands: to be called at its end.</summary>

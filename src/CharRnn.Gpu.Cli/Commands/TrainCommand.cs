@@ -204,10 +204,11 @@ internal static class TrainCommand
             var loop = new TrainingLoop(engine, step, schedule, corpus.Vocabulary, validation, resumeFrom);
             bool json = options.GetValue(Json);
             var report = new ReportWriter(run.Root, Output.Warning);
+            var rate = new RateWarning(corpus.Vocabulary.Size, Output.Warning);
             TrainingScreen? screen = !quiet && !json && Output.LiveConsole(isError: false) is { } console ? new TrainingScreen(console, corpus.Vocabulary, resumeFrom) : null;
             TrainingOutcome outcome = Output.Timed("training", () => screen is null
-                ? loop.Run(new ObserverList(recorder, report, new TrainingDisplay(corpus.Vocabulary, json, quiet)), stop)
-                : screen.Run(() => loop.Run(new ObserverList(recorder, report, screen), stop)));
+                ? loop.Run(new ObserverList(recorder, report, rate, new TrainingDisplay(corpus.Vocabulary, json, quiet)), stop)
+                : screen.Run(() => loop.Run(new ObserverList(recorder, report, rate, screen), stop)));
             report.Write();
             if (outcome != TrainingOutcome.Diverged)
             {

@@ -13,20 +13,12 @@ namespace CharRnn.Gpu.Cli.Terminal;
 /// </summary>
 internal sealed class TrainingDisplay(Vocabulary vocabulary, bool json, bool quiet) : ITrainingObserver
 {
-    public void Progressed(TrainingReport now, long totalIterations)
-    {
-    }
-
     public void Reported(TrainingReport report)
     {
         if (json)
             Show(() => Output.Raw(MetricsLog.Line(report)));
         else if (!quiet)
             Show(() => Output.Line(Describe(report)));
-    }
-
-    public void Improved(ParameterSet<float> weights)
-    {
     }
 
     public void Sampled(long iteration, int[] tokens)
@@ -39,10 +31,6 @@ internal sealed class TrainingDisplay(Vocabulary vocabulary, bool json, bool qui
             Output.ModelText(vocabulary.Decode(tokens));
             Output.Line("\n---");
         });
-    }
-
-    public void Checkpointed(TrainingSnapshot snapshot)
-    {
     }
 
     private static void Show(Action write)

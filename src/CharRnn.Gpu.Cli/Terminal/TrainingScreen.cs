@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
-using CharRnn.Model;
 using CharRnn.Text;
 using CharRnn.Training;
 using Spectre.Console;
@@ -72,20 +71,10 @@ internal sealed class TrainingScreen(IAnsiConsole console, Vocabulary vocabulary
     }
 
     /// <inheritdoc/>
-    public void Improved(ParameterSet<float> weights)
-    {
-    }
-
-    /// <inheritdoc/>
     public void Sampled(long iteration, int[] tokens)
     {
         string text = Encoding.UTF8.GetString(vocabulary.Decode(tokens)).Replace("\r\n", "\n", StringComparison.Ordinal).Replace("\t", "    ", StringComparison.Ordinal);
         _sample = (iteration, TerminalText.Escape(text));
-    }
-
-    /// <inheritdoc/>
-    public void Checkpointed(TrainingSnapshot snapshot)
-    {
     }
 
     private void Draw()

@@ -40,11 +40,6 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
     }
 
     /// <inheritdoc/>
-    public void Progressed(TrainingReport now, long totalIterations)
-    {
-    }
-
-    /// <inheritdoc/>
     public void Reported(TrainingReport report)
     {
         Attempt(() => _metrics.Append(report));

@@ -155,25 +155,35 @@ public enum TrainingOutcome
     Diverged,
 }
 
-/// <summary>Hears what training does: to show it, or to write it down.</summary>
+/// <summary>Hears what training does, as much of it as it cares for: to show it, or to write it down.</summary>
 public interface ITrainingObserver
 {
     /// <summary>Some steps are done; for a display that wants to be live.</summary>
     /// <param name="now">Where training stands.</param>
     /// <param name="totalIterations">Where it will end.</param>
-    void Progressed(TrainingReport now, long totalIterations);
+    void Progressed(TrainingReport now, long totalIterations)
+    {
+    }
 
     /// <summary>A report that was due.</summary>
-    void Reported(TrainingReport report);
+    void Reported(TrainingReport report)
+    {
+    }
 
     /// <summary>The validation loss is the best so far, with these weights.</summary>
-    void Improved(Model.ParameterSet<float> weights);
+    void Improved(Model.ParameterSet<float> weights)
+    {
+    }
 
     /// <summary>The model wrote a text.</summary>
-    void Sampled(long iteration, int[] tokens);
+    void Sampled(long iteration, int[] tokens)
+    {
+    }
 
     /// <summary>A checkpoint that is due; its log lengths are the observer's to fill in.</summary>
-    void Checkpointed(TrainingSnapshot snapshot);
+    void Checkpointed(TrainingSnapshot snapshot)
+    {
+    }
 }
 
 /// <summary>Where training stands.</summary>
