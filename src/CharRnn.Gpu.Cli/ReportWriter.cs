@@ -31,10 +31,11 @@ internal sealed class ReportWriter(string directory, Action<string> warn) : ITra
         {
             ReportPage.Write(RunDirectory.FilesOf(directory).Report, [RunRecord.Read(directory)]);
         }
-        catch (CharRnnException e)
+        catch (Exception e)
         {
+            // A page to look at must never end a run.
             if (!_hasWarned)
-                warn($"{e.Message}; training goes on");
+                warn($"report.html could not be written: {CommandLine.Describe(e)}; training goes on");
             _hasWarned = true;
         }
 

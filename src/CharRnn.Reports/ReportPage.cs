@@ -22,8 +22,11 @@ public static class ReportPage
 
     private static JsonObject Data(RunRecord run)
     {
-        IReadOnlyList<TrainingReport> reports = Thin(run.Reports, MostReports);
-        double[] seconds = Continuous([.. reports.Select(report => report.Seconds)]);
+        // A validation is rare, and costs more than a point.
+        double[] allSeconds = Continuous([.. run.Reports.Select(report => report.Seconds)]);
+        int[] kept = Thin(run.Reports.Count, MostReports, i => double.IsFinite(run.Reports[i].ValidationLoss));
+        TrainingReport[] reports = [.. kept.Select(i => run.Reports[i])];
+        double[] seconds = [.. kept.Select(i => allSeconds[i])];
         return new JsonObject
         {
             ["name"] = run.Name,
@@ -38,7 +41,7 @@ public static class ReportPage
             ["validation"] = Numbers(reports.Select(report => report.ValidationLoss), 6),
             ["speed"] = Numbers(reports.Select(report => report.CharactersPerSecond), 4),
             ["rate"] = Numbers(reports.Select(report => (double)report.LearningRate), 5),
-            ["samples"] = new JsonArray([.. Thin(run.Samples, MostSamples).Select(sample => new JsonObject { ["iteration"] = sample.Iteration, ["text"] = sample.Text })]),
+            ["samples"] = new JsonArray([.. Thin(run.Samples.Count, MostSamples, _ => false).Select(i => run.Samples[i]).Select(sample => new JsonObject { ["iteration"] = sample.Iteration, ["text"] = sample.Text })]),
         };
     }
 
@@ -48,7 +51,7 @@ public static class ReportPage
         var baselines = new JsonArray();
         void Add(string name, string key, Func<double, double> nats)
         {
-            if (configuration.Has(key) && double.TryParse(configuration.GetDisplayText(key), NumberStyles.Float, CultureInfo.InvariantCulture, out double value))
+            if (configuration.Has(key) && double.TryParse(configuration.GetDisplayText(key), NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(nats(value)))
                 baselines.Add(new JsonObject { ["name"] = name, ["nats"] = nats(value) });
         }
 
@@ -58,11 +61,11 @@ public static class ReportPage
         return baselines;
     }
 
-    /// <summary>Every n-th, and the last; all if they are few.</summary>
-    private static IReadOnlyList<T> Thin<T>(IReadOnlyList<T> all, int most)
+    /// <summary>The indices of every n-th, of the last, and of what must stay; all if they are few.</summary>
+    private static int[] Thin(int count, int most, Func<int, bool> mustStay)
     {
-        int step = (all.Count + most - 1) / Math.Max(1, most);
-        return step <= 1 ? all : [.. all.Where((_, i) => (all.Count - 1 - i) % step == 0)];
+        int step = Math.Max(1, (count + most - 1) / most);
+        return [.. Enumerable.Range(0, count).Where(i => (count - 1 - i) % step == 0 || mustStay(i))];
     }
 
     /// <summary>Time at work: a resumed run counts from 0 again.</summary>

@@ -21,7 +21,7 @@ internal static class ExchangeCommands
     private static readonly Argument<string> ForeignPath = new("FILE") { Description = "A .npz of min-char-rnn's arrays, or a .safetensors of a PyTorch module's state." };
     private static readonly Option<string> VocabularyFile = new("--vocabulary") { Description = "A file of the characters in index order, where FILE does not have them.", HelpName = "FILE" };
     private static readonly Option<Choice<TextEncoding>> Encoding = SharedOptions.Encoding();
-    private static readonly Option<string> ImportTo = new("--out") { Description = "The model [default: model.safetensors].", HelpName = "FILE" };
+    private static readonly Option<string> ImportTo = new("--out") { Description = "The model [default: imported.safetensors].", HelpName = "FILE" };
     private static readonly Option<bool> Quiet = SharedOptions.Quiet();
 
     public static Command CreateExport()
@@ -39,7 +39,7 @@ internal static class ExchangeCommands
         {
             CharacterModel model = SharedOptions.LoadModel(options.GetRequiredValue(ModelPath), options.GetValue(Best));
             (Action<string, CharacterModel> save, string extension) = options.GetValue(ExportFormat).Value;
-            string path = options.GetValue(ExportTo) ?? $"model{extension}";
+            string path = SharedOptions.NewFile(options.GetValue(ExportTo) ?? $"model{extension}", options.GetRequiredValue(ModelPath));
             save(path, model);
             return Done(options, path, model);
         });
@@ -60,7 +60,8 @@ internal static class ExchangeCommands
         };
         command.SetAction(options =>
         {
-            string from = options.GetRequiredValue(ForeignPath), path = options.GetValue(ImportTo) ?? "model.safetensors";
+            string from = options.GetRequiredValue(ForeignPath), path = options.GetValue(ImportTo) ?? "imported.safetensors";
+            path = SharedOptions.NewFile(path, from);
             Vocabulary? vocabulary = options.GetValue(VocabularyFile) is { } file ? ReadVocabulary(file, options.GetValue(Encoding).Value) : null;
             CharacterModel model = from.EndsWith(".npz", StringComparison.OrdinalIgnoreCase) ? NpzFile.Load(from, vocabulary) : PyTorchFile.Load(from, vocabulary);
             ModelFile.Save(path, model);

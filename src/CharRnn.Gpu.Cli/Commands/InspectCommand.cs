@@ -49,7 +49,7 @@ internal static class InspectCommand
     private static int Run(ParseResult options)
     {
         CancellationToken stop = Interrupts.Watch();
-        string path = options.GetRequiredValue(ModelPath), page = options.GetValue(Out) ?? "inspect.html";
+        string path = options.GetRequiredValue(ModelPath), page = SharedOptions.NewFile(options.GetValue(Out) ?? "inspect.html", path, options.GetValue(Text));
         CharacterModel model = SharedOptions.LoadModel(path, options.GetValue(BestModel));
         using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
         using var deviceModel = new DeviceModel(device, model.Weights);
@@ -57,13 +57,15 @@ internal static class InspectCommand
         int[] tokens = options.GetValue(Text) is { } text ? Read(text, model.Vocabulary, options.GetValue(Unknown).Value, stop) : Write(deviceModel, model.Vocabulary);
         int most = Math.Min(MostCharacters, Math.Max(2, MostValues / model.Weights.Shape.HiddenSize));
         if (tokens.Length < 2)
-            throw new CharRnnException(options.GetValue(Text) ?? path, "has fewer than 2 characters", "give a longer text");
+            throw new CharRnnException(options.GetValue(Text) is { Length: > 0 } given ? given : "TEXT", "has fewer than 2 characters that the model knows", "give a longer text");
         if (tokens.Length > most && !options.GetValue(Quiet))
             Output.Note(string.Create(CultureInfo.InvariantCulture, $"{options.GetValue(Text)}: the first {most:N0} of its characters"));
         tokens = tokens[..Math.Min(tokens.Length, most)];
 
         using var evaluator = new Evaluator(deviceModel, streams: 1);
         TextTrace trace = Output.Waited("reading it with the network", () => evaluator.Trace(new TokenArray(tokens), Best, stop));
+        if (trace.Surprisal.Concat(trace.Activations).Concat(trace.BestProbabilities).Any(value => !float.IsFinite(value)))
+            throw new CharRnnException(path, "what it computes is not finite: its weights are far too large", "give a model whose training did not diverge");
         InspectPage.Write(page, new Inspection(path, model.Vocabulary, tokens, trace.Activations, trace.BestTokens, trace.BestProbabilities, trace.Surprisal));
         if (!options.GetValue(Quiet))
             Summarise(model, trace, tokens.Length, page);

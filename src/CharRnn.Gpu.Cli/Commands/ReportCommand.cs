@@ -33,7 +33,7 @@ internal static class ReportCommand
     private static int Run(ParseResult options)
     {
         RunRecord[] runs = [.. options.GetRequiredValue(Runs).Select(RunRecord.Read)];
-        string path = options.GetValue(Out) ?? (runs.Length == 1 ? RunDirectory.FilesOf(runs[0].Name).Report : DefaultName);
+        string path = options.GetValue(Out) is { } given ? SharedOptions.NewFile(given) : (runs.Length == 1 ? RunDirectory.FilesOf(runs[0].Name).Report : DefaultName);
         ReportPage.Write(path, runs);
         if (!options.GetValue(Quiet))
             Output.Line(path);

@@ -122,6 +122,18 @@ internal static class SharedOptions
         return corpus;
     }
 
+    /// <summary>A file to write that is nobody's work: neither what is read, nor a run's own.</summary>
+    /// <exception cref="CharRnnException">It is.</exception>
+    public static string NewFile(string path, params ReadOnlySpan<string?> inputs)
+    {
+        if (path.Length == 0 || path.Contains('\0', StringComparison.Ordinal))
+            throw new CharRnnException("--out", "is no path", "give a file");
+        foreach (string? input in inputs)
+            if (input is { Length: > 0 } && Path.Exists(input) && Path.GetFullPath(input) == Path.GetFullPath(path))
+                throw new CharRnnException(path, "is what is read", "give another --out");
+        return RunDirectory.IsRunFile(path) ? throw new CharRnnException(path, "is a run's own file", "give another --out") : path;
+    }
+
     /// <summary>Opens the device and checks it quickly against the reference.</summary>
     public static ComputeDevice Open(DeviceSelection selection) => Open(selection, DeviceVerification.QuickCheck);
 

@@ -65,7 +65,6 @@ public sealed class Evaluator : IDisposable
         (int h, int v, int n) = (_model.Shape.HiddenSize, _model.Shape.VocabularySize, (int)text.Length);
         best = Math.Min(best, v);
         var trace = new TextTrace(h, best, new float[n * h], new int[n * best], new float[n * best], new float[n]);
-        int[] order = new int[v];
         for (int position = 0; position < n; position += _buffers.Dims.T)
         {
             int count = Math.Min(_buffers.Dims.T, n - position);
@@ -76,17 +75,28 @@ public sealed class Evaluator : IDisposable
             {
                 Span<float> row = p.AsSpan(t * v, v);
                 row[tokens[t + 1]] += 1; // E4 of one stream is softmax - onehot
-                for (int k = 0; k < v; k++)
-                    order[k] = k;
-                row.ToArray().AsSpan().Sort(order.AsSpan(), (a, b) => b.CompareTo(a));
-                for (int k = 0; k < best; k++)
-                    (trace.BestTokens[((position + t) * best) + k], trace.BestProbabilities[((position + t) * best) + k]) = (order[k], row[order[k]]);
+                Largest(row, trace.BestTokens.AsSpan((position + t) * best, best), trace.BestProbabilities.AsSpan((position + t) * best, best));
                 if (position + t + 1 < n)
                     trace.Surprisal[position + t + 1] = losses[t];
             }
         }
 
         return trace;
+    }
+
+    /// <summary>The largest values of a row and their places, in descending order.</summary>
+    private static void Largest(ReadOnlySpan<float> row, Span<int> places, Span<float> values)
+    {
+        int found = 0;
+        for (int k = 0; k < row.Length; k++)
+        {
+            if (found == values.Length && !(row[k] > values[^1]))
+                continue;
+            int at = found < values.Length ? found++ : found - 1;
+            for (; at > 0 && row[k] > values[at - 1]; at--)
+                (places[at], values[at]) = (places[at - 1], values[at - 1]);
+            (places[at], values[at]) = (k, row[k]);
+        }
     }
 
     /// <summary>Reads the next stretch of every stream; what lies beyond its end is padding.</summary>

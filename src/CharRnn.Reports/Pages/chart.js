@@ -112,7 +112,7 @@ function chart(holder, series, { height = 260, log = false, xName = '', zero = f
     if (dragFrom === null) return;
     const to = xOf(event), [a, b] = [Math.min(dragFrom, to), Math.max(dragFrom, to)];
     dragFrom = null;
-    if (b - a > (scale.x1 - scale.x0) / 50) { closer = [a, b]; draw(); }
+    if (b - a > (scale.x1 - scale.x0) / 50 && scale.lines.some(one => one.points.some(p => p[0] >= a && p[0] <= b))) { closer = [a, b]; draw(); }
   };
   svg.ondblclick = () => { closer = null; draw(); };
   svg.onpointerleave = () => { tip.style.visibility = 'hidden'; };

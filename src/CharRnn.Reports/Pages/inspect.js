@@ -53,7 +53,7 @@ function layOut() {
   text.classList.toggle('columns', columns);
   spans = chars.map((c, i) => {
     if (!columns) {
-      const span = element(text, 'span', {}, c === '\n' ? '↵\n' : c);
+      const span = element(text, 'span', {}, c === '\n' ? '↵\n' : c === ' ' || c === '\t' ? c : visible(c));
       span.dataset.i = i;
       return span;
     }
@@ -70,7 +70,8 @@ function layOut() {
 }
 
 function paint() {
-  const view = at('view').value, unit = +at('unit').value;
+  const view = at('view').value, unit = Math.min(units - 1, Math.max(0, Math.round(+at('unit').value || 0)));
+  at('unit').value = unit;
   at('legend').textContent = view === 'unit' ? 'blue is -1, red is 1' : view === 'surprisal' ? 'the darker, the less expected (6 nats and more)' : 'under each character the likeliest to follow it, green by probability; its own colour is its surprisal';
   if (view === 'unit') spans.forEach((span, i) => { span.style.background = colour(activation(i, unit)); });
   if (view === 'surprisal') spans.forEach((span, i) => { span.style.background = heat(data.surprisal[i]); });

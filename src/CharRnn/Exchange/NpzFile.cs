@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.IO.Compression;
+using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.RegularExpressions;
@@ -54,6 +55,8 @@ public static partial class NpzFile
             vocabulary ??= ReadVocabulary(path, archive);
             (float[] bh, _) = ReadFloats(path, archive, "bh");
             (int h, int v) = (bh.Length, vocabulary.Size);
+            if (h == 0 || v == 0)
+                throw new CharRnnException(path, $"has {h} hidden units and {v} characters", "give a model that has some");
             return ForeignModel.Of(path, vocabulary, [Matrix("Wxh", h, v), Matrix("Whh", h, h), Matrix("bh", h, 1), Matrix("Why", v, h), Matrix("by", v, 1)]);
 
             float[] Matrix(string name, int rows, int columns)
@@ -114,18 +117,25 @@ public static partial class NpzFile
     private static NpyArray Read(string path, ZipArchive archive, string name)
     {
         ZipArchiveEntry entry = archive.GetEntry($"{name}.npy") ?? throw new CharRnnException(path, $"has no array {name}", Remedy);
+        var checksum = new Crc32(); // which reading an archive does not compare by itself
         using Stream stream = entry.Open();
         byte[] start = new byte[12];
         stream.ReadExactly(start.AsSpan(0, 10));
+        checksum.Append(start.AsSpan(0, 10));
         if (!start.AsSpan(0, 6).SequenceEqual((ReadOnlySpan<byte>)[0x93, .. "NUMPY"u8]) || start[6] is < 1 or > 3)
             throw new InvalidDataException();
         if (start[6] > 1)
+        {
             stream.ReadExactly(start.AsSpan(10));
+            checksum.Append(start.AsSpan(10));
+        }
+
         int headerLength = start[8] | (start[9] << 8) | (start[10] << 16) | (start[11] << 24);
         if (headerLength is < 0 or > 1 << 16)
             throw new InvalidDataException();
         byte[] headerBytes = new byte[headerLength];
         stream.ReadExactly(headerBytes);
+        checksum.Append(headerBytes);
         Match match = Header().Match(Encoding.Latin1.GetString(headerBytes));
         if (!match.Success)
             throw new CharRnnException(path, $"array {name} is no plain array of numbers or characters", Remedy);
@@ -137,13 +147,17 @@ public static partial class NpzFile
 
         // Piece by piece, never more than was read: a hostile header claims what the file does not hold. Weights do not
         // compress well, and what does is a bomb.
-        if (length > (100 * entry.CompressedLength) + (1 << 20))
+        if (length > (8 * entry.CompressedLength) + (1 << 20))
             throw new InvalidDataException();
         using var values = new MemoryStream();
         byte[] piece = new byte[1 << 16];
         for (int count; values.Length < length && (count = stream.Read(piece, 0, (int)Math.Min(piece.Length, length - values.Length))) > 0;)
+        {
             values.Write(piece, 0, count);
-        return values.Length == length ? new NpyArray(type, match.Groups["order"].Value == "True", shape, values.ToArray()) : throw new InvalidDataException();
+            checksum.Append(piece.AsSpan(0, count));
+        }
+
+        return values.Length == length && (width == 0 || checksum.GetCurrentHashAsUInt32() == entry.Crc32) ? new NpyArray(type, match.Groups["order"].Value == "True", shape, values.ToArray()) : throw new InvalidDataException();
     }
 
     [GeneratedRegex(@"^\{'descr': '(?<type>[<|>=]?\w+)', 'fortran_order': (?<order>True|False), 'shape': \((?<shape>[\d, ]*)\),? ?\}\s*$")]

@@ -51,12 +51,13 @@ public static class PyTorchFile
 
         string prefix = inputs.Name[..^"weight_ih_l0".Length];
         SafetensorsEntry[] rest = [.. file.Tensors.Where(tensor => !tensor.Name.StartsWith($"{prefix}weight_", StringComparison.Ordinal) && !tensor.Name.StartsWith($"{prefix}bias_", StringComparison.Ordinal))];
-        if (file.Has($"{prefix}weight_ih_l1") || file.Has($"{prefix}weight_ih_l0_reverse") || rest.Length is < 1 or > 2)
+        if (file.Has($"{prefix}weight_ih_l1") || file.Has($"{prefix}weight_ih_l0_reverse") || states.Name != $"{prefix}weight_hh_l0"
+            || rest.Length is < 1 or > 2 || rest.Count(tensor => tensor.Shape.Count == 2) != 1)
             throw new CharRnnException(path, $"holds {file.Tensors.Count} tensors that are no single nn.RNN layer and nn.Linear", Remedy);
 
         int v = vocabulary.Size;
         float[] bias = [.. Bias("bias_ih_l0").Zip(Bias("bias_hh_l0"), (a, b) => a + b)];
-        SafetensorsEntry output = rest.Single(tensor => tensor.Shape.Count == 2 || rest.Length == 1);
+        SafetensorsEntry output = rest.Single(tensor => tensor.Shape.Count == 2);
         float[] outputBias = rest.Length == 1 ? new float[v] : Read(rest.Single(tensor => tensor != output), v);
         return ForeignModel.Of(path, vocabulary, [Read(inputs, h, v), Read(states, h, h), bias, Read(output, v, h), outputBias]);
 

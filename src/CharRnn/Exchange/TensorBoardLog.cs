@@ -12,6 +12,7 @@ namespace CharRnn.Exchange;
 /// </summary>
 public sealed class TensorBoardLog : IDisposable
 {
+    // TensorBoard forgets what an earlier start wrote at this step and behind it.
     private const int SessionStart = 1;
 
     private readonly AppendOnlyFile _file;
@@ -37,7 +38,7 @@ public sealed class TensorBoardLog : IDisposable
         // Files are read in the order of their names: the time with its fraction, so that two starts of a second are two files.
         _file = new AppendOnlyFile(Path.Combine(directory, string.Create(CultureInfo.InvariantCulture, $"events.out.tfevents.{Now:F6}.charrnn")));
         Append(new ProtobufWriter().Double(1, Now).Text(3, "brain.Event:2"));
-        Append(new ProtobufWriter().Double(1, Now).Integer(2, iteration).Message(7, new ProtobufWriter().Integer(1, SessionStart)));
+        Append(new ProtobufWriter().Double(1, Now).Integer(2, iteration > 0 ? iteration + 1 : 0).Message(7, new ProtobufWriter().Integer(1, SessionStart)));
     }
 
     private double Now => _time.GetUtcNow().ToUnixTimeMilliseconds() / 1000.0;

@@ -208,6 +208,14 @@ public sealed class RunDirectory : IDisposable
         throw new CharRnnException(path, $"holds no {name}", remedy);
     }
 
+    /// <summary>Whether a path is one of a run's files that nothing else may write: all but its report.</summary>
+    public static bool IsRunFile(string path)
+    {
+        string full = FileErrors.FullPath(path), name = Path.GetFileName(full);
+        return (s_runFiles.Contains(name) || (name.StartsWith("checkpoint-", StringComparison.Ordinal) && name.EndsWith(".safetensors", StringComparison.Ordinal)))
+            && name != ReportName && IsRun(Path.GetDirectoryName(full) ?? "");
+    }
+
     /// <summary>The files of a run, finished or at work, to be read.</summary>
     /// <exception cref="CharRnnException">There is no directory, or it is no run's.</exception>
     public static RunFiles FilesOf(string path)

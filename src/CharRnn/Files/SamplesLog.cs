@@ -52,7 +52,7 @@ public sealed partial class SamplesLog : IDisposable
     /// <summary>Closes the file.</summary>
     public void Dispose() => _file.Dispose();
 
-    [GeneratedRegex(@"^=== iteration (\d{1,18}) ===\n", RegexOptions.Multiline | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^=== iteration ([0-9]{1,18}) ===\n", RegexOptions.Multiline | RegexOptions.CultureInvariant)]
     private static partial Regex Heading();
 }
 

@@ -120,6 +120,7 @@ public class ExchangeTests
 
         static SafetensorsTensor Zeros(string name, params long[] shape) => new(name, shape, new float[shape.Aggregate(1L, (a, b) => a * b)]);
         Refused("has 0 tensors named ...weight_ih_l0, not one", Zeros("fc.weight", 2, 3));
+        Refused("no single nn.RNN layer", Zeros("r.weight_ih_l0", 3, 2), Zeros("r.weight_hh_l0", 3, 3), Zeros("e.weight", 2, 2), Zeros("fc.weight", 2, 3)); // an embedding, too
         Refused("has shape [12, 3], not [H, H]", Zeros("l.weight_ih_l0", 12, 2), Zeros("l.weight_hh_l0", 12, 3), Zeros("fc.weight", 2, 3)); // an LSTM's four gates
         Refused("no single nn.RNN layer", Zeros("r.weight_ih_l0", 3, 2), Zeros("r.weight_hh_l0", 3, 3), Zeros("r.weight_ih_l1", 3, 3), Zeros("r.weight_hh_l1", 3, 3), Zeros("fc.weight", 2, 3));
         Refused("tensor fc.weight has shape [5, 3], not [2, 3]", Zeros("r.weight_ih_l0", 3, 2), Zeros("r.weight_hh_l0", 3, 3), Zeros("fc.weight", 5, 3));
@@ -143,7 +144,7 @@ public class ExchangeTests
             File.WriteAllBytes(path, bad);
             try
             {
-                NpzFile.Load(path);
+                Samples.AssertEqual(Model().Weights, NpzFile.Load(path).Weights); // what loads is as it was
             }
             catch (CharRnnException e)
             {
@@ -165,6 +166,7 @@ public class ExchangeTests
         }
 
         Refused("array by has shape (8, 1), not (7, 1)", "by.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (8, 1), }", 32);
+        Refused("has 0 hidden units and 7 characters", "bh.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 1), }", 0);
         Refused("array by is of type \"<i8\"", "by.npy", "{'descr': '<i8', 'fortran_order': False, 'shape': (7, 1), }", 56);
         Refused("array chars is of type \"|O\"", "chars.npy", "{'descr': '|O', 'fortran_order': False, 'shape': (7,), }", 7);
         Refused("is no plain array", "by.npy", "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (7,), }", 28);

@@ -31,7 +31,7 @@ public class TensorBoardLogTests
         // Field 1, wall_time, a double; field 3, file_version.
         byte[] time = [0x09, .. BitConverter.GetBytes(1_000_000_000.5)];
         Assert.Equal([.. time, 0x1A, 13, .. "brain.Event:2"u8], records[0]);
-        Assert.Equal([.. time, 0x10, 5, 0x3A, 2, 0x08, 1], records[1]); // step 5; session_log { status: START }
+        Assert.Equal([.. time, 0x10, 6, 0x3A, 2, 0x08, 1], records[1]); // behind step 5; session_log { status: START }
         byte[] values = [.. Value("loss/training", 2.5f), .. Value("loss/smoothed", 0.5f), .. Value("speed/characters_per_second", 1e6f), .. Value("learning_rate", 0.25f)];
         Assert.Equal([.. time, 0x10, 0xAC, 0x02, 0x2A, (byte)values.Length, .. values], records[2]);
     }

@@ -72,7 +72,7 @@ public class LogTests
         using var directory = new TemporaryDirectory();
         string path = directory.File("samples.txt");
         Assert.Empty(SamplesLog.Read(path));
-        Sample[] samples = [new(100, "a\n\n=== no heading ===\nb"), new(200, ""), new(300, "\r\n漢</script>")];
+        Sample[] samples = [new(100, "a\n\n=== no heading ===\nb"), new(200, ""), new(300, "\r\n漢</script>\n=== iteration ٣ ===\n")];
         using (var log = new SamplesLog(path))
             foreach (Sample sample in samples)
                 log.Append(sample.Iteration, System.Text.Encoding.UTF8.GetBytes(sample.Text));

@@ -41,11 +41,12 @@ public class ReportPageTests
     [Fact]
     public void A_long_run_is_thinned_and_keeps_its_end()
     {
-        TrainingReport[] reports = [.. Enumerable.Range(1, 45_001).Select(i => s_report with { Iteration = i })];
+        TrainingReport[] reports = [.. Enumerable.Range(1, 45_001).Select(i => s_report with { Iteration = i, ValidationLoss = i % 1000 == 1 ? i : double.NaN })];
         Sample[] samples = [.. Enumerable.Range(1, 1000).Select(i => new Sample(i, "text"))];
         JsonElement run = Data(Page(Run("run", reports, samples)))[0];
         int[] iterations = [.. run.GetProperty("iteration").EnumerateArray().Select(n => n.GetInt32())];
         Assert.InRange(iterations.Length, 10_000, 20_000);
+        Assert.Equal(46, run.GetProperty("validation").EnumerateArray().Count(value => value.ValueKind == JsonValueKind.Number));
         Assert.Equal(45_001, iterations[^1]);
         Assert.InRange(run.GetProperty("samples").GetArrayLength(), 30, 60);
     }
