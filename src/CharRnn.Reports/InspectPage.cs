@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json.Nodes;
 using CharRnn.Files;
 using CharRnn.Text;
@@ -39,7 +38,7 @@ public static class InspectPage
             ["bestTokens"] = new JsonArray([.. inspection.BestTokens.Select(t => (JsonNode)t)]),
             ["bestPercent"] = new JsonArray([.. inspection.BestProbabilities.Select(p => (JsonNode)(int)Math.Round(100 * p))]),
             ["mean"] = inspection.Surprisal.Skip(1).Select(s => (double)s).DefaultIfEmpty().Average(),
-            ["surprisal"] = new JsonArray([.. inspection.Surprisal.Select(s => JsonNode.Parse(s.ToString("G3", CultureInfo.InvariantCulture)))]),
+            ["surprisal"] = Page.Numbers(inspection.Surprisal.Select(s => (double)s), 3),
         };
         return Page.Build("inspect", $"{inspection.Name}: what it sees", data.ToJsonString());
     }

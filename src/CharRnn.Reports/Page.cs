@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Text;
+using System.Text.Json.Nodes;
 
 namespace CharRnn.Reports;
 
@@ -6,18 +8,23 @@ namespace CharRnn.Reports;
 internal static class Page
 {
     /// <summary>The page's bytes.</summary>
-    /// <param name="name">Of the page's own markup and script: NAME.html, NAME.js.</param>
+    /// <param name="name">Of the page's own body and script: NAME.html, NAME.js.</param>
     /// <param name="title">Stands in the browser's tab.</param>
     /// <param name="data">JSON with <c>&lt;</c> escaped, as System.Text.Json does it, so that no text ends the script that holds it.</param>
     public static byte[] Build(string name, string title, string data)
     {
-        var page = new StringBuilder(Read($"{name}.html"));
+        var page = new StringBuilder(Read("page.html"));
         page.Replace("{{title}}", title.Replace("&", "&amp;", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal));
+        page.Replace("{{body}}", Read($"{name}.html"));
         page.Replace("{{style}}", Read("style.css"));
         page.Replace("{{script}}", Read("chart.js") + Read($"{name}.js"));
         page.Replace("{{data}}", data); // last: a sample may hold any of these marks
         return Encoding.UTF8.GetBytes(page.ToString());
     }
+
+    /// <summary>Numbers with as many digits as can be seen, null for what is none.</summary>
+    public static JsonArray Numbers(IEnumerable<double> values, int digits) =>
+        new([.. values.Select(value => double.IsFinite(value) ? JsonNode.Parse(value.ToString($"G{digits}", CultureInfo.InvariantCulture)) : null)]);
 
     private static string Read(string resource)
     {

@@ -32,15 +32,15 @@ public static class ReportPage
             ["name"] = run.Name,
             ["configuration"] = new JsonObject(run.Configuration.Names.Select(name => KeyValuePair.Create(name, (JsonNode?)run.Configuration.GetDisplayText(name)))),
             ["baselines"] = Baselines(run.Configuration),
-            ["iteration"] = Numbers(reports.Select(report => (double)report.Iteration), 15),
-            ["characters"] = Numbers(reports.Select(report => (double)report.Characters), 15),
-            ["epoch"] = Numbers(reports.Select(report => (double)report.Epoch), 15),
-            ["seconds"] = Numbers(seconds, 5),
-            ["loss"] = Numbers(reports.Select(report => report.Loss), 5),
-            ["smooth"] = Numbers(reports.Select(report => report.SmoothLossPerCharacter), 5),
-            ["validation"] = Numbers(reports.Select(report => report.ValidationLoss), 6),
-            ["speed"] = Numbers(reports.Select(report => report.CharactersPerSecond), 4),
-            ["rate"] = Numbers(reports.Select(report => (double)report.LearningRate), 5),
+            ["iteration"] = Page.Numbers(reports.Select(report => (double)report.Iteration), 15),
+            ["characters"] = Page.Numbers(reports.Select(report => (double)report.Characters), 15),
+            ["epoch"] = Page.Numbers(reports.Select(report => (double)report.Epoch), 15),
+            ["seconds"] = Page.Numbers(seconds, 5),
+            ["loss"] = Page.Numbers(reports.Select(report => report.Loss), 5),
+            ["smooth"] = Page.Numbers(reports.Select(report => report.SmoothLossPerCharacter), 5),
+            ["validation"] = Page.Numbers(reports.Select(report => report.ValidationLoss), 6),
+            ["speed"] = Page.Numbers(reports.Select(report => report.CharactersPerSecond), 4),
+            ["rate"] = Page.Numbers(reports.Select(report => (double)report.LearningRate), 5),
             ["samples"] = new JsonArray([.. Thin(run.Samples.Count, MostSamples, _ => false).Select(i => run.Samples[i]).Select(sample => new JsonObject { ["iteration"] = sample.Iteration, ["text"] = sample.Text })]),
         };
     }
@@ -82,8 +82,4 @@ public static class ReportPage
 
         return sum;
     }
-
-    /// <summary>Numbers with as many digits as can be seen, null for what is none.</summary>
-    private static JsonArray Numbers(IEnumerable<double> values, int digits) =>
-        new([.. values.Select(value => double.IsFinite(value) ? JsonNode.Parse(value.ToString($"G{digits}", CultureInfo.InvariantCulture)) : null)]);
 }

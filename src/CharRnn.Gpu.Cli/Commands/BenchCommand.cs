@@ -30,7 +30,6 @@ internal static class BenchCommand
     private static readonly Option<Choice<PlanKind?>> Plan = SharedOptions.OneOf<PlanKind?>(
         "--plan", "How steps are put on the device.", [new("auto", null), .. Enum.GetValues<PlanKind>().Select(kind => new Choice<PlanKind?>(ExecutionPlan.Word(kind), kind))]);
     private static readonly Option<bool> Profile = new("--profile") { Description = "Also the device's time in each kernel, per step." };
-    private static readonly Option<bool> Quiet = SharedOptions.Quiet();
     private static readonly Option<bool> Json = SharedOptions.Json();
 
     private static readonly StepOptions[] Configurations =
@@ -51,7 +50,7 @@ internal static class BenchCommand
             Example: charrnn bench --device cpu
             """)
         {
-            Device, HiddenSize, BatchSize, SequenceLength, Plan, Profile, Seconds, Quiet, Json, SharedOptions.Verbose(),
+            Device, HiddenSize, BatchSize, SequenceLength, Plan, Profile, Seconds, SharedOptions.Quiet(), Json, SharedOptions.Verbose(),
         };
         command.SetAction(Run);
         return command;
@@ -70,7 +69,7 @@ internal static class BenchCommand
         ];
         foreach ((StepOptions step, ModelShape shape, _) in chosen)
             MemoryNeed.Require(shape, step, TextLength(step), device);
-        if (!options.GetValue(Json) && !options.GetValue(Quiet))
+        if (!options.GetValue(Json) && !Output.IsQuiet)
             Output.Line($"{device.Name} ({DeviceCatalog.IdOf(device.Kind)}), {device.Teams} teams of {device.GroupSize}, V = {VocabularySize}");
 
         double seconds = options.GetValue(Seconds)!.Value;

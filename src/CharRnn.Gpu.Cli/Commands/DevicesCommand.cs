@@ -9,7 +9,6 @@ namespace CharRnn.Gpu.Cli.Commands;
 /// <summary><c>charrnn devices</c>: what is here, what cannot be used and why, and what auto would choose.</summary>
 internal static class DevicesCommand
 {
-    private static readonly Option<bool> Quiet = SharedOptions.Quiet();
     private static readonly Option<bool> Json = SharedOptions.Json();
 
     public static Command Create()
@@ -20,7 +19,7 @@ internal static class DevicesCommand
             Example: charrnn devices
             """)
         {
-            Quiet, Json, SharedOptions.Verbose(),
+            SharedOptions.Quiet(), Json, SharedOptions.Verbose(),
         };
         command.SetAction(Run);
         return command;
@@ -31,7 +30,7 @@ internal static class DevicesCommand
         (DeviceKind kind, int index) = DeviceSelection.AutoOrder().First();
         foreach (DeviceDescription device in ((DeviceKind[])[DeviceKind.Cuda, DeviceKind.OpenCl, DeviceKind.Cpu]).SelectMany(List))
         {
-            if (device.Rejection is not null && options.GetValue(Quiet))
+            if (device.Rejection is not null && Output.IsQuiet)
                 continue;
             bool chosen = device.Rejection is null && device.Kind == kind && (kind == DeviceKind.Cpu || device.Id.EndsWith($":{index}", StringComparison.Ordinal));
             if (options.GetValue(Json))

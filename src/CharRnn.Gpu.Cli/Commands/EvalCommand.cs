@@ -18,7 +18,6 @@ internal static class EvalCommand
     private static readonly Option<bool> Best = SharedOptions.Best();
     private static readonly Option<Choice<UnknownCharacters>> Unknown = SharedOptions.Unknown();
     private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
-    private static readonly Option<bool> Quiet = SharedOptions.Quiet();
     private static readonly Option<bool> Json = SharedOptions.Json();
 
     public static Command Create()
@@ -30,7 +29,7 @@ internal static class EvalCommand
             Example: charrnn eval runs/first README.md --unknown skip
             """)
         {
-            ModelPath, Input, Best, Unknown, Device, Quiet, Json, SharedOptions.Verbose(),
+            ModelPath, Input, Best, Unknown, Device, SharedOptions.Quiet(), Json, SharedOptions.Verbose(),
         };
         command.SetAction(Run);
         return command;

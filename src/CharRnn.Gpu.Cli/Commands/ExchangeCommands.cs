@@ -22,7 +22,6 @@ internal static class ExchangeCommands
     private static readonly Option<string> VocabularyFile = new("--vocabulary") { Description = "A file of the characters in index order, where FILE does not have them.", HelpName = "FILE" };
     private static readonly Option<Choice<TextEncoding>> Encoding = SharedOptions.Encoding();
     private static readonly Option<string> ImportTo = new("--out") { Description = "The model [default: imported.safetensors].", HelpName = "FILE" };
-    private static readonly Option<bool> Quiet = SharedOptions.Quiet();
 
     public static Command CreateExport()
     {
@@ -33,7 +32,7 @@ internal static class ExchangeCommands
             Example: charrnn export runs/first --format onnx --out first.onnx
             """)
         {
-            ModelPath, ExportFormat, ExportTo, Best, Quiet, SharedOptions.Verbose(),
+            ModelPath, ExportFormat, ExportTo, Best, SharedOptions.Quiet(), SharedOptions.Verbose(),
         };
         command.SetAction(options =>
         {
@@ -41,7 +40,7 @@ internal static class ExchangeCommands
             (Action<string, CharacterModel> save, string extension) = options.GetValue(ExportFormat).Value;
             string path = SharedOptions.NewFile(options.GetValue(ExportTo) ?? $"model{extension}", options.GetRequiredValue(ModelPath));
             save(path, model);
-            return Done(options, path, model);
+            return Done(path, model);
         });
         return command;
     }
@@ -56,7 +55,7 @@ internal static class ExchangeCommands
             Example: charrnn import weights.npz --out imported.safetensors
             """)
         {
-            ForeignPath, VocabularyFile, Encoding, ImportTo, Quiet, SharedOptions.Verbose(),
+            ForeignPath, VocabularyFile, Encoding, ImportTo, SharedOptions.Quiet(), SharedOptions.Verbose(),
         };
         command.SetAction(options =>
         {
@@ -65,14 +64,14 @@ internal static class ExchangeCommands
             Vocabulary? vocabulary = options.GetValue(VocabularyFile) is { } file ? ReadVocabulary(file, options.GetValue(Encoding).Value) : null;
             CharacterModel model = from.EndsWith(".npz", StringComparison.OrdinalIgnoreCase) ? NpzFile.Load(from, vocabulary) : PyTorchFile.Load(from, vocabulary);
             ModelFile.Save(path, model);
-            return Done(options, path, model);
+            return Done(path, model);
         });
         return command;
     }
 
-    private static int Done(ParseResult options, string path, CharacterModel model)
+    private static int Done(string path, CharacterModel model)
     {
-        if (!options.GetValue(Quiet))
+        if (!Output.IsQuiet)
             Output.Line(string.Create(CultureInfo.InvariantCulture, $"{path}: {model.Weights.Shape.HiddenSize} hidden units, {model.Vocabulary.Size} characters, {model.Weights.Shape.ParameterCount:N0} parameters"));
         return 0;
     }

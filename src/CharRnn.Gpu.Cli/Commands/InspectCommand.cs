@@ -28,7 +28,6 @@ internal static class InspectCommand
     private static readonly Option<string> Out = new("--out") { Description = "The page [default: inspect.html].", HelpName = "FILE" };
     private static readonly Option<Choice<UnknownCharacters>> Unknown = SharedOptions.Unknown();
     private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
-    private static readonly Option<bool> Quiet = SharedOptions.Quiet();
 
     public static Command Create()
     {
@@ -40,7 +39,7 @@ internal static class InspectCommand
             Example: charrnn inspect runs/first README.md --unknown skip
             """)
         {
-            ModelPath, Text, Out, BestModel, Unknown, Device, Quiet, SharedOptions.Verbose(),
+            ModelPath, Text, Out, BestModel, Unknown, Device, SharedOptions.Quiet(), SharedOptions.Verbose(),
         };
         command.SetAction(Run);
         return command;
@@ -58,7 +57,7 @@ internal static class InspectCommand
         int most = Math.Min(MostCharacters, Math.Max(2, MostValues / model.Weights.Shape.HiddenSize));
         if (tokens.Length < 2)
             throw new CharRnnException(options.GetValue(Text) is { Length: > 0 } given ? given : "TEXT", "has fewer than 2 characters that the model knows", "give a longer text");
-        if (tokens.Length > most && !options.GetValue(Quiet))
+        if (tokens.Length > most && !Output.IsQuiet)
             Output.Note(string.Create(CultureInfo.InvariantCulture, $"{options.GetValue(Text)}: the first {most:N0} of its characters"));
         tokens = tokens[..Math.Min(tokens.Length, most)];
 
@@ -67,7 +66,7 @@ internal static class InspectCommand
         if (trace.Surprisal.Concat(trace.Activations).Concat(trace.BestProbabilities).Any(value => !float.IsFinite(value)))
             throw new CharRnnException(path, "what it computes is not finite: its weights are far too large", "give a model whose training did not diverge");
         InspectPage.Write(page, new Inspection(path, model.Vocabulary, tokens, trace.Activations, trace.BestTokens, trace.BestProbabilities, trace.Surprisal));
-        if (!options.GetValue(Quiet))
+        if (!Output.IsQuiet)
             Summarise(model, trace, tokens.Length, page);
         return 0;
     }

@@ -12,7 +12,6 @@ internal static class ReportCommand
 
     private static readonly Argument<string[]> Runs = new("RUN") { Description = "Run directories, finished or at work.", Arity = ArgumentArity.OneOrMore };
     private static readonly Option<string> Out = new("--out") { Description = $"The page [default: RUN/{DefaultName}, of several runs {DefaultName}].", HelpName = "FILE" };
-    private static readonly Option<bool> Quiet = SharedOptions.Quiet();
 
     public static Command Create()
     {
@@ -24,7 +23,7 @@ internal static class ReportCommand
             Example: charrnn report runs/first runs/second --out both.html
             """)
         {
-            Runs, Out, Quiet, SharedOptions.Verbose(),
+            Runs, Out, SharedOptions.Quiet(), SharedOptions.Verbose(),
         };
         command.SetAction(Run);
         return command;
@@ -35,7 +34,7 @@ internal static class ReportCommand
         RunRecord[] runs = [.. options.GetRequiredValue(Runs).Select(RunRecord.Read)];
         string path = options.GetValue(Out) is { } given ? SharedOptions.NewFile(given) : (runs.Length == 1 ? RunDirectory.FilesOf(runs[0].Name).Report : DefaultName);
         ReportPage.Write(path, runs);
-        if (!options.GetValue(Quiet))
+        if (!Output.IsQuiet)
             Output.Line(path);
         return 0;
     }

@@ -26,7 +26,6 @@ internal static class SampleCommand
     private static readonly Option<int?> Count = SharedOptions.WholeNumber<int>("--count", 1, 1, "Samples to write, each from the start.");
     private static readonly Option<Choice<UnknownCharacters>> Unknown = SharedOptions.Unknown();
     private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
-    private static readonly Option<bool> Quiet = SharedOptions.Quiet();
     private static readonly Option<bool> Json = SharedOptions.Json();
 
     public static Command Create()
@@ -37,7 +36,7 @@ internal static class SampleCommand
             Example: charrnn sample runs/first --length 300 --temperature 0.8 --prime "public "
             """)
         {
-            ModelPath, Best, Length, Temperature, TopK, TopP, Prime, PrimeFile, Seed, Count, Unknown, Device, Quiet, Json, SharedOptions.Verbose(),
+            ModelPath, Best, Length, Temperature, TopK, TopP, Prime, PrimeFile, Seed, Count, Unknown, Device, SharedOptions.Quiet(), Json, SharedOptions.Verbose(),
         };
         command.Validators.Add(result =>
         {
@@ -69,7 +68,7 @@ internal static class SampleCommand
         using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
         using var deviceModel = new DeviceModel(device, model.Weights);
         using var sampler = new Sampler(deviceModel);
-        if (options.GetValue(Seed) is null && !options.GetValue(Quiet))
+        if (options.GetValue(Seed) is null && !Output.IsQuiet)
             Output.Note($"seed {seed}");
         return Output.Timed("writing", () =>
         {

@@ -64,7 +64,6 @@ internal static class TrainCommand
         HelpName = "DIR|none",
     };
     private static readonly Option<bool> Verbose = SharedOptions.Verbose();
-    private static readonly Option<bool> Quiet = SharedOptions.Quiet();
     private static readonly Option<bool> Json = SharedOptions.Json();
 
     /// <summary>Options that a resumed run keeps, by name.</summary>
@@ -90,7 +89,7 @@ internal static class TrainCommand
             """)
         {
             Input, Out, HiddenSize, SequenceLength, BatchSize, LearningRate, Clip, Optimizer, Iterations, Epochs, Seed, Device, Encoding, InitFrom,
-            Resume, Overwrite, ValidationFraction, LogEvery, SampleEvery, SampleLength, EvalEvery, EvalLength, CheckpointEvery, KeepCheckpoints, OnDivergence, Cache, TensorBoard, Config, Verbose, Quiet, Json,
+            Resume, Overwrite, ValidationFraction, LogEvery, SampleEvery, SampleLength, EvalEvery, EvalLength, CheckpointEvery, KeepCheckpoints, OnDivergence, Cache, TensorBoard, Config, Verbose, SharedOptions.Quiet(), Json,
         };
         command.Validators.Add(result =>
         {
@@ -117,7 +116,7 @@ internal static class TrainCommand
     {
         StepOptions step = ReadStep(options);
         TrainingSchedule schedule = ReadSchedule(options);
-        CharacterModel? initial = options.GetValue(InitFrom) is { } path ? ModelFile.Load(RunDirectory.FindModel(path)) : null;
+        CharacterModel? initial = options.GetValue(InitFrom) is { } path ? SharedOptions.LoadModel(path, best: false) : null;
         if (initial is not null && options.GetResult(HiddenSize) is null or { Implicit: true })
             step = step with { HiddenSize = initial.Weights.Shape.HiddenSize };
 
@@ -126,7 +125,7 @@ internal static class TrainCommand
         TextSplit split = Split(corpus, step, schedule);
         var shape = new ModelShape(corpus.Vocabulary.Size, step.HiddenSize);
         using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
-        RequireMemory(options, shape, step, split, device);
+        RequireMemory(shape, step, split, device);
 
         // Whatever may fail comes before the directory: --overwrite gives up an older run.
         using var model = new DeviceModel(device, start ?? InitialWeights.Create(shape, schedule.Seed));
@@ -165,16 +164,16 @@ internal static class TrainCommand
         long total = schedule.TotalIterations(cursor.StepsPerEpoch);
         if (checkpoint.Snapshot.Iteration >= total && !checkpoint.Snapshot.EventsDue)
         {
-            if (!options.GetValue(Quiet))
+            if (!Output.IsQuiet)
                 Output.Note($"{directory}: is finished at iteration {checkpoint.Snapshot.Iteration}; give more --iterations or --epochs to go on");
             return 0;
         }
 
         ModelShape shape = checkpoint.Model.Weights.Shape;
         using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
-        if (!options.GetValue(Quiet) && saved.Has("device-name") && saved.GetText("device-name") is var before && before != device.Name)
+        if (!Output.IsQuiet && saved.Has("device-name") && saved.GetText("device-name") is var before && before != device.Name)
             Output.Note($"{directory}: was trained on {before}, and goes on on {device.Name}, whose results differ in the last digits");
-        RequireMemory(options, shape, step, split, device);
+        RequireMemory(shape, step, split, device);
         using var model = new DeviceModel(device, checkpoint.Snapshot.Weights);
         using var engine = new TrainingEngine(model, split.Training, step);
         engine.Restore(checkpoint.Snapshot.Engine);
@@ -187,11 +186,10 @@ internal static class TrainCommand
         ParseResult options, StepOptions step, TrainingSchedule schedule, Corpus corpus, TextSplit split, TrainingEngine engine,
         RunDirectory run, string? initFrom, TrainingSnapshot? resumeFrom, CancellationToken stop)
     {
-        bool quiet = options.GetValue(Quiet);
         ITokenSource? validation = split.Validation.Length >= TrainingEngine.MinValidationLength
             ? split.Validation.Slice(0, Math.Min(split.Validation.Length, schedule.EvalLength))
             : null;
-        if (!quiet)
+        if (!Output.IsQuiet)
             Introduce(corpus, split, validation, schedule.TotalIterations(engine.Cursor.StepsPerEpoch), engine, run, resumeFrom);
 
         // Where a run goes back to that diverges before its first checkpoint.
@@ -205,16 +203,16 @@ internal static class TrainCommand
             bool json = options.GetValue(Json);
             var report = new ReportWriter(run.Root, Output.Warning);
             var rate = new RateWarning(corpus.Vocabulary.Size, Output.Warning);
-            TrainingScreen? screen = !quiet && !json && Output.LiveConsole(isError: false) is { } console ? new TrainingScreen(console, corpus.Vocabulary, resumeFrom) : null;
+            TrainingScreen? screen = !Output.IsQuiet && !json && Output.LiveConsole(isError: false) is { } console ? new TrainingScreen(console, corpus.Vocabulary, resumeFrom) : null;
             TrainingOutcome outcome = Output.Timed("training", () => screen is null
-                ? loop.Run(new ObserverList(recorder, report, rate, new TrainingDisplay(corpus.Vocabulary, json, quiet)), stop)
+                ? loop.Run(new ObserverList(recorder, report, rate, new TrainingDisplay(corpus.Vocabulary, json)), stop)
                 : screen.Run(() => loop.Run(new ObserverList(recorder, report, rate, screen), stop)));
             report.Write();
             if (outcome != TrainingOutcome.Diverged)
             {
                 recorder.RequireSaved();
                 bool finished = outcome == TrainingOutcome.Finished;
-                if (!quiet)
+                if (!Output.IsQuiet)
                     Output.Note(finished ? $"done; write text with: charrnn sample {run.Root}" : $"stopped and saved; go on with: charrnn train --resume --out {run.Root}");
                 return finished ? 0 : Interrupts.ExitCode;
             }
@@ -257,7 +255,7 @@ internal static class TrainCommand
         string path = RunDirectory.FindModel(options.GetValue(InitFrom)!);
         ModelFile.RequireMaps(path, initial, vocabulary, step.HiddenSize);
         VocabularyTransfer transfer = VocabularyTransfer.Of(initial, vocabulary, schedule.Seed);
-        if (!options.GetValue(Quiet) && transfer.Describe(initial, vocabulary) is { } done)
+        if (!Output.IsQuiet && transfer.Describe(initial, vocabulary) is { } done)
             Output.Note($"{path}: {done}");
         return transfer.Weights;
     }
@@ -302,10 +300,10 @@ internal static class TrainCommand
         Output.Note(resumeFrom is null ? $"run: {run.Root}" : string.Create(invariant, $"run: {run.Root}, resumed at iteration {resumeFrom.Iteration}"));
     }
 
-    private static void RequireMemory(ParseResult options, ModelShape shape, StepOptions step, TextSplit split, ComputeDevice device)
+    private static void RequireMemory(ModelShape shape, StepOptions step, TextSplit split, ComputeDevice device)
     {
         MemoryNeed need = MemoryNeed.Require(shape, step, split.Training.Length, device);
-        if (!options.GetValue(Quiet))
+        if (!Output.IsQuiet)
             Output.Note($"memory: {need} on {device.Name}");
     }
 
@@ -342,9 +340,8 @@ internal static class TrainCommand
         configuration.Set("corpus-hash", corpus.Hash);
         configuration.Set("vocabulary-size", corpus.Vocabulary.Size);
         configuration.Set("corpus-characters", corpus.Tokens.Length);
-        CorpusStatistics statistics = CorpusStatistics.Of(corpus.Tokens, corpus.Vocabulary.Size);
-        configuration.Set("unigram-entropy", statistics.UnigramEntropy);
-        configuration.Set("bigram-entropy", statistics.BigramEntropy);
+        configuration.Set("unigram-entropy", corpus.Statistics.UnigramEntropy);
+        configuration.Set("bigram-entropy", corpus.Statistics.BigramEntropy);
         configuration.Set("hidden-size", step.HiddenSize);
         configuration.Set("seq-length", step.SequenceLength);
         configuration.Set("batch-size", step.BatchSize);

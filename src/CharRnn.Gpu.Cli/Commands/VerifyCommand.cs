@@ -11,7 +11,6 @@ namespace CharRnn.Gpu.Cli.Commands;
 internal static class VerifyCommand
 {
     private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
-    private static readonly Option<bool> Quiet = SharedOptions.Quiet();
     private static readonly Option<bool> Json = SharedOptions.Json();
 
     public static Command Create()
@@ -23,7 +22,7 @@ internal static class VerifyCommand
             Example: charrnn verify --device cpu
             """)
         {
-            Device, Quiet, Json, SharedOptions.Verbose(),
+            Device, SharedOptions.Quiet(), Json, SharedOptions.Verbose(),
         };
         command.SetAction(Run);
         return command;
@@ -50,7 +49,7 @@ internal static class VerifyCommand
                     tolerance = check.Tolerance,
                     passed = check.Passed,
                 }));
-            else if (!check.Passed || !options.GetValue(Quiet))
+            else if (!check.Passed || !Output.IsQuiet)
                 Output.Line(string.Create(
                     CultureInfo.InvariantCulture,
                     $"{(check.Passed ? "ok  " : "FAIL")} {check.Kernel,-10} {check.Result,-41} error {check.Error:0.0e+0}, tolerance {check.Tolerance:0e+0}   {check.Sizes}"));

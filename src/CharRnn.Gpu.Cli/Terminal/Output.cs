@@ -100,7 +100,7 @@ internal static class Output
     {
         // A terminal that takes nothing more holds the one who draws, with its lock; that must not hold the end.
         if (s_drawn is { } console)
-            Task.WhenAny(Task.Run(() => Send(console, "\e[?7h\e[?25h"))).Wait(200);
+            Task.Run(() => Send(console, "\e[?7h\e[?25h")).Wait(200);
     }
 
     private static void Send(IAnsiConsole console, string control)

@@ -11,19 +11,19 @@ namespace CharRnn.Gpu.Cli.Terminal;
 /// Shows a training run as plain lines: a line per report, the samples as they come. Where nobody reads them any more,
 /// it stops the run, which then saves itself.
 /// </summary>
-internal sealed class TrainingDisplay(Vocabulary vocabulary, bool json, bool quiet) : ITrainingObserver
+internal sealed class TrainingDisplay(Vocabulary vocabulary, bool json) : ITrainingObserver
 {
     public void Reported(TrainingReport report)
     {
         if (json)
             Show(() => Output.Raw(MetricsLog.Line(report)));
-        else if (!quiet)
+        else if (!Output.IsQuiet)
             Show(() => Output.Line(Describe(report)));
     }
 
     public void Sampled(long iteration, int[] tokens)
     {
-        if (json || quiet)
+        if (json || Output.IsQuiet)
             return;
         Show(() =>
         {

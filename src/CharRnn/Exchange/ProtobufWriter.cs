@@ -41,9 +41,8 @@ internal sealed class ProtobufWriter
     public ProtobufWriter Double(int field, double value)
     {
         Tag(field, Fixed64);
-        Span<byte> bytes = stackalloc byte[sizeof(double)];
-        BinaryPrimitives.WriteDoubleLittleEndian(bytes, value);
-        _bytes.Write(bytes);
+        BinaryPrimitives.WriteDoubleLittleEndian(_bytes.GetSpan(sizeof(double)), value);
+        _bytes.Advance(sizeof(double));
         return this;
     }
 
@@ -51,9 +50,8 @@ internal sealed class ProtobufWriter
     public ProtobufWriter Float(int field, float value)
     {
         Tag(field, Fixed32);
-        Span<byte> bytes = stackalloc byte[sizeof(float)];
-        BinaryPrimitives.WriteSingleLittleEndian(bytes, value);
-        _bytes.Write(bytes);
+        BinaryPrimitives.WriteSingleLittleEndian(_bytes.GetSpan(sizeof(float)), value);
+        _bytes.Advance(sizeof(float));
         return this;
     }
 

@@ -7,6 +7,7 @@ namespace CharRnn.Text;
 public sealed class Corpus : IDisposable
 {
     private readonly TokenStore _tokens;
+    private CorpusStatistics? _statistics;
 
     private Corpus(CorpusSource source, Vocabulary vocabulary, TokenStore tokens, CorpusReader reader, IEnumerable<string> notes, long skipped = 0)
     {
@@ -40,6 +41,9 @@ public sealed class Corpus : IDisposable
     /// 32 lower-case hexadecimal digits. The same for one file and for its pieces.
     /// </summary>
     public string Hash { get; }
+
+    /// <summary>How well the text can be predicted by counting; counted when first asked for.</summary>
+    public CorpusStatistics Statistics => _statistics ??= CorpusStatistics.Of(Tokens, Vocabulary.Size);
 
     /// <summary>Characters left out because the given vocabulary does not have them.</summary>
     public long SkippedCharacters { get; }
@@ -105,8 +109,17 @@ public sealed class Corpus : IDisposable
             source.ReadInto(reader, cancellation);
             if (!reader.HasInnerMark && cache.Find(source.Bytes, reader.Hash, options.Encoding, notes, cancellation) is { } cached)
             {
-                CheckVocabulary(source, cached.Vocabulary, options);
-                return new Corpus(source, cached.Vocabulary, cached.Tokens, reader, notes);
+                var corpus = new Corpus(source, cached.Vocabulary, cached.Tokens, reader, notes);
+                try
+                {
+                    CheckVocabulary(source, corpus.Vocabulary, options);
+                    return corpus;
+                }
+                catch (CharRnnException)
+                {
+                    corpus.Dispose();
+                    throw;
+                }
             }
         }
 

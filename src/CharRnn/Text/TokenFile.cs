@@ -10,10 +10,8 @@ namespace CharRnn.Text;
 /// <param name="reading">What is thrown where it cannot be read, or is damaged.</param>
 internal sealed class TokenFile(SafeFileHandle handle, long length, Func<Exception, Exception> writing, Func<Exception, CharRnnException> reading) : IDisposable
 {
-    private readonly XxHash3 _hash = new();
-
     /// <summary>XxHash3 of all that was appended.</summary>
-    public XxHash3 Checksum => _hash;
+    public XxHash3 Checksum { get; } = new();
 
     /// <summary>The file's end.</summary>
     public long Length { get; private set; } = length;
@@ -48,7 +46,7 @@ internal sealed class TokenFile(SafeFileHandle handle, long length, Func<Excepti
     {
         long offset = Length;
         Write(bytes, offset);
-        _hash.Append(bytes);
+        Checksum.Append(bytes);
         Length += bytes.Length;
         return offset;
     }
