@@ -80,6 +80,7 @@ internal static class CommandLine
         SampleCommand.Create(),
         EvalCommand.Create(),
         ReportCommand.Create(),
+        DashboardCommand.Create(),
         InspectCommand.Create(),
         ExchangeCommands.CreateExport(),
         ExchangeCommands.CreateImport(),

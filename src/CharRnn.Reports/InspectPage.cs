@@ -40,7 +40,7 @@ public static class InspectPage
             ["mean"] = inspection.Surprisal.Skip(1).Select(s => (double)s).DefaultIfEmpty().Average(),
             ["surprisal"] = Page.Numbers(inspection.Surprisal.Select(s => (double)s), 3),
         };
-        return Page.Build("inspect", $"{inspection.Name}: what it sees", data.ToJsonString());
+        return Page.Build($"{inspection.Name}: what it sees", ["inspect.html"], ["inspect.js"], data.ToJsonString());
     }
 
     /// <summary>A character as text; a byte that is no ASCII by its number.</summary>

@@ -8,16 +8,17 @@ namespace CharRnn.Reports;
 internal static class Page
 {
     /// <summary>The page's bytes.</summary>
-    /// <param name="name">Of the page's own body and script: NAME.html, NAME.js.</param>
     /// <param name="title">Stands in the browser's tab.</param>
+    /// <param name="body">Of <c>Pages/</c>: what the page consists of.</param>
+    /// <param name="scripts">Of <c>Pages/</c>: what it does, in this order.</param>
     /// <param name="data">JSON with <c>&lt;</c> escaped, as System.Text.Json does it, so that no text ends the script that holds it.</param>
-    public static byte[] Build(string name, string title, string data)
+    public static byte[] Build(string title, IEnumerable<string> body, IEnumerable<string> scripts, string data)
     {
         var page = new StringBuilder(Read("page.html"));
         page.Replace("{{title}}", title.Replace("&", "&amp;", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal));
-        page.Replace("{{body}}", Read($"{name}.html"));
+        page.Replace("{{body}}", string.Concat(body.Select(Read)));
         page.Replace("{{style}}", Read("style.css"));
-        page.Replace("{{script}}", Read("chart.js") + Read($"{name}.js"));
+        page.Replace("{{script}}", string.Concat(scripts.Prepend("page.js").Select(Read)));
         page.Replace("{{data}}", data); // last: a sample may hold any of these marks
         return Encoding.UTF8.GetBytes(page.ToString());
     }

@@ -18,7 +18,10 @@ public static class ReportPage
     public static void Write(string path, IReadOnlyList<RunRecord> runs) => AtomicFile.Write(path, stream => stream.Write(Build(runs)));
 
     internal static byte[] Build(IReadOnlyList<RunRecord> runs) =>
-        Page.Build("report", string.Join(", ", runs.Select(run => run.Name)), new JsonArray([.. runs.Select(Data)]).ToJsonString());
+        Page.Build(string.Join(", ", runs.Select(run => run.Name)), ["report.html"], ["chart.js", "report.js"], Data(runs));
+
+    /// <summary>What the page shows, as JSON: an array with an object for each run.</summary>
+    internal static string Data(IEnumerable<RunRecord> runs) => new JsonArray([.. runs.Select(Data)]).ToJsonString();
 
     private static JsonObject Data(RunRecord run)
     {

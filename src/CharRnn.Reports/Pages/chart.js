@@ -1,23 +1,6 @@
-'use strict';
 // A line plot in SVG: series of [x, y], hidden by their legend, read by hovering, looked at closer by dragging.
 
 const colours = ['--a', '--b', '--c', '--d', '--e', '--f'].map(name => `var(${name})`);
-
-function element(parent, name, attributes = {}, text = null) {
-  const isSvg = parent instanceof SVGElement || name === 'svg';
-  const made = isSvg ? document.createElementNS('http://www.w3.org/2000/svg', name) : document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  if (text !== null) made.textContent = text;
-  parent.append(made);
-  return made;
-}
-
-function readable(value) {
-  const size = Math.abs(value);
-  for (const [least, unit] of [[1e9, ' G'], [1e6, ' M'], [1e4, ' k']])
-    if (size >= least) return +(value / (unit === ' k' ? 1e3 : least)).toPrecision(4) + unit;
-  return String(+value.toPrecision(4));
-}
 
 // Round values of a scale: 1, 2 or 5 times a power of ten.
 function ticks(from, to, most, log) {
@@ -49,28 +32,47 @@ function thin(points, columnOf) {
   return kept;
 }
 
-// series: { name, colour, dash, width, points: [[x, y]], level: y of a line across }
-function chart(holder, series, { height = 260, log = false, xName = '', zero = false } = {}) {
-  const hidden = holder.hiddenSeries ??= new Set();
-  holder.replaceChildren();
-  const legend = element(holder, 'div', { class: 'legend' });
-  for (const one of series) {
-    const button = element(legend, 'button', { type: 'button', 'aria-pressed': !hidden.has(one.name) });
-    element(button, 'i', { style: `border-color:${one.colour};border-top-style:${one.dash ? 'dashed' : 'solid'}` });
-    button.append(one.name);
-    button.onclick = () => { hidden.has(one.name) ? hidden.delete(one.name) : hidden.add(one.name); draw(); button.setAttribute('aria-pressed', !hidden.has(one.name)); };
+// A plot in an element, made once; show() draws it anew with what there is by then, and keeps what was hidden or looked at closer.
+class Chart {
+  constructor(holder) {
+    Object.assign(this, { hidden: new Set(), closer: null, scale: null, series: [], options: {} });
+    this.legend = element(holder, 'div', { class: 'legend' });
+    this.box = element(holder, 'div', { class: 'chart' });
+    this.tip = element(this.box, 'div', { class: 'tip' });
+    this.svg = element(this.box, 'svg', { role: 'img' });
+    this.listen();
+    new ResizeObserver(() => { if (this.scale && Math.abs((this.box.clientWidth || 0) - this.scale.right - 12) > 1) this.draw(); }).observe(this.box);
   }
-  const box = element(holder, 'div', { class: 'chart' }), tip = element(box, 'div', { class: 'tip' });
-  const svg = element(box, 'svg', { height, role: 'img', 'aria-label': series.map(one => one.name).join(', ') });
-  let closer = null, scale = null;
 
-  function draw() {
+  // series: { name, colour, dash, width, points: [[x, y]], level: y of a line across }
+  // options: { height, log, xName, zero: the scale begins there }
+  show(series, options) {
+    if (options.xName !== this.options.xName) this.closer = null;
+    Object.assign(this, { series, options });
+    this.svg.setAttribute('height', options.height);
+    this.svg.setAttribute('aria-label', series.map(one => one.name).join(', '));
+    this.legend.replaceChildren();
+    for (const one of series) {
+      const button = element(this.legend, 'button', { type: 'button', 'aria-pressed': !this.hidden.has(one.name) });
+      element(button, 'i', { style: `border-color:${one.colour};border-top-style:${one.dash ? 'dashed' : 'solid'}` });
+      button.append(one.name);
+      button.onclick = () => {
+        this.hidden.has(one.name) ? this.hidden.delete(one.name) : this.hidden.add(one.name);
+        button.setAttribute('aria-pressed', !this.hidden.has(one.name));
+        this.draw();
+      };
+    }
+    this.draw();
+  }
+
+  draw() {
+    const { svg, closer, options: { height, log, zero } } = this;
     svg.replaceChildren();
-    const shown = series.filter(one => !hidden.has(one.name)), lines = shown.filter(one => one.points);
-    const width = box.clientWidth || 800, left = 56, right = width - 12, top = 10, bottom = height - 24;
+    const shown = this.series.filter(one => !this.hidden.has(one.name)), lines = shown.filter(one => one.points);
+    const width = this.box.clientWidth || 800, left = 56, right = width - 12, top = 10, bottom = height - 24;
     const xs = lines.flatMap(one => one.points.length ? [one.points[0][0], one.points.at(-1)[0]] : []);
     let [x0, x1] = closer ?? [Math.min(...xs), Math.max(...xs)];
-    if (!xs.length) { element(svg, 'text', { x: left, y: height / 2 }, 'nothing yet'); scale = null; return; }
+    if (!xs.length) { element(svg, 'text', { x: left, y: height / 2 }, 'nothing yet'); this.scale = null; return; }
     if (x1 === x0) x1 = x0 + 1;
     let y0 = Infinity, y1 = -Infinity;
     for (const one of lines)
@@ -102,39 +104,47 @@ function chart(holder, series, { height = 260, log = false, xName = '', zero = f
       element(svg, 'path', { d: path, stroke: one.colour, 'stroke-width': one.width ?? 1.6, opacity: one.faint ? 0.45 : 1 });
       if (points.length < 40) for (const [x, y] of points) element(svg, 'circle', { cx: px(x), cy: py(y), r: 2.5, fill: one.colour });
     }
-    scale = { x0, x1, left, right, px, lines };
+    this.scale = { x0, x1, left, right, lines };
   }
 
-  const xOf = event => scale.x0 + (event.clientX - svg.getBoundingClientRect().left - scale.left) / (scale.right - scale.left) * (scale.x1 - scale.x0);
-  let dragFrom = null;
-  svg.onpointerdown = event => { if (scale) dragFrom = xOf(event); };
-  svg.onpointerup = event => {
-    if (dragFrom === null) return;
-    const to = xOf(event), [a, b] = [Math.min(dragFrom, to), Math.max(dragFrom, to)];
-    dragFrom = null;
-    if (b - a > (scale.x1 - scale.x0) / 50 && scale.lines.some(one => one.points.some(p => p[0] >= a && p[0] <= b))) { closer = [a, b]; draw(); }
-  };
-  svg.ondblclick = () => { closer = null; draw(); };
-  svg.onpointerleave = () => { tip.style.visibility = 'hidden'; };
-  svg.onpointermove = event => {
-    if (!scale) return;
-    const at = xOf(event), rows = [];
-    let x = null;
-    for (const one of scale.lines) {
-      let low = 0, high = one.points.length - 1;
-      while (low < high) { const middle = (low + high) >> 1; if (one.points[middle][0] < at) low = middle + 1; else high = middle; }
-      if (low > 0 && at - one.points[low - 1][0] < one.points[low][0] - at) low--;
-      if (one.points.length) { rows.push([one, one.points[low]]); x ??= one.points[low][0]; }
-    }
-    tip.replaceChildren();
-    element(tip, 'div', {}, `${readable(x ?? at)} ${xName}`);
-    for (const [one, [, y]] of rows) element(tip, 'div', { style: `color:${one.colour}` }, `${one.name} ${readable(y)}`);
-    const [place, width] = [event.clientX - svg.getBoundingClientRect().left, box.clientWidth];
-    tip.style.left = place < width / 2 ? `${place + 14}px` : '';
-    tip.style.right = place < width / 2 ? '' : `${width - place + 14}px`;
-    tip.style.top = '14px';
-    tip.style.visibility = 'visible';
-  };
-  draw();
-  new ResizeObserver(() => { if (scale && Math.abs((box.clientWidth || 0) - scale.right - 12) > 1) draw(); }).observe(box);
+  listen() {
+    const { svg, tip } = this;
+    const xOf = event => {
+      const { x0, x1, left, right } = this.scale;
+      return x0 + (event.clientX - svg.getBoundingClientRect().left - left) / (right - left) * (x1 - x0);
+    };
+    let dragFrom = null;
+    svg.onpointerdown = event => { if (this.scale) dragFrom = xOf(event); };
+    svg.onpointerup = event => {
+      if (dragFrom === null || !this.scale) return;
+      const to = xOf(event), [a, b] = [Math.min(dragFrom, to), Math.max(dragFrom, to)];
+      dragFrom = null;
+      if (b - a <= (this.scale.x1 - this.scale.x0) / 50 || !this.scale.lines.some(one => one.points.some(p => p[0] >= a && p[0] <= b))) return;
+      this.closer = [a, b];
+      this.draw();
+    };
+    svg.ondblclick = () => { this.closer = null; this.draw(); };
+    svg.onpointerleave = () => { tip.style.visibility = 'hidden'; };
+    svg.onpointermove = event => {
+      if (!this.scale) return;
+      const at = xOf(event), rows = [];
+      let x = null;
+      for (const one of this.scale.lines) {
+        let low = 0, high = one.points.length - 1;
+        while (low < high) { const middle = (low + high) >> 1; if (one.points[middle][0] < at) low = middle + 1; else high = middle; }
+        if (low > 0 && at - one.points[low - 1][0] < one.points[low][0] - at) low--;
+        if (one.points.length) { rows.push([one, one.points[low]]); x ??= one.points[low][0]; }
+      }
+      tip.replaceChildren();
+      element(tip, 'div', {}, `${readable(x ?? at)} ${this.options.xName}`);
+      for (const [one, [, y]] of rows) element(tip, 'div', { style: `color:${one.colour}` }, `${one.name} ${readable(y)}`);
+      const [place, width] = [event.clientX - svg.getBoundingClientRect().left, this.box.clientWidth];
+      tip.style.left = place < width / 2 ? `${place + 14}px` : '';
+      tip.style.right = place < width / 2 ? '' : `${width - place + 14}px`;
+      tip.style.top = '14px';
+      tip.style.visibility = 'visible';
+    };
+  }
 }
+
+const chart = (holder, series, options) => (holder.chart ??= new Chart(holder)).show(series, options);

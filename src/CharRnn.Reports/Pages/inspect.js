@@ -1,5 +1,3 @@
-const data = JSON.parse(document.getElementById('data').textContent);
-const at = id => document.getElementById(id);
 const n = data.tokens.length, units = data.units;
 const activations = Int8Array.from(atob(data.activations), c => c.charCodeAt(0));
 const chars = data.tokens.map(token => data.characters[token]);

@@ -1,6 +1,4 @@
-const runs = JSON.parse(document.getElementById('data').textContent);
-const at = id => document.getElementById(id);
-const several = runs.length > 1;
+// Shows runs, as ReportPage.cs describes them; again, when there is more of them.
 
 function last(values) {
   for (let i = values.length - 1; i >= 0; i--) if (values[i] !== null) return values[i];
@@ -18,13 +16,15 @@ function clock(seconds) {
   return whole >= 3600 ? `${Math.floor(whole / 3600)}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}` : `${Math.floor(whole / 60)}:${two(whole % 60)}`;
 }
 
-function head() {
-  element(at('head'), 'h1', {}, several ? `${runs.length} runs` : runs[0].name);
+function head(runs, several) {
+  at('head').replaceChildren();
+  at('figures').replaceChildren();
+  element(at('head'), 'h1', {}, runs.length === 1 ? runs[0].name : `${runs.length} runs`);
   for (const run of runs) {
     const c = run.configuration;
-    element(at('head'), 'p', { class: 'dim' }, `${several ? `${run.name}: ` : ''}${c.corpus ?? ''}, ${c['hidden-size']} hidden units, ${c['batch-size']} streams of ${c['seq-length']} characters a step, ${c['device-name'] ?? ''}`);
+    element(at('head'), 'p', { class: 'dim' }, `${several ? `${run.name}: ` : ''}${c.corpus ?? ''}, ${c['hidden-size']} hidden units, ${c['batch-size']} ${c['batch-size'] === '1' ? 'stream' : 'streams'} of ${c['seq-length']} characters a step, ${c['device-name'] ?? ''}`);
   }
-  if (several) return;
+  if (runs.length !== 1) return;
   const run = runs[0], best = run.validation.reduce((least, value) => value !== null && (least === null || value < least) ? value : least, null);
   const nats = (value, what) => value !== null && figure(`${value.toFixed(4)}`, `${what}: nats per character, ${(value * Math.LOG2E).toFixed(4)} bits`);
   function figure(value, what) {
@@ -41,28 +41,33 @@ function head() {
   }
 }
 
-function draw() {
+function draw(runs, several) {
   const over = at('over').value, factor = +at('unit').value, xName = at('over').selectedOptions[0].text;
   const named = (run, what) => several ? `${run.name} ${what}` : what;
   const loss = [], speed = [], rate = [];
   runs.forEach((run, i) => {
-    const colour = colours[i % colours.length];
+    const colour = colours[several ? (run.colour ?? i) % colours.length : 0];
     loss.push({ name: named(run, 'training'), colour: several ? colour : 'var(--dim)', faint: true, width: 1, points: pairs(run, over, 'loss', factor) });
-    loss.push({ name: named(run, 'smoothed'), colour, points: pairs(run, over, 'smooth', factor), dash: false });
+    loss.push({ name: named(run, 'smoothed'), colour, points: pairs(run, over, 'smooth', factor) });
     loss.push({ name: named(run, 'validation'), colour: several ? colour : 'var(--b)', width: 2.4, points: pairs(run, over, 'validation', factor) });
     speed.push({ name: named(run, 'characters/s'), colour, points: pairs(run, over, 'speed') });
     rate.push({ name: named(run, 'rate'), colour, points: pairs(run, over, 'rate') });
   });
   // Runs on one text share its baselines.
-  const known = new Map(runs.flatMap(run => run.baselines.map(b => [`${b.name} ${b.nats.toFixed(3)}`, b])));
-  [...known.values()].forEach((b, i) => loss.push({ name: b.name, colour: colours[2 + i % 4], dash: true, level: b.nats * factor }));
+  const texts = [...new Set(runs.map(run => JSON.stringify(run.baselines)))];
+  for (const text of texts) {
+    const whose = texts.length > 1 ? ` of ${runs.filter(run => JSON.stringify(run.baselines) === text).map(run => run.name).join(', ')}` : '';
+    JSON.parse(text).forEach((b, i) => loss.push({ name: b.name + whose, colour: colours[2 + i], dash: true, level: b.nats * factor }));
+  }
   chart(at('loss'), loss, { height: 380, log: at('log').checked, xName });
   chart(at('speed'), speed, { height: 180, xName, zero: true });
   chart(at('rate'), rate, { height: 180, xName, zero: true });
 }
 
-function samples() {
-  for (const run of runs) {
+function samples(runs, several) {
+  const kept = at('samples').querySelectorAll('.samples'), places = [...kept].map(row => row.scrollLeft + row.clientWidth < row.scrollWidth - 4 ? row.scrollLeft : null);
+  at('samples').replaceChildren();
+  runs.forEach((run, i) => {
     if (several) element(at('samples'), 'p', { class: 'dim' }, run.name);
     const row = element(at('samples'), 'div', { class: 'samples', tabindex: 0 });
     for (const sample of run.samples) {
@@ -71,11 +76,12 @@ function samples() {
       element(card, 'pre', {}, sample.text);
     }
     if (!run.samples.length) element(row, 'p', { class: 'dim' }, 'none yet');
-    row.scrollLeft = row.scrollWidth; // the last is the one to see
-  }
+    row.scrollLeft = places[i] ?? row.scrollWidth; // the last is the one to see
+  });
 }
 
-function configuration() {
+function configuration(runs, several) {
+  at('configuration').replaceChildren();
   const table = element(at('configuration'), 'table'), names = [...new Set(runs.flatMap(run => Object.keys(run.configuration)))];
   if (several) {
     const row = element(table, 'tr');
@@ -87,8 +93,10 @@ function configuration() {
   }
 }
 
-head();
-draw();
-samples();
-configuration();
-for (const id of ['over', 'unit', 'log']) at(id).onchange = draw;
+function report(runs) {
+  const several = runs.length > 1;
+  for (const part of [head, draw, samples, configuration]) part(runs, several);
+  for (const id of ['over', 'unit', 'log']) at(id).onchange = () => draw(runs, several);
+}
+
+if (data.length) report(data);

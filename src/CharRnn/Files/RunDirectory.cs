@@ -229,6 +229,27 @@ public sealed class RunDirectory : IDisposable
             : throw new CharRnnException(path, "is no run's directory", remedy);
     }
 
+    /// <summary>The directories of the runs that lie in a directory or some levels below it, and the directory itself if it is one; in ordinal order.</summary>
+    /// <exception cref="CharRnnException">There is no such directory.</exception>
+    public static IReadOnlyList<string> Find(string path)
+    {
+        if (!Directory.Exists(FileErrors.FullPath(path)))
+            throw new CharRnnException(path, File.Exists(path) ? "is a file where a directory was expected" : "does not exist", "give a run's directory, or one with runs in it");
+        try
+        {
+            var below = new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 3, IgnoreInaccessible = true };
+            below.AttributesToSkip |= FileAttributes.ReparsePoint; // a link may lead anywhere, or round in a circle
+            return [.. Directory.EnumerateFiles(path, ConfigurationName, below).Select(file => Path.GetDirectoryName(file)!).Where(IsRun).Order(StringComparer.Ordinal)];
+        }
+        catch (Exception e) when (FileErrors.IsFileFailure(e))
+        {
+            throw FileErrors.Reading(path, e);
+        }
+    }
+
+    /// <summary>Whether the process that trains in a directory, or last did, is still there.</summary>
+    public static bool IsAtWork(string path) => RunLock.IsHeld(path);
+
     /// <summary>
     /// Cuts metrics.jsonl and samples.txt back to the lengths that a checkpoint recorded, and drops a torn last line.
     /// Call it before opening the logs. A file that is shorter (after a power cut) or missing keeps what it has.

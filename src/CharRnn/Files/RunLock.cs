@@ -1,3 +1,5 @@
+using System.ComponentModel;
+using System.Diagnostics;
 using System.Globalization;
 
 namespace CharRnn.Files;
@@ -41,6 +43,22 @@ internal sealed class RunLock : IDisposable
         }
     }
 
+    /// <summary>Whether the process that last wrote down that it holds the lock is still there. The lock itself is not tried: that could keep a holder out.</summary>
+    public static bool IsHeld(string directory)
+    {
+        try
+        {
+            if (ProcessId(Path.Combine(directory, ProcessIdName)) is not { } id)
+                return false;
+            using var holder = Process.GetProcessById(id);
+            return !holder.HasExited;
+        }
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException or Win32Exception)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Releases the lock.</summary>
     public void Dispose()
     {
@@ -68,21 +86,20 @@ internal sealed class RunLock : IDisposable
         }
     }
 
-    private static string Holder(string processIdPath)
+    private static string Holder(string processIdPath) => ProcessId(processIdPath) is { } id ? $"process {id}" : "another process";
+
+    private static int? ProcessId(string path)
     {
         try
         {
-            using var reader = new StreamReader(processIdPath);
+            using var reader = new StreamReader(path);
             char[] text = new char[32];
             int length = reader.ReadBlock(text);
-            if (int.TryParse(text.AsSpan(0, length).Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out int processId))
-                return $"process {processId}";
+            return int.TryParse(text.AsSpan(0, length).Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out int processId) ? processId : null;
         }
         catch (Exception e) when (FileErrors.IsFileFailure(e))
         {
-            // The holder has the lock and not yet written its id.
+            return null; // nobody holds the lock, or whoever does has not yet written it
         }
-
-        return "another process";
     }
 }

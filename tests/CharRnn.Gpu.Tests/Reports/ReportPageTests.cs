@@ -18,7 +18,7 @@ public class ReportPageTests
         Assert.DoesNotContain("alert(1)</script>", page, StringComparison.Ordinal);
         Assert.Contains("<title>run &lt;b> ", page, StringComparison.Ordinal);
         Assert.Equal(2, page.Split("</script>").Length - 1);
-        foreach (string outside in (string[])["src=", "href=", "@import", "url(", "fetch("])
+        foreach (string outside in (string[])["src=", "href=\"h", "https:", "@import", "url(", "fetch("])
             Assert.DoesNotContain(outside, page, StringComparison.Ordinal);
         Assert.Equal(hostile, Data(page)[0].GetProperty("samples")[0].GetProperty("text").GetString());
     }

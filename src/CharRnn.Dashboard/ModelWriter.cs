@@ -1,0 +1,91 @@
+using System.Collections.Concurrent;
+using System.Threading.Channels;
+using CharRnn.Files;
+using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Execution;
+using CharRnn.Model;
+using CharRnn.Sampling;
+using CharRnn.Text;
+using ILGPU.Runtime;
+
+namespace CharRnn.Dashboard;
+
+/// <summary>A text to be written.</summary>
+/// <param name="ModelPath">The weights' file, which is read when the text's turn comes: the model as it is by then.</param>
+/// <param name="Prime">What it begins with.</param>
+/// <param name="Length">New characters to write.</param>
+/// <param name="Options">How they are drawn.</param>
+/// <param name="Seed">The draws' seed.</param>
+internal sealed record WritingOrder(string ModelPath, string Prime, int Length, SamplingOptions Options, ulong Seed);
+
+/// <summary>Writes texts one after the other, on one thread, which owns the device: a GPU's context belongs to a thread.</summary>
+internal sealed class ModelWriter : IDisposable
+{
+    private readonly BlockingCollection<(WritingOrder Order, ChannelWriter<byte[]> Text, CancellationToken Stop)> _orders = [];
+    private readonly Func<ComputeDevice> _open;
+    private readonly Thread _thread;
+
+    /// <param name="open">Opens the device, when the first text is asked for.</param>
+    public ModelWriter(Func<ComputeDevice> open)
+    {
+        _open = open;
+        _thread = new Thread(Work) { IsBackground = true, Name = "writer" };
+        _thread.Start();
+    }
+
+    /// <summary>Orders a text.</summary>
+    /// <returns>Its bytes, without the prime's, as they are written. What fails, fails there.</returns>
+    public ChannelReader<byte[]> Write(WritingOrder order, CancellationToken stop)
+    {
+        // It need not be bounded: an order's length is.
+        var text = Channel.CreateUnbounded<byte[]>();
+        _orders.Add((order, text.Writer, stop), stop);
+        return text.Reader;
+    }
+
+    /// <summary>Ends after the order at work, and closes the device.</summary>
+    public void Dispose()
+    {
+        _orders.CompleteAdding();
+        _thread.Join();
+        _orders.Dispose();
+    }
+
+    private void Work()
+    {
+        ComputeDevice? device = null;
+        foreach (var (order, text, stop) in _orders.GetConsumingEnumerable())
+        {
+            try
+            {
+                stop.ThrowIfCancellationRequested();
+                Write(device ??= _open(), order, text, stop);
+                text.Complete();
+            }
+            catch (Exception e)
+            {
+                text.Complete(e);
+                if (e is AcceleratorException)
+                {
+                    device?.Dispose(); // it may be well when it is opened again
+                    device = null;
+                }
+            }
+        }
+
+        device?.Dispose();
+    }
+
+    private static void Write(ComputeDevice device, WritingOrder order, ChannelWriter<byte[]> text, CancellationToken stop)
+    {
+        CharacterModel model = ModelFile.Load(order.ModelPath);
+        int[] inputs = model.Vocabulary.Encode(order.Prime, UnknownCharacters.Error, "the beginning");
+        using var deviceModel = new DeviceModel(device, model.Weights);
+        using var sampler = new Sampler(deviceModel);
+        foreach (int[] chunk in sampler.Write(inputs is [] ? [model.Vocabulary.StartToken] : inputs, order.Length, order.Options, order.Seed, 0))
+        {
+            stop.ThrowIfCancellationRequested();
+            text.TryWrite(model.Vocabulary.Decode(chunk));
+        }
+    }
+}

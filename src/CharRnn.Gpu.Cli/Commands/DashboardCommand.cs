@@ -1,0 +1,39 @@
+using System.CommandLine;
+using CharRnn.Dashboard;
+using CharRnn.Gpu.Cli.Terminal;
+using CharRnn.Gpu.Devices;
+
+namespace CharRnn.Gpu.Cli.Commands;
+
+/// <summary><c>charrnn dashboard</c>: a page in the browser that follows runs and writes with their models.</summary>
+internal static class DashboardCommand
+{
+    private static readonly Argument<string> Root = new("RUN_OR_DIR") { Description = "A run's directory, or one with runs in it." };
+    private static readonly Option<int?> Port = SharedOptions.Number<int>("--port", 6107, "a port from 0 to 65535", port => port is >= 0 and <= 65535, "Where it answers, on this machine alone; 0 for any port that is free.");
+    private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
+
+    public static Command Create()
+    {
+        var command = new Command("dashboard", """
+            Shows runs in a browser as they train, and writes with their models.
+            It answers to this machine alone, changes nothing, and opens the device when the first text is asked for. Ctrl-C ends it.
+
+            Example: charrnn dashboard runs
+            """)
+        {
+            Root, Port, Device, SharedOptions.Quiet(), SharedOptions.Verbose(),
+        };
+        command.SetAction((options, _) => Run(options));
+        return command;
+    }
+
+    private static async Task<int> Run(ParseResult options)
+    {
+        CancellationToken stop = Interrupts.Watch();
+        await using DashboardServer server = await DashboardServer.StartAsync(
+            options.GetRequiredValue(Root), options.GetValue(Port)!.Value, () => SharedOptions.Open(options.GetValue(Device)), CommandLine.Describe);
+        Output.Line(server.Address.ToString());
+        await Task.Delay(Timeout.Infinite, stop).ContinueWith(_ => { }, TaskScheduler.Default);
+        return 0;
+    }
+}

@@ -1,0 +1,171 @@
+// The pages as a person meets them, in a real browser: report.html, inspect.html and the dashboard. After `dotnet build` and
+// `npm install`, with Chromium installed: npm test. CHROMIUM names the browser, PICTURES a folder for pictures of the pages.
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const charrnn = fileURLToPath(new URL('../../src/CharRnn.Gpu.Cli/bin/Debug/net10.0/charrnn.dll', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'charrnn-pages-'));
+const wide = { width: 1400, height: 1000 };
+let browser, dashboard, address;
+
+const run = (...args) => execFileSync('dotnet', [charrnn, ...args], { cwd: folder, encoding: 'utf8' });
+
+// A page with nothing wrong: no error in its script, none on its console, and nothing asked of any other place.
+async function open(what, size = wide) {
+  const page = await browser.newPage({ viewport: size }), wrong = [];
+  page.on('pageerror', error => wrong.push(error.message));
+  page.on('console', message => { if (['error', 'warning'].includes(message.type())) wrong.push(message.text()); });
+  page.on('request', request => { if (!request.url().startsWith(what) && !request.url().startsWith('data:')) wrong.push(request.url()); });
+  await page.goto(what);
+  return { page, async close() { await page.close(); assert.deepEqual(wrong, []); } };
+}
+
+async function picture(page, name) {
+  if (process.env.PICTURES) await page.screenshot({ path: join(process.env.PICTURES, `${name}.png`), fullPage: true });
+}
+
+before(async () => {
+  const text = Array.from({ length: 400 }, (_, i) => `"Line ${i % 7}," said the ${['cat', 'dog', 'bird'][i % 3]} <b>&amp;</b>.\n`).join('');
+  writeFileSync(join(folder, 'text.txt'), text);
+  for (const [name, size] of [['first', '32'], ['second', '48']])
+    run('train', 'text.txt', '--out', `runs/${name}`, '--hidden-size', size, '--iterations', '600', '--log-every', '20', '--eval-every', '100', '--sample-every', '100', '--learning-rate', '0.05', '--device', 'cpu', '--quiet');
+  run('report', 'runs/first', 'runs/second', '--out', 'both.html');
+  run('inspect', 'runs/first', 'text.txt', '--out', 'inspect.html', '--device', 'cpu');
+  dashboard = spawn('dotnet', [charrnn, 'dashboard', 'runs', '--port', '0', '--device', 'cpu'], { cwd: folder });
+  address = await new Promise((resolve, reject) => {
+    dashboard.stdout.once('data', line => resolve(String(line).trim()));
+    dashboard.once('exit', code => reject(new Error(`the dashboard ended with ${code}`)));
+  });
+  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
+});
+
+after(async () => {
+  await browser?.close();
+  dashboard?.kill();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const file = name => pathToFileURL(join(folder, name)).href;
+const curves = (page, id) => page.locator(`#${id} svg path`).evaluateAll(paths => paths.map(path => path.getAttribute('d')));
+
+test('a report draws its curves, figures, samples and options', async () => {
+  const { page, close } = await open(file('runs/first/report.html'));
+  assert.equal((await curves(page, 'loss')).length, 3);
+  assert.equal(await page.locator('#loss line[stroke-dasharray]').count(), 3);
+  assert.match(await page.textContent('#figures'), /600iterations/);
+  assert.equal(await page.locator('.sample').count(), 6);
+  assert.match(await page.textContent('#configuration'), /hidden-size32/);
+  await picture(page, 'report');
+  await close();
+});
+
+test('a report changes its axes, hides a curve, looks closer and tells values', async () => {
+  const { page, close } = await open(file('runs/first/report.html'));
+  const [whole] = await curves(page, 'loss');
+  for (const [id, value] of [['over', 'seconds'], ['unit', '1.4426950408889634']]) {
+    const before = await page.textContent('#loss svg');
+    await page.selectOption(`#${id}`, value);
+    assert.notEqual(await page.textContent('#loss svg'), before);
+  }
+  await page.check('#log');
+  assert.notEqual((await curves(page, 'loss'))[0], whole);
+  await page.click('#loss .legend button >> nth=0');
+  assert.equal((await curves(page, 'loss')).length, 2);
+
+  await page.selectOption('#over', 'iteration'); // reports lie evenly over these
+  const box = await page.locator('#loss svg').boundingBox(), marks = await page.textContent('#loss svg');
+  await page.mouse.move(box.x + 300, box.y + 100);
+  assert.match(await page.textContent('#loss .tip'), /iterations.*smoothed/);
+  await page.mouse.down();
+  await page.mouse.move(box.x + 600, box.y + 100);
+  await page.mouse.up();
+  assert.notEqual(await page.textContent('#loss svg'), marks);
+  await page.locator('#loss svg').dblclick();
+  assert.equal(await page.textContent('#loss svg'), marks);
+  await close();
+});
+
+test('two runs stand on one page', async () => {
+  const { page, close } = await open(file('both.html'));
+  assert.equal((await curves(page, 'loss')).length, 6);
+  assert.equal(await page.locator('#loss line[stroke-dasharray]').count(), 3); // one text, one set of baselines
+  assert.equal(await page.locator('.samples').count(), 2);
+  await picture(page, 'both');
+  await close();
+});
+
+test('a dark and narrow page shows the same', async () => {
+  const { page, close } = await open(file('both.html'), { width: 400, height: 800 });
+  await page.emulateMedia({ colorScheme: 'dark' });
+  assert.equal((await curves(page, 'loss')).length, 6);
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth) <= 400);
+  await picture(page, 'narrow');
+  await close();
+});
+
+test('inspect colours a text and shows what may follow', async () => {
+  const { page, close } = await open(file('inspect.html'));
+  const text = readFileSync(join(folder, 'text.txt'), 'utf8');
+  assert.ok((await page.textContent('#text')).startsWith('"Line'));
+  const colour = () => page.locator('#text span').nth(30).evaluate(span => span.style.background || span.style.backgroundColor);
+  const before = await colour();
+  await page.selectOption('#order', { index: 2 });
+  await page.click('.units button >> nth=0');
+  assert.notEqual(await colour(), before);
+  await page.locator('#text span').nth(30).hover();
+  assert.match(await page.textContent('#tip'), /nats.*next: /);
+  await page.selectOption('#view', 'surprisal');
+  await picture(page, 'surprisal');
+  await page.selectOption('#view', 'best');
+  assert.ok(await page.locator('.cell').count() > text.length / 2);
+  await picture(page, 'inspect');
+  await close();
+});
+
+test('the dashboard follows a run and compares several', async () => {
+  const { page, close } = await open(address);
+  await page.waitForSelector('#loss path');
+  await page.check('#runs input[value=first]');
+  await page.check('#runs input[value=second]');
+  await page.waitForFunction(() => document.querySelectorAll('#loss path').length === 6);
+  assert.match(page.url(), /#run=\w+&run=\w+$/);
+  await page.uncheck('#runs input[value=second]');
+  await page.waitForFunction(() => document.querySelectorAll('#loss path').length === 3);
+
+  const metrics = join(folder, 'runs/first/metrics.jsonl'), last = readFileSync(metrics, 'utf8').trimEnd().split('\n').at(-1);
+  appendFileSync(metrics, last.replace('"iteration":600', '"iteration":12345') + '\n');
+  await page.waitForFunction(() => document.getElementById('figures').textContent.includes('12,345'));
+  await picture(page, 'dashboard');
+  await page.reload();
+  await page.waitForFunction(() => document.querySelectorAll('#loss path').length === 3 && document.title === 'first');
+  await close();
+});
+
+test('the dashboard writes with a model, character by character, and stops', async () => {
+  const { page, close } = await open(address);
+  await page.waitForSelector('#model option', { state: 'attached' });
+  await page.selectOption('#model', 'second');
+  for (const [id, value] of [['prime', '"Line'], ['length', '300'], ['seed', '7'], ['temperature', '0.5']]) await page.fill(`#${id}`, value);
+  await page.click('#go');
+  await page.waitForFunction(() => document.getElementById('go').textContent === 'Write');
+  const written = await page.textContent('#written');
+  assert.equal(written.length, 5 + 300);
+  assert.equal(written, run('sample', 'runs/second', '--prime', '"Line', '--length', '300', '--seed', '7', '--temperature', '0.5', '--device', 'cpu').replaceAll('\r', ''));
+  assert.equal(await page.textContent('#drawn'), 'seed 7');
+  await picture(page, 'written');
+
+  await page.fill('#length', '100000');
+  await page.click('#go');
+  await page.waitForFunction(() => document.getElementById('written').textContent.length > 100);
+  const pieces = await page.locator('#written').evaluate(pre => pre.childNodes.length);
+  await page.click('#go');
+  await page.waitForFunction(() => document.getElementById('go').textContent === 'Write');
+  assert.ok(pieces > 1 || (await page.textContent('#written')).length < 100_005);
+  await close();
+});
