@@ -1,5 +1,8 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
+using System.Reflection;
+using System.Runtime.InteropServices;
 using System.Text;
 using CharRnn.Gpu.Cli.Commands;
 using CharRnn.Gpu.Cli.Terminal;
@@ -74,7 +77,14 @@ internal static class CommandLine
         _ => $"charrnn: {e.GetType().Name}: {e.Message.TrimEnd('.')}; run again with --verbose and report this",
     };
 
-    public static RootCommand Build() => new("Trains character-level recurrent networks on text and writes new text with them, on CUDA, OpenCL or the CPU.")
+    public static RootCommand Build()
+    {
+        RootCommand root = Commands();
+        root.Options.OfType<VersionOption>().Single().Action = new VersionAction();
+        return root;
+    }
+
+    private static RootCommand Commands() => new("Trains character-level recurrent networks on text and writes new text with them, on CUDA, OpenCL or the CPU.")
     {
         TrainCommand.Create(),
         SampleCommand.Create(),
@@ -172,6 +182,22 @@ internal static class CommandLine
         }
 
         return row[^1];
+    }
+}
+
+/// <summary><c>--version</c>: what this program is, what it runs on, and whether drivers are to be found.</summary>
+internal sealed class VersionAction : SynchronousCommandLineAction
+{
+    /// <summary>The version and the commit that it was built from.</summary>
+    public static string Version { get; } = typeof(VersionAction).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+
+    public override int Invoke(ParseResult parseResult)
+    {
+        Output.Line($"charrnn {Version}");
+        Output.Line($"{RuntimeInformation.FrameworkDescription}, {RuntimeInformation.RuntimeIdentifier}, ILGPU {typeof(Accelerator).Assembly.GetName().Version?.ToString(3)}");
+        foreach (DeviceKind kind in (DeviceKind[])[DeviceKind.Cuda, DeviceKind.OpenCl])
+            Output.Line($"{(kind == DeviceKind.Cuda ? "CUDA" : "OpenCL")}: {DriverLibrary.FileOf(kind)} {(DriverLibrary.IsPresent(kind) ? "is here (charrnn devices tells what it drives)" : "is not here")}");
+        return 0;
     }
 }
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json.Nodes;
 using CharRnn.Files;
 using CharRnn.Training;
@@ -34,7 +33,7 @@ public static class ReportPage
         {
             ["name"] = run.Name,
             ["configuration"] = new JsonObject(run.Configuration.Names.Select(name => KeyValuePair.Create(name, (JsonNode?)run.Configuration.GetDisplayText(name)))),
-            ["baselines"] = Baselines(run.Configuration),
+            ["baselines"] = new JsonArray([.. run.Baselines.Select(baseline => new JsonObject { ["name"] = baseline.Name, ["nats"] = baseline.Nats })]),
             ["iteration"] = Page.Numbers(reports.Select(report => (double)report.Iteration), 15),
             ["characters"] = Page.Numbers(reports.Select(report => (double)report.Characters), 15),
             ["epoch"] = Page.Numbers(reports.Select(report => (double)report.Epoch), 15),
@@ -46,22 +45,6 @@ public static class ReportPage
             ["rate"] = Page.Numbers(reports.Select(report => (double)report.LearningRate), 5),
             ["samples"] = new JsonArray([.. Thin(run.Samples.Count, MostSamples, _ => false).Select(i => run.Samples[i]).Select(sample => new JsonObject { ["iteration"] = sample.Iteration, ["text"] = sample.Text })]),
         };
-    }
-
-    /// <summary>What a loss is to be compared with, nats per character.</summary>
-    private static JsonArray Baselines(RunConfiguration configuration)
-    {
-        var baselines = new JsonArray();
-        void Add(string name, string key, Func<double, double> nats)
-        {
-            if (configuration.Has(key) && double.TryParse(configuration.GetDisplayText(key), NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(nats(value)))
-                baselines.Add(new JsonObject { ["name"] = name, ["nats"] = nats(value) });
-        }
-
-        Add("any character", "vocabulary-size", Math.Log);
-        Add("unigram entropy", "unigram-entropy", nats => nats);
-        Add("bigram entropy", "bigram-entropy", nats => nats);
-        return baselines;
     }
 
     /// <summary>The indices of every n-th, of the last, and of what must stay; all if they are few.</summary>

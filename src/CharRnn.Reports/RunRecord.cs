@@ -1,3 +1,4 @@
+using System.Globalization;
 using CharRnn.Files;
 using CharRnn.Training;
 
@@ -10,6 +11,17 @@ namespace CharRnn.Reports;
 /// <param name="Samples">Its samples.txt.</param>
 public sealed record RunRecord(string Name, RunConfiguration Configuration, IReadOnlyList<TrainingReport> Reports, IReadOnlyList<Sample> Samples)
 {
+    /// <summary>What its loss is to be compared with, as far as it wrote that down.</summary>
+    public IReadOnlyList<Baseline> Baselines =>
+    [
+        .. new Baseline[]
+        {
+            new("any character", Math.Log(Number("vocabulary-size"))),
+            new("unigram entropy", Number("unigram-entropy")),
+            new("bigram entropy", Number("bigram-entropy")),
+        }.Where(baseline => double.IsFinite(baseline.Nats)),
+    ];
+
     /// <summary>Reads what a run, finished or at work, has written so far.</summary>
     /// <param name="directory">The run's directory.</param>
     /// <exception cref="CharRnnException">It is no run's, or a file in it cannot be read.</exception>
@@ -19,4 +31,12 @@ public sealed record RunRecord(string Name, RunConfiguration Configuration, IRea
         return new RunRecord(
             directory, RunConfiguration.Read(files.Configuration), MetricsLog.Read(files.Metrics), SamplesLog.Read(files.Samples));
     }
+
+    private double Number(string key) =>
+        Configuration.Has(key) && double.TryParse(Configuration.GetDisplayText(key), NumberStyles.Float, CultureInfo.InvariantCulture, out double value) ? value : double.NaN;
 }
+
+/// <summary>A loss that needs no network.</summary>
+/// <param name="Name">What knows no more than this.</param>
+/// <param name="Nats">Per character.</param>
+public readonly record struct Baseline(string Name, double Nats);

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using CharRnn.Files;
 using CharRnn.Gpu.Cli.Terminal;
+using CharRnn.Plots;
 using CharRnn.Reports;
 
 namespace CharRnn.Gpu.Cli.Commands;
@@ -13,6 +14,8 @@ internal static class ReportCommand
     private static readonly Argument<string[]> Runs = new("RUN") { Description = "Run directories, finished or at work.", Arity = ArgumentArity.OneOrMore };
     private static readonly Option<string> Out = new("--out") { Description = $"The page [default: RUN/{DefaultName}, of several runs {DefaultName}].", HelpName = "FILE" };
 
+    private static readonly Option<string> Png = new("--png") { Description = "Also a picture of the losses, for where no page can be.", HelpName = "FILE" };
+
     public static Command Create()
     {
         var command = new Command("report", """
@@ -23,7 +26,7 @@ internal static class ReportCommand
             Example: charrnn report runs/first runs/second --out both.html
             """)
         {
-            Runs, Out, SharedOptions.Quiet(), SharedOptions.Verbose(),
+            Runs, Out, Png, SharedOptions.Quiet(), SharedOptions.Verbose(),
         };
         command.SetAction(Run);
         return command;
@@ -36,6 +39,15 @@ internal static class ReportCommand
         ReportPage.Write(path, runs);
         if (!Output.IsQuiet)
             Output.Line(path);
+        if (options.GetValue(Png) is { } png)
+        {
+            LossPlot.Write(SharedOptions.NewFile(png, path), runs);
+            if (!LossPlot.HasFont)
+                Output.Warning($"{png} has no words: no font is installed here (on Debian, fonts-dejavu-core is one)");
+            if (!Output.IsQuiet)
+                Output.Line(png);
+        }
+
         return 0;
     }
 }

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Reflection;
 using CharRnn.Files;
 using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Gpu.Devices;
@@ -334,7 +333,7 @@ internal static class TrainCommand
         ParseResult options, StepOptions step, TrainingSchedule schedule, Corpus corpus, ComputeDevice device, RunDirectory run, string? initFrom)
     {
         var configuration = new RunConfiguration();
-        configuration.Set("version", typeof(TrainCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion);
+        configuration.Set("version", VersionAction.Version);
         configuration.Set("input", [.. (options.GetValue(Input) ?? []).Select(i => i == "-" ? i : Path.GetFullPath(i))]); // a resume may come from another directory
         configuration.Set("corpus", corpus.Name);
         configuration.Set("corpus-hash", corpus.Hash);

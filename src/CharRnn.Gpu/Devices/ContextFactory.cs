@@ -20,6 +20,8 @@ public static class ContextFactory
     /// <param name="profiling">Whether launches can be timed.</param>
     public static Context Create(Action<Context.Builder> addDevices, bool profiling = false)
     {
+        DriverLibrary.Register();
+
         // O2, since O1 leaves generic loads in PTX; algorithms before any accelerator exists.
         Context.Builder builder = Context.Create().Optimize(OptimizationLevel.O2).EnableAlgorithms();
         IntrinsicImplementationManager intrinsics = builder.GetIntrinsicManager();

@@ -100,6 +100,7 @@ public static class DeviceCatalog
     {
         try
         {
+            DriverLibrary.Register();
             using Context usable = Context.Create(addUsable), all = Context.Create(addAll);
             var names = Usable(usable).Select(d => d.Name).ToList();
             var descriptions = new List<DeviceDescription>(

@@ -1,3 +1,5 @@
+using CharRnn.Gpu.Devices;
+
 namespace CharRnn.Gpu.Tests.Cli;
 
 public sealed class HelpTests : IDisposable
@@ -38,13 +40,23 @@ public sealed class HelpTests : IDisposable
     }
 
     [Fact]
-    public void The_program_lists_its_commands_and_its_version()
+    public void The_program_lists_its_commands()
     {
         CommandResult help = _shell.Succeeds("--help");
         foreach (string command in new[] { "train <INPUT>", "sample <MODEL>", "eval <MODEL> <INPUT>", "devices", "verify", "bench" })
             Assert.Single(help.Lines, line => line.StartsWith($"  {command} ", StringComparison.Ordinal));
         Assert.DoesNotContain("Example", help.Text, StringComparison.Ordinal); // each stands in its command's own help
-        Assert.Matches(@"^\d+\.\d+\.\d+", _shell.Succeeds("--version").Text);
+    }
+
+    [Fact]
+    public void The_version_names_the_commit_and_the_drivers_libraries()
+    {
+        string[] lines = _shell.Succeeds("--version").Lines;
+        Assert.Equal(4, lines.Length);
+        Assert.Matches(@"^charrnn \d+\.\d+\.\d+(\+[0-9a-f]{40})?$", lines[0]); // no commit, where the source is no clone
+        Assert.Matches(@"^\.NET \d+\.\d+\.\d+, .+, ILGPU \d+\.\d+\.\d+$", lines[1]);
+        Assert.All([("CUDA", DeviceKind.Cuda, lines[2]), ("OpenCL", DeviceKind.OpenCl, lines[3])], library =>
+            Assert.StartsWith($"{library.Item1}: {DriverLibrary.FileOf(library.Item2)} is {(DriverLibrary.IsPresent(library.Item2) ? "here" : "not here")}", library.Item3, StringComparison.Ordinal));
     }
 
     [Fact]

@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+
 namespace CharRnn.Gpu.Tests.Cli;
 
 /// <summary><c>report</c>, and the page that training leaves.</summary>
@@ -22,6 +24,19 @@ public sealed class ReportTests(TinyRun run) : IClassFixture<TinyRun>
         Assert.Equal("both.html", Assert.Single(_shell.Succeeds("report", "run", _shell.Copy("run", "second"), "--out", "both.html").Lines));
         Assert.Contains("<title>run, second</title>", File.ReadAllText(_shell["both.html"]), StringComparison.Ordinal);
         Assert.Equal("report.html", Assert.Single(_shell.Succeeds("report", "run", "second").Lines));
+    }
+
+    [Fact]
+    public void A_picture_of_the_losses_can_be_had()
+    {
+        Assert.Equal(["run/report.html", "loss.png"], _shell.Succeeds("report", "run", "--png", "loss.png").Lines);
+        byte[] one = File.ReadAllBytes(_shell["loss.png"]);
+        Assert.Equal("PNG\r\n\u001A\n"u8, one.AsSpan(1, 7));
+        Assert.Equal((1200, 700), (BinaryPrimitives.ReadInt32BigEndian(one.AsSpan(16)), BinaryPrimitives.ReadInt32BigEndian(one.AsSpan(20))));
+        _shell.Succeeds("report", "run", _shell.Copy("run", "other"), "--png", "loss.png", "--out", "both.html");
+        Assert.NotEqual(one, File.ReadAllBytes(_shell["loss.png"]));
+        _shell.Fails(1, "run/metrics.jsonl", "is a run's own file", "report", "run", "--png", "run/metrics.jsonl", "--quiet");
+        _shell.Fails(1, "both.html", "is what is read", "report", "run", "--png", "both.html", "--out", "both.html", "--quiet");
     }
 
     [Fact]

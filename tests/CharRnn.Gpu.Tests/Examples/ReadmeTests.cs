@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 using CharRnn.Files;
@@ -41,10 +42,18 @@ public partial class ReadmeTests
         foreach (string command in commands)
         {
             string[] arguments = [.. Argument().Matches(command).Select(match => match.Groups[1].Value + match.Groups[2].Value).Skip(1)];
+            if (arguments[0] == "dashboard")
+            {
+                using Process dashboard = shell.Start([.. arguments, "--port", "0"]);
+                Assert.StartsWith("http://127.0.0.1:", dashboard.StandardOutput.ReadLine(), StringComparison.Ordinal);
+                dashboard.Kill();
+                continue;
+            }
+
             shell.Succeeds(arguments[0] == "bench" ? [.. arguments, "--seconds", "0.05"] : arguments);
         }
 
-        foreach (string verb in (string[])["train", "sample", "eval", "report", "inspect", "export", "import", "devices", "verify", "bench"])
+        foreach (string verb in (string[])["train", "sample", "eval", "report", "dashboard", "inspect", "export", "import", "devices", "verify", "bench"])
             Assert.Contains(commands, command => command.StartsWith($"charrnn {verb} ", StringComparison.Ordinal) || command == $"charrnn {verb}");
         Assert.All(["both.html", "inspect.html", "book.onnx", "imported.safetensors"], file => Assert.True(File.Exists(shell[file]), file));
     }

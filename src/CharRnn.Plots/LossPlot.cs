@@ -1,0 +1,75 @@
+using CharRnn.Files;
+using CharRnn.Reports;
+using CharRnn.Training;
+using ScottPlot;
+using ScottPlot.Plottables;
+using SkiaSharp;
+
+namespace CharRnn.Plots;
+
+/// <summary>A picture of the losses of one run, or of several, for a place where no page can be.</summary>
+public static class LossPlot
+{
+    private const int Width = 1200, Height = 700;
+
+    // As on the pages.
+    private static readonly Color[] s_colours = [.. ((string[])["#2563eb", "#d97706", "#059669", "#db2777", "#7c3aed", "#0891b2"]).Select(Color.FromHex)];
+
+    /// <summary>Whether there is a font to write with; without one a picture has no words.</summary>
+    public static bool HasFont => SKTypeface.Default.GlyphCount > 0;
+
+    /// <summary>Writes the picture as PNG, atomically: 1200 x 700 pixels; nats per character over iterations.</summary>
+    /// <param name="path">Where.</param>
+    /// <param name="runs">The runs.</param>
+    /// <exception cref="CharRnnException">The file system refuses, or the library that draws does not load.</exception>
+    public static void Write(string path, IReadOnlyList<RunRecord> runs)
+    {
+        byte[] png;
+        try
+        {
+            png = Draw(runs);
+        }
+        catch (Exception e) when (e is TypeInitializationException or DllNotFoundException)
+        {
+            throw new CharRnnException("--png", $"cannot draw here ({(e.InnerException ?? e).Message.TrimEnd('.')})", "leave it out, or draw on another machine", e);
+        }
+
+        AtomicFile.Write(path, stream => stream.Write(png));
+    }
+
+    private static byte[] Draw(IReadOnlyList<RunRecord> runs)
+    {
+        using var plot = new Plot();
+        string Named(RunRecord run, string what) => runs.Count > 1 ? $"{run.Name} {what}" : what;
+        for (int i = 0; i < runs.Count; i++)
+        {
+            RunRecord run = runs[i];
+            Color colour = s_colours[i % s_colours.Length];
+            Add(plot, Named(run, "training"), run, report => report.Loss, (runs.Count > 1 ? colour : Colors.Gray).WithOpacity(0.45), 1);
+            Add(plot, Named(run, "smoothed"), run, report => report.SmoothLossPerCharacter, colour, 2);
+            Add(plot, Named(run, "validation"), run, report => report.ValidationLoss, runs.Count > 1 ? colour : s_colours[1], 3);
+        }
+
+        // Runs on one text share its baselines.
+        foreach ((Baseline baseline, int i) in runs.SelectMany(run => run.Baselines.Select((baseline, i) => (baseline, i))).Distinct())
+        {
+            HorizontalLine line = plot.Add.HorizontalLine(baseline.Nats, 1.5f, s_colours[2 + i], LinePattern.Dashed);
+            line.LegendText = baseline.Name;
+        }
+
+        plot.XLabel("iterations");
+        plot.YLabel("nats per character");
+        plot.Axes.Margins(horizontal: 0.01);
+        plot.ShowLegend(Alignment.UpperRight);
+        return plot.GetImageBytes(Width, Height, ImageFormat.Png);
+    }
+
+    private static void Add(Plot plot, string name, RunRecord run, Func<TrainingReport, double> loss, Color colour, float width)
+    {
+        TrainingReport[] reports = [.. run.Reports.Where(report => double.IsFinite(loss(report)))];
+        if (reports.Length == 0)
+            return;
+        Scatter line = plot.Add.ScatterLine(reports.Select(report => (double)report.Iteration).ToArray(), reports.Select(loss).ToArray(), colour);
+        (line.LegendText, line.LineWidth) = (name, width);
+    }
+}
