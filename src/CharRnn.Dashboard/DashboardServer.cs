@@ -5,12 +5,14 @@ using System.Net.Sockets;
 using System.Numerics;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Threading.Channels;
 using CharRnn.Files;
 using CharRnn.Gpu.Devices;
 using CharRnn.Reports;
 using CharRnn.Sampling;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
@@ -39,7 +41,11 @@ public sealed class DashboardServer : IAsyncDisposable
 
         // Empty: no settings from files or the environment, which could have it listen to more than this machine.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port));
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.Listen(IPAddress.Loopback, port);
+            kestrel.Limits.MaxRequestLineSize = MostPrime * 9 * 2; // %XX for each byte, and room for the rest
+        });
         builder.Services.AddRoutingCore();
         _application = builder.Build();
         _application.Use(Guard);
@@ -70,7 +76,7 @@ public sealed class DashboardServer : IAsyncDisposable
         catch (Exception e) when (e is IOException or SocketException)
         {
             await server.DisposeAsync();
-            bool isTaken = (e as SocketException ?? e.InnerException?.InnerException ?? e.InnerException) is SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse } || e.InnerException is not SocketException;
+            bool isTaken = e is AddressInUseException or { InnerException: AddressInUseException };
             throw new CharRnnException("--port", $"{port} {(isTaken ? "is in use" : "may not be used")}", "give another, or 0 for any that is free", e);
         }
     }
@@ -118,23 +124,34 @@ public sealed class DashboardServer : IAsyncDisposable
         return Send(context, "text/html", _page);
     }
 
-    private Task SendRuns(HttpContext context) => Send(context, "application/json", JsonSerializer.SerializeToUtf8Bytes(Runs().Select(run => new
+    private Task SendRuns(HttpContext context)
     {
-        name = run.Key,
-        training = RunDirectory.IsAtWork(run.Value),
-        age = (DateTime.UtcNow - Files(run.Value).Max(file => file.LastWriteTimeUtc)).TotalSeconds,
-    })));
+        var runs = new JsonArray();
+        foreach ((string name, string directory) in Runs())
+            if (Files(directory) is { Length: > 0 } files)
+                runs.Add(new JsonObject
+                {
+                    ["name"] = name,
+                    ["training"] = RunDirectory.IsAtWork(directory),
+                    ["age"] = (DateTime.UtcNow - files.Max(file => file.LastWriteTimeUtc)).TotalSeconds,
+                });
+        return Send(context, "application/json", JsonSerializer.SerializeToUtf8Bytes(runs));
+    }
 
     private Task SendReport(HttpContext context)
     {
         Dictionary<string, string> runs = Runs();
-        (string Name, string Directory)[] asked = [.. context.Request.Query["run"].Select(name => (name!, Directory(runs, name)))];
+        (string Name, string? Directory)[] asked = [.. context.Request.Query["run"].Select(name => (name!, runs.GetValueOrDefault(name!)))];
 
         // Taken before the files are read: what is written in between is sent again.
         var stamp = new StringBuilder();
-        foreach ((string name, string directory) in asked)
-            foreach (FileInfo file in Files(directory))
-                stamp.Append(CultureInfo.InvariantCulture, $"{name}/{file.Name} {(file.Exists ? file.Length : 0)} {file.LastWriteTimeUtc.Ticks}\n");
+        foreach ((string name, string? directory) in asked)
+        {
+            stamp.Append(CultureInfo.InvariantCulture, $"{name}\n");
+            foreach (FileInfo file in directory is null ? [] : Files(directory))
+                stamp.Append(CultureInfo.InvariantCulture, $"{file.Name} {(file.Exists ? file.Length : 0)} {file.LastWriteTimeUtc.Ticks}\n");
+        }
+
         string tag = $"\"{XxHash3.HashToUInt64(Encoding.UTF8.GetBytes(stamp.ToString())):x16}\"";
         if (context.Request.Headers.IfNoneMatch == tag)
         {
@@ -143,7 +160,20 @@ public sealed class DashboardServer : IAsyncDisposable
         }
 
         context.Response.Headers.ETag = tag;
-        return Send(context, "application/json", Encoding.UTF8.GetBytes(ReportPage.Data(asked.Select(run => RunRecord.Read(run.Directory) with { Name = run.Name }))));
+        return Send(context, "application/json", JsonSerializer.SerializeToUtf8Bytes(new JsonArray([.. asked.Select(run => Report(run.Name, run.Directory))])));
+    }
+
+    /// <summary>A run for the page; of one that cannot be read, why: the others are shown all the same.</summary>
+    private static JsonObject Report(string name, string? directory)
+    {
+        try
+        {
+            return ReportPage.Data((directory is null ? throw NoRun(name) : RunRecord.Read(directory)) with { Name = name });
+        }
+        catch (CharRnnException e)
+        {
+            return new JsonObject { ["name"] = name, ["error"] = e.Message };
+        }
     }
 
     private async Task SendSample(HttpContext context)
@@ -190,17 +220,26 @@ public sealed class DashboardServer : IAsyncDisposable
     {
         IReadOnlyList<string> runs = RunDirectory.Find(_root);
         string above = runs.Contains(_root) ? Path.GetDirectoryName(Path.GetFullPath(_root)) ?? _root : _root;
-        return runs.ToDictionary(directory => Path.GetRelativePath(above, directory).Replace('\\', '/'));
+        return runs.ToDictionary(directory => Path.GetRelativePath(above, directory).Replace(Path.DirectorySeparatorChar, '/'));
     }
 
-    private static string Directory(Dictionary<string, string> runs, string? name) => runs.TryGetValue(name ?? "", out string? directory)
-        ? directory
-        : throw new CharRnnException(name is { Length: > 0 } ? name : "run", "is no run here", "choose one of those that are listed");
+    private static string Directory(Dictionary<string, string> runs, string? name) =>
+        runs.TryGetValue(name ?? "", out string? directory) ? directory : throw NoRun(name is { Length: > 0 } ? name : "run");
 
+    private static CharRnnException NoRun(string name) => new(name, "is no run here", "choose one of those that are listed");
+
+    /// <summary>What a run writes down; nothing if it is gone by now.</summary>
     private static FileInfo[] Files(string directory)
     {
-        RunFiles files = RunDirectory.FilesOf(directory);
-        return [new(files.Configuration), new(files.Metrics), new(files.Samples)];
+        try
+        {
+            RunFiles files = RunDirectory.FilesOf(directory);
+            return [new(files.Configuration), new(files.Metrics), new(files.Samples)];
+        }
+        catch (CharRnnException)
+        {
+            return [];
+        }
     }
 
     private static Task Refuse(HttpContext context, int status, string line)

@@ -51,11 +51,13 @@ public static class LossPlot
         }
 
         // Runs on one text share its baselines.
-        foreach ((Baseline baseline, int i) in runs.SelectMany(run => run.Baselines.Select((baseline, i) => (baseline, i))).Distinct())
-        {
-            HorizontalLine line = plot.Add.HorizontalLine(baseline.Nats, 1.5f, s_colours[2 + i], LinePattern.Dashed);
-            line.LegendText = baseline.Name;
-        }
+        IGrouping<string, RunRecord>[] texts = [.. runs.GroupBy(run => string.Join(' ', run.Baselines))];
+        foreach (IGrouping<string, RunRecord> text in texts)
+            foreach ((int i, Baseline baseline) in text.First().Baselines.Index())
+            {
+                HorizontalLine line = plot.Add.HorizontalLine(baseline.Nats, 1.5f, s_colours[2 + i], LinePattern.Dashed);
+                line.LegendText = baseline.Name + (texts.Length > 1 ? $" of {string.Join(", ", text.Select(run => run.Name))}" : "");
+            }
 
         plot.XLabel("iterations");
         plot.YLabel("nats per character");

@@ -17,12 +17,10 @@ public static class ReportPage
     public static void Write(string path, IReadOnlyList<RunRecord> runs) => AtomicFile.Write(path, stream => stream.Write(Build(runs)));
 
     internal static byte[] Build(IReadOnlyList<RunRecord> runs) =>
-        Page.Build(string.Join(", ", runs.Select(run => run.Name)), ["report.html"], ["chart.js", "report.js"], Data(runs));
+        Page.Build(string.Join(", ", runs.Select(run => run.Name)), ["report.html"], ["chart.js", "report.js"], new JsonArray([.. runs.Select(Data)]).ToJsonString());
 
-    /// <summary>What the page shows, as JSON: an array with an object for each run.</summary>
-    internal static string Data(IEnumerable<RunRecord> runs) => new JsonArray([.. runs.Select(Data)]).ToJsonString();
-
-    private static JsonObject Data(RunRecord run)
+    /// <summary>What the page shows of a run.</summary>
+    internal static JsonObject Data(RunRecord run)
     {
         // A validation is rare, and costs more than a point.
         double[] allSeconds = Continuous([.. run.Reports.Select(report => report.Seconds)]);

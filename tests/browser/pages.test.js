@@ -2,7 +2,7 @@
 // `npm install`, with Chromium installed: npm test. CHROMIUM names the browser, PICTURES a folder for pictures of the pages.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -21,7 +21,7 @@ async function open(what, size = wide) {
   const page = await browser.newPage({ viewport: size }), wrong = [];
   page.on('pageerror', error => wrong.push(error.message));
   page.on('console', message => { if (['error', 'warning'].includes(message.type())) wrong.push(message.text()); });
-  page.on('request', request => { if (!request.url().startsWith(what) && !request.url().startsWith('data:')) wrong.push(request.url()); });
+  page.on('request', request => { if (!request.url().startsWith(what.split('#')[0]) && !request.url().startsWith('data:')) wrong.push(request.url()); });
   await page.goto(what);
   return { page, async close() { await page.close(); assert.deepEqual(wrong, []); } };
 }
@@ -138,12 +138,55 @@ test('the dashboard follows a run and compares several', async () => {
   await page.uncheck('#runs input[value=second]');
   await page.waitForFunction(() => document.querySelectorAll('#loss path').length === 3);
 
+  // Who types, copies or looks closer is not disturbed by what comes.
+  await page.fill('#prime', 'first');
+  await page.focus('#prime');
+  const box = await page.locator('#loss svg').boundingBox();
+  await page.mouse.move(box.x + 300, box.y + 100);
+  await page.mouse.down();
+  await page.mouse.move(box.x + 600, box.y + 100);
+  await page.mouse.up();
+  const closer = await page.textContent('#loss svg');
+  await page.locator('.sample pre').last().selectText();
+  await page.focus('#loss .legend button >> nth=1');
   const metrics = join(folder, 'runs/first/metrics.jsonl'), last = readFileSync(metrics, 'utf8').trimEnd().split('\n').at(-1);
   appendFileSync(metrics, last.replace('"iteration":600', '"iteration":12345') + '\n');
   await page.waitForFunction(() => document.getElementById('figures').textContent.includes('12,345'));
+  assert.equal(await page.textContent('#loss svg'), closer);
+  assert.ok((await page.evaluate(() => getSelection().toString())).length > 50);
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'smoothed');
+  await page.locator('#loss svg').dblclick();
   await picture(page, 'dashboard');
   await page.reload();
   await page.waitForFunction(() => document.querySelectorAll('#loss path').length === 3 && document.title === 'first');
+  await close();
+});
+
+test('the dashboard shows what it can of runs that are damaged or gone', async () => {
+  const whole = join(folder, 'runs/whole'), other = join(folder, 'runs/damaged');
+  cpSync(join(folder, 'runs/second'), whole, { recursive: true });
+  cpSync(join(folder, 'runs/second'), other, { recursive: true });
+  const { page, close } = await open(`${address}#run=whole&run=damaged`);
+  await page.waitForFunction(() => document.querySelectorAll('#loss path').length === 6);
+  const [a, b] = await page.locator('#runs input:checked').evaluateAll(boxes => boxes.map(box => getComputedStyle(box).accentColor));
+  assert.notEqual(a, b);
+
+  appendFileSync(join(other, 'metrics.jsonl'), 'garbage\n');
+  await page.waitForFunction(() => document.getElementById('state').textContent.includes('is no report') && document.querySelectorAll('#loss path').length === 3);
+
+  // Looked at closer where nothing is after a start anew.
+  const box = await page.locator('#loss svg').boundingBox(), metrics = join(whole, 'metrics.jsonl');
+  await page.mouse.move(box.x + 500, box.y + 100);
+  await page.mouse.down();
+  await page.mouse.move(box.x + 700, box.y + 100);
+  await page.mouse.up();
+  writeFileSync(metrics, readFileSync(metrics, 'utf8').split('\n').slice(0, 3).join('\n') + '\n');
+  await page.waitForFunction(() => document.getElementById('figures').textContent.includes('60iterations'));
+  assert.ok((await curves(page, 'loss')).every(path => !path.includes('NaN')));
+
+  rmSync(whole, { recursive: true });
+  rmSync(other, { recursive: true });
+  await page.waitForFunction(() => document.getElementById('state').textContent.includes('whole: is no longer here') && document.querySelectorAll('#loss path').length === 3);
   await close();
 });
 

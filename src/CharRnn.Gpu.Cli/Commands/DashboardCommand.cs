@@ -31,9 +31,16 @@ internal static class DashboardCommand
     {
         CancellationToken stop = Interrupts.Watch();
         await using DashboardServer server = await DashboardServer.StartAsync(
-            options.GetRequiredValue(Root), options.GetValue(Port)!.Value, () => SharedOptions.Open(options.GetValue(Device)), CommandLine.Describe);
+            options.GetRequiredValue(Root), options.GetValue(Port)!.Value, () => SharedOptions.Open(options.GetValue(Device)), Describe);
         Output.Line(server.Address.ToString());
         await Task.Delay(Timeout.Infinite, stop).ContinueWith(_ => { }, TaskScheduler.Default);
         return 0;
+    }
+
+    private static string Describe(Exception e)
+    {
+        if (Output.IsVerbose)
+            Output.Note(e.ToString());
+        return CommandLine.Describe(e);
     }
 }

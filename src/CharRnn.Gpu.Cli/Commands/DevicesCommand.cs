@@ -54,7 +54,9 @@ internal static class DevicesCommand
     /// <summary>The devices of a kind; where there is none, an entry that says so.</summary>
     private static IReadOnlyList<DeviceDescription> List(DeviceKind kind) => DeviceCatalog.List(kind) is { Count: > 0 } devices
         ? devices
-        : [new DeviceDescription(DeviceCatalog.IdOf(kind), kind, "none", 0, "", false, "no driver shows a device of this kind")];
+        : [new DeviceDescription(
+            DeviceCatalog.IdOf(kind), kind, "none", 0, "", false,
+            DriverLibrary.IsPresent(kind) ? "no driver shows a device of this kind" : $"{DriverLibrary.FileOf(kind)} is not here; a driver brings it")];
 
     private static string Describe(DeviceDescription device, bool chosen)
     {

@@ -38,7 +38,7 @@ internal static class ExchangeCommands
         {
             CharacterModel model = SharedOptions.LoadModel(options.GetRequiredValue(ModelPath), options.GetValue(Best));
             (Action<string, CharacterModel> save, string extension) = options.GetValue(ExportFormat).Value;
-            string path = SharedOptions.NewFile(options.GetValue(ExportTo) ?? $"model{extension}", options.GetRequiredValue(ModelPath));
+            string path = SharedOptions.NewFile(ExportTo, options.GetValue(ExportTo) ?? $"model{extension}", options.GetRequiredValue(ModelPath));
             save(path, model);
             return Done(path, model);
         });
@@ -60,7 +60,7 @@ internal static class ExchangeCommands
         command.SetAction(options =>
         {
             string from = options.GetRequiredValue(ForeignPath), path = options.GetValue(ImportTo) ?? "imported.safetensors";
-            path = SharedOptions.NewFile(path, from);
+            path = SharedOptions.NewFile(ImportTo, path, from);
             Vocabulary? vocabulary = options.GetValue(VocabularyFile) is { } file ? ReadVocabulary(file, options.GetValue(Encoding).Value) : null;
             CharacterModel model = from.EndsWith(".npz", StringComparison.OrdinalIgnoreCase) ? NpzFile.Load(from, vocabulary) : PyTorchFile.Load(from, vocabulary);
             ModelFile.Save(path, model);

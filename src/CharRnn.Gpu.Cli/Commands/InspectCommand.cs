@@ -48,7 +48,8 @@ internal static class InspectCommand
     private static int Run(ParseResult options)
     {
         CancellationToken stop = Interrupts.Watch();
-        string path = options.GetRequiredValue(ModelPath), page = SharedOptions.NewFile(options.GetValue(Out) ?? "inspect.html", path, options.GetValue(Text));
+        string path = options.GetRequiredValue(ModelPath), page = SharedOptions.NewFile(
+            Out, options.GetValue(Out) ?? "inspect.html", path, Path.Exists(options.GetValue(Text)) ? options.GetValue(Text) : null);
         CharacterModel model = SharedOptions.LoadModel(path, options.GetValue(BestModel));
         using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
         using var deviceModel = new DeviceModel(device, model.Weights);
@@ -73,6 +74,8 @@ internal static class InspectCommand
 
     private static int[] Read(string text, Vocabulary vocabulary, UnknownCharacters unknown, CancellationToken stop)
     {
+        if (!Path.Exists(text) && !text.Any(char.IsWhiteSpace) && (text.Contains('/', StringComparison.Ordinal) || Path.HasExtension(text)))
+            throw new CharRnnException(text, "does not exist", "check the path; a text that looks like one may have a space or go into a file");
         if (!Path.Exists(text))
             return vocabulary.Encode(text, unknown, "TEXT");
         using Corpus corpus = SharedOptions.ReadText(how => Corpus.ReadWith(vocabulary, [text], unknown, how, stop), new CorpusOptions());

@@ -35,17 +35,18 @@ internal static class ReportCommand
     private static int Run(ParseResult options)
     {
         RunRecord[] runs = [.. options.GetRequiredValue(Runs).Select(RunRecord.Read)];
-        string path = options.GetValue(Out) is { } given ? SharedOptions.NewFile(given) : (runs.Length == 1 ? RunDirectory.FilesOf(runs[0].Name).Report : DefaultName);
+        string path = options.GetValue(Out) is { } given ? SharedOptions.NewFile(Out, given) : (runs.Length == 1 ? RunDirectory.FilesOf(runs[0].Name).Report : DefaultName);
+        string? picture = options.GetValue(Png) is { } png ? SharedOptions.NewFile(Png, png, path) : null;
         ReportPage.Write(path, runs);
         if (!Output.IsQuiet)
             Output.Line(path);
-        if (options.GetValue(Png) is { } png)
+        if (picture is not null)
         {
-            LossPlot.Write(SharedOptions.NewFile(png, path), runs);
+            LossPlot.Write(picture, runs);
             if (!LossPlot.HasFont)
-                Output.Warning($"{png} has no words: no font is installed here (on Debian, fonts-dejavu-core is one)");
+                Output.Warning($"{picture} has no words: no font is installed here (on Debian, fonts-dejavu-core is one)");
             if (!Output.IsQuiet)
-                Output.Line(png);
+                Output.Line(picture);
         }
 
         return 0;

@@ -122,16 +122,19 @@ internal static class SharedOptions
         return corpus;
     }
 
-    /// <summary>A file to write that is nobody's work: neither what is read, nor a run's own.</summary>
+    /// <summary>A file to write that is nobody's work: neither what is read or written besides, nor a run's own.</summary>
+    /// <param name="option">The option that names it.</param>
+    /// <param name="path">The file.</param>
+    /// <param name="others">What is read or written besides.</param>
     /// <exception cref="CharRnnException">It is.</exception>
-    public static string NewFile(string path, params ReadOnlySpan<string?> inputs)
+    public static string NewFile(Option<string> option, string path, params ReadOnlySpan<string?> others)
     {
         if (path.Length == 0 || path.Contains('\0', StringComparison.Ordinal))
-            throw new CharRnnException("--out", "is no path", "give a file");
-        foreach (string? input in inputs)
-            if (input is { Length: > 0 } && Path.Exists(input) && Path.GetFullPath(input) == Path.GetFullPath(path))
-                throw new CharRnnException(path, "is what is read", "give another --out");
-        return RunDirectory.IsRunFile(path) ? throw new CharRnnException(path, "is a run's own file", "give another --out") : path;
+            throw new CharRnnException(option.Name, "is no path", "give a file");
+        foreach (string? other in others)
+            if (other is { Length: > 0 } && Path.GetFullPath(other) == Path.GetFullPath(path))
+                throw new CharRnnException(path, "is read or written besides", $"give another {option.Name}");
+        return RunDirectory.IsRunFile(path) ? throw new CharRnnException(path, "is a run's own file", $"give another {option.Name}") : path;
     }
 
     /// <summary>Opens the device and checks it quickly against the reference.</summary>

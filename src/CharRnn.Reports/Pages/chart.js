@@ -49,10 +49,25 @@ class Chart {
   show(series, options) {
     if (options.xName !== this.options.xName) this.closer = null;
     Object.assign(this, { series, options });
+    if (this.closer && !this.isSeen(...this.closer)) this.closer = null;
     this.svg.setAttribute('height', options.height);
     this.svg.setAttribute('aria-label', series.map(one => one.name).join(', '));
+    this.showLegend();
+    this.draw();
+  }
+
+  // Whether there is a point of a line between two places.
+  isSeen(from, to) {
+    return this.series.some(one => one.points?.some(([x]) => x >= from && x <= to));
+  }
+
+  // Made anew only where it changes: a button may have the focus.
+  showLegend() {
+    const look = JSON.stringify(this.series.map(one => [one.name, one.colour, one.dash]));
+    if (look === this.look) return;
+    this.look = look;
     this.legend.replaceChildren();
-    for (const one of series) {
+    for (const one of this.series) {
       const button = element(this.legend, 'button', { type: 'button', 'aria-pressed': !this.hidden.has(one.name) });
       element(button, 'i', { style: `border-color:${one.colour};border-top-style:${one.dash ? 'dashed' : 'solid'}` });
       button.append(one.name);
@@ -62,7 +77,6 @@ class Chart {
         this.draw();
       };
     }
-    this.draw();
   }
 
   draw() {
@@ -119,7 +133,7 @@ class Chart {
       if (dragFrom === null || !this.scale) return;
       const to = xOf(event), [a, b] = [Math.min(dragFrom, to), Math.max(dragFrom, to)];
       dragFrom = null;
-      if (b - a <= (this.scale.x1 - this.scale.x0) / 50 || !this.scale.lines.some(one => one.points.some(p => p[0] >= a && p[0] <= b))) return;
+      if (b - a <= (this.scale.x1 - this.scale.x0) / 50 || !this.isSeen(a, b)) return;
       this.closer = [a, b];
       this.draw();
     };

@@ -1,7 +1,8 @@
 
 // Runs as they go, and a box to write with their models, from the server that sent this page.
 const [shortPause, longPause] = [2000, 15000]; // ms
-let listed = [], chosen = chosenInAddress(), tag = '', round = 0, timer = 0;
+let listed = [], shown = [], wrong = [], drawn = '', chosen = chosenInAddress(), tag = '', round = 0, timer = 0;
+const colourOf = new Map();
 
 function chosenInAddress() {
   return new Set(new URLSearchParams(location.hash.slice(1)).getAll('run'));
@@ -12,35 +13,55 @@ function ago(seconds) {
   return `${Math.max(0, Math.floor(seconds))} s ago`;
 }
 
+// A colour for each chosen run, for as long as it is chosen.
+function colourChosen() {
+  for (const name of [...colourOf.keys()]) if (!chosen.has(name)) colourOf.delete(name);
+  for (const name of chosen) {
+    let colour = 0;
+    while ([...colourOf.values()].includes(colour)) colour++;
+    if (!colourOf.has(name)) colourOf.set(name, colour);
+  }
+}
+
+function choose() {
+  for (const box of at('runs').querySelectorAll('input')) box.checked ? chosen.add(box.value) : chosen.delete(box.value);
+  for (const name of [...chosen]) if (!listed.some(run => run.name === name)) chosen.delete(name);
+  history.replaceState(null, '', '#' + new URLSearchParams([...chosen].map(name => ['run', name])));
+  refresh();
+}
+
+// The list is made anew only where a name comes or goes: a box may have the focus.
 function showRuns() {
-  const focused = document.activeElement?.value, before = at('model').value;
-  at('runs').replaceChildren();
+  const names = listed.map(run => run.name), before = at('model').value;
+  if (JSON.stringify(names) !== at('runs').shown) {
+    at('runs').shown = JSON.stringify(names);
+    at('runs').replaceChildren();
+    at('model').replaceChildren();
+    for (const name of names) {
+      const label = element(at('runs'), 'label', { class: 'run' });
+      element(label, 'input', { type: 'checkbox', value: name }).onchange = choose;
+      const text = element(label, 'span', {}, name);
+      element(text, 'span', { class: 'live' });
+      element(text, 'br');
+      element(text, 'span', { class: 'dim' });
+      element(at('model'), 'option', { value: name }, name);
+    }
+    if (!names.length) element(at('runs'), 'p', { class: 'dim' }, 'none yet; charrnn train makes one');
+    at('model').value = names.includes(before) ? before : names.find(name => chosen.has(name)) ?? names[0] ?? '';
+  }
+  colourChosen();
   listed.forEach((run, i) => {
-    const label = element(at('runs'), 'label', { class: 'run' }), box = element(label, 'input', { type: 'checkbox', value: run.name });
+    const label = at('runs').children[i], box = label.querySelector('input');
     box.checked = chosen.has(run.name);
-    if (chosen.size > 1) box.style.accentColor = colours[i % colours.length];
-    box.onchange = () => {
-      box.checked ? chosen.add(run.name) : chosen.delete(run.name);
-      history.replaceState(null, '', '#' + new URLSearchParams([...chosen].map(name => ['run', name])));
-      refresh();
-    };
-    const text = element(label, 'span', {}, run.name);
-    element(text, 'span', { class: 'dim' }, run.training ? ' training' : '').classList.toggle('live', run.training);
-    element(text, 'br');
-    element(text, 'span', { class: 'dim' }, `changed ${ago(run.age)}`);
-    if (box.value === focused && focused !== '') box.focus();
+    box.style.accentColor = chosen.size > 1 && box.checked ? colours[colourOf.get(run.name) % colours.length] : '';
+    label.querySelector('.live').textContent = run.training ? ' training' : '';
+    label.querySelector('.dim').textContent = `changed ${ago(run.age)}`;
   });
-  if (!listed.length) element(at('runs'), 'p', { class: 'dim' }, 'none yet; charrnn train makes one');
-  const names = listed.map(run => run.name);
-  if ([...at('model').options].map(option => option.value).join('\n') === names.join('\n')) return;
-  at('model').replaceChildren();
-  for (const name of names) element(at('model'), 'option', { value: name }, name);
-  at('model').value = names.includes(before) ? before : names.find(name => chosen.has(name)) ?? names[0] ?? '';
 }
 
 async function get(address, options = {}) {
   const response = await fetch(address, options);
-  if (!response.ok && response.status !== 304) throw new Error(await response.text());
+  if (!response.ok && response.status !== 304) throw new Error(await response.text() || `the dashboard answers ${response.status} ${response.statusText}`);
   return response;
 }
 
@@ -50,19 +71,25 @@ async function refresh() {
   try {
     listed = await (await get('runs')).json();
     if (mine !== round) return;
-    if (!chosen.size && listed.length) chosen.add(listed.reduce((a, b) => b.age < a.age ? b : a).name);
+    const gone = [...chosen].filter(name => !listed.some(run => run.name === name));
+    if (gone.length === chosen.size && listed.length) chosen.add(listed.reduce((a, b) => b.age < a.age ? b : a).name);
     showRuns();
     const names = listed.map(run => run.name).filter(name => chosen.has(name));
     const response = await get('report?' + new URLSearchParams(names.map(name => ['run', name])), { headers: { 'If-None-Match': tag } });
-    const runs = response.status === 304 ? null : await response.json();
     if (mine !== round) return;
-    if (runs) {
+    if (response.status !== 304) {
+      const runs = await response.json();
+      if (mine !== round) return;
       tag = response.headers.get('ETag');
-      runs.forEach((run, i) => { run.colour = listed.findIndex(one => one.name === names[i]); });
-      report(runs);
-      document.title = names.length === 1 ? names[0] : `${names.length} runs`;
+      wrong = runs.filter(run => run.error).map(run => run.error);
+      shown = runs.filter(run => !run.error);
     }
-    at('state').textContent = '';
+    for (const run of shown) run.colour = colourOf.get(run.name);
+    const look = JSON.stringify([tag, shown.map(run => run.colour)]);
+    if (look !== drawn) report(shown);
+    drawn = look;
+    document.title = names.length === 1 ? names[0] : `${names.length} runs`;
+    at('state').textContent = [...wrong, ...gone.map(name => `${name}: is no longer here`)].join('; ');
   } catch (e) {
     at('state').textContent = e instanceof TypeError ? 'the dashboard does not answer; is it still running?' : e.message;
   }

@@ -64,25 +64,38 @@ function draw(runs, several) {
   chart(at('rate'), rate, { height: 180, xName, zero: true });
 }
 
+// A row of cards for each run; those that are there stay as they are, who reads or copies them is not disturbed.
 function samples(runs, several) {
-  const kept = at('samples').querySelectorAll('.samples'), places = [...kept].map(row => row.scrollLeft + row.clientWidth < row.scrollWidth - 4 ? row.scrollLeft : null);
-  at('samples').replaceChildren();
-  runs.forEach((run, i) => {
-    if (several) element(at('samples'), 'p', { class: 'dim' }, run.name);
-    const row = element(at('samples'), 'div', { class: 'samples', tabindex: 0 });
-    for (const sample of run.samples) {
-      const card = element(row, 'div', { class: 'sample' });
+  const rows = new Map([...at('samples').querySelectorAll('.samples')].map(row => [row.dataset.run, row])), order = [];
+  for (const run of runs) {
+    let row = rows.get(run.name);
+    if (!row) {
+      row = element(at('samples'), 'div', { class: 'samples', tabindex: 0, 'data-run': run.name });
+      element(row, 'p', { class: 'dim' }, 'none yet');
+    }
+    const atEnd = row.scrollLeft + row.clientWidth >= row.scrollWidth - 4, cards = new Map([...row.querySelectorAll('.sample')].map(card => [card.dataset.text, card]));
+    const wanted = run.samples.map(sample => {
+      const text = `${sample.iteration} ${sample.text}`, there = cards.get(text);
+      if (there) return there;
+      const card = element(row, 'div', { class: 'sample', 'data-text': text });
       element(card, 'span', { class: 'dim' }, `iteration ${sample.iteration.toLocaleString('en')}`);
       element(card, 'pre', {}, sample.text);
-    }
-    if (!run.samples.length) element(row, 'p', { class: 'dim' }, 'none yet');
-    row.scrollLeft = places[i] ?? row.scrollWidth; // the last is the one to see
-  });
+      return card;
+    });
+    for (const card of [...row.children]) if (wanted.length && !wanted.includes(card)) card.remove();
+    if (atEnd) row.scrollLeft = row.scrollWidth; // the last is the one to see
+    order.push(row);
+  }
+  for (const child of [...at('samples').children]) if (!order.includes(child)) child.remove();
+  if (several) order.forEach((row, i) => row.before(element(at('samples'), 'p', { class: 'dim' }, runs[i].name)));
 }
 
 function configuration(runs, several) {
-  at('configuration').replaceChildren();
-  const table = element(at('configuration'), 'table'), names = [...new Set(runs.flatMap(run => Object.keys(run.configuration)))];
+  const holder = at('configuration'), shown = JSON.stringify(runs.map(run => [run.name, run.configuration]));
+  if (holder.shown === shown) return;
+  holder.shown = shown;
+  holder.replaceChildren();
+  const table = element(holder, 'table'), names = [...new Set(runs.flatMap(run => Object.keys(run.configuration)))];
   if (several) {
     const row = element(table, 'tr');
     for (const title of ['', ...runs.map(run => run.name)]) element(row, 'th', {}, title);

@@ -17,6 +17,7 @@ public sealed class RunDirectory : IDisposable
     private const string SamplesName = "samples.txt";
     private const string ReportName = "report.html";
     private const string TensorBoardName = "tensorboard", TensorBoardPattern = "events.out.tfevents.*.charrnn";
+    private const int FindDepth = 6;
     private const string OlderPattern = "checkpoint-*.safetensors", DamagedName = "checkpoint-damaged.safetensors";
 
     // In the order of removal: without its checkpoint a directory can be started over, and config.json keeps it
@@ -229,7 +230,7 @@ public sealed class RunDirectory : IDisposable
             : throw new CharRnnException(path, "is no run's directory", remedy);
     }
 
-    /// <summary>The directories of the runs that lie in a directory or some levels below it, and the directory itself if it is one; in ordinal order.</summary>
+    /// <summary>The directories of the runs that lie in a directory or up to six levels below it, links left out, and the directory itself if it is one; in ordinal order.</summary>
     /// <exception cref="CharRnnException">There is no such directory.</exception>
     public static IReadOnlyList<string> Find(string path)
     {
@@ -237,7 +238,7 @@ public sealed class RunDirectory : IDisposable
             throw new CharRnnException(path, File.Exists(path) ? "is a file where a directory was expected" : "does not exist", "give a run's directory, or one with runs in it");
         try
         {
-            var below = new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 3, IgnoreInaccessible = true };
+            var below = new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = FindDepth, IgnoreInaccessible = true };
             below.AttributesToSkip |= FileAttributes.ReparsePoint; // a link may lead anywhere, or round in a circle
             return [.. Directory.EnumerateFiles(path, ConfigurationName, below).Select(file => Path.GetDirectoryName(file)!).Where(IsRun).Order(StringComparer.Ordinal)];
         }

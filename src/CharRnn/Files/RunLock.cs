@@ -17,6 +17,8 @@ internal sealed class RunLock : IDisposable
     /// <summary>The holder's process id as text; gone when the holder ended in order.</summary>
     public const string ProcessIdName = "run.pid";
 
+    private static readonly TimeSpan ClockSlack = TimeSpan.FromSeconds(5);
+
     private readonly FileStream _handle;
     private readonly string _processIdPath;
 
@@ -48,10 +50,11 @@ internal sealed class RunLock : IDisposable
     {
         try
         {
-            if (ProcessId(Path.Combine(directory, ProcessIdName)) is not { } id)
+            string path = Path.Combine(directory, ProcessIdName);
+            if (ProcessId(path) is not { } id)
                 return false;
             using var holder = Process.GetProcessById(id);
-            return !holder.HasExited;
+            return !holder.HasExited && holder.StartTime.ToUniversalTime() < File.GetLastWriteTimeUtc(path) + ClockSlack; // else another has its number by now
         }
         catch (Exception e) when (e is ArgumentException or InvalidOperationException or Win32Exception)
         {

@@ -74,8 +74,33 @@ public sealed partial class DashboardTests : IClassFixture<TinyRun>, IAsyncLifet
         Assert.Equal(HttpStatusCode.OK, status);
         Assert.NotEqual(tag, after);
         Directory.Delete(_shell["runs/b/growing"], recursive: true);
-        using HttpResponseMessage gone = await _client.GetAsync("report?run=b/growing", s_stop);
-        Assert.Equal("b/growing: is no run here; choose one of those that are listed", await gone.Content.ReadAsStringAsync(s_stop));
+        Assert.NotEqual(after, (await Ask(after)).Item2);
+    }
+
+    [Fact]
+    public async Task A_run_that_cannot_be_shown_leaves_the_others()
+    {
+        _shell.Copy("run", "runs/b/damaged");
+        File.AppendAllText(_shell["runs/b/damaged/metrics.jsonl"], "garbage\n");
+        var report = JsonElement.Parse(await _client.GetStringAsync("report?run=b/damaged&run=a&run=neither", s_stop));
+        Assert.Contains("metrics.jsonl: line 9 is no report", report[0].GetProperty("error").GetString()!.Replace('\\', '/'), StringComparison.Ordinal);
+        Assert.Equal(8, report[1].GetProperty("loss").GetArrayLength());
+        Assert.Equal("neither: is no run here; choose one of those that are listed", report[2].GetProperty("error").GetString());
+        Directory.Delete(_shell["runs/b/damaged"], recursive: true);
+    }
+
+    [Fact]
+    public async Task A_run_whose_process_is_gone_is_not_at_work()
+    {
+        _shell.Copy("run", "runs/b/killed");
+        string processId = _shell["runs/b/killed/run.pid"];
+        File.WriteAllText(processId, Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
+        async Task<bool> IsTraining() => JsonElement.Parse(await _client.GetStringAsync("runs", s_stop)).EnumerateArray()
+            .Single(run => run.GetProperty("name").GetString() == "b/killed").GetProperty("training").GetBoolean();
+        Assert.True(await IsTraining());
+        File.SetLastWriteTimeUtc(processId, DateTime.UtcNow.AddYears(-1)); // this process has its number by now
+        Assert.False(await IsTraining());
+        Directory.Delete(_shell["runs/b/killed"], recursive: true);
     }
 
     [Fact]
@@ -85,6 +110,10 @@ public sealed partial class DashboardTests : IClassFixture<TinyRun>, IAsyncLifet
         using HttpResponseMessage response = await _client.GetAsync("sample?run=a&length=300&seed=5&temperature=0.9&topK=7&topP=0.95&prime=ab%20%F0%9F%98%80", s_stop);
         Assert.Equal(expected, "ab 😀" + await response.Content.ReadAsStringAsync(s_stop));
         Assert.Equal("5", Assert.Single(response.Headers.GetValues("X-Seed")));
+
+        // A beginning of as many characters as may be, each nine in an address.
+        string beginning = string.Concat(Enumerable.Repeat("é😀", 3300));
+        Assert.Equal(50, (await _client.GetStringAsync($"sample?run=a&length=50&prime={Uri.EscapeDataString(beginning)}", s_stop)).EnumerateRunes().Count());
 
         // Side by side, each from its own seed, and without one from one that it tells.
         string[] texts = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => _client.GetStringAsync($"sample?run=a&best=true&length=1000&seed={i % 2}", s_stop)));
@@ -99,7 +128,7 @@ public sealed partial class DashboardTests : IClassFixture<TinyRun>, IAsyncLifet
     [InlineData("sample", "run: is no run here; choose one of those that are listed")]
     [InlineData("sample?run=../run", "../run: is no run here; choose one of those that are listed")]
     [InlineData("sample?run=%2Fetc", "/etc: is no run here; choose one of those that are listed")]
-    [InlineData("report?run=neither", "neither: is no run here; choose one of those that are listed")]
+    [InlineData("sample?run=neither", "neither: is no run here; choose one of those that are listed")]
     [InlineData("sample?run=a&length=0", "length: is '0'; give a whole number from 1 to 100000")]
     [InlineData("sample?run=a&length=1e99", "length: is '1e99'; give a whole number from 1 to 100000")]
     [InlineData("sample?run=a&temperature=NaN", "temperature: is 'NaN'; give a number from 0")]

@@ -31,13 +31,14 @@ public sealed class InspectTests(TinyRun run) : IClassFixture<TinyRun>
     [Fact]
     public void What_cannot_be_looked_at_is_refused()
     {
+        _shell.Fails(1, "chapter.txt", "does not exist", "inspect", "run", "chapter.txt");
         _shell.Fails(1, "TEXT", "characters that the model's vocabulary does not", "inspect", "run", "xyz", "--device", "cpu");
         _shell.Fails(1, "a", "has fewer than 2 characters that the model knows", "inspect", "run", "a", "--device", "cpu");
         _shell.Fails(1, "none", "does not exist", "inspect", "none", "ab");
         _shell.Fails(1, "TEXT", "has fewer than 2 characters", "inspect", "run", "", "--device", "cpu");
         byte[] metrics = File.ReadAllBytes(_shell["run/metrics.jsonl"]);
         _shell.Fails(1, "run/metrics.jsonl", "is a run's own file; give another --out", "inspect", "run", "ab", "--out", "run/metrics.jsonl", "--device", "cpu");
-        _shell.Fails(1, "run/model.safetensors", "is what is read", "export", "run/model.safetensors", "--out", "run/model.safetensors");
+        _shell.Fails(1, "run/model.safetensors", "is read or written besides", "export", "run/model.safetensors", "--out", "run/model.safetensors");
         _shell.Fails(1, "run/model.safetensors", "is a run's own file", "export", "run", "--out", "run/model.safetensors");
         _shell.Fails(1, "run/checkpoint-1.safetensors", "is a run's own file", "report", "run", "--out", "run/checkpoint-1.safetensors");
         Assert.Equal(metrics, File.ReadAllBytes(_shell["run/metrics.jsonl"]));

@@ -36,7 +36,7 @@ public sealed class ReportTests(TinyRun run) : IClassFixture<TinyRun>
         _shell.Succeeds("report", "run", _shell.Copy("run", "other"), "--png", "loss.png", "--out", "both.html");
         Assert.NotEqual(one, File.ReadAllBytes(_shell["loss.png"]));
         _shell.Fails(1, "run/metrics.jsonl", "is a run's own file", "report", "run", "--png", "run/metrics.jsonl", "--quiet");
-        _shell.Fails(1, "both.html", "is what is read", "report", "run", "--png", "both.html", "--out", "both.html", "--quiet");
+        _shell.Fails(1, "both.html", "is read or written besides", "report", "run", "--png", "both.html", "--out", "both.html", "--quiet");
     }
 
     [Fact]
