@@ -1,13 +1,27 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using ILGPU;
+using ILGPU.IR.Intrinsics;
 
 namespace CharRnn.Gpu.Kernels.Primitives;
 
-/// <summary>The hidden units' nonlinearity and its derivative, of a CPU worker; groups have them in <see cref="GroupRecurrence"/>.</summary>
+/// <summary>Layers' nonlinearities and their derivatives.</summary>
 public static unsafe class Activation
 {
-    /// <summary><c>x = tanh x</c>, in place, of the first columns of some rows.</summary>
+    /// <summary>What σ is: the numbers that kernels take.</summary>
+    public const int Identity = 0, Sigmoid = 1, Hyperbolic = 2, Rectifier = 3;
+
+    /// <summary>A nonlinearity of a CPU worker.</summary>
+    internal interface IFunction
+    {
+        /// <summary>σ(z)</summary>
+        static abstract Vector<float> Of(Vector<float> z);
+
+        /// <summary>σ′(z), of h = σ(z).</summary>
+        static abstract Vector<float> Slope(Vector<float> h);
+    }
+
+    /// <summary><c>x = tanh x</c>, in place, of the first columns of some rows; of a CPU worker, groups have it in <see cref="GroupRecurrence"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Tanh(ArrayView<float> x, int rows, int row, int columns)
     {
@@ -17,16 +31,122 @@ public static unsafe class Activation
                 *(Vector<float>*)(p + i) = Simd.Tanh(*(Vector<float>*)(p + i));
     }
 
-    /// <summary>E7, in place, of the first columns of some rows: <c>dh = (1 - h²) ⊙ dh</c>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void TanhGradient(ArrayView<float> dh, ArrayView<float> h, int rows, int row, int columns)
+    /// <summary>E7, in place, of the first columns of some rows: <c>dh = (1 - h²) ⊙ dh</c>; of a CPU worker.</summary>
+    public static void TanhGradient(ArrayView<float> dh, ArrayView<float> h, int rows, int row, int columns) =>
+        EachSlope<TanhFunction>(dh, h, rows, row, columns);
+
+    /// <summary>N1's end, in place, of the first columns of some rows: <c>z = σ(z + b)</c>.</summary>
+    /// <param name="z">h[l-1]·W[l]ᵀ, replaced by h[l].</param>
+    /// <param name="bias">b[l].</param>
+    /// <param name="rows">Number of rows.</param>
+    /// <param name="row">Padded row length.</param>
+    /// <param name="columns">Columns that count; SIMD bodies compute whole vectors.</param>
+    /// <param name="kind">Which σ.</param>
+    [IntrinsicImplementation]
+    public static void Run(ArrayView<float> z, ArrayView<float> bias, int rows, int row, int columns, int kind)
     {
-        float* gradient = Simd.Pointer(dh), state = Simd.Pointer(h);
+        if (kind == Identity)
+            Each<IdentityFunction>(z, bias, rows, row, columns);
+        else if (kind == Sigmoid)
+            Each<SigmoidFunction>(z, bias, rows, row, columns);
+        else if (kind == Hyperbolic)
+            Each<TanhFunction>(z, bias, rows, row, columns);
+        else
+            Each<RectifierFunction>(z, bias, rows, row, columns);
+    }
+
+    internal static void RunOnGroup(ArrayView<float> z, ArrayView<float> bias, int rows, int row, int columns, int kind)
+    {
+        for (int element = Group.IdxX; element < rows * columns; element += Group.DimX)
+        {
+            int r = element / columns, i = element - (r * columns);
+            z[(r * row) + i] = Of(z[(r * row) + i] + bias[i], kind);
+        }
+
+        Team.Barrier();
+    }
+
+    /// <summary>N4's end, in place: <c>δ = δ ⊙ σ′(z)</c>, of h = σ(z).</summary>
+    [IntrinsicImplementation]
+    public static void RunGradient(ArrayView<float> delta, ArrayView<float> h, int rows, int row, int columns, int kind)
+    {
+        if (kind == Sigmoid)
+            EachSlope<SigmoidFunction>(delta, h, rows, row, columns);
+        else if (kind == Hyperbolic)
+            EachSlope<TanhFunction>(delta, h, rows, row, columns);
+        else if (kind == Rectifier)
+            EachSlope<RectifierFunction>(delta, h, rows, row, columns);
+    }
+
+    internal static void RunGradientOnGroup(ArrayView<float> delta, ArrayView<float> h, int rows, int row, int columns, int kind)
+    {
+        for (int element = Group.IdxX; element < rows * columns; element += Group.DimX)
+        {
+            int r = element / columns, place = (r * row) + element - (r * columns);
+            delta[place] *= Slope(h[place], kind);
+        }
+
+        Team.Barrier();
+    }
+
+    /// <summary>σ(z), of a group's thread.</summary>
+    internal static float Of(float z, int kind) => kind == Identity ? z
+        : kind == Sigmoid ? KernelMath.Sigmoid(z)
+        : kind == Hyperbolic ? KernelMath.Tanh(z)
+        : z > 0f || KernelMath.IsNaN(z) ? z : 0f;
+
+    /// <summary>σ′(z) of h = σ(z), of a group's thread.</summary>
+    internal static float Slope(float h, int kind) => kind == Identity ? 1f
+        : kind == Sigmoid ? h * (1f - h)
+        : kind == Hyperbolic ? 1f - (h * h)
+        : h > 0f ? 1f : 0f;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Each<T>(ArrayView<float> z, ArrayView<float> bias, int rows, int row, int columns)
+        where T : struct, IFunction
+    {
+        float* p = Simd.Pointer(z), addend = Simd.Pointer(bias);
+        for (int r = 0; r < rows; r++, p += row)
+            for (int i = 0; i < columns; i += Vector<float>.Count)
+                *(Vector<float>*)(p + i) = T.Of(*(Vector<float>*)(p + i) + *(Vector<float>*)(addend + i));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void EachSlope<T>(ArrayView<float> delta, ArrayView<float> h, int rows, int row, int columns)
+        where T : struct, IFunction
+    {
+        float* gradient = Simd.Pointer(delta), state = Simd.Pointer(h);
         for (int r = 0; r < rows; r++, gradient += row, state += row)
             for (int i = 0; i < columns; i += Vector<float>.Count)
-            {
-                Vector<float> value = *(Vector<float>*)(state + i);
-                *(Vector<float>*)(gradient + i) *= Vector<float>.One - (value * value);
-            }
+                *(Vector<float>*)(gradient + i) *= T.Slope(*(Vector<float>*)(state + i));
+    }
+
+    internal readonly struct IdentityFunction : IFunction
+    {
+        public static Vector<float> Of(Vector<float> z) => z;
+
+        public static Vector<float> Slope(Vector<float> h) => Vector<float>.One;
+    }
+
+    internal readonly struct SigmoidFunction : IFunction
+    {
+        public static Vector<float> Of(Vector<float> z) => Simd.Sigmoid(z);
+
+        public static Vector<float> Slope(Vector<float> h) => h * (Vector<float>.One - h);
+    }
+
+    internal readonly struct TanhFunction : IFunction
+    {
+        public static Vector<float> Of(Vector<float> z) => Simd.Tanh(z);
+
+        public static Vector<float> Slope(Vector<float> h) => Vector<float>.One - (h * h);
+    }
+
+    internal readonly struct RectifierFunction : IFunction
+    {
+        public static Vector<float> Of(Vector<float> z) => Vector.MaxNative(Vector<float>.Zero, z); // of which NaN, as the second, returns
+
+        public static Vector<float> Slope(Vector<float> h) =>
+            Vector.ConditionalSelect(Vector.GreaterThan(h, Vector<float>.Zero), Vector<float>.One, Vector<float>.Zero);
     }
 }

@@ -49,6 +49,13 @@ internal static class KernelMath
         return square < Rational.Small ? clamped + (clamped * (square * n / q)) : Clamp(p * clamped / q, -1f, 1f);
     }
 
+    /// <inheritdoc cref="Simd.Sigmoid"/>
+    public static float Sigmoid(float x)
+    {
+        float power = x > -87f || IsNaN(x) ? -x : 87f;
+        return 1f / (1f + Exp(power));
+    }
+
     /// <inheritdoc cref="Simd.Log"/>
     public static float Log(float x)
     {

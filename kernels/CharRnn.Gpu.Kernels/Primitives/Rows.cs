@@ -21,6 +21,44 @@ public static unsafe class Rows
         Team.Barrier();
     }
 
+    /// <summary>Some rows of a table in another order: <c>to[r] = table[indices[r]]</c>.</summary>
+    [IntrinsicImplementation]
+    public static void Pick(ArrayView<float> to, ArrayView<float> table, ArrayView<int> indices, int rows, int row)
+    {
+        if (rows == 0)
+            return;
+        float* destination = Simd.Pointer(to), source = Simd.Pointer(table);
+        int* index = Simd.Pointer(indices);
+        for (int r = 0; r < rows; r++)
+            new Span<float>(source + ((long)index[r] * row), row).CopyTo(new Span<float>(destination + ((long)r * row), row));
+    }
+
+    internal static void PickOnGroup(ArrayView<float> to, ArrayView<float> table, ArrayView<int> indices, int rows, int row)
+    {
+        for (int element = Group.IdxX; element < rows * row; element += Group.DimX)
+        {
+            int r = element / row;
+            to[element] = table[(indices[r] * row) + element - (r * row)];
+        }
+
+        Team.Barrier();
+    }
+
+    /// <summary>The same of single numbers: <c>to[r] = table[indices[r]]</c>.</summary>
+    [IntrinsicImplementation]
+    public static void PickNumbers(ArrayView<int> to, ArrayView<int> table, ArrayView<int> indices, int rows)
+    {
+        for (int r = 0; r < rows; r++)
+            to[r] = table[indices[r]];
+    }
+
+    internal static void PickNumbersOnGroup(ArrayView<int> to, ArrayView<int> table, ArrayView<int> indices, int rows)
+    {
+        for (int r = Group.IdxX; r < rows; r += Group.DimX)
+            to[r] = table[indices[r]];
+        Team.Barrier();
+    }
+
     /// <summary><c>to[i] = 0</c> for <paramref name="count"/> floats.</summary>
     [IntrinsicImplementation]
     public static void Zero(ArrayView<float> to, int count)

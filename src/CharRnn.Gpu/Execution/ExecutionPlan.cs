@@ -96,7 +96,7 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, Shares Blocks, Grad
     }
 
     /// <summary>Rows as far as tiles are full, then columns: a CPU worker likes long rows.</summary>
-    private static Shares Stripes(int rows, int columns, int tasks)
+    internal static Shares Stripes(int rows, int columns, int tasks)
     {
         int stripes = Math.Min(tasks, (rows + Product.MaxTileRows - 1) / Product.MaxTileRows);
         return new Shares(stripes, Math.Min(tasks / stripes, Layout.PanelCount(columns)));
@@ -106,7 +106,7 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, Shares Blocks, Grad
     /// No more blocks than groups, for one more would take as long as a second round: the smallest such, and of those the ones
     /// with the shortest sides, which need the least of both operands.
     /// </summary>
-    private static Shares Squares(int rows, int columns, int groups) => (
+    internal static Shares Squares(int rows, int columns, int groups) => (
         from height in Sides(rows)
         from width in Sides(columns)
         let shares = new Shares((rows + height - 1) / height, (columns + width - 1) / width)

@@ -24,6 +24,11 @@ internal sealed class KernelSet
     private readonly Lazy<Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int>> _trainStream;
     private readonly Action<KernelConfig, ForwardViews, RnnDims, StepArguments> _evaluate;
     private readonly Action<KernelConfig, SampleViews, RnnDims, DrawArguments, int, int> _sample;
+    private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments, int>> _networkSteps;
+    private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments, int, int, Shares>> _networkLayer;
+    private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments>> _networkGradient;
+    private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments>> _networkUpdate;
+    private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments>> _networkEvaluate;
 
     public KernelSet(ComputeDevice device)
     {
@@ -39,6 +44,13 @@ internal sealed class KernelSet
         _trainStream = new(() => accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int>(TrainStreamKernel.Run, specialization));
         _evaluate = accelerator.LoadStreamKernel<ForwardViews, RnnDims, StepArguments>(EvaluateKernel.Run, specialization);
         _sample = accelerator.LoadStreamKernel<SampleViews, RnnDims, DrawArguments, int, int>(SampleKernel.Run, specialization);
+
+        // Who trains one kind of network has no use for the other's.
+        _networkSteps = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments, int>(NetworkStepsKernel.Run, specialization));
+        _networkLayer = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments, int, int, Shares>(NetworkLayerKernel.Run, specialization));
+        _networkGradient = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments>(NetworkGradientKernel.Run, specialization));
+        _networkUpdate = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments>(NetworkUpdateKernel.Run, specialization));
+        _networkEvaluate = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments>(NetworkEvaluateKernel.Run, specialization));
     }
 
     /// <summary>Launches so far: what a training step costs in overhead.</summary>
@@ -99,6 +111,36 @@ internal sealed class KernelSet
     {
         using KernelProfile.Launch launch = Launch("Sample");
         _sample(Teams(1), v, d, draw, given, steps);
+    }
+
+    public void NetworkSteps(NetworkViews v, NetworkArguments first, int steps)
+    {
+        using KernelProfile.Launch launch = Launch("NetworkSteps");
+        _networkSteps.Value(Teams(first.Teams), v, first, steps);
+    }
+
+    public void NetworkLayer(NetworkViews v, NetworkArguments step, int layer, bool back, Shares shares)
+    {
+        using KernelProfile.Launch launch = Launch(back ? "NetworkLayer back" : "NetworkLayer");
+        _networkLayer.Value(Teams(shares.Count), v, step, layer, back ? 1 : 0, shares);
+    }
+
+    public void NetworkGradient(NetworkViews v, NetworkArguments step)
+    {
+        using KernelProfile.Launch launch = Launch("NetworkGradient");
+        _networkGradient.Value(Teams(step.Teams), v, step);
+    }
+
+    public void NetworkUpdate(NetworkViews v, NetworkArguments step)
+    {
+        using KernelProfile.Launch launch = Launch("NetworkUpdate");
+        _networkUpdate.Value(Teams(step.Teams), v, step);
+    }
+
+    public void NetworkEvaluate(NetworkViews v, NetworkArguments step)
+    {
+        using KernelProfile.Launch launch = Launch("NetworkEvaluate");
+        _networkEvaluate.Value(Teams(step.Teams), v, step);
     }
 
     private KernelProfile.Launch Launch(string kernel)

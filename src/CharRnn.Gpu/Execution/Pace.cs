@@ -1,11 +1,10 @@
 namespace CharRnn.Gpu.Execution;
 
-/// <summary>What a call of the engine does: with which plan, and how long its steps are believed to take.</summary>
-/// <param name="Plan">The plan.</param>
+/// <summary>What a call of an engine does: by several teams or by one, and how long its steps are believed to take.</summary>
 /// <param name="MaxSteps">As many steps as the figure may be trusted for.</param>
 /// <param name="SecondsPerStep">The figure.</param>
-/// <param name="Alone">Whether the plan stands in for one of several teams.</param>
-internal readonly record struct Turn(ExecutionPlan Plan, int MaxSteps, double SecondsPerStep, bool Alone);
+/// <param name="Alone">Whether one team stands in for several.</param>
+internal readonly record struct Turn(int MaxSteps, double SecondsPerStep, bool Alone);
 
 /// <summary>
 /// Chooses, call by call, between several teams and one alone: workers who wait for each other stand still where another
@@ -36,11 +35,11 @@ internal sealed class Pace(double guess)
     private double _usefulSeconds;
 
     /// <summary>The next call.</summary>
-    /// <param name="together">The plan of several teams, if it has an alternative.</param>
-    public Turn Next(ExecutionPlan together)
+    /// <param name="teamsWait">Whether there are several teams that wait for each other, so that one alone may be faster.</param>
+    public Turn Next(bool teamsWait)
     {
-        if (together.Alone is not { } alone)
-            return new Turn(together, int.MaxValue, Known(0), false);
+        if (!teamsWait)
+            return new Turn(int.MaxValue, Known(0), false);
 
         int better = _secondsPerStep[1] < _secondsPerStep[0] ? 1 : 0, other = 1 - better;
         double useful = better == 1 ? UsefulPerProbeAlone : UsefulPerProbeTogether;
@@ -50,7 +49,7 @@ internal sealed class Pace(double guess)
         _calls++;
         if (probe)
             _usefulSeconds = 0;
-        return new Turn(way == 1 ? alone : together, probe ? ProbeSteps(way) : int.MaxValue, Known(way), way == 1);
+        return new Turn(probe ? ProbeSteps(way) : int.MaxValue, Known(way), way == 1);
     }
 
     /// <summary>What a call took.</summary>

@@ -93,7 +93,7 @@ public sealed class TrainingEngine : ITrainingEngine
     public StepsResult RunSteps(long maxSteps)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxSteps, 1);
-        Turn turn = _pace.Next(Plan);
+        Turn turn = _pace.Next(Plan.Alone is not null);
         int most = (int)Math.Min(maxSteps, Math.Min(turn.MaxSteps, Math.Clamp((long)(SecondsPerCall / turn.SecondsPerStep), 1, MaxStepsPerCall)));
         _status.Clear();
         long started = Stopwatch.GetTimestamp();
@@ -158,7 +158,7 @@ public sealed class TrainingEngine : ITrainingEngine
     /// <summary>Launches some of the next steps: as many as reach to a wrap, to the window's end or to what one launch may take.</summary>
     private int Launch(Turn turn, int slot, int maxSteps)
     {
-        ExecutionPlan plan = turn.Plan;
+        ExecutionPlan plan = turn.Alone ? Plan.Alone! : Plan;
         Cursor = Cursor.BeginStep(out bool startsOver);
         EnsureWindow(Cursor.Position);
         StepArguments step = Arguments(Cursor, startsOver, slot, plan);

@@ -1,15 +1,10 @@
-using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
-using CharRnn.Model;
-using CharRnn.Training;
 
 namespace CharRnn.Gpu.Tests.Execution;
 
 public class PaceTests
 {
     private const double CallSeconds = 0.1;
-    private static readonly ExecutionPlan Together =
-        ExecutionPlan.Of(PlanKind.Stream, new ModelShape(65, 100), new StepOptions(), new DeviceTraits(DeviceKind.Cpu, 2, 1), "test");
 
     [Theory]
     [InlineData(1e-4, 2e-4, false)]
@@ -65,9 +60,9 @@ public class PaceTests
     public void A_plan_without_an_alternative_is_only_timed()
     {
         var pace = new Pace(1e-3);
-        Turn first = pace.Next(Together.Alone!);
+        Turn first = pace.Next(teamsWait: false);
         pace.Measured(first, 10, 0.5);
-        Assert.Equal((1e-3, 0.05, false), (first.SecondsPerStep, pace.Next(Together.Alone!).SecondsPerStep, first.Alone));
+        Assert.Equal((1e-3, 0.05, false), (first.SecondsPerStep, pace.Next(teamsWait: false).SecondsPerStep, first.Alone));
     }
 
     /// <summary>Some calls, and the share of their steps that one team did.</summary>
@@ -86,7 +81,7 @@ public class PaceTests
 
     private static (Turn Turn, int Steps) Call(Pace pace, double together, double alone)
     {
-        Turn turn = pace.Next(Together);
+        Turn turn = pace.Next(teamsWait: true);
         int steps = (int)Math.Clamp(CallSeconds / turn.SecondsPerStep, 1, turn.MaxSteps);
         pace.Measured(turn, steps, steps * (turn.Alone ? alone : together));
         return (turn, steps);

@@ -1,0 +1,82 @@
+using CharRnn.Gpu.Kernels.Primitives;
+using ILGPU;
+
+namespace CharRnn.Gpu.Kernels;
+
+/// <summary>The gradients of a feed-forward network's parameters (N5), and the step's loss (N2).</summary>
+/// <remarks>
+/// <code>
+/// ∇W[l] = δ[l]ᵀ h[l-1];   ∇b[l] = Σ δ[l]   (N5)
+/// J = mean of the rows' losses             (N2)
+/// </code>
+/// Shapes:    h[l-1] [rows, in], δ[l] [rows, out], ∇W[l]ᵀ [in, out] in panels.
+/// Launch:    one group per team, after the way back; the teams take tasks, each a block of a matrix. Every element is a sum over
+///            the rows in order, whoever takes the task.
+/// Writes:    the gradients, the loss, and each team its word of the status if a value of its tasks is not finite.
+/// Reference: ReferenceNetwork.Run.
+/// </remarks>
+public static class NetworkGradientKernel
+{
+    /// <summary>The kernel.</summary>
+    public static void Run(NetworkViews v, NetworkArguments step) => RunTeam(Team.Index(), Team.Scratch(), v, step);
+
+    internal static void RunTeam(int team, ArrayView<float> scratch, NetworkViews v, NetworkArguments step)
+    {
+        if (NetworkSteps.Ended(v))
+            return;
+        int layers = v.Layers.IntLength, tasks = layers + 1;
+        for (int l = 0; l < layers; l++)
+            tasks += v.Layers[l].Cuts.Count;
+
+        // The largest first: the blocks of the first layers, then the sums.
+        int before = step.Slot * (tasks + step.Teams), task = Team.Take(v.Status, NetworkStatus.Tasks, before, -1, team, step.Teams);
+        while (task < tasks)
+        {
+            int l = 0, block = task;
+            while (l < layers && block >= v.Layers[l].Cuts.Count)
+            {
+                block -= v.Layers[l].Cuts.Count;
+                l++;
+            }
+
+            if (l < layers)
+                Block(team, scratch, v, v.Layers[l], block, step.Count);
+            else if (block < layers)
+                Bias(team, scratch, v, v.Layers[block], step.Count);
+            else
+                Loss(team, scratch, v, step);
+            task = Team.Take(v.Status, NetworkStatus.Tasks, before, task, team, step.Teams);
+        }
+    }
+
+    private static void Loss(int team, ArrayView<float> scratch, NetworkViews v, NetworkArguments step)
+    {
+        Reduction.Sum(scratch, v.StepLosses, step.Slot + 1, v.Losses, step.Count, 1f / step.Count);
+        Reduction.FlagNonFinite(v.Status, NetworkStatus.TeamFlags + team, v.StepLosses.SubView(step.Slot + 1, 1), 1);
+    }
+
+    private static void Bias(int team, ArrayView<float> scratch, NetworkViews v, NetworkLayer layer, int rows)
+    {
+        var bias = v.Gradient.SubView(layer.Bias, layer.OutputRow);
+        Rows.Sum(scratch, bias, v.Delta.SubView(layer.Delta, rows * layer.OutputRow), rows, layer.OutputRow, layer.OutputRow);
+        Reduction.FlagNonFinite(v.Status, NetworkStatus.TeamFlags + team, bias, layer.OutputRow);
+    }
+
+    private static void Block(int team, ArrayView<float> scratch, NetworkViews v, NetworkLayer layer, int block, int rows)
+    {
+        Shares shares = layer.Cuts;
+        int share = block / shares.Columns, column = block - (share * shares.Columns);
+        int first = Share.FourBegin(layer.Inputs, share, shares.Rows), count = Share.FourBegin(layer.Inputs, share + 1, shares.Rows) - first;
+        int left = Share.PanelBegin(layer.Outputs, column, shares.Columns), width = Share.PanelBegin(layer.Outputs, column + 1, shares.Columns) - left;
+        if (count == 0 || width == 0)
+            return;
+        Layout panels = Layout.Panels(layer.Inputs);
+        int begin = layer.Weights + panels.Offset(first, left), end = begin + (Layout.PanelCount(width) * panels.Panel);
+        Product.RunTransposed(
+            scratch, v.Gradient.SubView(begin, v.Gradient.IntLength - begin), panels, v.H.SubView(layer.Below + first, (rows * layer.InputRow) - first), layer.InputRow,
+            v.Delta.SubView(layer.Delta + left, (rows * layer.OutputRow) - left), Layout.Rows(layer.OutputRow), count, width, rows);
+        int length = count * Layout.PanelWidth;
+        for (int panel = begin; panel < end; panel += panels.Panel)
+            Reduction.FlagNonFinite(v.Status, NetworkStatus.TeamFlags + team, v.Gradient.SubView(panel, length), length);
+    }
+}

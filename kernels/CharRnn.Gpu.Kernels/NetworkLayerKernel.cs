@@ -1,0 +1,40 @@
+using CharRnn.Gpu.Kernels.Primitives;
+
+namespace CharRnn.Gpu.Kernels;
+
+/// <summary>One layer of a feed-forward network for a whole batch, forward or back: a launch where one team is not enough.</summary>
+/// <remarks>
+/// <code>N1 of a hidden layer, N1–N3 of the last one, or N4: see NetworkPass</code>
+/// Shapes:    as <see cref="NetworkViews"/>.
+/// Launch:    one group per block: shares of the rows, and of the neurons but for the last layer forward, whose losses need all. The
+///            first launch of a step is the first layer's, whose blocks fetch the rows that they read, some of them the same.
+/// Writes:    its block.
+/// Reference: ReferenceNetwork.Run.
+/// </remarks>
+public static class NetworkLayerKernel
+{
+    /// <summary>The kernel.</summary>
+    public static void Run(NetworkViews v, NetworkArguments step, int l, int back, Shares shares)
+    {
+        int team = Team.Index();
+        var scratch = Team.Scratch();
+        if (l == 0)
+            NetworkSteps.Judge(v, step);
+        if (NetworkSteps.Ended(v))
+            return;
+        NetworkLayer layer = v.Layers[l];
+        int rows = step.Count, share = team / shares.Columns, column = team - (share * shares.Columns), neurons = back != 0 ? layer.Inputs : layer.Outputs;
+        int first = Share.Begin(rows, share, shares.Rows), count = Share.Begin(rows, share + 1, shares.Rows) - first;
+        int left = Share.PanelBegin(neurons, column, shares.Columns), width = Share.PanelBegin(neurons, column + 1, shares.Columns) - left;
+        if (count == 0 || width == 0)
+            return;
+        if (l == 0)
+            NetworkPass.Fetch(v, step, first, count);
+        if (back != 0)
+            NetworkPass.Backward(scratch, v, layer, v.Layers[l - 1], first, count, left, width);
+        else if (l == v.Layers.IntLength - 1)
+            NetworkPass.Output(scratch, v, layer, first, count, rows);
+        else
+            NetworkPass.Forward(scratch, v, layer, first, count, left, width);
+    }
+}

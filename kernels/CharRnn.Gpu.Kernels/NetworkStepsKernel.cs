@@ -1,0 +1,55 @@
+using CharRnn.Gpu.Kernels.Primitives;
+using ILGPU;
+
+namespace CharRnn.Gpu.Kernels;
+
+/// <summary>
+/// Many steps of a feed-forward network in one launch: on the CPU by all teams, which meet before and after the update; on a GPU by
+/// one team, for networks so small that launches would cost more than the work.
+/// </summary>
+/// <remarks>
+/// <code>N1–N6, <c>steps</c> times: NetworkPass, NetworkGradientKernel and NetworkUpdateKernel, one after the other</code>
+/// Shapes:    as <see cref="NetworkViews"/>.
+/// Launch:    teams that run side by side, or one; the steps must lie within the order.
+/// Writes:    all that those write.
+/// Reference: ReferenceNetwork.Run, ReferenceNetwork.Descend.
+/// </remarks>
+public static class NetworkStepsKernel
+{
+    private const int Meetings = 3;
+
+    /// <summary>The kernel.</summary>
+    public static void Run(NetworkViews v, NetworkArguments first, int steps)
+    {
+        int team = Team.Index();
+        var scratch = Team.Scratch();
+        for (int n = 0; n < steps; n++)
+        {
+            NetworkArguments step = first.Later(n);
+            int met = step.Slot * Meetings;
+            NetworkSteps.Judge(v, step);
+            if (!NetworkSteps.Ended(v))
+                Layers(team, scratch, v, step);
+            Team.Meet(v.Status, met, step.Teams);
+            NetworkGradientKernel.RunTeam(team, scratch, v, step);
+            Team.Meet(v.Status, met + 1, step.Teams);
+            NetworkUpdateKernel.RunTeam(team, scratch, v, step);
+            Team.Meet(v.Status, met + 2, step.Teams);
+        }
+    }
+
+    /// <summary>N1–N4 of a team's rows, which need no other team.</summary>
+    private static void Layers(int team, ArrayView<float> scratch, NetworkViews v, NetworkArguments step)
+    {
+        int rows = step.Count, first = Share.Begin(rows, team, step.Teams), count = Share.Begin(rows, team + 1, step.Teams) - first;
+        if (count == 0)
+            return;
+        int last = v.Layers.IntLength - 1;
+        NetworkPass.Fetch(v, step, first, count);
+        for (int l = 0; l < last; l++)
+            NetworkPass.Forward(scratch, v, v.Layers[l], first, count, 0, v.Layers[l].Outputs);
+        NetworkPass.Output(scratch, v, v.Layers[last], first, count, rows);
+        for (int l = last; l > 0; l--)
+            NetworkPass.Backward(scratch, v, v.Layers[l], v.Layers[l - 1], first, count, 0, v.Layers[l].Inputs);
+    }
+}

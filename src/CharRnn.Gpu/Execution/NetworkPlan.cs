@@ -1,0 +1,39 @@
+using System.Globalization;
+using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Kernels;
+using CharRnn.Networks;
+
+namespace CharRnn.Gpu.Execution;
+
+/// <summary>How steps of a feed-forward network are put on a device: the one place that chooses. A plan never changes a result.</summary>
+/// <param name="ManySteps">Whether a launch runs many steps: on the CPU by all teams, which meet between phases, on a GPU by one team. Else each layer is a launch.</param>
+/// <param name="Teams">Teams of a launch.</param>
+/// <param name="Reason">Why, for people.</param>
+internal sealed record NetworkPlan(bool ManySteps, int Teams, string Reason)
+{
+    // What one group of a GPU computes while a launch begins: some 4 us at 100 GFLOP/s.
+    private const double FlopsPerLaunch = 4e5;
+
+    // Below so many rows, taking tasks costs a CPU worker more than one who is late.
+    private const int FewRows = 64;
+
+    public static NetworkPlan Choose(NetworkShape shape, int batch, DeviceTraits device)
+    {
+        double flops = shape.TrainingFlops * batch;
+        string figures = string.Create(CultureInfo.InvariantCulture, $"{flops / 1e6:0.###} MFLOP a step");
+        if (device.Kind == DeviceKind.Cpu)
+            return new NetworkPlan(true, device.Teams, $"{figures}: many steps a launch, workers meet between phases");
+        int launches = (2 * shape.Layers.Count) + 1;
+        return flops < launches * FlopsPerLaunch
+            ? new NetworkPlan(true, 1, $"{figures}: one group runs many steps a launch, launches would cost more than sharing saves")
+            : new NetworkPlan(false, device.Teams, $"{figures}: a launch for each layer forward and back, the gradients and the update");
+    }
+
+    /// <summary>How the gradient of a layer is cut into tasks.</summary>
+    public static Shares Cuts(int inputs, int outputs, int batch, DeviceTraits device) => device.Kind != DeviceKind.Cpu
+        ? ExecutionPlan.Squares(inputs, outputs, device.Teams)
+        : ExecutionPlan.Stripes(inputs, outputs, device.Teams == 1 || batch < FewRows ? device.Teams : 2 * device.Teams);
+
+    /// <summary>How a launch of a layer is cut into blocks of rows and neurons.</summary>
+    public Shares Blocks(int rows, int neurons) => ExecutionPlan.Squares(rows, neurons, Teams);
+}

@@ -1,0 +1,83 @@
+namespace CharRnn.Networks;
+
+/// <summary>Why a descent ended.</summary>
+public enum DescentEnd
+{
+    /// <summary>The gradient's norm fell below the tolerance.</summary>
+    SmallGradient,
+
+    /// <summary>The function changed by less than the tolerance.</summary>
+    SmallChange,
+
+    /// <summary>It took as many steps, or epochs, as it may.</summary>
+    EnoughSteps,
+
+    /// <summary>The function or its gradient is no longer finite: the step size is too large.</summary>
+    NotFinite,
+}
+
+/// <summary>How to descend.</summary>
+public sealed record DescentOptions
+{
+    /// <summary>η, the step size.</summary>
+    public double LearningRate { get; init; } = 0.1;
+
+    /// <summary>ε: a gradient of a smaller norm ends the descent. 0: none does.</summary>
+    public double GradientTolerance { get; init; } = 1e-6;
+
+    /// <summary>A smaller change of the function ends the descent. 0: none does. Near a minimum a change is as small as the gradient's square.</summary>
+    public double ChangeTolerance { get; init; }
+
+    /// <summary>Steps at most.</summary>
+    public int MaxSteps { get; init; } = 10_000;
+}
+
+/// <summary>Where a descent ended, and how it came there.</summary>
+/// <param name="Path">Every point, the start first, the last one where it ended.</param>
+/// <param name="Value">The function there.</param>
+/// <param name="GradientNorm">The gradient's Euclidean norm there.</param>
+/// <param name="End">Why it ended.</param>
+public sealed record Descent(IReadOnlyList<double[]> Path, double Value, double GradientNorm, DescentEnd End)
+{
+    /// <summary>Steps that were made.</summary>
+    public int Steps => Path.Count - 1;
+
+    /// <summary>Where it ended.</summary>
+    public double[] Point => Path[^1];
+}
+
+/// <summary>Gradient descent (N6) over any function: <c>x ← x - η ∇f(x)</c>, on the host.</summary>
+public static class GradientDescent
+{
+    /// <summary>Descends from a point.</summary>
+    /// <param name="f">The function.</param>
+    /// <param name="gradient">Its gradient, as many numbers as a point has.</param>
+    /// <param name="start">Where to begin.</param>
+    /// <param name="options">How.</param>
+    public static Descent Minimise(Func<double[], double> f, Func<double[], double[]> gradient, double[] start, DescentOptions options)
+    {
+        double[] x = [.. start];
+        var path = new List<double[]> { x };
+        double value = f(x), before = double.PositiveInfinity;
+        while (true)
+        {
+            double[] slope = gradient(x);
+            double norm = Math.Sqrt(slope.Sum(g => g * g));
+            DescentEnd? end = !double.IsFinite(value) || !double.IsFinite(norm) ? DescentEnd.NotFinite
+                : norm < options.GradientTolerance ? DescentEnd.SmallGradient
+                : Math.Abs(before - value) < options.ChangeTolerance ? DescentEnd.SmallChange
+                : path.Count > options.MaxSteps ? DescentEnd.EnoughSteps
+                : null;
+            if (end is { } reason)
+                return new Descent(path, value, norm, reason);
+
+            x = [.. x.Zip(slope, (xi, gi) => xi - (options.LearningRate * gi))];
+            path.Add(x);
+            (before, value) = (value, f(x));
+        }
+    }
+
+    /// <summary>The same of one variable.</summary>
+    public static Descent Minimise(Func<double, double> f, Func<double, double> derivative, double start, DescentOptions options) =>
+        Minimise(x => f(x[0]), x => [derivative(x[0])], [start], options);
+}

@@ -1,0 +1,51 @@
+namespace CharRnn.Networks;
+
+/// <summary>Rows of numbers, and what is to be said of each.</summary>
+public sealed class LabelledData
+{
+    /// <param name="inputs">Numbers in a row.</param>
+    /// <param name="x">The rows, <c>[n, inputs]</c>.</param>
+    /// <param name="classes">y of a softmax, <c>[n]</c>.</param>
+    public LabelledData(int inputs, float[] x, int[] classes)
+        : this(inputs, x, classes.Length) => Classes = classes;
+
+    /// <param name="inputs">Numbers in a row.</param>
+    /// <param name="x">The rows, <c>[n, inputs]</c>.</param>
+    /// <param name="outputs">Numbers in a row's target.</param>
+    /// <param name="targets">y, <c>[n, outputs]</c>.</param>
+    public LabelledData(int inputs, float[] x, int outputs, float[] targets)
+        : this(inputs, x, targets.Length / outputs) => (Outputs, Targets) = (outputs, targets);
+
+    private LabelledData(int inputs, float[] x, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(x.Length, (long)inputs * count, nameof(x));
+        (Inputs, X, Count) = (inputs, x, count);
+    }
+
+    /// <summary>n.</summary>
+    public int Count { get; }
+
+    /// <summary>Numbers in a row.</summary>
+    public int Inputs { get; }
+
+    /// <summary>The rows, <c>[n, Inputs]</c>.</summary>
+    public float[] X { get; }
+
+    /// <summary>Numbers in a row's target; 0 where there are classes.</summary>
+    public int Outputs { get; }
+
+    /// <summary>y, <c>[n, Outputs]</c>; empty where there are classes.</summary>
+    public float[] Targets { get; } = [];
+
+    /// <summary>y as classes, <c>[n]</c>; empty where there are targets.</summary>
+    public int[] Classes { get; } = [];
+
+    /// <summary>Some of the rows, in the order given.</summary>
+    public LabelledData Select(IReadOnlyList<int> rows)
+    {
+        float[] x = [.. rows.SelectMany(r => X.AsSpan(r * Inputs, Inputs).ToArray())];
+        return Classes.Length > 0
+            ? new LabelledData(Inputs, x, [.. rows.Select(r => Classes[r])])
+            : new LabelledData(Inputs, x, Outputs, [.. rows.SelectMany(r => Targets.AsSpan(r * Outputs, Outputs).ToArray())]);
+    }
+}

@@ -1,0 +1,75 @@
+namespace CharRnn.Networks;
+
+/// <summary>A layer's nonlinearity σ.</summary>
+public enum ActivationFunction
+{
+    /// <summary>z</summary>
+    Identity,
+
+    /// <summary>1 / (1 + e⁻ᶻ)</summary>
+    Sigmoid,
+
+    /// <summary>tanh z</summary>
+    Tanh,
+
+    /// <summary>max(0, z)</summary>
+    Relu,
+}
+
+/// <summary>What is minimised; each with the output that belongs to it.</summary>
+public enum NetworkLoss
+{
+    /// <summary>Mean over rows and outputs of (h - y)²; the last layer's own activation is the output.</summary>
+    SquaredError,
+
+    /// <summary>Mean over rows of -Σ (y ln p + (1 - y) ln(1 - p)), p the sigmoid of the last layer: y is 0 or 1.</summary>
+    BinaryCrossEntropy,
+
+    /// <summary>Mean over rows of -ln p[y], p the softmax of the last layer: y is a class.</summary>
+    CrossEntropy,
+}
+
+/// <summary>A layer: how many neurons, and their activation.</summary>
+/// <param name="Width">Neurons.</param>
+/// <param name="Activation">σ.</param>
+public readonly record struct Layer(int Width, ActivationFunction Activation);
+
+/// <summary>A feed-forward network: N1 for each layer, and a loss.</summary>
+public sealed record NetworkShape
+{
+    /// <param name="inputs">Numbers in a row of the data.</param>
+    /// <param name="layers">At least one; one alone is a neuron, or several side by side.</param>
+    /// <param name="loss">What is minimised.</param>
+    /// <exception cref="ArgumentException">A width is not positive, or the last layer has an activation where the loss brings its own.</exception>
+    public NetworkShape(int inputs, IReadOnlyList<Layer> layers, NetworkLoss loss)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(inputs, 1);
+        ArgumentOutOfRangeException.ThrowIfZero(layers.Count, nameof(layers));
+        if (layers.Any(layer => layer.Width < 1))
+            throw new ArgumentException("a layer has no neurons", nameof(layers));
+        if (loss != NetworkLoss.SquaredError && layers[^1].Activation != ActivationFunction.Identity)
+            throw new ArgumentException("a cross-entropy brings its own activation: the last layer has none", nameof(layers));
+        (Inputs, Layers, Loss) = (inputs, layers, loss);
+    }
+
+    /// <summary>Numbers in a row of the data.</summary>
+    public int Inputs { get; }
+
+    /// <summary>The layers, from the first hidden one to the output.</summary>
+    public IReadOnlyList<Layer> Layers { get; }
+
+    /// <summary>What is minimised.</summary>
+    public NetworkLoss Loss { get; }
+
+    /// <summary>Numbers that it computes of a row.</summary>
+    public int Outputs => Layers[^1].Width;
+
+    /// <summary>Weights and biases.</summary>
+    public long ParameterCount => Enumerable.Range(0, Layers.Count).Sum(l => (InputsOf(l) + 1L) * Layers[l].Width);
+
+    /// <summary>Multiplications and additions of one row, forward and back.</summary>
+    public double TrainingFlops => Enumerable.Range(0, Layers.Count).Sum(l => (l == 0 ? 4.0 : 6.0) * InputsOf(l) * Layers[l].Width);
+
+    /// <summary>Inputs of a layer.</summary>
+    public int InputsOf(int layer) => layer == 0 ? Inputs : Layers[layer - 1].Width;
+}

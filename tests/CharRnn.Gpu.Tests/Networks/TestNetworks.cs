@@ -1,0 +1,43 @@
+using CharRnn.Gpu.Tests.Kernels;
+using CharRnn.Networks;
+
+namespace CharRnn.Gpu.Tests.Networks;
+
+/// <summary>Networks and data for tests, made from seeds.</summary>
+internal static class TestNetworks
+{
+    public static readonly ActivationFunction[] Activations = Enum.GetValues<ActivationFunction>();
+
+    public static readonly NetworkLoss[] Losses = Enum.GetValues<NetworkLoss>();
+
+    /// <summary>Hidden layers with one activation, and the output that the loss wants; with the squared error the activation once more.</summary>
+    public static NetworkShape Shape(int inputs, int[] hidden, int outputs, ActivationFunction activation, NetworkLoss loss) => new(
+        inputs,
+        [.. hidden.Select(width => new Layer(width, activation)), new Layer(outputs, loss == NetworkLoss.SquaredError ? activation : ActivationFunction.Identity)],
+        loss);
+
+    /// <summary>Random rows, with random answers of the kind that the loss wants.</summary>
+    public static LabelledData Data(NetworkShape shape, int rows, ulong seed)
+    {
+        float[] x = Values.Random(rows * shape.Inputs, seed), y = Values.Random(rows * shape.Outputs, seed + 1);
+        return shape.Loss switch
+        {
+            NetworkLoss.CrossEntropy => new LabelledData(shape.Inputs, x, [.. Enumerable.Range(0, rows).Select(r => (int)((y[r] + 1) / 2 * shape.Outputs))]),
+            NetworkLoss.BinaryCrossEntropy => new LabelledData(shape.Inputs, x, shape.Outputs, [.. y.Select(value => value > 0 ? 1f : 0f)]),
+            _ => new LabelledData(shape.Inputs, x, shape.Outputs, y),
+        };
+    }
+
+    /// <summary>Random parameters, biases too.</summary>
+    public static NetworkParameters<float> Parameters(NetworkShape shape, ulong seed)
+    {
+        NetworkParameters<float> parameters = InitialNetwork.Create(shape, seed);
+        foreach (float[] bias in parameters.Biases)
+            Values.Random(bias.Length, seed + 5, 0.3f).CopyTo(bias, 0);
+        return parameters;
+    }
+
+    public static double[] Flat(NetworkParameters<double> parameters) => [.. parameters.Arrays.SelectMany(values => values)];
+
+    public static double[] Flat(NetworkParameters<float> parameters) => Flat(parameters.Convert(value => (double)value));
+}
