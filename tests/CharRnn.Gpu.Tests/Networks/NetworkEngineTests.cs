@@ -69,4 +69,150 @@ public class NetworkEngineTests
 
         Agreement.Within(1e-4, TestNetworks.Flat(expected), TestNetworks.Flat(engine.ReadParameters()), "after 300 steps");
     }
+
+    [Theory]
+    [MemberData(nameof(TestDevices.Kinds), MemberType = typeof(TestDevices))]
+    public void Mini_batches_take_every_row_once_an_epoch_in_an_order_of_the_seed(DeviceKind kind)
+    {
+        ComputeDevice device = TestDevices.Get(kind);
+        foreach (int batch in (int[])[1, 7, 20])
+        {
+            // One weight that every row changes by its own amount: the order shows in what is left.
+            var shape = new NetworkShape(1, [new Layer(1, ActivationFunction.Identity)], NetworkLoss.SquaredError);
+            LabelledData data = TestNetworks.Data(shape, 20, 9);
+            var options = new NetworkOptions { LearningRate = 0.1f, BatchSize = batch, Seed = 3 };
+            float[] Train(NetworkOptions how)
+            {
+                using var engine = new NetworkEngine(device, TestNetworks.Parameters(shape, 1), data, how);
+                Assert.Equal((20 + batch - 1) / batch, engine.StepsPerEpoch);
+                var losses = new List<float>();
+                while (engine.Step < 5 * engine.StepsPerEpoch)
+                    losses.AddRange(engine.RunSteps((5 * engine.StepsPerEpoch) - engine.Step).Losses);
+                return [.. losses, .. engine.ReadParameters().Arrays.SelectMany(values => values)];
+            }
+
+            float[] one = Train(options);
+            Assert.Equal(one, Train(options));
+            Assert.Equal(batch == 20, one.SequenceEqual(Train(options with { Seed = 4 })));
+            if (batch != 1)
+                continue;
+
+            // With a rate of nothing a row's loss is its own: five epochs have the same losses, each in another order.
+            float[][] epochs = [.. Train(options with { LearningRate = 0 }).SkipLast(2).Chunk(20)];
+            Assert.All(epochs, epoch => Assert.Equal(epochs[0].Order(), epoch.Order()));
+            Assert.Equal(5, epochs.Select(epoch => string.Join(' ', epoch)).Distinct().Count());
+        }
+    }
+
+    [Fact]
+    public void The_results_do_not_depend_on_the_number_of_workers()
+    {
+        NetworkShape shape = TestNetworks.Shape(30, [40, 20], 4, ActivationFunction.Relu, NetworkLoss.CrossEntropy);
+        LabelledData data = TestNetworks.Data(shape, 150, 5);
+        string[] results = [.. ((int[])[1, 2, 3, 7]).Select(workers =>
+        {
+            using ComputeDevice device = DeviceCatalog.OpenCpu(workers);
+            using var engine = new NetworkEngine(device, TestNetworks.Parameters(shape, 6), data, new NetworkOptions { BatchSize = 64, LearningRate = 0.1f });
+            var (losses, norms) = (new List<float>(), new List<float>());
+            while (engine.Step < 60)
+            {
+                NetworkSteps steps = engine.RunSteps(60 - engine.Step);
+                losses.AddRange(steps.Losses);
+                norms.AddRange(steps.GradientNorms);
+            }
+
+            return string.Join(' ', losses.Concat(norms).Concat(engine.ReadParameters().Arrays.SelectMany(values => values)).Select(BitConverter.SingleToInt32Bits));
+        })];
+        Assert.Single(results.Distinct());
+    }
+
+    [Theory]
+    [MemberData(nameof(TestDevices.Kinds), MemberType = typeof(TestDevices))]
+    public void XOR_is_learned_by_two_layers_and_not_by_a_neuron(DeviceKind kind)
+    {
+        ComputeDevice device = TestDevices.Get(kind);
+        var data = new LabelledData(2, [0, 0, 0, 1, 1, 0, 1, 1], 1, [0, 1, 1, 0]);
+        (double loss, double[] outputs) Train(params Layer[] layers)
+        {
+            var shape = new NetworkShape(2, layers, NetworkLoss.BinaryCrossEntropy);
+            using var engine = new NetworkEngine(device, InitialNetwork.Create(shape, 1), data, new NetworkOptions { LearningRate = 0.5f });
+            float last = float.NaN;
+            while (engine.Step < 4000)
+                last = engine.RunSteps(4000 - engine.Step).Losses[^1];
+            NetworkParameters<double> trained = engine.ReadParameters().Convert(value => (double)value);
+            return (last, [.. Enumerable.Range(0, 4).Select(r => ReferenceNetwork.Output(trained, [data.X[2 * r], data.X[(2 * r) + 1]])[0])]);
+        }
+
+        (double loss, double[] outputs) = Train(new Layer(4, ActivationFunction.Tanh), new Layer(1, ActivationFunction.Identity));
+        Assert.InRange(loss, 0, 0.02);
+        Assert.All(outputs.Zip(data.Targets), pair => Assert.InRange(pair.First, pair.Second - 0.1, pair.Second + 0.1));
+
+        // The best that a line can do: one half, everywhere.
+        (loss, outputs) = Train(new Layer(1, ActivationFunction.Identity));
+        Assert.InRange(loss, Math.Log(2) - 1e-4, Math.Log(2) + 1e-4);
+        Assert.All(outputs, output => Assert.InRange(output, 0.49, 0.51));
+    }
+
+    [Theory]
+    [MemberData(nameof(TestDevices.Kinds), MemberType = typeof(TestDevices))]
+    public void Logistic_regression_finds_the_optimum_from_any_start(DeviceKind kind)
+    {
+        // 40 of 100 are 1 where x = 0, 70 of 100 where x = 1: the likelihood is greatest where the model says just that.
+        ComputeDevice device = TestDevices.Get(kind);
+        float[] x = [.. Enumerable.Range(0, 200).Select(i => i < 100 ? 0f : 1f)], y = [.. Enumerable.Range(0, 200).Select(i => i % 100 < (i < 100 ? 40 : 70) ? 1f : 0f)];
+        double bias = Math.Log(0.4 / 0.6), weight = Math.Log(0.7 / 0.3) - bias;
+        foreach ((float w, float b) in ((float, float)[])[(0, 0), (-5, 3), (10, -10), (2, 30)])
+        {
+            var neuron = new NetworkParameters<float>(new NetworkShape(1, [new Layer(1, ActivationFunction.Identity)], NetworkLoss.BinaryCrossEntropy));
+            (neuron.Weights[0][0], neuron.Biases[0][0]) = (w, b);
+            using var engine = new NetworkEngine(device, neuron, new LabelledData(1, x, 1, y), new NetworkOptions { LearningRate = 3, GradientTolerance = 1e-6f });
+            DescentEnd? end = null;
+            float norm = float.NaN;
+            while (end is null && engine.Step < 100_000)
+            {
+                NetworkSteps steps = engine.RunSteps(100_000 - engine.Step);
+                (end, norm) = (steps.End, steps.GradientNorms[^1]);
+            }
+
+            NetworkParameters<float> found = engine.ReadParameters();
+            Assert.Equal(DescentEnd.SmallGradient, end);
+            Assert.InRange(norm, 0, 1e-6);
+            Assert.InRange(found.Weights[0][0], weight - 1e-4, weight + 1e-4);
+            Assert.InRange(found.Biases[0][0], bias - 1e-4, bias + 1e-4);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(TestDevices.Kinds), MemberType = typeof(TestDevices))]
+    public void Steps_end_where_a_tolerance_or_a_number_says_so(DeviceKind kind)
+    {
+        ComputeDevice device = TestDevices.Get(kind);
+        var shape = new NetworkShape(1, [new Layer(1, ActivationFunction.Identity)], NetworkLoss.SquaredError);
+        var data = new LabelledData(1, [-1, 1], 1, [-2, 2]); // J = (w - 2)² + b²: a step at 0.25 halves both
+        (NetworkSteps Steps, long Count, float Weight) Train(NetworkOptions options)
+        {
+            using var engine = new NetworkEngine(device, new NetworkParameters<float>(shape), data, options);
+            while (true)
+            {
+                NetworkSteps steps = engine.RunSteps(1000);
+                if (steps.End is not null || engine.Step >= 1000)
+                    return (steps, engine.Step, engine.ReadParameters().Weights[0][0]);
+            }
+        }
+
+        // The gradient is 2 (w - 2): 4, 2, 1, …; step k begins at 4 · 2⁻ᵏ and ends at w = 2 - 2⁻ᵏ.
+        (NetworkSteps steps, long count, float weight) = Train(new NetworkOptions { LearningRate = 0.25f, GradientTolerance = 0.01f });
+        Assert.Equal((DescentEnd.SmallGradient, 10L), (steps.End, count));
+        Assert.Equal(4f / 512, steps.GradientNorms[^1], 1e-6f);
+        Assert.Equal(2 - (1f / 512), weight, 1e-6f);
+
+        // J = 4 · 4⁻ᵏ; from the sixth to the seventh it changes by 0.003, before by more than 0.01.
+        (steps, count, _) = Train(new NetworkOptions { LearningRate = 0.25f, LossTolerance = 0.01f });
+        Assert.Equal((DescentEnd.SmallChange, 7L), (steps.End, count));
+
+        // η over 1 moves away until floats end; the last step that is made has a finite loss.
+        (steps, _, weight) = Train(new NetworkOptions { LearningRate = 10 });
+        Assert.Equal(DescentEnd.NotFinite, steps.End);
+        Assert.True(float.IsFinite(weight));
+    }
 }
