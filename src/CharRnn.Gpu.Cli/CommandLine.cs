@@ -38,8 +38,7 @@ internal static class CommandLine
                 return WrongUsage;
             }
 
-            if (result.CommandResult.Command == root)
-                KeepSummaries(root);
+            KeepSummaries(result.CommandResult.Command);
             return Output.Timed("in all", () => result.Invoke(new InvocationConfiguration
             {
                 EnableDefaultExceptionHandler = false,
@@ -94,6 +93,7 @@ internal static class CommandLine
         InspectCommand.Create(),
         ExchangeCommands.CreateExport(),
         ExchangeCommands.CreateImport(),
+        MlpCommands.Create(),
         DevicesCommand.Create(),
         VerifyCommand.Create(),
         BenchCommand.Create(),
@@ -110,6 +110,9 @@ internal static class CommandLine
         return $"{name}: is no {kind}; {(nearest is null ? otherwise : $"did you mean {nearest}?")}";
     }
 
+    private static string FullName(CommandResult result) =>
+        result.Parent is CommandResult parent ? $"{FullName(parent)} {result.Command.Name}" : "charrnn";
+
     /// <summary>[suggest]: a shell asks how an unfinished line may go on.</summary>
     private static bool IsDirective(ParseResult result) => result.Tokens.Any(token => token.Type == TokenType.Directive);
 
@@ -122,7 +125,7 @@ internal static class CommandLine
     private static string? UsageError(ParseResult result)
     {
         Command command = result.CommandResult.Command;
-        string help = command is RootCommand ? "charrnn --help" : $"charrnn {command.Name} --help";
+        string name = FullName(result.CommandResult), help = $"{name} --help";
 
         // A mistyped option looks like an input to the parser, so it is found here, with the option that was meant.
         IEnumerable<string> inputs = command.Arguments
@@ -132,16 +135,17 @@ internal static class CommandLine
         {
             string option = stray.Split('=')[0];
             return OptionNames(command).Contains(option)
-                ? $"{option}: stands before the command; put it behind: charrnn {command.Name} {option}"
-                : UnknownName(option, $"option of {help[..^" --help".Length]}", OptionNames(command), $"see {help}");
+                ? $"{option}: stands before the command; put it behind: {name} {option}"
+                : UnknownName(option, $"option of {name}", OptionNames(command), $"see {help}");
         }
 
-        if (command is RootCommand && result.UnmatchedTokens is [var verb, ..])
+        bool isGroup = command.Subcommands.Count > 0;
+        if (isGroup && result.UnmatchedTokens is [var verb, ..])
             return UnknownName(verb, "command", command.Subcommands.Select(c => c.Name), $"see {help}");
         if (result.Errors.Count == 0)
             return null;
-        if (command is RootCommand)
-            return $"charrnn: no command is given; give one of {string.Join(", ", command.Subcommands.Select(c => c.Name))}, or see {help}";
+        if (isGroup)
+            return $"{name}: no command is given; give one of {string.Join(", ", command.Subcommands.Select(c => c.Name))}, or see {help}";
         if (result.UnmatchedTokens is [var extra, ..])
             return $"{extra}: is one argument too many; see {help}";
 
@@ -150,6 +154,7 @@ internal static class CommandLine
             return error.Message; // in our words
         return (Option(error.SymbolResult), error.SymbolResult) switch
         {
+            ({ IdentifierTokenCount: 0 } option, _) => $"{option.Option.Name}: is missing; give {option.Option.Name} {option.Option.HelpName}",
             ({ Tokens.Count: 0 } option, _) => $"{option.Option.Name}: has no value; give {option.Option.HelpName} behind it",
             ({ Tokens.Count: > 1 } option, _) => $"{option.Option.Name}: is given {option.Tokens.Count} times; give it once",
             ({ } option, _) => $"{option.Option.Name}: takes no value, and has '{option.Tokens[0].Value}'; leave that out",
@@ -161,9 +166,9 @@ internal static class CommandLine
     private static OptionResult? Option(SymbolResult? result) => result is null or OptionResult ? result as OptionResult : Option(result.Parent);
 
     /// <summary>In the list of commands, a line each.</summary>
-    private static void KeepSummaries(RootCommand root)
+    private static void KeepSummaries(Command group)
     {
-        foreach (Command command in root.Subcommands)
+        foreach (Command command in group.Subcommands)
             command.Description = command.Description!.Split('\n')[0];
     }
 

@@ -18,7 +18,7 @@ public static class LossPlot
     /// <summary>Whether there is a font to write with; without one a picture has no words.</summary>
     public static bool HasFont => SKTypeface.Default.GlyphCount > 0;
 
-    /// <summary>Writes the picture as PNG, atomically: 1200 x 700 pixels; nats per character over iterations.</summary>
+    /// <summary>Writes the picture as PNG, atomically: 1200 x 700 pixels; nats per character, or a table's loss, over iterations.</summary>
     /// <param name="path">Where.</param>
     /// <param name="runs">The runs.</param>
     /// <exception cref="CharRnnException">The file system refuses, or the library that draws does not load.</exception>
@@ -60,7 +60,7 @@ public static class LossPlot
             }
 
         plot.XLabel("iterations");
-        plot.YLabel("nats per character");
+        plot.YLabel(runs.All(run => run.Configuration.Has("layers")) ? "loss" : "nats per character");
         plot.Axes.Margins(horizontal: 0.01);
         plot.ShowLegend(Alignment.UpperRight);
         return plot.GetImageBytes(Width, Height, ImageFormat.Png);

@@ -19,6 +19,7 @@ public sealed record RunRecord(string Name, RunConfiguration Configuration, IRea
             new("any character", Math.Log(Number("vocabulary-size"))),
             new("unigram entropy", Number("unigram-entropy")),
             new("bigram entropy", Number("bigram-entropy")),
+            new("constant answer", Number("label-entropy")),
         }.Where(baseline => double.IsFinite(baseline.Nats)),
     ];
 

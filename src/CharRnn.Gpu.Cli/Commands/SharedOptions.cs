@@ -137,6 +137,13 @@ internal static class SharedOptions
         return RunDirectory.IsRunFile(path) ? throw new CharRnnException(path, "is a run's own file", $"give another {option.Name}") : path;
     }
 
+    /// <summary>A name of the second; another run of the same second has it taken.</summary>
+    public static string NewRunDirectory()
+    {
+        string name = Path.Combine("runs", DateTime.Now.ToString("yyyy-MM-dd'T'HH-mm-ss", CultureInfo.InvariantCulture));
+        return Enumerable.Range(1, int.MaxValue).Select(n => n == 1 ? name : $"{name}-{n}").First(n => !Path.Exists(n));
+    }
+
     /// <summary>Opens the device and checks it quickly against the reference.</summary>
     public static ComputeDevice Open(DeviceSelection selection) => Open(selection, DeviceVerification.QuickCheck);
 

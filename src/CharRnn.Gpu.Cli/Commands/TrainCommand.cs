@@ -129,7 +129,7 @@ internal static class TrainCommand
         // Whatever may fail comes before the directory: --overwrite gives up an older run.
         using var model = new DeviceModel(device, start ?? InitialWeights.Create(shape, schedule.Seed));
         using var engine = new TrainingEngine(model, split.Training, step);
-        using RunDirectory run = RunDirectory.Create(options.GetValue(Out) ?? NewDirectory(), options.GetValue(Overwrite));
+        using RunDirectory run = RunDirectory.Create(options.GetValue(Out) ?? SharedOptions.NewRunDirectory(), options.GetValue(Overwrite));
         SaveConfiguration(options, step, schedule, corpus, device, run, options.GetValue(InitFrom));
         return Train(options, step, schedule, corpus, split, engine, run, options.GetValue(InitFrom), null, stop);
     }
@@ -231,13 +231,6 @@ internal static class TrainCommand
                 CultureInfo.InvariantCulture,
                 $"training diverged: {loop.Divergence}; going on from {(resumeFrom is null ? "the start" : $"the checkpoint of iteration {resumeFrom.Iteration}")} with --learning-rate {step.LearningRate}"));
         }
-    }
-
-    /// <summary>A name of the second; another run of the same second has it taken.</summary>
-    private static string NewDirectory()
-    {
-        string name = Path.Combine("runs", DateTime.Now.ToString("yyyy-MM-dd'T'HH-mm-ss", CultureInfo.InvariantCulture));
-        return Enumerable.Range(1, int.MaxValue).Select(n => n == 1 ? name : $"{name}-{n}").First(n => !Path.Exists(n));
     }
 
     private static Corpus ReadCorpus(ParseResult options, StepOptions step, CancellationToken stop)

@@ -16,28 +16,35 @@ function clock(seconds) {
   return whole >= 3600 ? `${Math.floor(whole / 3600)}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}` : `${Math.floor(whole / 60)}:${two(whole % 60)}`;
 }
 
+// A feed-forward network's run: it reads rows of a table, not characters.
+const isTable = run => 'layers' in run.configuration;
+
 function head(runs, several) {
   at('head').replaceChildren();
   at('figures').replaceChildren();
   element(at('head'), 'h1', {}, runs.length === 1 ? runs[0].name : `${runs.length} runs`);
   for (const run of runs) {
     const c = run.configuration;
-    element(at('head'), 'p', { class: 'dim' }, `${several ? `${run.name}: ` : ''}${c.corpus ?? ''}, ${c['hidden-size']} hidden units, ${c['batch-size']} ${c['batch-size'] === '1' ? 'stream' : 'streams'} of ${c['seq-length']} characters a step, ${c['device-name'] ?? ''}`);
+    const what = isTable(run)
+      ? `${c.input}, ${c.label}: layers ${c.layers}, ${c.activation}, ${c.loss}, ${c['device-name']}`
+      : `${c.corpus ?? ''}, ${c['hidden-size']} hidden units, ${c['batch-size']} ${c['batch-size'] === '1' ? 'stream' : 'streams'} of ${c['seq-length']} characters a step, ${c['device-name'] ?? ''}`;
+    element(at('head'), 'p', { class: 'dim' }, `${several ? `${run.name}: ` : ''}${what}`);
   }
   if (runs.length !== 1) return;
   const run = runs[0], best = run.validation.reduce((least, value) => value !== null && (least === null || value < least) ? value : least, null);
-  const nats = (value, what) => value !== null && figure(`${value.toFixed(4)}`, `${what}: nats per character, ${(value * Math.LOG2E).toFixed(4)} bits`);
+  const nats = (value, what) => value !== null && figure(
+    `${value.toFixed(4)}`, isTable(run) ? `${what}: ${run.configuration.loss}` : `${what}: nats per character, ${(value * Math.LOG2E).toFixed(4)} bits`);
   function figure(value, what) {
     const box = element(at('figures'), 'div', { class: 'figure' });
     element(box, 'b', {}, value);
     element(box, 'span', {}, what);
   }
-  nats(last(run.smooth), 'smoothed loss');
+  nats(last(isTable(run) ? run.loss : run.smooth), isTable(run) ? 'loss' : 'smoothed loss');
   nats(last(run.validation), 'validation');
   nats(best, 'best validation');
   if (run.iteration.length) {
     figure(last(run.iteration).toLocaleString('en'), `iterations, epoch ${last(run.epoch)}`);
-    figure(readable(last(run.characters)), `characters in ${clock(last(run.seconds))}`);
+    figure(readable(last(run.characters)), `${isTable(run) ? 'rows' : 'characters'} in ${clock(last(run.seconds))}`);
   }
 }
 
@@ -48,9 +55,9 @@ function draw(runs, several) {
   runs.forEach((run, i) => {
     const colour = colours[several ? (run.colour ?? i) % colours.length : 0];
     loss.push({ name: named(run, 'training'), colour: several ? colour : 'var(--dim)', faint: true, width: 1, points: pairs(run, over, 'loss', factor) });
-    loss.push({ name: named(run, 'smoothed'), colour, points: pairs(run, over, 'smooth', factor) });
+    if (!isTable(run)) loss.push({ name: named(run, 'smoothed'), colour, points: pairs(run, over, 'smooth', factor) });
     loss.push({ name: named(run, 'validation'), colour: several ? colour : 'var(--b)', width: 2.4, points: pairs(run, over, 'validation', factor) });
-    speed.push({ name: named(run, 'characters/s'), colour, points: pairs(run, over, 'speed') });
+    speed.push({ name: named(run, isTable(run) ? 'rows/s' : 'characters/s'), colour, points: pairs(run, over, 'speed') });
     rate.push({ name: named(run, 'rate'), colour, points: pairs(run, over, 'rate') });
   });
   // Runs on one text share its baselines.
@@ -107,7 +114,9 @@ function configuration(runs, several) {
 }
 
 function report(runs) {
-  const several = runs.length > 1;
+  const several = runs.length > 1, onlyTables = runs.length > 0 && runs.every(isTable);
+  at('unit').parentElement.hidden = onlyTables;
+  at('over').querySelector('[value=characters]').text = onlyTables ? 'rows' : 'characters';
   for (const part of [head, draw, samples, configuration]) part(runs, several);
   for (const id of ['over', 'unit', 'log']) at(id).onchange = () => draw(runs, several);
 }

@@ -94,5 +94,5 @@ internal static class FileErrors
         return shown.Append('"').ToString();
     }
 
-    private static string OneLine(string message) => message.ReplaceLineEndings(" ").TrimEnd('.', ' ');
+    public static string OneLine(string message) => message.ReplaceLineEndings(" ").TrimEnd('.', ' ');
 }

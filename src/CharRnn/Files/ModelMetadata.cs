@@ -17,19 +17,46 @@ internal static class ModelMetadata
     private const string BytesName = "bytes";
 
     // The payload's checksum does not cover the header, where a changed bit makes a model write other letters.
-    private const string VocabularyChecksum = "vocabulary-checksum";
+    private const string VocabularyChecksum = "vocabulary-checksum", DescriptionChecksum = "description-checksum";
+    private const string NetworkCell = "mlp";
     private const string OursRemedy = "give a model or checkpoint written by charrnn";
 
     /// <summary>The metadata of a file with these characters and tensors.</summary>
-    public static Dictionary<string, string> Create(Vocabulary vocabulary, IEnumerable<SafetensorsTensor> tensors) => new()
+    public static Dictionary<string, string> Create(Vocabulary vocabulary, IEnumerable<SafetensorsTensor> tensors)
+    {
+        (string encoding, string text) = (EncodingName(vocabulary), VocabularyText(vocabulary));
+        return Create(
+            "rnn", 1, new() { ["encoding"] = encoding, ["vocabulary"] = text, [VocabularyChecksum] = ChecksumOf(encoding, text) }, tensors);
+    }
+
+    /// <summary>The metadata of a feed-forward network's file: these descriptions, and what must agree with them.</summary>
+    public static Dictionary<string, string> CreateNetwork(int layers, Dictionary<string, string> descriptions, IEnumerable<SafetensorsTensor> tensors) => Create(
+        NetworkCell, layers,
+        new(descriptions) { [DescriptionChecksum] = ChecksumOf([.. descriptions.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => pair.Value)]) },
+        tensors);
+
+    /// <summary>Checks that a file is a feed-forward network's with these descriptions, and how many layers it says it has.</summary>
+    /// <exception cref="CharRnnException">A key is missing or has a value this program does not know.</exception>
+    public static int ReadNetwork(SafetensorsFile file, string[] descriptions)
+    {
+        RequireValue(file, "format", Format);
+        RequireVersion(file);
+        RequireValue(file, "cell", NetworkCell);
+        string[] values = [.. descriptions.Order(StringComparer.Ordinal).Select(key => Value(file, key))];
+        if (file.Metadata.TryGetValue(DescriptionChecksum, out string? recorded) && recorded != ChecksumOf(values))
+            throw FileErrors.Damaged(file.Path, $"metadata keys {string.Join(", ", descriptions)} do not agree with {DescriptionChecksum}");
+        string layers = Value(file, "layers");
+        return int.TryParse(layers, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count > 0
+            ? count
+            : throw new CharRnnException(file.Path, $"metadata key layers is {FileErrors.Quote(layers)}, not a number of layers", OursRemedy);
+    }
+
+    private static Dictionary<string, string> Create(string cell, int layers, Dictionary<string, string> more, IEnumerable<SafetensorsTensor> tensors) => new(more)
     {
         ["format"] = Format,
         ["version"] = Version.ToString(CultureInfo.InvariantCulture),
-        ["cell"] = "rnn",
-        ["layers"] = "1",
-        ["encoding"] = EncodingName(vocabulary),
-        ["vocabulary"] = VocabularyText(vocabulary),
-        [VocabularyChecksum] = ChecksumOf(EncodingName(vocabulary), VocabularyText(vocabulary)),
+        ["cell"] = cell,
+        ["layers"] = layers.ToString(CultureInfo.InvariantCulture),
         ["checksum"] = SafetensorsTensor.Checksum(tensors),
     };
 
@@ -93,10 +120,10 @@ internal static class ModelMetadata
         }
     }
 
-    private static string ChecksumOf(string encoding, string vocabulary)
+    private static string ChecksumOf(params ReadOnlySpan<string> texts)
     {
         var hash = new XxHash3();
-        hash.Append(Encoding.UTF8.GetBytes($"{encoding}\n{vocabulary}"));
+        hash.Append(Encoding.UTF8.GetBytes(string.Join('\n', texts)));
         return SafetensorsTensor.ChecksumText(hash);
     }
 

@@ -16,6 +16,14 @@ public sealed class LabelledData
     public LabelledData(int inputs, float[] x, int outputs, float[] targets)
         : this(inputs, x, targets.Length / outputs) => (Outputs, Targets) = (outputs, targets);
 
+    /// <summary>Rows of which nothing is said yet.</summary>
+    /// <param name="inputs">Numbers in a row.</param>
+    /// <param name="x">The rows, <c>[n, inputs]</c>.</param>
+    public LabelledData(int inputs, float[] x)
+        : this(inputs, x, x.Length / inputs)
+    {
+    }
+
     private LabelledData(int inputs, float[] x, int count)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(x.Length, (long)inputs * count, nameof(x));

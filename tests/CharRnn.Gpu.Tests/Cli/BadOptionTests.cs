@@ -40,7 +40,12 @@ public sealed class BadOptionTests : IDisposable
     [Fact]
     public void What_the_command_line_lacks_or_has_too_much_of()
     {
-        _shell.Fails(2, "charrnn", "no command is given; give one of train, sample, eval, report, inspect, export, import, devices, verify, bench");
+        _shell.Fails(2, "charrnn", "no command is given; give one of train, sample, eval, report, dashboard, inspect, export, import, mlp, devices, verify, bench");
+        _shell.Fails(2, "charrnn mlp", "no command is given; give one of train, predict, eval, or see charrnn mlp --help", "mlp");
+        _shell.Fails(2, "tarin", "is no command; did you mean train?", "mlp", "tarin");
+        _shell.Fails(2, "--label", "is missing; give --label COLUMN", "mlp", "train", "table.csv");
+        _shell.Fails(2, "--layres", "is no option of charrnn mlp train; did you mean --layers?", "mlp", "train", "table.csv", "--layres", "3");
+        _shell.Fails(2, "--layers", "is '4,0'; give whole numbers from 1, with commas between them, or none", "mlp", "train", "table.csv", "--label", "y", "--layers", "4,0");
         _shell.Fails(2, "trian", "is no command; did you mean train?", "trian", "lines.txt");
         _shell.Fails(2, "MODEL", "is missing; see charrnn sample --help", "sample");
         _shell.Fails(2, "INPUT", "is missing; see charrnn eval --help", "eval", "run");

@@ -1,0 +1,85 @@
+using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Kernels;
+using CharRnn.Networks;
+
+namespace CharRnn.Gpu.Execution;
+
+/// <summary>What a network says of rows, and how far off it is.</summary>
+/// <param name="Outputs">Probabilities, or with the squared error the network's own outputs, <c>[n, outputs]</c>.</param>
+/// <param name="Loss">J; NaN where no answers were given.</param>
+public readonly record struct NetworkAnswers(float[] Outputs, double Loss);
+
+/// <summary>Applies a feed-forward network on a device, so many rows at a time.</summary>
+public sealed class NetworkPredictor : IDisposable
+{
+    private const int RowsPerLaunch = 4096;
+
+    private readonly ComputeDevice _device;
+    private readonly NetworkShape _shape;
+    private readonly NetworkBuffers _buffers;
+    private readonly int _rows;
+
+    /// <param name="device">Where.</param>
+    /// <param name="shape">The network.</param>
+    /// <param name="mostRows">The most rows that it will be asked about at once.</param>
+    public NetworkPredictor(ComputeDevice device, NetworkShape shape, int mostRows)
+    {
+        (_device, _shape, _rows) = (device, shape, Math.Clamp(mostRows, 1, RowsPerLaunch));
+        _buffers = new NetworkBuffers(device, shape, _rows, _rows, _rows, slots: 1);
+        _buffers.WriteOrder([.. Enumerable.Range(0, _rows)]);
+    }
+
+    /// <summary>Applies the network with these parameters.</summary>
+    /// <param name="parameters">The parameters.</param>
+    /// <param name="data">The rows, with answers or without.</param>
+    /// <param name="cancellation">Looked at between launches.</param>
+    public NetworkAnswers Apply(NetworkParameters<float> parameters, LabelledData data, CancellationToken cancellation = default)
+    {
+        int count = data.Count, width = _shape.Outputs;
+        bool hasAnswers = data.Classes.Length + data.Targets.Length > 0;
+        var outputs = new float[count * width];
+        double loss = 0;
+        _buffers.WriteParameters(parameters);
+        for (int first = 0; first < count; first += _rows)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            int rows = Math.Min(_rows, count - first);
+            LabelledData part = Part(data, first, rows);
+            _buffers.WriteData(part);
+            _device.Kernels.NetworkEvaluate(_buffers.Views, new NetworkArguments(rows, rows, 1, 0, 0, 0, 0, 0, Math.Min(_device.Teams, rows)));
+            Span<float> answers = outputs.AsSpan(first * width, rows * width);
+            if (_shape.Loss == NetworkLoss.SquaredError)
+                _buffers.ReadOutputs(rows).CopyTo(answers);
+            else
+            {
+                // δ[L] is p - y.
+                _buffers.ReadOutputDelta(rows).CopyTo(answers);
+                for (int r = 0; r < rows; r++)
+                    if (_shape.Loss == NetworkLoss.CrossEntropy)
+                        answers[(r * width) + part.Classes[r]] += 1;
+                    else
+                        for (int i = r * width; i < (r + 1) * width; i++)
+                            answers[i] += part.Targets[i];
+            }
+
+            foreach (float one in _buffers.ReadLosses(rows))
+                loss += one;
+        }
+
+        return new NetworkAnswers(outputs, hasAnswers ? loss / count : double.NaN);
+    }
+
+    /// <summary>Frees the device memory; the device stays.</summary>
+    public void Dispose() => _buffers.Dispose();
+
+    /// <summary>Some of the rows; where there are no answers, any will do.</summary>
+    private LabelledData Part(LabelledData data, int first, int rows)
+    {
+        float[] x = data.X[(first * data.Inputs)..((first + rows) * data.Inputs)];
+        return _shape.Loss == NetworkLoss.CrossEntropy
+            ? new LabelledData(data.Inputs, x, data.Classes.Length > 0 ? data.Classes[first..(first + rows)] : new int[rows])
+            : new LabelledData(
+                data.Inputs, x, _shape.Outputs,
+                data.Targets.Length > 0 ? data.Targets[(first * _shape.Outputs)..((first + rows) * _shape.Outputs)] : new float[rows * _shape.Outputs]);
+    }
+}

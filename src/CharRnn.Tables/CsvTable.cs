@@ -1,0 +1,103 @@
+using System.Globalization;
+using System.Text;
+using CharRnn.Networks;
+using CsvHelper;
+using CsvHelper.Configuration;
+
+namespace CharRnn.Tables;
+
+/// <summary>Tables in CSV (RFC 4180): a header, quoted fields, UTF-8.</summary>
+public static class CsvTable
+{
+    // What a table may be separated by instead, for the advice.
+    private static readonly string[] s_others = [";", "\t", "|", ","];
+
+    /// <summary>Reads a whole table.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="delimiter">What stands between fields.</param>
+    /// <exception cref="CharRnnException">It cannot be read, has no header or no rows, or a row is damaged or of another length; names the line.</exception>
+    public static Table Read(string path, string delimiter = ",")
+    {
+        try
+        {
+            using var reader = new StreamReader(path, new UTF8Encoding(false, throwOnInvalidBytes: true));
+            return Read(path, reader, delimiter);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException and not DecoderFallbackException)
+        {
+            bool isDirectory = Directory.Exists(path);
+            throw new CharRnnException(
+                path.Length == 0 ? "DATA" : path, isDirectory ? "is a directory where a table was expected" : File.Exists(path) ? $"could not be read ({e.Message.TrimEnd('.')})" : "does not exist",
+                "give a CSV file", e);
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw new CharRnnException(path, "is no UTF-8 text", "save the table as CSV in UTF-8", e);
+        }
+    }
+
+    /// <summary>Writes rows as CSV.</summary>
+    /// <param name="writer">Where.</param>
+    /// <param name="rows">The header, then the rows.</param>
+    public static void Write(TextWriter writer, IEnumerable<IEnumerable<string>> rows)
+    {
+        using var csv = new CsvWriter(writer, new CsvConfiguration(CultureInfo.InvariantCulture) { NewLine = "\n" }, leaveOpen: true);
+        foreach (IEnumerable<string> row in rows)
+        {
+            foreach (string field in row)
+                csv.WriteField(field);
+            csv.NextRecord();
+        }
+    }
+
+    private static Table Read(string path, StreamReader reader, string delimiter)
+    {
+        using var parser = new CsvParser(reader, new CsvConfiguration(CultureInfo.InvariantCulture)
+        {
+            Delimiter = delimiter,
+            TrimOptions = TrimOptions.Trim,
+            BadDataFound = bad => throw Damaged(path, bad.Context.Parser!.RawRow, bad.RawRecord),
+        });
+        string[]? columns = null;
+        var (rows, lines) = (new List<string[]>(), new List<int>());
+        while (parser.Read())
+        {
+            string[] record = parser.Record!;
+            if (columns is null)
+            {
+                columns = Header(path, record, delimiter);
+                continue;
+            }
+
+            if (record.Length != columns.Length)
+                throw new CharRnnException(
+                    path, string.Create(CultureInfo.InvariantCulture, $"line {parser.RawRow} has {record.Length} fields, the header has {columns.Length}"),
+                    "give each row a field for every column; a field with a comma is put in quotes");
+            rows.Add(record);
+            lines.Add(parser.RawRow);
+        }
+
+        if (rows.Count == 0)
+            throw new CharRnnException(path, columns is null ? "is empty" : "has a header and no rows", "give a CSV file of a header and rows");
+        return new Table(path, columns!, rows, lines);
+    }
+
+    private static string[] Header(string path, string[] columns, string delimiter)
+    {
+        if (columns.Length == 1 && Array.Find(s_others, other => other != delimiter && columns[0].Contains(other, StringComparison.Ordinal)) is { } other)
+            throw new CharRnnException(path, $"has one column, '{columns[0]}'", $"give --delimiter {(other == "\t" ? "tab" : $"'{other}'")} if that is what separates its fields");
+        if (Array.FindIndex(columns, name => name.Length == 0) is >= 0 and var empty)
+            throw new CharRnnException(path, string.Create(CultureInfo.InvariantCulture, $"column {empty + 1} has no name"), "give each column one in the first line");
+        if (columns.GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { } twice)
+            throw new CharRnnException(path, $"has several columns '{twice.Key}'", "give each column a name of its own");
+        return columns;
+    }
+
+    private static CharRnnException Damaged(string path, int line, string record)
+    {
+        bool isOpen = record.Count(c => c == '"') % 2 != 0; // to the file's end
+        return new(
+            path, string.Create(CultureInfo.InvariantCulture, $"line {(isOpen ? line - record.Count(c => c == '\n') : line)} has a quote where none belongs, or one that is not closed"),
+            "put fields with quotes in quotes, and double those inside");
+    }
+}

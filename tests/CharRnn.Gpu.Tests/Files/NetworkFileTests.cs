@@ -1,0 +1,94 @@
+using CharRnn.Files;
+using CharRnn.Gpu.Tests.Networks;
+using CharRnn.Networks;
+
+namespace CharRnn.Gpu.Tests.Files;
+
+public sealed class NetworkFileTests : IDisposable
+{
+    private readonly TemporaryDirectory _directory = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    [Theory]
+    [InlineData(NetworkLoss.CrossEntropy)]
+    [InlineData(NetworkLoss.BinaryCrossEntropy)]
+    [InlineData(NetworkLoss.SquaredError)]
+    public void A_network_is_read_as_it_was_written(NetworkLoss loss)
+    {
+        NetworkModel model = Model(loss);
+        string path = _directory.File("model.safetensors");
+        NetworkFile.Save(path, model);
+        NetworkModel read = NetworkFile.Load(path);
+        Assert.Equal(model.Parameters.Arrays, read.Parameters.Arrays);
+        Assert.Equal(model.Parameters.Shape.Layers, read.Parameters.Shape.Layers);
+        Assert.Equal((model.Parameters.Shape.Inputs, loss), (read.Parameters.Shape.Inputs, read.Parameters.Shape.Loss));
+        Assert.Equal(model.Encoding.ToJson(), read.Encoding.ToJson());
+
+        byte[] bytes = File.ReadAllBytes(path);
+        NetworkFile.Save(path, read);
+        Assert.Equal(bytes, File.ReadAllBytes(path));
+    }
+
+    [Fact]
+    public void Every_damaged_byte_and_every_cut_is_noticed()
+    {
+        string path = _directory.File("model.safetensors"), damaged = _directory.File("damaged.safetensors");
+        NetworkFile.Save(path, Model(NetworkLoss.CrossEntropy));
+        byte[] bytes = File.ReadAllBytes(path);
+        string before = Describe(NetworkFile.Load(path));
+        for (int i = 0; i < bytes.Length; i++)
+        {
+            byte[] other = [.. bytes];
+            other[i] ^= (byte)(1 << (i % 8));
+            File.WriteAllBytes(damaged, other);
+            try
+            {
+                // What is read all the same is what was written: a changed blank, say.
+                Assert.Equal(before, Describe(NetworkFile.Load(damaged)));
+            }
+            catch (CharRnnException e)
+            {
+                Assert.StartsWith(damaged, e.Message, StringComparison.Ordinal);
+            }
+
+            if (i % 7 == 0)
+            {
+                File.WriteAllBytes(damaged, bytes[..i]);
+                Assert.Throws<CharRnnException>(() => NetworkFile.Load(damaged));
+            }
+        }
+    }
+
+    [Fact]
+    public void A_weight_that_is_not_finite_is_not_saved()
+    {
+        NetworkModel model = Model(NetworkLoss.CrossEntropy);
+        model.Parameters.Weights[1][3] = float.NaN;
+        string path = _directory.File("model.safetensors");
+        Assert.Contains("tensor layers.1.weight is NaN at [0, 3]", Assert.Throws<CharRnnException>(() => NetworkFile.Save(path, model)).Message, StringComparison.Ordinal);
+        Assert.False(File.Exists(path));
+    }
+
+    [Fact]
+    public void Each_kind_of_model_refuses_the_others()
+    {
+        string network = _directory.File("network.safetensors"), rnn = _directory.File("rnn.safetensors");
+        NetworkFile.Save(network, Model(NetworkLoss.CrossEntropy));
+        ModelFile.Save(rnn, Samples.Model());
+        Assert.Contains("metadata key cell is \"rnn\", not mlp", Assert.Throws<CharRnnException>(() => NetworkFile.Load(rnn)).Message, StringComparison.Ordinal);
+        Assert.Contains("metadata key cell is \"mlp\", not rnn", Assert.Throws<CharRnnException>(() => ModelFile.Load(network)).Message, StringComparison.Ordinal);
+    }
+
+    private static string Describe(NetworkModel model) =>
+        $"{model.Encoding.ToJson()} {string.Join(' ', model.Parameters.Shape.Layers)} {model.Parameters.Shape.Loss} {string.Join(' ', model.Parameters.Arrays.SelectMany(values => values))}";
+
+    private static NetworkModel Model(NetworkLoss loss)
+    {
+        ColumnEncoding[] inputs = [new("size", null, 1.5, 2), new("colour, \"dark\"", ["blue", "red é"], 0, 1)];
+        var label = new ColumnEncoding("kind", loss == NetworkLoss.SquaredError ? null : loss == NetworkLoss.BinaryCrossEntropy ? ["a", "b"] : ["a", "b", "c"], 0, 1);
+        var shape = new NetworkShape(
+            3, [new Layer(5, ActivationFunction.Relu), new Layer(4, ActivationFunction.Sigmoid), new Layer(loss == NetworkLoss.CrossEntropy ? 3 : 1, ActivationFunction.Identity)], loss);
+        return new NetworkModel(TestNetworks.Parameters(shape, 1), new TableEncoding(inputs, label));
+    }
+}
