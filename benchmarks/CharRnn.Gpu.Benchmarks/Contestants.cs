@@ -6,6 +6,7 @@ using CharRnn.Gpu.Kernels;
 using CharRnn.Gpu.Kernels.Primitives;
 using CharRnn.Gpu.Verification;
 using CharRnn.Model;
+using CharRnn.Networks;
 using CharRnn.Reference;
 using CharRnn.Sampling;
 using CharRnn.Text;
@@ -111,6 +112,48 @@ internal sealed class OurTraining : IContestant
     }
 
     private static double Norm(IEnumerable<double> values) => Math.Sqrt(values.Sum(value => value * value));
+}
+
+/// <summary>This project's steps of a feed-forward network: one hidden layer of tanh, softmax, mini-batches in a new order each epoch.</summary>
+internal sealed class OurNetwork : IContestant
+{
+    private const int Batches = 64;
+
+    private readonly NetworkEngine _engine;
+    private readonly int _rows;
+
+    public OurNetwork(ComputeDevice device, int inputs, int hidden, int outputs, int rows)
+    {
+        _rows = rows;
+        var shape = new NetworkShape(inputs, [new Layer(hidden, ActivationFunction.Tanh), new Layer(outputs, ActivationFunction.Identity)], NetworkLoss.CrossEntropy);
+        float[] x = [.. Enumerable.Range(0, Batches * rows * inputs).Select(i => Philox.Uniform(1, 1, (ulong)i))];
+        var data = new LabelledData(inputs, x, [.. Enumerable.Range(0, Batches * rows).Select(i => (int)(Philox.Uniform(1, 2, (ulong)i) * outputs))]);
+        NetworkParameters<float> parameters = InitialNetwork.Create(shape, 1);
+
+        // A step of all rows of one batch, by the kernels that are timed.
+        LabelledData one = data.Select([.. Enumerable.Range(0, rows)]);
+        NetworkParameters<double> expected = ReferenceNetwork.Run(parameters.Convert(value => (double)value), one).Gradient;
+        using (var engine = new NetworkEngine(device, parameters, one, new NetworkOptions()))
+            GradientError = engine.GradientError(expected);
+        if (!(GradientError < 1e-4))
+            throw new InvalidOperationException($"the gradients are {GradientError:E1} off the reference's: a wrong result is not worth timing");
+        _engine = new NetworkEngine(device, parameters, data, new NetworkOptions { BatchSize = rows, LearningRate = 0.01f });
+        Measure(0.5);
+    }
+
+    /// <summary>The norm of the difference to the reference over the reference's, the worst array's.</summary>
+    public double GradientError { get; }
+
+    public double Measure(double seconds)
+    {
+        long started = Stopwatch.GetTimestamp(), before = _engine.Step;
+        do
+            _engine.RunSteps(long.MaxValue);
+        while (Stopwatch.GetElapsedTime(started).TotalSeconds < seconds);
+        return (_engine.Step - before) * (double)_rows / Stopwatch.GetElapsedTime(started).TotalSeconds;
+    }
+
+    public void Dispose() => _engine.Dispose();
 }
 
 /// <summary>This project's sampling, one stream.</summary>

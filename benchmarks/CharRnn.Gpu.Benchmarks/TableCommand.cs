@@ -27,6 +27,8 @@ internal static class TableCommand
     private static readonly Option<string> Within = new("--within") { Description = "A command to run TorchSharp's peer in, such as .ci/userland on an older distribution.", DefaultValueFactory = _ => "" };
     private static readonly Option<string> Output = new("--output") { Description = "Where to write table.md and table.json.", DefaultValueFactory = _ => "artifacts/benchmarks" };
 
+    private static readonly Option<string> Part = new("--part") { Description = "training, sampling or mlp, and not all of them.", DefaultValueFactory = _ => "" };
+
     private static readonly StepOptions[] Configurations =
     [
         new() { HiddenSize = 100, BatchSize = 1, SequenceLength = 25 },
@@ -38,7 +40,7 @@ internal static class TableCommand
 
     public static int Run(string[] args)
     {
-        var command = new RootCommand("Measures training and sampling on the CPU beside TorchSharp and NumPy.") { Seconds, Rounds, Python, Within, Output };
+        var command = new RootCommand("Measures training and sampling on the CPU beside TorchSharp and NumPy.") { Seconds, Rounds, Python, Within, Output, Part };
         command.SetAction(Run);
         return command.Parse(args).Invoke();
     }
@@ -57,7 +59,8 @@ internal static class TableCommand
         using PeerProcess? torchProduct = Peer("TorchSharp", [.. torchSharp, "matmul", "1024"]);
 
         var steps = new List<StepRow>();
-        foreach (StepOptions step in Configurations)
+        bool Has(string part) => options.GetValue(Part) is "" or null || options.GetValue(Part) == part;
+        foreach (StepOptions step in Has("training") ? Configurations : [])
         {
             using var ours = new OurTraining(device, step);
             string[] sizes = [.. new[] { step.HiddenSize, step.BatchSize, step.SequenceLength }.Select(n => n.ToString(CultureInfo.InvariantCulture))];
@@ -69,7 +72,7 @@ internal static class TableCommand
         }
 
         var samples = new List<SampleRow>();
-        foreach (int hiddenSize in (int[])[100, 512])
+        foreach (int hiddenSize in Has("sampling") ? (int[])[100, 512] : [])
         {
             using var ours = new OurSampling(device, hiddenSize);
             using PeerProcess? numpy = Peer("NumPy", [.. numPy, "sample", hiddenSize.ToString(CultureInfo.InvariantCulture)]);
@@ -78,14 +81,24 @@ internal static class TableCommand
             Console.Error.WriteLine(samples[^1].Markdown());
         }
 
+        var networks = new List<NetworkRow>();
+        foreach ((int inputs, int hidden, int outputs, int rows) in Has("mlp") ? ((int, int, int, int)[])[(784, 256, 10, 128)] : [])
+        {
+            using var ours = new OurNetwork(device, inputs, hidden, outputs, rows);
+            using PeerProcess? torch = Peer("TorchSharp", [.. torchSharp, "mlp", .. new[] { inputs, hidden, outputs, rows }.Select(n => n.ToString(CultureInfo.InvariantCulture))]);
+            double[][] rates = InTurn(options, ours, torch);
+            networks.Add(new NetworkRow($"{inputs}-{hidden}-{outputs}, {rows}", ours.GradientError, rates[0], rates[1]));
+            Console.Error.WriteLine(networks[^1].Markdown());
+        }
+
         string machine = string.Create(CultureInfo.InvariantCulture, $"{Cpu()}, {threads} threads, {System.Numerics.Vector<float>.Count}-wide vectors, .NET {Environment.Version}");
-        string markdown = Markdown(machine, options.GetValue(Rounds), steps, samples);
+        string markdown = Markdown(machine, options.GetValue(Rounds), steps, samples, networks);
         Console.WriteLine(markdown);
         string output = options.GetValue(Output)!;
         Directory.CreateDirectory(output);
         File.WriteAllText(Path.Combine(output, "table.md"), markdown);
         File.WriteAllText(Path.Combine(output, "table.json"), JsonSerializer.Serialize(
-            new { machine, rounds = options.GetValue(Rounds), training = steps.Select(row => row.Json()), sampling = samples.Select(row => row.Json()) }, s_indented));
+            new { machine, rounds = options.GetValue(Rounds), training = steps.Select(row => row.Json()), sampling = samples.Select(row => row.Json()), mlp = networks.Select(row => row.Json()) }, s_indented));
         return 0;
     }
 
@@ -112,21 +125,22 @@ internal static class TableCommand
         return peer;
     }
 
-    private static string Markdown(string machine, int rounds, List<StepRow> steps, List<SampleRow> samples)
+    private static string Markdown(string machine, int rounds, List<StepRow> steps, List<SampleRow> samples, List<NetworkRow> networks)
     {
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"""
-            {machine}; medians of {rounds} rounds, contestants in turn; {VocabularySize} characters.
+        text.Append(CultureInfo.InvariantCulture, $"{machine}; medians of {rounds} rounds, contestants in turn; {VocabularySize} characters.\n");
+        void Section(string head, IEnumerable<string> rows)
+        {
+            string[] lines = [.. rows];
+            if (lines.Length > 0)
+                text.Append(CultureInfo.InvariantCulture, $"\n{head}\n|{string.Concat(Enumerable.Repeat("---|", head.Count(c => c == '|') - 1))}\n{string.Join('\n', lines)}\n");
+        }
 
-            | H, B, T | characters/s | GFLOP/s | share of the machine's product rate | TorchSharp, characters/s | ratio | NumPy, characters/s | ratio | gradients' error |
-            |---|---|---|---|---|---|---|---|---|
-
-            """);
-        foreach (StepRow row in steps)
-            text.Append(row.Markdown()).Append('\n');
-        text.Append("\n| Sampling, H | characters/s | NumPy, characters/s | ratio |\n|---|---|---|---|\n");
-        foreach (SampleRow row in samples)
-            text.Append(row.Markdown()).Append('\n');
+        Section(
+            "| H, B, T | characters/s | GFLOP/s | share of the machine's product rate | TorchSharp, characters/s | ratio | NumPy, characters/s | ratio | gradients' error |",
+            steps.Select(row => row.Markdown()));
+        Section("| Sampling, H | characters/s | NumPy, characters/s | ratio |", samples.Select(row => row.Markdown()));
+        Section("| Feed-forward, rows a step | rows/s | TorchSharp, rows/s | ratio | gradients' error |", networks.Select(row => row.Markdown()));
         return text.ToString().ReplaceLineEndings("\n");
     }
 
@@ -201,5 +215,14 @@ internal static class TableCommand
             $"| {HiddenSize} | {Median(Ours):N0} | {Cell(Median(NumPy), "N0")} | {Cell(MedianRatio(Ours, NumPy), "F1")} |");
 
         public object Json() => new { hidden_size = HiddenSize, characters_per_second = Ours, numpy_characters_per_second = NumPy };
+    }
+
+    private sealed record NetworkRow(string Sizes, double GradientError, double[] Ours, double[] TorchSharp)
+    {
+        public string Markdown() => string.Create(
+            CultureInfo.InvariantCulture,
+            $"| {Sizes} | {Median(Ours):N0} | {Cell(Median(TorchSharp), "N0")} | {Cell(MedianRatio(Ours, TorchSharp), "F2")} | {GradientError:0.0E+0} |");
+
+        public object Json() => new { sizes = Sizes, gradient_error = GradientError, rows_per_second = Ours, torchsharp_rows_per_second = TorchSharp };
     }
 }

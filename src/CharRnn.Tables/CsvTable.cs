@@ -95,9 +95,9 @@ public static class CsvTable
 
     private static CharRnnException Damaged(string path, int line, string record)
     {
-        bool isOpen = record.Count(c => c == '"') % 2 != 0; // to the file's end
+        int ends = record.Count(c => c == '\n'), begin = ends > 1 ? line - ends : line; // one that is open goes to the file's end
         return new(
-            path, string.Create(CultureInfo.InvariantCulture, $"line {(isOpen ? line - record.Count(c => c == '\n') : line)} has a quote where none belongs, or one that is not closed"),
+            path, string.Create(CultureInfo.InvariantCulture, $"line {begin} has a quote where none belongs, or one that is not closed"),
             "put fields with quotes in quotes, and double those inside");
     }
 }

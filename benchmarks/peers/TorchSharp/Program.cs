@@ -2,6 +2,7 @@
 // value clipping, Adagrad, the state carried from chunk to chunk. A peer of the benchmark table, which talks to it by lines:
 //
 //   TorchSharpPeer THREADS HIDDEN BATCH STEPS     prints "ready", then for each line SECONDS on stdin characters per second
+//   TorchSharpPeer THREADS mlp IN HIDDEN OUT ROWS the same of a feed-forward network's rows per second: Linear, tanh, Linear, SGD
 //   TorchSharpPeer THREADS matmul N               the same with the FLOP per second of an N³ matrix product
 
 using System.Diagnostics;
@@ -11,10 +12,15 @@ using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 const int Vocabulary = 65;
-int[] numbers = [.. args.Where(a => a != "matmul").Select(a => int.Parse(a, CultureInfo.InvariantCulture))];
+int[] numbers = [.. args.Where(a => a is not ("matmul" or "mlp")).Select(a => int.Parse(a, CultureInfo.InvariantCulture))];
 set_num_threads(numbers[0]);
 random.manual_seed(1);
-Func<double> work = args[1] == "matmul" ? MatrixProduct(numbers[1]) : TrainingStep(numbers[1], numbers[2], numbers[3]);
+Func<double> work = args[1] switch
+{
+    "matmul" => MatrixProduct(numbers[1]),
+    "mlp" => NetworkStep(numbers[1], numbers[2], numbers[3], numbers[4]),
+    _ => TrainingStep(numbers[1], numbers[2], numbers[3]),
+};
 Measure(1);
 Console.WriteLine("ready");
 while (Console.ReadLine() is { } line)
@@ -72,5 +78,26 @@ static Func<double> TrainingStep(int hidden, int batch, int steps)
         state.Dispose();
         state = carried;
         return (double)steps * batch;
+    };
+}
+
+static Func<double> NetworkStep(int inputs, int hidden, int outputs, int rows)
+{
+    Sequential network = nn.Sequential(("hidden", nn.Linear(inputs, hidden)), ("tanh", nn.Tanh()), ("output", nn.Linear(hidden, outputs)));
+    optim.Optimizer optimizer = optim.SGD(network.parameters(), 0.01);
+
+    const int Batches = 64;
+    Tensor data = rand(Batches * rows, inputs), labels = randint(0, outputs, [Batches * rows], dtype: ScalarType.Int64);
+    int batch = 0;
+    return () =>
+    {
+        using DisposeScope scope = NewDisposeScope();
+        long from = (long)batch * rows;
+        batch = (batch + 1) % Batches;
+        optimizer.zero_grad();
+        Tensor loss = nn.functional.cross_entropy(network.forward(data.narrow(0, from, rows)), labels.narrow(0, from, rows));
+        loss.backward();
+        optimizer.step();
+        return rows;
     };
 }

@@ -122,6 +122,10 @@ public sealed class NetworkEngine : IDisposable
         return (steps.Losses[0], _buffers.ReadGradient());
     }
 
+    /// <summary>How far the gradient of the next step, which is made, is off the reference's: norm of the difference over norm, the worst array's.</summary>
+    public double GradientError(NetworkParameters<double> expected) => expected.Arrays.Zip(Trace().Gradient.Arrays)
+        .Max(pair => Norm(pair.First.Zip(pair.Second, (e, a) => e - a)) / Norm(pair.First));
+
     /// <summary>Frees the device memory; the device stays.</summary>
     public void Dispose() => _buffers.Dispose();
 
@@ -178,6 +182,8 @@ public sealed class NetworkEngine : IDisposable
         most = Math.Min(most, (_epochsOrdered * StepsPerEpoch) - first);
         return first;
     }
+
+    private static double Norm(IEnumerable<double> values) => Math.Sqrt(values.Sum(value => value * value));
 
     /// <summary>The order of an epoch: a function of seed and epoch (Fisher and Yates).</summary>
     private static void Shuffle(Span<int> rows, ulong seed, long epoch)
