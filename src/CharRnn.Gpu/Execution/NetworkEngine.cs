@@ -60,6 +60,12 @@ public sealed class NetworkEngine : IDisposable
     /// <param name="data">What it learns.</param>
     /// <param name="options">How.</param>
     public NetworkEngine(ComputeDevice device, NetworkParameters<float> initial, LabelledData data, NetworkOptions options)
+        : this(device, initial, data, options, null)
+    {
+    }
+
+    /// <summary>The same with a plan as told: for tests and verification.</summary>
+    internal NetworkEngine(ComputeDevice device, NetworkParameters<float> initial, LabelledData data, NetworkOptions options, NetworkPlan? plan)
     {
         ArgumentOutOfRangeException.ThrowIfZero(data.Count, nameof(data));
         ArgumentOutOfRangeException.ThrowIfNotEqual(data.Inputs, initial.Shape.Inputs, nameof(data));
@@ -67,7 +73,7 @@ public sealed class NetworkEngine : IDisposable
         _batch = options.BatchSize == 0 ? _rows : Math.Min(options.BatchSize, _rows);
         StepsPerEpoch = (_rows + _batch - 1) / _batch;
         _epochsOrdered = StepsPerEpoch == 1 ? MaxStepsPerCall : Math.Clamp(MostOrdered / _rows, 1, MaxStepsPerCall);
-        _plan = NetworkPlan.Choose(initial.Shape, _batch, device.Traits);
+        _plan = plan ?? NetworkPlan.Choose(initial.Shape, _batch, device.Traits);
         _pace = new Pace(guess: initial.Shape.TrainingFlops * _batch / 5e9);
         _buffers = new NetworkBuffers(device, initial.Shape, _rows, _batch, StepsPerEpoch == 1 ? _rows : _rows * _epochsOrdered, MaxStepsPerCall);
         _buffers.WriteData(data);

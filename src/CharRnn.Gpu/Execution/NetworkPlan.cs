@@ -17,6 +17,10 @@ internal sealed record NetworkPlan(bool ManySteps, int Teams, string Reason)
     // Below so many rows, taking tasks costs a CPU worker more than one who is late.
     private const int FewRows = 64;
 
+    /// <summary>The ways that a device has, for people: the same results.</summary>
+    public static IReadOnlyList<NetworkPlan> All(DeviceTraits device) =>
+        [new(false, device.Teams, "a launch a layer"), new(true, device.Kind == DeviceKind.Cpu ? device.Teams : 1, "many steps a launch")];
+
     public static NetworkPlan Choose(NetworkShape shape, int batch, DeviceTraits device)
     {
         double flops = shape.TrainingFlops * batch;

@@ -1,6 +1,7 @@
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
 using CharRnn.Model;
+using CharRnn.Networks;
 using CharRnn.Reference;
 using CharRnn.Sampling;
 using CharRnn.Text;
@@ -61,7 +62,57 @@ public sealed class DeviceVerification
     internal static IEnumerable<VerificationCheck> Run(ComputeDevice device, Action<string, float[]> corrupt)
     {
         var verification = new DeviceVerification(device, corrupt);
-        return Cases.SelectMany(verification.Check);
+        return Cases.SelectMany(verification.Check).Concat(verification.CheckNetworks());
+    }
+
+    /// <summary>A step of a feed-forward network: every activation with every loss, by every plan.</summary>
+    private IEnumerable<VerificationCheck> CheckNetworks() =>
+        from loss in Enum.GetValues<NetworkLoss>()
+        from activation in Enum.GetValues<ActivationFunction>()
+        from plan in NetworkPlan.All(_device.Traits)
+        from check in CheckNetwork(activation, loss, plan)
+        select check;
+
+    private IEnumerable<VerificationCheck> CheckNetwork(ActivationFunction activation, NetworkLoss loss, NetworkPlan plan)
+    {
+        const int Inputs = 19, Rows = 67, Outputs = 5;
+        var shape = new NetworkShape(
+            Inputs, [new Layer(130, activation), new Layer(33, activation), new Layer(Outputs, loss == NetworkLoss.SquaredError ? activation : ActivationFunction.Identity)], loss);
+        float[] x = [.. Enumerable.Range(0, Rows * Inputs).Select(i => (float)Philox.Normal(7, 1, (ulong)i))];
+        float[] y = [.. Enumerable.Range(0, Rows * Outputs).Select(i => Philox.Uniform(7, 2, (ulong)i))];
+        LabelledData data = loss switch
+        {
+            NetworkLoss.CrossEntropy => new(Inputs, x, [.. y.Take(Rows).Select(value => (int)(value * Outputs))]),
+            NetworkLoss.BinaryCrossEntropy => new(Inputs, x, Outputs, [.. y.Select(value => value > 0.5f ? 1f : 0f)]),
+            _ => new(Inputs, x, Outputs, y),
+        };
+        NetworkParameters<float> parameters = InitialNetwork.Create(shape, 1);
+        foreach (float[] bias in parameters.Biases)
+            for (int i = 0; i < bias.Length; i++)
+                bias[i] = 0.2f * y[i];
+
+        const float Rate = 0.5f;
+        NetworkParameters<double> before = parameters.Convert(value => (double)value), after = parameters.Convert(value => (double)value);
+        (double expectedLoss, NetworkParameters<double> expected) = ReferenceNetwork.Run(before, data);
+        ReferenceNetwork.Descend(after, expected, Rate);
+        using var engine = new NetworkEngine(_device, parameters, data, new NetworkOptions { LearningRate = Rate }, plan);
+        (float actualLoss, NetworkParameters<float> actual) = engine.Trace();
+        NetworkParameters<float> updated = engine.ReadParameters();
+        using var predictor = new NetworkPredictor(_device, shape, 50);
+        NetworkAnswers answers = predictor.Apply(parameters, data);
+
+        string kernel = plan.ManySteps ? "NetworkSteps" : "NetworkLayer", name = $"{Inputs}-130-33-{Outputs}, {Rows} rows, {activation}, {loss}";
+        yield return Compare(kernel, "loss (N2)", name, [expectedLoss], [actualLoss], LossTolerance);
+        for (int l = 0; l < shape.Layers.Count; l++)
+        {
+            yield return Compare(kernel, $"gradient of W[{l + 1}] (N5)", name, expected.Weights[l], actual.Weights[l], GradientTolerance);
+            yield return Compare(kernel, $"gradient of b[{l + 1}] (N5)", name, expected.Biases[l], actual.Biases[l], GradientTolerance);
+        }
+
+        yield return Compare(kernel, "parameters after a step (N6)", name, [.. after.Arrays.SelectMany(values => values)], [.. updated.Arrays.SelectMany(values => values)], LossTolerance);
+        double[] outputs = [.. Enumerable.Range(0, Rows).SelectMany(r => ReferenceNetwork.Output(before, [.. x[(r * Inputs)..((r + 1) * Inputs)].Select(value => (double)value)]))];
+        yield return Compare("NetworkEvaluate", "outputs (N1)", name, outputs, answers.Outputs, LossTolerance);
+        yield return Compare("NetworkEvaluate", "loss (N2)", name, [expectedLoss], [(float)answers.Loss], LossTolerance);
     }
 
     private IEnumerable<VerificationCheck> Check(Case sizes)
