@@ -129,6 +129,7 @@ internal static class MlpCommands
         };
 
         using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
+        NetworkEngine.RequireMemory(device, shape, data.Count, how);
         using var engine = new NetworkEngine(device, InitialNetwork.Create(shape, how.Seed), data, how);
         using var predictor = new NetworkPredictor(device, shape, Math.Max(data.Count, held.Count));
         using RunDirectory run = RunDirectory.Create(options.GetValue(RunDirectoryPath) ?? SharedOptions.NewRunDirectory(), options.GetValue(Overwrite));

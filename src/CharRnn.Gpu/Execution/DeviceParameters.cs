@@ -13,11 +13,14 @@ internal sealed class AlignedBuffer<T> : IDisposable
     private const int Alignment = 64;
     private readonly MemoryBuffer1D<T, Stride1D.Dense> _buffer;
 
-    public AlignedBuffer(ComputeDevice device, long length)
+    /// <param name="device">Where.</param>
+    /// <param name="length">Elements.</param>
+    /// <param name="remedy">What to do where there is no room.</param>
+    public AlignedBuffer(ComputeDevice device, long length, string remedy = "lower --hidden-size, --batch-size or --seq-length")
     {
         // Kernels index with 32 bits, and a group's last stride may reach past the end.
         if (length > int.MaxValue - 1024)
-            throw new CharRnnException("device memory", $"a buffer of {length} elements is over the limit of {int.MaxValue}", "lower --hidden-size, --batch-size or --seq-length");
+            throw new CharRnnException("device memory", $"a buffer of {length} elements is over the limit of {int.MaxValue}", remedy);
         try
         {
             _buffer = device.Accelerator.Allocate1D<T>(length + Alignment);
@@ -30,7 +33,7 @@ internal sealed class AlignedBuffer<T> : IDisposable
             string reason = e is AcceleratorException ? DriverErrors.Reason(e) : "out of memory";
             throw new CharRnnException(
                 device.Name, $"has no room for a buffer of {MemoryNeed.Readable(length * Interop.SizeOf<T>())} ({reason})",
-                "lower --hidden-size, --batch-size or --seq-length", e);
+                remedy, e);
         }
     }
 

@@ -11,6 +11,8 @@ internal sealed class NetworkBuffers : IDisposable
     /// <summary>Parts of the gradient whose squares are summed one by one.</summary>
     private const int Parts = 256;
 
+    private const string Remedy = "give fewer or narrower --layers, a smaller --batch-size, or a smaller table";
+
     private readonly NetworkShape _shape;
     private readonly NetworkLayer[] _layers;
     private readonly List<IDisposable> _buffers = [];
@@ -25,6 +27,7 @@ internal sealed class NetworkBuffers : IDisposable
     /// <param name="slots">Steps whose losses are kept.</param>
     public NetworkBuffers(ComputeDevice device, NetworkShape shape, int rows, int batch, int order, int slots)
     {
+        Require(device, shape, rows, batch);
         _shape = shape;
         long theta = 0, transposed = 0, delta = 0, h = (long)batch * RnnDims.PaddedRow(shape.Inputs);
         _layers = new NetworkLayer[shape.Layers.Count];
@@ -33,7 +36,7 @@ internal sealed class NetworkBuffers : IDisposable
             (int inputs, int outputs) = (shape.InputsOf(l), shape.Layers[l].Width);
             long weights = theta, bias = weights + DeviceParameters.PanelsLength(inputs, outputs), below = h - ((long)batch * RnnDims.PaddedRow(inputs));
             _layers[l] = new NetworkLayer(
-                inputs, outputs, Kind(shape, l), Place(weights), Place(bias), Place(transposed), Place(below), Place(h), Place(delta),
+                inputs, outputs, Kind(shape, l), (int)weights, (int)bias, (int)transposed, (int)below, (int)h, (int)delta,
                 NetworkPlan.Cuts(inputs, outputs, batch, device.Traits));
             theta = bias + RnnDims.PaddedRow(outputs);
             transposed += l == 0 ? 0 : DeviceParameters.PanelsLength(outputs, inputs);
@@ -58,6 +61,29 @@ internal sealed class NetworkBuffers : IDisposable
         Views = new NetworkViews(
             layers.View, _theta.View, _gradient.View, _transposed.View, _h.View, _delta.View, _data.View, _targets.View, _classes.View, _order.View,
             batchTargets.View, batchClasses.View, _losses.View, _stepLosses.View, _stepSquares.View, _squares.View, _status.View);
+    }
+
+    /// <summary>Checks, before anything is allocated, that a network has room.</summary>
+    /// <exception cref="CharRnnException">The device, or the index range of a buffer, is too small.</exception>
+    public static void Require(ComputeDevice device, NetworkShape shape, int rows, int batch)
+    {
+        double parameters = 0, states = 0, data = 0;
+        foreach ((int l, Layer layer) in shape.Layers.Index())
+        {
+            double row = RnnDims.PaddedRow((long)layer.Width);
+            parameters += row * (shape.InputsOf(l) + 1.0);
+            states += batch * row;
+        }
+
+        data += (double)rows * (RnnDims.PaddedRow((long)shape.Inputs) + RnnDims.PaddedRow((long)shape.Outputs));
+        states += batch * (double)RnnDims.PaddedRow((long)shape.Inputs);
+
+        // The parameters, their gradient and their transpose, for training and once more for measuring, and the host's copies.
+        double bytes = sizeof(float) * ((8 * parameters) + (4 * states) + data), largest = Math.Max(Math.Max(parameters, states), data);
+        if (largest > Math.Min(int.MaxValue - 1024, device.MaxBufferSize / sizeof(float)))
+            throw new CharRnnException("--layers", $"need a buffer of {MemoryNeed.Readable(sizeof(float) * largest)}, which {device.Name} has no room for in one", Remedy);
+        if (bytes > device.MemorySize)
+            throw new CharRnnException("--layers", $"need {MemoryNeed.Readable(bytes)}, {device.Name} has {MemoryNeed.Readable(device.MemorySize)}", Remedy);
     }
 
     public NetworkViews Views { get; }
@@ -135,7 +161,7 @@ internal sealed class NetworkBuffers : IDisposable
     private AlignedBuffer<T> New<T>(ComputeDevice device, long length)
         where T : unmanaged
     {
-        var buffer = new AlignedBuffer<T>(device, length);
+        var buffer = new AlignedBuffer<T>(device, length, Remedy);
         _buffers.Add(buffer);
         return buffer;
     }
@@ -162,10 +188,6 @@ internal sealed class NetworkBuffers : IDisposable
 
     private static float[] Panels(float[] values, int rows, int columns) =>
         Padding.Add(values, rows, columns, Layout.Panels(rows), DeviceParameters.PanelsLength(rows, columns));
-
-    private static int Place(long offset) => offset <= int.MaxValue - 1024
-        ? (int)offset
-        : throw new CharRnnException("--layers", $"need a buffer of more than {int.MaxValue} numbers", "give narrower layers, or a smaller --batch-size");
 
     private static int Kind(NetworkShape shape, int layer) => layer < shape.Layers.Count - 1 || shape.Loss == NetworkLoss.SquaredError
         ? shape.Layers[layer].Activation switch

@@ -80,6 +80,11 @@ public sealed class NetworkEngine : IDisposable
         _buffers.WriteParameters(initial);
     }
 
+    /// <summary>Checks, before anything is allocated, that a network and its data have room on a device.</summary>
+    /// <exception cref="CharRnnException">They have not; says what is needed and what there is.</exception>
+    public static void RequireMemory(ComputeDevice device, NetworkShape shape, int rows, NetworkOptions options) =>
+        NetworkBuffers.Require(device, shape, rows, options.BatchSize == 0 ? rows : Math.Min(options.BatchSize, rows));
+
     /// <summary>Steps so far.</summary>
     public long Step { get; private set; }
 

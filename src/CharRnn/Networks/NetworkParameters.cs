@@ -11,7 +11,7 @@ public sealed class NetworkParameters<T>
     public NetworkParameters(NetworkShape shape)
     {
         Shape = shape;
-        Weights = [.. shape.Layers.Select((layer, l) => new T[layer.Width * shape.InputsOf(l)])];
+        Weights = [.. shape.Layers.Select((layer, l) => new T[(long)layer.Width * shape.InputsOf(l)])];
         Biases = [.. shape.Layers.Select(layer => new T[layer.Width])];
     }
 

@@ -135,6 +135,7 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
         _shell.Fails(1, "spirals.csv", "has no column 'arms'; its columns are x, y, arm", "mlp", "train", "spirals.csv", "--label", "arms", "--out", "bad");
         _shell.Fails(1, "spirals.csv", "is no number; give --loss auto", "mlp", "train", "spirals.csv", "--label", "arm", "--loss", "squared-error", "--out", "bad");
         _shell.Fails(1, "spirals.csv", "give --loss squared-error, which takes a quantity", "mlp", "train", "spirals.csv", "--label", "x", "--loss", "cross-entropy", "--out", "bad");
+        _shell.Fails(1, "--layers", "give fewer or narrower --layers", "mlp", "train", "spirals.csv", "--label", "arm", "--layers", "100000,100000", "--out", "bad", "--device", "cpu");
         Assert.False(Directory.Exists(_shell["bad"]));
         _shell.Write("square.csv", "a,y\n1000,1\n-1000,2.5\n500,3\n");
         CommandResult diverged = _shell.Run("mlp", "train", "square.csv", "--label", "y", "--learning-rate", "1e20", "--layers", "none", "--val-fraction", "0", "--out", "diverged", "--device", "cpu");

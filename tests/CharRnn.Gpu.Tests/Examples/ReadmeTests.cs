@@ -35,6 +35,9 @@ public partial class ReadmeTests
         using var shell = new Shell();
         foreach (string text in (string[])["book.txt", "another.txt", "chapter.txt"])
             shell.Write(text, "It was cold.\n" + TinyRun.Words(2000));
+        string flowers = "petal,colour,species\n" + string.Concat(Enumerable.Range(0, 60).Select(i => $"{i % 3}.{i % 7},{(i % 2 == 0 ? "red" : "blue")},{"abc"[i % 3]}\n"));
+        foreach (string table in (string[])["flowers.csv", "new.csv"])
+            shell.Write(table, flowers);
         shell.Succeeds("train", "book.txt", "--iterations", "50", "--out", "runs/first", "--device", "cpu");
         shell.Succeeds("export", "runs/first", "--format", "npz", "--out", "weights.npz");
 
@@ -53,7 +56,7 @@ public partial class ReadmeTests
             shell.Succeeds(arguments[0] == "bench" ? [.. arguments, "--seconds", "0.05"] : arguments);
         }
 
-        foreach (string verb in (string[])["train", "sample", "eval", "report", "dashboard", "inspect", "export", "import", "devices", "verify", "bench"])
+        foreach (string verb in (string[])["train", "sample", "eval", "report", "dashboard", "inspect", "export", "import", "mlp train", "mlp predict", "mlp eval", "devices", "verify", "bench"])
             Assert.Contains(commands, command => command.StartsWith($"charrnn {verb} ", StringComparison.Ordinal) || command == $"charrnn {verb}");
         Assert.All(["both.html", "inspect.html", "book.onnx", "imported.safetensors"], file => Assert.True(File.Exists(shell[file]), file));
     }
