@@ -44,16 +44,6 @@ public static unsafe class Descent
             sum += slope * slope;
         }
 
-        scratch[Group.IdxX] = sum;
-        Team.Barrier();
-        if (Group.IdxX == 0)
-        {
-            float total = 0f;
-            for (int lane = 0; lane < Group.DimX; lane++)
-                total += scratch[lane];
-            squares[index] = total;
-        }
-
-        Team.Barrier();
+        Reduction.Total(scratch, squares, index, sum, 1f);
     }
 }

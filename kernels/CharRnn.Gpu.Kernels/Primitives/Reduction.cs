@@ -28,9 +28,14 @@ public static unsafe class Reduction
         float sum = 0f;
         for (int i = Group.IdxX; i < count; i += Group.DimX)
             sum += values[i];
+        Total(scratch, to, index, sum, scale);
+    }
+
+    /// <summary><c>to[index] = scale · Σ sum</c> over a group's threads, in their order.</summary>
+    internal static void Total(ArrayView<float> scratch, ArrayView<float> to, int index, float sum, float scale)
+    {
         scratch[Group.IdxX] = sum;
         Team.Barrier();
-
         if (Group.IdxX == 0)
         {
             float total = 0f;
