@@ -36,7 +36,7 @@ public static class NetworkUpdateKernel
         {
             int first = Share.Begin(lines, part, parts) * Layout.PanelWidth, count = (Share.Begin(lines, part + 1, parts) * Layout.PanelWidth) - first;
             if (count > 0)
-                Descent.Update(scratch, v.Theta.SubView(first, count), v.Gradient.SubView(first, count), count, step.LearningRate, v.Squares, part);
+                DescentStep.Update(scratch, v.Theta.SubView(first, count), v.Gradient.SubView(first, count), count, step.LearningRate, v.Squares, part);
         }
 
         for (int l = 1; l < v.Layers.IntLength; l++)

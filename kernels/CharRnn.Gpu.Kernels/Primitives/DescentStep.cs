@@ -6,7 +6,7 @@ using ILGPU.IR.Intrinsics;
 namespace CharRnn.Gpu.Kernels.Primitives;
 
 /// <summary>N6 over a range of parameters.</summary>
-public static unsafe class Descent
+public static unsafe class DescentStep
 {
     /// <summary><c>θ -= η g</c>, and <c>squares[index] = Σ g²</c>. Padding (g = 0) stays as it is.</summary>
     /// <param name="scratch">See <see cref="Team.Scratch"/>.</param>

@@ -1,0 +1,152 @@
+using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Kernels;
+using CharRnn.Gpu.Kernels.Primitives;
+using CharRnn.Gpu.Tests.Devices;
+using CharRnn.Networks;
+using CharRnn.Reference;
+
+namespace CharRnn.Gpu.Tests.Kernels;
+
+/// <summary>What feed-forward networks have of their own: both bodies of each primitive against its formula in double.</summary>
+[Collection(typeof(DeviceTests))]
+public class NetworkPrimitiveTests
+{
+    private const int Rows = 7, Columns = 19;
+
+    private static readonly (int Kind, ActivationFunction Function)[] s_activations =
+    [
+        (Activation.Identity, ActivationFunction.Identity), (Activation.Sigmoid, ActivationFunction.Sigmoid),
+        (Activation.Hyperbolic, ActivationFunction.Tanh), (Activation.Rectifier, ActivationFunction.Relu),
+    ];
+
+    private static int Row => RnnDims.PaddedRow(Columns);
+
+    [Theory]
+    [MemberData(nameof(Bodies.Groups), MemberType = typeof(Bodies))]
+    public void An_activation_takes_the_bias_and_is_the_references(DeviceKind group)
+    {
+        foreach ((int kind, ActivationFunction function) in s_activations)
+        {
+            var data = new OperandData { A = Values.RandomRows(Rows, Columns, 1, 5), B = Values.RandomRows(1, Columns, 2), N = new(Rows, Columns, Flag: kind, Row: Row) };
+            double[] expected = [.. Enumerable.Range(0, Rows * Columns).Select(i =>
+                ReferenceNetwork.Activate(function, (double)data.A[(i / Columns * Row) + (i % Columns)] + data.B[i % Columns]))];
+            foreach (OperandData result in (OperandData[])[Bodies.Simd(data, o => Activation.Run(o.A, o.B, o.N.Rows, o.N.Row, o.N.Columns, o.N.Flag)), Bodies.OnGroup(group, data, RunKernel)])
+                Agreement.Within(3e-7, expected, [.. Enumerable.Range(0, Rows).SelectMany(r => result.A[(r * Row)..((r * Row) + Columns)])], $"{function}");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Bodies.Groups), MemberType = typeof(Bodies))]
+    public void A_slope_is_taken_of_the_activation_and_keeps_the_padding_zero(DeviceKind group)
+    {
+        foreach ((int kind, ActivationFunction function) in s_activations)
+        {
+            double[] z = [.. Values.Random(Rows * Columns, 3, 3).Select(value => (double)value)];
+            float[] h = [.. z.Select(value => (float)ReferenceNetwork.Activate(function, value))], delta = Values.Random(Rows * Columns, 4);
+            var data = new OperandData { A = Values.Pad(delta, Rows, Columns), B = Values.Pad(h, Rows, Columns), N = new(Rows, Columns, Flag: kind, Row: Row) };
+            double[] expected = [.. delta.Zip(z, (d, value) => d * ReferenceNetwork.Derivative(function, value))];
+            foreach (OperandData result in (OperandData[])[Bodies.Simd(data, o => Activation.RunGradient(o.A, o.B, o.N.Rows, o.N.Row, o.N.Columns, o.N.Flag)), Bodies.OnGroup(group, data, GradientKernelBody)])
+                Agreement.Within(3e-7, expected, Values.Unpad(result.A, Rows, Columns), $"{function}");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Bodies.Groups), MemberType = typeof(Bodies))]
+    public void Special_values_come_out_as_they_should(DeviceKind group)
+    {
+        float[] z = [0, -200, 200, float.PositiveInfinity, float.NegativeInfinity, float.NaN, 88, -88, -30];
+        float[][] expected =
+        [
+            [0, -200, 200, float.PositiveInfinity, float.NegativeInfinity, float.NaN, 88, -88, -30],
+            [0.5f, 0, 1, 1, 0, float.NaN, 1, 0, 9.357623e-14f],
+            [0, -1, 1, 1, -1, float.NaN, 1, -1, -1],
+            [0, 0, 200, float.PositiveInfinity, 0, float.NaN, 88, 0, 0],
+        ];
+        foreach ((int kind, ActivationFunction function) in s_activations)
+        {
+            var data = new OperandData { A = [.. z, .. new float[39]], B = new float[48], N = new(1, z.Length, Flag: kind, Row: 48) };
+            foreach (OperandData result in (OperandData[])[Bodies.Simd(data, o => Activation.Run(o.A, o.B, o.N.Rows, o.N.Row, o.N.Columns, o.N.Flag)), Bodies.OnGroup(group, data, RunKernel)])
+                for (int i = 0; i < z.Length; i++)
+                    Assert.True(
+                        float.IsNaN(expected[kind][i]) ? float.IsNaN(result.A[i]) : expected[kind][i] == result.A[i] || Math.Abs(result.A[i] - expected[kind][i]) <= 1e-6 * Math.Abs(expected[kind][i]) + 1e-37,
+                        $"{function}({z[i]}) is {result.A[i]}");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Bodies.Groups), MemberType = typeof(Bodies))]
+    public void A_loss_and_its_slope_are_the_formulas(DeviceKind group)
+    {
+        const float Scale = 0.125f;
+        foreach (int kind in (int[])[.. s_activations.Select(one => one.Kind), OutputLoss.BinaryCrossEntropy])
+        {
+            // Also far out, where e^z is no float.
+            float[] z = [.. Values.Random(Rows * Columns, 5, 4).Select((value, i) => i % 17 == 0 ? 40 * value : value)];
+            float[] y = [.. Values.Random(Rows * Columns, 6).Select(value => kind == OutputLoss.BinaryCrossEntropy ? value > 0 ? 1f : 0f : value)];
+            var data = new OperandData { A = Values.Pad(z, Rows, Columns), B = Values.Pad(y, Rows, Columns), C = new float[Rows], N = new(Rows, Columns, Flag: kind, Row: Row, X: Scale) };
+            ActivationFunction function = s_activations.FirstOrDefault(one => one.Kind == kind).Function;
+            (double Loss, double Slope) One(double logit, double answer)
+            {
+                double h = ReferenceNetwork.Activate(function, logit);
+                return kind == OutputLoss.BinaryCrossEntropy
+                    ? (Math.Max(logit, 0) - (answer * logit) + Math.Log(1 + Math.Exp(-Math.Abs(logit))), (1 / (1 + Math.Exp(-logit)) - answer) * Scale)
+                    : ((h - answer) * (h - answer) / Columns, 2 * (h - answer) * ReferenceNetwork.Derivative(function, logit) * Scale / Columns);
+            }
+
+            (double Loss, double Slope)[] expected = [.. z.Zip(y, (logit, answer) => One(logit, answer))];
+            double[] losses = [.. expected.Chunk(Columns).Select(row => row.Sum(one => one.Loss))];
+            foreach (OperandData result in (OperandData[])[Bodies.Simd(data, o => OutputLoss.Run(o.A, o.B, o.C, o.N.Rows, o.N.Row, o.N.Columns, o.N.X, o.N.Flag)), Bodies.OnGroup(group, data, LossKernel)])
+            {
+                Agreement.Within(5e-7, losses, result.C, $"losses of kind {kind}");
+                Agreement.Within(5e-7, [.. expected.Select(one => one.Slope)], Values.Unpad(result.A, Rows, Columns), $"slopes of kind {kind}");
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Bodies.Groups), MemberType = typeof(Bodies))]
+    public void A_step_down_is_N6_and_sums_the_squares(DeviceKind group)
+    {
+        var data = new OperandData { A = Values.RandomRows(Rows, Columns, 7), B = Values.RandomRows(Rows, Columns, 8), C = new float[3], N = new(Columns: Rows * Row, X: 0.3f) };
+        double[] expected = [.. data.A.Zip(data.B, (theta, g) => theta - (0.3f * (double)g))];
+        foreach (OperandData result in (OperandData[])[Bodies.Simd(data, o => DescentStep.Update(default, o.A, o.B, o.N.Columns, o.N.X, o.C, 1)), Bodies.OnGroup(group, data, DescentKernel)])
+        {
+            Agreement.Within(1e-7, expected, result.A, "θ");
+            Agreement.Within(5e-7, data.B.Sum(g => (double)g * g), result.C[1], "Σ g²");
+            Assert.Equal([0f, 0f], [result.C[0], result.C[2]]);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Bodies.Groups), MemberType = typeof(Bodies))]
+    public void Rows_and_numbers_are_picked_in_their_order(DeviceKind group)
+    {
+        int[] order = [4, 0, 6, 6, 2];
+        var data = new OperandData { A = new float[5 * Row], B = Values.RandomRows(Rows, Columns, 9), I = [.. order, 10, 20, 30, 40, 50, 60, 70, 0, 0, 0, 0, 0], N = new(5, Columns, Row: Row) };
+        foreach (OperandData result in (OperandData[])[Bodies.Simd(data, Pick), Bodies.OnGroup(group, data, PickKernel)])
+        {
+            Assert.Equal(order.SelectMany(r => data.B[(r * Row)..((r + 1) * Row)]), result.A);
+            Assert.Equal([50, 10, 70, 70, 30], result.I[12..]);
+        }
+    }
+
+    private static void RunKernel(Operands o) => Activation.RunOnGroup(o.A, o.B, o.N.Rows, o.N.Row, o.N.Columns, o.N.Flag);
+
+    private static void GradientKernelBody(Operands o) => Activation.RunGradientOnGroup(o.A, o.B, o.N.Rows, o.N.Row, o.N.Columns, o.N.Flag);
+
+    private static void LossKernel(Operands o) => OutputLoss.RunOnGroup(o.A, o.B, o.C, o.N.Rows, o.N.Row, o.N.Columns, o.N.X, o.N.Flag);
+
+    private static void DescentKernel(Operands o) => DescentStep.UpdateOnGroup(Team.ScratchOnGroup(), o.A, o.B, o.N.Columns, o.N.X, o.C, 1);
+
+    private static void Pick(Operands o)
+    {
+        CharRnn.Gpu.Kernels.Primitives.Rows.Pick(o.A, o.B, o.I.SubView(0, 5), o.N.Rows, o.N.Row);
+        CharRnn.Gpu.Kernels.Primitives.Rows.PickNumbers(o.I.SubView(12, 5), o.I.SubView(5, 7), o.I.SubView(0, 5), o.N.Rows);
+    }
+
+    private static void PickKernel(Operands o)
+    {
+        CharRnn.Gpu.Kernels.Primitives.Rows.PickOnGroup(o.A, o.B, o.I.SubView(0, 5), o.N.Rows, o.N.Row);
+        CharRnn.Gpu.Kernels.Primitives.Rows.PickNumbersOnGroup(o.I.SubView(12, 5), o.I.SubView(5, 7), o.I.SubView(0, 5), o.N.Rows);
+    }
+}
