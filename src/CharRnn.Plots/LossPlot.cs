@@ -15,10 +15,12 @@ public static class LossPlot
     // As on the pages.
     private static readonly Color[] s_colours = [.. ((string[])["#2563eb", "#d97706", "#059669", "#db2777", "#7c3aed", "#0891b2"]).Select(Color.FromHex)];
 
+    private static readonly LinePattern[] s_patterns = [LinePattern.Dotted, LinePattern.Dashed, LinePattern.DenselyDashed, LinePattern.Dashed];
+
     /// <summary>Whether there is a font to write with; without one a picture has no words.</summary>
     public static bool HasFont => SKTypeface.Default.GlyphCount > 0;
 
-    /// <summary>Writes the picture as PNG, atomically: 1200 x 700 pixels; nats per character, or a table's loss, over iterations.</summary>
+    /// <summary>Writes the picture as PNG, atomically: 1200 x 700 pixels; nats per character, or a table's loss, over iterations; of several runs, over what they read.</summary>
     /// <param name="path">Where.</param>
     /// <param name="runs">The runs.</param>
     /// <exception cref="CharRnnException">The file system refuses, or the library that draws does not load.</exception>
@@ -40,14 +42,17 @@ public static class LossPlot
     private static byte[] Draw(IReadOnlyList<RunRecord> runs)
     {
         using var plot = new Plot();
-        string Named(RunRecord run, string what) => runs.Count > 1 ? $"{run.Name} {what}" : what;
+        bool several = runs.Count > 1; // whose steps may be of different sizes: they are compared by what they read
+        Func<TrainingReport, double> over = several ? report => report.Characters : report => report.Iteration;
+        string Named(RunRecord run, string what) => several ? $"{run.Name} {what}" : what;
         for (int i = 0; i < runs.Count; i++)
         {
             RunRecord run = runs[i];
             Color colour = s_colours[i % s_colours.Length];
-            Add(plot, Named(run, "training"), run, report => report.Loss, (runs.Count > 1 ? colour : Colors.Gray).WithOpacity(0.45), 1);
-            Add(plot, Named(run, "smoothed"), run, report => report.SmoothLossPerCharacter, colour, 2);
-            Add(plot, Named(run, "validation"), run, report => report.ValidationLoss, runs.Count > 1 ? colour : s_colours[1], 3);
+            if (!several || run.Reports.All(report => double.IsNaN(report.SmoothLossPerCharacter)))
+                Add(plot, Named(run, "training"), run, over, report => report.Loss, (several ? colour : Colors.Gray).WithOpacity(0.45), 1);
+            Add(plot, Named(run, "smoothed"), run, over, report => report.SmoothLossPerCharacter, several ? colour.WithOpacity(0.5) : colour, 1.5f);
+            Add(plot, Named(run, "validation"), run, over, report => report.ValidationLoss, several ? colour : s_colours[1], 3);
         }
 
         // Runs on one text share its baselines.
@@ -55,23 +60,25 @@ public static class LossPlot
         foreach (IGrouping<string, RunRecord> text in texts)
             foreach ((int i, Baseline baseline) in text.First().Baselines.Index())
             {
-                HorizontalLine line = plot.Add.HorizontalLine(baseline.Nats, 1.5f, s_colours[2 + i], LinePattern.Dashed);
+                HorizontalLine line = plot.Add.HorizontalLine(baseline.Nats, 1.5f, several ? Colors.Gray : s_colours[2 + i], s_patterns[i]);
                 line.LegendText = baseline.Name + (texts.Length > 1 ? $" of {string.Join(", ", text.Select(run => run.Name))}" : "");
             }
 
-        plot.XLabel("iterations");
-        plot.YLabel(runs.All(run => run.Configuration.Has("layers")) ? "loss" : "nats per character");
+        bool onlyTables = runs.All(run => run.Configuration.Has("layers"));
+        plot.XLabel(!several ? "iterations" : onlyTables ? "rows" : "characters");
+        plot.YLabel(onlyTables ? "loss" : "nats per character");
         plot.Axes.Margins(horizontal: 0.01);
         plot.ShowLegend(Alignment.UpperRight);
         return plot.GetImageBytes(Width, Height, ImageFormat.Png);
     }
 
-    private static void Add(Plot plot, string name, RunRecord run, Func<TrainingReport, double> loss, Color colour, float width)
+    private static void Add(
+        Plot plot, string name, RunRecord run, Func<TrainingReport, double> over, Func<TrainingReport, double> loss, Color colour, float width)
     {
         TrainingReport[] reports = [.. run.Reports.Where(report => double.IsFinite(loss(report)))];
         if (reports.Length == 0)
             return;
-        Scatter line = plot.Add.ScatterLine(reports.Select(report => (double)report.Iteration).ToArray(), reports.Select(loss).ToArray(), colour);
+        Scatter line = plot.Add.ScatterLine(reports.Select(over).ToArray(), reports.Select(loss).ToArray(), colour);
         (line.LegendText, line.LineWidth) = (name, width);
     }
 }
