@@ -4,10 +4,10 @@ namespace CharRnn.Gpu.Kernels;
 
 /// <summary>Outputs and losses of a feed-forward network, forward only.</summary>
 /// <remarks>
-/// <code>N1–N3, the loss's 1/n left out: of a cross-entropy, p = δ[L] + y</code>
+/// <code>N1, N2; of a softmax the logits</code>
 /// Shapes:    as <see cref="NetworkViews"/>.
 /// Launch:    one group per team; team i owns the i-th share of the rows.
-/// Writes:    h, losses and δ[L] of its rows; with the squared error also h[L].
+/// Writes:    h, h[L] too, and losses of its rows (and δ[L] on the way).
 /// Reference: ReferenceNetwork.Output, ReferenceNetwork.Loss.
 /// </remarks>
 public static class NetworkEvaluateKernel
@@ -21,10 +21,10 @@ public static class NetworkEvaluateKernel
             return;
         int last = v.Layers.IntLength - 1;
         NetworkLayer top = v.Layers[last];
-        bool squared = top.Kind != NetworkLayer.Softmax && top.Kind != OutputLoss.BinaryCrossEntropy;
         NetworkPass.Fetch(v, step, first, count);
-        for (int l = 0; l < (squared ? last + 1 : last); l++)
+        for (int l = 0; l < last; l++)
             NetworkPass.Forward(scratch, v, v.Layers[l], first, count, 0, v.Layers[l].Outputs);
+        NetworkPass.Answer(scratch, v, top, first, count);
         NetworkPass.Output(scratch, v, top, first, count, 1);
     }
 }

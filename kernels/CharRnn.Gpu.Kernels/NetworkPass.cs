@@ -35,6 +35,13 @@ public static class NetworkPass
     public static void Forward(ArrayView<float> scratch, NetworkViews v, NetworkLayer layer, int first, int count, int left, int width) =>
         Neurons(scratch, v, layer, v.H, layer.Above, first, count, left, width, layer.Kind);
 
+    /// <summary>What the last layer says, h[L]: of a softmax its logits, of a binary cross-entropy probabilities.</summary>
+    public static void Answer(ArrayView<float> scratch, NetworkViews v, NetworkLayer layer, int first, int count)
+    {
+        int activation = layer.Kind == NetworkLayer.Softmax ? Activation.Identity : layer.Kind == OutputLoss.BinaryCrossEntropy ? Activation.Sigmoid : layer.Kind;
+        Neurons(scratch, v, layer, v.H, layer.Above, first, count, 0, layer.Outputs, activation);
+    }
+
     /// <summary>The last layer's logits, losses and δ (N1–N3), of rows [first, first + count) of a step's.</summary>
     public static void Output(ArrayView<float> scratch, NetworkViews v, NetworkLayer layer, int first, int count, int rows)
     {

@@ -24,7 +24,7 @@ public readonly struct NetworkLayer(
     /// <summary>W[l], <c>[out, in]</c> in panels, in <see cref="NetworkViews.Transposed"/>; of the first layer nothing: nobody asks for the data's gradient.</summary>
     public readonly int Transposed = transposed;
 
-    /// <summary>h[l-1] and h[l], <c>[rows, padded]</c>, in <see cref="NetworkViews.H"/>; the last layer has no h[l].</summary>
+    /// <summary>h[l-1] and h[l], <c>[rows, padded]</c>, in <see cref="NetworkViews.H"/>; training needs no h[L].</summary>
     public readonly int Below = below, Above = above;
 
     /// <summary>δ[l], <c>[rows, padded]</c>, in <see cref="NetworkViews.Delta"/>; the last layer's z before it.</summary>
@@ -56,7 +56,7 @@ public readonly struct NetworkViews(
     /// <summary>W[l] of all layers but the first, kept for N4; written by the update.</summary>
     public readonly ArrayView<float> Transposed = transposed;
 
-    /// <summary>h[0] to h[L-1] of the batch.</summary>
+    /// <summary>h[0] to h[L] of the batch; the last is for who asks the network.</summary>
     public readonly ArrayView<float> H = h;
 
     /// <summary>δ[1] to δ[L] of the batch.</summary>

@@ -36,6 +36,17 @@ internal sealed class TableAnswers(NetworkModel model, float[] outputs)
                 : [_classes[ClassOf(r)], .. _classes.Index().Select(one => Probability(r, one.Index).ToString("G4", invariant))];
     }
 
+    /// <summary>Loss, accuracy and which class was taken for which, for programs; the confusion matrix has a row for each true class.</summary>
+    public object Json(double loss, LabelledData data) => new
+    {
+        rows = Count,
+        loss = double.IsFinite(loss) ? loss : (double?)null,
+        accuracy = Accuracy(data),
+        rmse = RootMeanSquare(data),
+        classes = _classes,
+        confusion = _classes is null ? null : Confusion(data),
+    };
+
     /// <summary>Loss, accuracy and which class was taken for which, for people.</summary>
     public IEnumerable<string> Describe(double loss, LabelledData data)
     {
@@ -47,14 +58,20 @@ internal sealed class TableAnswers(NetworkModel model, float[] outputs)
         if (_classes is null || _classes.Count > MostShown)
             yield break;
 
-        var confusion = new int[_classes.Count, _classes.Count];
-        for (int r = 0; r < Count; r++)
-            confusion[Label(data, r), ClassOf(r)]++;
+        int[][] confusion = Confusion(data);
         int name = Math.Max(_classes.Max(one => one.Length), 4), cell = Math.Max(6, Math.Min(name, 12));
         string Cell(string text) => text.Length > cell ? text[..cell] : text.PadLeft(cell);
         yield return $"{"true".PadRight(name)} | {string.Join(' ', _classes.Select(Cell))}   <- predicted";
         for (int y = 0; y < _classes.Count; y++)
-            yield return $"{_classes[y].PadRight(name)} | {string.Join(' ', Enumerable.Range(0, _classes.Count).Select(p => Cell(confusion[y, p].ToString(invariant))))}";
+            yield return $"{_classes[y].PadRight(name)} | {string.Join(' ', Enumerable.Range(0, _classes.Count).Select(p => Cell(confusion[y][p].ToString(invariant))))}";
+    }
+
+    private int[][] Confusion(LabelledData data)
+    {
+        int[][] confusion = [.. _classes!.Select(_ => new int[_classes!.Count])];
+        for (int r = 0; r < Count; r++)
+            confusion[Label(data, r)][ClassOf(r)]++;
+        return confusion;
     }
 
     private int ClassOf(int row)

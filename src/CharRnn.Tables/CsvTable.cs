@@ -74,7 +74,7 @@ public static class CsvTable
                     path, string.Create(CultureInfo.InvariantCulture, $"line {parser.RawRow} has {record.Length} fields, the header has {columns.Length}"),
                     "give each row a field for every column; a field with a comma is put in quotes");
             rows.Add(record);
-            lines.Add(parser.RawRow);
+            lines.Add(parser.RawRow - parser.RawRecord.TrimEnd('\r', '\n').Count(c => c == '\n'));
         }
 
         if (rows.Count == 0)

@@ -150,8 +150,7 @@ internal static class MlpCommands
                 "start anew with --overwrite and a lower --learning-rate");
         NetworkParameters<float> parameters = engine.ReadParameters();
         NetworkFile.Save(run.ModelPath, new NetworkModel(parameters, encoding));
-        if (!Output.IsQuiet)
-            Summarise(end, predictor, parameters, encoding, data, held, run, engine.Step / engine.StepsPerEpoch);
+        Summarise(options, end, predictor, new NetworkModel(parameters, encoding), data, held, run, engine.Step / engine.StepsPerEpoch);
         return end is null ? Interrupts.ExitCode : 0;
 
         void Reported(NetworkReport now)
@@ -169,7 +168,7 @@ internal static class MlpCommands
             var line = new TrainingReport(
                 now.Step, now.Epoch, now.Epoch * data.Count, now.Loss, double.NaN, double.NaN, validationLoss, now.RowsPerSecond, now.Seconds, how.LearningRate);
             metrics.Append(line);
-            report.Progressed(line, epochs * engine.StepsPerEpoch);
+            report.Progressed(line, long.MaxValue);
             if (options.GetValue(Json))
                 Output.Raw(MetricsLog.Line(line));
             else if (!Output.IsQuiet)
@@ -186,10 +185,7 @@ internal static class MlpCommands
         Table table = ReadTable(options);
         string? file = options.GetValue(Predictions) is { } path ? SharedOptions.NewFile(Predictions, path, options.GetRequiredValue(ModelPath), table.Name) : null;
         LabelledData data = model.Encoding.Encode(table, [.. Enumerable.Range(0, table.Rows.Count)], model.Parameters.Shape.Loss, withAnswers: false);
-        using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
-        using var predictor = new NetworkPredictor(device, model.Parameters.Shape, data.Count);
-        NetworkAnswers answers = predictor.Apply(model.Parameters, data, stop);
-
+        NetworkAnswers answers = Apply(options, model, table, data, stop);
         var text = new StringWriter(CultureInfo.InvariantCulture);
         CsvTable.Write(text, new TableAnswers(model, answers.Outputs).Rows());
         byte[] csv = System.Text.Encoding.UTF8.GetBytes(text.ToString());
@@ -206,12 +202,10 @@ internal static class MlpCommands
         NetworkModel model = LoadModel(options);
         Table table = ReadTable(options);
         LabelledData data = model.Encoding.Encode(table, [.. Enumerable.Range(0, table.Rows.Count)], model.Parameters.Shape.Loss, withAnswers: true);
-        using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
-        using var predictor = new NetworkPredictor(device, model.Parameters.Shape, data.Count);
-        NetworkAnswers answers = predictor.Apply(model.Parameters, data, stop);
+        NetworkAnswers answers = Apply(options, model, table, data, stop);
         var measured = new TableAnswers(model, answers.Outputs);
         if (options.GetValue(Json))
-            Output.Line(JsonSerializer.Serialize(new { rows = data.Count, loss = answers.Loss, accuracy = measured.Accuracy(data), rmse = measured.RootMeanSquare(data) }));
+            Output.Line(JsonSerializer.Serialize(measured.Json(answers.Loss, data)));
         else
             foreach (string line in measured.Describe(answers.Loss, data))
                 Output.Line(line);
@@ -261,27 +255,49 @@ internal static class MlpCommands
     }
 
     private static void Summarise(
-        DescentEnd? end, NetworkPredictor predictor, NetworkParameters<float> parameters, TableEncoding encoding, LabelledData data, LabelledData held, RunDirectory run, long epochs)
+        ParseResult options, DescentEnd? end, NetworkPredictor predictor, NetworkModel model, LabelledData data, LabelledData held, RunDirectory run, long epochs)
     {
-        string reason = end switch
+        (string name, string reason) = end switch
         {
-            DescentEnd.SmallGradient => "the gradient's norm is below --tolerance",
-            DescentEnd.SmallChange => "the loss changes by less than --change-tolerance",
-            DescentEnd.EnoughSteps => "as many epochs as --epochs allows",
-            _ => "stopped and saved",
+            DescentEnd.SmallGradient => ("tolerance", "the gradient's norm is below --tolerance"),
+            DescentEnd.SmallChange => ("change-tolerance", "the loss changes by less than --change-tolerance"),
+            DescentEnd.EnoughSteps => ("epochs", "as many epochs as --epochs allows"),
+            _ => ("stopped", "stopped and saved"),
         };
-        Output.Note(string.Create(CultureInfo.InvariantCulture, $"ended after {epochs:N0} epochs: {reason}"));
-        foreach ((string name, LabelledData part) in ((string, LabelledData)[])[("training", data), ("validation", held)])
+        if (!Output.IsQuiet)
+            Output.Note(string.Create(CultureInfo.InvariantCulture, $"ended after {epochs:N0} epochs: {reason}"));
+        var parts = new Dictionary<string, object>();
+        foreach ((string part, LabelledData rows) in ((string, LabelledData)[])[("training", data), ("validation", held)])
         {
-            if (part.Count == 0)
+            if (rows.Count == 0)
                 continue;
-            NetworkAnswers answers = predictor.Apply(parameters, part, CancellationToken.None);
-            Output.Line($"{name}:");
-            foreach (string line in new TableAnswers(new NetworkModel(parameters, encoding), answers.Outputs).Describe(answers.Loss, part))
+            NetworkAnswers answers = predictor.Apply(model.Parameters, rows, CancellationToken.None);
+            var measured = new TableAnswers(model, answers.Outputs);
+            parts[part] = measured.Json(answers.Loss, rows);
+            if (Output.IsQuiet || options.GetValue(Json))
+                continue;
+            Output.Line($"{part}:");
+            foreach (string line in measured.Describe(answers.Loss, rows))
                 Output.Line($"  {line}");
         }
 
-        Output.Note($"predict with: charrnn mlp predict {run.Root} DATA.csv");
+        if (options.GetValue(Json))
+            Output.Line(JsonSerializer.Serialize(new { ended = name, epochs, measured = parts }));
+        else if (!Output.IsQuiet)
+            Output.Note($"predict with: charrnn mlp predict {run.Root} DATA.csv");
+    }
+
+    /// <summary>What a network says of a table's rows.</summary>
+    /// <exception cref="CharRnnException">That is no number somewhere; names the line.</exception>
+    private static NetworkAnswers Apply(ParseResult options, NetworkModel model, Table table, LabelledData data, CancellationToken stop)
+    {
+        using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
+        using var predictor = new NetworkPredictor(device, model.Parameters.Shape, data.Count);
+        NetworkAnswers answers = predictor.Apply(model.Parameters, data, stop);
+        int bad = Array.FindIndex(answers.Outputs, output => !float.IsFinite(output));
+        return bad < 0 ? answers : throw new CharRnnException(
+            table.Name, string.Create(CultureInfo.InvariantCulture, $"line {table.Lines[bad / model.Parameters.Shape.Outputs]}: what the network computes of it is not finite"),
+            "give rows like those that it was trained on");
     }
 
     private static void SaveConfiguration(ParseResult options, NetworkShape shape, TableEncoding encoding, LabelledData data, ComputeDevice device, RunDirectory run)

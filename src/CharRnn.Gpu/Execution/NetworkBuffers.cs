@@ -150,11 +150,12 @@ internal sealed class NetworkBuffers : IDisposable
     /// <summary>The losses of the first rows of a batch.</summary>
     public float[] ReadLosses(int rows) => _losses.Read(0, rows);
 
-    /// <summary>δ[L] of the first rows of a batch.</summary>
-    public float[] ReadOutputDelta(int rows) => ReadRows(_delta, _layers[^1].Delta, rows);
-
     /// <summary>h[L] of the first rows of a batch.</summary>
-    public float[] ReadOutputs(int rows) => ReadRows(_h, _layers[^1].Above, rows);
+    public float[] ReadOutputs(int rows)
+    {
+        NetworkLayer top = _layers[^1];
+        return Padding.Remove(_h.Read(top.Above, rows * top.OutputRow), rows, top.Outputs);
+    }
 
     public void Dispose() => _buffers.ForEach(buffer => buffer.Dispose());
 
@@ -164,12 +165,6 @@ internal sealed class NetworkBuffers : IDisposable
         var buffer = new AlignedBuffer<T>(device, length, Remedy);
         _buffers.Add(buffer);
         return buffer;
-    }
-
-    private float[] ReadRows(AlignedBuffer<float> from, int place, int rows)
-    {
-        NetworkLayer top = _layers[^1];
-        return Padding.Remove(from.Read(place, rows * top.OutputRow), rows, top.Outputs);
     }
 
     private NetworkParameters<float> Read(AlignedBuffer<float> arena)

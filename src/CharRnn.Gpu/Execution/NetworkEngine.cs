@@ -68,7 +68,7 @@ public sealed class NetworkEngine : IDisposable
     internal NetworkEngine(ComputeDevice device, NetworkParameters<float> initial, LabelledData data, NetworkOptions options, NetworkPlan? plan)
     {
         ArgumentOutOfRangeException.ThrowIfZero(data.Count, nameof(data));
-        ArgumentOutOfRangeException.ThrowIfNotEqual(data.Inputs, initial.Shape.Inputs, nameof(data));
+        data.RequireFits(initial.Shape, mustAnswer: true);
         (_device, _options, _rows) = (device, options, data.Count);
         _batch = options.BatchSize == 0 ? _rows : Math.Min(options.BatchSize, _rows);
         StepsPerEpoch = (_rows + _batch - 1) / _batch;
@@ -90,6 +90,10 @@ public sealed class NetworkEngine : IDisposable
 
     /// <summary>Steps that take every row once.</summary>
     public int StepsPerEpoch { get; }
+
+    /// <summary>Rows of a step.</summary>
+    /// <param name="step">Its number, from 0.</param>
+    public int RowsOf(long step) => Math.Min(_batch, _rows - ((int)(step % StepsPerEpoch) * _batch));
 
     /// <summary>How steps are put on the device, for people.</summary>
     public string Plan => _plan.Reason;

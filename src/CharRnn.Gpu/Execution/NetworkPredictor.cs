@@ -36,6 +36,7 @@ public sealed class NetworkPredictor : IDisposable
     public NetworkAnswers Apply(NetworkParameters<float> parameters, LabelledData data, CancellationToken cancellation = default)
     {
         int count = data.Count, width = _shape.Outputs;
+        data.RequireFits(_shape, mustAnswer: false);
         bool hasAnswers = data.Classes.Length + data.Targets.Length > 0;
         var outputs = new float[count * width];
         double loss = 0;
@@ -48,20 +49,10 @@ public sealed class NetworkPredictor : IDisposable
             _buffers.WriteData(part);
             _device.Kernels.NetworkEvaluate(_buffers.Views, new NetworkArguments(rows, rows, 1, 0, 0, 0, 0, 0, Math.Min(_device.Teams, rows)));
             Span<float> answers = outputs.AsSpan(first * width, rows * width);
-            if (_shape.Loss == NetworkLoss.SquaredError)
-                _buffers.ReadOutputs(rows).CopyTo(answers);
-            else
-            {
-                // δ[L] is p - y.
-                _buffers.ReadOutputDelta(rows).CopyTo(answers);
+            _buffers.ReadOutputs(rows).CopyTo(answers);
+            if (_shape.Loss == NetworkLoss.CrossEntropy)
                 for (int r = 0; r < rows; r++)
-                    if (_shape.Loss == NetworkLoss.CrossEntropy)
-                        answers[(r * width) + part.Classes[r]] += 1;
-                    else
-                        for (int i = r * width; i < (r + 1) * width; i++)
-                            answers[i] += part.Targets[i];
-            }
-
+                    Softmax(answers.Slice(r * width, width));
             foreach (float one in _buffers.ReadLosses(rows))
                 loss += one;
         }
@@ -71,6 +62,18 @@ public sealed class NetworkPredictor : IDisposable
 
     /// <summary>Frees the device memory; the device stays.</summary>
     public void Dispose() => _buffers.Dispose();
+
+    /// <summary>Logits to probabilities; by themselves, so that a tiny one keeps its digits.</summary>
+    private static void Softmax(Span<float> row)
+    {
+        double max = double.NegativeInfinity, sum = 0;
+        foreach (float z in row)
+            max = Math.Max(max, z);
+        foreach (float z in row)
+            sum += Math.Exp(z - max);
+        foreach (ref float z in row)
+            z = (float)(Math.Exp(z - max) / sum);
+    }
 
     /// <summary>Some of the rows; where there are no answers, any will do.</summary>
     private LabelledData Part(LabelledData data, int first, int rows)

@@ -6,8 +6,8 @@ namespace CharRnn.Gpu.Execution;
 /// <summary>How far a training is.</summary>
 /// <param name="Epoch">Epochs done.</param>
 /// <param name="Step">Steps done.</param>
-/// <param name="Loss">J, the mean over the last epoch's steps.</param>
-/// <param name="GradientNorm">The gradient's norm, the mean over the last epoch's steps.</param>
+/// <param name="Loss">J, the mean over the last epoch's rows, each at its step.</param>
+/// <param name="GradientNorm">The gradient's norm, the same mean over the last epoch's steps.</param>
 /// <param name="RowsPerSecond">Since the report before.</param>
 /// <param name="Seconds">Since the start.</param>
 public readonly record struct NetworkReport(long Epoch, long Step, double Loss, double GradientNorm, double RowsPerSecond, double Seconds);
@@ -27,41 +27,42 @@ public sealed class NetworkTraining(NetworkEngine engine, int rows, NetworkOptio
     public DescentEnd? Run(long epochs, long reportEvery, Action<NetworkReport> report, CancellationToken stop)
     {
         bool isFullBatch = engine.StepsPerEpoch == 1, watches = !isFullBatch && (options.GradientTolerance > 0 || options.LossTolerance > 0);
-        long started = Stopwatch.GetTimestamp(), reported = started;
-        long reportedStep = 0, epochBegin = 0;
-        double loss = 0, norm = 0, before = double.PositiveInfinity;
-        NetworkReport last = default;
+        long total = epochs > long.MaxValue / engine.StepsPerEpoch ? long.MaxValue : epochs * engine.StepsPerEpoch;
+        long started = Stopwatch.GetTimestamp(), reported = started, reportedStep = 0;
+        double loss = 0, norm = 0, weight = 0, before = double.PositiveInfinity;
         DescentEnd? end = null;
         while (end is null && !stop.IsCancellationRequested)
         {
             // To the end of an epoch, or where nothing is to be seen there, to the next report.
-            long next = isFullBatch ? ((engine.Step / reportEvery) + 1) * reportEvery : ((engine.Step / engine.StepsPerEpoch) + 1) * engine.StepsPerEpoch;
-            long target = Math.Min(next, epochs * engine.StepsPerEpoch);
-            NetworkSteps steps = engine.RunSteps(target - engine.Step);
+            long target = Math.Min(isFullBatch ? ((engine.Step / reportEvery) + 1) * reportEvery : ((engine.Step / engine.StepsPerEpoch) + 1) * engine.StepsPerEpoch, total);
+            long first = engine.Step;
+            NetworkSteps steps = engine.RunSteps(target - first);
             end = steps.End;
-            if (isFullBatch && steps.Losses.Length > 0)
-                (loss, norm, epochBegin) = (steps.Losses[^1], steps.GradientNorms[^1], engine.Step - 1);
-            else
-                (loss, norm) = (loss + steps.Losses.Sum(one => (double)one), norm + steps.GradientNorms.Sum(one => (double)one));
-
-            bool isEpoch = isFullBatch ? engine.Step == target : engine.Step % engine.StepsPerEpoch == 0 && engine.Step > epochBegin;
-            if (!isEpoch && end is null)
-                continue;
-            long inEpoch = Math.Max(1, engine.Step - epochBegin), epoch = engine.Step / engine.StepsPerEpoch;
-            (double meanLoss, double meanNorm) = (loss / inEpoch, norm / inEpoch);
-            if (watches && end is null)
-                end = meanNorm < options.GradientTolerance ? DescentEnd.SmallGradient : Math.Abs(before - meanLoss) < options.LossTolerance ? DescentEnd.SmallChange : null;
-            if (end is null && engine.Step >= epochs * engine.StepsPerEpoch)
-                end = DescentEnd.EnoughSteps;
-            double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds, since = Stopwatch.GetElapsedTime(reported).TotalSeconds;
-            last = new NetworkReport(epoch, engine.Step, meanLoss, meanNorm, (engine.Step - reportedStep) * ((double)rows / engine.StepsPerEpoch) / Math.Max(since, 1e-9), seconds);
-            if (end is not null || epoch % reportEvery == 0)
+            for (int i = isFullBatch ? Math.Max(0, steps.Losses.Length - 1) : 0; i < steps.Losses.Length; i++)
             {
-                report(last);
+                int share = engine.RowsOf(first + i);
+                (loss, norm, weight) = isFullBatch
+                    ? (steps.Losses[i], steps.GradientNorms[i], 1)
+                    : (loss + (share * (double)steps.Losses[i]), norm + (share * (double)steps.GradientNorms[i]), weight + share);
+            }
+
+            bool isWhole = isFullBatch ? engine.Step == target : engine.Step % engine.StepsPerEpoch == 0;
+            if (watches && isWhole && end is null)
+                end = norm / weight < options.GradientTolerance ? DescentEnd.SmallGradient : Math.Abs(before - (loss / weight)) < options.LossTolerance ? DescentEnd.SmallChange : null;
+            if (end is null && engine.Step >= total)
+                end = DescentEnd.EnoughSteps;
+            bool isLast = end is not null || stop.IsCancellationRequested, isDue = isWhole && engine.Step / engine.StepsPerEpoch % reportEvery == 0;
+            if ((isLast || isDue) && weight > 0 && engine.Step > reportedStep)
+            {
+                double since = Math.Max(Stopwatch.GetElapsedTime(reported).TotalSeconds, 1e-9);
+                report(new NetworkReport(
+                    engine.Step / engine.StepsPerEpoch, engine.Step, loss / weight, norm / weight,
+                    (engine.Step - reportedStep) * ((double)rows / engine.StepsPerEpoch) / since, Stopwatch.GetElapsedTime(started).TotalSeconds));
                 (reported, reportedStep) = (Stopwatch.GetTimestamp(), engine.Step);
             }
 
-            (before, loss, norm, epochBegin) = (meanLoss, 0, 0, engine.Step);
+            if (isWhole)
+                (before, loss, norm, weight) = (loss / weight, 0, 0, 0);
         }
 
         return end;

@@ -140,7 +140,14 @@ internal static class ModelMetadata
     {
         string value = Value(file, key);
         if (value != expected)
-            throw new CharRnnException(file.Path, $"metadata key {key} is {FileErrors.Quote(value)}, not {expected}", OursRemedy);
+            throw new CharRnnException(
+                file.Path, $"metadata key {key} is {FileErrors.Quote(value)}, not {expected}",
+                (key, value) switch
+                {
+                    ("cell", NetworkCell) => "it is a feed-forward network: give it to charrnn mlp predict or eval",
+                    ("cell", "rnn") => "it writes text: give it to charrnn sample or eval",
+                    _ => OursRemedy,
+                });
     }
 
     private static string Value(SafetensorsFile file, string key)

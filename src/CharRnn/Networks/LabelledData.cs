@@ -48,6 +48,21 @@ public sealed class LabelledData
     /// <summary>y as classes, <c>[n]</c>; empty where there are targets.</summary>
     public int[] Classes { get; } = [];
 
+    /// <summary>Checks that a network can read these rows and, where they have answers or must have them, learn them.</summary>
+    /// <exception cref="ArgumentException">It cannot.</exception>
+    public void RequireFits(NetworkShape shape, bool mustAnswer)
+    {
+        if (Inputs != shape.Inputs)
+            throw new ArgumentException($"rows of {Inputs} numbers, for a network of {shape.Inputs} inputs");
+        bool hasClasses = Classes.Length > 0, hasTargets = Targets.Length > 0, wantsClasses = shape.Loss == NetworkLoss.CrossEntropy;
+        if (mustAnswer ? wantsClasses != hasClasses || wantsClasses == hasTargets : wantsClasses ? hasTargets : hasClasses)
+            throw new ArgumentException($"{shape.Loss} wants {(wantsClasses ? "classes" : "targets")}");
+        if (hasTargets && Outputs != shape.Outputs)
+            throw new ArgumentException($"targets of {Outputs} numbers, for a network of {shape.Outputs} outputs");
+        if (hasClasses && Classes.Any(y => y < 0 || y >= shape.Outputs))
+            throw new ArgumentException($"a class is not from 0 to {shape.Outputs - 1}");
+    }
+
     /// <summary>Some of the rows, in the order given.</summary>
     public LabelledData Select(IReadOnlyList<int> rows)
     {

@@ -40,6 +40,9 @@ public sealed record ColumnEncoding(string Name, IReadOnlyList<string>? Categori
 /// <param name="Label">The column that it answers; numbers of a regression are standardised, too.</param>
 public sealed record TableEncoding(IReadOnlyList<ColumnEncoding> Inputs, ColumnEncoding Label)
 {
+    // What stands for a value that is not there.
+    private static readonly string[] s_missing = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "?"];
+
     // A column with more values than these is a name or a text, of which nothing is learned.
     private const int MostCategories = 1000;
 
@@ -49,9 +52,9 @@ public sealed record TableEncoding(IReadOnlyList<ColumnEncoding> Inputs, ColumnE
     /// <summary>Numbers in a row.</summary>
     public int Width => Inputs.Sum(column => column.Width);
 
-    /// <summary>Learns from some rows.</summary>
+    /// <summary>Learns what the columns are from the whole table, and what numbers are usual from some rows.</summary>
     /// <param name="table">The table.</param>
-    /// <param name="rows">The rows to learn means, deviations and categories from.</param>
+    /// <param name="rows">The rows to learn means and deviations from.</param>
     /// <param name="label">The label's column.</param>
     /// <param name="isRegression">Whether the label is a quantity; null to find out.</param>
     /// <exception cref="CharRnnException">A cell is empty, or a column is of no use.</exception>
@@ -61,18 +64,18 @@ public sealed record TableEncoding(IReadOnlyList<ColumnEncoding> Inputs, ColumnE
         if (table.Columns.Count < 2)
             throw new CharRnnException(table.Name, "has the label's column alone", "give a table with a column to learn from");
         RequireWhole(table);
-        ColumnEncoding[] inputs = [.. Enumerable.Range(0, table.Columns.Count).Where(c => c != answer).Select(c => Column(table, rows, c, IsNumeric(table, rows, c)))];
+        ColumnEncoding[] inputs = [.. Enumerable.Range(0, table.Columns.Count).Where(c => c != answer).Select(c => Column(table, rows, c, IsNumeric(table, c)))];
 
-        bool numeric = IsNumeric(table, rows, answer);
+        bool numeric = IsNumeric(table, answer);
         if (isRegression == true && !numeric)
             throw NotANumber(table, answer, "give --loss auto, or another --label");
-        bool quantity = isRegression ?? (numeric && !IsFewWholeNumbers(table, rows, answer));
-        int classes = rows.Select(r => table.Rows[r][answer]).Distinct().Count();
+        bool quantity = isRegression ?? (numeric && !IsFewWholeNumbers(table, answer));
+        int classes = Categories(table, answer).Length;
         if (classes == 1)
-            throw new CharRnnException(table.Name, $"column '{label}' is '{table.Rows[rows[0]][answer]}' in every row", "give another --label");
-        if (!quantity && classes > Math.Max(MostNumberClasses, rows.Count / 2))
+            throw new CharRnnException(table.Name, $"column '{label}' is '{table.Rows[0][answer]}' in every row", "give another --label");
+        if (!quantity && classes > Math.Max(MostNumberClasses, table.Rows.Count / 2))
             throw new CharRnnException(
-                table.Name, $"column '{label}' has {classes} different values in {rows.Count} rows",
+                table.Name, $"column '{label}' has {classes} different values in {table.Rows.Count} rows",
                 numeric ? "give --loss squared-error, which takes a quantity" : "give another --label: nothing is learned of what hardly comes twice");
         ColumnEncoding answers = Column(table, rows, answer, quantity);
         return new TableEncoding(inputs, answers);
@@ -115,7 +118,8 @@ public sealed record TableEncoding(IReadOnlyList<ColumnEncoding> Inputs, ColumnE
     {
         TableEncoding encoding = JsonSerializer.Deserialize<TableEncoding>(json) ?? throw new JsonException("it is null");
         bool isWhole = encoding.Inputs is { Count: > 0 } && encoding.Label is not null
-            && encoding.Inputs.Append(encoding.Label).All(column => column is { Name: not null } && (column.Categories is null ? column.Deviation > 0 && double.IsFinite(column.Mean) : column.Categories is { Count: > 0 }));
+            && encoding.Inputs.Append(encoding.Label).All(column => column is { Name: not null } && (column.Categories is null ? column.Deviation > 0 && double.IsFinite(column.Deviation) && double.IsFinite(column.Mean) : column.Categories.Count > 0 && column.Categories.All(one => one is not null) && column.Categories.Distinct().Count() == column.Categories.Count))
+            && encoding.Inputs.Select(column => column.Name).Distinct().Count() == encoding.Inputs.Count;
         return isWhole ? encoding : throw new JsonException("a part is missing");
     }
 
@@ -124,24 +128,35 @@ public sealed record TableEncoding(IReadOnlyList<ColumnEncoding> Inputs, ColumnE
         string name = table.Columns[column];
         if (!numeric)
         {
-            string[] categories = [.. rows.Select(r => table.Rows[r][column]).Distinct().Order(StringComparer.Ordinal)];
-            if (categories.All(IsNumber))
-                categories = [.. categories.OrderBy(text => double.Parse(text, CultureInfo.InvariantCulture))];
+            string[] categories = Categories(table, column);
             return categories.Length <= MostCategories
                 ? new ColumnEncoding(name, categories, 0, 1)
                 : throw new CharRnnException(table.Name, $"column '{name}' has {categories.Length} different texts", $"leave it out, or bring it to at most {MostCategories}");
         }
 
-        double[] values = [.. rows.Select(r => double.Parse(table.Rows[r][column], NumberStyles.Float, CultureInfo.InvariantCulture))];
+        double[] values = [.. rows.Select(r => Parse(table.Rows[r][column]))];
         double mean = values.Average(), deviation = Math.Sqrt(values.Average(value => (value - mean) * (value - mean)));
+        if (!double.IsFinite(mean) || !double.IsFinite(deviation))
+            throw new CharRnnException(table.Name, $"column '{name}' has numbers too large to take a mean of", "scale them, or leave the column out");
         return new ColumnEncoding(name, null, mean, deviation > 1e-12 * Math.Abs(mean) ? deviation : 1); // a constant says nothing
     }
+
+    /// <summary>The values of a column; of one of numbers, numbers in their order: 1 and 1.0 are the same.</summary>
+    private static string[] Categories(Table table, int column)
+    {
+        string[] texts = [.. table.Rows.Select(row => row[column]).Distinct()];
+        return texts.All(IsNumber)
+            ? [.. texts.Select(Parse).Distinct().Order().Select(value => value.ToString("R", CultureInfo.InvariantCulture))]
+            : [.. texts.Order(StringComparer.Ordinal)];
+    }
+
+    private static double Parse(string text) => double.Parse(text, NumberStyles.Float, CultureInfo.InvariantCulture);
 
     private static void RequireWhole(Table table)
     {
         for (int r = 0; r < table.Rows.Count; r++)
             for (int c = 0; c < table.Columns.Count; c++)
-                if (table.Rows[r][c].Length == 0)
+                if (s_missing.Contains(table.Rows[r][c]))
                     throw Missing(table, r, table.Columns[c]);
     }
 
@@ -157,32 +172,42 @@ public sealed record TableEncoding(IReadOnlyList<ColumnEncoding> Inputs, ColumnE
     private static bool IsNumber(string text) =>
         double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value);
 
-    private static bool IsNumeric(Table table, IReadOnlyList<int> rows, int column) => rows.All(r => IsNumber(table.Rows[r][column]));
-
-    private static bool IsFewWholeNumbers(Table table, IReadOnlyList<int> rows, int column)
+    /// <summary>Whether a column is one of numbers.</summary>
+    /// <exception cref="CharRnnException">Most of its cells are, and one is not.</exception>
+    private static bool IsNumeric(Table table, int column)
     {
-        HashSet<double> values = [.. rows.Select(r => double.Parse(table.Rows[r][column], NumberStyles.Float, CultureInfo.InvariantCulture))];
+        int numbers = table.Rows.Count(row => IsNumber(row[column]));
+        if (numbers < table.Rows.Count && numbers > table.Rows.Count / 2)
+            throw NotANumber(table, column, "most of the column are numbers: correct the value, or leave the row or the column out");
+        return numbers == table.Rows.Count;
+    }
+
+    private static bool IsFewWholeNumbers(Table table, int column)
+    {
+        HashSet<double> values = [.. table.Rows.Select(row => Parse(row[column]))];
         return values.Count <= MostNumberClasses && values.All(value => value == Math.Round(value));
     }
 
     private static float Number(Table table, int row, int column, ColumnEncoding how)
     {
         string text = table.Rows[row][column];
-        if (text.Length == 0)
+        if (s_missing.Contains(text))
             throw Missing(table, row, how.Name);
         if (!IsNumber(text))
             throw table.Wrong(row, how.Name, $"'{text}' is no number", "the column was learned as one of numbers: correct the value");
-        return (float)((double.Parse(text, NumberStyles.Float, CultureInfo.InvariantCulture) - how.Mean) / how.Deviation);
+        float value = (float)((Parse(text) - how.Mean) / how.Deviation);
+        return float.IsFinite(value) ? value : throw table.Wrong(row, how.Name, $"{text} is too large", "give a number like those that were learned");
     }
 
     private static int Category(Table table, int row, int column, ColumnEncoding how)
     {
         string text = table.Rows[row][column];
-        if (text.Length == 0)
-            throw Missing(table, row, how.Name);
+        string other = IsNumber(text) ? Parse(text).ToString("R", CultureInfo.InvariantCulture) : text;
         for (int i = 0; i < how.Categories!.Count; i++)
-            if (how.Categories[i] == text)
+            if (how.Categories[i] == text || how.Categories[i] == other)
                 return i;
+        if (s_missing.Contains(text))
+            throw Missing(table, row, how.Name);
         string known = how.Categories.Count <= 10 ? string.Join(", ", how.Categories) : $"{string.Join(", ", how.Categories.Take(10))}, ...";
         throw table.Wrong(row, how.Name, $"'{text}' is no value that was learned", $"the column was learned with {known}");
     }

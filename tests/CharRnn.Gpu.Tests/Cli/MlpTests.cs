@@ -107,6 +107,16 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
     }
 
     [Fact]
+    public void Json_is_all_that_stdout_gets()
+    {
+        JsonElement[] lines = [.. _shell.Succeeds("mlp", "train", "spirals.csv", "--label", "arm", "--epochs", "3", "--json", "--out", "json", "--device", "cpu").Lines.Select(line => JsonElement.Parse(line))];
+        Assert.Equal(4, lines.Length);
+        Assert.Equal("epochs", lines[^1].GetProperty("ended").GetString());
+        JsonElement validation = lines[^1].GetProperty("measured").GetProperty("validation");
+        Assert.Equal(160, validation.GetProperty("confusion").EnumerateArray().SelectMany(row => row.EnumerateArray()).Sum(cell => cell.GetInt32()));
+    }
+
+    [Fact]
     public void A_straight_line_is_found_and_the_end_is_said()
     {
         _shell.Write("line.csv", "a,b,price\n" + string.Concat(Enumerable.Range(0, 60).Select(i => string.Create(CultureInfo.InvariantCulture, $"{i % 7},{i % 11},{100 + (10 * (i % 7)) - (3 * (i % 11)) + 0.5}\n"))));
@@ -138,9 +148,11 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
         _shell.Fails(1, "--layers", "give fewer or narrower --layers", "mlp", "train", "spirals.csv", "--label", "arm", "--layers", "100000,100000", "--out", "bad", "--device", "cpu");
         Assert.False(Directory.Exists(_shell["bad"]));
         _shell.Write("square.csv", "a,y\n1000,1\n-1000,2.5\n500,3\n");
+        _shell.Fails(1, "run", "is a run of charrnn mlp train; start it anew", "train", "--resume", "--out", "run");
         CommandResult diverged = _shell.Run("mlp", "train", "square.csv", "--label", "y", "--learning-rate", "1e20", "--layers", "none", "--val-fraction", "0", "--out", "diverged", "--device", "cpu");
         Assert.Equal(1, diverged.ExitCode);
         Assert.Contains("error: diverged: training diverged at step", diverged.Error, StringComparison.Ordinal);
         Assert.False(File.Exists(_shell["diverged/model.safetensors"]));
+        Assert.DoesNotContain("\"loss\":0,", File.ReadAllText(_shell["diverged/metrics.jsonl"]), StringComparison.Ordinal);
     }
 }

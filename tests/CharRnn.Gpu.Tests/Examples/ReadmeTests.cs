@@ -16,7 +16,8 @@ public partial class ReadmeTests
     public void The_library_example_is_the_one_that_runs()
     {
         string[] source = Block(File.ReadAllLines(Path.Combine(Folder(), "LibraryExample.cs")), "    {", "    }", indent: 8);
-        string[] readme = Block(File.ReadAllLines(Path.Combine(Folder(), "../../../README.md")), "```csharp", "```", indent: 0);
+        string[] page = File.ReadAllLines(Path.Combine(Folder(), "../../../README.md"));
+        string[] readme = Block([.. page.SkipWhile(line => line != "## From your own program")], "```csharp", "```", indent: 0);
         Assert.Equal(source, readme.SkipWhile(line => !line.StartsWith("using ", StringComparison.Ordinal)));
         Assert.InRange(source.Count(line => line.Length > 0), 5, 15);
 
@@ -26,6 +27,16 @@ public partial class ReadmeTests
         Assert.Equal(300, output.ToString().EnumerateRunes().Count());
         Assert.Contains("the ", output.ToString(), StringComparison.Ordinal);
         Assert.Equal(64, ModelFile.Load(directory.File("model")).Weights.Shape.HiddenSize);
+    }
+
+    [Fact]
+    public void The_example_of_gradient_descent_is_the_one_that_runs()
+    {
+        string[] source = Block(File.ReadAllLines(Path.Combine(Folder(), "DescentExample.cs")), "    {", "    }", indent: 8);
+        Assert.Equal(source, Block(File.ReadAllLines(Path.Combine(Folder(), "../../../README.md")), "```csharp", "```", indent: 0));
+        var output = new StringWriter();
+        DescentExample.Run(output);
+        Assert.Matches("^SmallGradient after [0-9]+ steps, at 1.00, 1.00", output.ToString());
     }
 
     [Fact]

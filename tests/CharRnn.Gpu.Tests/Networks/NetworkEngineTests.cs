@@ -215,4 +215,56 @@ public class NetworkEngineTests
         Assert.Equal(DescentEnd.NotFinite, steps.End);
         Assert.True(float.IsFinite(weight));
     }
+
+    [Theory]
+    [MemberData(nameof(TestDevices.Kinds), MemberType = typeof(TestDevices))]
+    public void Answers_are_the_references_tiny_ones_too(DeviceKind kind)
+    {
+        ComputeDevice device = TestDevices.Get(kind);
+        foreach (NetworkLoss loss in TestNetworks.Losses)
+        {
+            NetworkShape shape = TestNetworks.Shape(4, [6], 3, ActivationFunction.Tanh, loss);
+            NetworkParameters<float> parameters = TestNetworks.Parameters(shape, 3);
+            if (loss != NetworkLoss.SquaredError)
+                parameters.Biases[1][0] = -30; // a probability of 1e-13
+            LabelledData data = TestNetworks.Data(shape, 21, 8);
+            NetworkParameters<double> exact = parameters.Convert(value => (double)value);
+            using var predictor = new NetworkPredictor(device, shape, 8); // in three launches
+            NetworkAnswers answers = predictor.Apply(parameters, data, TestContext.Current.CancellationToken);
+            NetworkAnswers unanswered = predictor.Apply(parameters, new LabelledData(4, data.X), TestContext.Current.CancellationToken);
+            Assert.Equal(answers.Outputs, unanswered.Outputs);
+            Assert.Equal((false, true), (double.IsNaN(answers.Loss), double.IsNaN(unanswered.Loss)));
+            Assert.Equal(ReferenceNetwork.Loss(exact, data), answers.Loss, 1e-5);
+            for (int r = 0; r < 21; r++)
+            {
+                double[] expected = ReferenceNetwork.Output(exact, [.. data.X[(4 * r)..((4 * r) + 4)].Select(value => (double)value)]);
+                for (int j = 0; j < 3; j++)
+                    Assert.InRange(answers.Outputs[(3 * r) + j], expected[j] - (2e-5 * Math.Abs(expected[j])) - (loss == NetworkLoss.SquaredError ? 1e-6 : 0), expected[j] + (2e-5 * Math.Abs(expected[j])) + (loss == NetworkLoss.SquaredError ? 1e-6 : 0));
+            }
+        }
+    }
+
+    [Fact]
+    public void A_short_last_batch_weighs_what_it_has()
+    {
+        // Of a rate of nothing, an epoch's mean is J, in whatever order.
+        ComputeDevice device = TestDevices.Get(DeviceKind.Cpu);
+        var shape = new NetworkShape(1, [new Layer(1, ActivationFunction.Identity)], NetworkLoss.SquaredError);
+        var data = new LabelledData(1, new float[33], 1, [10, .. new float[32]]);
+        var options = new NetworkOptions { LearningRate = 0, BatchSize = 32 };
+        using var engine = new NetworkEngine(device, new NetworkParameters<float>(shape), data, options);
+        var reports = new List<NetworkReport>();
+        Assert.Equal(DescentEnd.EnoughSteps, new NetworkTraining(engine, 33, options).Run(5, 1, reports.Add, CancellationToken.None));
+        Assert.Equal([1, 2, 3, 4, 5], reports.Select(report => report.Epoch));
+        Assert.All(reports, report => Assert.Equal(100.0 / 33, report.Loss, 1e-4));
+    }
+
+    [Fact]
+    public void Data_that_do_not_fit_are_refused()
+    {
+        ComputeDevice device = TestDevices.Get(DeviceKind.Cpu);
+        NetworkShape shape = TestNetworks.Shape(2, [3], 3, ActivationFunction.Tanh, NetworkLoss.CrossEntropy);
+        foreach (LabelledData data in (LabelledData[])[new(3, [1, 2, 3], [0]), new(2, [1, 2], [3]), new(2, [1, 2], 3, [1, 0, 0]), new(2, [1, 2])])
+            Assert.Throws<ArgumentException>(() => new NetworkEngine(device, TestNetworks.Parameters(shape, 1), data, new NetworkOptions()));
+    }
 }

@@ -17,6 +17,7 @@ public sealed class CsvTableTests : IDisposable
         Table table = Read("\uFEFFname,size, note \r\n\"a, b\",1,\"say \"\"so\"\"\"\r\n\r\nc,2,\"two\nlines\"\nd,3,x");
         Assert.Equal(["name", "size", "note"], table.Columns);
         Assert.Equal([["a, b", "1", "say \"so\""], ["c", "2", "two\nlines"], ["d", "3", "x"]], table.Rows);
+        Assert.Equal([2, 4, 6], table.Lines);
     }
 
     [Fact]
