@@ -116,6 +116,7 @@ function configuration(runs, several) {
 function report(runs) {
   const several = runs.length > 1, onlyTables = runs.length > 0 && runs.every(isTable);
   at('unit').parentElement.hidden = onlyTables;
+  at('samples').hidden = at('samples').previousElementSibling.hidden = onlyTables;
   at('over').querySelector('[value=characters]').text = onlyTables ? 'rows' : 'characters';
   for (const part of [head, draw, samples, configuration]) part(runs, several);
   for (const id of ['over', 'unit', 'log']) at(id).onchange = () => draw(runs, several);
