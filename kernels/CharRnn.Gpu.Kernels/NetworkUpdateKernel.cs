@@ -46,18 +46,9 @@ public static class NetworkUpdateKernel
     /// <summary>W[l] of those lines of W[l]ᵀ that lie between two of θ's.</summary>
     private static void Turn(NetworkViews v, NetworkLayer layer, int first, int after)
     {
-        Layout panels = Layout.Panels(layer.Inputs), turned = Layout.Panels(layer.Outputs);
         int begin = layer.Weights / Layout.PanelWidth, end = begin + (Layout.PanelCount(layer.Outputs) * layer.Inputs);
-        int line = (first > begin ? first : begin) - begin, stop = (after < end ? after : end) - begin;
-        while (line < stop)
-        {
-            int panel = line / layer.Inputs, row = line - (panel * layer.Inputs), left = panel * Layout.PanelWidth;
-            int count = stop - line < layer.Inputs - row ? stop - line : layer.Inputs - row;
-            int width = layer.Outputs - left < Layout.PanelWidth ? layer.Outputs - left : Layout.PanelWidth;
-            int to = layer.Transposed + turned.Offset(left, 0), from = layer.Weights + panels.Offset(0, left);
-            Rows.Transpose(
-                v.Transposed.SubView(to, v.Transposed.IntLength - to), turned, v.Theta.SubView(from, v.Theta.IntLength - from), panels, row, count, width);
-            line += count;
-        }
+        UpdateKernel.Turn(
+            v.Transposed.SubView(layer.Transposed, v.Transposed.IntLength - layer.Transposed), v.Theta.SubView(layer.Weights, v.Theta.IntLength - layer.Weights),
+            layer.Inputs, layer.Outputs, (first > begin ? first : begin) - begin, (after < end ? after : end) - begin);
     }
 }

@@ -51,9 +51,15 @@ public static class UpdateKernel
         int rows, int columns)
     {
         Lines(team, step, theta, memory, gradient);
-        int lines = theta.IntLength / Layout.PanelWidth, end = Share.Begin(lines, team + 1, step.Teams);
+        int lines = theta.IntLength / Layout.PanelWidth;
+        Turn(transposed, theta, rows, columns, Share.Begin(lines, team, step.Teams), Share.Begin(lines, team + 1, step.Teams));
+    }
+
+    /// <summary>The transpose of lines [line, end) of a matrix in panels.</summary>
+    internal static void Turn(ArrayView<float> transposed, ArrayView<float> theta, int rows, int columns, int line, int end)
+    {
         Layout panels = Layout.Panels(rows), turned = Layout.Panels(columns);
-        for (int line = Share.Begin(lines, team, step.Teams); line < end;)
+        while (line < end)
         {
             int panel = line / rows, row = line - (panel * rows), left = panel * Layout.PanelWidth;
             int count = end - line < rows - row ? end - line : rows - row, width = columns - left < Layout.PanelWidth ? columns - left : Layout.PanelWidth;

@@ -82,9 +82,8 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, Shares Blocks, Grad
         (int v, int h, int b) = (shape.VocabularySize, shape.HiddenSize, options.BatchSize);
         if (device.Kind == DeviceKind.Cpu)
         {
-            // A launch over time steps has as many teams as the others, who count each other; two tasks each, so that one who is late
-            // does not keep the others waiting for long.
-            int tasks = teams == 1 || b * options.SequenceLength < FewRows ? teams : 2 * teams;
+            // A launch over time steps has as many teams as the others, who count each other.
+            int tasks = CpuTasks(teams, b * options.SequenceLength);
             return new ExecutionPlan(
                 kind, teams, kind == PlanKind.TimeSteps ? new Shares(1, teams) : new Shares(teams, 1),
                 new GradientCuts(Stripes(h, v, tasks), Stripes(h, h, tasks), new Shares(1, Math.Min(tasks, Layout.PanelCount(h)))), reason);
@@ -94,6 +93,9 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, Shares Blocks, Grad
             kind, teams, kind == PlanKind.TimeSteps ? Squares(b, h, teams) : new Shares(Math.Min(teams, b), 1),
             new GradientCuts(Squares(h, v, teams), Squares(h, h, teams), Squares(v, h, teams)), reason);
     }
+
+    /// <summary>Tasks of the gradients for CPU workers: two each, so that one who is late does not keep the others waiting for long.</summary>
+    internal static int CpuTasks(int teams, int rows) => teams == 1 || rows < FewRows ? teams : 2 * teams;
 
     /// <summary>Rows as far as tiles are full, then columns: a CPU worker likes long rows.</summary>
     internal static Shares Stripes(int rows, int columns, int tasks)

@@ -23,6 +23,9 @@ public sealed record NetworkOptions
 
     /// <summary>With all rows in one step: the step that changed J by less is the last. 0 to go on.</summary>
     public float LossTolerance { get; init; }
+
+    /// <summary>Rows of a step, of data of so many.</summary>
+    internal int BatchOf(int rows) => BatchSize == 0 ? rows : Math.Min(BatchSize, rows);
 }
 
 /// <summary>What some steps brought.</summary>
@@ -70,7 +73,7 @@ public sealed class NetworkEngine : IDisposable
         ArgumentOutOfRangeException.ThrowIfZero(data.Count, nameof(data));
         data.RequireFits(initial.Shape, mustAnswer: true);
         (_device, _options, _rows) = (device, options, data.Count);
-        _batch = options.BatchSize == 0 ? _rows : Math.Min(options.BatchSize, _rows);
+        _batch = options.BatchOf(_rows);
         StepsPerEpoch = (_rows + _batch - 1) / _batch;
         _epochsOrdered = StepsPerEpoch == 1 ? MaxStepsPerCall : Math.Clamp(MostOrdered / _rows, 1, MaxStepsPerCall);
         _plan = plan ?? NetworkPlan.Choose(initial.Shape, _batch, device.Traits);
@@ -83,7 +86,7 @@ public sealed class NetworkEngine : IDisposable
     /// <summary>Checks, before anything is allocated, that a network and its data have room on a device.</summary>
     /// <exception cref="CharRnnException">They have not; says what is needed and what there is.</exception>
     public static void RequireMemory(ComputeDevice device, NetworkShape shape, int rows, NetworkOptions options) =>
-        NetworkBuffers.Require(device, shape, rows, options.BatchSize == 0 ? rows : Math.Min(options.BatchSize, rows));
+        NetworkBuffers.Require(device, shape, rows, options.BatchOf(rows));
 
     /// <summary>Steps so far.</summary>
     public long Step { get; private set; }

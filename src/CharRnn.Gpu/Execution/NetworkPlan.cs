@@ -14,9 +14,6 @@ internal sealed record NetworkPlan(bool ManySteps, int Teams, string Reason)
     // What one group of a GPU computes while a launch begins: some 4 us at 100 GFLOP/s.
     private const double FlopsPerLaunch = 4e5;
 
-    // Below so many rows, taking tasks costs a CPU worker more than one who is late.
-    private const int FewRows = 64;
-
     /// <summary>The ways that a device has, for people: the same results.</summary>
     public static IReadOnlyList<NetworkPlan> All(DeviceTraits device) =>
         [new(false, device.Teams, "a launch a layer"), new(true, device.Kind == DeviceKind.Cpu ? device.Teams : 1, "many steps a launch")];
@@ -36,7 +33,7 @@ internal sealed record NetworkPlan(bool ManySteps, int Teams, string Reason)
     /// <summary>How the gradient of a layer is cut into tasks.</summary>
     public static Shares Cuts(int inputs, int outputs, int batch, DeviceTraits device) => device.Kind != DeviceKind.Cpu
         ? ExecutionPlan.Squares(inputs, outputs, device.Teams)
-        : ExecutionPlan.Stripes(inputs, outputs, device.Teams == 1 || batch < FewRows ? device.Teams : 2 * device.Teams);
+        : ExecutionPlan.Stripes(inputs, outputs, ExecutionPlan.CpuTasks(device.Teams, batch));
 
     /// <summary>How a launch of a layer is cut into blocks of rows and neurons.</summary>
     public Shares Blocks(int rows, int neurons) => ExecutionPlan.Squares(rows, neurons, Teams);
