@@ -3,7 +3,6 @@ using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using System.Reflection;
 using System.Runtime.InteropServices;
-using System.Text;
 using CharRnn.Gpu.Cli.Commands;
 using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Gpu.Devices;
@@ -22,10 +21,11 @@ internal static class CommandLine
     public static int Run(string[] args)
     {
         Output.IsVerbose = args.Contains("--verbose");
-        if (OperatingSystem.IsWindows())
-            Console.OutputEncoding = Encoding.UTF8;
+        Output.Prepare();
+        Interrupts.OutliveLargeFiles();
         try
         {
+            RequireCurrentDirectory();
             RootCommand root = Build();
             string[] expanded = ConfigurationArguments.Expand(args, root, out IReadOnlyDictionary<string, string> fileOfOption);
             ParseResult result = root.Parse(expanded, ParserConfiguration);
@@ -39,11 +39,15 @@ internal static class CommandLine
             }
 
             KeepSummaries(result.CommandResult.Command);
-            return Output.Timed("in all", () => result.Invoke(new InvocationConfiguration
+            using var help = new StringWriter();
+            int exitCode = Output.Timed("in all", () => result.Invoke(new InvocationConfiguration
             {
                 EnableDefaultExceptionHandler = false,
                 ProcessTerminationTimeout = null, // Interrupts lets a run save itself
+                Output = help,
             }));
+            Output.Help(help.ToString());
+            return exitCode;
         }
         catch (UsageException e)
         {
@@ -67,11 +71,25 @@ internal static class CommandLine
         }
     }
 
+    /// <summary>What is relative to a directory that was deleted is nowhere; ILGPU, too, asks where it is.</summary>
+    private static void RequireCurrentDirectory()
+    {
+        try
+        {
+            _ = Directory.GetCurrentDirectory();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CharRnnException("charrnn", "the current directory does not exist any more, or cannot be reached", "change to another directory first", e);
+        }
+    }
+
     /// <summary>The line that a user sees of a failure.</summary>
     public static string Describe(Exception e) => e switch
     {
         CharRnnException => e.Message,
         OutOfMemoryException => "charrnn: the memory of this machine is used up; give a smaller --hidden-size, --batch-size or --seq-length, or a smaller model",
+        IOException or UnauthorizedAccessException => $"charrnn: {e.Message.TrimEnd('.')}; check the paths, their permissions and the disk, or run again with --verbose to see where",
         AcceleratorException a => $"{a.AcceleratorType}: the device failed ({DriverErrors.Reason(a)}); what was saved is whole: try again, a training with --resume, or with another --device",
         _ => $"charrnn: {e.GetType().Name}: {e.Message.TrimEnd('.')}; run again with --verbose and report this",
     };

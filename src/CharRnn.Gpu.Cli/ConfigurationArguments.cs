@@ -1,5 +1,5 @@
 using System.CommandLine;
-using System.Globalization;
+using System.CommandLine.Parsing;
 using CharRnn.Files;
 using CharRnn.Gpu.Cli.Commands;
 
@@ -45,7 +45,9 @@ internal sealed class ConfigurationArguments
             RunConfiguration saved = RunConfiguration.Read(savedPath);
             if (saved.Has("layers"))
                 throw new CharRnnException(run, "is a run of charrnn mlp train", "start it anew in another --out: only runs on text are resumed");
-            RefuseChanges(saved);
+            RefuseChanges(saved, run);
+            if (!HasInput() && saved.Has("input") && saved.GetTexts("input").FirstOrDefault(IsGone) is { } pipe)
+                throw new CharRnnException(run, $"its text came from {(pipe == "-" ? "stdin" : pipe)}, which is not kept", $"give the same text again: a file, or PROGRAM | charrnn train - --resume --out {run}");
             Add(saved, savedPath, isSavedRun: true);
         }
     }
@@ -89,16 +91,30 @@ internal sealed class ConfigurationArguments
     }
 
     /// <summary>A run goes on with the sizes and rates it was begun with.</summary>
-    private void RefuseChanges(RunConfiguration saved)
+    private void RefuseChanges(RunConfiguration saved, string run)
     {
         foreach (string name in TrainCommand.FixedOptions.Where(saved.Has))
-            if (Value($"--{name}") is { } given && given != saved.GetOptionText(name) && !SameNumber(given, saved.GetOptionText(name)))
-                throw new CharRnnException($"--{name}", $"is {given} here and {saved.GetOptionText(name)} in the run to resume", "leave it out, or start a new run in another --out");
+            if (Value($"--{name}") is { } given && !IsSame($"--{name}", given, saved.GetOptionText(name)))
+                throw new CharRnnException(
+                    $"--{name}", $"is {given} here and {saved.GetOptionText(name)} in the run to resume",
+                    $"leave it out: a resume may change how long, on which device and how often it reports; or start a new run from these weights with --init-from {run} and another --out");
     }
 
-    private static bool SameNumber(string a, string b) =>
-        decimal.TryParse(a, NumberStyles.Float, CultureInfo.InvariantCulture, out decimal x)
-        && decimal.TryParse(b, NumberStyles.Float, CultureInfo.InvariantCulture, out decimal y) && x == y;
+    /// <summary>Whether two texts stand for one value of an option.</summary>
+    private bool IsSame(string option, string one, string other)
+    {
+        object? Parsed(string text)
+        {
+            OptionResult? result = _train.Parse([option, text], CommandLine.ParserConfiguration).GetResult(_train.Options.First(o => o.Name == option));
+            return result is null || result.Errors.Any() ? null : result.GetValueOrDefault<object?>();
+        }
+
+        return one == other || (Parsed(one) is { } value && value.Equals(Parsed(other)));
+    }
+
+    /// <summary>Whether an input of an earlier start was a pipe of that start: stdin, or a descriptor of a shell's &lt;(...).</summary>
+    private static bool IsGone(string input) => input is "-" or "/dev/stdin"
+        || input.StartsWith("/dev/fd/", StringComparison.Ordinal) || input.StartsWith("/proc/", StringComparison.Ordinal);
 
     private bool HasInput() => _train.Parse([.. All], CommandLine.ParserConfiguration).GetResult(TrainCommand.Input)?.Tokens.Count > 0;
 

@@ -1,1 +1,8 @@
-return CharRnn.Gpu.Cli.CommandLine.Run(args);
+using System.Runtime.CompilerServices;
+using CharRnn.Gpu.Cli;
+
+return OpenFileLimit.Suffices() ? Run(args) : 1;
+
+// Apart, so that nothing that it needs is loaded before.
+[MethodImpl(MethodImplOptions.NoInlining)]
+static int Run(string[] args) => CommandLine.Run(args);

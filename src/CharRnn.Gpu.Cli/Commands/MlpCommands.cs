@@ -170,11 +170,11 @@ internal static class MlpCommands
             metrics.Append(line);
             report.Progressed(line, long.MaxValue);
             if (options.GetValue(Json))
-                Output.Raw(MetricsLog.Line(line));
+                Output.AlongTheWay(() => Output.Raw(MetricsLog.Line(line)));
             else if (!Output.IsQuiet)
-                Output.Line(string.Create(
+                Output.AlongTheWay(() => Output.Line(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"epoch {now.Epoch}, loss {now.Loss:G6}, gradient {now.GradientNorm:G4}{(double.IsNaN(validationLoss) ? "" : $", validation {validationLoss:G6}")}, {now.RowsPerSecond:N0} rows/s"));
+                    $"epoch {now.Epoch}, loss {now.Loss:G6}, gradient {now.GradientNorm:G4}{(double.IsNaN(validationLoss) ? "" : $", validation {validationLoss:G6}")}, {now.RowsPerSecond:N0} rows/s")));
         }
     }
 
@@ -190,7 +190,7 @@ internal static class MlpCommands
         CsvTable.Write(text, new TableAnswers(model, answers.Outputs).Rows());
         byte[] csv = System.Text.Encoding.UTF8.GetBytes(text.ToString());
         if (file is null)
-            Output.Raw(csv);
+            Output.ModelText(csv);
         else
             AtomicFile.Write(file, stream => stream.Write(csv));
         return 0;

@@ -2,12 +2,19 @@ using System.Runtime.InteropServices;
 
 namespace CharRnn.Gpu.Cli.Terminal;
 
-/// <summary>SIGINT and SIGTERM: the first asks the work to stop and save, the second ends the program at once.</summary>
+/// <summary>
+/// SIGINT, SIGTERM and SIGHUP ask the work to stop and save; a second SIGINT or SIGTERM ends the program at once. On Windows they are
+/// Ctrl-C, the end of the session and a console window that is closed, and Ctrl-Break is as Ctrl-C.
+/// </summary>
 internal static class Interrupts
 {
+    // Linux and macOS; .NET has no name for it.
+    private const PosixSignal FileSizeExceeded = (PosixSignal)25;
+
     private static readonly CancellationTokenSource Source = new();
     private static readonly List<PosixSignalRegistration> Registrations = [];
     private static int s_watchesCursor;
+    private static bool s_wasAsked;
 
     /// <summary>128 + the signal's number, as shells expect; 0 before any.</summary>
     public static int ExitCode { get; private set; }
@@ -18,7 +25,17 @@ internal static class Interrupts
     {
         Watch(PosixSignal.SIGINT, 130);
         Watch(PosixSignal.SIGTERM, 143);
+        Watch(PosixSignal.SIGHUP, 129);
+        if (OperatingSystem.IsWindows())
+            Watch(PosixSignal.SIGQUIT, 130);
         return Source.Token;
+    }
+
+    /// <summary>From now on a file that grows beyond <c>ulimit -f</c> is an error of the writing, not the end of the program.</summary>
+    public static void OutliveLargeFiles()
+    {
+        if (!OperatingSystem.IsWindows())
+            Registrations.Add(PosixSignalRegistration.Create(FileSizeExceeded, context => context.Cancel = true));
     }
 
     /// <summary>Stops the work as a signal does, but for the exit code, which stays 0.</summary>
@@ -34,14 +51,21 @@ internal static class Interrupts
 
     private static void Watch(PosixSignal signal, int exitCode) => Registrations.Add(PosixSignalRegistration.Create(signal, context =>
     {
-        if (ExitCode != 0)
+        // A terminal that closes may send its signal twice, and a service manager sends it beside another.
+        bool isRequest = signal != PosixSignal.SIGHUP;
+        if (isRequest && s_wasAsked)
         {
             Output.ShowCursor();
             Environment.Exit(exitCode);
         }
 
         context.Cancel = true;
-        ExitCode = exitCode;
+        s_wasAsked |= isRequest;
+        ExitCode = ExitCode == 0 ? exitCode : ExitCode;
         Source.Cancel();
+
+        // Windows ends the program as soon as it is told that these were heard, and a few seconds later anyway.
+        if (OperatingSystem.IsWindows() && signal is (PosixSignal.SIGHUP or PosixSignal.SIGTERM))
+            Thread.Sleep(Timeout.Infinite);
     }));
 }

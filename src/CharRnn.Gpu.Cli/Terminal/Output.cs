@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using CharRnn.Files;
 using Microsoft.Win32.SafeHandles;
 using Spectre.Console;
 
@@ -14,8 +15,8 @@ internal static class Output
 
     private static readonly Lazy<Stream> Stdout = new(Open);
 
-    // What is being drawn on, and where notes then go: stderr may be another place than the terminal.
-    private static volatile IAnsiConsole? s_drawn, s_notes;
+    private static volatile LiveRegion? s_region;
+    private static bool s_saidNoRoom;
 
     // Keeps the begin of a character until its end comes with the next piece.
     private static readonly Decoder ModelDecoder = Encoding.UTF8.GetDecoder();
@@ -29,15 +30,38 @@ internal static class Output
     /// <summary>Whether <c>--quiet</c> was given.</summary>
     public static bool IsQuiet { get; set; }
 
-    /// <summary>A line of results.</summary>
+    /// <summary>To be called before anything is written.</summary>
+    public static void Prepare()
+    {
+        if (OperatingSystem.IsWindows())
+            Console.OutputEncoding = Encoding.UTF8;
+        if (!StandardStreams.IsOpen(StandardStreams.Error))
+            Console.SetError(TextWriter.Null);
+    }
+
+    /// <summary>Help; where it cannot be written, it was not needed.</summary>
+    public static void Help(string text)
+    {
+        try
+        {
+            Raw(Encoding.UTF8.GetBytes(text));
+        }
+        catch (CharRnnException)
+        {
+            // No room.
+        }
+    }
+
+    /// <summary>A line of results: names in it may come from files, so a terminal gets control characters made visible.</summary>
     public static void Line(string text)
     {
         ModelDecoder.Reset();
-        Raw(Encoding.UTF8.GetBytes(text + "\n"));
+        Raw(Encoding.UTF8.GetBytes((IsTerminal ? TerminalText.Escape(text) : text) + "\n"));
     }
 
-    /// <summary>Bytes of results as they are.</summary>
+    /// <summary>Bytes of results as they are; with no stdout at all, as a daemon has it, they go nowhere.</summary>
     /// <exception cref="OutputClosedException">Nobody reads any more.</exception>
+    /// <exception cref="CharRnnException">They find no room.</exception>
     public static void Raw(ReadOnlySpan<byte> bytes)
     {
         try
@@ -49,13 +73,14 @@ internal static class Output
         {
             throw new OutputClosedException();
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (IsRefusal(e))
         {
-            throw new CharRnnException("stdout", $"could not be written ({e.Message.TrimEnd('.')})", "free space where it goes, or send it elsewhere", e);
+            string reason = e is ArgumentOutOfRangeException ? "File too large" : e.Message.TrimEnd('.');
+            throw new CharRnnException("stdout", $"could not be written ({reason})", "free space where it goes, or send it elsewhere", e);
         }
     }
 
-    /// <summary>Text that a model wrote: as it is for a pipe, with control characters made visible for a terminal.</summary>
+    /// <summary>Text that a model wrote or a file holds: as it is for a pipe, with control characters made visible for a terminal.</summary>
     public static void ModelText(ReadOnlySpan<byte> bytes)
     {
         if (!IsTerminal)
@@ -83,61 +108,65 @@ internal static class Output
         return console.Profile.Capabilities.Ansi ? console : null;
     }
 
-    /// <summary>While something is drawn in place on a terminal, notes go above it; until what is returned is disposed.</summary>
-    public static IDisposable Above(IAnsiConsole console)
+    /// <summary>Lines to draw in place on a terminal, with notes above them, until they are disposed.</summary>
+    public static LiveRegion Draw(IAnsiConsole console)
     {
         Interrupts.WatchCursor();
-        s_notes = Console.IsErrorRedirected ? null : console;
-        s_drawn = console;
-
-        // Terminals and Spectre.Console differ about the width of some characters: a row may be cut, but never wrap.
-        Send(console, "\e[?7l");
-        return new Reset();
+        return s_region = new LiveRegion(console, ended: () => s_region = null);
     }
 
     /// <summary>To be called before the program ends in the middle of a drawing: the cursor and the wrapping of lines come back.</summary>
     public static void ShowCursor()
     {
         // A terminal that takes nothing more holds the one who draws, with its lock; that must not hold the end.
-        if (s_drawn is { } console)
-            Task.Run(() => Send(console, "\e[?7h\e[?25h")).Wait(200);
+        if (s_region is { } region)
+            Task.Run(region.Restore).Wait(200);
     }
 
-    private static void Send(IAnsiConsole console, string control)
-    {
-        try
-        {
-            console.Profile.Out.Writer.Write(control);
-            console.Profile.Out.Writer.Flush();
-        }
-        catch (IOException)
-        {
-            // The terminal is gone.
-        }
-    }
-
-    /// <summary>Something worth knowing that is no result.</summary>
+    /// <summary>Something worth knowing that is no result. Where it cannot be written, nobody is told.</summary>
     public static void Note(string text)
     {
         string line = TerminalText.Escape(text.ReplaceLineEndings("\n"));
         try
         {
-            if (s_notes is { } console)
-                console.WriteLine(line);
+            if (s_region is { } region && !Console.IsErrorRedirected)
+                region.WriteAbove(line);
             else
                 Console.Error.WriteLine(line);
         }
-        catch (IOException)
+        catch (Exception e) when (IsRefusal(e))
         {
-            // Nobody is there to read it.
+            // Nobody is there to read it, or there is no room for it.
         }
     }
 
     /// <summary>A line about something that went wrong and was coped with.</summary>
-    public static void Warning(string text) => Note($"warning: {text}");
+    public static void Warning(string text) => Note($"warning: {TerminalText.OneLine(text)}");
 
     /// <summary>What went wrong, on one line.</summary>
-    public static void Error(string text) => Console.Error.WriteLine($"error: {TerminalText.Escape(text.ReplaceLineEndings(" "))}");
+    public static void Error(string text) => Note($"error: {TerminalText.OneLine(text)}");
+
+    /// <summary>
+    /// Writes results that come along while something is made that must not be lost for them: where nobody reads them any more, the
+    /// work is asked to stop and save itself; where they find no room, that is said once.
+    /// </summary>
+    public static void AlongTheWay(Action write)
+    {
+        try
+        {
+            write();
+        }
+        catch (OutputClosedException)
+        {
+            Interrupts.Stop();
+        }
+        catch (CharRnnException e)
+        {
+            if (!s_saidNoRoom)
+                Warning($"{e.Message}; the work goes on");
+            s_saidNoRoom = true;
+        }
+    }
 
     /// <summary>Does some work that may take a while, and says so to a person who waits for it.</summary>
     /// <param name="work">What it is.</param>
@@ -155,10 +184,15 @@ internal static class Output
         return result;
     }
 
+    // The last is .NET's word for a file that would grow beyond `ulimit -f`.
+    private static bool IsRefusal(Exception e) => e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException;
+
     // .NET's console stream keeps silent about a pipe that nobody reads any more; a file stream on it tells. Only for a
     // pipe: in a file, a file stream would not see what others write there, stderr with 2>&1.
     private static Stream Open()
     {
+        if (!StandardStreams.IsOpen(StandardStreams.Output))
+            return Stream.Null;
         if (!OperatingSystem.IsWindows() && !IsTerminal)
         {
             var pipe = new FileStream(new SafeFileHandle(1, ownsHandle: false), FileAccess.Write, bufferSize: 0);
@@ -167,16 +201,6 @@ internal static class Output
         }
 
         return Console.OpenStandardOutput();
-    }
-
-    private sealed class Reset : IDisposable
-    {
-        public void Dispose()
-        {
-            if (s_drawn is { } console)
-                Send(console, "\e[?7h");
-            s_drawn = s_notes = null;
-        }
     }
 }
 

@@ -19,6 +19,14 @@ internal static class TerminalText
         return safe.ToString();
     }
 
+    /// <summary>A message on one line that can be read at a glance: of a longer one, which holds a long value, the begin and the end.</summary>
+    public static string OneLine(string text)
+    {
+        const int most = 500, begin = 200;
+        text = text.ReplaceLineEndings(" ");
+        return text.Length <= most ? text : $"{text[..begin].TrimEnd()} [...] {text[^(most - begin)..].TrimStart()}";
+    }
+
     /// <summary>Lines of at most so many columns, cut between characters.</summary>
     public static IEnumerable<string> Wrap(string text, int columns)
     {

@@ -7,42 +7,27 @@ using CharRnn.Training;
 
 namespace CharRnn.Gpu.Cli.Terminal;
 
-/// <summary>
-/// Shows a training run as plain lines: a line per report, the samples as they come. Where nobody reads them any more,
-/// it stops the run, which then saves itself.
-/// </summary>
+/// <summary>Shows a training run as plain lines: a line per report, the samples as they come.</summary>
 internal sealed class TrainingDisplay(Vocabulary vocabulary, bool json) : ITrainingObserver
 {
     public void Reported(TrainingReport report)
     {
         if (json)
-            Show(() => Output.Raw(MetricsLog.Line(report)));
+            Output.AlongTheWay(() => Output.Raw(MetricsLog.Line(report)));
         else if (!Output.IsQuiet)
-            Show(() => Output.Line(Describe(report)));
+            Output.AlongTheWay(() => Output.Line(Describe(report)));
     }
 
     public void Sampled(long iteration, int[] tokens)
     {
         if (json || Output.IsQuiet)
             return;
-        Show(() =>
+        Output.AlongTheWay(() =>
         {
             Output.Line(string.Create(CultureInfo.InvariantCulture, $"--- sample at iteration {iteration} ---"));
             Output.ModelText(vocabulary.Decode(tokens));
             Output.Line("\n---");
         });
-    }
-
-    private static void Show(Action write)
-    {
-        try
-        {
-            write();
-        }
-        catch (OutputClosedException)
-        {
-            Interrupts.Stop();
-        }
     }
 
     private static string Describe(TrainingReport report)

@@ -19,7 +19,7 @@ internal sealed class TrainingScreen(IAnsiConsole console, Vocabulary vocabulary
 
     private static readonly Style Dim = new(decoration: Decoration.Dim), Strong = new(decoration: Decoration.Bold), Done = new(Color.Green);
 
-    private LiveDisplayContext? _context;
+    private LiveRegion? _region;
     private long _drawnAt;
     private TrainingReport _now;
     private long _total;
@@ -30,25 +30,11 @@ internal sealed class TrainingScreen(IAnsiConsole console, Vocabulary vocabulary
     /// <summary>Trains while the screen shows it; what it showed last stays.</summary>
     public TrainingOutcome Run(Func<TrainingOutcome> train)
     {
-        TrainingOutcome? outcome = null;
-        try
-        {
-            console.Live(new Rows()).Overflow(VerticalOverflow.Crop).Cropping(VerticalOverflowCropping.Bottom).Start(context =>
-            {
-                _context = context;
-                using (Output.Above(console))
-                {
-                    outcome = train();
-                    Draw();
-                }
-            });
-        }
-        catch (IOException) when (outcome is not null)
-        {
-            // The terminal is gone; the run is saved.
-        }
-
-        return outcome!.Value;
+        using LiveRegion region = Output.Draw(console);
+        _region = region;
+        TrainingOutcome outcome = train();
+        Draw();
+        return outcome;
     }
 
     /// <inheritdoc/>
@@ -84,19 +70,19 @@ internal sealed class TrainingScreen(IAnsiConsole console, Vocabulary vocabulary
             return;
         try
         {
-            _context?.UpdateTarget(Render(console.Profile.Width, console.Profile.Height));
+            _region?.Draw(Render(console.Profile.Width, console.Profile.Height));
         }
         catch (IOException)
         {
-            _context = null;
+            _region = null;
             Interrupts.Stop(); // nobody is there any more
         }
     }
 
-    /// <summary>The screen as it is now.</summary>
+    /// <summary>The lines of the screen as it is now.</summary>
     /// <param name="width">Columns of the terminal.</param>
-    /// <param name="height">Its rows: a frame that is taller could not be drawn over.</param>
-    internal IRenderable Render(int width, int height)
+    /// <param name="height">Its rows: more lines could not be drawn over, and the cursor stands below them.</param>
+    internal IReadOnlyList<IRenderable> Render(int width, int height)
     {
         var rows = new List<IRenderable>
         {
@@ -114,7 +100,7 @@ internal sealed class TrainingScreen(IAnsiConsole console, Vocabulary vocabulary
             rows.AddRange(TerminalText.Wrap(text, width - 2).Take(height - OtherLines).Select(line => new Paragraph($"  {line}")));
         }
 
-        return new Rows(rows);
+        return rows[..Math.Clamp(height - 1, 1, rows.Count)];
     }
 
     private double Share => _total > 0 ? Math.Min(1, (double)_now.Iteration / _total) : 0;

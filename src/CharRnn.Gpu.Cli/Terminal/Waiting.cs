@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Spectre.Console;
 
 namespace CharRnn.Gpu.Cli.Terminal;
@@ -20,12 +21,7 @@ internal static class Waiting
         Task shown = Task.Run(() =>
         {
             if (!done.Wait(Patience))
-                console.Status().Start(Markup.Escape(what), context =>
-                {
-                    using (Output.Above(console))
-                        while (!done.Wait(Pause))
-                            context.Status = Markup.Escape(detail is null ? what : $"{what}: {detail()}");
-                });
+                Show(console, () => detail is null ? what : $"{what}: {detail()}", done);
         });
         try
         {
@@ -36,5 +32,19 @@ internal static class Waiting
             done.Set();
             Task.WhenAny(shown).Wait(); // a line that cannot be shown is no failure of the work
         }
+    }
+
+    private static void Show(IAnsiConsole console, Func<string> text, ManualResetEventSlim done)
+    {
+        Spinner spinner = console.Profile.Capabilities.Unicode ? Spinner.Known.Dots : Spinner.Known.Line;
+        long started = Stopwatch.GetTimestamp();
+        using LiveRegion region = Output.Draw(console);
+        do
+        {
+            string frame = spinner.Frames[(int)(Stopwatch.GetElapsedTime(started) / spinner.Interval) % spinner.Frames.Count], line = $"{frame} {text()}";
+            region.Draw([new Paragraph(line[..Math.Clamp(console.Profile.Width - 1, 0, line.Length)])]);
+        }
+        while (!done.Wait(Pause));
+        region.Draw([]);
     }
 }

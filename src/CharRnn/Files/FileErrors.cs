@@ -19,7 +19,7 @@ internal static class FileErrors
 
     /// <summary>Whether an exception is the file system's answer, not a mistake in this program.</summary>
     public static bool IsFileFailure(Exception e)
-        => e is IOException or UnauthorizedAccessException or NotSupportedException or SecurityException;
+        => e is IOException or UnauthorizedAccessException or NotSupportedException or SecurityException || IsTooLarge(e);
 
     /// <summary>The absolute path.</summary>
     /// <exception cref="CharRnnException">The path is empty or has a NUL.</exception>
@@ -34,6 +34,9 @@ internal static class FileErrors
             throw new CharRnnException(Quote(path), "is not a path", "give the path of a file or directory", e);
         }
     }
+
+    /// <summary>Whether a file would grow beyond what <c>ulimit -f</c> or the file system allows: for EFBIG alone .NET has an exception of another kind.</summary>
+    private static bool IsTooLarge(Exception e) => e is ArgumentOutOfRangeException { ParamName: "value" };
 
     /// <summary>Whether another handle holds the file's lock.</summary>
     public static bool IsInUse(Exception e) => e is IOException && s_inUse.Contains(e.HResult);
@@ -56,6 +59,7 @@ internal static class FileErrors
         DirectoryNotFoundException => new(path, "could not be written because its directory does not exist", "create the directory or choose another path", e),
         UnauthorizedAccessException => new(path, "may not be written by this user", "change the directory's permissions or choose another path", e),
         _ when s_diskFull.Contains(e.HResult) => new(path, "could not be written because the disk is full", "free some space; what was saved before is whole", e),
+        _ when IsTooLarge(e) => new(path, "could not be written because it would be larger than a file may be", "raise the limit (ulimit -f); what was saved before is whole", e),
         _ when s_readOnly.Contains(e.HResult) => new(path, "could not be written because its file system is read-only", "choose another path", e),
         _ when IsInUse(e) => new(path, "is in use by another process", "wait for it to end and try again", e),
         _ => new(path, $"could not be written ({OneLine(e.Message)})", "check the path and the disk", e),

@@ -74,6 +74,8 @@ public static class NetworkFile
 
         NetworkLoss loss = Word<NetworkLoss>(file, "loss", file.Metadata["loss"]);
         int answers = loss == NetworkLoss.CrossEntropy ? encoding.Label.Width : 1;
+        if (loss == NetworkLoss.BinaryCrossEntropy && encoding.Label.Width != 2)
+            throw FileErrors.Damaged(path, $"its label has {encoding.Label.Width} categories, and its loss is for 2");
         if (inputs != answers || (loss == NetworkLoss.SquaredError) != (encoding.Label.Categories is null) || (loss != NetworkLoss.SquaredError && layers[^1].Activation != ActivationFunction.Identity))
             throw FileErrors.Damaged(path, $"its last layer has {inputs} neurons, which do not fit its loss and label");
         ModelMetadata.CheckChecksum(file);

@@ -117,10 +117,27 @@ public sealed record TableEncoding(IReadOnlyList<ColumnEncoding> Inputs, ColumnE
     public static TableEncoding FromJson(string json)
     {
         TableEncoding encoding = JsonSerializer.Deserialize<TableEncoding>(json) ?? throw new JsonException("it is null");
-        bool isWhole = encoding.Inputs is { Count: > 0 } && encoding.Label is not null
-            && encoding.Inputs.Append(encoding.Label).All(column => column is { Name: not null } && (column.Categories is null ? column.Deviation > 0 && double.IsFinite(column.Deviation) && double.IsFinite(column.Mean) : column.Categories.Count > 0 && column.Categories.All(one => one is not null) && column.Categories.Distinct().Count() == column.Categories.Count))
-            && encoding.Inputs.Select(column => column.Name).Distinct().Count() == encoding.Inputs.Count;
-        return isWhole ? encoding : throw new JsonException("a part is missing");
+        if (encoding.Inputs is not { Count: > 0 } || encoding.Label is null)
+            throw new JsonException("it has no inputs or no label");
+        foreach (ColumnEncoding column in encoding.Inputs)
+            RequireWhole(column, leastCategories: 1);
+        RequireWhole(encoding.Label, leastCategories: 2);
+        return encoding.Inputs.DistinctBy(column => column.Name).Count() == encoding.Inputs.Count ? encoding : throw new JsonException("it has a column twice");
+    }
+
+    private static void RequireWhole(ColumnEncoding? column, int leastCategories)
+    {
+        if (column?.Name is null)
+            throw new JsonException("a column has no name");
+        if (column.Categories is not { } categories)
+        {
+            if (!(column.Deviation > 0 && double.IsFinite(column.Deviation) && double.IsFinite(column.Mean)))
+                throw new JsonException($"column '{column.Name}' has no mean and deviation");
+        }
+        else if (categories.Count < leastCategories || categories.Count > MostCategories)
+            throw new JsonException(string.Create(CultureInfo.InvariantCulture, $"column '{column.Name}' has {categories.Count} categories, not {leastCategories} to {MostCategories}"));
+        else if (categories.Contains(null!) || categories.Distinct().Count() < categories.Count)
+            throw new JsonException($"column '{column.Name}' has a category twice, or one that is null");
     }
 
     private static ColumnEncoding Column(Table table, IReadOnlyList<int> rows, int column, bool numeric)

@@ -1,4 +1,5 @@
 using System.IO.Hashing;
+using CharRnn.Files;
 
 namespace CharRnn.Text;
 
@@ -145,7 +146,7 @@ internal sealed class CorpusReader : IDisposable
     // cancellation ends the waiting.
     private static Stream Open(InputFile file, CancellationToken cancellation) => Task.Run(
         () => file.IsStandardInput
-            ? Console.OpenStandardInput()
+            ? StandardStreams.OpenInput()
             : new FileStream(file.Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 0, FileOptions.SequentialScan),
         cancellation).WaitAsync(cancellation).GetAwaiter().GetResult();
 

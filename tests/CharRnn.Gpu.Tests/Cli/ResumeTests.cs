@@ -105,6 +105,7 @@ public sealed class ResumeTests : IDisposable
         Refused("--seq-length", "is 9 here and 8", "--seq-length", "9");
         Refused("--optimizer", "is adam here and adagrad", "--optimizer", "adam");
         Refused("--learning-rate", "is 0.2 here and 0.1", "--learning-rate:0.2");
+        Refused("--learning-rate", "start a new run from these weights with --init-from run and another --out", "--learning-rate", "0.2");
         Refused("--seed", "is 18446744073709551614 here and 18446744073709551615", "--seed", "18446744073709551614");
         _shell.Fails(1, "--hidden-size", "is 17 here and 16", "train", "--resume", "--out:run", "--hidden-size:17");
         Refused("--encoding", "is bytes here and utf-8", "--encoding", "bytes");
@@ -129,6 +130,62 @@ public sealed class ResumeTests : IDisposable
         _shell.Fails(1, "none", "does not exist", "train", "--resume", "--out", "none");
         _shell.Fails(1, "foreign", "holds a config.json that is no run's", "train", "other.txt", "--out", "foreign", "--device", "cpu");
         _shell.Fails(2, "--resume", "has no run to go on with", "train", "--resume");
+    }
+
+    [Fact]
+    public void A_value_that_is_written_another_way_is_the_same_and_two_values_are_never_one()
+    {
+        Train("run", ["--iterations", "5", "--clip", "1e-30", .. Options]);
+        Resume("run", "--iterations", "6", "--clip", "0.1e-29", "--learning-rate", "1e-1", "--hidden-size", "016", "--val-fraction", "0.10", "--seed", "01");
+        _shell.Fails(1, "--clip", "is 2e-30 here and 1E-30 in the run to resume", "train", "--resume", "--out", "run", "--iterations", "7", "--clip", "2e-30");
+    }
+
+    [Fact]
+    public void A_text_that_came_from_a_pipe_is_to_be_given_again()
+    {
+        byte[] text = File.ReadAllBytes(_shell["words.txt"]);
+        Assert.Equal(0, _shell.Run([text], ["train", "-", "--out", "run", "--iterations", "5", .. Options]).ExitCode);
+        _shell.Fails(1, "run", "its text came from stdin, which is not kept; give the same text again: a file, or PROGRAM | charrnn train - --resume --out run", "train", "--resume", "--out", "run");
+        Assert.Equal(0, _shell.Run([text], ["train", "-", "--resume", "--out", "run", "--iterations", "6"]).ExitCode);
+        _shell.Succeeds("train", "words.txt", "--resume", "--out", "run", "--iterations", "7");
+        Resume("run", "--iterations", "8");
+        Assert.Equal(8, CheckpointFile.Load(_shell["run/checkpoint.safetensors"]).Snapshot.Iteration);
+    }
+
+    [Fact]
+    public async Task A_terminal_that_closes_stops_and_saves_however_often_it_says_so()
+    {
+        using Process process = await StartEndless();
+        Shell.Signal(process, "HUP");
+        Shell.Signal(process, "HUP");
+        Assert.Equal(129, Shell.End(process));
+        Assert.True(CheckpointFile.Load(_shell["run/checkpoint.safetensors"]).Snapshot.Iteration >= 300);
+    }
+
+    [Fact]
+    public void A_training_under_nohup_outlives_its_terminal()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "nohup is Unix's");
+        string charrnn = Path.Combine(AppContext.BaseDirectory, "charrnn.dll");
+        var start = new ProcessStartInfo("sh", ["-c", $"trap '' HUP; exec dotnet '{charrnn}' train words.txt --out run --iterations 3000 {string.Join(' ', Endless)}"])
+        {
+            WorkingDirectory = _shell.Root,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        using Process process = Process.Start(start)!;
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        while (!process.HasExited)
+        {
+            if (File.Exists(_shell["run/config.json"]) && !process.HasExited)
+                using (Process? kill = Process.Start("kill", ["-HUP", process.Id.ToString(CultureInfo.InvariantCulture)]))
+                    kill.WaitForExit();
+            Thread.Sleep(50);
+        }
+
+        Assert.Equal(0, process.ExitCode);
+        Assert.Equal(3000, CheckpointFile.Load(_shell["run/checkpoint.safetensors"]).Snapshot.Iteration);
     }
 
     [Fact]

@@ -38,6 +38,26 @@ public class TrainingScreenTests
             Assert.StartsWith("  \\x07\\x1B[2J", lines[7]);
     }
 
+    [Fact]
+    public void A_terminal_that_becomes_smaller_keeps_what_it_has()
+    {
+        var sent = new StringWriter();
+        IAnsiConsole console = Console(sent, 80, AnsiSupport.Yes);
+        bool hasEnded = false;
+        using (var region = new LiveRegion(console, () => hasEnded = true))
+        {
+            region.Draw([.. Enumerable.Range(0, 9).Select(i => new Paragraph($"line {i}"))]);
+            (console.Profile.Width, console.Profile.Height) = (40, 5);
+            region.WriteAbove("a note");
+            region.Draw([new Paragraph("last")]);
+        }
+
+        Assert.True(hasEnded);
+        string text = sent.ToString();
+        Assert.DoesNotMatch(@"\e\[[123]?J", text.Replace("\e[0J", "", StringComparison.Ordinal)); // only what stands below the cursor is erased
+        Assert.Matches(@"line 8\r?\n\e\[9A\r\e\[0Ja note\r?\n(line \d\r?\n){9}\e\[9A\r\e\[0Jlast\r?\n\e\[\?7h\e\[\?25h$", text);
+    }
+
     [Theory]
     [InlineData("", 5, new[] { "" })]
     [InlineData("abc\n\nde", 5, new[] { "abc", "", "de" })]
@@ -59,13 +79,13 @@ public class TrainingScreenTests
     private static string[] Lines(TrainingScreen screen, int width, int height)
     {
         var drawn = new StringWriter();
-        Console(drawn, Math.Max(width, 4)).Write(screen.Render(width, height));
+        Console(drawn, Math.Max(width, 4)).Write(new Rows(screen.Render(width, height)));
         return drawn.ToString().TrimEnd('\n').Split('\n');
     }
 
-    private static IAnsiConsole Console(TextWriter writer, int width)
+    private static IAnsiConsole Console(TextWriter writer, int width, AnsiSupport ansi = AnsiSupport.No)
     {
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Out = new AnsiConsoleOutput(writer) });
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = ansi, ColorSystem = ColorSystemSupport.NoColors, Out = new AnsiConsoleOutput(writer) });
         console.Profile.Width = width;
         console.Profile.Capabilities.Unicode = true;
         return console;

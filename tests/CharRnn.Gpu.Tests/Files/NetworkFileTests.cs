@@ -80,6 +80,19 @@ public sealed class NetworkFileTests : IDisposable
         Assert.Contains("metadata key cell is \"mlp\", not rnn", Assert.Throws<CharRnnException>(() => ModelFile.Load(network)).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(NetworkLoss.CrossEntropy, 1, "column 'kind' has 1 categories, not 2 to 1000")]
+    [InlineData(NetworkLoss.CrossEntropy, 2_000_000, "column 'kind' has 2000000 categories, not 2 to 1000")]
+    [InlineData(NetworkLoss.BinaryCrossEntropy, 3, "its label has 3 categories, and its loss is for 2")]
+    public void A_label_that_nothing_can_be_learned_of_is_refused(NetworkLoss loss, int categories, string found)
+    {
+        NetworkModel model = Model(loss);
+        ColumnEncoding label = model.Encoding.Label with { Categories = [.. Enumerable.Range(0, categories).Select(i => $"{i}")] };
+        string path = _directory.File("model.safetensors");
+        NetworkFile.Save(path, model with { Encoding = model.Encoding with { Label = label } });
+        Assert.Contains(found, Assert.Throws<CharRnnException>(() => NetworkFile.Load(path)).Message, StringComparison.Ordinal);
+    }
+
     private static string Describe(NetworkModel model) =>
         $"{model.Encoding.ToJson()} {string.Join(' ', model.Parameters.Shape.Layers)} {model.Parameters.Shape.Loss} {string.Join(' ', model.Parameters.Arrays.SelectMany(values => values))}";
 

@@ -1,0 +1,46 @@
+using System.Runtime.InteropServices;
+
+namespace CharRnn.Files;
+
+/// <summary>
+/// The three streams that a program is started with, any of which may be closed, as a daemon has them. The descriptor of one that is
+/// closed belongs to the first thing that .NET opens, a pipe of its own: reading there never ends, and writing there does harm.
+/// </summary>
+public static class StandardStreams
+{
+    /// <summary>Descriptor of stdin.</summary>
+    public const int Input = 0;
+
+    /// <summary>Descriptor of stdout.</summary>
+    public const int Output = 1;
+
+    /// <summary>Descriptor of stderr.</summary>
+    public const int Error = 2;
+
+    /// <summary>Whether a stream was open when the program started. Always true on Windows, where .NET itself knows.</summary>
+    /// <param name="descriptor">Which.</param>
+    public static bool IsOpen(int descriptor)
+    {
+        if (OperatingSystem.IsWindows())
+            return true;
+
+        // What .NET opens is closed when another program is executed. What this program inherited was not, or it would not be here.
+        int flags = LibC.fcntl(descriptor, LibC.GetDescriptorFlags);
+        return flags >= 0 && (flags & LibC.CloseOnExec) == 0;
+    }
+
+    /// <summary>Opens stdin.</summary>
+    /// <exception cref="CharRnnException">It is closed.</exception>
+    public static Stream OpenInput() => IsOpen(Input)
+        ? Console.OpenStandardInput()
+        : throw new CharRnnException("-", "stdin is closed", "give a file, or send something to stdin");
+
+    private static class LibC
+    {
+        public const int GetDescriptorFlags = 1, CloseOnExec = 1;
+
+        // fcntl is variadic in C; without a third argument two are right on every ABI.
+        [DllImport("libc")]
+        public static extern int fcntl(int descriptor, int command);
+    }
+}
