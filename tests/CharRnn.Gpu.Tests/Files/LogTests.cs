@@ -155,7 +155,7 @@ public class LogTests
         Assert.Equal("one\ntwo\n", File.ReadAllText(target));
 
         File.Delete(target);
-        AppendOnlyFile.CutBack(path, 4);
+        Errors.Expect(path, "is a symbolic link", () => AppendOnlyFile.CutBack(path, 4));
         Errors.Expect(path, "is a symbolic link", () => _ = new SamplesLog(path));
         Assert.False(File.Exists(target));
     }

@@ -147,7 +147,7 @@ public class RunDirectoryTests
 
         directory.Write("config.json", Configuration);
         Errors.Expect(directory.Root, $"holds the {name} of a run", () => RunDirectory.Create(directory.Root));
-        Assert.Equal([name, "config.json", "run.lock"], directory.Names());
+        Assert.Equal(((string[])[name, "config.json", "run.lock"]).Order(StringComparer.Ordinal), directory.Names());
         RunDirectory.Create(directory.Root, overwrite: true).Dispose();
         Assert.Equal(name is "checkpoint-mine.safetensors" or "other.safetensors" ? [name, "run.lock"] : ["run.lock"], directory.Names());
     }
