@@ -39,7 +39,7 @@ internal sealed class ConfigurationArguments
     private void AddFiles()
     {
         if (Value("--config") is { } path)
-            Add(RunConfiguration.Read(path), path, isSavedRun: false);
+            Add(RunConfiguration.Read(path, mayBePipe: true), path, isSavedRun: false);
         if (Has("--resume") && Value("--out") is { } run && Path.Combine(run, "config.json") is var savedPath && File.Exists(savedPath))
         {
             RunConfiguration saved = RunConfiguration.Read(savedPath);

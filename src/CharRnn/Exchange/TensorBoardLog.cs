@@ -19,7 +19,7 @@ public sealed class TensorBoardLog : IDisposable
     private readonly TimeProvider _time;
 
     /// <summary>Begins a file in a directory, which is made where there is none.</summary>
-    /// <param name="directory">The directory that TensorBoard is pointed at.</param>
+    /// <param name="directory">The directory that TensorBoard is pointed at; no symbolic link.</param>
     /// <param name="iteration">Where training goes on.</param>
     /// <param name="time">Gives the events' times.</param>
     /// <exception cref="CharRnnException">The file system refuses.</exception>
@@ -28,6 +28,8 @@ public sealed class TensorBoardLog : IDisposable
         _time = time;
         try
         {
+            if (new DirectoryInfo(directory).LinkTarget is not null)
+                throw new NotSupportedException(); // what it leads to is not the run's
             Directory.CreateDirectory(directory);
         }
         catch (Exception e) when (FileErrors.IsFileFailure(e))

@@ -13,14 +13,14 @@ internal sealed class AppendOnlyFile : IDisposable
     private readonly MemoryStream _unwritten = new();
 
     /// <summary>Opens or creates a file to append to; others may read it meanwhile.</summary>
-    /// <exception cref="CharRnnException">The file system refuses.</exception>
+    /// <exception cref="CharRnnException">The file system refuses, or it is a link, a pipe or a device.</exception>
     public AppendOnlyFile(string path)
     {
         _path = path;
         try
         {
             // No buffer: a record is with the operating system, and safe from a kill, as soon as Append returns.
-            _stream = new FileStream(FileErrors.FullPath(path), FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read, bufferSize: 0);
+            _stream = new FileStream(RegularFile.OpenOwn(FileErrors.FullPath(path), FileShare.Read), FileAccess.Write, bufferSize: 0);
             Length = _stream.Seek(0, SeekOrigin.End);
         }
         catch (Exception e) when (FileErrors.IsFileFailure(e))
@@ -60,14 +60,14 @@ internal sealed class AppendOnlyFile : IDisposable
     public void Dispose() => _stream.Dispose();
 
     /// <summary>Cuts a log back to a recorded length and then to the end of its last whole line. No file is no error.</summary>
-    /// <exception cref="CharRnnException">The file system refuses.</exception>
+    /// <exception cref="CharRnnException">The file system refuses, or it is a link, a pipe or a device.</exception>
     public static void CutBack(string path, long length)
     {
         if (!File.Exists(path))
             return;
         try
         {
-            using SafeFileHandle handle = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read);
+            using SafeFileHandle handle = RegularFile.OpenOwn(path, FileShare.Read);
             long actual = RandomAccess.GetLength(handle);
             long whole = EndOfLastLine(handle, Math.Min(actual, length));
             if (whole < actual)
@@ -87,7 +87,7 @@ internal sealed class AppendOnlyFile : IDisposable
             return [];
         try
         {
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            using var stream = new FileStream(RegularFile.OpenHandle(path), FileAccess.Read);
             byte[] bytes = new byte[Math.Min(stream.Length, Array.MaxLength)];
             int length = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
             return bytes[..length];

@@ -1,15 +1,19 @@
-using System.Runtime.InteropServices;
+using System.Globalization;
 using System.Text;
 
 namespace CharRnn.Files;
 
 /// <summary>
 /// Files that are whole at any moment: written beside their place under a temporary name, flushed to disk and
-/// renamed over. A kill leaves the old file or the new one, and at worst a temporary file, known by its name.
+/// renamed over. A kill leaves the old file or the new one, and at worst a temporary file, known by its name, which the
+/// next writing of the same file removes. A symbolic link is replaced, and what it leads to stays as it is.
 /// </summary>
 public static class AtomicFile
 {
     private const string TemporaryMark = ".tmp-";
+
+    // A directory may be one to write to and not to read.
+    private static readonly EnumerationOptions s_everything = new() { AttributesToSkip = FileAttributes.None, IgnoreInaccessible = true };
 
     // Two threads may write the same path: each has its own temporary file, and the last rename stands.
     private static int s_writes;
@@ -18,13 +22,15 @@ public static class AtomicFile
     /// <param name="path">The file; its directory must exist.</param>
     /// <param name="write">Writes the content. If it throws, the old file stays and the exception passes on.</param>
     /// <param name="replacing">Called when the new file is whole on the disk, and the old one has its name still.</param>
-    /// <exception cref="CharRnnException">The file system refuses: the directory is missing or read-only, the disk is full.</exception>
+    /// <exception cref="CharRnnException">The file system refuses: the directory is missing or read-only, the disk is full; the path is a pipe or device.</exception>
     public static void Write(string path, Action<Stream> write, Action? replacing = null)
     {
         string full = FileErrors.FullPath(path);
         string? temporary = null;
         try
         {
+            RegularFile.RequireReplaceable(full);
+            RemoveAbandoned(full);
             temporary = TemporaryPath(full);
             // A process id comes back (in a container it is often 1): a killed run's leftover may have this very name.
             File.Delete(temporary);
@@ -57,11 +63,38 @@ public static class AtomicFile
     /// <param name="path">The file itself, not its temporary name.</param>
     public static void RemoveLeftovers(string path)
     {
-        string full = FileErrors.FullPath(path);
-        string start = TemporaryStart(full);
-        foreach (string file in Directory.EnumerateFiles(Path.GetDirectoryName(full)!))
-            if (Path.GetFileName(file).StartsWith(start, StringComparison.Ordinal))
-                TryDelete(file);
+        foreach ((string file, _) in Leftovers(FileErrors.FullPath(path)))
+            TryDelete(file);
+    }
+
+    /// <summary>Removes the leftovers of a file whose writers are gone, here and on other machines or in other containers.</summary>
+    private static void RemoveAbandoned(string path)
+    {
+        foreach ((string file, int writer) in Leftovers(path))
+        {
+            if (WritingProcess.IsThere(writer, file))
+                continue;
+            try
+            {
+                // A writer that cannot be seen from here has its file locked.
+                File.OpenHandle(file, FileMode.Open, FileAccess.ReadWrite, FileShare.None, FileOptions.DeleteOnClose).Dispose();
+            }
+            catch (Exception e) when (FileErrors.IsFileFailure(e))
+            {
+                // Only litter stays behind.
+            }
+        }
+    }
+
+    private static IEnumerable<(string File, int Writer)> Leftovers(string path)
+    {
+        string start = TemporaryStart(path);
+        foreach (string file in Directory.EnumerateFiles(Path.GetDirectoryName(path)!, "*", s_everything))
+            if (Path.GetFileName(file) is var name && name.StartsWith(start, StringComparison.Ordinal)
+                && name[start.Length..].Split('-') is [var writer, var count]
+                && int.TryParse(writer, NumberStyles.None, CultureInfo.InvariantCulture, out int id)
+                && int.TryParse(count, NumberStyles.None, CultureInfo.InvariantCulture, out _))
+                yield return (file, id);
     }
 
     private static string TemporaryStart(string path) => $".{Path.GetFileName(path)}{TemporaryMark}";
@@ -101,20 +134,5 @@ public static class AtomicFile
         {
             // A system without a libc of this name.
         }
-    }
-
-    private static class LibC
-    {
-        public const int ReadOnly = 0;
-
-        // open is variadic in C; without O_CREAT its third argument is never read, so two are right on every ABI.
-        [DllImport("libc")]
-        public static extern int open(byte[] path, int flags);
-
-        [DllImport("libc")]
-        public static extern int fsync(int descriptor);
-
-        [DllImport("libc")]
-        public static extern int close(int descriptor);
     }
 }

@@ -19,6 +19,10 @@ internal static class ModelMetadata
     // The payload's checksum does not cover the header, where a changed bit makes a model write other letters.
     private const string VocabularyChecksum = "vocabulary-checksum", DescriptionChecksum = "description-checksum";
     private const string NetworkCell = "mlp";
+
+    // The cause of a refusal that is no damage: the file is whole, and of another kind.
+    private static readonly NotSupportedException s_otherKind = new("The file is of another kind.");
+
     private const string OursRemedy = "give a model or checkpoint written by charrnn";
 
     /// <summary>The metadata of a file with these characters and tensors.</summary>
@@ -133,7 +137,7 @@ internal static class ModelMetadata
         if (!int.TryParse(version, NumberStyles.None, CultureInfo.InvariantCulture, out int number) || number < 1)
             throw new CharRnnException(file.Path, $"metadata key version is {FileErrors.Quote(version)}, not {Version}", OursRemedy);
         if (number > Version)
-            throw new CharRnnException(file.Path, $"it is of format version {number}, newer than this program's {Version}", "update charrnn");
+            throw new CharRnnException(file.Path, $"it is of format version {number}, newer than this program's {Version}", "update charrnn", s_otherKind);
     }
 
     private static void RequireValue(SafetensorsFile file, string key, string expected)
@@ -147,7 +151,8 @@ internal static class ModelMetadata
                     ("cell", NetworkCell) => "it is a feed-forward network: give it to charrnn mlp predict or eval",
                     ("cell", "rnn") => "it writes text: give it to charrnn sample or eval",
                     _ => OursRemedy,
-                });
+                },
+                s_otherKind);
     }
 
     private static string Value(SafetensorsFile file, string key)

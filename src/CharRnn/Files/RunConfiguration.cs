@@ -37,10 +37,12 @@ public sealed class RunConfiguration
     public IReadOnlyList<string> Names => _names;
 
     /// <summary>Reads a configuration.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="mayBePipe">Whether to wait for what a pipe brings, where a user named it: a run's own file is none.</param>
     /// <exception cref="CharRnnException">The file cannot be read, is no flat JSON object, has a name twice or a value of another kind.</exception>
-    public static RunConfiguration Read(string path)
+    public static RunConfiguration Read(string path, bool mayBePipe = false)
     {
-        byte[] json = ReadBytes(path);
+        byte[] json = ReadBytes(path, mayBePipe);
         var configuration = new RunConfiguration(path);
         try
         {
@@ -139,11 +141,14 @@ public sealed class RunConfiguration
     public string GetDisplayText(string name) =>
         Value(name).ValueKind == JsonValueKind.Array ? string.Join(", ", GetTexts(name)) : GetOptionText(name);
 
-    private static byte[] ReadBytes(string path)
+    private static byte[] ReadBytes(string path, bool mayBePipe)
     {
         try
         {
-            using var stream = new FileStream(FileErrors.FullPath(path), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            string full = FileErrors.FullPath(path);
+            using FileStream stream = mayBePipe
+                ? new(full, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete)
+                : new(RegularFile.OpenHandle(full), FileAccess.Read);
             // One byte more than allowed, so that a pipe, which has no length, is held to the same limit.
             byte[] buffer = new byte[stream.CanSeek ? Math.Min(stream.Length, MaxLength) + 1 : MaxLength + 1];
             int length = stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 
 namespace CharRnn.Files;
 
@@ -7,7 +8,7 @@ namespace CharRnn.Files;
 /// checkpoint.safetensors and some older ones, metrics.jsonl, samples.txt. A run writes config.json first and saves its
 /// checkpoint before its model, so a directory without a checkpoint holds no finished work.
 /// </summary>
-public sealed class RunDirectory : IDisposable
+public sealed partial class RunDirectory : IDisposable
 {
     private const string ConfigurationName = "config.json";
     private const string ModelName = "model.safetensors";
@@ -18,7 +19,7 @@ public sealed class RunDirectory : IDisposable
     private const string ReportName = "report.html";
     private const string TensorBoardName = "tensorboard", TensorBoardPattern = "events.out.tfevents.*.charrnn";
     private const int FindDepth = 6;
-    private const string OlderPattern = "checkpoint-*.safetensors", DamagedName = "checkpoint-damaged.safetensors";
+    private const string WeightsPattern = "*.safetensors";
 
     // In the order of removal: without its checkpoint a directory can be started over, and config.json keeps it
     // recognisable as a run to the end, so a kill in between does no harm.
@@ -61,13 +62,13 @@ public sealed class RunDirectory : IDisposable
 
     /// <summary>
     /// Opens a directory for a new run, and makes it if need be. What an older run left there is removed, so check all
-    /// else (corpus, options, device) before; files of other names stay.
+    /// else (corpus, options, device) before; files of other names stay, a user's copy of a checkpoint among them.
     /// </summary>
     /// <param name="path">The directory.</param>
-    /// <param name="overwrite">Whether to give up an older run's checkpoint and models, or files that only look like a run's.</param>
+    /// <param name="overwrite">Whether to give up an older run's checkpoints and models, or files that only look like a run's.</param>
     /// <exception cref="CharRnnException">
     /// The path is a file or cannot be written, another run is at work in it, or, without <paramref name="overwrite"/>,
-    /// it holds a checkpoint, a model, or files of a run's names that come from no run.
+    /// it holds weights of any name, or files of a run's names that come from no run.
     /// </exception>
     public static RunDirectory Create(string path, bool overwrite = false)
     {
@@ -87,25 +88,28 @@ public sealed class RunDirectory : IDisposable
         }
 
         // Before the lock, which itself would make any directory look like a run's.
-        if (!overwrite && !IsRun(full) && Array.Find(s_runFiles, name => Path.Exists(Path.Combine(full, name))) is { } foreign)
-            throw new CharRnnException(path, $"holds a {foreign} that is no run's", "choose another directory, or give --overwrite to replace it");
+        if (!overwrite && !IsRun(full) && (Array.Find(s_runFiles, name => Path.Exists(Path.Combine(full, name))) ?? FindWeights(full)) is { } foreign)
+            throw new CharRnnException(
+                path, $"holds a {foreign} that is no run's", $"choose another directory, or give --overwrite {(IsOwn(foreign) ? "to replace it" : "to train beside it")}");
 
         return Locked(path, () =>
         {
-            if (!overwrite && Array.Find([CheckpointName, Path.GetFileName(Older(full, 1)), ModelName], name => Path.Exists(Path.Combine(full, name))) is { } saved)
+            if (!overwrite && FindWeights(full) is { } saved)
             {
-                string resume = saved != ModelName ? "give --resume to go on, " : "";
+                string resume = LastCheckpoint(full) is not null && File.Exists(Path.Combine(full, ConfigurationName)) ? "give --resume to go on, " : "give ";
                 throw new CharRnnException(path, $"holds the {saved} of a run", $"{resume}--overwrite to start anew, or choose another directory");
             }
 
             RemoveLeftovers(full);
-            foreach (string older in Directory.GetFiles(full, OlderPattern))
-                File.Delete(older);
-            if (Directory.Exists(Path.Combine(full, TensorBoardName)))
-                foreach (string events in Directory.GetFiles(Path.Combine(full, TensorBoardName), TensorBoardPattern))
-                    File.Delete(events);
+            foreach (string saves in Directory.GetFiles(path, WeightsPattern))
+                if (Path.GetFileName(saves) is var name && name != CheckpointName && IsOwn(name))
+                    Named(saves, File.Delete);
+            string tensorBoard = Path.Combine(path, TensorBoardName);
+            if (new DirectoryInfo(tensorBoard) is { Exists: true, LinkTarget: null })
+                foreach (string events in Directory.GetFiles(tensorBoard, TensorBoardPattern))
+                    Named(events, File.Delete);
             foreach (string name in s_runFiles)
-                File.Delete(Path.Combine(full, name));
+                Named(Path.Combine(path, name), File.Delete);
         });
     }
 
@@ -119,51 +123,58 @@ public sealed class RunDirectory : IDisposable
             throw new CharRnnException(path, "is a file where a run's directory was expected", remedy);
         if (!Directory.Exists(full))
             throw new CharRnnException(path, "does not exist", remedy);
-        if (!File.Exists(Path.Combine(full, CheckpointName)) && !File.Exists(Older(full, 1)))
+        if (LastCheckpoint(full) is not { } last)
         {
             bool isEmpty = !Directory.EnumerateFileSystemEntries(full).Any();
             throw new CharRnnException(path, isEmpty ? "is empty" : $"holds no {CheckpointName}", remedy);
         }
 
         if (!File.Exists(Path.Combine(full, ConfigurationName)))
-            throw new CharRnnException(path, $"holds a {CheckpointName} but no {ConfigurationName}", remedy);
+            throw new CharRnnException(path, $"holds a {Path.GetFileName(last)} but no {ConfigurationName}", remedy);
         return Locked(path, () =>
         {
             RemoveLeftovers(full);
+            foreach (string name in s_runFiles)
+                Named(Path.Combine(path, name), RegularFile.RequireReplaceable); // now, and not at the first save
 
             // Killed between the two renames of a save.
-            if (!File.Exists(Path.Combine(full, CheckpointName)))
-                File.Move(Older(full, 1), Path.Combine(full, CheckpointName));
+            if (LastCheckpoint(full) is { } now && Path.GetFileName(now) != CheckpointName)
+                File.Move(now, Path.Combine(full, CheckpointName));
         });
     }
 
     /// <summary>The last checkpoint; if that is damaged, the last one before it that is not, which then takes its place.</summary>
-    /// <param name="warn">Takes a line about a damaged one, which is put aside.</param>
-    /// <exception cref="CharRnnException">As for <see cref="CheckpointFile.Load"/>, of the last one, where none is whole.</exception>
+    /// <param name="warn">Takes a line about a damaged one, which is put aside under a name that no other has.</param>
+    /// <exception cref="CharRnnException">
+    /// As for <see cref="CheckpointFile.Load"/>, of the last one, where none is whole; of any that cannot be read, or is whole and
+    /// of another kind or a newer version.
+    /// </exception>
     public Checkpoint LoadCheckpoint(Action<string> warn)
     {
         try
         {
             return CheckpointFile.Load(CheckpointPath);
         }
-        catch (CharRnnException e) when (e.InnerException is null || !FileErrors.IsFileFailure(e.InnerException))
+        catch (CharRnnException e) when (IsDamage(e))
         {
-            for (int age = 1; File.Exists(OlderCheckpointPath(age)); age++)
+            foreach (int age in OlderCheckpoints(Root))
             {
                 Checkpoint older;
                 try
                 {
                     older = CheckpointFile.Load(OlderCheckpointPath(age));
                 }
-                catch (CharRnnException)
+                catch (CharRnnException another) when (IsDamage(another))
                 {
                     continue;
                 }
 
                 try
                 {
-                    string aside = Path.Combine(Root, DamagedName);
-                    File.Move(CheckpointPath, aside, overwrite: true);
+                    string aside = Path.Combine(Root, "checkpoint-damaged.safetensors");
+                    for (int count = 2; Path.Exists(aside); count++)
+                        aside = Path.Combine(Root, string.Create(CultureInfo.InvariantCulture, $"checkpoint-damaged-{count}.safetensors"));
+                    File.Move(CheckpointPath, aside);
                     File.Move(OlderCheckpointPath(age), CheckpointPath);
                     warn($"{e.Message}; going on from the checkpoint of iteration {older.Snapshot.Iteration}, and {aside} keeps the damaged one");
                     return older;
@@ -182,9 +193,11 @@ public sealed class RunDirectory : IDisposable
     /// <param name="keep">Checkpoints to keep with the new one, at least 1; what is older goes.</param>
     public void AgeCheckpoints(int keep)
     {
-        for (int age = keep; File.Exists(OlderCheckpointPath(age)); age++)
+        int[] ages = [.. OlderCheckpoints(Root)];
+        foreach (int age in ages.Where(age => age >= keep))
             File.Delete(OlderCheckpointPath(age));
-        for (int age = keep - 1; age >= 1; age--)
+        int free = 1 + ages.Where((age, i) => age == i + 1).Count(); // the first age that none has
+        for (int age = Math.Min(free, keep - 1); age >= 1; age--)
         {
             string younger = age == 1 ? CheckpointPath : OlderCheckpointPath(age - 1);
             if (File.Exists(younger))
@@ -213,8 +226,7 @@ public sealed class RunDirectory : IDisposable
     public static bool IsRunFile(string path)
     {
         string full = FileErrors.FullPath(path), name = Path.GetFileName(full);
-        return (s_runFiles.Contains(name) || (name.StartsWith("checkpoint-", StringComparison.Ordinal) && name.EndsWith(".safetensors", StringComparison.Ordinal)))
-            && name != ReportName && IsRun(Path.GetDirectoryName(full) ?? "");
+        return IsOwn(name) && name != ReportName && IsRun(Path.GetDirectoryName(full) ?? "");
     }
 
     /// <summary>The files of a run, finished or at work, to be read.</summary>
@@ -269,6 +281,47 @@ public sealed class RunDirectory : IDisposable
 
     private static string Older(string directory, int age) =>
         Path.Combine(directory, string.Create(CultureInfo.InvariantCulture, $"checkpoint-{age}.safetensors"));
+
+    /// <summary>Whether a run writes files of this name: the only ones that are ever removed.</summary>
+    private static bool IsOwn(string name) => s_runFiles.Contains(name) || OlderName().IsMatch(name) || DamagedName().IsMatch(name);
+
+    /// <summary>The ages of the checkpoints before the last, ascending; a kill may have left a gap.</summary>
+    private static IEnumerable<int> OlderCheckpoints(string directory) => Directory.GetFiles(directory, WeightsPattern)
+        .Select(path => OlderName().Match(Path.GetFileName(path)))
+        .Select(match => int.TryParse(match.Groups[1].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out int age) ? age : 0)
+        .Where(age => age > 0)
+        .Order();
+
+    /// <summary>The last checkpoint that a directory has, under whatever name a kill left it.</summary>
+    private static string? LastCheckpoint(string directory) => Path.Combine(directory, CheckpointName) is var last && File.Exists(last)
+        ? last
+        : OlderCheckpoints(directory).Select(age => Older(directory, age)).FirstOrDefault();
+
+    /// <summary>The name of a file in a directory that holds weights, a checkpoint first.</summary>
+    private static string? FindWeights(string directory) => Path.GetFileName(
+        LastCheckpoint(directory) ?? Directory.GetFileSystemEntries(directory, WeightsPattern).OrderBy(path => !IsOwn(Path.GetFileName(path))).ThenBy(path => path, StringComparer.Ordinal).FirstOrDefault());
+
+    /// <summary>Whether a file cannot be what it was written as, rather than be of another kind or out of reach.</summary>
+    private static bool IsDamage(CharRnnException e) => e.InnerException is not { } cause || !FileErrors.IsFileFailure(cause);
+
+    /// <summary>A refusal names the file, not the directory.</summary>
+    private static void Named(string path, Action<string> action)
+    {
+        try
+        {
+            action(path);
+        }
+        catch (Exception e) when (FileErrors.IsFileFailure(e))
+        {
+            throw FileErrors.Writing(path, e);
+        }
+    }
+
+    [GeneratedRegex(@"^checkpoint-([1-9][0-9]{0,9})\.safetensors\z")]
+    private static partial Regex OlderName();
+
+    [GeneratedRegex(@"^checkpoint-damaged(-[1-9][0-9]*)?\.safetensors\z")]
+    private static partial Regex DamagedName();
 
     private static RunDirectory Locked(string path, Action prepare)
     {

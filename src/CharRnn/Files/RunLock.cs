@@ -1,6 +1,6 @@
-using System.ComponentModel;
-using System.Diagnostics;
 using System.Globalization;
+using System.Text;
+using Microsoft.Win32.SafeHandles;
 
 namespace CharRnn.Files;
 
@@ -17,12 +17,10 @@ internal sealed class RunLock : IDisposable
     /// <summary>The holder's process id as text; gone when the holder ended in order.</summary>
     public const string ProcessIdName = "run.pid";
 
-    private static readonly TimeSpan ClockSlack = TimeSpan.FromSeconds(5);
+    private readonly SafeFileHandle _handle;
+    private readonly string? _processIdPath;
 
-    private readonly FileStream _handle;
-    private readonly string _processIdPath;
-
-    private RunLock(FileStream handle, string processIdPath) => (_handle, _processIdPath) = (handle, processIdPath);
+    private RunLock(SafeFileHandle handle, string? processIdPath) => (_handle, _processIdPath) = (handle, processIdPath);
 
     /// <summary>Locks a directory or fails at once.</summary>
     /// <exception cref="CharRnnException">Another run has the lock (its process is named), or the directory cannot be written.</exception>
@@ -31,9 +29,8 @@ internal sealed class RunLock : IDisposable
         string lockPath = Path.Combine(directory, LockName), processIdPath = Path.Combine(directory, ProcessIdName);
         try
         {
-            var handle = new FileStream(lockPath, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-            TryWriteProcessId(processIdPath);
-            return new RunLock(handle, processIdPath);
+            SafeFileHandle handle = RegularFile.OpenOwn(lockPath, FileShare.None);
+            return new RunLock(handle, TryWriteProcessId(processIdPath) ? processIdPath : null);
         }
         catch (Exception e) when (FileErrors.IsInUse(e))
         {
@@ -48,18 +45,8 @@ internal sealed class RunLock : IDisposable
     /// <summary>Whether the process that last wrote down that it holds the lock is still there. The lock itself is not tried: that could keep a holder out.</summary>
     public static bool IsHeld(string directory)
     {
-        try
-        {
-            string path = Path.Combine(directory, ProcessIdName);
-            if (ProcessId(path) is not { } id)
-                return false;
-            using var holder = Process.GetProcessById(id);
-            return !holder.HasExited && holder.StartTime.ToUniversalTime() < File.GetLastWriteTimeUtc(path) + ClockSlack; // else another has its number by now
-        }
-        catch (Exception e) when (e is ArgumentException or InvalidOperationException or Win32Exception)
-        {
-            return false;
-        }
+        string path = Path.Combine(directory, ProcessIdName);
+        return ProcessId(path) is { } id && WritingProcess.IsThere(id, path);
     }
 
     /// <summary>Releases the lock.</summary>
@@ -67,7 +54,8 @@ internal sealed class RunLock : IDisposable
     {
         try
         {
-            File.Delete(_processIdPath);
+            if (_processIdPath is not null)
+                File.Delete(_processIdPath);
         }
         catch (Exception e) when (FileErrors.IsFileFailure(e))
         {
@@ -77,15 +65,16 @@ internal sealed class RunLock : IDisposable
         _handle.Dispose();
     }
 
-    private static void TryWriteProcessId(string path)
+    private static bool TryWriteProcessId(string path)
     {
         try
         {
-            File.WriteAllText(path, string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessId}\n"));
+            AtomicFile.Write(path, stream => stream.Write(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessId}\n"))));
+            return true;
         }
-        catch (Exception e) when (FileErrors.IsFileFailure(e))
+        catch (CharRnnException)
         {
-            // The lock holds without it: on a full disk, which overwriting an old run may be about to free.
+            return false; // the lock holds without it: on a full disk, which overwriting an old run may be about to free
         }
     }
 
@@ -95,10 +84,10 @@ internal sealed class RunLock : IDisposable
     {
         try
         {
-            using var reader = new StreamReader(path);
-            char[] text = new char[32];
-            int length = reader.ReadBlock(text);
-            return int.TryParse(text.AsSpan(0, length).Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out int processId) ? processId : null;
+            using SafeFileHandle handle = RegularFile.OpenHandle(path);
+            Span<byte> text = stackalloc byte[32];
+            int length = RandomAccess.Read(handle, text, 0);
+            return int.TryParse(text[..length].Trim("\r\n "u8), NumberStyles.None, CultureInfo.InvariantCulture, out int processId) ? processId : null;
         }
         catch (Exception e) when (FileErrors.IsFileFailure(e))
         {

@@ -42,7 +42,7 @@ public sealed class SafetensorsFile : IDisposable
         try
         {
             // Sharing everything: a training run may rename a new file over this one at any time.
-            handle = File.OpenHandle(FileErrors.FullPath(path), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            handle = RegularFile.OpenHandle(FileErrors.FullPath(path));
             byte[] header = ReadHeader(path, handle, out long payloadLength);
             var parsed = SafetensorsHeaderReader.Read(path, header, payloadLength);
             var file = new SafetensorsFile(path, handle, parsed, sizeof(ulong) + header.Length);

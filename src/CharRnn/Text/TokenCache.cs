@@ -140,7 +140,7 @@ public sealed partial class TokenCache(string directory)
             throw FileErrors.Damaged(path, "its characters are none", e);
         }
 
-        SafeFileHandle handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        SafeFileHandle handle = RegularFile.OpenHandle(path);
         var tokens = new TokenFile(handle, 0, e => Unreadable(path, e), e => Unreadable(path, e));
         return new CachedTokens(vocabulary, new TokenStore(chunks, (int)chunkTokens, length, [.. tokenOfId.Select(t => (int)t)], tokens));
     }
@@ -213,7 +213,7 @@ public sealed partial class TokenCache(string directory)
         {
             (_cache, _path, _bytes) = (cache, path, bytes);
 
-            SafeFileHandle handle = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read | FileShare.Delete);
+            SafeFileHandle handle = TokenFile.Create(path, FileShare.Read | FileShare.Delete);
             Destination = new TokenFile(handle, HeaderBytes, e => new TokenCacheException(e), e => Unreadable(path, e));
         }
 

@@ -26,7 +26,7 @@ internal sealed class TokenFile(SafeFileHandle handle, long length, Func<Excepti
         SafeFileHandle? handle = null;
         try
         {
-            handle = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, FileOptions.DeleteOnClose);
+            handle = Create(path, FileShare.None, FileOptions.DeleteOnClose);
 
             // Windows deletes the file of a killed process by itself; elsewhere only a file that has no name any more goes with it.
             if (!OperatingSystem.IsWindows())
@@ -38,6 +38,18 @@ internal sealed class TokenFile(SafeFileHandle handle, long length, Func<Excepti
             handle?.Dispose();
             throw CorpusErrors.Spill(directory, e);
         }
+    }
+
+    /// <summary>Makes a file that only its user may open, from the start: a text may be private.</summary>
+    /// <param name="path">The file; nothing may be there, not even a link.</param>
+    /// <param name="share">What other handles may do meanwhile.</param>
+    /// <param name="options">How it is used.</param>
+    public static SafeFileHandle Create(string path, FileShare share, FileOptions options = FileOptions.None)
+    {
+        var how = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = share, Options = options, BufferSize = 0 };
+        if (!OperatingSystem.IsWindows())
+            how.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        return new FileStream(path, how).SafeFileHandle;
     }
 
     /// <summary>Appends bytes; one writer at a time.</summary>

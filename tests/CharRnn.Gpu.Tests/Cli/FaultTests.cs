@@ -84,6 +84,54 @@ public sealed class FaultTests : IDisposable
         Assert.Equal(File.ReadAllBytes(_shell["whole/model.safetensors"]), File.ReadAllBytes(_shell["disk/run/model.safetensors"]));
     }
 
+    [Fact]
+    public void A_pipe_in_the_place_of_a_runs_file_is_named_and_holds_nobody_up()
+    {
+        _shell.Succeeds(["train", "words.txt", "--out", "run", "--iterations", "20", "--quiet", .. Options]);
+        string[] resume = ["train", "--resume", "--out", "run", "--iterations", "30"];
+        foreach ((string name, string[] command) in (ReadOnlySpan<(string, string[])>)
+        [
+            ("model.safetensors", ["sample", "run"]), ("model.safetensors", ["eval", "run", "words.txt"]),
+            ("config.json", ["report", "run"]), ("metrics.jsonl", ["report", "run"]), ("samples.txt", ["report", "run"]),
+            ("config.json", resume), ("checkpoint.safetensors", resume), ("metrics.jsonl", resume), ("samples.txt", resume), ("run.lock", resume),
+        ])
+        {
+            string path = _shell[$"run/{name}"];
+            File.Move(path, _shell["aside"]);
+            NamedPipe.Make(path);
+            _shell.Fails(1, $"run/{name}", "is a pipe or device where a regular file was expected", command);
+            File.Move(_shell["aside"], path, overwrite: true);
+        }
+
+        NamedPipe.Make(_shell["run/run.pid"]);
+        _shell.Succeeds("train", "--resume", "--out", "run", "--iterations", "30", "--quiet");
+    }
+
+    [Fact]
+    public void A_log_that_is_a_link_is_refused_and_what_it_leads_to_stays()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "links need a right there");
+        _shell.Succeeds(["train", "words.txt", "--out", "run", "--iterations", "20", "--quiet", .. Options]);
+        _shell.Write("mine.txt", "mine\n");
+        File.Delete(_shell["run/samples.txt"]);
+        File.CreateSymbolicLink(_shell["run/samples.txt"], _shell["mine.txt"]);
+        _shell.Fails(1, "run/samples.txt", "is a symbolic link, which nothing is written through", "train", "--resume", "--out", "run", "--iterations", "30");
+        Assert.Equal("mine\n", File.ReadAllText(_shell["mine.txt"]));
+
+        // As the message says.
+        File.Delete(_shell["run/samples.txt"]);
+        _shell.Succeeds("train", "--resume", "--out", "run", "--iterations", "30", "--quiet");
+    }
+
+    [Fact]
+    public void All_checkpoints_may_be_kept()
+    {
+        string[] options = [.. Options.Select((option, i) => i > 0 && Options[i - 1] == "--keep-checkpoints" ? "2147483647" : option)];
+        _shell.Succeeds(["train", "words.txt", "--out", "run", "--iterations", "20", "--quiet", .. options]);
+        foreach ((string age, long iteration) in (ReadOnlySpan<(string, long)>)[("", 20), ("-1", 15), ("-2", 10), ("-3", 5)])
+            Assert.Equal(iteration, CheckpointFile.Load(_shell[$"run/checkpoint{age}.safetensors"]).Snapshot.Iteration);
+    }
+
     /// <summary>Starts the run, or goes on with it where it has a checkpoint.</summary>
     private Process Start(string iterations) => _shell.Start(Directory.Exists(_shell["run"]) && Directory.EnumerateFiles(_shell["run"], "checkpoint*").Any()
         ? ["train", "--resume", "--out", "run", "--iterations", iterations, "--quiet"]

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using CharRnn.Files;
 
 namespace CharRnn.Gpu.Tests.Files;
@@ -73,10 +74,61 @@ public class AtomicFileTests
     public void Leftovers_of_a_file_are_known_by_their_names()
     {
         using var directory = new TemporaryDirectory();
-        foreach (string name in new[] { "x", ".x.tmp-1-1", ".x.tmp-99999-12", ".xy.tmp-1-1", "x.tmp-1-1", ".x" })
+        foreach (string name in new[] { "x", ".x.tmp-1-1", ".x.tmp-99999-12", ".xy.tmp-1-1", "x.tmp-1-1", ".x", ".x.tmp-mine", ".x.tmp-1-1-1" })
             directory.Write(name, "");
         AtomicFile.RemoveLeftovers(directory.File("x"));
-        Assert.Equal([".x", ".xy.tmp-1-1", "x", "x.tmp-1-1"], directory.Names());
+        Assert.Equal([".x", ".x.tmp-1-1-1", ".x.tmp-mine", ".xy.tmp-1-1", "x", "x.tmp-1-1"], directory.Names());
+    }
+
+    [Fact]
+    public void The_next_writing_removes_what_a_killed_writer_left_and_nothing_that_is_being_written()
+    {
+        using var directory = new TemporaryDirectory();
+        using Process gone = Sleep(), alive = Sleep();
+        gone.Kill();
+        gone.WaitForExit();
+        string abandoned = $".x.tmp-{gone.Id}-1", elsewhere = $".x.tmp-{gone.Id}-2", here = $".x.tmp-{alive.Id}-1", other = $".y.tmp-{gone.Id}-1";
+        foreach (string name in (string[])[abandoned, here, other])
+            directory.Write(name, "half");
+        using (new FileStream(directory.File(elsewhere), FileMode.CreateNew, FileAccess.Write, FileShare.None))
+        {
+            AtomicFile.Write(directory.File("x"), stream => stream.Write("whole"u8));
+            Assert.Equal(((string[])[elsewhere, here, other, "x"]).Order(StringComparer.Ordinal), directory.Names());
+        }
+
+        // The number of a process that began after the file was written is not its writer's.
+        File.SetLastWriteTimeUtc(directory.File(here), DateTime.UtcNow.AddHours(-1));
+        AtomicFile.Write(directory.File("x"), stream => stream.Write("whole"u8));
+        Assert.Equal([other, "x"], directory.Names());
+        alive.Kill();
+    }
+
+    private static Process Sleep() => OperatingSystem.IsWindows()
+        ? Process.Start(new ProcessStartInfo("ping", ["-n", "60", "127.0.0.1"]) { RedirectStandardOutput = true })!
+        : Process.Start("sleep", ["60"]);
+
+    [Fact]
+    public void A_link_is_replaced_and_what_it_leads_to_stays()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "links need a right there");
+        using var directory = new TemporaryDirectory();
+        string target = directory.Write("target", "mine");
+        File.CreateSymbolicLink(directory.File("x"), target);
+        AtomicFile.Write(directory.File("x"), stream => stream.Write("new"u8));
+        Assert.Equal(("mine", "new", null), (File.ReadAllText(target), File.ReadAllText(directory.File("x")), new FileInfo(directory.File("x")).LinkTarget));
+    }
+
+    [Fact]
+    public void A_pipe_or_device_is_not_replaced()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "elsewhere no file can be made beside the devices");
+        using var directory = new TemporaryDirectory();
+        NamedPipe.Make(directory.File("pipe"));
+        File.CreateSymbolicLink(directory.File("link"), "/dev/null");
+        foreach (string name in (string[])["pipe", "link"])
+            Assert.Throws<CharRnnException>(() => AtomicFile.Write(directory.File(name), _ => Assert.Fail("was written")));
+        Errors.Expect("/dev/null", "is a pipe or device where a regular file was expected", () => AtomicFile.Write("/dev/null", _ => Assert.Fail("was written")));
+        Assert.Equal(["link", "pipe"], directory.Names());
     }
 
     [Fact]

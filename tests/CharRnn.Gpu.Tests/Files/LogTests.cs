@@ -134,9 +134,29 @@ public class LogTests
     [Fact]
     public void A_full_disk_is_named()
     {
-        Assert.SkipUnless(File.Exists("/dev/full"), "needs Linux's /dev/full");
-        using var log = new MetricsLog("/dev/full");
-        Errors.Expect("/dev/full", "the disk is full", () => log.Append(s_line));
+        using var directory = new TemporaryDirectory();
+        using var disk = new SmallDisk(directory.File("disk"), "100k");
+        string path = Path.Combine(disk.Root, "metrics.jsonl");
+        using var log = new MetricsLog(path);
+        disk.Fill();
+        Errors.Expect(path, "the disk is full", () => log.Append(s_line));
         Assert.Equal(0, log.Length);
+    }
+
+    [Fact]
+    public void A_log_is_neither_written_nor_cut_through_a_link()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "links need a right there");
+        using var directory = new TemporaryDirectory();
+        string target = directory.Write("target", "one\ntwo\n"), path = directory.File("metrics.jsonl");
+        File.CreateSymbolicLink(path, target);
+        Errors.Expect(path, "is a symbolic link", () => AppendOnlyFile.CutBack(path, 4));
+        Errors.Expect(path, "is a symbolic link", () => _ = new MetricsLog(path));
+        Assert.Equal("one\ntwo\n", File.ReadAllText(target));
+
+        File.Delete(target);
+        Errors.Expect(path, "is a symbolic link", () => AppendOnlyFile.CutBack(path, 4));
+        Errors.Expect(path, "is a symbolic link", () => _ = new SamplesLog(path));
+        Assert.False(File.Exists(target));
     }
 }

@@ -91,6 +91,150 @@ public class RunDirectoryTests
         Assert.Empty(Directory.GetFiles(root, "*.safetensors"));
     }
 
+    [Fact]
+    public void What_is_put_aside_replaces_nothing_that_was_put_aside_before()
+    {
+        using var directory = new TemporaryDirectory();
+        string root = Saved(directory, 10, 20, 30);
+        foreach (string content in (string[])["first", "second"])
+        {
+            File.WriteAllText(Path.Combine(root, "checkpoint.safetensors"), content);
+            using RunDirectory run = RunDirectory.Resume(root);
+            run.LoadCheckpoint(_ => { });
+        }
+
+        Assert.Equal("first", File.ReadAllText(Path.Combine(root, "checkpoint-damaged.safetensors")));
+        Assert.Equal("second", File.ReadAllText(Path.Combine(root, "checkpoint-damaged-2.safetensors")));
+        RunDirectory.Create(root, overwrite: true).Dispose();
+        Assert.Equal(["run.lock"], Directory.GetFileSystemEntries(root).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public void A_checkpoint_of_a_newer_version_or_another_kind_is_refused_and_not_put_aside()
+    {
+        using var directory = new TemporaryDirectory();
+        string root = Saved(directory, 10, 20), path = Path.Combine(root, "checkpoint.safetensors");
+        foreach ((string old, string changed, string found) in (ReadOnlySpan<(string, string, string)>)
+        [
+            ("\"version\":\"1\"", "\"version\":\"2\"", "is of format version 2, newer than this program's 1"),
+            ("\"cell\":\"rnn\"", "\"cell\":\"gru\"", "metadata key cell is \"gru\", not rnn"),
+        ])
+        {
+            byte[] good = File.ReadAllBytes(path);
+            File.WriteAllText(path, System.Text.Encoding.Latin1.GetString(good).Replace(old, changed, StringComparison.Ordinal), System.Text.Encoding.Latin1);
+            byte[] newer = File.ReadAllBytes(path);
+            Assert.NotEqual(good, newer);
+            using (RunDirectory run = RunDirectory.Resume(root))
+                Errors.Expect(path, found, () => run.LoadCheckpoint(Assert.Fail));
+            Assert.Equal(newer, File.ReadAllBytes(path));
+            Assert.True(File.Exists(Path.Combine(root, "checkpoint-1.safetensors")));
+            File.WriteAllBytes(path, good);
+        }
+    }
+
+    [Theory]
+    [InlineData("best.safetensors")]
+    [InlineData("checkpoint-2.safetensors")]
+    [InlineData("checkpoint-mine.safetensors")]
+    [InlineData("checkpoint-damaged.safetensors")]
+    [InlineData("other.safetensors")]
+    public void Whatever_holds_weights_makes_a_directory_taken(string name)
+    {
+        using var directory = new TemporaryDirectory();
+        directory.Write(name, "weights");
+        Errors.Expect(directory.Root, $"holds a {name} that is no run's", () => RunDirectory.Create(directory.Root));
+        Assert.Equal([name], directory.Names());
+
+        directory.Write("config.json", Configuration);
+        Errors.Expect(directory.Root, $"holds the {name} of a run", () => RunDirectory.Create(directory.Root));
+        Assert.Equal(((string[])[name, "config.json", "run.lock"]).Order(StringComparer.Ordinal), directory.Names());
+        RunDirectory.Create(directory.Root, overwrite: true).Dispose();
+        Assert.Equal(name is "checkpoint-mine.safetensors" or "other.safetensors" ? [name, "run.lock"] : ["run.lock"], directory.Names());
+    }
+
+    [Fact]
+    public void Kills_that_left_gaps_among_the_checkpoints_lose_none()
+    {
+        using var directory = new TemporaryDirectory();
+        string root = Saved(directory, 10, 20, 30, 40); // the last, -1, -2 and -3
+        File.Delete(Path.Combine(root, "checkpoint.safetensors"));
+        File.Delete(Path.Combine(root, "checkpoint-1.safetensors"));
+        Assert.Contains("give --resume", Errors.Expect(root, "holds the checkpoint-2.safetensors of a run", () => RunDirectory.Create(root)), StringComparison.Ordinal);
+        using RunDirectory run = RunDirectory.Resume(root);
+        Assert.Equal(20, run.LoadCheckpoint(Assert.Fail).Snapshot.Iteration);
+
+        // A damaged one goes to the next that there is; a save fills the gap.
+        File.WriteAllText(run.CheckpointPath, "cut off");
+        Assert.Equal(10, run.LoadCheckpoint(_ => { }).Snapshot.Iteration);
+        File.Copy(run.CheckpointPath, run.OlderCheckpointPath(2));
+        File.Copy(run.CheckpointPath, run.OlderCheckpointPath(7));
+        run.AgeCheckpoints(int.MaxValue);
+        Assert.Equal(["checkpoint-1", "checkpoint-2", "checkpoint-7", "checkpoint-damaged"], Directory.GetFiles(root, "*.safetensors").Select(Path.GetFileNameWithoutExtension).Order(StringComparer.Ordinal));
+        run.AgeCheckpoints(2);
+        Assert.Equal(["checkpoint-1", "checkpoint-damaged"], Directory.GetFiles(root, "*.safetensors").Select(Path.GetFileNameWithoutExtension).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void A_link_in_a_runs_directory_is_refused_or_replaced_and_its_target_stays()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "links need a right there");
+        using var directory = new TemporaryDirectory();
+        string root = Saved(directory, 10), target = directory.Write("target", "mine\n");
+        string Link(string name)
+        {
+            File.Delete(Path.Combine(root, name));
+            File.CreateSymbolicLink(Path.Combine(root, name), target);
+            return Path.Combine(root, name);
+        }
+
+        // The process's number is written anew; the lock is the file itself.
+        string processId = Link("run.pid");
+        using (RunDirectory run = RunDirectory.Resume(root))
+        {
+            Assert.Equal($"{Environment.ProcessId}\n", File.ReadAllText(processId));
+            Link("metrics.jsonl");
+            Errors.Expect(run.MetricsPath, "is a symbolic link", () => run.TruncateLogs(0, 0));
+        }
+
+        Assert.False(File.Exists(processId));
+        string lockPath = Link("run.lock");
+        Errors.Expect(lockPath, "is a symbolic link", () => RunDirectory.Resume(root));
+        File.Delete(lockPath);
+
+        // The events of other runs may lie where a link leads.
+        Directory.CreateDirectory(directory.File("shared"));
+        string events = directory.Write("shared/events.out.tfevents.1.charrnn", "theirs"), tensorBoard = Path.Combine(root, "tensorboard");
+        Directory.CreateSymbolicLink(tensorBoard, directory.File("shared"));
+        Errors.Expect(tensorBoard, "is a symbolic link", () => _ = new CharRnn.Exchange.TensorBoardLog(tensorBoard, 0, TimeProvider.System));
+        RunDirectory.Create(root, overwrite: true).Dispose();
+        Assert.Equal("theirs", File.ReadAllText(events));
+        Assert.Equal("mine\n", File.ReadAllText(target));
+    }
+
+    [Fact]
+    public void A_runs_directory_may_be_a_link_itself()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "links need a right there");
+        using var directory = new TemporaryDirectory();
+        Directory.CreateSymbolicLink(directory.File("link"), Saved(directory, 10));
+        using (RunDirectory run = RunDirectory.Resume(directory.File("link")))
+            Assert.Equal(10, run.LoadCheckpoint(Assert.Fail).Snapshot.Iteration);
+        RunDirectory.Create(directory.File("link"), overwrite: true).Dispose();
+        Assert.Equal(["run.lock"], Directory.GetFileSystemEntries(directory.File("run")).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public void What_cannot_be_removed_or_replaced_is_named()
+    {
+        using var directory = new TemporaryDirectory();
+        Directory.CreateDirectory(directory.File("model.safetensors"));
+        Errors.Expect(directory.File("model.safetensors"), "is a directory", () => RunDirectory.Create(directory.Root, overwrite: true));
+
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "elsewhere a pipe is replaced");
+        string root = Saved(directory, 10), best = NamedPipe.Make(Path.Combine(root, "best.safetensors"));
+        Errors.Expect(best, "is a pipe or device", () => RunDirectory.Resume(root));
+    }
+
     /// <summary>A run's directory with these iterations' checkpoints.</summary>
     private static string Saved(TemporaryDirectory directory, params int[] iterations)
     {
@@ -157,7 +301,7 @@ public class RunDirectoryTests
     public void A_run_killed_before_its_first_checkpoint_is_started_over()
     {
         using var directory = new TemporaryDirectory();
-        foreach (string name in new[] { "run.lock", "run.pid", "best.safetensors", "metrics.jsonl", "samples.txt", ".checkpoint.safetensors.tmp-1-1", ".config.json.tmp-77-2", "notes.txt", ".mine.tmp-1-1" })
+        foreach (string name in new[] { "run.lock", "run.pid", "metrics.jsonl", "samples.txt", ".checkpoint.safetensors.tmp-1-1", ".config.json.tmp-77-2", "notes.txt", ".mine.tmp-1-1" })
             directory.Write(name, "");
         directory.Write("config.json", Configuration);
         RunDirectory.Create(directory.Root).Dispose();

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text;
 using CharRnn.Text;
 
@@ -22,13 +21,7 @@ internal sealed class TextFolder : IDisposable
     }
 
     /// <summary>A named pipe; Unix only.</summary>
-    public string MakePipe(string name)
-    {
-        using Process mkfifo = Process.Start("mkfifo", [this[name]]);
-        mkfifo.WaitForExit();
-        Assert.Equal(0, mkfifo.ExitCode);
-        return this[name];
-    }
+    public string MakePipe(string name) => NamedPipe.Make(this[name]);
 
     public void Dispose() => Directory.Delete(Root, recursive: true);
 

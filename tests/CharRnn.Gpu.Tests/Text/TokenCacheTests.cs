@@ -177,6 +177,36 @@ public sealed class TokenCacheTests : IDisposable
     }
 
     [Fact]
+    public void Only_its_user_may_read_the_tokens_from_the_first_moment()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "a folder's rights are its files' there");
+        const UnixFileMode own = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        string open = Directory.CreateDirectory(_folder["open"]).FullName;
+        UnixFileMode? partly = null;
+        var look = new Callback(_ => partly ??= Directory.GetFiles(open, "*.tokens-part").Select(ModeOf).SingleOrDefault());
+        ReadsAs(s_text, _folder.Write("a.txt", s_text), Options with { Cache = new TokenCache(open), Progress = look });
+        Assert.Equal((own, own), (partly, ModeOf(Assert.Single(Directory.GetFiles(open)))));
+
+        using (TokenFile.Create(_folder["file"], FileShare.None))
+            Assert.Equal(own, ModeOf(_folder["file"]));
+        File.CreateSymbolicLink(_folder["link"], _folder["nowhere"]);
+        Assert.ThrowsAny<IOException>(() => TokenFile.Create(_folder["link"], FileShare.None));
+        Assert.False(File.Exists(_folder["nowhere"]));
+    }
+
+    [Fact]
+    public void A_pipe_in_the_place_of_what_is_kept_holds_nobody_up()
+    {
+        string path = _folder.Write("a.txt", s_text);
+        ReadsAs(s_text, path, Options);
+        string entry = Entry();
+        File.Delete(entry);
+        NamedPipe.Make(entry);
+        Assert.Contains($"{entry}: cannot be used, and is made anew", ReadsAs(s_text, path, Options));
+        Assert.Contains("has the tokens", Assert.Single(ReadsAs(s_text, path, Options)));
+    }
+
+    [Fact]
     public void A_link_to_a_text_is_the_text()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "links need a right there");
@@ -196,6 +226,8 @@ public sealed class TokenCacheTests : IDisposable
         _folder.Write("text/b", [.. "\uFEFF"u8, .. "€"u8[^1..], .. Encoding.UTF8.GetBytes(s_text)]);
         Assert.Contains("invalid byte 0xE2", TextFolder.Error(() => TextFolder.Read(_folder["text"], Options)));
     }
+
+    private static UnixFileMode? ModeOf(string path) => OperatingSystem.IsWindows() ? null : File.GetUnixFileMode(path);
 
     private string Entry() => Directory.GetFiles(CacheDirectory, "charrnn-*-????????????????????????????????.v1.tokens").MaxBy(File.GetLastWriteTimeUtc)!;
 
