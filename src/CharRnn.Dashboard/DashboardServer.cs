@@ -16,6 +16,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace CharRnn.Dashboard;
@@ -30,15 +31,12 @@ public sealed class DashboardServer : IAsyncDisposable
     private const int MostCharacters = 100_000, MostPrime = 10_000, MostRuns = 100;
     private const string OpenPrinted = "open the address that charrnn dashboard printed", TokenName = "token";
 
-    // Each takes a file descriptor, of which a process may have few (256 on macOS), and a browser opens six.
-    private const int MostConnections = 32;
-
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1), ReadingPatience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1), Enough = TimeSpan.FromSeconds(20);
 
     private readonly string _token = RandomNumberGenerator.GetHexString(32, lowercase: true);
 
-    // Runs are read one at a time, whoever asks: whoever only looks must not use up the machine of whoever trains.
     private readonly SemaphoreSlim _reading = new(1);
+    private readonly ConnectionLimit _connections = new();
     private readonly string _root;
     private readonly Func<Exception, string> _describe;
     private readonly ModelWriter _writer;
@@ -53,12 +51,12 @@ public sealed class DashboardServer : IAsyncDisposable
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
-            kestrel.Listen(IPAddress.Loopback, port);
+            kestrel.Listen(IPAddress.Loopback, port, listen => listen.Use(_connections.Around));
             kestrel.Limits.MaxRequestLineSize = MostPrime * 9 * 2; // %XX for each byte, and room for the rest
-            kestrel.Limits.MaxConcurrentConnections = MostConnections;
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
             kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(30); // a page asks again after 15 at the latest
         });
+        builder.Services.AddSingleton(services => _connections.Of(ActivatorUtilities.CreateInstance<SocketTransportFactory>(services)));
         builder.Services.AddRoutingCore();
         _application = builder.Build();
         _application.Use(Guard);
@@ -102,17 +100,18 @@ public sealed class DashboardServer : IAsyncDisposable
         await _application.DisposeAsync();
         _writer.Dispose();
         _reading.Dispose();
+        _connections.Dispose();
     }
 
     /// <summary>Refuses whoever is no page of ours, and words failures.</summary>
     private async Task Guard(HttpContext context, RequestDelegate next)
     {
+        context.Response.Headers.XContentTypeOptions = "nosniff";
         if (Refusal(context.Request) is { } found)
             await Refuse(context, StatusCodes.Status403Forbidden, $"{found}; {OpenPrinted}");
         else
         {
             context.Response.Headers.CacheControl = "no-cache";
-            context.Response.Headers.XContentTypeOptions = "nosniff";
             try
             {
                 await next(context);
@@ -162,18 +161,18 @@ public sealed class DashboardServer : IAsyncDisposable
         return Send(context, "text/html", _page);
     }
 
-    private Task SendRuns(HttpContext context)
+    private async Task SendRuns(HttpContext context)
     {
         var runs = new JsonArray();
-        foreach ((string name, string directory) in Runs())
+        foreach ((string name, string directory) in await InTurn(Runs, context.RequestAborted))
             if (Files(directory) is { Length: > 0 } files)
                 runs.Add(new JsonObject
                 {
                     ["name"] = name,
                     ["training"] = RunDirectory.IsAtWork(directory),
-                    ["age"] = (DateTime.UtcNow - files.Max(file => file.LastWriteTimeUtc)).TotalSeconds,
+                    ["age"] = (DateTime.UtcNow - files.Max(file => file.Changed)).TotalSeconds,
                 });
-        return Send(context, "application/json", JsonSerializer.SerializeToUtf8Bytes(runs));
+        await Send(context, "application/json", JsonSerializer.SerializeToUtf8Bytes(runs));
     }
 
     private async Task SendReport(HttpContext context)
@@ -181,15 +180,15 @@ public sealed class DashboardServer : IAsyncDisposable
         string[] names = [.. context.Request.Query["run"].Select(name => name!).Distinct()];
         if (names.Length > MostRuns)
             throw new CharRnnException("run", $"names {names.Length} runs", $"choose at most {MostRuns}");
-        Dictionary<string, string> runs = Runs();
+        Dictionary<string, string> runs = await InTurn(Runs, context.RequestAborted);
 
         // Taken before the files are read: what is written in between is sent again.
         var stamp = new StringBuilder();
         foreach (string name in names)
         {
             stamp.Append(CultureInfo.InvariantCulture, $"{name}\n");
-            foreach (FileInfo file in runs.TryGetValue(name, out string? directory) ? Files(directory) : [])
-                stamp.Append(CultureInfo.InvariantCulture, $"{file.Name} {(file.Exists ? file.Length : 0)} {file.LastWriteTimeUtc.Ticks}\n");
+            foreach ((string file, long length, DateTime changed) in runs.TryGetValue(name, out string? directory) ? Files(directory) : [])
+                stamp.Append(CultureInfo.InvariantCulture, $"{file} {length} {changed.Ticks}\n");
         }
 
         string tag = $"\"{XxHash3.HashToUInt64(Encoding.UTF8.GetBytes(stamp.ToString())):x16}\"";
@@ -207,16 +206,7 @@ public sealed class DashboardServer : IAsyncDisposable
         json.WriteStartArray();
         foreach (string name in names)
         {
-            await _reading.WaitAsync(context.RequestAborted);
-            try
-            {
-                Report(name, runs.GetValueOrDefault(name), context.RequestAborted).WriteTo(json);
-            }
-            finally
-            {
-                _reading.Release();
-            }
-
+            (await Report(name, runs.GetValueOrDefault(name), context.RequestAborted)).WriteTo(json);
             await json.FlushAsync(context.RequestAborted);
         }
 
@@ -224,18 +214,22 @@ public sealed class DashboardServer : IAsyncDisposable
     }
 
     /// <summary>A run for the page; of one that cannot be read, why: the others are shown all the same.</summary>
-    private JsonObject Report(string name, string? directory, CancellationToken stop)
+    private async Task<JsonObject> Report(string name, string? directory, CancellationToken stop)
     {
         using var enough = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        enough.CancelAfter(ReadingPatience);
         string found;
         try
         {
-            return ReportPage.Data((directory is null ? throw NoRun(name) : RunRecord.Read(directory, enough.Token)) with { Name = name });
+            return directory is null ? throw NoRun(name) : await InTurn(() => Read(directory), stop);
+            JsonObject Read(string directory)
+            {
+                enough.CancelAfter(Enough);
+                return ReportPage.Data(RunRecord.Read(directory, enough.Token) with { Name = name });
+            }
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {
-            found = $"{name}: is more than can be read in {ReadingPatience.TotalSeconds} s; have charrnn report write its page";
+            found = $"{name}: is more than can be read in {Enough.TotalSeconds} s; have charrnn report write its page";
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
@@ -245,10 +239,26 @@ public sealed class DashboardServer : IAsyncDisposable
         return new JsonObject { ["name"] = name, ["error"] = found };
     }
 
+    /// <summary>Reads something when no other request does: whoever only looks must not use up the machine of whoever trains.</summary>
+    /// <exception cref="CharRnnException">The other takes too long, on a disk that does not answer.</exception>
+    private async Task<T> InTurn<T>(Func<T> read, CancellationToken stop)
+    {
+        if (!await _reading.WaitAsync(2 * Enough, stop))
+            throw new CharRnnException("the dashboard", "has been reading another run for too long", "see whether its disk answers, or start the dashboard anew");
+        try
+        {
+            return read();
+        }
+        finally
+        {
+            _reading.Release();
+        }
+    }
+
     private async Task SendSample(HttpContext context)
     {
         IQueryCollection query = context.Request.Query;
-        string directory = Directory(Runs(), One(query, "run")), prime = One(query, "prime") ?? "";
+        string directory = Directory(await InTurn(Runs, context.RequestAborted), One(query, "run")), prime = One(query, "prime") ?? "";
         if (prime.Length > MostPrime)
             throw new CharRnnException("the beginning", $"has {prime.Length} characters", $"give at most {MostPrime}");
         ulong seed = Number(query, "seed", (ulong)Random.Shared.NextInt64(), _ => true, $"a whole number from 0 to {ulong.MaxValue}");
@@ -303,14 +313,18 @@ public sealed class DashboardServer : IAsyncDisposable
     private static CharRnnException NoRun(string name) => new(name, "is no run here", "choose one of those that are listed");
 
     /// <summary>What a run writes down; nothing if it is gone by now.</summary>
-    private static FileInfo[] Files(string directory)
+    private static (string Name, long Length, DateTime Changed)[] Files(string directory)
     {
         try
         {
             RunFiles files = RunDirectory.FilesOf(directory);
-            return [new(files.Configuration), new(files.Metrics), new(files.Samples)];
+            return
+            [
+                .. ((string[])[files.Configuration, files.Metrics, files.Samples]).Select(path => new FileInfo(path))
+                    .Select(file => (file.Name, file.Exists ? file.Length : 0, file.LastWriteTimeUtc)),
+            ];
         }
-        catch (CharRnnException)
+        catch (Exception e) when (e is CharRnnException or IOException or UnauthorizedAccessException)
         {
             return [];
         }

@@ -168,7 +168,7 @@ public sealed partial class DashboardTests : IClassFixture<TinyRun>, IAsyncLifet
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "no limit to set");
         using Process process = Process.Start(new ProcessStartInfo(
-            "sh", ["-c", "ulimit -n 200; exec \"$@\"", "sh", Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", Path.Combine(AppContext.BaseDirectory, "charrnn.dll"), "dashboard", "runs", "--port", "0", "--device", "cpu"])
+            "sh", ["-c", "ulimit -n 256; exec \"$@\"", "sh", Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", Path.Combine(AppContext.BaseDirectory, "charrnn.dll"), "dashboard", "runs", "--port", "0", "--device", "cpu"])
         {
             WorkingDirectory = _shell.Root,
             RedirectStandardOutput = true,
