@@ -54,7 +54,7 @@ public sealed class DashboardServer : IAsyncDisposable
             kestrel.Listen(IPAddress.Loopback, port, listen => listen.Use(_connections.Around));
             kestrel.Limits.MaxRequestLineSize = MostPrime * 9 * 2; // %XX for each byte, and room for the rest
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
-            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(30); // a page asks again after 15 at the latest
+            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(20); // a page asks again after 15 at the latest, and who asks nothing holds up others
         });
         builder.Services.AddSingleton(services => _connections.Of(ActivatorUtilities.CreateInstance<SocketTransportFactory>(services)));
         builder.Services.AddRoutingCore();
