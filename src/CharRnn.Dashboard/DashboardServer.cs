@@ -3,6 +3,7 @@ using System.IO.Hashing;
 using System.Net;
 using System.Net.Sockets;
 using System.Numerics;
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -15,20 +16,27 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Net.Http.Headers;
 
 namespace CharRnn.Dashboard;
 
 /// <summary>
 /// Shows the runs of a directory to a browser on this machine and writes with their models. It changes no file, and
-/// answers only to pages of its own: another site that a browser has open cannot use it.
+/// answers only to pages of its own, opened by whoever knows its token: neither another site that a browser has open nor
+/// another user of the machine can use it.
 /// </summary>
 public sealed class DashboardServer : IAsyncDisposable
 {
-    private const int MostCharacters = 100_000, MostPrime = 10_000;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+    private const int MostCharacters = 100_000, MostPrime = 10_000, MostRuns = 100;
+    private const string OpenPrinted = "open the address that charrnn dashboard printed", TokenName = "token";
 
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1), Enough = TimeSpan.FromSeconds(20);
+
+    private readonly string _token = RandomNumberGenerator.GetHexString(32, lowercase: true);
+
+    private readonly SemaphoreSlim _reading = new(1);
+    private readonly ConnectionLimit _connections = new();
     private readonly string _root;
     private readonly Func<Exception, string> _describe;
     private readonly ModelWriter _writer;
@@ -43,9 +51,12 @@ public sealed class DashboardServer : IAsyncDisposable
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
-            kestrel.Listen(IPAddress.Loopback, port);
+            kestrel.Listen(IPAddress.Loopback, port, listen => listen.Use(_connections.Around));
             kestrel.Limits.MaxRequestLineSize = MostPrime * 9 * 2; // %XX for each byte, and room for the rest
+            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
+            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(20); // a page asks again after 15 at the latest, and who asks nothing holds up others
         });
+        builder.Services.AddSingleton(services => _connections.Of(ActivatorUtilities.CreateInstance<SocketTransportFactory>(services)));
         builder.Services.AddRoutingCore();
         _application = builder.Build();
         _application.Use(Guard);
@@ -55,8 +66,8 @@ public sealed class DashboardServer : IAsyncDisposable
         _application.MapGet("/sample", SendSample);
     }
 
-    /// <summary>Where it answers.</summary>
-    public Uri Address => new(_application.Urls.First());
+    /// <summary>Where it answers, with the token that it asks for.</summary>
+    public Uri Address => new(new Uri(_application.Urls.First()), $"?{TokenName}={_token}");
 
     /// <summary>Starts to listen on the loopback address.</summary>
     /// <param name="root">A run's directory, or one that has some below it.</param>
@@ -88,20 +99,19 @@ public sealed class DashboardServer : IAsyncDisposable
         await _application.StopAsync(enough.Token);
         await _application.DisposeAsync();
         _writer.Dispose();
+        _reading.Dispose();
+        _connections.Dispose();
     }
 
     /// <summary>Refuses whoever is no page of ours, and words failures.</summary>
     private async Task Guard(HttpContext context, RequestDelegate next)
     {
-        // A name that its owner points at this machine is no name of ours, and its pages may ask for nothing.
-        if (context.Request.Host.Host is not ("localhost" or "127.0.0.1"))
-            await Refuse(context, StatusCodes.Status403Forbidden, $"{context.Request.Host}: is not this dashboard; open {Address}");
-        else if (context.Request.Headers["Sec-Fetch-Site"].ToString() is not ("" or "same-origin" or "none"))
-            await Refuse(context, StatusCodes.Status403Forbidden, $"{context.Request.Path}: is asked for by another site; open {Address}");
+        context.Response.Headers.XContentTypeOptions = "nosniff";
+        if (Refusal(context.Request) is { } found)
+            await Refuse(context, StatusCodes.Status403Forbidden, $"{found}; {OpenPrinted}");
         else
         {
             context.Response.Headers.CacheControl = "no-cache";
-            context.Response.Headers.XContentTypeOptions = "nosniff";
             try
             {
                 await next(context);
@@ -117,74 +127,143 @@ public sealed class DashboardServer : IAsyncDisposable
         }
     }
 
+    /// <summary>Why a request is not answered; null if it is.</summary>
+    private string? Refusal(HttpRequest request)
+    {
+        // A name that its owner points at this machine is no name of ours, and its pages may ask for nothing.
+        if (request.Host.Host is not ("localhost" or "127.0.0.1"))
+            return $"{request.Host}: is not this dashboard";
+        if (request.Headers["Sec-Fetch-Site"].ToString() is not ("" or "same-origin" or "none")
+            || (request.Headers.Origin.Count > 0 && request.Headers.Origin != $"{request.Scheme}://{request.Host}"))
+            return $"{request.Path}: is asked for by another site";
+        return IsToken(request.Cookies[CookieName(request)]) || IsToken(request.Query[TokenName])
+            ? null
+            : $"{request.Path}: is asked for without this dashboard's token, which is new at each start";
+    }
+
+    private bool IsToken(string? given) => CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(given ?? ""), Encoding.UTF8.GetBytes(_token));
+
+    /// <summary>A browser's cookies know no ports: the name tells this dashboard's from another's.</summary>
+    private static string CookieName(HttpRequest request) => string.Create(CultureInfo.InvariantCulture, $"charrnn-{request.Host.Port ?? 80}");
+
     private Task SendPage(HttpContext context)
     {
+        if (context.Request.Query.ContainsKey(TokenName))
+        {
+            // Out of the address: it may be shown, sent on or kept as a bookmark.
+            context.Response.Cookies.Append(CookieName(context.Request), _token, new CookieOptions { HttpOnly = true, SameSite = SameSiteMode.Strict, Path = "/" });
+            context.Response.Redirect("/");
+            return Task.CompletedTask;
+        }
+
         context.Response.Headers.ContentSecurityPolicy =
             "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
         return Send(context, "text/html", _page);
     }
 
-    private Task SendRuns(HttpContext context)
+    private async Task SendRuns(HttpContext context)
     {
         var runs = new JsonArray();
-        foreach ((string name, string directory) in Runs())
+        foreach ((string name, string directory) in await InTurn(Runs, context.RequestAborted))
             if (Files(directory) is { Length: > 0 } files)
                 runs.Add(new JsonObject
                 {
                     ["name"] = name,
                     ["training"] = RunDirectory.IsAtWork(directory),
-                    ["age"] = (DateTime.UtcNow - files.Max(file => file.LastWriteTimeUtc)).TotalSeconds,
+                    ["age"] = (DateTime.UtcNow - files.Max(file => file.Changed)).TotalSeconds,
                 });
-        return Send(context, "application/json", JsonSerializer.SerializeToUtf8Bytes(runs));
+        await Send(context, "application/json", JsonSerializer.SerializeToUtf8Bytes(runs));
     }
 
-    private Task SendReport(HttpContext context)
+    private async Task SendReport(HttpContext context)
     {
-        Dictionary<string, string> runs = Runs();
-        (string Name, string? Directory)[] asked = [.. context.Request.Query["run"].Select(name => (name!, runs.GetValueOrDefault(name!)))];
+        string[] names = [.. context.Request.Query["run"].Select(name => name!).Distinct()];
+        if (names.Length > MostRuns)
+            throw new CharRnnException("run", $"names {names.Length} runs", $"choose at most {MostRuns}");
+        Dictionary<string, string> runs = await InTurn(Runs, context.RequestAborted);
 
         // Taken before the files are read: what is written in between is sent again.
         var stamp = new StringBuilder();
-        foreach ((string name, string? directory) in asked)
+        foreach (string name in names)
         {
             stamp.Append(CultureInfo.InvariantCulture, $"{name}\n");
-            foreach (FileInfo file in directory is null ? [] : Files(directory))
-                stamp.Append(CultureInfo.InvariantCulture, $"{file.Name} {(file.Exists ? file.Length : 0)} {file.LastWriteTimeUtc.Ticks}\n");
+            foreach ((string file, long length, DateTime changed) in runs.TryGetValue(name, out string? directory) ? Files(directory) : [])
+                stamp.Append(CultureInfo.InvariantCulture, $"{file} {length} {changed.Ticks}\n");
         }
 
         string tag = $"\"{XxHash3.HashToUInt64(Encoding.UTF8.GetBytes(stamp.ToString())):x16}\"";
         if (context.Request.Headers.IfNoneMatch == tag)
         {
             context.Response.StatusCode = StatusCodes.Status304NotModified;
-            return Task.CompletedTask;
+            return;
         }
 
         context.Response.Headers.ETag = tag;
-        return Send(context, "application/json", JsonSerializer.SerializeToUtf8Bytes(new JsonArray([.. asked.Select(run => Report(run.Name, run.Directory))])));
+        context.Response.ContentType = "application/json; charset=utf-8";
+
+        // Each is sent before the next is read.
+        await using var json = new Utf8JsonWriter(context.Response.Body);
+        json.WriteStartArray();
+        foreach (string name in names)
+        {
+            (await Report(name, runs.GetValueOrDefault(name), context.RequestAborted)).WriteTo(json);
+            await json.FlushAsync(context.RequestAborted);
+        }
+
+        json.WriteEndArray();
     }
 
     /// <summary>A run for the page; of one that cannot be read, why: the others are shown all the same.</summary>
-    private static JsonObject Report(string name, string? directory)
+    private async Task<JsonObject> Report(string name, string? directory, CancellationToken stop)
     {
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        string found;
         try
         {
-            return ReportPage.Data((directory is null ? throw NoRun(name) : RunRecord.Read(directory)) with { Name = name });
+            return directory is null ? throw NoRun(name) : await InTurn(() => Read(directory), stop);
+            JsonObject Read(string directory)
+            {
+                enough.CancelAfter(Enough);
+                return ReportPage.Data(RunRecord.Read(directory, enough.Token) with { Name = name });
+            }
         }
-        catch (CharRnnException e)
+        catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {
-            return new JsonObject { ["name"] = name, ["error"] = e.Message };
+            found = $"{name}: is more than can be read in {Enough.TotalSeconds} s; have charrnn report write its page";
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            found = _describe(e);
+        }
+
+        return new JsonObject { ["name"] = name, ["error"] = found };
+    }
+
+    /// <summary>Reads something when no other request does: whoever only looks must not use up the machine of whoever trains.</summary>
+    /// <exception cref="CharRnnException">The other takes too long, on a disk that does not answer.</exception>
+    private async Task<T> InTurn<T>(Func<T> read, CancellationToken stop)
+    {
+        if (!await _reading.WaitAsync(2 * Enough, stop))
+            throw new CharRnnException("the dashboard", "has been reading another run for too long", "see whether its disk answers, or start the dashboard anew");
+        try
+        {
+            return read();
+        }
+        finally
+        {
+            _reading.Release();
         }
     }
 
     private async Task SendSample(HttpContext context)
     {
         IQueryCollection query = context.Request.Query;
-        string directory = Directory(Runs(), query["run"]), prime = query["prime"].ToString();
+        string directory = Directory(await InTurn(Runs, context.RequestAborted), One(query, "run")), prime = One(query, "prime") ?? "";
         if (prime.Length > MostPrime)
             throw new CharRnnException("the beginning", $"has {prime.Length} characters", $"give at most {MostPrime}");
         ulong seed = Number(query, "seed", (ulong)Random.Shared.NextInt64(), _ => true, $"a whole number from 0 to {ulong.MaxValue}");
         var order = new WritingOrder(
-            RunDirectory.FindModel(directory, query["best"] == "true"), prime,
+            RunDirectory.FindModel(directory, One(query, "best") == "true"), prime,
             Number(query, "length", 500, n => n is >= 1 and <= MostCharacters, $"a whole number from 1 to {MostCharacters}"),
             new SamplingOptions
             {
@@ -208,12 +287,17 @@ public sealed class DashboardServer : IAsyncDisposable
     private static T Number<T>(IQueryCollection query, string name, T otherwise, Func<T, bool> isValid, string expected)
         where T : INumber<T>
     {
-        if (query[name] is not [{ } text])
+        if (One(query, name) is not { } text)
             return otherwise;
         return T.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out T? value) && isValid(value)
             ? value
             : throw new CharRnnException(name, $"is '{text}'", $"give {expected}");
     }
+
+    /// <summary>A value of a request; null if it is not given.</summary>
+    private static string? One(IQueryCollection query, string name) => query[name] is { Count: > 1 } values
+        ? throw new CharRnnException(name, $"is given {values.Count} times", "give it once")
+        : query[name];
 
     /// <summary>The directories of the runs there are by now, by the names that the page knows: a request names no path.</summary>
     private Dictionary<string, string> Runs()
@@ -229,14 +313,18 @@ public sealed class DashboardServer : IAsyncDisposable
     private static CharRnnException NoRun(string name) => new(name, "is no run here", "choose one of those that are listed");
 
     /// <summary>What a run writes down; nothing if it is gone by now.</summary>
-    private static FileInfo[] Files(string directory)
+    private static (string Name, long Length, DateTime Changed)[] Files(string directory)
     {
         try
         {
             RunFiles files = RunDirectory.FilesOf(directory);
-            return [new(files.Configuration), new(files.Metrics), new(files.Samples)];
+            return
+            [
+                .. ((string[])[files.Configuration, files.Metrics, files.Samples]).Select(path => new FileInfo(path))
+                    .Select(file => (file.Name, file.Exists ? file.Length : 0, file.LastWriteTimeUtc)),
+            ];
         }
-        catch (CharRnnException)
+        catch (Exception e) when (e is CharRnnException or IOException or UnauthorizedAccessException)
         {
             return [];
         }
@@ -250,7 +338,7 @@ public sealed class DashboardServer : IAsyncDisposable
 
     private static Task Send(HttpContext context, string type, byte[] body)
     {
-        context.Response.ContentType = new MediaTypeHeaderValue(type) { Charset = "utf-8" }.ToString();
+        context.Response.ContentType = $"{type}; charset=utf-8";
         return context.Response.Body.WriteAsync(body, 0, body.Length, context.RequestAborted);
     }
 }

@@ -21,7 +21,10 @@ internal sealed record WritingOrder(string ModelPath, string Prime, int Length, 
 /// <summary>Writes texts one after the other, on one thread, which owns the device: a GPU's context belongs to a thread.</summary>
 internal sealed class ModelWriter : IDisposable
 {
-    private readonly BlockingCollection<(WritingOrder Order, ChannelWriter<byte[]> Text, CancellationToken Stop)> _orders = [];
+    private const int MostOrders = 100; // those whose reader has left wait as well
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    private readonly BlockingCollection<(WritingOrder Order, ChannelWriter<byte[]> Text, CancellationToken Stop)> _orders = new(MostOrders);
     private readonly Func<ComputeDevice> _open;
     private readonly Thread _thread;
 
@@ -35,20 +38,22 @@ internal sealed class ModelWriter : IDisposable
 
     /// <summary>Orders a text.</summary>
     /// <returns>Its bytes, without the prime's, as they are written. What fails, fails there.</returns>
+    /// <exception cref="CharRnnException">Too many texts wait to be written.</exception>
     public ChannelReader<byte[]> Write(WritingOrder order, CancellationToken stop)
     {
         // It need not be bounded: an order's length is.
         var text = Channel.CreateUnbounded<byte[]>();
-        _orders.Add((order, text.Writer, stop), stop);
-        return text.Reader;
+        return _orders.TryAdd((order, text.Writer, stop))
+            ? text.Reader
+            : throw new CharRnnException("the dashboard", $"has {MostOrders} texts to write before this one", "try again when some are done");
     }
 
-    /// <summary>Ends after the order at work, and closes the device.</summary>
+    /// <summary>Ends after the order at work, and closes the device; if that takes too long, both end with the process.</summary>
     public void Dispose()
     {
         _orders.CompleteAdding();
-        _thread.Join();
-        _orders.Dispose();
+        if (_thread.Join(Patience))
+            _orders.Dispose();
     }
 
     private void Work()

@@ -12,6 +12,9 @@ public static class LossPlot
 {
     private const int Width = 1200, Height = 700;
 
+    // Near the largest number there is, the difference of two would be none: what lies beyond is drawn at the edge, as on the pages.
+    private const double Largest = 1e300;
+
     // As on the pages.
     private static readonly Color[] s_colours = [.. ((string[])["#2563eb", "#d97706", "#059669", "#db2777", "#7c3aed", "#0891b2"]).Select(Color.FromHex)];
 
@@ -60,7 +63,7 @@ public static class LossPlot
         foreach (IGrouping<string, RunRecord> text in texts)
             foreach ((int i, Baseline baseline) in text.First().Baselines.Index())
             {
-                HorizontalLine line = plot.Add.HorizontalLine(baseline.Nats, 1.5f, several ? Colors.Gray : s_colours[2 + i], s_patterns[i]);
+                HorizontalLine line = plot.Add.HorizontalLine(Limited(baseline.Nats), 1.5f, several ? Colors.Gray : s_colours[2 + i], s_patterns[i]);
                 line.LegendText = baseline.Name + (texts.Length > 1 ? $" of {string.Join(", ", text.Select(run => run.Name))}" : "");
             }
 
@@ -78,7 +81,9 @@ public static class LossPlot
         TrainingReport[] reports = [.. run.Reports.Where(report => double.IsFinite(loss(report)))];
         if (reports.Length == 0)
             return;
-        Scatter line = plot.Add.ScatterLine(reports.Select(over).ToArray(), reports.Select(loss).ToArray(), colour);
+        Scatter line = plot.Add.ScatterLine(reports.Select(over).ToArray(), reports.Select(report => Limited(loss(report))).ToArray(), colour);
         (line.LegendText, line.LineWidth) = (name, width);
     }
+
+    private static double Limited(double value) => Math.Clamp(value, -Largest, Largest);
 }

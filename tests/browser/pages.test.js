@@ -16,12 +16,22 @@ let browser, dashboard, address;
 
 const run = (...args) => execFileSync('dotnet', [charrnn, ...args], { cwd: folder, encoding: 'utf8' });
 
+// A dashboard, and the address that it prints.
+async function serve(port) {
+  const server = spawn('dotnet', [charrnn, 'dashboard', 'runs', '--port', port, '--device', 'cpu'], { cwd: folder });
+  return [server, await new Promise((resolve, reject) => {
+    server.stdout.once('data', line => resolve(String(line).trim()));
+    server.once('exit', code => reject(new Error(`the dashboard ended with ${code}`)));
+  })];
+}
+
 // A page with nothing wrong: no error in its script, none on its console, and nothing asked of any other place.
 async function open(what, size = wide) {
   const page = await browser.newPage({ viewport: size }), wrong = [];
   page.on('pageerror', error => wrong.push(error.message));
   page.on('console', message => { if (['error', 'warning'].includes(message.type())) wrong.push(message.text()); });
-  page.on('request', request => { if (!request.url().startsWith(what.split('#')[0]) && !request.url().startsWith('data:')) wrong.push(request.url()); });
+  const own = what.split(/[?#]/)[0];
+  page.on('request', request => { if (!request.url().startsWith(own) && !request.url().startsWith('data:')) wrong.push(request.url()); });
   await page.goto(what);
   return { page, async close() { await page.close(); assert.deepEqual(wrong, []); } };
 }
@@ -43,11 +53,7 @@ before(async () => {
     run('train', 'text.txt', '--out', `runs/${name}`, '--hidden-size', size, '--iterations', '600', '--log-every', '20', '--eval-every', '100', '--sample-every', '100', '--learning-rate', '0.05', '--device', 'cpu', '--quiet');
   run('report', 'runs/first', 'runs/second', '--out', 'both.html');
   run('inspect', 'runs/first', 'text.txt', '--out', 'inspect.html', '--device', 'cpu');
-  dashboard = spawn('dotnet', [charrnn, 'dashboard', 'runs', '--port', '0', '--device', 'cpu'], { cwd: folder });
-  address = await new Promise((resolve, reject) => {
-    dashboard.stdout.once('data', line => resolve(String(line).trim()));
-    dashboard.once('exit', code => reject(new Error(`the dashboard ended with ${code}`)));
-  });
+  [dashboard, address] = await serve('0');
   browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
 });
 
@@ -115,6 +121,38 @@ test('a dark and narrow page shows the same', async () => {
   await close();
 });
 
+test('a report draws whatever its numbers are', async () => {
+  const line = JSON.parse(readFileSync(join(folder, 'runs/first/metrics.jsonl'), 'utf8').split('\n')[0]);
+  const most = 1.7976931348623157e308, none = { loss: null, smooth_loss_per_char: null, val_loss: null, characters_per_second: null, learning_rate: null };
+  cpSync(join(folder, 'runs/first'), join(folder, 'odd'), { recursive: true });
+  for (const [name, change] of Object.entries({
+    largest: i => ({ loss: i % 2 ? 1e308 : -1e308, smooth_loss_per_char: i % 2 ? most : -most, val_loss: 1e308, characters_per_second: most }),
+    smallest: i => ({ loss: i % 2 ? 1e-308 : -1e-308, smooth_loss_per_char: i % 2 ? 5e-324 : -5e-324, val_loss: 0, characters_per_second: 5e-324 }),
+    large: i => ({ loss: i % 2 ? most : 1, smooth_loss_per_char: i % 2 ? most : 1e-308, val_loss: 1e308 }),
+    small: i => ({ loss: i % 2 ? 1e-308 : 5e-324, smooth_loss_per_char: 1e-308, val_loss: 5e-324 }),
+    equal: () => ({ loss: 2.5, smooth_loss_per_char: 2.5, val_loss: 2.5, characters_per_second: 1000, seconds: 1 }),
+    neighbours: i => ({ loss: i % 2 ? 1e16 : 1e16 + 2, smooth_loss_per_char: 1e16, val_loss: null, characters_per_second: -5, iteration: 9e18 + i * 2000, seconds: 1e308 }),
+    single: i => i ? null : { val_loss: 3 },
+    none: () => none,
+  })) {
+    const lines = Array.from({ length: 30 }, (_, i) => change(i)).map((change, i) => change && { ...line, iteration: 20 * i, seconds: i, val_loss: null, ...change }).filter(Boolean);
+    writeFileSync(join(folder, 'odd/metrics.jsonl'), lines.map(one => JSON.stringify(one) + '\n').join(''));
+    run('report', 'odd', '--out', `${name}.html`);
+    const { page, close } = await open(file(`${name}.html`));
+    for (const log of [false, true]) {
+      await page.setChecked('#log', log);
+      const paths = await curves(page, 'loss'), marks = await page.locator('svg text').count();
+      assert.equal(paths.length, name === 'none' ? 0 : 3);
+      assert.ok(name === 'none' || /^M/.test(paths[0]), `${name} has no curve`);
+      assert.doesNotMatch(await page.innerHTML('body > div'), /NaN|undefined/);
+      for (const svg of await page.locator('svg').evaluateAll(all => all.map(one => one.innerHTML))) assert.doesNotMatch(svg, /NaN|Infinity|undefined/);
+      for (const path of paths) for (const [, y] of path.matchAll(/ (-?[\d.]+)/g)) assert.ok(y >= 0 && y <= 380, `${name}: ${path}`);
+      assert.ok(marks < 120, `${name} has ${marks} marks`);
+    }
+    await close();
+  }
+});
+
 test('inspect colours a text and shows what may follow', async () => {
   const { page, close } = await open(file('inspect.html'));
   const text = readFileSync(join(folder, 'text.txt'), 'utf8');
@@ -136,6 +174,7 @@ test('inspect colours a text and shows what may follow', async () => {
 
 test('the dashboard follows a run and compares several', async () => {
   const { page, close } = await open(address);
+  assert.equal(page.url().split('#')[0], new URL('/', address).href); // the token is out of sight
   await page.waitForSelector('#loss path');
   await page.check('#runs input[value=first]');
   await page.check('#runs input[value=second]');
@@ -217,4 +256,55 @@ test('the dashboard writes with a model, character by character, and stops', asy
   await until(page, () => document.getElementById('go').textContent === 'Write');
   assert.ok(pieces > 1 || (await page.textContent('#written')).length < 100_005);
   await close();
+});
+
+test('the dashboard tells who holds no token, and after a start anew what to do', async () => {
+  const origin = new URL('/', address).href, line = /is asked for without this dashboard's token, which is new at each start; open the address that charrnn dashboard printed$/;
+  const stranger = await browser.newPage();
+  await stranger.goto(origin);
+  assert.match(await stranger.textContent('body'), line);
+  await stranger.close();
+
+  // A second tab, a bookmark and the address again need nothing else while it runs.
+  let [server, printed] = await serve('0');
+  const context = await browser.newContext(), page = await context.newPage(), other = await context.newPage();
+  await page.goto(printed);
+  for (const what of [new URL('/', printed).href, printed, new URL('/#run=second', printed).href]) {
+    await other.goto(what);
+    await other.waitForSelector('#loss path');
+  }
+
+  // A page that stays open over a restart says why it stands still, and goes on when the new address is opened beside it.
+  const ended = new Promise(resolve => server.once('exit', resolve));
+  server.kill();
+  await ended;
+  [server, printed] = await serve(new URL(printed).port);
+  await until(page, () => document.getElementById('state').textContent.endsWith('open the address that charrnn dashboard printed'));
+  await page.click('#go');
+  await until(page, () => document.getElementById('drawn').textContent.endsWith('open the address that charrnn dashboard printed'));
+  await other.goto(printed);
+  await other.waitForSelector('#loss path');
+  await page.bringToFront();
+  await until(page, () => document.getElementById('state').textContent === '');
+  await context.close();
+  server.kill();
+});
+
+test('texts of a run are only texts', async () => {
+  const name = `{{data}}<img src=x onerror=alert(1)>&amp;"'`, evil = join(folder, 'runs', name);
+  cpSync(join(folder, 'runs/first'), evil, { recursive: true });
+  const configuration = JSON.parse(readFileSync(join(evil, 'config.json'), 'utf8'));
+  writeFileSync(join(evil, 'config.json'), JSON.stringify({ ...configuration, '<b>key</b>': '<script>alert(2)</script>', corpus: '<img src=y>' }));
+  appendFileSync(join(evil, 'samples.txt'), '=== iteration 601 ===\n</script><script>alert(3)</script>\n\n');
+  run('report', `runs/${name}`, '--out', 'evil.html');
+  for (const what of [file('evil.html'), `${address}#${new URLSearchParams({ run: name })}`]) {
+    const { page, close } = await open(what);
+    await page.waitForSelector('#loss path');
+    assert.ok((await page.title()).endsWith(name), await page.title());
+    assert.equal(await page.locator('img, td b, .sample script').count(), 0);
+    assert.match(await page.textContent('#configuration'), /<b>key<\/b><script>alert\(2\)<\/script>/);
+    assert.match(await page.textContent('#samples'), /<\/script><script>alert\(3\)<\/script>/);
+    await close();
+  }
+  rmSync(evil, { recursive: true });
 });

@@ -16,7 +16,8 @@ internal static class DashboardCommand
     {
         var command = new Command("dashboard", """
             Shows runs in a browser as they train, and writes with their models.
-            It answers to this machine alone, changes nothing, and opens the device when the first text is asked for. Ctrl-C ends it.
+            It answers to this machine alone, and there only to a browser that opened the address it prints, whose token is new at each start.
+            It changes nothing, and opens the device when the first text is asked for. Ctrl-C ends it.
 
             Example: charrnn dashboard runs
             """)

@@ -2,15 +2,26 @@
 
 const colours = ['--a', '--b', '--c', '--d', '--e', '--f'].map(name => `var(${name})`);
 
+// Near the largest number there is, the difference of two would be none: what lies beyond is drawn at the edge.
+const limited = value => Math.max(-1e300, Math.min(1e300, value));
+
+// The ends of a scale from one value to another, so far apart that places between them can be told.
+function ends(from, to) {
+  if (!(from <= to)) return [0, 1]; // nothing is shown
+  const size = Math.max(Math.abs(from), Math.abs(to)), room = to - from > size * 1e-9 ? 0 : size * 0.1 || 1;
+  return [from - room, to + room];
+}
+
 // Round values of a scale: 1, 2 or 5 times a power of ten.
 function ticks(from, to, most, log) {
   const marks = [];
   if (log && to / from >= 5) {
-    for (let power = Math.floor(Math.log10(from)); power <= Math.ceil(Math.log10(to)); power++)
+    const [first, last] = [Math.floor(Math.log10(from)), Math.ceil(Math.log10(to))];
+    for (let power = first; power <= last; power += Math.ceil((last - first) / (2 * most)))
       for (const step of to / from > 1000 ? [1] : [1, 2, 5]) marks.push(step * 10 ** power);
   } else {
     const rough = (to - from) / most || 1, power = 10 ** Math.floor(Math.log10(rough));
-    const step = power * [1, 2, 5, 10].find(s => s * power >= rough);
+    const step = power * ([1, 2, 5].find(s => s * power >= rough) ?? 10);
     for (let i = Math.ceil(from / step); i * step <= to; i++) marks.push(i * step);
   }
   return marks.filter(mark => mark >= from && mark <= to);
@@ -85,21 +96,20 @@ class Chart {
     const shown = this.series.filter(one => !this.hidden.has(one.name)), lines = shown.filter(one => one.points);
     const width = this.box.clientWidth || 800, left = 56, right = width - 12, top = 10, bottom = height - 24;
     const xs = lines.flatMap(one => one.points.length ? [one.points[0][0], one.points.at(-1)[0]] : []);
-    let [x0, x1] = closer ?? [Math.min(...xs), Math.max(...xs)];
     if (!xs.length) { element(svg, 'text', { x: left, y: height / 2 }, 'nothing yet'); this.scale = null; return; }
-    if (x1 === x0) x1 = x0 + 1;
+    const [x0, x1] = closer ?? ends(limited(Math.min(...xs)), limited(Math.max(...xs)));
     let y0 = Infinity, y1 = -Infinity;
     for (const one of lines)
       for (const [x, y] of one.points) if (x >= x0 && x <= x1) { if (y < y0) y0 = y; if (y > y1) y1 = y; }
     for (const one of shown) if (one.level !== undefined && !closer) { y0 = Math.min(y0, one.level); y1 = Math.max(y1, one.level); }
-    const useLog = log && y0 > 0;
-    if (zero && !useLog) y0 = 0;
-    if (!(y1 > y0)) { y1 = y0 + (Math.abs(y0) * 0.1 || 1); y0 -= y1 - y0; }
+    const useLog = log && y0 >= 1e-300; // the least whose ends are over 0, too
+    if (zero && !useLog) y0 = Math.min(y0, 0);
+    [y0, y1] = ends(limited(y0), limited(y1));
     const room = useLog ? 1 : (y1 - y0) * 0.04;
     if (!zero) y0 -= useLog ? 0 : room;
     y1 += useLog ? 0 : room;
-    const map = useLog ? Math.log : y => y;
-    const px = x => left + (x - x0) / (x1 - x0) * (right - left), py = y => bottom - (map(y) - map(y0)) / (map(y1) - map(y0)) * (bottom - top);
+    const map = useLog ? y => Math.log(limited(y)) : limited;
+    const px = x => left + (limited(x) - x0) / (x1 - x0) * (right - left), py = y => bottom - (map(y) - map(y0)) / (map(y1) - map(y0)) * (bottom - top);
     for (const mark of ticks(y0, y1, 6, useLog)) {
       element(svg, 'line', { class: 'grid', x1: left, x2: right, y1: py(mark), y2: py(mark) });
       element(svg, 'text', { x: left - 6, y: py(mark) + 4, 'text-anchor': 'end' }, readable(mark));

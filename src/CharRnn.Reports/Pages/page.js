@@ -13,7 +13,7 @@ function element(parent, name, attributes = {}, text = null) {
 
 function readable(value) {
   const size = Math.abs(value);
-  for (const [least, unit] of [[1e9, ' G'], [1e6, ' M'], [1e4, ' k']])
+  if (size < 1e15) for (const [least, unit] of [[1e9, ' G'], [1e6, ' M'], [1e4, ' k']])
     if (size >= least) return +(value / (unit === ' k' ? 1e3 : least)).toPrecision(4) + unit;
   return String(+value.toPrecision(4));
 }

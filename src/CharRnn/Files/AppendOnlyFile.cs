@@ -79,18 +79,69 @@ internal sealed class AppendOnlyFile : IDisposable
         }
     }
 
-    /// <summary>All of a log, while it may be written; nothing where there is no file.</summary>
-    /// <exception cref="CharRnnException">It cannot be read.</exception>
-    public static byte[] ReadAll(string path)
+    /// <summary>The whole lines of a log, without their ends, while it may be written; none where there is no file.</summary>
+    /// <param name="path">The log, of any length.</param>
+    /// <param name="longest">Bytes that a line may have.</param>
+    /// <returns>Lines, each to be used before the next is asked for.</returns>
+    /// <exception cref="CharRnnException">It cannot be read, or a line is longer; thrown where that line is asked for.</exception>
+    public static IEnumerable<ReadOnlyMemory<byte>> ReadLines(string path, int longest)
     {
-        if (!File.Exists(path))
+        using SafeFileHandle? handle = OpenToRead(path);
+        if (handle is null)
+            yield break;
+        byte[] piece = new byte[longest + 1];
+        long offset = 0, lines = 0;
+        for (int kept = 0, read; (read = Read(path, handle, piece.AsSpan(kept), offset)) > 0; offset += read)
+        {
+            int begin = 0, end = kept + read;
+            for (int length; (length = piece.AsSpan(begin, end - begin).IndexOf((byte)'\n')) >= 0; begin += length + 1)
+            {
+                lines++;
+                yield return piece.AsMemory(begin, length);
+            }
+
+            kept = end - begin;
+            if (kept > longest)
+                throw FileErrors.Damaged(path, $"line {lines + 1} is longer than {longest} bytes");
+            piece.AsSpan(begin, kept).CopyTo(piece);
+        }
+    }
+
+    /// <summary>The end of a log, while it may be written: of a longer one what begins with its first line there; nothing where there is no file.</summary>
+    /// <param name="path">The log, of any length.</param>
+    /// <param name="most">Bytes to read.</param>
+    /// <exception cref="CharRnnException">It cannot be read.</exception>
+    public static byte[] ReadEnd(string path, int most)
+    {
+        using SafeFileHandle? handle = OpenToRead(path);
+        if (handle is null)
             return [];
+        long end = RandomAccess.GetLength(handle), begin = Math.Max(0, end - most);
+        byte[] bytes = new byte[end - begin];
+        int length = 0;
+        for (int read; (read = Read(path, handle, bytes.AsSpan(length), begin + length)) > 0;)
+            length += read;
+        int firstLine = begin == 0 ? 0 : bytes.AsSpan(0, length).IndexOf((byte)'\n') + 1;
+        return begin > 0 && firstLine == 0 ? [] : bytes[firstLine..length];
+    }
+
+    private static SafeFileHandle? OpenToRead(string path)
+    {
         try
         {
-            using var stream = new FileStream(RegularFile.OpenHandle(path), FileAccess.Read);
-            byte[] bytes = new byte[Math.Min(stream.Length, Array.MaxLength)];
-            int length = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
-            return bytes[..length];
+            return File.Exists(path) ? RegularFile.OpenHandle(path) : null;
+        }
+        catch (Exception e) when (FileErrors.IsFileFailure(e))
+        {
+            throw FileErrors.Reading(path, e);
+        }
+    }
+
+    private static int Read(string path, SafeFileHandle handle, Span<byte> destination, long offset)
+    {
+        try
+        {
+            return RandomAccess.Read(handle, destination, offset);
         }
         catch (Exception e) when (FileErrors.IsFileFailure(e))
         {

@@ -7,6 +7,9 @@ internal static class LibC
 {
     public const int ReadOnly = 0, ReadWrite = 2;
 
+    /// <summary>For <see cref="fcntl"/>: F_GETFD, and of its answer FD_CLOEXEC.</summary>
+    public const int GetDescriptorFlags = 1, ClosesOnExecute = 1;
+
     /// <summary>Lock for this handle alone, and fail at once where another has it: LOCK_EX | LOCK_NB.</summary>
     public const int LockExclusivelyAtOnce = 2 | 4;
 
@@ -27,6 +30,10 @@ internal static class LibC
 
     [DllImport("libc")]
     public static extern int close(int descriptor);
+
+    // fcntl is variadic, too: without a third argument two are right.
+    [DllImport("libc")]
+    public static extern int fcntl(int descriptor, int command);
 
     [DllImport("libc", SetLastError = true)]
     public static extern int flock(int descriptor, int operation);

@@ -9,6 +9,9 @@ namespace CharRnn.Files;
 /// </summary>
 public sealed class MetricsLog : IDisposable
 {
+    // Ours have some 300 bytes.
+    private const int LongestLine = 1 << 16;
+
     private readonly AppendOnlyFile _file;
 
     /// <summary>Opens or creates the log to append to it.</summary>
@@ -47,31 +50,16 @@ public sealed class MetricsLog : IDisposable
         return bytes.ToArray();
     }
 
-    /// <summary>The reports of a log that may still be growing: of a last line that is not whole, nothing.</summary>
-    /// <exception cref="CharRnnException">It cannot be read, or a line is no report.</exception>
-    public static IReadOnlyList<TrainingReport> Read(string path)
+    /// <summary>
+    /// The reports of a log that may still be growing, each read when it is asked for, so that a log of any length costs
+    /// no memory: of a last line that is not whole, nothing.
+    /// </summary>
+    /// <exception cref="CharRnnException">It cannot be read, or a line is no report; thrown where that line is asked for.</exception>
+    public static IEnumerable<TrainingReport> Read(string path)
     {
-        ReadOnlySpan<byte> rest = AppendOnlyFile.ReadAll(path);
-        var reports = new List<TrainingReport>();
-        for (int end = rest.IndexOf((byte)'\n'); end >= 0; end = rest.IndexOf((byte)'\n'))
-        {
-            try
-            {
-                var json = JsonElement.Parse(rest[..end]);
-                reports.Add(new TrainingReport(
-                    json.GetProperty("iteration").GetInt64(), json.GetProperty("epoch").GetInt64(), json.GetProperty("characters").GetInt64(),
-                    NumberOrNaN(json, "loss"), NumberOrNaN(json, "smooth_loss"), NumberOrNaN(json, "smooth_loss_per_char"), NumberOrNaN(json, "val_loss"),
-                    NumberOrNaN(json, "characters_per_second"), NumberOrNaN(json, "seconds"), (float)NumberOrNaN(json, "learning_rate")));
-            }
-            catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
-            {
-                throw FileErrors.Damaged(path, $"line {reports.Count + 1} is no report", e);
-            }
-
-            rest = rest[(end + 1)..];
-        }
-
-        return reports;
+        long line = 0;
+        foreach (ReadOnlyMemory<byte> text in AppendOnlyFile.ReadLines(path, LongestLine))
+            yield return Parse(path, ++line, text.Span);
     }
 
     /// <summary>Waits until all lines are on the disk; call it before a checkpoint records <see cref="Length"/>.</summary>
@@ -80,6 +68,22 @@ public sealed class MetricsLog : IDisposable
 
     /// <summary>Closes the file.</summary>
     public void Dispose() => _file.Dispose();
+
+    private static TrainingReport Parse(string path, long line, ReadOnlySpan<byte> text)
+    {
+        try
+        {
+            var json = JsonElement.Parse(text);
+            return new TrainingReport(
+                json.GetProperty("iteration").GetInt64(), json.GetProperty("epoch").GetInt64(), json.GetProperty("characters").GetInt64(),
+                NumberOrNaN(json, "loss"), NumberOrNaN(json, "smooth_loss"), NumberOrNaN(json, "smooth_loss_per_char"), NumberOrNaN(json, "val_loss"),
+                NumberOrNaN(json, "characters_per_second"), NumberOrNaN(json, "seconds"), (float)NumberOrNaN(json, "learning_rate"));
+        }
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        {
+            throw FileErrors.Damaged(path, $"line {line} is no report", e);
+        }
+    }
 
     private static double NumberOrNaN(JsonElement json, string key) =>
         json.TryGetProperty(key, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? value.GetDouble() : double.NaN;

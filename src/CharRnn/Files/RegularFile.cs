@@ -107,9 +107,16 @@ internal static class RegularFile
     private static int? TypeOf(int directory, string path, int flags)
     {
         byte[] status = new byte[StatusLength];
-        return LibC.statx(directory, Encoding.UTF8.GetBytes(path + '\0'), flags, TypeOnly, status) == 0
-            ? BitConverter.ToUInt16(status, ModeOffset) & TypeBits
-            : null;
+        try
+        {
+            return LibC.statx(directory, Encoding.UTF8.GetBytes(path + '\0'), flags, TypeOnly, status) == 0
+                ? BitConverter.ToUInt16(status, ModeOffset) & TypeBits
+                : null;
+        }
+        catch (EntryPointNotFoundException)
+        {
+            return null; // a C library from before 2018
+        }
     }
 
     private static SafeFileHandle Locked(SafeFileHandle handle, string path)

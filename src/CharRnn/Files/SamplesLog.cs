@@ -9,6 +9,9 @@ namespace CharRnn.Files;
 /// </summary>
 public sealed partial class SamplesLog : IDisposable
 {
+    // Thousands of samples of the usual length.
+    private const int MostToRead = 4 << 20;
+
     private readonly AppendOnlyFile _file;
 
     /// <summary>Opens or creates the log to append to it.</summary>
@@ -28,11 +31,11 @@ public sealed partial class SamplesLog : IDisposable
         _file.Append([.. Encoding.ASCII.GetBytes(header), .. text, (byte)'\n', (byte)'\n']);
     }
 
-    /// <summary>The samples of a log that may still be growing.</summary>
+    /// <summary>The samples of a log that may still be growing; of one of more than 4 MiB those that begin in its last 4.</summary>
     /// <exception cref="CharRnnException">It cannot be read.</exception>
     public static IReadOnlyList<Sample> Read(string path)
     {
-        string text = Encoding.UTF8.GetString(AppendOnlyFile.ReadAll(path));
+        string text = Encoding.UTF8.GetString(AppendOnlyFile.ReadEnd(path, MostToRead));
         List<Match> headings = [.. Heading().Matches(text).Cast<Match>()];
         return
         [

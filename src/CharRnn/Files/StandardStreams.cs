@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace CharRnn.Files;
 
 /// <summary>
@@ -26,7 +24,7 @@ public static class StandardStreams
 
         // What .NET opens is closed when another program is executed. What this program inherited was not, or it would not be here.
         int flags = LibC.fcntl(descriptor, LibC.GetDescriptorFlags);
-        return flags >= 0 && (flags & LibC.CloseOnExec) == 0;
+        return flags >= 0 && (flags & LibC.ClosesOnExecute) == 0;
     }
 
     /// <summary>Opens stdin.</summary>
@@ -34,13 +32,4 @@ public static class StandardStreams
     public static Stream OpenInput() => IsOpen(Input)
         ? Console.OpenStandardInput()
         : throw new CharRnnException("-", "stdin is closed", "give a file, or send something to stdin");
-
-    private static class LibC
-    {
-        public const int GetDescriptorFlags = 1, CloseOnExec = 1;
-
-        // fcntl is variadic in C; without a third argument two are right on every ABI.
-        [DllImport("libc")]
-        public static extern int fcntl(int descriptor, int command);
-    }
 }

@@ -1,9 +1,10 @@
 using System.Buffers.Binary;
+using System.Text.RegularExpressions;
 
 namespace CharRnn.Gpu.Tests.Cli;
 
 /// <summary><c>report</c>, and the page that training leaves.</summary>
-public sealed class ReportTests(TinyRun run) : IClassFixture<TinyRun>
+public sealed partial class ReportTests(TinyRun run) : IClassFixture<TinyRun>
 {
     private readonly Shell _shell = run.Shell;
 
@@ -35,6 +36,10 @@ public sealed class ReportTests(TinyRun run) : IClassFixture<TinyRun>
         Assert.Equal((1200, 700), (BinaryPrimitives.ReadInt32BigEndian(one.AsSpan(16)), BinaryPrimitives.ReadInt32BigEndian(one.AsSpan(20))));
         _shell.Succeeds("report", "run", _shell.Copy("run", "other"), "--png", "loss.png", "--out", "both.html");
         Assert.NotEqual(one, File.ReadAllBytes(_shell["loss.png"]));
+
+        string metrics = _shell["other/metrics.jsonl"], report = File.ReadLines(metrics).First();
+        File.WriteAllLines(metrics, ((string[])["1.7e308", "-1.7e308"]).Select(loss => Loss().Replace(report, $"\"loss\":{loss}")));
+        Assert.Equal(["other/report.html", "largest.png"], _shell.Succeeds("report", "other", "--png", "largest.png").Lines);
         _shell.Fails(1, "run/metrics.jsonl", "is a run's own file", "report", "run", "--png", "run/metrics.jsonl", "--quiet");
         _shell.Fails(1, "both.html", "is read or written besides", "report", "run", "--png", "both.html", "--out", "both.html", "--quiet");
     }
@@ -49,4 +54,7 @@ public sealed class ReportTests(TinyRun run) : IClassFixture<TinyRun>
         File.AppendAllText(_shell[$"{_shell.Copy("run", "damaged")}/metrics.jsonl"], "{}\n");
         _shell.Fails(1, "damaged/metrics.jsonl", "line 9 is no report", "report", "damaged");
     }
+
+    [GeneratedRegex("\"loss\":[0-9.]+")]
+    private static partial Regex Loss();
 }

@@ -62,8 +62,30 @@ public class LogTests
         foreach (string bad in (string[])["{}", "[]", "no json", "{\"iteration\": \"x\"}"])
         {
             File.WriteAllText(directory.File("bad"), MetricsLog.Line(s_line) is var line ? $"{System.Text.Encoding.UTF8.GetString(line)}{bad}\n" : "");
-            Errors.Expect(directory.File("bad"), "line 2 is no report", () => MetricsLog.Read(directory.File("bad")));
+            Errors.Expect(directory.File("bad"), "line 2 is no report", () => _ = MetricsLog.Read(directory.File("bad")).Count());
         }
+    }
+
+    [Fact]
+    public void A_log_of_any_length_is_read_in_little_memory()
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.File("metrics.jsonl"), samples = directory.File("samples.txt");
+        const int lines = 20_000;
+        byte[] line = MetricsLog.Line(s_line);
+        using (FileStream stream = File.Create(path))
+            for (int i = 0; i < lines; i++)
+                stream.Write(line);
+        Assert.Equal(lines, MetricsLog.Read(path).Count(report => report == s_line));
+        File.AppendAllText(path, new string(' ', 65_536) + "\n");
+        Errors.Expect(path, $"line {lines + 1} is no report", () => _ = MetricsLog.Read(path).Count());
+        File.AppendAllText(directory.File("endless"), new string(' ', 65_537));
+        Errors.Expect(directory.File("endless"), "line 1 is longer than 65536 bytes", () => _ = MetricsLog.Read(directory.File("endless")).Count());
+
+        // Of samples the end, from a heading on: neither a text's rest nor what looks like one in the middle of a line.
+        string last = "=== iteration 5 ===\nlast\n\n", filling = new('é', ((4 << 20) - 25 - last.Length) / 2);
+        File.WriteAllText(samples, $"=== iteration 3 ===\nfirst\n\n=== iteration 4 ===\nx=== iteration 9 ===\n{filling}\n\n{last}");
+        Assert.Equal([new Sample(5, "last")], SamplesLog.Read(samples));
     }
 
     [Fact]

@@ -21,6 +21,9 @@ public class ReportPageTests
         foreach (string outside in (string[])["src=", "href=\"h", "https:", "@import", "url(", "fetch("])
             Assert.DoesNotContain(outside, page, StringComparison.Ordinal);
         Assert.Equal(hostile, Data(page)[0].GetProperty("samples")[0].GetProperty("text").GetString());
+
+        string[] marks = ["{{data}}", "{{style}}", "{{title}}", "{{script}}{{body}}", "{{{{data}}}}"];
+        Assert.All(marks, mark => Assert.Contains($"<title>{mark}</title>", Page(Run(mark, [s_report], [])), StringComparison.Ordinal));
     }
 
     [Fact]
@@ -41,23 +44,52 @@ public class ReportPageTests
     [Fact]
     public void A_long_run_is_thinned_and_keeps_its_end()
     {
-        TrainingReport[] reports = [.. Enumerable.Range(1, 45_001).Select(i => s_report with { Iteration = i, ValidationLoss = i % 1000 == 1 ? i : double.NaN })];
+        IEnumerable<TrainingReport> reports = Enumerable.Range(1, 45_001).Select(i => s_report with { Iteration = i, ValidationLoss = i % 1000 == 1 ? i : double.NaN });
         Sample[] samples = [.. Enumerable.Range(1, 1000).Select(i => new Sample(i, "text"))];
         JsonElement run = Data(Page(Run("run", reports, samples)))[0];
         int[] iterations = [.. run.GetProperty("iteration").EnumerateArray().Select(n => n.GetInt32())];
         Assert.InRange(iterations.Length, 10_000, 20_000);
         Assert.Equal(46, run.GetProperty("validation").EnumerateArray().Count(value => value.ValueKind == JsonValueKind.Number));
         Assert.Equal(45_001, iterations[^1]);
-        Assert.InRange(run.GetProperty("samples").GetArrayLength(), 30, 60);
+        Assert.InRange(run.GetProperty("samples").GetArrayLength(), 30, 61);
     }
 
-    private static RunRecord Run(string name, TrainingReport[] reports, Sample[] samples)
+    [Fact]
+    public void A_curve_is_bounded_whatever_was_reported()
+    {
+        // A validation each time, the best of them where nothing else would keep it, and a start anew every 1000 reports.
+        const int count = 300_001;
+        IEnumerable<TrainingReport> reports = Enumerable.Range(0, count).Select(i =>
+            s_report with { Iteration = i, Seconds = i % 1000, ValidationLoss = i == 77_777 ? 1 : 2 });
+        TrainingReport[] curve = RunRecord.Curve(reports, TestContext.Current.CancellationToken);
+        Assert.InRange(curve.Length, 10_000, 40_000);
+        Assert.Equal([0, count - 1], [curve[0].Iteration, curve[^1].Iteration]);
+        Assert.Equal(77_777, curve.MinBy(report => report.ValidationLoss).Iteration);
+        Assert.Equal(curve.Select(report => report.Iteration).Distinct().Order(), curve.Select(report => report.Iteration));
+        Assert.All(curve, report => Assert.Equal((report.Iteration / 1000 * 999) + (report.Iteration % 1000), report.Seconds));
+        Assert.Equal(20_000, RunRecord.Curve(reports.Take(20_000), TestContext.Current.CancellationToken).Length);
+        using var stopped = new CancellationTokenSource();
+        stopped.Cancel();
+        Assert.Throws<OperationCanceledException>(() => RunRecord.Curve(reports, stopped.Token));
+    }
+
+    [Fact]
+    public void The_largest_and_least_numbers_are_numbers()
+    {
+        double[] values = [double.MaxValue, -double.MaxValue, double.Epsilon, 1e-308, double.PositiveInfinity, double.NaN];
+        JsonElement run = Data(Page(Run("run", [.. values.Select(value => s_report with { Loss = value })], [])))[0];
+        Assert.Equal(
+            [double.MaxValue, -double.MaxValue, double.Epsilon, 1e-308, null, null],
+            run.GetProperty("loss").EnumerateArray().Select(value => value.ValueKind == JsonValueKind.Null ? (double?)null : value.GetDouble()));
+    }
+
+    private static RunRecord Run(string name, IEnumerable<TrainingReport> reports, Sample[] samples)
     {
         var configuration = new RunConfiguration();
         configuration.Set("vocabulary-size", 65);
         configuration.Set("unigram-entropy", 3.25);
         configuration.Set("input", ["a", "b"]);
-        return new RunRecord(name, configuration, reports, samples);
+        return new RunRecord(name, configuration, RunRecord.Curve(reports), samples);
     }
 
     private static string Page(params RunRecord[] runs) => Encoding.UTF8.GetString(ReportPage.Build(runs));
