@@ -36,7 +36,7 @@ public sealed class RunConfiguration
     /// <summary>The names in their order.</summary>
     public IReadOnlyList<string> Names => _names;
 
-    /// <summary>Reads a configuration.</summary>
+    /// <summary>Reads a configuration; <c>-</c> is standard input.</summary>
     /// <exception cref="CharRnnException">The file cannot be read, is no flat JSON object, has a name twice or a value of another kind.</exception>
     public static RunConfiguration Read(string path)
     {
@@ -143,7 +143,9 @@ public sealed class RunConfiguration
     {
         try
         {
-            using var stream = new FileStream(FileErrors.FullPath(path), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            using Stream stream = path == "-"
+                ? Console.OpenStandardInput()
+                : new FileStream(FileErrors.FullPath(path), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             // One byte more than allowed, so that a pipe, which has no length, is held to the same limit.
             byte[] buffer = new byte[stream.CanSeek ? Math.Min(stream.Length, MaxLength) + 1 : MaxLength + 1];
             int length = stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
