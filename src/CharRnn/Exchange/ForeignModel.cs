@@ -68,8 +68,9 @@ public static class ForeignModel
             count--;
         if (count == size)
             return count == characters.Count ? vocabulary : new Vocabulary(vocabulary.Encoding, characters.Take(count));
+        const string remedy = "give each character that the model was trained on once, in index order";
         throw vocabularyPath is null
-            ? new CharRnnException(path, $"{whose} has {characters.Count} characters, {weights} is for {size}", "give the characters that the model was trained on, in index order")
-            : new CharRnnException(vocabularyPath, $"has {characters.Count} characters, {path} has weights for {size} ({weights})", "give each character of that model once, in index order");
+            ? new CharRnnException(path, $"{whose} has {characters.Count} characters, {weights} is for {size}", remedy)
+            : new CharRnnException(vocabularyPath, $"has {characters.Count} characters, {path} has weights for {size} ({weights})", remedy);
     }
 }

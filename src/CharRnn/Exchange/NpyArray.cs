@@ -53,7 +53,8 @@ internal sealed partial class NpyArray
         byte[] headerBytes = new byte[headerLength];
         ReadPart(headerBytes);
         string header = Encoding.Latin1.GetString(headerBytes);
-        if (TypeKey().Match(header) is not { Success: true } typeKey || OrderKey().Match(header) is not { Success: true } orderKey || ShapeKey().Match(header) is not { Success: true } shapeKey)
+        Match typeKey = TypeKey().Match(header), orderKey = OrderKey().Match(header), shapeKey = ShapeKey().Match(header);
+        if (!typeKey.Success || !orderKey.Success || !shapeKey.Success)
             throw new CharRnnException(path, $"array {name} is no plain array of numbers or characters", Remedy(name));
 
         string type = typeKey.Groups[1].Value;
@@ -100,12 +101,15 @@ internal sealed partial class NpyArray
             "u2" => Convert<ushort>(),
             "u4" => Convert<uint>(),
             "u8" => Convert<ulong>(),
-            _ => throw new CharRnnException(_path, $"array {_name} is of type {FileErrors.Quote(_type)}, not of numbers of up to 8 bytes", Remedy(_name)),
+            _ => throw new CharRnnException(
+                _path, $"array {_name} is of type {FileErrors.Quote(_type)}, not of numbers of up to 8 bytes", Remedy(_name)),
         };
         if (_isColumnMajor && Shape is [var rows, var columns])
             values = WeightTensors.Transpose(values, columns, rows);
-        if (_type.EndsWith("f8", StringComparison.Ordinal) && Array.Find(InOrder<double>(), value => double.IsFinite(value) && !float.IsFinite((float)value)) is not 0 and double large)
-            throw new CharRnnException(_path, string.Create(CultureInfo.InvariantCulture, $"array {_name} has the value {large:G3}, more than a weight can be"), ForeignModel.NotFiniteRemedy);
+        if (_type.EndsWith("f8", StringComparison.Ordinal) && Array.Find(InOrder<double>(), IsTooLarge) is not 0 and double large)
+            throw new CharRnnException(
+                _path, string.Create(CultureInfo.InvariantCulture, $"array {_name} has the value {large:G3}, more than a weight can be"),
+                ForeignModel.NotFiniteRemedy);
         WeightTensors.RequireFinite(_path, _name, [.. Shape.Select(size => (long)size)], values, ForeignModel.NotFiniteRemedy);
         return values;
     }
@@ -126,7 +130,7 @@ internal sealed partial class NpyArray
         if (Shape.Length == 0)
             characters = [.. units.AsSpan().TrimEnd(0)];
         else if (width > 1)
-            characters = [.. units.Chunk(width).Select((text, i) => text.AsSpan(1).ContainsAnyExcept(0) ? throw SeveralCharacters(i) : text[0])];
+            characters = [.. units.Chunk(width).Select((text, i) => text.AsSpan(1).ContainsAnyExcept(0) ? throw Several(i) : text[0])];
 
         // A byte that is no ASCII is a character by itself in Python 2 only.
         bool isBytes = type == "u1" || (isString && !isUnicode && characters.Any(character => character > 0x7F));
@@ -135,7 +139,9 @@ internal sealed partial class NpyArray
 
     private static string Remedy(string name) => $"save it with {name}=np.asarray({name}, dtype=np.float32) among the arrays of np.savez";
 
-    private CharRnnException SeveralCharacters(int index) =>
+    private static bool IsTooLarge(double value) => double.IsFinite(value) && !float.IsFinite((float)value);
+
+    private CharRnnException Several(int index) =>
         new(_path, $"array {_name} has a string of several characters at index {index}", "give a model of single characters");
 
     private CharRnnException NoCharacters(string found, string character) =>

@@ -53,15 +53,16 @@ public static class NpzFile
             string whose = vocabulary is null ? $"array {Characters}" : "the given vocabulary";
             vocabulary ??= archive.GetEntry($"{Characters}.npy") is { } characters
                 ? NpyArray.Read(path, Characters, characters).Characters()
-                : throw new CharRnnException(path, $"has no array {Characters}, the characters in index order", "add it, or give them as --vocabulary FILE");
+                : throw new CharRnnException(
+                    path, $"has no array {Characters}, the characters in index order", "add it, or give them as --vocabulary FILE");
             int h = arrays[2].Shape.Aggregate(1, (product, size) => product * size), v = arrays[0].Shape is [_, var columns] ? columns : 0;
             if (h == 0 || v == 0)
                 throw new CharRnnException(path, $"has {h} hidden units and {v} characters, by arrays bh and Wxh", "give a model that has some");
-            foreach ((string name, NpyArray array, (int Rows, int Columns) size) in Names.Zip(arrays, [(h, v), (h, h), (h, 1), (v, h), (v, 1)]))
-                if (array.Shape is not [var rows, var width] || (rows, width) != size)
-                    if (size.Columns != 1 || array.Shape is not [var length] || length != size.Rows)
-                        throw new CharRnnException(
-                            path, $"array {name} has shape ({string.Join(", ", array.Shape)}), not {size}", "give arrays whose sizes agree: bh has H values, and Wxh is H by V");
+            foreach ((string name, NpyArray array, int[] size) in Names.Zip(arrays, (int[][])[[h, v], [h, h], [h, 1], [v, h], [v, 1]]))
+                if (!array.Shape.SequenceEqual(size) && !(size[1] == 1 && array.Shape.SequenceEqual([size[0]])))
+                    throw new CharRnnException(
+                        path, $"array {name} has shape ({string.Join(", ", array.Shape)}), not ({size[0]}, {size[1]})",
+                        "give arrays whose sizes agree: bh has H values, and Wxh is H by V");
             return ForeignModel.Of(ForeignModel.Fit(path, vocabulary, v, "array Wxh", whose, vocabularyPath), [.. arrays.Select(array => array.Floats())]);
         }
         catch (Exception e) when (e is InvalidDataException or EndOfStreamException or OverflowException or FormatException)
@@ -87,8 +88,11 @@ public static class NpzFile
         return stream;
     }
 
-    private static NpyArray Read(string path, ZipArchive archive, string name) => archive.GetEntry($"{name}.npy") is { } entry
-        ? NpyArray.Read(path, name, entry)
-        : throw new CharRnnException(
-            path, $"has no array {name}{(archive.Entries.Count > 0 ? $", but {FileErrors.Quote(string.Join(", ", archive.Entries.Select(other => Path.GetFileNameWithoutExtension(other.Name))))}" : "")}", Remedy);
+    private static NpyArray Read(string path, ZipArchive archive, string name)
+    {
+        if (archive.GetEntry($"{name}.npy") is { } entry)
+            return NpyArray.Read(path, name, entry);
+        string others = string.Join(", ", archive.Entries.Select(other => Path.GetFileNameWithoutExtension(other.Name)));
+        throw new CharRnnException(path, $"has no array {name}, but {FileErrors.Quote(others)}", Remedy);
+    }
 }

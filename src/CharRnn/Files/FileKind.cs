@@ -17,17 +17,15 @@ internal sealed record FileKind(string Name)
     /// <summary>Bytes of a file's begin that tell all kinds from each other: a tar archive says what it is at byte 257.</summary>
     public const int HeadBytes = 512;
 
+    private const int LongestPath = 100;
+    private const string Redirection = " < FILE";
+    private const string SaveArrays = "save its weights in Python with np.savez, under the names in charrnn import --help, and import that";
+
     /// <summary>Text in UTF-8.</summary>
-    public static readonly FileKind Utf8 = new("text")
-    {
-        IsText = true,
-    };
+    public static readonly FileKind Utf8 = new("text") { IsText = true };
 
     /// <summary>Text in a Western encoding of one byte for each character; what Latin-1 has, Windows-1252 has, too.</summary>
     public static readonly FileKind Windows1252 = Utf8 with { Name = "Windows-1252 text", Command = Iconv("WINDOWS-1252") };
-
-    private const int LongestPath = 100;
-    private const string Redirection = " < FILE";
 
     /// <summary>Weights.</summary>
     public static readonly FileKind Safetensors = new("a safetensors file, of weights")
@@ -41,13 +39,20 @@ internal sealed record FileKind(string Name)
     /// <summary>An archive of no kind that is known here.</summary>
     public static readonly FileKind Zip = Packed("a zip archive", "unzip -p FILE");
 
-    private static readonly FileKind
-        Npy = new("an npy file, one array of NumPy's") { ModelRemedy = "put all arrays of the model into one file with np.savez, and give that to charrnn import" },
-        Onnx = new("an ONNX model") { ModelRemedy = "give the model that it was exported from: charrnn writes ONNX, and reads npz and safetensors" },
-        PyTorch = new("a file of torch.save") { ModelRemedy = "save its state_dict with safetensors.torch.save_file in Python, and give that to charrnn import" },
-        Gguf = new("a GGUF model, of a transformer") { ModelRemedy = "give a model of charrnn: it has no transformers" },
-        Hdf5 = new("an HDF5 file, such as Keras writes") { ModelRemedy = "save the weights of its SimpleRNN and Dense in Python with np.savez, and give that to charrnn import" },
-        Office = new("an Office document (docx, xlsx, pptx)") { TextRemedy = "save it as plain text in the program that made it (a docx also with pandoc -f docx -t plain)" };
+    private static readonly FileKind PyTorch = new("a file of torch.save")
+    {
+        ModelRemedy = "save its state_dict with safetensors.torch.save_file in Python, and give that to charrnn import",
+    };
+
+    private static readonly FileKind Gguf = new("a GGUF model, of a transformer") { ModelRemedy = "give a model of charrnn: it has no transformers" };
+
+    private static readonly FileKind Epub = new("an EPUB book") { Command = "pandoc -f epub -t plain < FILE" };
+    private static readonly FileKind OpenDocument = new("an OpenDocument text") { Command = "pandoc -f odt -t plain < FILE" };
+
+    private static readonly FileKind Office = new("an Office document (docx, xlsx, pptx)")
+    {
+        TextRemedy = "save it as plain text in the program that made it (a docx also with pandoc -f docx -t plain)",
+    };
 
     // One of them stands first in an Office document; which, each program has its own way.
     private static readonly string[] s_officeParts = ["[Content_Types].xml", "_rels/", "docProps/", "word/", "xl/", "ppt/"];
@@ -63,15 +68,21 @@ internal sealed record FileKind(string Name)
         ([.. "7z"u8, 0xBC, 0xAF, 0x27, 0x1C], Packed("a 7z archive", "7z e -so FILE")),
         ([.. "Rar!\u001A\u0007"u8], Packed("a rar archive", "unrar p -inul FILE")),
         ([.. "%PDF-"u8], new("a PDF document") { Command = "pdftotext FILE -" }),
-        ([0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1], new("an Office document (doc, xls, ppt)") { TextRemedy = "save it as plain text in the program that made it" }),
+        ([0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1], new("an Office document (doc, xls, ppt)")
+        {
+            TextRemedy = "save it as plain text in the program that made it",
+        }),
         ([0x89, .. "PNG\r\n\u001A\n"u8], new("a PNG picture")),
         ([0xFF, 0xD8, 0xFF], new("a JPEG picture")),
         ([.. "PAR1"u8, 0x15], new("a Parquet table") { TextRemedy = "write its column of text to a text file, and give that" }),
         ([.. "SQLite format 3\0"u8], new("an SQLite database") { TextRemedy = "write its texts to a text file, and give that" }),
-        ([0x93, .. "NUMPY"u8], Npy),
+        ([0x93, .. "NUMPY"u8], new("an npy file, one array of NumPy's")
+        {
+            ModelRemedy = "put all arrays of the model into one file with np.savez, and give that to charrnn import",
+        }),
         ([.. "GGUF"u8, 2], Gguf),
         ([.. "GGUF"u8, 3], Gguf),
-        ([0x89, .. "HDF\r\n\u001A\n"u8], Hdf5),
+        ([0x89, .. "HDF\r\n\u001A\n"u8], new("an HDF5 file, such as Keras writes") { ModelRemedy = SaveArrays }),
         ([0x80, 0x02, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9], PyTorch), // before PyTorch 1.6
         ([0xFF, 0xFE, 0, 0], Unicode("UTF-32LE", ", by its byte order mark")),
         ([0, 0, 0xFE, 0xFF], Unicode("UTF-32BE", ", by its byte order mark")),
@@ -110,9 +121,13 @@ internal sealed record FileKind(string Name)
         if (head.Length > 262 && head[257..].StartsWith("ustar"u8))
             return Packed("a tar archive", "tar -xOf FILE");
         if (head is [0x08, < 0x20, 0x12, > 0 and < 0x80, ..] or [0x08, < 0x20, 0x3A, ..])
-            return Onnx; // its version, then the producer's name or the graph
+        {
+            // Its version, then the producer's name or the graph.
+            return new("an ONNX model") { ModelRemedy = "give the model that it was exported from: charrnn writes ONNX, and reads npz and safetensors" };
+        }
+
         if (head is [0x80, >= 2 and <= 5, ..])
-            return new("a pickle of Python's") { ModelRemedy = "load it in Python, save its arrays with np.savez, and give that to charrnn import" };
+            return new("a pickle of Python's") { ModelRemedy = SaveArrays };
         return IsUtf16(head, 0) ? Unicode("UTF-16LE", " without a byte order mark")
             : IsUtf16(head, 1) ? Unicode("UTF-16BE", " without a byte order mark")
             : IsUtf8(head) ? Utf8
@@ -150,8 +165,11 @@ internal sealed record FileKind(string Name)
     /// <summary>What to say where a model belongs.</summary>
     /// <param name="path">The file.</param>
     /// <param name="otherwise">What to do where this is no model at all.</param>
-    public CharRnnException InPlaceOfModel(string path, string otherwise = "give a run's directory, or a .safetensors file of a model") =>
-        new(path, $"is {Name}", IsPacked ? Advice(path, ".safetensors") : ModelRemedy?.Replace("FILE", Quote(path), StringComparison.Ordinal) ?? otherwise);
+    public CharRnnException InPlaceOfModel(string path, string otherwise = "give a run's directory, or a .safetensors file of a model")
+    {
+        string remedy = ModelRemedy?.Replace("FILE", Quote(path), StringComparison.Ordinal) ?? otherwise;
+        return new(path, $"is {Name}", IsPacked ? Advice(path, ".safetensors") : remedy);
+    }
 
     private static FileKind Packed(string name, string command) => new(name) { Command = command, IsPacked = true };
 
@@ -162,13 +180,15 @@ internal sealed record FileKind(string Name)
     // By the name of its first entry, which stands from byte 30 on.
     private static FileKind OfZip(ReadOnlySpan<byte> head)
     {
-        string begin = Encoding.Latin1.GetString(head.Length > 30 ? head[30..] : []);
-        string name = begin[..Math.Min(begin.Length, head.Length > 30 ? BinaryPrimitives.ReadUInt16LittleEndian(head[26..]) : 0)];
+        if (head.Length < 30)
+            return Zip;
+        string begin = Encoding.Latin1.GetString(head[30..]);
+        string name = begin[..Math.Min(begin.Length, BinaryPrimitives.ReadUInt16LittleEndian(head[26..]))];
         return name.EndsWith(".npy", StringComparison.Ordinal) ? Npz
             : name.EndsWith("/data.pkl", StringComparison.Ordinal) ? PyTorch
             : s_officeParts.Any(part => name.StartsWith(part, StringComparison.Ordinal)) ? Office
-            : begin.StartsWith("mimetypeapplication/epub+zip", StringComparison.Ordinal) ? new("an EPUB book") { Command = "pandoc -f epub -t plain < FILE" }
-            : begin.StartsWith("mimetypeapplication/vnd.oasis.opendocument.text", StringComparison.Ordinal) ? new("an OpenDocument text") { Command = "pandoc -f odt -t plain < FILE" }
+            : begin.StartsWith("mimetypeapplication/epub+zip", StringComparison.Ordinal) ? Epub
+            : begin.StartsWith("mimetypeapplication/vnd.oasis.opendocument.text", StringComparison.Ordinal) ? OpenDocument
             : Zip;
     }
 

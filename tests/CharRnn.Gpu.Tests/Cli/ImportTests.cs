@@ -43,7 +43,7 @@ public sealed class ImportTests(TinyRun run) : IClassFixture<TinyRun>
         Assert.Equal((0, ""), (piped.ExitCode, piped.Error));
         Assert.Equal(Model("run/model.safetensors"), Model("piped.safetensors"));
 
-        _shell.Fails(1, "chars.txt", "has 6 characters, bare.npz has weights for 7 (array Wxh); give each character of that model once", "import", "bare.npz", "--vocabulary", _shell.Write("chars.txt", "abcdef"));
+        _shell.Fails(1, "chars.txt", "has 6 characters, bare.npz has weights for 7 (array Wxh); give each character that the model was trained on once", "import", "bare.npz", "--vocabulary", _shell.Write("chars.txt", "abcdef"));
         _shell.Fails(1, "chars.txt", "has 9 characters, 8 of them distinct", "import", "bare.npz", "--vocabulary", _shell.Write("chars.txt", "abcdefgha"));
         _shell.Fails(1, "-", "is standard input, and weights are read from a file", "import", "-");
         _shell.Fails(1, "--out", "is '-', which is no file", "import", "bare.npz", "--out", "-");

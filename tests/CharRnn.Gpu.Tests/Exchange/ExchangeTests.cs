@@ -10,6 +10,7 @@ using CharRnn.Model;
 using CharRnn.Text;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
+using ModelMetadata = CharRnn.Files.ModelMetadata;
 
 namespace CharRnn.Gpu.Tests.Exchange;
 
