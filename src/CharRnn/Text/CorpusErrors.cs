@@ -20,6 +20,9 @@ internal static class CorpusErrors
     public static CharRnnException NameNotUtf8(string path) =>
         new(path, "has a name that is not valid UTF-8", "rename it, or send it to standard input: charrnn ... - < FILE");
 
+    public static CharRnnException BrokenLink(string path) =>
+        new(path, "is a link that leads nowhere", "check what it points to");
+
     public static CharRnnException Run(string directory) =>
         new(directory, "is a run's directory, not a text", $"give a text, or have one written with charrnn sample {FileKind.Quote(directory)}");
 

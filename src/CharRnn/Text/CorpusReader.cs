@@ -20,6 +20,7 @@ internal sealed class CorpusReader : IDisposable
     private readonly byte[] _buffer;
     private readonly string _remedy;
     private readonly List<string> _notes = [];
+    private readonly bool _knowsNul;
     private readonly byte[] _head = new byte[FileKind.HeadBytes];
 
     // What is read of the head and not yet scanned.
@@ -40,6 +41,7 @@ internal sealed class CorpusReader : IDisposable
     {
         _tokens = new TokenStoreBuilder(options, file);
         _scanner = new CharacterScanner(table, _tokens);
+        _knowsNul = table.IdOfByte[0] >= 0;
     }
 
     /// <summary>A reader that only hashes.</summary>
@@ -180,7 +182,7 @@ internal sealed class CorpusReader : IDisposable
     {
         if (_encoding == TextEncoding.Bytes)
             return 0;
-        if (FileKind.Of(_ahead.Span) is { IsText: false } kind)
+        if (!_knowsNul && FileKind.Of(_ahead.Span) is { IsText: false } kind) // a vocabulary with a NUL is for such data
             throw kind.InPlaceOfText(name);
         if (_ahead.Span is not [0xEF, 0xBB, 0xBF, ..])
             return 0;

@@ -59,6 +59,8 @@ internal sealed class InputFiles
     {
         if (new InputFile(input).IsStandardInput)
             _files.TryAdd("-", new Name(false, "-", input));
+        else if (File.Exists(input) && Target(new FileInfo(input)) is null)
+            throw CorpusErrors.BrokenLink(input);
         else if (File.Exists(input))
             AddFile(input, RealPath(input), IsLink(new FileInfo(input)));
         else if (Directory.Exists(input))
@@ -119,11 +121,11 @@ internal sealed class InputFiles
                 else
                     any |= AddBelow(path, realPath, isLinked, seen, links);
             }
-            else if (isLink && !File.Exists(path))
+            else if (Target(entry) is not { } target)
             {
                 _brokenLinks.Add(path);
             }
-            else if ((isLink ? entry.ResolveLinkTarget(returnFinalTarget: true) : entry) is FileInfo { Length: > 0 })
+            else if (target is FileInfo { Length: > 0 })
             {
                 AddFile(path, isLink ? RealPath(path) : realPath, isLinked || isLink);
                 any = true;
@@ -142,14 +144,14 @@ internal sealed class InputFiles
             {
                 any |= AddBelow(match, isLinked);
             }
-            else if (File.Exists(match))
+            else if (Target(new FileInfo(match)) is null)
             {
-                AddFile(match, RealPath(match), isLinked);
-                any = true;
+                _brokenLinks.Add(match);
             }
             else
             {
-                _brokenLinks.Add(match);
+                AddFile(match, RealPath(match), isLinked);
+                any = true;
             }
         }
 
@@ -166,6 +168,20 @@ internal sealed class InputFiles
     }
 
     private static bool IsLink(FileSystemInfo entry) => entry.LinkTarget is not null;
+
+    // Where an entry leads, itself if it is no link; null where a link leads nowhere, which .NET says exists, or in a circle.
+    private static FileSystemInfo? Target(FileSystemInfo entry)
+    {
+        try
+        {
+            FileSystemInfo target = entry.ResolveLinkTarget(returnFinalTarget: true) ?? entry;
+            return target.Exists ? target : null;
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+    }
 
     // .NET resolves a link, but none on the way to it.
     private static string RealPath(string path)

@@ -77,6 +77,9 @@ public sealed class InputFilesTests : IDisposable
         Assert.Equal(["links/file"], Find("links"));
         Assert.Equal([$"{_folder["links/broken"]}: a link that leads nowhere, left out", $"{_folder["links/itself"]}: a link that leads nowhere, left out"], _notes);
         Assert.Equal(["links/file"], Find("links/**"));
+        Assert.Equal(["links/file"], Find("links/f*"));
+        foreach (string link in (string[])["links/broken", "links/itself"])
+            Assert.Equal($"{_folder[link]}: is a link that leads nowhere; check what it points to", Assert.Throws<CharRnnException>(() => Find(link)).Message);
         Assert.Equal(["links/file"], Find("links/**/f*"));
     }
 
