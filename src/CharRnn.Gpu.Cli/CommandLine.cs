@@ -152,6 +152,8 @@ internal static class CommandLine
             && inputs.Concat(result.UnmatchedTokens).FirstOrDefault(token => token.Length > 1 && token[0] == '-') is { } stray)
         {
             string option = stray.Split('=')[0];
+            if (Path.Exists(stray))
+                return $"{stray}: is no option of {name}; write ./{stray} for the file of that name";
             return OptionNames(command).Contains(option)
                 ? $"{option}: stands before the command; put it behind: {name} {option}"
                 : UnknownName(option, $"option of {name}", OptionNames(command), $"see {help}");

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using CharRnn.Files;
 using CharRnn.Networks;
 using CsvHelper;
 using CsvHelper.Configuration;
@@ -13,14 +14,15 @@ public static class CsvTable
     private static readonly string[] s_others = [";", "\t", "|", ","];
 
     /// <summary>Reads a whole table.</summary>
-    /// <param name="path">The file.</param>
+    /// <param name="path">The file; <c>-</c> for standard input.</param>
     /// <param name="delimiter">What stands between fields.</param>
     /// <exception cref="CharRnnException">It cannot be read, has no header or no rows, or a row is damaged or of another length; names the line.</exception>
     public static Table Read(string path, string delimiter = ",")
     {
         try
         {
-            using var reader = new StreamReader(path, new UTF8Encoding(false, throwOnInvalidBytes: true));
+            var utf8 = new UTF8Encoding(false, throwOnInvalidBytes: true);
+            using StreamReader reader = path == "-" ? new(StandardStreams.OpenInput(), utf8) : new(path, utf8);
             return Read(path, reader, delimiter);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException and not DecoderFallbackException)

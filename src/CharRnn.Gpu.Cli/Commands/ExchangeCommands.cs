@@ -19,7 +19,7 @@ internal static class ExchangeCommands
     private static readonly Option<string> ExportTo = new("--out") { Description = "The file [default: model with the format's extension].", HelpName = "FILE" };
 
     private static readonly Argument<string> ForeignPath = new("FILE") { Description = "A .npz of min-char-rnn's arrays, or a .safetensors of a PyTorch module's state." };
-    private static readonly Option<string> VocabularyFile = new("--vocabulary") { Description = "A file of the characters in index order, where FILE does not have them.", HelpName = "FILE" };
+    private static readonly Option<string> VocabularyFile = new("--vocabulary") { Description = "A file of the characters in index order, where FILE does not have them; - reads stdin.", HelpName = "FILE" };
     private static readonly Option<Choice<TextEncoding>> Encoding = SharedOptions.Encoding();
     private static readonly Option<string> ImportTo = new("--out") { Description = "The model [default: imported.safetensors].", HelpName = "FILE" };
 
@@ -61,8 +61,8 @@ internal static class ExchangeCommands
         {
             string from = options.GetRequiredValue(ForeignPath), path = options.GetValue(ImportTo) ?? "imported.safetensors";
             path = SharedOptions.NewFile(ImportTo, path, from);
-            Vocabulary? vocabulary = options.GetValue(VocabularyFile) is { } file ? ReadVocabulary(file, options.GetValue(Encoding).Value) : null;
-            CharacterModel model = from.EndsWith(".npz", StringComparison.OrdinalIgnoreCase) ? NpzFile.Load(from, vocabulary) : PyTorchFile.Load(from, vocabulary);
+            string? characters = options.GetValue(VocabularyFile);
+            CharacterModel model = ForeignModel.Load(from, characters is null ? null : ReadVocabulary(characters, options.GetValue(Encoding).Value), characters);
             ModelFile.Save(path, model);
             return Done(path, model);
         });
@@ -76,14 +76,18 @@ internal static class ExchangeCommands
         return 0;
     }
 
-    /// <summary>The characters of a file in the order in which they stand there, each once.</summary>
+    /// <summary>The characters of a file in the order in which they stand there, each once; an editor's line end at its end may be one more.</summary>
     private static Vocabulary ReadVocabulary(string path, TextEncoding encoding)
     {
         using Corpus corpus = Corpus.Read([path], new CorpusOptions { Encoding = encoding });
-        int[] tokens = new int[Math.Min(corpus.Tokens.Length, corpus.Vocabulary.Size + 1)];
+        int size = corpus.Vocabulary.Size;
+        int[] tokens = new int[Math.Min(corpus.Tokens.Length, size + "\r\n".Length)];
         corpus.Tokens.Read(0, tokens);
-        return corpus.Tokens.Length == corpus.Vocabulary.Size
-            ? new Vocabulary(encoding, tokens.Select(token => corpus.Vocabulary.CodePoints[token]))
+        List<int> characters = [.. tokens.Select(token => corpus.Vocabulary.CodePoints[token])];
+        while (characters.Count > size && characters[^1] is '\n' or '\r')
+            characters.RemoveAt(characters.Count - 1);
+        return corpus.Tokens.Length == tokens.Length && characters.Distinct().Count() == characters.Count
+            ? new Vocabulary(encoding, characters)
             : throw new CharRnnException(path, $"has {corpus.Tokens.Length} characters, {corpus.Vocabulary.Size} of them distinct", "give each character once, in index order, with nothing behind the last");
     }
 }

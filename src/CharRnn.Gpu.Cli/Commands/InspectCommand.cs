@@ -23,7 +23,7 @@ internal static class InspectCommand
     private const float Saturated = 0.97f, Dead = 0.01f;
 
     private static readonly Argument<string> ModelPath = new("MODEL") { Description = "A run's directory, or a .safetensors file of a run." };
-    private static readonly Argument<string> Text = new("TEXT|FILE") { Description = "A file, or the text itself. None: what the model writes.", Arity = ArgumentArity.ZeroOrOne };
+    private static readonly Argument<string> Text = new("TEXT|FILE") { Description = "A file, - for stdin, or the text itself. None: what the model writes.", Arity = ArgumentArity.ZeroOrOne };
     private static readonly Option<bool> BestModel = SharedOptions.Best();
     private static readonly Option<string> Out = new("--out") { Description = "The page [default: inspect.html].", HelpName = "FILE" };
     private static readonly Option<Choice<UnknownCharacters>> Unknown = SharedOptions.Unknown();
@@ -74,9 +74,10 @@ internal static class InspectCommand
 
     private static int[] Read(string text, Vocabulary vocabulary, UnknownCharacters unknown, CancellationToken stop)
     {
-        if (!Path.Exists(text) && !text.Any(char.IsWhiteSpace) && (text.Contains('/', StringComparison.Ordinal) || Path.HasExtension(text)))
+        bool isFile = text == "-" || Path.Exists(text);
+        if (!isFile && !text.Any(char.IsWhiteSpace) && (text.Contains('/', StringComparison.Ordinal) || Path.HasExtension(text)))
             throw new CharRnnException(text, "does not exist", "check the path; a text that looks like one may have a space or go into a file");
-        if (!Path.Exists(text))
+        if (!isFile)
             return vocabulary.Encode(text, unknown, "TEXT");
         using Corpus corpus = SharedOptions.ReadText(how => Corpus.ReadWith(vocabulary, [text], unknown, how, stop), new CorpusOptions());
         int[] tokens = new int[Math.Min(corpus.Tokens.Length, MostCharacters + 1)];

@@ -22,7 +22,7 @@ internal static class MlpCommands
 
     private const ulong SplitStream = ulong.MaxValue - 2;
 
-    private static readonly Argument<string> Data = new("DATA.csv") { Description = "A table in CSV: a header, then a row for each example." };
+    private static readonly Argument<string> Data = new("DATA.csv") { Description = "A table in CSV: a header, then a row for each example; - reads stdin." };
     private static readonly Argument<string> ModelPath = new("MODEL") { Description = "The directory of a run of charrnn mlp train, or its .safetensors file." };
     private static readonly Option<string> Label = new("--label") { Description = "The column to learn to tell from the others.", HelpName = "COLUMN", Required = true };
     private static readonly Option<int[]?> Layers = LayersOption();
@@ -113,7 +113,7 @@ internal static class MlpCommands
     private static int Train(ParseResult options)
     {
         CancellationToken stop = Interrupts.Watch();
-        Table table = ReadTable(options);
+        Table table = ReadTable(options, stop);
         (int[] training, int[] validation) = Split(table.Rows.Count, options.GetValue(ValidationFraction)!.Value, options.GetValue(Seed)!.Value);
         NetworkLoss? wanted = options.GetValue(Loss).Value;
         var encoding = TableEncoding.Learn(table, training, options.GetRequiredValue(Label), wanted is null ? null : wanted == NetworkLoss.SquaredError);
@@ -182,7 +182,7 @@ internal static class MlpCommands
     {
         CancellationToken stop = Interrupts.Watch();
         NetworkModel model = LoadModel(options);
-        Table table = ReadTable(options);
+        Table table = ReadTable(options, stop);
         string? file = options.GetValue(Predictions) is { } path ? SharedOptions.NewFile(Predictions, path, options.GetRequiredValue(ModelPath), table.Name) : null;
         LabelledData data = model.Encoding.Encode(table, [.. Enumerable.Range(0, table.Rows.Count)], model.Parameters.Shape.Loss, withAnswers: false);
         NetworkAnswers answers = Apply(options, model, table, data, stop);
@@ -200,7 +200,7 @@ internal static class MlpCommands
     {
         CancellationToken stop = Interrupts.Watch();
         NetworkModel model = LoadModel(options);
-        Table table = ReadTable(options);
+        Table table = ReadTable(options, stop);
         LabelledData data = model.Encoding.Encode(table, [.. Enumerable.Range(0, table.Rows.Count)], model.Parameters.Shape.Loss, withAnswers: true);
         NetworkAnswers answers = Apply(options, model, table, data, stop);
         var measured = new TableAnswers(model, answers.Outputs);
@@ -231,10 +231,11 @@ internal static class MlpCommands
         return (order[held..], order[..held]);
     }
 
-    private static Table ReadTable(ParseResult options)
+    private static Table ReadTable(ParseResult options, CancellationToken stop)
     {
-        string path = options.GetRequiredValue(Data);
-        return Output.Waited("reading the table", () => CsvTable.Read(path, options.GetValue(Delimiter)!));
+        // A pipe may wait for its other end for ever: that happens on another thread, and a signal ends the waiting.
+        string path = options.GetRequiredValue(Data), delimiter = options.GetValue(Delimiter)!;
+        return Output.Waited("reading the table", () => Task.Run(() => CsvTable.Read(path, delimiter), stop).WaitAsync(stop).GetAwaiter().GetResult());
     }
 
     private static NetworkModel LoadModel(ParseResult options)
@@ -304,7 +305,8 @@ internal static class MlpCommands
     {
         var configuration = new RunConfiguration();
         configuration.Set("version", VersionAction.Version);
-        configuration.Set("input", [Path.GetFullPath(options.GetRequiredValue(Data))]);
+        string input = options.GetRequiredValue(Data);
+        configuration.Set("input", [input == "-" ? input : Path.GetFullPath(input)]);
         configuration.Set("label", encoding.Label.Name);
         configuration.Set("label-entropy", LabelEntropy(encoding, data));
         configuration.Set("layers", string.Join('-', shape.Layers.Select(layer => layer.Width).Prepend(shape.Inputs)));

@@ -21,7 +21,7 @@ internal static class SampleCommand
     private static readonly Option<int?> TopK = SharedOptions.WholeNumber<int>("--top-k", 0, 0, "Draw from the K likeliest characters only; 0 from all.");
     private static readonly Option<float?> TopP = SharedOptions.Number<float>("--top-p", 1, "a number over 0, at most 1", p => p > 0 && p <= 1, "Draw from the likeliest characters that together reach this probability.");
     private static readonly Option<string> Prime = new("--prime") { Description = "Text to go on from; it is written first.", HelpName = "TEXT" };
-    private static readonly Option<string> PrimeFile = new("--prime-file") { Description = "A file with that text.", HelpName = "FILE" };
+    private static readonly Option<string> PrimeFile = new("--prime-file") { Description = "A file with that text; - reads stdin.", HelpName = "FILE" };
     private static readonly Option<ulong?> Seed = SharedOptions.WholeNumber<ulong>("--seed", null, 0, "The same seed gives the same text; without one, a random seed is shown.");
     private static readonly Option<int?> Count = SharedOptions.WholeNumber<int>("--count", 1, 1, "Samples to write, each from the start.");
     private static readonly Option<Choice<UnknownCharacters>> Unknown = SharedOptions.Unknown();
@@ -51,8 +51,7 @@ internal static class SampleCommand
     {
         CancellationToken stop = Interrupts.Watch();
         CharacterModel model = SharedOptions.LoadModel(options.GetRequiredValue(ModelPath), options.GetValue(Best));
-        byte[] prime = ReadPrime(options, model.Vocabulary.Encoding, out string subject);
-        int[] inputs = model.Vocabulary.Encode(prime, options.GetValue(Unknown).Value, subject);
+        int[] inputs = ReadPrime(options, model.Vocabulary, stop);
         byte[] echo = model.Vocabulary.Decode(inputs);
         if (inputs.Length == 0)
             inputs = [model.Vocabulary.StartToken];
@@ -121,25 +120,16 @@ internal static class SampleCommand
         }));
     }
 
-    private static byte[] ReadPrime(ParseResult options, TextEncoding encoding, out string subject)
+    private static int[] ReadPrime(ParseResult options, Vocabulary vocabulary, CancellationToken stop)
     {
+        UnknownCharacters unknown = options.GetValue(Unknown).Value;
         if (options.GetValue(PrimeFile) is not { } path)
-        {
-            subject = "--prime";
-            return Encoding.UTF8.GetBytes(options.GetValue(Prime) ?? "");
-        }
-
-        subject = path;
+            return vocabulary.Encode(options.GetValue(Prime) ?? "", unknown, "--prime");
         if (path.Length == 0)
             throw new CharRnnException("--prime-file", "is no path", "give the path of a text file");
-        try
-        {
-            byte[] text = File.ReadAllBytes(path);
-            return encoding == TextEncoding.Utf8 && text.AsSpan().StartsWith(Encoding.UTF8.Preamble) ? text[Encoding.UTF8.Preamble.Length..] : text;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new CharRnnException(path, $"cannot be read ({e.Message.TrimEnd('.')})", "give --prime-file a text file", e);
-        }
+        using Corpus corpus = SharedOptions.ReadText(how => Corpus.ReadWith(vocabulary, [path], unknown, how, stop), new CorpusOptions());
+        int[] tokens = new int[corpus.Tokens.Length];
+        corpus.Tokens.Read(0, tokens);
+        return tokens;
     }
 }

@@ -131,6 +131,8 @@ internal static class SharedOptions
     {
         if (path.Length == 0 || path.Contains('\0', StringComparison.Ordinal))
             throw new CharRnnException(option.Name, "is no path", "give a file");
+        if (path == "-")
+            throw new CharRnnException(option.Name, "is '-', which is no file", "give a file, as ./- one of that name");
         foreach (string? other in others)
             if (other is { Length: > 0 } && Path.GetFullPath(other) == Path.GetFullPath(path))
                 throw new CharRnnException(path, "is read or written besides", $"give another {option.Name}");

@@ -56,7 +56,7 @@ internal static class TrainCommand
     private static readonly Option<Choice<bool>> OnDivergence = SharedOptions.OneOf<bool>(
         "--on-divergence", "Where a loss is not finite or absurd: stop, or go back to the last checkpoint with half the learning rate.", new("stop", false), new("rollback", true));
     private static readonly Option<bool> TensorBoard = new("--tensorboard") { Description = "Write the curves for TensorBoard, too, below the run's directory." };
-    private static readonly Option<string> Config = new("--config") { Description = "A JSON file of these options, named without dashes. What the command line says itself wins.", HelpName = "FILE" };
+    private static readonly Option<string> Config = new("--config") { Description = "A JSON file of these options, named without dashes; - reads stdin. What the command line says itself wins.", HelpName = "FILE" };
     private static readonly Option<string> Cache = new("--cache")
     {
         Description = "Where the tokens of files of over 256 MB are kept for the next start; none is nowhere [default: the system's folder for caches].",

@@ -4,27 +4,43 @@ using CharRnn.Text;
 
 namespace CharRnn.Exchange;
 
-/// <summary>What all files of other programs have in common.</summary>
-internal static class ForeignModel
+/// <summary>A model in a file of another program, and what all those files have in common.</summary>
+public static class ForeignModel
 {
+    internal const string NotFiniteRemedy = "give a model whose training did not diverge";
+
+    /// <summary>Reads a model from an <see cref="NpzFile"/> or a <see cref="PyTorchFile"/>: which it is, the content tells.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="vocabulary">The characters in index order, where the file does not have them.</param>
+    /// <param name="vocabularyPath">Where those are from, for errors.</param>
+    /// <exception cref="CharRnnException">The file cannot be read, or is no such model.</exception>
+    public static CharacterModel Load(string path, Vocabulary? vocabulary = null, string? vocabularyPath = null)
+    {
+        if (path == "-")
+            throw new CharRnnException(path, "is standard input, and weights are read from a file", "write them to a file, and give that");
+        FileKind? kind = FileKind.OfFile(path);
+        if (kind == FileKind.Npz || kind == FileKind.Zip || (kind is null && path.EndsWith(".npz", StringComparison.OrdinalIgnoreCase)))
+            return NpzFile.Load(path, vocabulary, vocabularyPath);
+        return kind is null || kind == FileKind.Safetensors
+            ? PyTorchFile.Load(path, vocabulary, vocabularyPath)
+            : throw kind.InPlaceOfModel(path, "give an npz archive of min-char-rnn's arrays, or a PyTorch module's state as safetensors");
+    }
+
     /// <summary>A model of matrices whose rows are outputs, its characters brought into ascending order.</summary>
-    /// <param name="path">The file, for errors.</param>
     /// <param name="vocabulary">Its characters in its order.</param>
     /// <param name="tensors"><c>Wxh [H,V]</c>, <c>Whh [H,H]</c>, <c>bh [H]</c>, <c>Why [V,H]</c>, <c>by [V]</c>.</param>
-    /// <exception cref="CharRnnException">A value is not finite.</exception>
-    public static CharacterModel Of(string path, Vocabulary vocabulary, float[][] tensors)
+    internal static CharacterModel Of(Vocabulary vocabulary, float[][] tensors)
     {
         var weights = new ParameterSet<float>(new ModelShape(vocabulary.Size, tensors[2].Length));
         foreach ((ParameterTensor<float> to, float[] from) in weights.Tensors.Zip(tensors))
             WeightTensors.Transpose(from, to.Columns, to.Rows).CopyTo(to.Values, 0);
-        WeightTensors.RequireFinite(path, "", weights, "give a model whose training did not diverge");
         var ascending = new Vocabulary(vocabulary.Encoding, vocabulary.CodePoints.Order());
         return new CharacterModel(ascending, VocabularyTransfer.Of(new CharacterModel(vocabulary, weights), ascending, 0).Weights);
     }
 
     /// <summary>Characters in index order.</summary>
     /// <exception cref="CharRnnException">One is none, or stands twice.</exception>
-    public static Vocabulary Characters(string path, TextEncoding encoding, IEnumerable<int> codePoints)
+    internal static Vocabulary Characters(string path, TextEncoding encoding, IEnumerable<int> codePoints)
     {
         try
         {
@@ -34,5 +50,27 @@ internal static class ForeignModel
         {
             throw new CharRnnException(path, e.Message.Split(" (Parameter")[0], "give each character once, in index order", e);
         }
+    }
+
+    /// <summary>The characters of weights for so many: a line end that a given file ends with, as editors make one, is none of them.</summary>
+    /// <param name="path">The weights' file.</param>
+    /// <param name="vocabulary">The characters in index order.</param>
+    /// <param name="size">V of the weights.</param>
+    /// <param name="weights">Which of them say so.</param>
+    /// <param name="whose">What the characters are called where they have no file of their own.</param>
+    /// <param name="vocabularyPath">Their file; null where they have none.</param>
+    /// <exception cref="CharRnnException">They are more or fewer.</exception>
+    internal static Vocabulary Fit(string path, Vocabulary vocabulary, int size, string weights, string whose, string? vocabularyPath)
+    {
+        IReadOnlyList<int> characters = vocabulary.CodePoints;
+        int count = characters.Count;
+        while (vocabularyPath is not null && count > size && characters[count - 1] is '\n' or '\r')
+            count--;
+        if (count == size)
+            return count == characters.Count ? vocabulary : new Vocabulary(vocabulary.Encoding, characters.Take(count));
+        const string remedy = "give each character that the model was trained on once, in index order";
+        throw vocabularyPath is null
+            ? new CharRnnException(path, $"{whose} has {characters.Count} characters, {weights} is for {size}", remedy)
+            : new CharRnnException(vocabularyPath, $"has {characters.Count} characters, {path} has weights for {size} ({weights})", remedy);
     }
 }

@@ -37,10 +37,14 @@ public static class PyTorchFile
     /// <summary>Reads a state, whatever the module called its parts; its characters end up in ascending order.</summary>
     /// <param name="path">The file.</param>
     /// <param name="vocabulary">The characters in index order, where the file's metadata do not have them.</param>
+    /// <param name="vocabularyPath">Where those are from, for errors.</param>
     /// <exception cref="CharRnnException">The file cannot be read, or holds another kind of network.</exception>
-    public static CharacterModel Load(string path, Vocabulary? vocabulary = null)
+    public static CharacterModel Load(string path, Vocabulary? vocabulary = null, string? vocabularyPath = null)
     {
         using var file = SafetensorsFile.Open(path);
+        if (file.Metadata.ContainsKey("format") && file.Metadata.ContainsKey("cell"))
+            throw new CharRnnException(path, "is a model of charrnn already", "give it to charrnn sample as it is");
+        string whose = vocabulary is null ? "its vocabulary" : "the given vocabulary";
         vocabulary ??= file.Metadata.ContainsKey("vocabulary")
             ? ModelMetadata.ReadVocabulary(file)
             : throw new CharRnnException(path, "its metadata have no vocabulary", "give the characters in index order as --vocabulary FILE");
@@ -55,18 +59,29 @@ public static class PyTorchFile
             || rest.Length is < 1 or > 2 || rest.Count(tensor => tensor.Shape.Count == 2) != 1)
             throw new CharRnnException(path, $"holds {file.Tensors.Count} tensors that are no single nn.RNN layer and nn.Linear", Remedy);
 
-        int v = vocabulary.Size;
+        if (inputs.Shape is not [var rows, var v] || rows != h || v is < 1 or > int.MaxValue)
+            throw new CharRnnException(path, $"tensor {inputs.Name} has shape {SafetensorsEntry.ShapeText(inputs.Shape)}, not [{h}, V]", Remedy);
+        vocabulary = ForeignModel.Fit(path, vocabulary, (int)v, $"tensor {inputs.Name}", whose, vocabularyPath);
         float[] bias = [.. Bias("bias_ih_l0").Zip(Bias("bias_hh_l0"), (a, b) => a + b)];
+        WeightTensors.RequireFinite(path, $"{prefix}bias_ih_l0 + {prefix}bias_hh_l0", [h], bias, ForeignModel.NotFiniteRemedy);
         SafetensorsEntry output = rest.Single(tensor => tensor.Shape.Count == 2);
         float[] outputBias = rest.Length == 1 ? new float[v] : Read(rest.Single(tensor => tensor != output), v);
-        return ForeignModel.Of(path, vocabulary, [Read(inputs, h, v), Read(states, h, h), bias, Read(output, v, h), outputBias]);
+        return ForeignModel.Of(vocabulary, [Read(inputs, h, v), Read(states, h, h), bias, Read(output, v, h), outputBias]);
 
         float[] Bias(string name) => file.Has(prefix + name) ? Read(file.Entry(prefix + name), h) : new float[h];
 
-        float[] Read(SafetensorsEntry entry, params ReadOnlySpan<long> shape) => entry.Dtype == SafetensorsDtype.F64
-            ? [.. file.ReadDoubles(entry.Name, shape).Select(value => (float)value)]
-            : file.ReadFloats(entry.Name, shape);
+        float[] Read(SafetensorsEntry entry, params ReadOnlySpan<long> shape)
+        {
+            float[] values = entry.Dtype == SafetensorsDtype.F64
+                ? [.. file.ReadDoubles(entry.Name, shape).Select(value => (float)value)]
+                : file.ReadFloats(entry.Name, shape);
+            WeightTensors.RequireFinite(path, entry.Name, entry.Shape, values, ForeignModel.NotFiniteRemedy);
+            return values;
+        }
     }
+
+    /// <summary>Whether a file holds an nn.RNN's weights, under any name.</summary>
+    internal static bool IsState(SafetensorsFile file) => file.Tensors.Any(tensor => tensor.Name.EndsWith("weight_hh_l0", StringComparison.Ordinal));
 
     private static SafetensorsEntry Ending(SafetensorsFile file, string name)
     {

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.IO.Hashing;
 using System.Text;
+using CharRnn.Exchange;
 using CharRnn.Text;
 
 namespace CharRnn.Files;
@@ -74,6 +75,8 @@ internal static class ModelMetadata
     /// <exception cref="CharRnnException">A key is missing or has a value this program does not know.</exception>
     public static Vocabulary Read(SafetensorsFile file)
     {
+        if (!file.Metadata.ContainsKey("format") && PyTorchFile.IsState(file))
+            throw new CharRnnException(file.Path, "is the state of a PyTorch module", $"make a model of it with charrnn import {FileKind.Quote(file.Path)}");
         RequireValue(file, "format", Format);
         RequireVersion(file);
         RequireValue(file, "cell", "rnn");

@@ -212,6 +212,8 @@ public sealed partial class RunDirectory : IDisposable
     public static string FindModel(string path, bool best = false)
     {
         string full = FileErrors.FullPath(path);
+        if (path == "-")
+            throw new CharRnnException(path, "is standard input, and a model is read from a file", "write it to a file, and give that");
         if (!Directory.Exists(full))
             return File.Exists(full) ? path : throw new CharRnnException(path, "does not exist", "give a run's directory or a model file");
 
@@ -350,7 +352,7 @@ public sealed partial class RunDirectory : IDisposable
     }
 
     /// <summary>Whether a directory is a run's: config.json alone proves nothing, other programs have one, too.</summary>
-    private static bool IsRun(string directory)
+    internal static bool IsRun(string directory)
     {
         if (File.Exists(Path.Combine(directory, RunLock.LockName)) || File.Exists(Path.Combine(directory, CheckpointName)))
             return true;

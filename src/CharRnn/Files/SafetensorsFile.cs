@@ -150,6 +150,8 @@ public sealed class SafetensorsFile : IDisposable
     private static byte[] ReadHeader(string path, SafeFileHandle handle, out long payloadLength)
     {
         long fileLength = RandomAccess.GetLength(handle);
+        if (FileKind.Of(handle) is { } kind && kind != FileKind.Safetensors)
+            throw kind.InPlaceOfModel(path);
         if (fileLength < sizeof(ulong))
             throw FileErrors.Damaged(path, $"it is {fileLength} bytes long, too short for a safetensors file");
 

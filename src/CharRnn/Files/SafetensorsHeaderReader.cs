@@ -130,7 +130,7 @@ internal ref struct SafetensorsHeaderReader
             "F64" => SafetensorsDtype.F64,
             "I64" => SafetensorsDtype.I64,
             "U8" => SafetensorsDtype.U8,
-            _ => throw new CharRnnException(_path, $"{tensor} has dtype {FileErrors.Quote(text)}, not F32, F64, I64 or U8", "convert it: weights are F32"),
+            _ => throw new CharRnnException(_path, $"{tensor} has dtype {FileErrors.Quote(text)}, not F32, F64, I64 or U8", "convert it to F32, in PyTorch with .float()"),
         };
     }
 

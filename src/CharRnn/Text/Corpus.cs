@@ -18,7 +18,7 @@ public sealed class Corpus : IDisposable
         Bytes = reader.Bytes;
         Hash = reader.Hash;
         SkippedCharacters = skipped;
-        Notes = [.. reader.Notes, .. notes];
+        Notes = [.. source.Notes, .. reader.Notes, .. notes];
     }
 
     /// <summary>What the text is called in messages: its only file, or the first and how many more.</summary>
@@ -53,9 +53,9 @@ public sealed class Corpus : IDisposable
 
     /// <summary>Reads a text and finds its vocabulary.</summary>
     /// <param name="inputs">
-    /// Files, directories (the text files below them: all that are neither hidden nor empty), globs (<c>*</c>, <c>?</c>,
-    /// <c>**</c>) or <c>-</c> for standard input. All files are joined in the ordinal order of their full paths,
-    /// standard input first, each file once.
+    /// Files, directories (the text files below them, also by way of links: all that are neither hidden nor empty nor a
+    /// run's), globs (<c>*</c>, <c>?</c>, <c>**</c>) or <c>-</c> for standard input. All files are joined in the ordinal
+    /// order of their full paths, standard input first, each file once.
     /// </param>
     /// <param name="options">The encoding and the limits; null for the defaults.</param>
     /// <param name="cancellation">Ends the reading with an <see cref="OperationCanceledException"/>.</param>

@@ -1,3 +1,4 @@
+using CharRnn.Files;
 using CharRnn.Model;
 
 namespace CharRnn.Text;
@@ -11,8 +12,22 @@ internal static class CorpusErrors
     /// <summary>What to do about them where the model has chosen it.</summary>
     public const string GiveText = "give UTF-8 text, as the model was trained on";
 
-    public static CharRnnException Missing(string path) =>
-        new(path.Length > 0 ? path : "''", "no such file or directory", "check the path");
+    public static CharRnnException Missing(string path) => path.Contains('\uFFFD', StringComparison.Ordinal)
+        ? NameNotUtf8(path)
+        : new(path.Length > 0 ? path : "''", "no such file or directory", "check the path");
+
+    // .NET shows such a name with U+FFFD and cannot open it.
+    public static CharRnnException NameNotUtf8(string path) =>
+        new(path, "has a name that is not valid UTF-8", "rename it, or send it to standard input: charrnn ... - < FILE");
+
+    public static CharRnnException BrokenLink(string path) =>
+        new(path, "is a link that leads nowhere", "check what it points to");
+
+    public static CharRnnException Run(string directory) =>
+        new(directory, "is a run's directory, not a text", $"give a text, or have one written with charrnn sample {FileKind.Quote(directory)}");
+
+    public static CharRnnException OnlyRuns(string directory) =>
+        new(directory, "holds runs of charrnn and no text", "give a text, or a directory that holds some");
 
     public static CharRnnException NoMatch(string pattern) =>
         new(pattern, "matches no file", "check the pattern (*, ? and ** for any depth)");
@@ -33,11 +48,17 @@ internal static class CorpusErrors
             + (validation > 0 ? $" to train on beside the {validation} to validate with" : ""),
             "give more text or lower --batch-size or --seq-length");
 
-    public static CharRnnException InvalidByte(string path, byte value, long offset, string remedy) =>
-        new(path, $"invalid byte 0x{value:X2} at offset {offset} in UTF-8 text", remedy);
-
-    public static CharRnnException OtherUnicode(string path, string encoding, string remedy) =>
-        new(path, $"is {encoding}, by its byte order mark", $"convert it to UTF-8 (iconv -f {encoding} -t UTF-8) or {remedy}");
+    /// <param name="path">The file.</param>
+    /// <param name="text">The text from the invalid byte on.</param>
+    /// <param name="offset">Where the byte stands.</param>
+    /// <param name="remedy">What to do where no encoding helps.</param>
+    public static CharRnnException InvalidByte(string path, ReadOnlySpan<byte> text, long offset, string remedy)
+    {
+        string found = $"invalid byte 0x{text[0]:X2} at offset {offset} in UTF-8 text";
+        return FileKind.Of(text) == FileKind.Windows1252
+            ? new(path, $"{found}, which looks like {FileKind.Windows1252.Name}", $"{FileKind.Windows1252.TextAdvice(path)}, or {remedy}")
+            : new(path, found, $"convert it to UTF-8 if it is text (iconv -f ITS-ENCODING -t UTF-8), or {remedy}");
+    }
 
     public static CharRnnException Binary(string path, long offset, string remedy) =>
         new(path, $"looks binary, with a NUL byte at offset {offset}", remedy);

@@ -9,8 +9,8 @@ namespace CharRnn.Text;
 /// </summary>
 internal sealed class CorpusReader : IDisposable
 {
-    // A byte order mark of UTF-32 has four bytes; of a character cut off at a buffer's end there are at most three.
-    private const int MarkBytes = 4, CarriedBytes = 3;
+    // Of a character cut off at a buffer's end there are at most three.
+    private const int CarriedBytes = 3;
 
     private readonly CorpusOptions _options;
     private readonly TextEncoding _encoding;
@@ -20,6 +20,11 @@ internal sealed class CorpusReader : IDisposable
     private readonly byte[] _buffer;
     private readonly string _remedy;
     private readonly List<string> _notes = [];
+    private readonly bool _knowsNul;
+    private readonly byte[] _head = new byte[FileKind.HeadBytes];
+
+    // What is read of the head and not yet scanned.
+    private ReadOnlyMemory<byte> _ahead;
 
     // The begin of a character whose rest is still to be read lies at the buffer's front; it came from here.
     private int _carried;
@@ -36,6 +41,7 @@ internal sealed class CorpusReader : IDisposable
     {
         _tokens = new TokenStoreBuilder(options, file);
         _scanner = new CharacterScanner(table, _tokens);
+        _knowsNul = table.IdOfByte[0] >= 0;
     }
 
     /// <summary>A reader that only hashes.</summary>
@@ -48,7 +54,7 @@ internal sealed class CorpusReader : IDisposable
         _options = options;
         _encoding = encoding;
         _remedy = remedy;
-        _buffer = GC.AllocateUninitializedArray<byte>(Math.Max(options.ReadBytes, MarkBytes) + CarriedBytes);
+        _buffer = GC.AllocateUninitializedArray<byte>(options.ReadBytes + CarriedBytes);
 
         // The same bytes are another text in another encoding.
         _hash.Append(encoding == TextEncoding.Utf8 ? "utf-8\n"u8 : "bytes\n"u8);
@@ -102,24 +108,18 @@ internal sealed class CorpusReader : IDisposable
     /// <returns>Bytes read.</returns>
     public long Read(Stream stream, string name, long expected, CancellationToken cancellation)
     {
-        // The mark must lie in the first buffer whole, however slowly a pipe delivers it.
-        int count = 0;
-        while (count < MarkBytes && Fill(stream, count, cancellation) is > 0 and int more)
-            count += more;
-
-        long read = count;
-        long offset = SkipMark(name, ref count);
-        while (count > 0)
+        // The head shows what the file is, however slowly a pipe delivers it.
+        _ahead = _head.AsMemory(0, FillWhole(stream, _head, cancellation));
+        long read = SkipMark(name);
+        while (Fill(stream, FreePart(), cancellation) is > 0 and int count)
         {
-            Scan(name, offset, count);
-            offset += count;
+            Scan(stream, name, read, count, cancellation);
+            read += count;
             _options.Progress?.Report(new ReadingProgress(Bytes, TotalBytes));
 
             // A file that grows as fast as it is read would never end.
             if (expected > 0 && read > expected)
                 break;
-            count = Fill(stream, 0, cancellation);
-            read += count;
         }
 
         return read;
@@ -150,48 +150,52 @@ internal sealed class CorpusReader : IDisposable
             : new FileStream(file.Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 0, FileOptions.SequentialScan),
         cancellation).WaitAsync(cancellation).GetAwaiter().GetResult();
 
-    // Reads on behind the carried bytes and those that already lie there.
-    private int Fill(Stream stream, int already, CancellationToken cancellation)
+    // Where to read on, behind the carried bytes.
+    private Memory<byte> FreePart() => _buffer.AsMemory(_carried, _options.ReadBytes);
+
+    private int Fill(Stream stream, Memory<byte> free, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
-        Memory<byte> free = _buffer.AsMemory(_carried + already);
-        free = free[..Math.Min(free.Length, _options.ReadBytes)];
+        if (!_ahead.IsEmpty)
+        {
+            int count = Math.Min(free.Length, _ahead.Length);
+            _ahead[..count].CopyTo(free);
+            _ahead = _ahead[count..];
+            return count;
+        }
+
         return stream.CanSeek
             ? stream.Read(free.Span)
             : stream.ReadAsync(free, cancellation).AsTask().WaitAsync(cancellation).GetAwaiter().GetResult();
     }
 
-    // The UTF-8 mark is no part of the text; another one says that the text is none that can be read here.
-    private int SkipMark(string name, ref int count)
+    private int FillWhole(Stream stream, Memory<byte> free, CancellationToken cancellation)
+    {
+        int count = 0;
+        while (count < free.Length && Fill(stream, free[count..], cancellation) is > 0 and int more)
+            count += more;
+        return count;
+    }
+
+    // The UTF-8 mark is no part of the text; what is of another kind is none that can be read here.
+    private int SkipMark(string name)
     {
         if (_encoding == TextEncoding.Bytes)
             return 0;
-
-        Span<byte> head = _buffer.AsSpan(_carried, count);
-        string? other = head switch
-        {
-            [0xFF, 0xFE, 0, 0, ..] => "UTF-32LE",
-            [0, 0, 0xFE, 0xFF, ..] => "UTF-32BE",
-            [0xFF, 0xFE, ..] => "UTF-16LE",
-            [0xFE, 0xFF, ..] => "UTF-16BE",
-            _ => null,
-        };
-        if (other is not null)
-            throw CorpusErrors.OtherUnicode(name, other, _remedy);
-
-        if (head is not [0xEF, 0xBB, 0xBF, ..])
+        if (!_knowsNul && FileKind.Of(_ahead.Span) is { IsText: false } kind) // a vocabulary with a NUL is for such data
+            throw kind.InPlaceOfText(name);
+        if (_ahead.Span is not [0xEF, 0xBB, 0xBF, ..])
             return 0;
         if (_carried > 0)
             throw CarriedError();
         _notes.Add($"{name}: UTF-8 byte order mark skipped");
         HasInnerMark |= Bytes > 0;
-        head[3..].CopyTo(head);
-        count -= 3;
+        _ahead = _ahead[3..];
         return 3;
     }
 
     // Scans the carried bytes and `count` new ones, the first of which has this offset in its file.
-    private void Scan(string name, long offset, int count)
+    private void Scan(Stream stream, string name, long offset, int count, CancellationToken cancellation)
     {
         Span<byte> bytes = _buffer.AsSpan(0, _carried + count);
         _hash.Append(bytes[_carried..]);
@@ -210,7 +214,7 @@ internal sealed class CorpusReader : IDisposable
         }
 
         if (stop == CharacterScanner.Stop.InvalidByte)
-            throw CorpusErrors.InvalidByte(_carriedFrom, bytes[consumed], _carriedOffset, _remedy);
+            throw CorpusErrors.InvalidByte(_carriedFrom, From(bytes[consumed..], stream, cancellation), _carriedOffset, _remedy);
         if (stop == CharacterScanner.Stop.Nul)
             throw CorpusErrors.Binary(_carriedFrom, _carriedOffset, _remedy);
 
@@ -219,5 +223,14 @@ internal sealed class CorpusReader : IDisposable
         _carried = rest.Length;
     }
 
-    private CharRnnException CarriedError() => CorpusErrors.InvalidByte(_carriedFrom, _buffer[0], _carriedOffset, _remedy);
+    // An invalid byte with what follows it, as much as shows what the text is.
+    private ReadOnlySpan<byte> From(ReadOnlySpan<byte> rest, Stream stream, CancellationToken cancellation)
+    {
+        byte[] text = new byte[FileKind.HeadBytes];
+        int count = Math.Min(rest.Length, text.Length);
+        rest[..count].CopyTo(text);
+        return text.AsSpan(0, count + FillWhole(stream, text.AsMemory(count), cancellation));
+    }
+
+    private CharRnnException CarriedError() => CorpusErrors.InvalidByte(_carriedFrom, _buffer.AsSpan(0, _carried), _carriedOffset, _remedy);
 }

@@ -9,6 +9,9 @@ internal sealed record CorpusSource(string Name, IReadOnlyList<string> Files, Ac
     /// <summary>Bytes of all files together, byte order marks included; 0 if it can be read only once, or has no size.</summary>
     public long Bytes { get; private init; }
 
+    /// <summary>What a user should know about what is read and what is not.</summary>
+    public IReadOnlyList<string> Notes { get; private init; } = [];
+
     /// <summary>The files that the command line's inputs stand for.</summary>
     /// <exception cref="ArgumentException">There is no input.</exception>
     public static CorpusSource Of(IReadOnlyList<string> inputs)
@@ -16,7 +19,8 @@ internal sealed record CorpusSource(string Name, IReadOnlyList<string> Files, Ac
         if (inputs.Count == 0)
             throw new ArgumentException("no input", nameof(inputs));
 
-        IReadOnlyList<InputFile> files = InputFiles.Find(inputs);
+        List<string> notes = [];
+        IReadOnlyList<InputFile> files = InputFiles.Find(inputs, notes);
         string name = files.Count == 1 ? files[0].Path : $"{files[0].Path} and {files.Count - 1} more";
         long bytes = Size(files);
         return new CorpusSource(name, [.. files.Select(f => f.Path)], (reader, cancellation) =>
@@ -27,6 +31,7 @@ internal sealed record CorpusSource(string Name, IReadOnlyList<string> Files, Ac
         })
         {
             Bytes = bytes,
+            Notes = notes,
         };
     }
 

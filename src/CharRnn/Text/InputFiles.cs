@@ -1,4 +1,5 @@
 using System.IO.Enumeration;
+using CharRnn.Files;
 
 namespace CharRnn.Text;
 
@@ -13,22 +14,33 @@ internal readonly record struct InputFile(string Path)
 /// <summary>
 /// Finds the files that the command line's inputs stand for: files, directories and globs. Globs are expanded here
 /// though a Unix shell does it too, so that they mean the same on Windows; so names compare by case everywhere.
+/// Links are followed; a run's directory below an input is left out, since what a model wrote is not what it is to learn.
 /// </summary>
-internal static class InputFiles
+internal sealed class InputFiles
 {
     private static readonly EnumerationOptions Everything = new() { AttributesToSkip = 0, IgnoreInaccessible = false };
     private static readonly char[] Separators = OperatingSystem.IsWindows() ? ['/', '\\'] : ['/'];
 
-    /// <summary>All files of all inputs in ordinal order of their full paths, each once, however the inputs name it.</summary>
-    /// <exception cref="CharRnnException">An input is missing, unreadable, a glob without a match or a directory without text.</exception>
-    public static IReadOnlyList<InputFile> Find(IEnumerable<string> inputs)
+    // By their real path. Of a file's names the one without a link counts, else the first.
+    private readonly Dictionary<string, Name> _files = new(StringComparer.Ordinal);
+    private readonly SortedSet<string> _runs = new(StringComparer.Ordinal), _brokenLinks = new(StringComparer.Ordinal);
+
+    private InputFiles()
     {
-        var files = new SortedDictionary<string, string>(StringComparer.Ordinal);
+    }
+
+    /// <summary>All files of all inputs in ordinal order of their full paths, each once, however the inputs name it.</summary>
+    /// <param name="inputs">What was given.</param>
+    /// <param name="notes">Takes a line for all that was left out.</param>
+    /// <exception cref="CharRnnException">An input is missing, unreadable, a run's, a glob without a match or a directory without text.</exception>
+    public static IReadOnlyList<InputFile> Find(IEnumerable<string> inputs, ICollection<string> notes)
+    {
+        var found = new InputFiles();
         foreach (string input in inputs)
         {
             try
             {
-                Add(input, files);
+                found.Add(input);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
@@ -36,48 +48,86 @@ internal static class InputFiles
             }
         }
 
-        return [.. files.Values.Select(path => new InputFile(path))];
+        foreach (string run in found._runs)
+            notes.Add($"{run}: a run's directory, left out");
+        foreach (string link in found._brokenLinks)
+            notes.Add($"{link}: a link that leads nowhere, left out");
+        return [.. found._files.Values.OrderBy(name => name.Full, StringComparer.Ordinal).Select(name => new InputFile(name.Path))];
     }
 
-    private static void Add(string input, SortedDictionary<string, string> files)
+    private void Add(string input)
     {
         if (new InputFile(input).IsStandardInput)
-            files.TryAdd("-", input);
+            _files.TryAdd("-", new Name(false, "-", input));
+        else if (File.Exists(input) && Target(new FileInfo(input)) is null)
+            throw CorpusErrors.BrokenLink(input);
         else if (File.Exists(input))
-            AddFile(input, files);
+            AddFile(input, RealPath(input), IsLink(new FileInfo(input)));
         else if (Directory.Exists(input))
-            AddDirectory(input, files);
+            AddDirectory(input);
         else if (input.AsSpan().ContainsAny('*', '?'))
-            AddGlob(input, files);
+            AddGlob(input);
         else
             throw CorpusErrors.Missing(input);
     }
 
-    private static void AddFile(string path, SortedDictionary<string, string> files) =>
-        files.TryAdd(Path.GetFullPath(path).Replace(Path.DirectorySeparatorChar, '/'), path);
-
-    private static void AddDirectory(string directory, SortedDictionary<string, string> files)
+    private void AddFile(string path, string real, bool isLinked)
     {
-        if (!AddBelow(directory, files))
-            throw CorpusErrors.NoText(directory);
+        var name = new Name(isLinked, Path.GetFullPath(path).Replace(Path.DirectorySeparatorChar, '/'), path);
+        if (!_files.TryGetValue(real, out Name other) || name.GoesBefore(other))
+            _files[real] = name;
+    }
+
+    private void AddDirectory(string directory)
+    {
+        if (RunDirectory.IsRun(directory))
+            throw CorpusErrors.Run(directory);
+        int runs = _runs.Count;
+        if (!AddBelow(directory, IsLink(new DirectoryInfo(directory))))
+            throw _runs.Count > runs ? CorpusErrors.OnlyRuns(directory) : CorpusErrors.NoText(directory);
+    }
+
+    private bool AddBelow(string directory, bool isLinked)
+    {
+        // Links wait until all is seen that needs none: what lies behind them may be the same, or lead in a circle.
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        var links = new SortedSet<string>(StringComparer.Ordinal);
+        bool any = AddBelow(directory, RealPath(directory), isLinked, seen, links);
+        while (links.Min is { } link)
+        {
+            links.Remove(link);
+            any |= AddBelow(link, RealPath(link), true, seen, links);
+        }
+
+        return any;
     }
 
     // Every file below that is not hidden and not empty. A pipe, socket or device has length 0: it is text only where
-    // it is named. Links to directories are left out, since they may lead in a circle.
-    private static bool AddBelow(string directory, SortedDictionary<string, string> files)
+    // it is named.
+    private bool AddBelow(string directory, string real, bool isLinked, HashSet<string> seen, SortedSet<string> links)
     {
+        if (!seen.Add(real) || IsRun(directory))
+            return false;
+
         bool any = false;
         foreach (FileSystemInfo entry in Visible(directory))
         {
-            string path = Path.Combine(directory, entry.Name);
+            string path = Path.Combine(directory, entry.Name), realPath = Path.Combine(real, entry.Name);
+            bool isLink = IsLink(entry);
             if (entry is DirectoryInfo)
             {
-                if (entry.LinkTarget is null)
-                    any |= AddBelow(path, files);
+                if (isLink)
+                    links.Add(path);
+                else
+                    any |= AddBelow(path, realPath, isLinked, seen, links);
             }
-            else if (entry.LinkTarget is null ? ((FileInfo)entry).Length > 0 : entry.ResolveLinkTarget(true) is FileInfo { Exists: true, Length: > 0 })
+            else if (Target(entry) is not { } target)
             {
-                AddFile(path, files);
+                _brokenLinks.Add(path);
+            }
+            else if (target is FileInfo { Length: > 0 })
+            {
+                AddFile(path, isLink ? RealPath(path) : realPath, isLinked || isLink);
                 any = true;
             }
         }
@@ -85,26 +135,22 @@ internal static class InputFiles
         return any;
     }
 
-    private static void AddGlob(string pattern, SortedDictionary<string, string> files)
+    private void AddGlob(string pattern)
     {
-        string root = Path.GetPathRoot(pattern) ?? "";
-        string[] segments = pattern[root.Length..].Split(Separators, StringSplitOptions.RemoveEmptyEntries);
-
-        // Two ** in a row are as one, and must not cost the product of both.
-        segments = [.. segments.Where((s, i) => i == 0 || s != "**" || segments[i - 1] != "**")];
-        var matches = new HashSet<string>(StringComparer.Ordinal);
-        Match(root, segments, matches);
-
         bool any = false;
-        foreach (string match in matches)
+        foreach ((string match, bool isLinked) in new Glob(this, pattern).Matches())
         {
             if (match.Length == 0 || Directory.Exists(match))
             {
-                any |= AddBelow(match, files);
+                any |= AddBelow(match, isLinked);
+            }
+            else if (Target(new FileInfo(match)) is null)
+            {
+                _brokenLinks.Add(match);
             }
             else
             {
-                AddFile(match, files);
+                AddFile(match, RealPath(match), isLinked);
                 any = true;
             }
         }
@@ -113,44 +159,139 @@ internal static class InputFiles
             throw CorpusErrors.NoMatch(pattern);
     }
 
-    // As shells match: * and ? stay inside a name and leave out hidden ones unless the pattern begins with a dot,
-    // ** is any depth of directories, none included. A directory that matches stands for the text below it.
-    private static void Match(string directory, ReadOnlySpan<string> segments, HashSet<string> matches)
+    private bool IsRun(string directory)
     {
-        if (segments.IsEmpty)
+        bool isRun = RunDirectory.IsRun(directory);
+        if (isRun)
+            _runs.Add(directory);
+        return isRun;
+    }
+
+    private static bool IsLink(FileSystemInfo entry) => entry.LinkTarget is not null;
+
+    // Where an entry leads, itself if it is no link; null where a link leads nowhere, which .NET says exists, or in a circle.
+    private static FileSystemInfo? Target(FileSystemInfo entry)
+    {
+        try
         {
-            matches.Add(directory);
-            return;
+            FileSystemInfo target = entry.ResolveLinkTarget(returnFinalTarget: true) ?? entry;
+            return target.Exists ? target : null;
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+    }
+
+    // .NET resolves a link, but none on the way to it.
+    private static string RealPath(string path)
+    {
+        string full = Path.GetFullPath(path.Length == 0 ? "." : path), real = Path.GetPathRoot(full)!;
+        foreach (string name in full[real.Length..].Split(Path.DirectorySeparatorChar, StringSplitOptions.RemoveEmptyEntries))
+        {
+            string next = Path.Combine(real, name);
+            FileSystemInfo entry = Directory.Exists(next) ? new DirectoryInfo(next) : new FileInfo(next);
+            real = entry.LinkTarget is { } target ? RealPath(Path.GetFullPath(target, real)) : next;
         }
 
-        string segment = segments[0];
-        ReadOnlySpan<string> rest = segments[1..];
-        if (segment == "**")
-        {
-            Match(directory, rest, matches);
-            if (rest.IsEmpty)
-                return;
-            foreach (FileSystemInfo entry in Visible(directory))
-                if (entry is DirectoryInfo && entry.LinkTarget is null)
-                    Match(Path.Combine(directory, entry.Name), segments, matches);
-        }
-        else if (segment.AsSpan().ContainsAny('*', '?'))
-        {
-            foreach (FileSystemInfo entry in segment.StartsWith('.') ? Entries(directory) : Visible(directory))
-                if ((rest.IsEmpty || entry is DirectoryInfo) && FileSystemName.MatchesSimpleExpression(segment, entry.Name, ignoreCase: false))
-                    Match(Path.Combine(directory, entry.Name), rest, matches);
-        }
-        else
-        {
-            string path = Path.Combine(directory, segment);
-            if (Directory.Exists(path) || (rest.IsEmpty && File.Exists(path)))
-                Match(path, rest, matches);
-        }
+        return real;
     }
 
     private static IEnumerable<FileSystemInfo> Visible(string directory) =>
         Entries(directory).Where(e => !e.Name.StartsWith('.') && !(OperatingSystem.IsWindows() && e.Attributes.HasFlag(FileAttributes.Hidden)));
 
-    private static IEnumerable<FileSystemInfo> Entries(string directory) =>
-        new DirectoryInfo(directory.Length == 0 ? "." : directory).EnumerateFileSystemInfos("*", Everything);
+    private static IEnumerable<FileSystemInfo> Entries(string directory)
+    {
+        foreach (FileSystemInfo entry in new DirectoryInfo(directory.Length == 0 ? "." : directory).EnumerateFileSystemInfos("*", Everything))
+            yield return entry.Name.Contains('\uFFFD', StringComparison.Ordinal) && !IsLink(entry) && !Path.Exists(entry.FullName)
+                ? throw CorpusErrors.NameNotUtf8(Path.Combine(directory, entry.Name))
+                : entry;
+    }
+
+    /// <summary>One of a file's names.</summary>
+    /// <param name="IsLinked">Whether a link lies on the way from the input.</param>
+    /// <param name="Full">The full path with forward slashes: the files' order.</param>
+    /// <param name="Path">As shown in messages.</param>
+    private readonly record struct Name(bool IsLinked, string Full, string Path)
+    {
+        public bool GoesBefore(Name other) => IsLinked != other.IsLinked ? other.IsLinked : string.CompareOrdinal(Full, other.Full) < 0;
+    }
+
+    /// <summary>
+    /// A pattern, which matches as in shells: * and ? stay inside a name and leave out hidden ones unless the pattern
+    /// begins with a dot, ** is any depth of directories, none included. A directory that matches stands for the text below it.
+    /// </summary>
+    private sealed class Glob
+    {
+        private readonly InputFiles _owner;
+        private readonly string _root;
+        private readonly string[] _segments;
+        private readonly SortedDictionary<string, bool> _matches = new(StringComparer.Ordinal);
+
+        // Where a ** has been, and the links that it has not yet followed, each with its segment.
+        private readonly HashSet<(string RealPath, int Segment)> _seen = [];
+        private readonly SortedSet<(string Path, int Segment)> _links = new(Comparer<(string Path, int Segment)>.Create(
+            (a, b) => string.CompareOrdinal(a.Path, b.Path) is not 0 and int order ? order : a.Segment.CompareTo(b.Segment)));
+
+        public Glob(InputFiles owner, string pattern)
+        {
+            _owner = owner;
+            _root = Path.GetPathRoot(pattern) ?? "";
+            _segments = pattern[_root.Length..].Split(Separators, StringSplitOptions.RemoveEmptyEntries);
+        }
+
+        /// <summary>What matches, and whether a link lies on the way there.</summary>
+        public SortedDictionary<string, bool> Matches()
+        {
+            Match(_root, 0, isLinked: false);
+            while (_links.Count > 0)
+            {
+                (string path, int segment) = _links.Min;
+                _links.Remove((path, segment));
+                Match(path, segment, isLinked: true);
+            }
+
+            return _matches;
+        }
+
+        private void Match(string directory, int i, bool isLinked)
+        {
+            if (i == _segments.Length)
+            {
+                _matches.TryAdd(directory, isLinked);
+                return;
+            }
+
+            string segment = _segments[i];
+            bool isLast = i == _segments.Length - 1;
+            if (segment == "**")
+            {
+                if (!_seen.Add((RealPath(directory), i)) || _owner.IsRun(directory))
+                    return;
+                Match(directory, i + 1, isLinked);
+                if (isLast)
+                    return;
+                foreach (FileSystemInfo entry in Visible(directory).Where(entry => entry is DirectoryInfo))
+                {
+                    string path = Path.Combine(directory, entry.Name);
+                    if (IsLink(entry))
+                        _links.Add((path, i));
+                    else
+                        Match(path, i, isLinked);
+                }
+            }
+            else if (segment.AsSpan().ContainsAny('*', '?'))
+            {
+                foreach (FileSystemInfo entry in segment.StartsWith('.') ? Entries(directory) : Visible(directory))
+                    if ((isLast || entry is DirectoryInfo) && FileSystemName.MatchesSimpleExpression(segment, entry.Name, ignoreCase: false))
+                        Match(Path.Combine(directory, entry.Name), i + 1, isLinked || IsLink(entry));
+            }
+            else
+            {
+                string path = Path.Combine(directory, segment);
+                if (Directory.Exists(path) || (isLast && File.Exists(path)))
+                    Match(path, i + 1, isLinked || IsLink(new FileInfo(path)));
+            }
+        }
+    }
 }

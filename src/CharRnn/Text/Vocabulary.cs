@@ -97,7 +97,7 @@ public sealed class Vocabulary
         if (stop == CharacterScanner.Stop.Nul)
             throw CorpusErrors.Binary(subject, consumed, CorpusErrors.GiveText);
         if (consumed < text.Length)
-            throw CorpusErrors.InvalidByte(subject, text[consumed], consumed, CorpusErrors.GiveText);
+            throw CorpusErrors.InvalidByte(subject, text[consumed..], consumed, CorpusErrors.GiveText);
         if (unknown == UnknownCharacters.Error && table.Unknown.Count > 0)
             throw CorpusErrors.UnknownCharacters(subject, CharacterNames.List(Encoding, table.Unknown));
 

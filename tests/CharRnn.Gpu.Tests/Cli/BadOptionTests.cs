@@ -64,6 +64,9 @@ public sealed class BadOptionTests : IDisposable
         _shell.Fails(2, "--hiden-size", "is no option of charrnn train; did you mean --hidden-size?", "train", "lines.txt", "--hiden-size", "3");
         _shell.Fails(2, "--hiden-size", "did you mean --hidden-size?", "train", "--hiden-size=3");
         _shell.Fails(2, "-out", "did you mean --out?", "train", "-out", "run");
+        _shell.Write("-notes.txt", "a text");
+        _shell.Fails(2, "-notes.txt", "is no option of charrnn eval; write ./-notes.txt for the file of that name", "eval", "run", "-notes.txt");
+        _shell.Fails(1, "./-notes.txt", "needs at least 27 characters", "train", "./-notes.txt", "--device", "cpu");
         _shell.Fails(2, "--frobnicate", "is no option of charrnn eval; see charrnn eval --help", "eval", "run", "lines.txt", "--frobnicate");
 
         _shell.Write("typo.json", """{"hiden-size": 3}""");

@@ -26,7 +26,9 @@ public sealed class BadTextTests : IDisposable
         Refused(_shell.Write("empty.txt", ""), "is empty");
         Refused(_shell.Write("utf16.txt", Encoding.Unicode.GetPreamble().Concat("text"u8.ToArray()).ToArray()), "is UTF-16LE, by its byte order mark");
         Refused(_shell.Write("binary.txt", "text\0"), "looks binary, with a NUL byte at offset 4; use --encoding bytes");
-        Refused(_shell.Write("latin1.txt", Encoding.Latin1.GetBytes("12345678901234567é and on")), "invalid byte 0xE9 at offset 17 in UTF-8 text; use --encoding bytes");
+        Refused(
+            _shell.Write("latin1.txt", Encoding.Latin1.GetBytes("12345678901234567é and on")),
+            "invalid byte 0xE9 at offset 17 in UTF-8 text, which looks like Windows-1252 text; run iconv -f WINDOWS-1252 -t UTF-8 < latin1.txt > latin1.txt.txt and give that in its place, or use --encoding bytes");
     }
 
     [Fact]

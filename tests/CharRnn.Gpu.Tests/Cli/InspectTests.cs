@@ -24,6 +24,9 @@ public sealed class InspectTests(TinyRun run) : IClassFixture<TinyRun>
         CommandResult file = _shell.Succeeds("inspect", "run", "lines.txt", "--out", "page.html", "--device", "cpu");
         Assert.Contains($"mean surprisal {eval.Split(' ')[0]} nats", file.Text, StringComparison.Ordinal);
 
+        CommandResult piped = _shell.Run([File.ReadAllBytes(_shell["lines.txt"])], ["inspect", "run", "-", "--out", "page.html", "--device", "cpu"]);
+        Assert.Equal(file.Text, piped.Text);
+
         _shell.Succeeds("inspect", "run", "--out", "own.html", "--device", "cpu", "--quiet");
         Assert.Equal(1001, Data("own.html").GetProperty("tokens").GetArrayLength());
     }

@@ -57,6 +57,7 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
         Assert.InRange(measured.GetProperty("loss").GetDouble(), 0, 0.1);
 
         string[] lines = _shell.Succeeds("mlp", "eval", "run", "new.csv", "--device", "cpu").Lines;
+        Assert.Equal(lines, _shell.Run([File.ReadAllBytes(_shell["new.csv"])], ["mlp", "eval", "run", "-", "--device", "cpu"]).Lines);
         Assert.StartsWith("600 rows, loss 0.", lines[0], StringComparison.Ordinal);
         Assert.Equal(300, lines[^1].Split('|')[1].Split(' ', StringSplitOptions.RemoveEmptyEntries).Sum(cell => int.Parse(cell, CultureInfo.InvariantCulture)));
     }

@@ -26,6 +26,10 @@ public sealed class SampleTests(TinyRun run) : IClassFixture<TinyRun>
     {
         _shell.Write("prime.txt", [0xEF, 0xBB, 0xBF, .. "ab 😀"u8]);
         Assert.Equal("ab 😀 é\r"u8, Sample("--best", "--temperature", "0", "--prime-file", "prime.txt", "--length", "3", "--seed", "1").Output);
+        CommandResult piped = _shell.Run([[.. "ab 😀"u8]], ["sample", "run", "--device", "cpu", "--best", "--temperature", "0", "--prime-file", "-", "--length", "3", "--seed", "1"]);
+        Assert.Equal("ab 😀 é\r"u8, piped.Output);
+        _shell.Fails(1, "none.txt", "no such file or directory", "sample", "run", "--prime-file", "none.txt");
+        _shell.Fails(1, "run", "is a run's directory, not a text", "sample", "run", "--prime-file", "run");
     }
 
     [Fact]

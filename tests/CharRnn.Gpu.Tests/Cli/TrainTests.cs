@@ -119,6 +119,11 @@ public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
         _shell.Write("texts/sub/b.txt", text[insideOfEmoji..]);
         _shell.Succeeds(["train", "texts/sub", "t*/a.t?t", "--out", "pieces", .. TinyRun.Options]);
         Assert.Equal(ModelBytes("run"), ModelBytes("pieces"));
+
+        // A run below its own text is no part of it when it goes on.
+        _shell.Succeeds(["train", "texts", "--out", "texts/run", .. TinyRun.Options]);
+        CommandResult resumed = _shell.Succeeds("train", "--resume", "--out", "texts/run", "--iterations", "310");
+        Assert.Contains($"{_shell["texts/run"]}: a run's directory, left out", resumed.ErrorLines);
     }
 
     [Fact]
@@ -142,6 +147,8 @@ public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
         RunConfiguration saved = RunConfiguration.Read(_shell["configured/config.json"]);
         Assert.Equal(("6", "8", "7", "1"), (saved.GetOptionText("hidden-size"), saved.GetOptionText("seq-length"), saved.GetOptionText("seed"), saved.GetOptionText("epochs")));
         Assert.False(saved.Has("iterations"));
+        Assert.Equal(0, _shell.Run([File.ReadAllBytes(_shell["config.json"])], ["train", "--config", "-", "--hidden-size=6", "--out", "piped", "--epochs", "1"]).ExitCode);
+        Assert.Equal(ModelBytes("configured"), ModelBytes("piped"));
 
         // A run's own configuration repeats the run.
         _shell.Succeeds("train", "--config", "run/config.json", "--out", "repeated");

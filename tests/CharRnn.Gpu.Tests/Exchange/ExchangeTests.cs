@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.IO.Compression;
 using System.Text;
 using CharRnn.Exchange;
@@ -9,6 +10,7 @@ using CharRnn.Model;
 using CharRnn.Text;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
+using ModelMetadata = CharRnn.Files.ModelMetadata;
 
 namespace CharRnn.Gpu.Tests.Exchange;
 
@@ -152,25 +154,175 @@ public class ExchangeTests
             }
         }
 
-        void Refused(string found, string name, string header, int values)
+        void Refused(string found, string name, string header, params byte[] values)
         {
             File.WriteAllBytes(path, good);
             using (ZipArchive archive = ZipFile.Open(path, ZipArchiveMode.Update))
             {
                 archive.GetEntry(name)!.Delete();
                 using Stream entry = archive.CreateEntry(name).Open();
-                entry.Write([0x93, .. "NUMPY"u8, 1, 0, (byte)header.Length, (byte)(header.Length >> 8), .. Encoding.ASCII.GetBytes(header), .. new byte[values]]);
+                entry.Write([0x93, .. "NUMPY"u8, 1, 0, (byte)header.Length, (byte)(header.Length >> 8), .. Encoding.ASCII.GetBytes(header), .. values]);
             }
 
             Errors.Expect(path, found, () => NpzFile.Load(path));
         }
 
-        Refused("array by has shape (8, 1), not (7, 1)", "by.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (8, 1), }", 32);
-        Refused("has 0 hidden units and 7 characters", "bh.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 1), }", 0);
-        Refused("array by is of type \"<i8\"", "by.npy", "{'descr': '<i8', 'fortran_order': False, 'shape': (7, 1), }", 56);
-        Refused("array chars is of type \"|O\"", "chars.npy", "{'descr': '|O', 'fortran_order': False, 'shape': (7,), }", 7);
-        Refused("is no plain array", "by.npy", "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (7,), }", 28);
-        Refused("is no npz file", "by.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (999999999, 999999999), }", 28);
-        Refused("is no npz file", "by.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (100000000,), }", 28);
+        Refused("array by has shape (8, 1), not (7, 1)", "by.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (8, 1), }", new byte[32]);
+        Refused("has 0 hidden units and 7 characters, by arrays bh and Wxh", "bh.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 1), }");
+        Refused("array by is of type \"<c8\", not of numbers of up to 8 bytes; save it with by=np.asarray(by, dtype=np.float32)", "by.npy", "{'descr': '<c8', 'fortran_order': False, 'shape': (7, 1), }");
+        Refused("array chars is of type \"|O\", not of strings or bytes; save it with chars=np.array([str(c) for c in chars])", "chars.npy", "{'descr': '|O', 'fortran_order': False, 'shape': (7,), }", new byte[7]);
+        Refused("array chars is of type \"<i8\", not of strings or bytes; save it with chars=np.array([chr(c) for c in chars])", "chars.npy", "{'descr': '<i8', 'fortran_order': False, 'shape': (7,), }", new byte[56]);
+        Refused("array chars has a string of several characters at index 1", "chars.npy", "{'descr': '|S2', 'fortran_order': False, 'shape': (2,), }", [1, 0, 2, 3]);
+        Refused("array chars has 6 characters, array Wxh is for 7", "chars.npy", "{'descr': '|u1', 'fortran_order': False, 'shape': (6,), }", [1, 2, 3, 4, 5, 6]);
+        Refused("tensor bh is NaN at [1, 0]", "bh.npy", $"{{'descr': '<f2', 'fortran_order': False, 'shape': ({H}, 1), }}", [0, 0, 0, 0x7E, .. new byte[2 * (H - 2)]]);
+        Refused("array by has the value 1E+300, more than a weight can be", "by.npy", "{'descr': '<f8', 'fortran_order': False, 'shape': (7, 1), }", [.. new byte[48], .. BitConverter.GetBytes(1e300)]);
+        Refused("is no plain array", "by.npy", "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (7,), }", new byte[28]);
+        Refused("is no npz file", "by.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (999999999, 999999999), }", new byte[28]);
+        Refused("is no npz file", "by.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (100000000,), }", new byte[28]);
+    }
+
+    // Header versions 1.0 to 3.0, Python 2's long numbers, either byte order, column-major, and every type of numbers.
+    [Theory]
+    [InlineData(1, "<f4", "({0}, {1})", false)]
+    [InlineData(2, "<f8", "({0}, {1})", false)]
+    [InlineData(3, ">f8", "({0}, {1})", true)]
+    [InlineData(1, ">f4", "({0}L, {1}L)", true)]
+    [InlineData(1, "<f2", "({0}, {1})", false)]
+    [InlineData(1, ">f2", "({0}, {1})", true)]
+    [InlineData(1, "=f4", "({0}, {1})", false)]
+    [InlineData(1, "|i1", "({0}, {1})", false)]
+    [InlineData(1, "<i2", "({0}, {1})", true)]
+    [InlineData(1, ">i4", "({0}, {1})", false)]
+    [InlineData(1, "<i8", "({0}, {1})", false)]
+    [InlineData(1, "|u1", "({0}, {1})", false)]
+    [InlineData(1, ">u2", "({0}, {1})", true)]
+    [InlineData(1, "<u4", "({0}, {1})", false)]
+    [InlineData(1, ">u8", "({0}, {1})", false)]
+    public void What_numpy_reads_is_read(int version, string type, string shape, bool isColumnMajor)
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.File("weights");
+        using (ZipArchive archive = ZipFile.Open(path, ZipArchiveMode.Create))
+        {
+            // Small whole numbers, which every type has, different from element to element.
+            foreach ((string name, int rows, int columns) in ((string, int, int)[])[("Wxh", 3, 2), ("Whh", 3, 3), ("bh", 3, 1), ("Why", 2, 3), ("by", 2, 1)])
+                Add(archive, name, version, type, string.Format(CultureInfo.InvariantCulture, shape, rows, columns), isColumnMajor, Numbers(type, isColumnMajor
+                    ? [.. from column in Enumerable.Range(0, columns) from row in Enumerable.Range(0, rows) select Value(name, row, column)]
+                    : [.. from row in Enumerable.Range(0, rows) from column in Enumerable.Range(0, columns) select Value(name, row, column)]));
+            Add(archive, "chars", 1, "|S1", "(2L,)", false, "ab"u8.ToArray());
+        }
+
+        CharacterModel model = ForeignModel.Load(path);
+        Assert.Equal("ab", ModelMetadata.VocabularyText(model.Vocabulary));
+        ParameterSet<float> weights = model.Weights; // whose matrices are the file's transposes
+        Assert.Equal([.. from column in Enumerable.Range(0, 2) from row in Enumerable.Range(0, 3) select (float)Value("Wxh", row, column)], weights.Wxh);
+        Assert.Equal([.. from column in Enumerable.Range(0, 3) from row in Enumerable.Range(0, 3) select (float)Value("Whh", row, column)], weights.Whh);
+        Assert.Equal([.. from row in Enumerable.Range(0, 3) select (float)Value("bh", row, 0)], weights.Bh);
+        Assert.Equal([.. from column in Enumerable.Range(0, 3) from row in Enumerable.Range(0, 2) select (float)Value("Why", row, column)], weights.Why);
+        Assert.Equal([.. from row in Enumerable.Range(0, 2) select (float)Value("by", row, 0)], weights.By);
+
+        static int Value(string name, int row, int column) => name.Length + (10 * row) + column;
+    }
+
+    [Theory]
+    [InlineData("<U1", "(3,)", "b\0\0\0a\0\0\0\u0022\u006F\0\0", "ab漢", TextEncoding.Utf8)]
+    [InlineData(">U2", "(3, 1)", "\0\0\0b\0\0\0\0\0\0\0a\0\0\0\0\0\0\u006F\u0022\0\0\0\0", "ab漢", TextEncoding.Utf8)]
+    [InlineData("<U3", "()", "b\0\0\0a\0\0\0\u0022\u006F\0\0", "ab漢", TextEncoding.Utf8)]
+    [InlineData("|S1", "(3L,)", "bac", "abc", TextEncoding.Utf8)]
+    [InlineData("|S3", "()", "bac", "abc", TextEncoding.Utf8)]
+    [InlineData("|S1", "(3,)", "ba\u00E9", "abé", TextEncoding.Bytes)]
+    [InlineData("|u1", "(3,)", "ba\u00E9", "abé", TextEncoding.Bytes)]
+    public void Characters_are_strings_or_bytes(string type, string shape, string content, string expected, TextEncoding encoding)
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.File("weights.npz");
+        Vocabulary three = Samples.Vocabulary("abc");
+        NpzFile.Save(path, new CharacterModel(three, InitialWeights.Create(new ModelShape(3, 2), 1)));
+        using (ZipArchive archive = ZipFile.Open(path, ZipArchiveMode.Update))
+        {
+            archive.GetEntry("chars.npy")!.Delete();
+            Add(archive, "chars", 1, type, shape, false, Encoding.Latin1.GetBytes(content));
+        }
+
+        Vocabulary vocabulary = NpzFile.Load(path).Vocabulary;
+        Assert.Equal(encoding, vocabulary.Encoding);
+        Assert.Equal(expected, ModelMetadata.VocabularyText(vocabulary));
+    }
+
+    [Fact]
+    public void Weights_that_compress_well_are_weights()
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.File("weights.npz");
+        using (ZipArchive archive = ZipFile.Open(path, ZipArchiveMode.Create))
+        {
+            foreach ((string name, int rows, int columns) in ((string, int, int)[])[("Wxh", 600, 2), ("Whh", 600, 600), ("bh", 600, 1), ("Why", 2, 600), ("by", 2, 1)])
+                Add(archive, name, 1, "<f8", $"({rows}, {columns})", false, new byte[8 * rows * columns]);
+            Add(archive, "chars", 1, "|S1", "(2,)", false, "ab"u8.ToArray());
+        }
+
+        Assert.InRange(new FileInfo(path).Length, 0, 100_000);
+        Assert.Equal(new ModelShape(2, 600), NpzFile.Load(path).Weights.Shape);
+    }
+
+    [Fact]
+    public void Errors_name_the_files_own_tensors_and_the_file_that_is_wrong()
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.File("m.npz"), state = directory.File("m.safetensors");
+        CharacterModel model = Model();
+        NpzFile.Save(path, model);
+        PyTorchFile.Save(state, model);
+        Vocabulary six = Samples.Vocabulary("abcdef"), line = Samples.Vocabulary("abcdefg\n");
+        foreach ((string file, string weights) in ((string, string)[])[(path, "array Wxh"), (state, "tensor rnn.weight_ih_l0")])
+        {
+            Errors.Expect("chars.txt", $"has 6 characters, {file} has weights for 7 ({weights})", () => ForeignModel.Load(file, six, "chars.txt"));
+            Errors.Expect(file, $"the given vocabulary has 8 characters, {weights} is for 7", () => ForeignModel.Load(file, line));
+            Assert.Equal("abcdefg", ModelMetadata.VocabularyText(ForeignModel.Load(file, line, "chars.txt").Vocabulary)); // an editor's line end
+        }
+
+        Errors.Expect(state, $"is the state of a PyTorch module; make a model of it with charrnn import {state}", () => ModelFile.Load(state));
+        Errors.Expect(path, $"is an npz archive, of NumPy's arrays; make a model of it with charrnn import {path}", () => ModelFile.Load(path));
+        ModelFile.Save(directory.File("ours"), model);
+        Errors.Expect(directory.File("ours"), "is a model of charrnn already", () => ForeignModel.Load(directory.File("ours")));
+        Errors.Expect(directory.Write("text.npz", "text"), "is text; give an npz archive of min-char-rnn's arrays, or", () => ForeignModel.Load(directory.File("text.npz")));
+        Errors.Expect(directory.Write("empty.npz", ""), "is no npz file", () => ForeignModel.Load(directory.File("empty.npz")));
+        Errors.Expect("-", "is standard input", () => ForeignModel.Load("-"));
+
+        using (var file = SafetensorsFile.Open(state))
+        {
+            SafetensorsTensor[] tensors = [.. file.Tensors.Select(tensor => new SafetensorsTensor(
+                tensor.Name, tensor.Shape, [.. file.ReadFloats(tensor.Name, [.. tensor.Shape]).Select(w => tensor.Name == "fc.bias" ? float.NaN : w)]))];
+            SafetensorsFile.Write(directory.File("bad"), file.Metadata, tensors);
+        }
+
+        Errors.Expect(directory.File("bad"), "tensor fc.bias is NaN at [0]", () => ForeignModel.Load(directory.File("bad")));
+        using (ZipArchive archive = ZipFile.Open(path, ZipArchiveMode.Update))
+            archive.GetEntry("Whh.npy")!.Delete();
+        Errors.Expect(path, "has no array Whh, but \"Wxh, bh, Why, by, chars\"", () => ForeignModel.Load(path));
+    }
+
+    private static void Add(ZipArchive archive, string name, int version, string type, string shape, bool isColumnMajor, byte[] values)
+    {
+        byte[] header = Encoding.ASCII.GetBytes($"{{'descr': '{type}', 'fortran_order': {(isColumnMajor ? "True" : "False")}, 'shape': {shape}, }}\n");
+        byte[] length = [(byte)header.Length, 0, .. version == 1 ? [] : new byte[2]];
+        using Stream entry = archive.CreateEntry($"{name}.npy").Open();
+        entry.Write([0x93, .. "NUMPY"u8, (byte)version, 0, .. length, .. header, .. values]);
+    }
+
+    private static byte[] Numbers(string type, int[] values)
+    {
+        bool isBigEndian = type[0] == '>';
+        return [.. values.SelectMany(value =>
+        {
+            byte[] bytes = type[1..] switch
+            {
+                "f2" => BitConverter.GetBytes((Half)value),
+                "f4" => BitConverter.GetBytes((float)value),
+                "f8" => BitConverter.GetBytes((double)value),
+                _ => BitConverter.GetBytes((long)value)[..(type[2] - '0')],
+            };
+            return isBigEndian ? bytes.Reverse() : bytes;
+        })];
     }
 }

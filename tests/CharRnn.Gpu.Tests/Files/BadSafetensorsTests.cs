@@ -20,7 +20,7 @@ public class BadSafetensorsTests
         ["not JSON"] = (Header("{hello}"), "not valid JSON"),
         ["leading space"] = (Header(" {}"), "does not begin with {"),
         ["an array"] = (Header("[]"), "does not begin with {"),
-        ["a text file"] = ("First Citizen: Before we proceed any further, hear me speak."u8.ToArray(), "over the format's limit"),
+        ["a text file"] = ("First Citizen: Before we proceed any further, hear me speak."u8.ToArray(), "is text"),
         ["unclosed"] = (Header("{\"a\":"), "not valid JSON"),
         ["trailing comma"] = (Header("{\"__metadata__\":{},}"), "not valid JSON"),
         ["comment"] = (Header("{/**/}"), "not valid JSON"),

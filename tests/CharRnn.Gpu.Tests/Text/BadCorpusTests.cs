@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.IO.Compression;
 using System.Text;
 using CharRnn.Text;
 
@@ -106,10 +108,11 @@ public sealed class BadCorpusTests : IDisposable
             bool atEnd = what.StartsWith("cut off by the end", StringComparison.Ordinal);
             byte[] text = [.. Encoding.ASCII.GetBytes(new string('x', padding)), .. bytes, .. atEnd ? [] : "tail"u8];
             string path = _folder.Write("a.txt", text);
-            string expected = $"{path}: invalid byte 0x{culprit:X2} at offset {padding} in UTF-8 text; use --encoding bytes";
+            string expected = Error(path);
+            Assert.StartsWith($"{path}: invalid byte 0x{culprit:X2} at offset {padding} in UTF-8 text", expected);
+            Assert.EndsWith(", or use --encoding bytes", expected);
             for (int readBytes = 1; readBytes < 8; readBytes++)
                 Assert.Equal(expected, Error(path, new CorpusOptions { ReadBytes = readBytes, ChunkTokens = 5 }));
-            Assert.Equal(expected, Error(path));
         }
     }
 
@@ -139,9 +142,94 @@ public sealed class BadCorpusTests : IDisposable
     public void Another_unicode_encoding(byte[] content, string encoding)
     {
         string path = _folder.Write("a.txt", content);
-        string expected = $"{path}: is {encoding}, by its byte order mark; convert it to UTF-8 (iconv -f {encoding} -t UTF-8) or use --encoding bytes";
+        string expected = $"{path}: is {encoding}, by its byte order mark; run iconv -f {encoding} -t UTF-8 < {path} > {path}.txt and give that in its place";
         Assert.Equal(expected, Error(path));
         Assert.Equal(expected, Error(path, new CorpusOptions { ReadBytes = 1 }));
+    }
+
+    [Theory]
+    [InlineData(5)]
+    [InlineData(100_000)] // long behind the first bytes, and behind a whole buffer
+    public void Text_in_a_western_encoding(int offset)
+    {
+        string path = _folder.Write("it's.txt", [.. Encoding.ASCII.GetBytes(new string('x', offset)), .. Encoding.Latin1.GetBytes("\u0093caf\u00E9\u0094 and more of it")]);
+        string expected = $"{path}: invalid byte 0x93 at offset {offset} in UTF-8 text, which looks like Windows-1252 text; run iconv -f WINDOWS-1252 -t UTF-8 < "
+            + $"'{_folder["it"]}'\\''s.txt' > '{_folder["it"]}'\\''s.txt.txt' and give that in its place, or use --encoding bytes";
+        Assert.Equal(expected, Error(path));
+        Assert.Equal(expected, Error(path, new CorpusOptions { ReadBytes = 7 }));
+    }
+
+    [Theory]
+    [InlineData("UTF-16LE")]
+    [InlineData("UTF-16BE")]
+    public void Utf16_without_a_mark(string encoding)
+    {
+        foreach (string text in (string[])["Some text\nin English.\n", "Ещё немного текста\r\nна русском языке 😀\n", string.Concat(Enumerable.Repeat("ab\t", 500))])
+        {
+            string path = _folder.Write("a.txt", Encoding.GetEncoding(encoding).GetBytes(text));
+            string expected = $"{path}: is {encoding} without a byte order mark; run iconv -f {encoding} -t UTF-8 < {path} > {path}.txt and give that in its place";
+            Assert.Equal(expected, Error(path));
+            Assert.Equal(expected, Error(path, new CorpusOptions { ReadBytes = 1 }));
+        }
+    }
+
+    [Fact]
+    public void A_packed_file_is_named_unless_its_bytes_are_wanted()
+    {
+        using var packed = new MemoryStream();
+        using (var gzip = new GZipStream(packed, CompressionLevel.Optimal, leaveOpen: true))
+            gzip.Write("Some text, packed."u8);
+        string path = _folder.Write("notes.txt", packed.ToArray());
+        Assert.Equal($"{path}: is compressed with gzip; run gunzip -c < {path} > {path}.txt and give that in its place", Error(path));
+        Assert.Equal($"{path}: is compressed with gzip; run gunzip -c < {path} > {path}.txt and give that in its place", Error(_folder.Root));
+        Assert.Equal("text: is compressed with gzip; send it through gunzip -c first", TextFolder.Error(() => TextFolder.Read(packed.ToArray())));
+        using Corpus bytes = TextFolder.Read(path, new CorpusOptions { Encoding = TextEncoding.Bytes });
+        Assert.Equal(packed.ToArray(), TextFolder.Bytes(bytes));
+    }
+
+    [Fact]
+    public void A_runs_directory_is_no_text_and_is_left_out_of_one()
+    {
+        _folder.Write("runs/first/run.lock", "");
+        _folder.Write("runs/first/samples.txt", "what a model wrote");
+        string run = _folder["runs/first"];
+        foreach (TextEncoding encoding in Enum.GetValues<TextEncoding>())
+            Assert.Equal($"{run}: is a run's directory, not a text; give a text, or have one written with charrnn sample {run}", Error(run, new CorpusOptions { Encoding = encoding }));
+        Assert.Equal($"{_folder.Root}: holds runs of charrnn and no text; give a text, or a directory that holds some", Error(_folder.Root));
+
+        _folder.Write("a.txt", "text");
+        foreach (string input in (string[])[_folder.Root, _folder["**"], _folder["**/*.txt"]])
+        {
+            using Corpus corpus = TextFolder.Read(input);
+            Assert.Equal("text", TextFolder.Text(corpus));
+            Assert.Equal($"{run}: a run's directory, left out", Assert.Single(corpus.Notes));
+        }
+    }
+
+    [Fact]
+    public void A_name_that_is_not_utf8()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "other systems have no such names");
+        _folder.Write("a.txt", "text");
+        Shell("printf text > \"$1/$(printf 'caf\\351.txt')\"");
+        try
+        {
+            string expected = $"{_folder["caf\uFFFD.txt"]}: has a name that is not valid UTF-8; rename it, or send it to standard input: charrnn ... - < FILE";
+            Assert.Equal(expected, Error(_folder.Root));
+            Assert.Equal(expected, Error(_folder["*.txt"]));
+            Assert.Equal(expected, Error(_folder["caf\uFFFD.txt"]));
+        }
+        finally
+        {
+            Shell("rm \"$1\"/caf*"); // .NET cannot
+        }
+
+        void Shell(string command)
+        {
+            using Process shell = Process.Start("sh", ["-c", command, "sh", _folder.Root]);
+            shell.WaitForExit();
+            Assert.Equal(0, shell.ExitCode);
+        }
     }
 
     [Fact]

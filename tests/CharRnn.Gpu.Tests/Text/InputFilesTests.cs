@@ -5,6 +5,7 @@ namespace CharRnn.Gpu.Tests.Text;
 public sealed class InputFilesTests : IDisposable
 {
     private readonly TextFolder _folder = new();
+    private readonly List<string> _notes = [];
 
     public InputFilesTests()
     {
@@ -17,7 +18,7 @@ public sealed class InputFilesTests : IDisposable
 
     // The files found, relative to the folder, with forward slashes.
     private string[] Find(params string[] inputs) =>
-        [.. InputFiles.Find(inputs.Select(i => _folder[i])).Select(f => Path.GetRelativePath(_folder.Root, f.Path).Replace('\\', '/'))];
+        [.. InputFiles.Find(inputs.Select(i => _folder[i]), _notes).Select(f => Path.GetRelativePath(_folder.Root, f.Path).Replace('\\', '/'))];
 
     [Fact]
     public void A_directory_is_all_its_text_in_ordinal_order() =>
@@ -50,7 +51,7 @@ public sealed class InputFilesTests : IDisposable
     public void A_relative_input_keeps_its_relative_name()
     {
         string relative = Path.GetRelativePath(Environment.CurrentDirectory, _folder.Root);
-        string[] files = [.. InputFiles.Find([Path.Combine(relative, "a?.txt"), Path.Combine(relative, "a", "b")]).Select(f => f.Path)];
+        string[] files = [.. InputFiles.Find([Path.Combine(relative, "a?.txt"), Path.Combine(relative, "a", "b")], _notes).Select(f => f.Path)];
         Assert.Equal(
             [Path.Combine(relative, "a", "b", "c.txt"), Path.Combine(relative, "a", "b", "d", "e.txt"), Path.Combine(relative, "ab.txt")],
             files);
@@ -65,15 +66,53 @@ public sealed class InputFilesTests : IDisposable
     }
 
     [Fact]
-    public void Links_to_files_are_read_and_links_to_directories_are_not_followed()
+    public void Links_are_followed_once_and_those_that_lead_nowhere_are_named()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "links need privileges on Windows");
         Directory.CreateDirectory(_folder["links"]);
         File.CreateSymbolicLink(_folder["links/file"], _folder["a.txt"]);
         File.CreateSymbolicLink(_folder["links/broken"], _folder["none.txt"]);
         Directory.CreateSymbolicLink(_folder["links/circle"], _folder["links"]);
+        File.CreateSymbolicLink(_folder["links/itself"], _folder["links/itself"]);
         Assert.Equal(["links/file"], Find("links"));
+        Assert.Equal([$"{_folder["links/broken"]}: a link that leads nowhere, left out", $"{_folder["links/itself"]}: a link that leads nowhere, left out"], _notes);
         Assert.Equal(["links/file"], Find("links/**"));
+        Assert.Equal(["links/file"], Find("links/f*"));
+        foreach (string link in (string[])["links/broken", "links/itself"])
+            Assert.Equal($"{_folder[link]}: is a link that leads nowhere; check what it points to", Assert.Throws<CharRnnException>(() => Find(link)).Message);
+        Assert.Equal(["links/file"], Find("links/**/f*"));
+    }
+
+    [Fact]
+    public void Text_behind_a_linked_directory_is_text_of_the_directory()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "links need privileges on Windows");
+        using var other = new TextFolder();
+        other.Write("more/m.txt", "more");
+        other.Write("n.txt", "n");
+        Directory.CreateSymbolicLink(other["back"], _folder.Root);
+        Directory.CreateSymbolicLink(_folder["a/b/linked"], other.Root);
+        Directory.CreateSymbolicLink(_folder["a/b/again"], other["more"]);
+        string[] text = ["a/b/again/m.txt", "a/b/c.txt", "a/b/d/e.txt", "a/b/linked/n.txt"];
+        string[] back = [.. ((string[])["B.txt", "a.txt", "ab.txt", "b.txt"]).Select(name => $"a/b/linked/back/{name}")]; // and not a, where it came from
+        Assert.Equal([.. text[..3], .. back, text[3], "a/y.md", "a/z.txt"], Find("a"));
+        Assert.Equal(Find("a"), Find("a/**"));
+        Assert.Equal(text, Find("a/b/**/*.txt").Where(file => !file.Contains("back", StringComparison.Ordinal)));
+        Assert.Empty(_notes);
+    }
+
+    [Fact]
+    public void A_files_own_name_goes_before_those_that_links_give_it()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "links need privileges on Windows");
+        string[] before = Find("");
+        Directory.CreateSymbolicLink(_folder["0"], _folder["a/b"]);
+        File.CreateSymbolicLink(_folder["0.txt"], _folder["b.txt"]);
+        Assert.Equal(before, Find(""));
+        Assert.Equal(before, Find("**"));
+        Assert.Equal(["a/b/c.txt", "a/b/d/e.txt", "b.txt"], Find("0", "0.txt", "b.txt", "a/b"));
+        Assert.Equal(["0.txt"], Find("0.txt"));
+        Assert.Equal(["0/c.txt", "0/d/e.txt"], Find("0"));
     }
 
     [Fact]
@@ -87,7 +126,7 @@ public sealed class InputFilesTests : IDisposable
     [Fact]
     public void Standard_input_comes_first()
     {
-        IReadOnlyList<InputFile> files = InputFiles.Find([_folder["a.txt"], "-"]);
+        IReadOnlyList<InputFile> files = InputFiles.Find([_folder["a.txt"], "-"], _notes);
         Assert.Equal(["-", _folder["a.txt"]], files.Select(f => f.Path));
         Assert.True(files[0].IsStandardInput);
     }

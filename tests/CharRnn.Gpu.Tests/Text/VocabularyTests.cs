@@ -64,7 +64,9 @@ public sealed class VocabularyTests : IDisposable
     public void Bytes_that_are_no_utf8_are_refused()
     {
         var error = Assert.Throws<CharRnnException>(() => Letters.Encode([0x61, 0xC3], UnknownCharacters.Skip, "prime.txt"));
-        Assert.Equal("prime.txt: invalid byte 0xC3 at offset 1 in UTF-8 text; give UTF-8 text, as the model was trained on", error.Message);
+        Assert.Equal(
+            "prime.txt: invalid byte 0xC3 at offset 1 in UTF-8 text; convert it to UTF-8 if it is text (iconv -f ITS-ENCODING -t UTF-8), or give UTF-8 text, as the model was trained on",
+            error.Message);
         error = Assert.Throws<CharRnnException>(() => Letters.Encode([0x61, 0], UnknownCharacters.Skip, "prime.txt"));
         Assert.StartsWith("prime.txt: looks binary, with a NUL byte at offset 1;", error.Message);
     }
@@ -117,7 +119,7 @@ public sealed class VocabularyTests : IDisposable
         using Corpus corpus = ReadWith([0xFF, 0], UnknownCharacters.Error, bytes);
         Assert.Equal([1, 0], TextFolder.Tokens(corpus.Tokens));
 
-        Assert.EndsWith("; give UTF-8 text, as the model was trained on", TextFolder.Error(() => ReadWith([0xC3], UnknownCharacters.Error)));
+        Assert.EndsWith(", or give UTF-8 text, as the model was trained on", TextFolder.Error(() => ReadWith([0xC3], UnknownCharacters.Error)));
     }
 
     [Fact]
