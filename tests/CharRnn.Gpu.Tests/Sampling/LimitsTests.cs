@@ -93,7 +93,14 @@ public class LimitsTests
         _ = new StepOptions { HiddenSize = 1, BatchSize = 1, SequenceLength = 1, LearningRate = float.Epsilon, Clip = float.MaxValue };
         _ = new TrainingSchedule
         {
-            Iterations = 0, Epochs = 0, LogEvery = 0, SampleEvery = 0, SampleLength = 1, EvalEvery = 0, EvalLength = 1, CheckpointEvery = 0,
+            Iterations = 0,
+            Epochs = 0,
+            LogEvery = 0,
+            SampleEvery = 0,
+            SampleLength = 1,
+            EvalEvery = 0,
+            EvalLength = 1,
+            CheckpointEvery = 0,
             ValidationFraction = 0,
         };
         Assert.Null(new TrainingSchedule { Iterations = null }.Iterations);
