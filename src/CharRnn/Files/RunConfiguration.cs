@@ -38,11 +38,11 @@ public sealed class RunConfiguration
 
     /// <summary>Reads a configuration.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="isUsers">Whether a user named it, and it may be a pipe, or <c>-</c> for standard input: a run's own file is neither.</param>
+    /// <param name="mayBePipe">Whether a user named it: it may then be a pipe, or <c>-</c> for standard input. A run's own file is neither.</param>
     /// <exception cref="CharRnnException">The file cannot be read, is no flat JSON object, has a name twice or a value of another kind.</exception>
-    public static RunConfiguration Read(string path, bool isUsers = false)
+    public static RunConfiguration Read(string path, bool mayBePipe = false)
     {
-        byte[] json = ReadBytes(path, isUsers);
+        byte[] json = ReadBytes(path, mayBePipe);
         var configuration = new RunConfiguration(path);
         try
         {
@@ -141,11 +141,11 @@ public sealed class RunConfiguration
     public string GetDisplayText(string name) =>
         Value(name).ValueKind == JsonValueKind.Array ? string.Join(", ", GetTexts(name)) : GetOptionText(name);
 
-    private static byte[] ReadBytes(string path, bool isUsers)
+    private static byte[] ReadBytes(string path, bool mayBePipe)
     {
         try
         {
-            using Stream stream = !isUsers ? new FileStream(RegularFile.OpenHandle(FileErrors.FullPath(path)), FileAccess.Read)
+            using Stream stream = !mayBePipe ? new FileStream(RegularFile.OpenHandle(FileErrors.FullPath(path)), FileAccess.Read)
                 : path == "-" ? StandardStreams.OpenInput()
                 : new FileStream(FileErrors.FullPath(path), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             // One byte more than allowed, so that a pipe, which has no length, is held to the same limit.

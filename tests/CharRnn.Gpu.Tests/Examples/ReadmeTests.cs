@@ -16,9 +16,13 @@ public partial class ReadmeTests
     public void The_library_example_is_the_one_that_runs()
     {
         string[] source = Block(File.ReadAllLines(Path.Combine(Folder(), "LibraryExample.cs")), "    {", "    }", indent: 8);
-        string[] page = File.ReadAllLines(Path.Combine(Folder(), "../../../README.md"));
-        string[] readme = Block([.. page.SkipWhile(line => line != "## From your own program")], "```csharp", "```", indent: 0);
-        Assert.Equal(source, readme.SkipWhile(line => !line.StartsWith("using ", StringComparison.Ordinal)));
+        foreach ((string page, string heading) in ((string, string)[])[("README.md", "## From your own program"), ("src/PACKAGE.md", "# CharRnn.Gpu")])
+        {
+            string[] lines = File.ReadAllLines(Path.Combine(Folder(), "../../..", page));
+            string[] shown = Block([.. lines.SkipWhile(line => line != heading)], "```csharp", "```", indent: 0);
+            Assert.Equal(source, shown.SkipWhile(line => !line.StartsWith("using ", StringComparison.Ordinal)));
+        }
+
         Assert.InRange(source.Count(line => line.Length > 0), 5, 15);
 
         using var directory = new TemporaryDirectory();
