@@ -23,7 +23,7 @@ internal static class BenchCommand
     private const int WarmUpCalls = 10, ProfiledCalls = 3;
 
     private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
-    private static readonly Option<double?> Seconds = SharedOptions.Number<double>("--seconds", 3, "a number over 0", s => s > 0 && double.IsFinite(s), "Time to measure each configuration for.");
+    private static readonly Option<double?> Seconds = SharedOptions.Number<double>("--seconds", 3, "a number over 0", Limits.IsPositive, "Time to measure each configuration for.");
     private static readonly Option<int?> HiddenSize = Size("--hidden-size", "H of the one configuration to measure.");
     private static readonly Option<int?> BatchSize = Size("--batch-size", "B of it.");
     private static readonly Option<int?> SequenceLength = Size("--seq-length", "T of it.");

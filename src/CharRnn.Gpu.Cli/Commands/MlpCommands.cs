@@ -34,18 +34,18 @@ internal static class MlpCommands
         "--loss", "What is minimised; auto takes the one that fits the label: of two values, of several, or a quantity.",
         new("auto", null), new("binary-cross-entropy", NetworkLoss.BinaryCrossEntropy), new("cross-entropy", NetworkLoss.CrossEntropy), new("squared-error", NetworkLoss.SquaredError));
 
-    private static readonly Option<float?> LearningRate = SharedOptions.Number<float>("--learning-rate", 0.1f, "a number over 0, up to 3.4e38", r => r > 0 && float.IsFinite(r), "The step size η.");
+    private static readonly Option<float?> LearningRate = SharedOptions.Number<float>("--learning-rate", 0.1f, "a number over 0, up to 3.4e38", Limits.IsPositive, "The step size η.");
     private static readonly Option<float?> Tolerance = SharedOptions.Number<float>(
-        "--tolerance", 0, "a number from 0", t => t >= 0 && float.IsFinite(t), "Ends where the gradient's norm is below it (of mini-batches, the mean over an epoch).");
+        "--tolerance", 0, "a number from 0", Limits.IsNotNegative, "Ends where the gradient's norm is below it (of mini-batches, the mean over an epoch).");
 
     private static readonly Option<float?> ChangeTolerance = SharedOptions.Number<float>(
-        "--change-tolerance", 0, "a number from 0", t => t >= 0 && float.IsFinite(t), "Ends where the loss changes by less in an epoch.");
+        "--change-tolerance", 0, "a number from 0", Limits.IsNotNegative, "Ends where the loss changes by less in an epoch.");
 
     private static readonly Option<long?> Epochs = SharedOptions.WholeNumber<long>("--epochs", 1000, 1, "Passes over the data, at most.");
     private static readonly Option<int?> BatchSize = SharedOptions.WholeNumber<int>("--batch-size", 0, 0, "Rows of a step; 0 for all of them.");
     private static readonly Option<ulong?> Seed = SharedOptions.WholeNumber<ulong>("--seed", 1, 0, "Of the first weights, the split and the order of rows.");
     private static readonly Option<double?> ValidationFraction = SharedOptions.Number<double>(
-        "--val-fraction", 0.2, "a number from 0, below 1", f => f is >= 0 and < 1, "The part of the rows, drawn by the seed, that is measured on and not trained on.");
+        "--val-fraction", 0.2, "a number from 0, below 1", Limits.IsPart, "The part of the rows, drawn by the seed, that is measured on and not trained on.");
 
     private static readonly Option<long?> LogEvery = SharedOptions.WholeNumber<long>("--log-every", null, 1, "Epochs between reports [default: a hundredth of them].");
     private static readonly Option<string> Delimiter = DelimiterOption();

@@ -44,7 +44,7 @@ internal static class TrainCommand
     private static readonly Option<bool> Resume = new("--resume") { Description = "Go on with the run in --out, exactly where it stopped." };
     private static readonly Option<bool> Overwrite = new("--overwrite") { Description = "Give up the run that --out holds." };
     private static readonly Option<double?> ValidationFraction = SharedOptions.Number<double>(
-        "--val-fraction", ScheduleDefaults.ValidationFraction, "a number from 0, below 1", f => f is >= 0 and < 1, "The share of the text, its end, to measure on and not train on.");
+        "--val-fraction", ScheduleDefaults.ValidationFraction, "a number from 0, below 1", Limits.IsPart, "The share of the text, its end, to measure on and not train on.");
     private static readonly Option<long?> LogEvery = Cadence("--log-every", ScheduleDefaults.LogEvery, "Iterations between reports; 0 is never.");
     private static readonly Option<long?> SampleEvery = Cadence("--sample-every", ScheduleDefaults.SampleEvery, "Iterations between samples; 0 is never.");
     private static readonly Option<int?> SampleLength = SharedOptions.WholeNumber<int>("--sample-length", ScheduleDefaults.SampleLength, 1, "Characters of a sample.");
@@ -368,7 +368,7 @@ internal static class TrainCommand
     private static Option<int?> Size(string name, int value, string description) => SharedOptions.WholeNumber<int>(name, value, 1, description);
 
     private static Option<float?> Rate(string name, float value, string description) =>
-        SharedOptions.Number<float>(name, value, "a number over 0, up to 3.4e38", r => r > 0 && float.IsFinite(r), description);
+        SharedOptions.Number<float>(name, value, "a number over 0, up to 3.4e38", Limits.IsPositive, description);
 
     private static Option<long?> Cadence(string name, long value, string description) => SharedOptions.WholeNumber<long>(name, value, 0, description);
 }

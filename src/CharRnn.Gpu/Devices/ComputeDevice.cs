@@ -5,7 +5,10 @@ using ILGPU.Runtime.OpenCL;
 
 namespace CharRnn.Gpu.Devices;
 
-/// <summary>An open device with its kernels loaded.</summary>
+/// <summary>
+/// An open device with its kernels loaded. Any thread may use it, one at a time: the others wait. What stands on it throws
+/// <see cref="ObjectDisposedException"/> once it is disposed of.
+/// </summary>
 public sealed class ComputeDevice : IDisposable
 {
     private readonly Context _context;
@@ -14,6 +17,7 @@ public sealed class ComputeDevice : IDisposable
     {
         _context = context;
         (Kind, Accelerator, Teams, GroupSize) = (kind, accelerator, teams, groupSize);
+        Life = new DeviceLife(this);
         Name = kind == DeviceKind.Cpu ? "CPU" : accelerator.Name;
         Kernels = new KernelSet(this);
     }
@@ -41,16 +45,18 @@ public sealed class ComputeDevice : IDisposable
     /// <summary>What plans depend on.</summary>
     public DeviceTraits Traits => new(Kind, Teams, GroupSize);
 
+    internal DeviceLife Life { get; }
+
     internal Accelerator Accelerator { get; }
 
     internal KernelSet Kernels { get; }
 
-    /// <summary>Closes the device.</summary>
-    public void Dispose()
+    /// <summary>Closes the device, and frees all memory there.</summary>
+    public void Dispose() => Life.End(() =>
     {
         Quietly(Accelerator);
         Quietly(_context);
-    }
+    });
 
     /// <summary>Frees what a device holds. After a CUDA error every further call fails too, and the first error is the one to report.</summary>
     internal static void Quietly(IDisposable part)

@@ -26,6 +26,9 @@ public static class DeviceCatalog
     /// <summary>Resident teams per multiprocessor of a GPU; more would only wait.</summary>
     public const int TeamsPerMultiprocessor = 2;
 
+    /// <summary>Workers of the CPU at most: each is a thread.</summary>
+    public const int MaxWorkers = 1024;
+
     /// <summary>The devices of a kind, usable or not.</summary>
     public static IReadOnlyList<DeviceDescription> List(DeviceKind kind) => kind switch
     {
@@ -35,11 +38,14 @@ public static class DeviceCatalog
     };
 
     /// <summary>Opens the CPU with a number of workers; the results do not depend on it.</summary>
-    /// <param name="workers">Their number; as many as there are cores where it is left out.</param>
+    /// <param name="workers">Their number, 1 to <see cref="MaxWorkers"/>; as many as there are cores where it is left out.</param>
     /// <param name="profiling">Whether kernels can be timed.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There are no workers, or too many.</exception>
     public static ComputeDevice OpenCpu(int? workers = null, bool profiling = false)
     {
-        int teams = workers ?? Environment.ProcessorCount;
+        int teams = workers ?? Math.Min(Environment.ProcessorCount, MaxWorkers);
+        ArgumentOutOfRangeException.ThrowIfLessThan(teams, 1, nameof(workers));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(teams, MaxWorkers, nameof(workers));
 
         // One group of as many threads as there are workers, which run side by side; ILGPU wants at least two.
         var device = new CPUDevice(Math.Max(2, teams), 1, 1);
@@ -52,11 +58,15 @@ public static class DeviceCatalog
     /// <param name="index">Which of them, from 0, in the order of <see cref="List"/>'s usable ones.</param>
     /// <param name="profiling">Whether kernels can be timed, which costs a little.</param>
     /// <exception cref="CharRnnException">There is no such device, or it does not open.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The kind is another, or the index negative.</exception>
     public static ComputeDevice OpenGpu(DeviceKind kind, int index, bool profiling = false) => OpenGpu(kind, index, profiling, GpuGroupSize);
 
     /// <summary>The same with groups of at most so many threads, like a device that has no larger ones.</summary>
     internal static ComputeDevice OpenGpu(DeviceKind kind, int index, bool profiling, int mostThreads)
     {
+        if (kind is not (DeviceKind.Cuda or DeviceKind.OpenCl))
+            throw new ArgumentOutOfRangeException(nameof(kind), kind, "has no driver of its own");
+        ArgumentOutOfRangeException.ThrowIfNegative(index);
         string id = $"{IdOf(kind)}:{index}";
         Context? context = null;
         Accelerator? accelerator = null;

@@ -10,9 +10,13 @@ public sealed class DeviceModel : IDisposable
     private readonly DeviceParameters _parameters;
 
     /// <summary>Puts weights on a device.</summary>
+    /// <exception cref="CharRnnException">It has no room for them.</exception>
+    /// <exception cref="ObjectDisposedException">It is disposed of.</exception>
     public DeviceModel(ComputeDevice device, ParameterSet<float> weights)
     {
         (Device, Shape) = (device, weights.Shape);
+        Life = new DeviceLife(this, device.Life);
+        using Lock.Scope held = Life.Enter();
         _parameters = new DeviceParameters(device, weights.Shape);
         Write(weights);
     }
@@ -23,14 +27,29 @@ public sealed class DeviceModel : IDisposable
     /// <summary>V and H.</summary>
     public ModelShape Shape { get; }
 
+    internal DeviceLife Life { get; }
+
     internal ParameterViews Weights => _parameters.Views;
 
     /// <summary>The weights now.</summary>
-    public ParameterSet<float> Read() => _parameters.Read();
+    /// <exception cref="ObjectDisposedException">The model or its device is disposed of.</exception>
+    public ParameterSet<float> Read()
+    {
+        using Lock.Scope held = Life.Enter();
+        return _parameters.Read();
+    }
 
     /// <summary>Replaces the weights.</summary>
-    public void Write(ParameterSet<float> weights) => _parameters.Write(weights);
+    /// <exception cref="ArgumentException">They are of another shape.</exception>
+    /// <exception cref="ObjectDisposedException">The model or its device is disposed of.</exception>
+    public void Write(ParameterSet<float> weights)
+    {
+        if (weights.Shape != Shape)
+            throw new ArgumentException($"are of {weights.Shape}, and the model is of {Shape}", nameof(weights));
+        using Lock.Scope held = Life.Enter();
+        _parameters.Write(weights);
+    }
 
     /// <summary>Frees the device memory; the device stays open.</summary>
-    public void Dispose() => _parameters.Dispose();
+    public void Dispose() => Life.End(_parameters.Dispose);
 }

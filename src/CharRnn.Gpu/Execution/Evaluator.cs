@@ -1,3 +1,4 @@
+using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Kernels;
 using CharRnn.Model;
 using CharRnn.Text;
@@ -13,15 +14,22 @@ public sealed class Evaluator : IDisposable
     // And few enough that their hidden states or logits take no more than 64 MB.
     private const int MaxValuesPerLaunch = 16 << 20;
 
+    private readonly DeviceLife _life;
     private readonly DeviceModel _model;
     private readonly ForwardBuffers _buffers;
     private readonly int _streams;
 
     /// <param name="model">The model, as it is at each call of <see cref="Evaluate"/>.</param>
-    /// <param name="streams">Contiguous parts that a text is cut into and read side by side; 1 reads it in one piece.</param>
+    /// <param name="streams">
+    /// Contiguous parts that a text is cut into and read side by side, at least 1, which reads it in one piece.
+    /// </param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no stream.</exception>
+    /// <exception cref="ObjectDisposedException">The model or its device is disposed of.</exception>
     public Evaluator(DeviceModel model, int streams)
     {
-        (_model, _streams) = (model, streams);
+        ArgumentOutOfRangeException.ThrowIfLessThan(streams, 1);
+        (_model, _streams, _life) = (model, streams, new DeviceLife(this, model.Life));
+        using Lock.Scope held = _life.Enter();
         int steps = RowsPerLaunch(model.Shape, streams) / streams;
         _buffers = new ForwardBuffers(model, steps, streams, steps + 1);
     }
@@ -37,10 +45,13 @@ public sealed class Evaluator : IDisposable
     /// <param name="text">At least two characters per stream.</param>
     /// <param name="cancellation">Looked at between launches.</param>
     /// <returns>Nats per character, and the number of predictions.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The text is too short, or has a token that is none of the model's.</exception>
+    /// <exception cref="ObjectDisposedException">The evaluator, its model or the device is disposed of.</exception>
     public (double Loss, long Predictions) Evaluate(ITokenSource text, CancellationToken cancellation = default)
     {
         long length = text.Length / _streams;
         ArgumentOutOfRangeException.ThrowIfLessThan(length, 2, nameof(text));
+        using Lock.Scope held = _life.Enter();
         double sum = 0;
         for (long position = 0; position + 1 < length; position += _buffers.Dims.T)
         {
@@ -56,14 +67,25 @@ public sealed class Evaluator : IDisposable
 
     /// <summary>What goes on in the network while it reads a text in one piece.</summary>
     /// <param name="text">The text, N characters; all of it is read.</param>
-    /// <param name="best">How many of the likeliest next characters to name.</param>
+    /// <param name="best">How many of the likeliest next characters to name, at least 1; V at most are.</param>
     /// <param name="cancellation">Looked at between launches.</param>
+    /// <exception cref="InvalidOperationException">The evaluator reads in several streams.</exception>
+    /// <exception cref="ArgumentException">
+    /// The trace would be longer than an array may be, or the text has a token that is none of the model's.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The evaluator, its model or the device is disposed of.</exception>
     public TextTrace Trace(ITokenSource text, int best, CancellationToken cancellation = default)
     {
         if (_streams != 1)
             throw new InvalidOperationException("a text in several streams is no one text");
-        (int h, int v, int n) = (_model.Shape.HiddenSize, _model.Shape.VocabularySize, (int)text.Length);
+        ArgumentOutOfRangeException.ThrowIfLessThan(best, 1);
+        (int h, int v) = (_model.Shape.HiddenSize, _model.Shape.VocabularySize);
         best = Math.Min(best, v);
+        int most = Array.MaxLength / Math.Max(h, best);
+        if (text.Length > most)
+            throw new ArgumentException($"has {text.Length} tokens, and at most {most} can be traced at once", nameof(text));
+        using Lock.Scope held = _life.Enter();
+        int n = (int)text.Length;
         var trace = new TextTrace(h, best, new float[n * h], new int[n * best], new float[n * best], new float[n]);
         for (int position = 0; position < n; position += _buffers.Dims.T)
         {
@@ -118,7 +140,7 @@ public sealed class Evaluator : IDisposable
     }
 
     /// <summary>Frees the device memory.</summary>
-    public void Dispose() => _buffers.Dispose();
+    public void Dispose() => _life.End(_buffers.Dispose);
 }
 
 /// <summary>What a network did with a text of N characters.</summary>

@@ -47,8 +47,10 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, Shares Blocks, Grad
         : [PlanKind.Phases, PlanKind.TimeSteps, PlanKind.ManySteps];
 
     /// <summary>A plan as told, for measurements and tests.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The device has no team.</exception>
     public static ExecutionPlan Of(PlanKind kind, ModelShape shape, StepOptions options, DeviceTraits device, string reason)
     {
+        ArgumentOutOfRangeException.ThrowIfLessThan(device.Teams, 1, nameof(device));
         int teams = kind == PlanKind.ManySteps && device.Kind != DeviceKind.Cpu ? 1 : device.Teams;
         ExecutionPlan plan = With(kind, teams, shape, options, device, reason);
         bool waits = kind is PlanKind.ManySteps or PlanKind.Stream && teams > 1;
@@ -68,6 +70,15 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, Shares Blocks, Grad
         PlanKind.ManySteps => "many-steps",
         _ => "stream",
     };
+
+    /// <summary>Checks that a device can run this plan: teams that it does not have would be waited for, for ever.</summary>
+    /// <exception cref="ArgumentException">It cannot.</exception>
+    public void RequireFits(DeviceTraits device, int batchSize)
+    {
+        bool isWhole = new[] { Blocks, Cuts.Output, Cuts.Recurrent, Cuts.Input }.All(shares => shares.Rows > 0 && shares.Columns > 0);
+        if (Teams < 1 || Teams > device.Teams || !isWhole || Blocks.Count > device.Teams || !Kinds(device, batchSize).Contains(Kind))
+            throw new ArgumentException($"cannot be run by {device.Teams} teams with a batch size of {batchSize}: {this}");
+    }
 
     /// <summary>This plan and no other, also when others use the cores.</summary>
     public ExecutionPlan Fixed => this with { Alone = null };

@@ -1,5 +1,6 @@
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Kernels;
+using CharRnn.Text;
 
 namespace CharRnn.Gpu.Execution;
 
@@ -32,7 +33,12 @@ internal sealed class ForwardBuffers : IDisposable
 
     public ForwardViews Views { get; }
 
-    public void WriteWindow(int stream, ReadOnlySpan<int> tokens) => _window.Write(tokens, stream * WindowLength);
+    /// <exception cref="ArgumentOutOfRangeException">A token is none of V: a kernel would read weights that are not there.</exception>
+    public void WriteWindow(int stream, ReadOnlySpan<int> tokens)
+    {
+        Vocabulary.RequireTokens(tokens, Dims.V);
+        _window.Write(tokens, stream * WindowLength);
+    }
 
     /// <summary>The state after the last step, <c>[B, H]</c>: where the next pass takes it from.</summary>
     public float[] ReadCarriedState() => Padding.Remove(_h.Read(CarriedOffset, Dims.B * Dims.HRow), Dims.B, Dims.H);

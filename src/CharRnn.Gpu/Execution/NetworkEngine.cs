@@ -7,22 +7,23 @@ using CharRnn.Sampling;
 namespace CharRnn.Gpu.Execution;
 
 /// <summary>How a feed-forward network is trained.</summary>
+/// <exception cref="ArgumentOutOfRangeException">A number is negative, or not finite.</exception>
 public sealed record NetworkOptions
 {
-    /// <summary>η.</summary>
-    public float LearningRate { get; init; } = 0.1f;
+    /// <summary>η; 0 measures each step and changes nothing.</summary>
+    public float LearningRate { get; init => field = Limits.NotNegative(value); } = 0.1f;
 
     /// <summary>Rows of a step; 0 for all of them, 1 for one.</summary>
-    public int BatchSize { get; init; }
+    public int BatchSize { get; init => field = Limits.NotNegative(value); }
 
     /// <summary>The seed of each epoch's order; with all rows in one step there is nothing to order.</summary>
     public ulong Seed { get; init; } = 1;
 
     /// <summary>With all rows in one step: the step whose gradient has a smaller norm is the last. 0 to go on.</summary>
-    public float GradientTolerance { get; init; }
+    public float GradientTolerance { get; init => field = Limits.NotNegative(value); }
 
     /// <summary>With all rows in one step: the step that changed J by less is the last. 0 to go on.</summary>
-    public float LossTolerance { get; init; }
+    public float LossTolerance { get; init => field = Limits.NotNegative(value); }
 
     /// <summary>Rows of a step, of data of so many.</summary>
     internal int BatchOf(int rows) => BatchSize == 0 ? rows : Math.Min(BatchSize, rows);
@@ -50,6 +51,7 @@ public sealed class NetworkEngine : IDisposable
     private const int MostOrdered = 1 << 20;
 
     private readonly ComputeDevice _device;
+    private readonly DeviceLife _life;
     private readonly NetworkOptions _options;
     private readonly NetworkBuffers _buffers;
     private readonly NetworkPlan _plan;
@@ -57,11 +59,15 @@ public sealed class NetworkEngine : IDisposable
     private readonly int _rows, _batch, _epochsOrdered;
     private long _firstOrdered = -1;
     private float _lastLoss = float.PositiveInfinity;
+    private bool _diverged;
 
     /// <param name="device">Where.</param>
     /// <param name="initial">The network as it begins.</param>
     /// <param name="data">What it learns.</param>
     /// <param name="options">How.</param>
+    /// <exception cref="ArgumentException">There are no rows, or the network cannot learn them.</exception>
+    /// <exception cref="CharRnnException">The device has no room for network and data.</exception>
+    /// <exception cref="ObjectDisposedException">The device is disposed of.</exception>
     public NetworkEngine(ComputeDevice device, NetworkParameters<float> initial, LabelledData data, NetworkOptions options)
         : this(device, initial, data, options, null)
     {
@@ -72,7 +78,8 @@ public sealed class NetworkEngine : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfZero(data.Count, nameof(data));
         data.RequireFits(initial.Shape, mustAnswer: true);
-        (_device, _options, _rows) = (device, options, data.Count);
+        (_device, _options, _rows, _life) = (device, options, data.Count, new DeviceLife(this, device.Life));
+        using Lock.Scope held = _life.Enter();
         _batch = options.BatchOf(_rows);
         StepsPerEpoch = (_rows + _batch - 1) / _batch;
         _epochsOrdered = StepsPerEpoch == 1 ? MaxStepsPerCall : Math.Clamp(MostOrdered / _rows, 1, MaxStepsPerCall);
@@ -102,10 +109,15 @@ public sealed class NetworkEngine : IDisposable
     public string Plan => _plan.Reason;
 
     /// <summary>Makes some of the next steps: as many as a tenth of a second takes.</summary>
-    /// <param name="maxSteps">At most so many.</param>
+    /// <param name="maxSteps">At most so many, at least 1.</param>
+    /// <exception cref="CharRnnException">A call before ended with <see cref="DescentEnd.NotFinite"/>: there is no next step.</exception>
+    /// <exception cref="ObjectDisposedException">The engine or its device is disposed of.</exception>
     public NetworkSteps RunSteps(long maxSteps)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxSteps, 1);
+        using Lock.Scope held = _life.Enter();
+        if (_diverged)
+            throw new CharRnnException("training", "has diverged: the next step is not finite", "start anew with a lower learning rate");
         Turn turn = _pace.Next(_plan.ManySteps && _plan.Teams > 1);
         int most = (int)Math.Min(Math.Min(maxSteps, turn.MaxSteps), Math.Clamp((long)(SecondsPerCall / turn.SecondsPerStep), 1, MaxStepsPerCall));
         int first = Order(ref most);
@@ -125,19 +137,27 @@ public sealed class NetworkEngine : IDisposable
             end = !isLast ? null : Math.Sqrt(squares[^1]) < _options.GradientTolerance ? DescentEnd.SmallGradient : DescentEnd.SmallChange;
         }
 
+        _diverged = end == DescentEnd.NotFinite;
         Step += completed;
         _lastLoss = completed > 0 ? losses[^1] : _lastLoss;
         return new NetworkSteps(losses, [.. squares.Select(MathF.Sqrt)], end);
     }
 
     /// <summary>The parameters as they are.</summary>
-    public NetworkParameters<float> ReadParameters() => _buffers.ReadParameters();
+    /// <exception cref="ObjectDisposedException">The engine or its device is disposed of.</exception>
+    public NetworkParameters<float> ReadParameters()
+    {
+        using Lock.Scope held = _life.Enter();
+        return _buffers.ReadParameters();
+    }
 
-    /// <summary>J and the gradient of the next step, which is made: for tests and verification.</summary>
+    /// <summary>
+    /// J and the gradient of the next step, which is made: for tests and verification. J is NaN where the step is not finite.
+    /// </summary>
     internal (float Loss, NetworkParameters<float> Gradient) Trace()
     {
-        NetworkSteps steps = RunSteps(1);
-        return (steps.Losses[0], _buffers.ReadGradient());
+        using Lock.Scope held = _life.Enter();
+        return (RunSteps(1).Losses is [float loss] ? loss : float.NaN, _buffers.ReadGradient());
     }
 
     /// <summary>How far the gradient of the next step, which is made, is off the reference's: norm of the difference over norm, the worst array's.</summary>
@@ -145,7 +165,7 @@ public sealed class NetworkEngine : IDisposable
         .Max(pair => Norm(pair.First.Zip(pair.Second, (e, a) => e - a)) / Norm(pair.First));
 
     /// <summary>Frees the device memory; the device stays.</summary>
-    public void Dispose() => _buffers.Dispose();
+    public void Dispose() => _life.End(_buffers.Dispose);
 
     private NetworkArguments Arguments(int first, int slot, int teams) => StepsPerEpoch == 1
         ? new NetworkArguments(_rows, _batch, 1, 0, slot, _options.LearningRate, _options.GradientTolerance, _options.LossTolerance, teams)

@@ -15,16 +15,21 @@ public sealed class NetworkPredictor : IDisposable
     private const int RowsPerLaunch = 4096;
 
     private readonly ComputeDevice _device;
+    private readonly DeviceLife _life;
     private readonly NetworkShape _shape;
     private readonly NetworkBuffers _buffers;
     private readonly int _rows;
 
     /// <param name="device">Where.</param>
     /// <param name="shape">The network.</param>
-    /// <param name="mostRows">The most rows that it will be asked about at once.</param>
+    /// <param name="mostRows">The most rows that it will be asked about at once; of more, it takes several turns.</param>
+    /// <exception cref="CharRnnException">The device has no room for the network.</exception>
+    /// <exception cref="ObjectDisposedException">The device is disposed of.</exception>
     public NetworkPredictor(ComputeDevice device, NetworkShape shape, int mostRows)
     {
         (_device, _shape, _rows) = (device, shape, Math.Clamp(mostRows, 1, RowsPerLaunch));
+        _life = new DeviceLife(this, device.Life);
+        using Lock.Scope held = _life.Enter();
         _buffers = new NetworkBuffers(device, shape, _rows, _rows, _rows, slots: 1);
         _buffers.WriteOrder([.. Enumerable.Range(0, _rows)]);
     }
@@ -33,10 +38,15 @@ public sealed class NetworkPredictor : IDisposable
     /// <param name="parameters">The parameters.</param>
     /// <param name="data">The rows, with answers or without.</param>
     /// <param name="cancellation">Looked at between launches.</param>
+    /// <exception cref="ArgumentException">Parameters or rows are another network's.</exception>
+    /// <exception cref="ObjectDisposedException">The predictor or the device is disposed of.</exception>
     public NetworkAnswers Apply(NetworkParameters<float> parameters, LabelledData data, CancellationToken cancellation = default)
     {
         int count = data.Count, width = _shape.Outputs;
+        if (parameters.Shape != _shape)
+            throw new ArgumentException("are of another network", nameof(parameters));
         data.RequireFits(_shape, mustAnswer: false);
+        using Lock.Scope held = _life.Enter();
         bool hasAnswers = data.Classes.Length + data.Targets.Length > 0;
         var outputs = new float[count * width];
         double loss = 0;
@@ -61,7 +71,7 @@ public sealed class NetworkPredictor : IDisposable
     }
 
     /// <summary>Frees the device memory; the device stays.</summary>
-    public void Dispose() => _buffers.Dispose();
+    public void Dispose() => _life.End(_buffers.Dispose);
 
     /// <summary>Logits to probabilities; by themselves, so that a tiny one keeps its digits.</summary>
     private static void Softmax(Span<float> row)

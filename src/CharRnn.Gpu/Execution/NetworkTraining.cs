@@ -24,13 +24,16 @@ public sealed class NetworkTraining(NetworkEngine engine, int rows, NetworkOptio
     /// <param name="report">Takes the reports.</param>
     /// <param name="stop">Looked at between calls of the engine.</param>
     /// <returns>Why it ended; null if it was asked to.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">There are no epochs, or none between reports.</exception>
     public DescentEnd? Run(long epochs, long reportEvery, Action<NetworkReport> report, CancellationToken stop)
     {
+        ArgumentOutOfRangeException.ThrowIfLessThan(epochs, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(reportEvery, 1);
         bool isFullBatch = engine.StepsPerEpoch == 1, watches = !isFullBatch && (options.GradientTolerance > 0 || options.LossTolerance > 0);
         long total = epochs > long.MaxValue / engine.StepsPerEpoch ? long.MaxValue : epochs * engine.StepsPerEpoch;
         long started = Stopwatch.GetTimestamp(), reported = started, reportedStep = 0;
         double loss = 0, norm = 0, weight = 0, before = double.PositiveInfinity;
-        DescentEnd? end = null;
+        DescentEnd? end = engine.Step >= total ? DescentEnd.EnoughSteps : null;
         while (end is null && !stop.IsCancellationRequested)
         {
             // To the end of an epoch, or where nothing is to be seen there, to the next report.

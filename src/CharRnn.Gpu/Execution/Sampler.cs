@@ -1,27 +1,35 @@
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Kernels;
 using CharRnn.Sampling;
+using CharRnn.Text;
 
 namespace CharRnn.Gpu.Execution;
 
-/// <summary>Writes text with a model, many characters per launch.</summary>
+/// <summary>
+/// Writes text with a model, many characters per launch. It may be at work on several texts at once, on any threads: each has a
+/// state of its own, and one launch is made at a time.
+/// </summary>
 public sealed class Sampler : IDisposable
 {
     // Characters per launch: some milliseconds of work, so that text appears as it is written.
     private const int Chunk = 128;
 
     private readonly DeviceModel _model;
+    private readonly DeviceLife _life;
     private readonly RnnDims _dims;
     private readonly AlignedBuffer<int> _tokens;
     private readonly AlignedBuffer<float> _uniforms;
     private readonly AlignedBuffer<float> _h;
     private readonly AlignedBuffer<float> _z;
     private readonly SampleViews _views;
+    private TextState? _onDevice;
 
-    /// <param name="model">The model, as it is at each call.</param>
+    /// <param name="model">The model, as it is at each launch.</param>
+    /// <exception cref="ObjectDisposedException">The model or its device is disposed of.</exception>
     public Sampler(DeviceModel model)
     {
-        _model = model;
+        (_model, _life) = (model, new DeviceLife(this, model.Life));
+        using Lock.Scope held = _life.Enter();
         ComputeDevice device = model.Device;
         _dims = new RnnDims(Chunk, 1, model.Shape.HiddenSize, model.Shape.VocabularySize);
         _tokens = new AlignedBuffer<int>(device, Chunk + 1);
@@ -32,17 +40,31 @@ public sealed class Sampler : IDisposable
     }
 
     /// <summary>Writes text from zero state.</summary>
-    /// <param name="inputs">The characters to read first, at least one; what is written follows the last of them.</param>
+    /// <param name="inputs">The characters to read first, at least one, as they are now; what is written follows the last of them.</param>
     /// <param name="length">New characters to write.</param>
     /// <param name="options">How characters are drawn.</param>
     /// <param name="seed">The seed of the draws.</param>
     /// <param name="sequence">Which sequence of random numbers under that seed.</param>
-    /// <returns>The new characters, in pieces as they are written.</returns>
+    /// <returns>The new characters, in pieces as they are written, and from the beginning each time they are enumerated.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// There is no input, or one that is no token of the model's; the length is negative.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">
+    /// The sampler, its model or the device is disposed of, or will be when a piece is asked for.
+    /// </exception>
     public IEnumerable<int[]> Write(int[] inputs, long length, SamplingOptions options, ulong seed, ulong sequence)
     {
         ArgumentOutOfRangeException.ThrowIfZero(inputs.Length, nameof(inputs));
-        _h.Clear();
-        var draw = new DrawArguments(options.Temperature, options.TopK, options.TopP);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        int[] copy = [.. inputs];
+        Vocabulary.RequireTokens(copy, _dims.V, nameof(inputs));
+        _life.Enter().Dispose();
+        return Pieces(copy, length, new DrawArguments(options.Temperature, options.TopK, options.TopP), seed, sequence);
+    }
+
+    private IEnumerable<int[]> Pieces(int[] inputs, long length, DrawArguments draw, ulong seed, ulong sequence)
+    {
+        var state = new TextState { H = new float[_dims.HRow] };
         int last = inputs[0];
         int read = 1;
         long written = 0;
@@ -58,10 +80,7 @@ public sealed class Sampler : IDisposable
             for (int i = givenHere; i < steps; i++)
                 uniforms[i] = Philox.Uniform(seed, sequence, (ulong)written++);
 
-            _tokens.Write(tokens);
-            _uniforms.Write(uniforms);
-            _model.Device.Kernels.Sample(_views, _dims, draw, givenHere, steps);
-            int[] chunk = _tokens.Read(1, steps);
+            int[] chunk = Launch(state, tokens, givenHere, uniforms, draw);
             last = chunk[^1];
             read += givenHere;
             if (givenHere < steps)
@@ -69,12 +88,36 @@ public sealed class Sampler : IDisposable
         }
     }
 
+    /// <summary>Some steps of a text, from its own state.</summary>
+    /// <returns>The tokens behind the first.</returns>
+    private int[] Launch(TextState state, int[] tokens, int given, float[] uniforms, DrawArguments draw)
+    {
+        using Lock.Scope held = _life.Enter();
+        if (_onDevice != state)
+        {
+            _onDevice?.H = _h.Read(0, _dims.HRow);
+            _h.Write(state.H);
+            _onDevice = state;
+        }
+
+        _tokens.Write(tokens);
+        _uniforms.Write(uniforms);
+        _model.Device.Kernels.Sample(_views, _dims, draw, given, uniforms.Length);
+        return _tokens.Read(1, uniforms.Length);
+    }
+
     /// <summary>Frees the device memory.</summary>
-    public void Dispose()
+    public void Dispose() => _life.End(() =>
     {
         _tokens.Dispose();
         _uniforms.Dispose();
         _h.Dispose();
         _z.Dispose();
+    });
+
+    /// <summary>The state of a text that is being written, while another one's lies on the device.</summary>
+    private sealed class TextState
+    {
+        public required float[] H { get; set; }
     }
 }

@@ -27,6 +27,7 @@ public sealed class TrainingEngine : ITrainingEngine
     // GPU drivers of desktops stop a kernel that runs for seconds.
     private const double SecondsPerGpuLaunch = 0.025;
 
+    private readonly DeviceLife _life;
     private readonly ITokenSource _text;
     private readonly StepOptions _options;
     private readonly ForwardBuffers _forward;
@@ -43,20 +44,31 @@ public sealed class TrainingEngine : ITrainingEngine
     private readonly Sampler _sampler;
     private readonly int[] _windowRow;
     private long _windowBegin = -1;
+    private bool _diverged;
 
     /// <param name="model">The model to train, in place.</param>
     /// <param name="text">The training text, at least B·(T+2) tokens.</param>
     /// <param name="options">Sizes and rates.</param>
-    /// <param name="windowTokens">Tokens of the text that may lie on the device at once.</param>
+    /// <param name="windowTokens">Tokens of the text that may lie on the device at once, though never less than a step needs.</param>
+    /// <exception cref="ArgumentException">
+    /// The text is too short, or the options are for another number of hidden units than the model's.
+    /// </exception>
+    /// <exception cref="CharRnnException">The device has no room for such a step.</exception>
+    /// <exception cref="ObjectDisposedException">The model or its device is disposed of.</exception>
     public TrainingEngine(DeviceModel model, ITokenSource text, StepOptions options, long windowTokens = DefaultWindowTokens)
     {
-        (Model, _text, _options, LearningRate) = (model, text, options, options.LearningRate);
+        if (options.HiddenSize != model.Shape.HiddenSize)
+            throw new ArgumentException($"are for {options.HiddenSize} units, and the model has {model.Shape.HiddenSize}", nameof(options));
+        TextSplit.RequireLength(text, options.BatchSize, options.SequenceLength);
+        ArgumentOutOfRangeException.ThrowIfNegative(windowTokens);
+        (Model, _text, _options, LearningRate, _life) = (model, text, options, options.LearningRate, new DeviceLife(this, model.Life));
+        using Lock.Scope held = _life.Enter();
         Cursor = new StreamCursor(text.Length / options.BatchSize, options.SequenceLength);
         Plan = ExecutionPlan.Choose(model.Shape, options, model.Device.Traits);
 
         long window = Math.Clamp(windowTokens / options.BatchSize, options.SequenceLength + 1L, Math.Max(Cursor.StreamLength, options.SequenceLength + 1L));
-        _windowRow = new int[window];
         _forward = new ForwardBuffers(model, options.SequenceLength, options.BatchSize, window);
+        _windowRow = new int[window];
         RnnDims d = _forward.Dims;
         _da = new AlignedBuffer<float>(model.Device, (long)d.T * d.B * d.HRow);
         _gradient = new DeviceParameters(model.Device, model.Shape);
@@ -81,18 +93,32 @@ public sealed class TrainingEngine : ITrainingEngine
     public StreamCursor Cursor { get; private set; }
 
     /// <summary>How steps are put on the device.</summary>
-    public ExecutionPlan Plan { get; init; }
+    /// <exception cref="ArgumentException">The device cannot run it.</exception>
+    public ExecutionPlan Plan
+    {
+        get;
+        init
+        {
+            value.RequireFits(Model.Device.Traits, _options.BatchSize);
+            field = value;
+        }
+    }
 
-    /// <summary>η of E9 from the next step on.</summary>
-    public float LearningRate { get; set; }
+    /// <summary>η of E9 from the next step on: over 0, and finite.</summary>
+    public float LearningRate { get; set => field = Limits.Positive(value); }
 
     /// <summary>Kernel launches of this device so far.</summary>
     public long Launches => Model.Device.Kernels.Launches;
 
     /// <inheritdoc/>
+    /// <exception cref="ArgumentOutOfRangeException">No step is asked for, or the text has a token that is none of the model's.</exception>
+    /// <exception cref="ObjectDisposedException">The engine, its model or the device is disposed of.</exception>
     public StepsResult RunSteps(long maxSteps)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxSteps, 1);
+        using Lock.Scope held = _life.Enter();
+        if (_diverged)
+            throw new CharRnnException("training", "has diverged: the next step is not finite", "restore an earlier state, or start anew, with a lower learning rate");
         Turn turn = _pace.Next(Plan.Alone is not null);
         int most = (int)Math.Min(maxSteps, Math.Min(turn.MaxSteps, Math.Clamp((long)(SecondsPerCall / turn.SecondsPerStep), 1, MaxStepsPerCall)));
         _status.Clear();
@@ -106,31 +132,56 @@ public sealed class TrainingEngine : ITrainingEngine
         int completed = divergedSlot < 0 ? steps : divergedSlot;
         float[] losses = completed == 0 ? [] : _stepLosses.Read(0, completed);
         _pace.Measured(turn, steps, Stopwatch.GetElapsedTime(started).TotalSeconds);
-        return new StepsResult(losses, divergedSlot >= 0);
+        _diverged = divergedSlot >= 0;
+        return new StepsResult(losses, _diverged);
     }
 
     /// <inheritdoc/>
     public ParameterSet<float> ReadWeights() => Model.Read();
 
     /// <inheritdoc/>
-    public EngineState ReadState() => new(Model.Read(), _memory.Read(), _forward.ReadCarriedState(), Cursor.Position, Cursor.Epoch);
+    /// <exception cref="ObjectDisposedException">The engine, its model or the device is disposed of.</exception>
+    public EngineState ReadState()
+    {
+        using Lock.Scope held = _life.Enter();
+        return new EngineState(Model.Read(), _memory.Read(), _forward.ReadCarriedState(), Cursor.Position, Cursor.Epoch);
+    }
 
     /// <inheritdoc/>
+    /// <exception cref="ArgumentException">The state is one of other sizes, or its place is outside the text.</exception>
+    /// <exception cref="ObjectDisposedException">The engine, its model or the device is disposed of.</exception>
     public void Restore(EngineState state)
     {
+        (ModelShape shape, int batchSize) = (Model.Shape, _options.BatchSize);
+        if (state.Weights.Shape != shape || state.AdagradMemory.Shape != shape || state.HiddenState.Length != batchSize * shape.HiddenSize)
+            throw new ArgumentException($"is of other sizes than {shape} and {batchSize} streams", nameof(state));
+        if (state.Position < -1 || state.Position > Cursor.StreamLength || state.Epoch < 0)
+            throw new ArgumentOutOfRangeException(
+                nameof(state), (state.Position, state.Epoch), $"is no position and epoch in streams of {Cursor.StreamLength} tokens");
+        using Lock.Scope held = _life.Enter();
         Model.Write(state.Weights);
         WriteTransposes(state.Weights);
         _memory.Write(state.AdagradMemory);
         _forward.WriteCarriedState(state.HiddenState);
         Cursor = Cursor with { Position = state.Position, Epoch = state.Epoch };
+        _diverged = false;
     }
 
     /// <inheritdoc/>
-    public double Evaluate(ITokenSource text, CancellationToken cancellation) => _evaluator.Evaluate(text, cancellation).Loss;
+    /// <exception cref="ObjectDisposedException">The engine, its model or the device is disposed of.</exception>
+    public double Evaluate(ITokenSource text, CancellationToken cancellation)
+    {
+        using Lock.Scope held = _life.Enter();
+        return _evaluator.Evaluate(text, cancellation).Loss;
+    }
 
     /// <inheritdoc/>
-    public int[] Sample(int length, int firstInput, SamplingOptions options, ulong seed, ulong sequence) =>
-        [.. _sampler.Write([firstInput], length, options, seed, sequence).SelectMany(chunk => chunk)];
+    /// <exception cref="ObjectDisposedException">The engine, its model or the device is disposed of.</exception>
+    public int[] Sample(int length, int firstInput, SamplingOptions options, ulong seed, ulong sequence)
+    {
+        using Lock.Scope held = _life.Enter();
+        return [.. _sampler.Write([firstInput], length, options, seed, sequence).SelectMany(chunk => chunk)];
+    }
 
     /// <summary>
     /// Every intermediate result of one step from the state as it is, cut as the plan cuts it, without the update: for tests
@@ -138,6 +189,7 @@ public sealed class TrainingEngine : ITrainingEngine
     /// </summary>
     internal StepTrace Trace()
     {
+        using Lock.Scope held = _life.Enter();
         StreamCursor cursor = Cursor.BeginStep(out bool startsOver);
         EnsureWindow(cursor.Position);
         _status.Clear();
@@ -159,8 +211,9 @@ public sealed class TrainingEngine : ITrainingEngine
     private int Launch(Turn turn, int slot, int maxSteps)
     {
         ExecutionPlan plan = turn.Alone ? Plan.Alone! : Plan;
-        Cursor = Cursor.BeginStep(out bool startsOver);
-        EnsureWindow(Cursor.Position);
+        StreamCursor begun = Cursor.BeginStep(out bool startsOver);
+        EnsureWindow(begun.Position); // a text that cannot be read leaves the step unbegun
+        Cursor = begun;
         StepArguments step = Arguments(Cursor, startsOver, slot, plan);
         int steps = 1;
         if (plan.Kind is PlanKind.ManySteps or PlanKind.Stream)
@@ -215,13 +268,16 @@ public sealed class TrainingEngine : ITrainingEngine
         long needed = _options.SequenceLength + 1;
         if (_windowBegin >= 0 && position >= _windowBegin && position + needed <= _windowBegin + _forward.WindowLength)
             return;
-        _windowBegin = _forward.WindowLength >= Cursor.StreamLength ? 0 : position;
-        Span<int> row = _windowRow.AsSpan(0, (int)Math.Min(_forward.WindowLength, Cursor.StreamLength - _windowBegin));
+        _windowBegin = -1; // until all of it is there: a text may fail to be read
+        long begin = _forward.WindowLength >= Cursor.StreamLength ? 0 : position;
+        Span<int> row = _windowRow.AsSpan(0, (int)Math.Min(_forward.WindowLength, Cursor.StreamLength - begin));
         for (int b = 0; b < _options.BatchSize; b++)
         {
-            _text.Read((b * Cursor.StreamLength) + _windowBegin, row);
+            _text.Read((b * Cursor.StreamLength) + begin, row);
             _forward.WriteWindow(b, row);
         }
+
+        _windowBegin = begin;
     }
 
     private void WriteTransposes(ParameterSet<float> weights)
@@ -234,7 +290,7 @@ public sealed class TrainingEngine : ITrainingEngine
     private static double Norm(IEnumerable<double> values) => Math.Sqrt(values.Sum(value => value * value));
 
     /// <summary>Frees the device memory; the model and the device stay.</summary>
-    public void Dispose()
+    public void Dispose() => _life.End(() =>
     {
         _evaluator.Dispose();
         _sampler.Dispose();
@@ -246,7 +302,7 @@ public sealed class TrainingEngine : ITrainingEngine
         _whyTransposed.Dispose();
         _stepLosses.Dispose();
         _status.Dispose();
-    }
+    });
 }
 
 /// <summary>What one step computed, in the reference's unpadded layout.</summary>

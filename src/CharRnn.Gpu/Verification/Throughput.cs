@@ -50,9 +50,16 @@ public static class Throughput
         using var profile = new KernelProfile(engine.Model.Device.Accelerator);
         engine.Model.Device.Kernels.Profile = profile;
         long steps = 0;
-        for (int call = 0; call < calls; call++)
-            steps += Completed(engine.RunSteps(MaxProfiledSteps));
-        engine.Model.Device.Kernels.Profile = null;
+        try
+        {
+            for (int call = 0; call < calls; call++)
+                steps += Completed(engine.RunSteps(MaxProfiledSteps));
+        }
+        finally
+        {
+            engine.Model.Device.Kernels.Profile = null;
+        }
+
         return
         [
             .. from one in profile.Read()

@@ -5,4 +5,12 @@ namespace CharRnn.Model;
 /// <summary>A model that can write text: its characters and its weights.</summary>
 /// <param name="Vocabulary">The V characters.</param>
 /// <param name="Weights">The parameters, for V characters and H hidden units.</param>
-public sealed record CharacterModel(Vocabulary Vocabulary, ParameterSet<float> Weights);
+/// <exception cref="ArgumentException">The weights are for another number of characters.</exception>
+public sealed record CharacterModel(Vocabulary Vocabulary, ParameterSet<float> Weights)
+{
+    /// <summary>The parameters, for V characters and H hidden units.</summary>
+    public ParameterSet<float> Weights { get; } = Weights.Shape.VocabularySize == Vocabulary.Size
+        ? Weights
+        : throw new ArgumentException(
+            $"are for {Weights.Shape.VocabularySize} characters, and the vocabulary has {Vocabulary.Size}", nameof(Weights));
+}

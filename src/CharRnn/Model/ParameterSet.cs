@@ -10,9 +10,11 @@ public sealed class ParameterSet<T>
     where T : unmanaged
 {
     /// <summary>A set of zeros.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A matrix would have more values than an array may.</exception>
     public ParameterSet(ModelShape shape)
     {
-        (int v, int h) = (shape.VocabularySize, shape.HiddenSize);
+        (int v, int h) = (Limits.Size(shape.VocabularySize, nameof(shape)), Limits.Size(shape.HiddenSize, nameof(shape)));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((long)h * Math.Max(v, h), Array.MaxLength, nameof(shape));
         Shape = shape;
         Wxh = new T[v * h];
         Whh = new T[h * h];

@@ -15,6 +15,7 @@ public sealed record VocabularyTransfer(ParameterSet<float> Weights, IReadOnlyLi
     /// <param name="model">The model.</param>
     /// <param name="vocabulary">The characters of the text; of the model's encoding.</param>
     /// <param name="seed">Of the fresh weights.</param>
+    /// <exception cref="ArgumentException">The encodings differ.</exception>
     public static VocabularyTransfer Of(CharacterModel model, Vocabulary vocabulary, ulong seed)
     {
         if (model.Vocabulary.Encoding != vocabulary.Encoding)

@@ -17,19 +17,22 @@ public enum DescentEnd
 }
 
 /// <summary>How to descend.</summary>
+/// <exception cref="ArgumentOutOfRangeException">
+/// The step size is not over 0, or not finite; a tolerance or the number of steps is below 0.
+/// </exception>
 public sealed record DescentOptions
 {
     /// <summary>η, the step size.</summary>
-    public double LearningRate { get; init; } = 0.1;
+    public double LearningRate { get; init => field = Limits.Positive(value); } = 0.1;
 
     /// <summary>ε: a gradient of a smaller norm ends the descent. 0: none does.</summary>
-    public double GradientTolerance { get; init; } = 1e-6;
+    public double GradientTolerance { get; init => field = Limits.NotNegative(value); } = 1e-6;
 
     /// <summary>A smaller change of the function ends the descent. 0: none does. Near a minimum a change is as small as the gradient's square.</summary>
-    public double ChangeTolerance { get; init; }
+    public double ChangeTolerance { get; init => field = Limits.NotNegative(value); }
 
     /// <summary>Steps at most.</summary>
-    public int MaxSteps { get; init; } = 10_000;
+    public int MaxSteps { get; init => field = Limits.NotNegative(value); } = 10_000;
 }
 
 /// <summary>Where a descent ended, and how it came there.</summary>
@@ -54,6 +57,7 @@ public static class GradientDescent
     /// <param name="gradient">Its gradient, as many numbers as a point has.</param>
     /// <param name="start">Where to begin.</param>
     /// <param name="options">How.</param>
+    /// <exception cref="ArgumentException">The gradient has another length than the point.</exception>
     public static Descent Minimise(Func<double[], double> f, Func<double[], double[]> gradient, double[] start, DescentOptions options)
     {
         double[] x = [.. start];
@@ -62,6 +66,8 @@ public static class GradientDescent
         while (true)
         {
             double[] slope = gradient(x);
+            if (slope.Length != x.Length)
+                throw new ArgumentException($"gives {slope.Length} numbers, for a point of {x.Length}", nameof(gradient));
             double norm = Math.Sqrt(slope.Sum(g => g * g));
             DescentEnd? end = !double.IsFinite(value) || !double.IsFinite(norm) ? DescentEnd.NotFinite
                 : norm < options.GradientTolerance ? DescentEnd.SmallGradient

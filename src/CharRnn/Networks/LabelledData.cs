@@ -1,11 +1,17 @@
+using System.Runtime.CompilerServices;
+
 namespace CharRnn.Networks;
 
-/// <summary>Rows of numbers, and what is to be said of each.</summary>
+/// <summary>
+/// Rows of numbers, and what is to be said of each. A number that is not finite ends a training with
+/// <see cref="DescentEnd.NotFinite"/>.
+/// </summary>
 public sealed class LabelledData
 {
     /// <param name="inputs">Numbers in a row.</param>
     /// <param name="x">The rows, <c>[n, inputs]</c>.</param>
     /// <param name="classes">y of a softmax, <c>[n]</c>.</param>
+    /// <exception cref="ArgumentException">The arrays are no whole number of rows, or not the same number.</exception>
     public LabelledData(int inputs, float[] x, int[] classes)
         : this(inputs, x, classes.Length) => Classes = classes;
 
@@ -13,20 +19,22 @@ public sealed class LabelledData
     /// <param name="x">The rows, <c>[n, inputs]</c>.</param>
     /// <param name="outputs">Numbers in a row's target.</param>
     /// <param name="targets">y, <c>[n, outputs]</c>.</param>
+    /// <exception cref="ArgumentException">The arrays are no whole number of rows, or not the same number.</exception>
     public LabelledData(int inputs, float[] x, int outputs, float[] targets)
-        : this(inputs, x, targets.Length / outputs) => (Outputs, Targets) = (outputs, targets);
+        : this(inputs, x, Rows(targets, outputs)) => (Outputs, Targets) = (outputs, targets);
 
     /// <summary>Rows of which nothing is said yet.</summary>
     /// <param name="inputs">Numbers in a row.</param>
     /// <param name="x">The rows, <c>[n, inputs]</c>.</param>
+    /// <exception cref="ArgumentException">They are no whole number of rows.</exception>
     public LabelledData(int inputs, float[] x)
-        : this(inputs, x, x.Length / inputs)
+        : this(inputs, x, Rows(x, inputs))
     {
     }
 
     private LabelledData(int inputs, float[] x, int count)
     {
-        ArgumentOutOfRangeException.ThrowIfNotEqual(x.Length, (long)inputs * count, nameof(x));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(Rows(x, inputs), count, nameof(x));
         (Inputs, X, Count) = (inputs, x, count);
     }
 
@@ -59,16 +67,24 @@ public sealed class LabelledData
             throw new ArgumentException($"{shape.Loss} wants {(wantsClasses ? "classes" : "targets")}");
         if (hasTargets && Outputs != shape.Outputs)
             throw new ArgumentException($"targets of {Outputs} numbers, for a network of {shape.Outputs} outputs");
-        if (hasClasses && Classes.Any(y => y < 0 || y >= shape.Outputs))
-            throw new ArgumentException($"a class is not from 0 to {shape.Outputs - 1}");
+        if (Classes.AsSpan().IndexOfAnyExceptInRange(0, shape.Outputs - 1) is >= 0 and int row)
+            throw new ArgumentException($"row {row} is of class {Classes[row]}: those are 0 to {shape.Outputs - 1}");
     }
 
     /// <summary>Some of the rows, in the order given.</summary>
     public LabelledData Select(IReadOnlyList<int> rows)
     {
         float[] x = [.. rows.SelectMany(r => X.AsSpan(r * Inputs, Inputs).ToArray())];
-        return Classes.Length > 0
-            ? new LabelledData(Inputs, x, [.. rows.Select(r => Classes[r])])
-            : new LabelledData(Inputs, x, Outputs, [.. rows.SelectMany(r => Targets.AsSpan(r * Outputs, Outputs).ToArray())]);
+        return Classes.Length > 0 ? new LabelledData(Inputs, x, [.. rows.Select(r => Classes[r])])
+            : Outputs > 0 ? new LabelledData(Inputs, x, Outputs, [.. rows.SelectMany(r => Targets.AsSpan(r * Outputs, Outputs).ToArray())])
+            : new LabelledData(Inputs, x);
+    }
+
+    private static int Rows(float[] values, int width, [CallerArgumentExpression(nameof(values))] string? name = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
+        return values.Length % width == 0
+            ? values.Length / width
+            : throw new ArgumentException($"has {values.Length} numbers, which are no rows of {width}", name);
     }
 }

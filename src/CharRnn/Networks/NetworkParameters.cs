@@ -8,10 +8,13 @@ public sealed class NetworkParameters<T>
     where T : unmanaged
 {
     /// <summary>Zeros.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A layer would have more weights than an array may have values.</exception>
     public NetworkParameters(NetworkShape shape)
     {
         Shape = shape;
-        Weights = [.. shape.Layers.Select((layer, l) => new T[(long)layer.Width * shape.InputsOf(l)])];
+        long[] counts = [.. shape.Layers.Select((layer, l) => (long)layer.Width * shape.InputsOf(l))];
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(counts.Max(), Array.MaxLength, nameof(shape));
+        Weights = [.. counts.Select(count => new T[count])];
         Biases = [.. shape.Layers.Select(layer => new T[layer.Width])];
     }
 

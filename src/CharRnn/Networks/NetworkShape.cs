@@ -40,16 +40,22 @@ public sealed record NetworkShape
     /// <param name="inputs">Numbers in a row of the data.</param>
     /// <param name="layers">At least one; one alone is a neuron, or several side by side.</param>
     /// <param name="loss">What is minimised.</param>
-    /// <exception cref="ArgumentException">A width is not positive, or the last layer has an activation where the loss brings its own.</exception>
+    /// <exception cref="ArgumentException">
+    /// A width is not positive, an activation or the loss is none, or the last layer has an activation where the loss brings its own.
+    /// </exception>
     public NetworkShape(int inputs, IReadOnlyList<Layer> layers, NetworkLoss loss)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(inputs, 1);
         ArgumentOutOfRangeException.ThrowIfZero(layers.Count, nameof(layers));
         if (layers.Any(layer => layer.Width < 1))
             throw new ArgumentException("a layer has no neurons", nameof(layers));
+        if (!layers.All(layer => Enum.IsDefined(layer.Activation)))
+            throw new ArgumentException("a layer has an activation that is none", nameof(layers));
+        if (!Enum.IsDefined(loss))
+            throw new ArgumentOutOfRangeException(nameof(loss), loss, "is no loss");
         if (loss != NetworkLoss.SquaredError && layers[^1].Activation != ActivationFunction.Identity)
             throw new ArgumentException("a cross-entropy brings its own activation: the last layer has none", nameof(layers));
-        (Inputs, Layers, Loss) = (inputs, layers, loss);
+        (Inputs, Layers, Loss) = (inputs, [.. layers], loss);
     }
 
     /// <summary>Numbers in a row of the data.</summary>
@@ -69,6 +75,13 @@ public sealed record NetworkShape
 
     /// <summary>Multiplications and additions of one row, forward and back.</summary>
     public double TrainingFlops => Enumerable.Range(0, Layers.Count).Sum(l => (l == 0 ? 4.0 : 6.0) * InputsOf(l) * Layers[l].Width);
+
+    /// <summary>Whether both have the same layers, whoever listed them.</summary>
+    public bool Equals(NetworkShape? other) =>
+        other is not null && (Inputs, Loss) == (other.Inputs, other.Loss) && Layers.SequenceEqual(other.Layers);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Inputs, Loss, ParameterCount);
 
     /// <summary>Inputs of a layer.</summary>
     public int InputsOf(int layer) => layer == 0 ? Inputs : Layers[layer - 1].Width;

@@ -1,4 +1,5 @@
 using CharRnn.Model;
+using CharRnn.Text;
 
 namespace CharRnn.Reference;
 
@@ -13,8 +14,10 @@ public static class ReferenceRnn
     /// <param name="x">The input token.</param>
     /// <param name="previous">h[t-1], <c>[H]</c>.</param>
     /// <returns>h[t], <c>[H]</c>.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such token.</exception>
     public static double[] HiddenStep(ParameterSet<double> w, int x, double[] previous)
     {
+        Vocabulary.RequireTokens([x], w.Shape.VocabularySize, nameof(x));
         int H = w.Shape.HiddenSize;
         var h = new double[H];
         for (int i = 0; i < H; i++)
@@ -58,9 +61,15 @@ public static class ReferenceRnn
     /// <param name="w">The weights.</param>
     /// <param name="tokens"><c>[T+1, B]</c>: row t is the input at t and the target at t-1.</param>
     /// <param name="carried">h[-1], <c>[B, H]</c>.</param>
+    /// <exception cref="ArgumentException">An array is no whole number of rows, or a token is none of V.</exception>
     public static ReferencePass Run(ParameterSet<double> w, int[] tokens, double[] carried)
     {
         (int V, int H) = (w.Shape.VocabularySize, w.Shape.HiddenSize);
+        Vocabulary.RequireTokens(tokens, V);
+        if (carried.Length == 0 || carried.Length % H != 0)
+            throw new ArgumentException($"has {carried.Length} numbers, which are no states of {H} units", nameof(carried));
+        if (tokens.Length == 0 || tokens.Length % (carried.Length / H) != 0)
+            throw new ArgumentException($"has {tokens.Length} tokens, which are no rows of {carried.Length / H} streams", nameof(tokens));
         int B = carried.Length / H;
         int T = (tokens.Length / B) - 1;
         var pass = new ReferencePass(w.Shape, T, B);
@@ -147,8 +156,10 @@ public static class ReferenceRnn
     /// <param name="w">The weights.</param>
     /// <param name="tokens">N tokens; the first is only an input, the last only a target.</param>
     /// <param name="h">The state before the first token, <c>[H]</c>; on return the state after the last input.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A token is none of V.</exception>
     public static double Evaluate(ParameterSet<double> w, ReadOnlySpan<int> tokens, ref double[] h)
     {
+        Vocabulary.RequireTokens(tokens, w.Shape.VocabularySize);
         double loss = 0;
         for (int t = 0; t + 1 < tokens.Length; t++)
         {

@@ -19,9 +19,15 @@ public sealed class ReferenceTrainer
     /// <param name="sequenceLength">T.</param>
     /// <param name="learningRate">η of E9.</param>
     /// <param name="clip">c of E9.</param>
+    /// <exception cref="ArgumentException">
+    /// A size is below 1, a rate is not over 0 or not finite, or the text is shorter than B·(T+2).
+    /// </exception>
     public ReferenceTrainer(
         ParameterSet<float> weights, ITokenSource tokens, int batchSize, int sequenceLength, double learningRate, double clip)
     {
+        Limits.Positive(learningRate, nameof(learningRate));
+        Limits.Positive(clip, nameof(clip));
+        TextSplit.RequireLength(tokens, batchSize, sequenceLength);
         Weights = weights.Convert(value => (double)value);
         Memory = new ParameterSet<double>(weights.Shape);
         (_tokens, _batchSize, _learningRate, _clip) = (tokens, batchSize, learningRate, clip);

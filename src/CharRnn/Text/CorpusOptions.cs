@@ -1,6 +1,7 @@
 namespace CharRnn.Text;
 
 /// <summary>How a corpus is read and where its tokens are kept.</summary>
+/// <exception cref="ArgumentOutOfRangeException">A size or limit is below 1, or the memory below 0.</exception>
 public sealed record CorpusOptions
 {
     /// <summary>What a character is. Not used where a vocabulary is given: it brings its own.</summary>
@@ -10,16 +11,16 @@ public sealed record CorpusOptions
     /// Most distinct characters accepted. 65,536: more than any natural text holds (all of Unicode's Han characters in
     /// daily use are some 20,000), and about where a small model becomes nothing but its two character matrices.
     /// </summary>
-    public int VocabularyLimit { get; init; } = 65_536;
+    public int VocabularyLimit { get; init => field = Limits.Size(value); } = 65_536;
 
     /// <summary>H, where the caller knows it: lets the error about too large a vocabulary say what memory it would take.</summary>
-    public int? HiddenSize { get; init; }
+    public int? HiddenSize { get; init => field = value is { } size ? Limits.Size(size) : null; }
 
     /// <summary>
     /// Bytes of tokens kept in memory; what goes beyond lies in a temporary file. 256 MB: a corpus of that many
     /// characters in an alphabet of up to 256 stays in memory, and so do the other things on a small machine.
     /// </summary>
-    public long MemoryLimit { get; init; } = 256L << 20;
+    public long MemoryLimit { get; init => field = Limits.NotNegative(value); } = 256L << 20;
 
     /// <summary>Where the temporary file lies; null for the system's directory for temporary files.</summary>
     public string? SpillDirectory { get; init; }

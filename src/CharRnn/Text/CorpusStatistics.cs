@@ -16,8 +16,10 @@ public readonly record struct CorpusStatistics(double UnigramEntropy, double Big
     /// <summary>Counts the characters and pairs of a text, of its first 4 million where it is longer.</summary>
     /// <param name="text">The text.</param>
     /// <param name="vocabularySize">V.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no character, or a token is none of V.</exception>
     public static CorpusStatistics Of(ITokenSource text, int vocabularySize)
     {
+        Limits.Size(vocabularySize, nameof(vocabularySize));
         var table = vocabularySize <= MostInTable ? new int[vocabularySize * vocabularySize] : [];
         var sparse = new Dictionary<long, int>();
         int[] ones = new int[vocabularySize];
@@ -28,6 +30,7 @@ public readonly record struct CorpusStatistics(double UnigramEntropy, double Big
         {
             Span<int> tokens = piece.AsSpan(0, (int)Math.Min(piece.Length, length - offset));
             text.Read(offset, tokens);
+            Vocabulary.RequireTokens(tokens, vocabularySize, nameof(text));
             foreach (int token in tokens)
             {
                 if (before >= 0)

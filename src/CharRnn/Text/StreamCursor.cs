@@ -7,9 +7,16 @@ namespace CharRnn.Text;
 /// of each stream, its targets <c>[p+1, p+T+1)</c>.
 /// </summary>
 /// <param name="StreamLength">L, tokens per stream.</param>
-/// <param name="SequenceLength">T, tokens per step.</param>
+/// <param name="SequenceLength">T, tokens per step, at least 1.</param>
+/// <exception cref="ArgumentOutOfRangeException">T is below 1, or L below 0.</exception>
 public readonly record struct StreamCursor(long StreamLength, int SequenceLength)
 {
+    /// <summary>L, tokens per stream.</summary>
+    public long StreamLength { get; } = Limits.NotNegative(StreamLength);
+
+    /// <summary>T, tokens per step.</summary>
+    public int SequenceLength { get; } = Limits.Size(SequenceLength);
+
     /// <summary>p, where the next step would begin; -1 before the first step.</summary>
     public long Position { get; init; } = -1;
 

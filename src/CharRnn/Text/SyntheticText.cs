@@ -6,28 +6,30 @@ namespace CharRnn.Text;
 /// <param name="vocabularySize">V; every token below it is equally likely.</param>
 /// <param name="length">Number of tokens.</param>
 /// <param name="begin">Where in the endless sequence it begins.</param>
+/// <exception cref="ArgumentOutOfRangeException">There is no character, or the length or the begin is negative.</exception>
 public sealed class SyntheticText(int vocabularySize, long length, long begin = 0) : ITokenSource
 {
     // Its own random numbers, whatever seeds and sequences others use.
     private const ulong Seed = 5, Sequence = 1UL << 63;
 
+    private readonly int _vocabularySize = Limits.Size(vocabularySize, nameof(vocabularySize));
+    private readonly long _begin = Limits.NotNegative(begin, nameof(begin));
+
     /// <inheritdoc/>
-    public long Length => length;
+    public long Length { get; } = Limits.NotNegative(length, nameof(length));
 
     /// <inheritdoc/>
     public void Read(long offset, Span<int> destination)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(offset);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, length - destination.Length);
+        TokenSlice.CheckRange(this, offset, destination.Length);
         for (int i = 0; i < destination.Length; i++)
-            destination[i] = (int)(Philox.Uniform(Seed, Sequence, (ulong)(begin + offset + i)) * vocabularySize);
+            destination[i] = (int)(Philox.Uniform(Seed, Sequence, (ulong)(_begin + offset + i)) * _vocabularySize);
     }
 
     /// <inheritdoc/>
     public ITokenSource Slice(long offset, long length)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(offset);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, Length - length);
-        return new SyntheticText(vocabularySize, length, begin + offset);
+        TokenSlice.CheckRange(this, offset, length);
+        return new SyntheticText(_vocabularySize, length, _begin + offset);
     }
 }

@@ -14,10 +14,7 @@ public sealed record TextSplit(ITokenSource Training, ITokenSource Validation)
     /// <exception cref="ArgumentOutOfRangeException">f is not in [0, 1).</exception>
     public static TextSplit Of(ITokenSource tokens, double validationFraction)
     {
-        if (!(validationFraction is >= 0 and < 1))
-            throw new ArgumentOutOfRangeException(nameof(validationFraction), validationFraction, "must be in [0, 1)");
-
-        long validation = (long)((decimal)validationFraction * tokens.Length);
+        long validation = (long)((decimal)Limits.Part(validationFraction, nameof(validationFraction)) * tokens.Length);
         long training = tokens.Length - validation;
         return new TextSplit(tokens.Slice(0, training), tokens.Slice(training, validation));
     }
@@ -25,7 +22,22 @@ public sealed record TextSplit(ITokenSource Training, ITokenSource Validation)
     /// <summary>The tokens that training needs: <c>B·(T+2)</c>, a step and its targets in each of B streams with no wrap inside.</summary>
     /// <param name="batchSize">B, streams.</param>
     /// <param name="sequenceLength">T, tokens per step.</param>
-    public static long RequiredLength(int batchSize, int sequenceLength) => batchSize * ((long)sequenceLength + 2);
+    /// <exception cref="ArgumentOutOfRangeException">A size is below 1.</exception>
+    public static long RequiredLength(int batchSize, int sequenceLength) =>
+        Limits.Size(batchSize, nameof(batchSize)) * ((long)Limits.Size(sequenceLength, nameof(sequenceLength)) + 2);
+
+    /// <summary>
+    /// Checks that a text is long enough to be trained on: what a program gives, where <see cref="CheckLength"/> is for what a
+    /// user gives.
+    /// </summary>
+    /// <exception cref="ArgumentException">It has fewer than <see cref="RequiredLength"/> tokens.</exception>
+    public static void RequireLength(ITokenSource text, int batchSize, int sequenceLength)
+    {
+        long required = RequiredLength(batchSize, sequenceLength);
+        if (text.Length < required)
+            throw new ArgumentException(
+                $"has {text.Length} tokens, and {batchSize} streams of steps of {sequenceLength} need at least {required}", nameof(text));
+    }
 
     /// <summary>Checks that the training part is long enough.</summary>
     /// <param name="name">What the text is called in the error.</param>

@@ -4,14 +4,16 @@ namespace CharRnn.Text;
 /// <param name="tokens">They are not copied.</param>
 public sealed class TokenArray(int[] tokens) : ITokenSource
 {
+    private readonly int[] _tokens = tokens ?? throw new ArgumentNullException(nameof(tokens));
+
     /// <inheritdoc/>
-    public long Length => tokens.Length;
+    public long Length => _tokens.Length;
 
     /// <inheritdoc/>
     public void Read(long offset, Span<int> destination)
     {
         TokenSlice.CheckRange(this, offset, destination.Length);
-        tokens.AsSpan((int)offset, destination.Length).CopyTo(destination);
+        _tokens.AsSpan((int)offset, destination.Length).CopyTo(destination);
     }
 
     /// <inheritdoc/>

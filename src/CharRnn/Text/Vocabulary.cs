@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace CharRnn.Text;
@@ -13,11 +14,13 @@ public sealed class Vocabulary
 
     /// <param name="encoding">What a character is.</param>
     /// <param name="codePoints">The characters, in index order, each once.</param>
-    /// <exception cref="ArgumentException">A character stands twice or is none of the encoding.</exception>
+    /// <exception cref="ArgumentException">There is none, or a character stands twice or is none of the encoding.</exception>
     public Vocabulary(TextEncoding encoding, IEnumerable<int> codePoints)
     {
         Encoding = encoding;
         _codePoints = [.. codePoints];
+        if (_codePoints.Length == 0)
+            throw new ArgumentException("there is no character", nameof(codePoints));
         _tokens = new Dictionary<int, int>(_codePoints.Length);
         for (int i = 0; i < _codePoints.Length; i++)
         {
@@ -45,9 +48,25 @@ public sealed class Vocabulary
     /// <summary>The first input where there is no text before it: a newline where the vocabulary has one, else token 0.</summary>
     public int StartToken => TryGetToken('\n', out int token) ? token : 0;
 
+    /// <summary>Checks that numbers are tokens: what reads a text of others reads memory that is not its own.</summary>
+    /// <param name="tokens">The numbers.</param>
+    /// <param name="vocabularySize">V.</param>
+    /// <param name="name">What they are called in the error.</param>
+    /// <exception cref="ArgumentOutOfRangeException">One is not from 0 to V - 1; says which, and V.</exception>
+    public static void RequireTokens(
+        ReadOnlySpan<int> tokens, int vocabularySize, [CallerArgumentExpression(nameof(tokens))] string? name = null)
+    {
+        int at = tokens.IndexOfAnyExceptInRange(0, vocabularySize - 1);
+        if (at >= 0)
+            throw new ArgumentOutOfRangeException(
+                name, tokens[at], $"is no token of a vocabulary of {vocabularySize} characters: those are 0 to {vocabularySize - 1}");
+    }
+
     /// <summary>Appends a token's character as it stands in a text: its UTF-8 bytes, or the byte itself.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The vocabulary has no such token.</exception>
     public void AppendBytes(int token, List<byte> destination)
     {
+        RequireTokens([token], Size, nameof(token));
         if (Encoding == TextEncoding.Bytes)
         {
             destination.Add((byte)_codePoints[token]);
@@ -59,6 +78,7 @@ public sealed class Vocabulary
     }
 
     /// <summary>The bytes of a sequence of tokens.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The vocabulary has no such token.</exception>
     public byte[] Decode(ReadOnlySpan<int> tokens)
     {
         var bytes = new List<byte>(tokens.Length);

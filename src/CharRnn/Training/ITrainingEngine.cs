@@ -15,6 +15,9 @@ public interface ITrainingEngine : IDisposable
     /// than about 100 ms of them. How many that are never changes a result.
     /// </summary>
     /// <param name="maxSteps">Steps to the next event, at least 1.</param>
+    /// <exception cref="CharRnnException">
+    /// An earlier call's result was <see cref="StepsResult.Diverged"/>, and nothing was restored since: there is no next step.
+    /// </exception>
     StepsResult RunSteps(long maxSteps);
 
     /// <summary>The weights now.</summary>
@@ -47,7 +50,8 @@ public interface ITrainingEngine : IDisposable
 /// <summary>What some steps brought.</summary>
 /// <param name="Losses">The loss of each completed step, in order: nats, summed over T, averaged over B.</param>
 /// <param name="Diverged">
-/// True if the step after these had a loss or gradient that is not finite; its update was skipped, and no later step ran.
+/// True if the step after these had a loss or gradient that is not finite; its update was skipped, no later step ran, and the
+/// next call throws.
 /// </param>
 public readonly record struct StepsResult(ReadOnlyMemory<float> Losses, bool Diverged);
 

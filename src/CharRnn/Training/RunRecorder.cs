@@ -28,9 +28,10 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
     /// <param name="keep">Checkpoints to keep, at least 1.</param>
     /// <param name="warn">Takes a line when something cannot be written.</param>
     /// <param name="tensorBoard">Whether to write TensorBoard's files too.</param>
+    /// <exception cref="ArgumentOutOfRangeException">No checkpoint is to be kept.</exception>
     public RunRecorder(RunDirectory run, Vocabulary vocabulary, TrainingSnapshot? resumeFrom, int keep, Action<string> warn, bool tensorBoard = false)
     {
-        (_run, _vocabulary, _keep, _warn) = (run, vocabulary, keep, warn);
+        (_run, _vocabulary, _keep, _warn) = (run, vocabulary, Limits.Size(keep, nameof(keep)), warn);
         if (resumeFrom is not null)
             run.TruncateLogs(resumeFrom.MetricsLength, resumeFrom.SamplesLength);
         _metrics = new MetricsLog(run.MetricsPath);

@@ -76,5 +76,11 @@ public class DivergenceTests
 
         StepsResult next = before.Engine.RunSteps(1);
         Assert.Equal((true, 0), (next.Diverged, next.Losses.Length));
+
+        // Who does not look at the result hears of it at the next call, and goes on from a state that he restores.
+        string message = Assert.Throws<CharRnnException>(() => run.Engine.RunSteps(10)).Message;
+        Assert.StartsWith("training: has diverged", message, StringComparison.Ordinal);
+        before.Engine.Restore(expected);
+        Assert.Equal((true, 0), (before.Engine.RunSteps(1) is var again && again.Diverged, again.Losses.Length));
     }
 }

@@ -90,6 +90,29 @@ public sealed class SamplerTests : IDisposable
     public void A_prime_is_needed(DeviceKind kind) =>
         Assert.Throws<ArgumentOutOfRangeException>(() => Write(Open(kind), [], 5, new()));
 
+    /// <summary>
+    /// Each of several texts that one sampler is at work on is the one that it would be alone, and so is one after a text that
+    /// was given up.
+    /// </summary>
+    [Theory]
+    [MemberData(nameof(TestDevices.Kinds), MemberType = typeof(TestDevices))]
+    public void Texts_at_once_do_not_mix(DeviceKind kind)
+    {
+        Sampler sampler = Open(kind);
+        IEnumerable<int[]>[] texts = [.. Enumerable.Range(0, 3).Select(i => sampler.Write(Prime(1 + (140 * i)), 500, new(), Seed, (ulong)i))];
+        int[][] alone = [.. texts.Select(text => text.SelectMany(piece => piece).ToArray())];
+
+        IEnumerator<int[]>[] begun = [.. texts.Select(text => text.GetEnumerator())];
+        List<int>[] together = [[], [], []];
+        foreach (int i in (int[])[0, 1, 0, 2, 2, 1, 0, 0, 0, 2, 1, 1, 1, 2, 2, 0, 1, 2])
+            if (begun[i].MoveNext())
+                together[i].AddRange(begun[i].Current);
+        Assert.Equal(alone, together.Select(text => text.ToArray()));
+
+        Assert.Equal(alone[0][..5], texts[0].First()[..5]); // and the rest of it is never asked for
+        Assert.Equal(alone[1], texts[1].SelectMany(piece => piece));
+    }
+
     [Fact]
     public void A_length_that_nobody_waits_for_begins_like_any_other()
     {

@@ -214,6 +214,15 @@ public class NetworkEngineTests
         (steps, _, weight) = Train(new NetworkOptions { LearningRate = 10 });
         Assert.Equal(DescentEnd.NotFinite, steps.End);
         Assert.True(float.IsFinite(weight));
+
+        // Who does not look at the end hears of it at the next call.
+        using var overlooked = new NetworkEngine(device, new NetworkParameters<float>(shape), data, new NetworkOptions { LearningRate = 10 });
+        string message = Assert.Throws<CharRnnException>(() =>
+        {
+            while (overlooked.Step < 1000)
+                overlooked.RunSteps(1000 - overlooked.Step);
+        }).Message;
+        Assert.StartsWith("training: has diverged", message, StringComparison.Ordinal);
     }
 
     [Theory]

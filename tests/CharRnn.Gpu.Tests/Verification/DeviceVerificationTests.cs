@@ -2,6 +2,9 @@ using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
 using CharRnn.Gpu.Tests.Devices;
 using CharRnn.Gpu.Verification;
+using CharRnn.Model;
+using CharRnn.Text;
+using CharRnn.Training;
 
 namespace CharRnn.Gpu.Tests.Verification;
 
@@ -50,6 +53,17 @@ public class DeviceVerificationTests
     {
         IEnumerable<VerificationCheck> checks = DeviceVerification.Run(TestDevices.Get(DeviceKind.Cpu), (_, values) => values[0] = float.NaN);
         Assert.All(checks, check => Assert.False(check.Passed));
+    }
+
+    [Fact]
+    public void Steps_that_diverge_are_losses_that_agree_with_nothing_and_not_waited_for()
+    {
+        ParameterSet<float> weights = CaseData.TrainedWeights(new(17, 33));
+        weights.Wxh[^1] = float.NaN; // of the last character, which the fourth step reads first
+        using var model = new DeviceModel(TestDevices.Get(DeviceKind.Cpu), weights);
+        var text = new TokenArray([.. Enumerable.Range(0, 100).Select(i => i == 29 ? 16 : i % 16)]);
+        using var engine = new TrainingEngine(model, text, new StepOptions { HiddenSize = 33, SequenceLength = 9 });
+        Assert.Equal([true, true, true, false, false], DeviceVerification.Losses(engine, 5).Select(float.IsFinite));
     }
 
     [Fact]

@@ -1,0 +1,52 @@
+using ILGPU.Runtime;
+
+namespace CharRnn.Gpu.Devices;
+
+/// <summary>
+/// The life of a device, or of what has memory there. One thread at a time uses a device, and nothing is used after it, or what
+/// it stands on, was disposed of: a kernel that ran then would read memory that is somebody else's.
+/// </summary>
+internal sealed class DeviceLife
+{
+    private readonly object _owner;
+    private readonly DeviceLife? _standsOn;
+    private readonly Accelerator _accelerator;
+    private readonly Lock _turn;
+    private bool _isOver;
+
+    /// <summary>A device's.</summary>
+    public DeviceLife(ComputeDevice device) => (_owner, _accelerator, _turn) = (device, device.Accelerator, new());
+
+    /// <summary>Of what has memory there.</summary>
+    /// <param name="owner">What it is.</param>
+    /// <param name="standsOn">The life of the model that it reads, or of the device.</param>
+    public DeviceLife(object owner, DeviceLife standsOn) =>
+        (_owner, _standsOn, _accelerator, _turn) = (owner, standsOn, standsOn._accelerator, standsOn._turn);
+
+    /// <summary>Takes the device for this thread, until what it returns is disposed of.</summary>
+    /// <exception cref="ObjectDisposedException">The owner, its model or the device was disposed of.</exception>
+    public Lock.Scope Enter()
+    {
+        Lock.Scope turn = _turn.EnterScope();
+        for (DeviceLife? life = this; life is not null; life = life._standsOn)
+            if (life._isOver)
+            {
+                turn.Dispose();
+                throw new ObjectDisposedException(life._owner.GetType().FullName);
+            }
+
+        _accelerator.Bind(); // a GPU's context is current in one thread
+        return turn;
+    }
+
+    /// <summary>Ends the life, once, when no other thread is using the device.</summary>
+    /// <param name="free">Frees what the owner has there.</param>
+    public void End(Action free)
+    {
+        using Lock.Scope turn = _turn.EnterScope();
+        if (_isOver)
+            return;
+        _isOver = true;
+        free();
+    }
+}

@@ -1,0 +1,122 @@
+using System.Reflection;
+using CharRnn.Gpu.Execution;
+using CharRnn.Model;
+using CharRnn.Networks;
+using CharRnn.Reference;
+using CharRnn.Sampling;
+using CharRnn.Text;
+using CharRnn.Training;
+
+namespace CharRnn.Gpu.Tests.Sampling;
+
+/// <summary>Settings are checked where they are set.</summary>
+public class LimitsTests
+{
+    public static TheoryData<Action, string> Wrong => new()
+    {
+        { () => _ = new SamplingOptions { Temperature = -1 }, "Temperature" },
+        { () => _ = new SamplingOptions { Temperature = float.NaN }, "Temperature" },
+        { () => _ = new SamplingOptions { Temperature = float.PositiveInfinity }, "Temperature" },
+        { () => _ = new SamplingOptions { TopK = -3 }, "TopK" },
+        { () => _ = new SamplingOptions { TopP = 2 }, "TopP" },
+        { () => _ = new SamplingOptions { TopP = 0 }, "TopP" },
+        { () => _ = new SamplingOptions { TopP = float.NaN }, "TopP" },
+        { () => _ = new StepOptions { HiddenSize = 0 }, "HiddenSize" },
+        { () => _ = new StepOptions { BatchSize = 0 }, "BatchSize" },
+        { () => _ = new StepOptions { SequenceLength = -1 }, "SequenceLength" },
+        { () => _ = new StepOptions { LearningRate = 0 }, "LearningRate" },
+        { () => _ = new StepOptions { LearningRate = float.NaN }, "LearningRate" },
+        { () => _ = new StepOptions { Clip = float.PositiveInfinity }, "Clip" },
+        { () => _ = new TrainingSchedule { Iterations = -1 }, "Iterations" },
+        { () => _ = new TrainingSchedule { Epochs = -1 }, "Epochs" },
+        { () => _ = new TrainingSchedule { LogEvery = -1 }, "LogEvery" },
+        { () => _ = new TrainingSchedule { SampleEvery = -1 }, "SampleEvery" },
+        { () => _ = new TrainingSchedule { SampleLength = 0 }, "SampleLength" },
+        { () => _ = new TrainingSchedule { EvalEvery = -1 }, "EvalEvery" },
+        { () => _ = new TrainingSchedule { EvalLength = 0 }, "EvalLength" },
+        { () => _ = new TrainingSchedule { CheckpointEvery = -1 }, "CheckpointEvery" },
+        { () => _ = new TrainingSchedule { ValidationFraction = 1 }, "ValidationFraction" },
+        { () => _ = new TrainingSchedule { ValidationFraction = double.NaN }, "ValidationFraction" },
+        { () => _ = new NetworkOptions { LearningRate = -1 }, "LearningRate" },
+        { () => _ = new NetworkOptions { BatchSize = -1 }, "BatchSize" },
+        { () => _ = new NetworkOptions { GradientTolerance = float.NaN }, "GradientTolerance" },
+        { () => _ = new NetworkOptions { LossTolerance = -1 }, "LossTolerance" },
+        { () => _ = new DescentOptions { LearningRate = 0 }, "LearningRate" },
+        { () => _ = new DescentOptions { GradientTolerance = -1 }, "GradientTolerance" },
+        { () => _ = new DescentOptions { ChangeTolerance = double.NaN }, "ChangeTolerance" },
+        { () => _ = new DescentOptions { MaxSteps = -1 }, "MaxSteps" },
+        { () => _ = new CorpusOptions { VocabularyLimit = 0 }, "VocabularyLimit" },
+        { () => _ = new CorpusOptions { HiddenSize = 0 }, "HiddenSize" },
+        { () => _ = new CorpusOptions { MemoryLimit = -1 }, "MemoryLimit" },
+        { () => _ = new ModelShape(0, 1), "VocabularySize" },
+        { () => _ = new ModelShape(1, 0), "HiddenSize" },
+        { () => _ = new StreamCursor(10, 0), "SequenceLength" },
+        { () => _ = new StreamCursor(-1, 1), "StreamLength" },
+        { () => _ = new ParameterSet<float>(default), "shape" },
+        { () => _ = new ParameterSet<float>(new ModelShape(5, int.MaxValue)), "shape" },
+        { () => _ = new ParameterSet<float>(new ModelShape(5, 46_341)), "shape" },
+        { () => _ = new ParameterSet<float>(new ModelShape(int.MaxValue, 2)), "shape" },
+        { () => _ = new SyntheticText(0, 1), "vocabularySize" },
+        { () => _ = new SyntheticText(1, -1), "length" },
+        { () => _ = new SyntheticText(1, 1, -1), "begin" },
+        { () => new SyntheticText(5, 10).Slice(3, -1), "length" },
+        { () => TextSplit.Of(new SyntheticText(5, 10), 1), "validationFraction" },
+        { () => TextSplit.RequiredLength(0, 1), "batchSize" },
+        { () => TextSplit.RequiredLength(1, 0), "sequenceLength" },
+        { () => CorpusStatistics.Of(new SyntheticText(5, 10), 0), "vocabularySize" },
+        { () => _ = new ReferenceTrainer(new(new(5, 3)), new SyntheticText(5, 100), 0, 5, 0.1, 5), "batchSize" },
+        { () => _ = new ReferenceTrainer(new(new(5, 3)), new SyntheticText(5, 100), 1, 5, double.NaN, 5), "learningRate" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Wrong), DisableDiscoveryEnumeration = true)]
+    public void A_setting_out_of_its_bounds_is_refused_by_its_name(Action set, string name) =>
+        Assert.Equal(name, Assert.Throws<ArgumentOutOfRangeException>(set).ParamName);
+
+    [Fact]
+    public void Every_number_among_the_options_is_among_those()
+    {
+        Type[] options =
+        [
+            typeof(SamplingOptions), typeof(StepOptions), typeof(TrainingSchedule), typeof(NetworkOptions), typeof(DescentOptions), typeof(CorpusOptions),
+        ];
+        var names = Wrong.Select(row => row.Data.Item2).ToHashSet();
+        foreach (PropertyInfo property in options.SelectMany(type => type.GetProperties()))
+            if ((Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType) is { IsPrimitive: true } type && type != typeof(ulong)) // any seed will do
+                Assert.Contains(property.Name, names);
+    }
+
+    [Fact]
+    public void The_bounds_themselves_are_within()
+    {
+        _ = new SamplingOptions { Temperature = 0, TopK = 0, TopP = 1 };
+        _ = new StepOptions { HiddenSize = 1, BatchSize = 1, SequenceLength = 1, LearningRate = float.Epsilon, Clip = float.MaxValue };
+        _ = new TrainingSchedule
+        {
+            Iterations = 0,
+            Epochs = 0,
+            LogEvery = 0,
+            SampleEvery = 0,
+            SampleLength = 1,
+            EvalEvery = 0,
+            EvalLength = 1,
+            CheckpointEvery = 0,
+            ValidationFraction = 0,
+        };
+        Assert.Null(new TrainingSchedule { Iterations = null }.Iterations);
+        Assert.Null(new CorpusOptions { HiddenSize = null, MemoryLimit = 0 }.HiddenSize);
+    }
+
+    [Fact]
+    public void Parts_that_do_not_belong_together_are_refused()
+    {
+        var ab = new Vocabulary(TextEncoding.Utf8, ['a', 'b']);
+        Assert.Throws<ArgumentException>(() => new CharacterModel(ab, new(new(3, 2))));
+        Assert.Throws<ArgumentException>(() => new Vocabulary(TextEncoding.Utf8, []));
+        Assert.Throws<ArgumentNullException>(() => new TokenArray(null!));
+        ParameterSet<double> w = new(new(3, 2));
+        foreach ((int[] tokens, double[] h) in ((int[], double[])[])[([0, 1], []), ([0, 1], [1]), ([], [1, 2]), ([0, 1, 2], [1, 2, 3, 4])])
+            Assert.Throws<ArgumentException>(() => ReferenceRnn.Run(w, tokens, h));
+        Assert.Throws<ArgumentException>(() => GradientDescent.Minimise(x => x[0], _ => [], [1.0], new()));
+    }
+}
