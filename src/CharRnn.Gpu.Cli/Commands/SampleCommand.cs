@@ -17,11 +17,18 @@ internal static class SampleCommand
     private static readonly Option<bool> Best = SharedOptions.Best();
     private static readonly Option<long?> Length = SharedOptions.WholeNumber<long>("--length", 500, 0, "New characters to write.");
     private static readonly Option<float?> Temperature = SharedOptions.Number<float>(
-        "--temperature", 1, "a number from 0 to 3.4e38", t => t >= 0 && float.IsFinite(t), "Below 1 safer, above 1 wilder; 0 always takes the likeliest character.");
+        "--temperature", 1, "a number from 0 to 3.4e38", Limits.IsNotNegative, "Below 1 safer, above 1 wilder; 0 always takes the likeliest character.");
     private static readonly Option<int?> TopK = SharedOptions.WholeNumber<int>("--top-k", 0, 0, "Draw from the K likeliest characters only; 0 from all.");
-    private static readonly Option<float?> TopP = SharedOptions.Number<float>("--top-p", 1, "a number over 0, at most 1", p => p > 0 && p <= 1, "Draw from the likeliest characters that together reach this probability.");
+    private static readonly Option<float?> TopP = SharedOptions.Number<float>("--top-p", 1, "a number over 0, at most 1", Limits.IsProbability, "Draw from the likeliest characters that together reach this probability.");
     private static readonly Option<string> Prime = new("--prime") { Description = "Text to go on from; it is written first.", HelpName = "TEXT" };
     private static readonly Option<string> PrimeFile = new("--prime-file") { Description = "A file with that text.", HelpName = "FILE" };
+    private static readonly Option<string[]> Stop = new("--stop")
+    {
+        Description = "End before the first place where this text would be written; may be given several times. "
+            + "The model never writes a text with characters that it does not know, which is an error, or with --unknown skip left out.",
+        HelpName = "TEXT",
+        Arity = ArgumentArity.OneOrMore,
+    };
     private static readonly Option<ulong?> Seed = SharedOptions.WholeNumber<ulong>("--seed", null, 0, "The same seed gives the same text; without one, a random seed is shown.");
     private static readonly Option<int?> Count = SharedOptions.WholeNumber<int>("--count", 1, 1, "Samples to write, each from the start.");
     private static readonly Option<Choice<UnknownCharacters>> Unknown = SharedOptions.Unknown();
@@ -36,12 +43,14 @@ internal static class SampleCommand
             Example: charrnn sample runs/first --length 300 --temperature 0.8 --prime "public "
             """)
         {
-            ModelPath, Best, Length, Temperature, TopK, TopP, Prime, PrimeFile, Seed, Count, Unknown, Device, SharedOptions.Quiet(), Json, SharedOptions.Verbose(),
+            ModelPath, Best, Length, Temperature, TopK, TopP, Prime, PrimeFile, Stop, Seed, Count, Unknown, Device, SharedOptions.Quiet(), Json, SharedOptions.Verbose(),
         };
         command.Validators.Add(result =>
         {
             if (result.GetResult(Prime) is not null && result.GetResult(PrimeFile) is not null)
                 result.AddError("--prime-file: is given with --prime; give one of them");
+            if (result.GetResult(Stop) is { } stops && stops.Tokens.Any(token => token.Value.Length == 0))
+                result.AddError("--stop: is empty; give a text");
         });
         command.SetAction(Run);
         return command;
@@ -56,6 +65,7 @@ internal static class SampleCommand
         byte[] echo = model.Vocabulary.Decode(inputs);
         if (inputs.Length == 0)
             inputs = [model.Vocabulary.StartToken];
+        StopTexts stops = StopTexts.Of(model.Vocabulary, options.GetValue(Stop) ?? [], options.GetValue(Unknown).Value, Stop.Name);
 
         ulong seed = options.GetValue(Seed) ?? (ulong)System.Random.Shared.NextInt64();
         var sampling = new SamplingOptions
@@ -75,49 +85,48 @@ internal static class SampleCommand
             int count = options.GetValue(Count)!.Value;
             for (int i = 0; i < count; i++)
             {
+                string? stoppedBy = null;
                 IEnumerable<int[]> chunks = sampler.Write(inputs, options.GetValue(Length)!.Value, sampling, seed, (ulong)i);
+                IEnumerable<int[]> written = chunks.Select(chunk =>
+                {
+                    stop.ThrowIfCancellationRequested();
+                    return chunk;
+                });
+                IEnumerable<byte[]> text = stops.Cut(written, found => stoppedBy = found).Select(chunk => model.Vocabulary.Decode(chunk));
                 if (options.GetValue(Json))
-                    WriteJson(i + 1, seed, echo, chunks, model.Vocabulary, stop);
+                    WriteJson(i + 1, seed, echo, [.. text.SelectMany(bytes => bytes)], stoppedBy, model.Vocabulary.Encoding);
                 else
-                    WriteText(count == 1 ? 0 : i + 1, echo, chunks, model.Vocabulary, stop);
+                    WriteText(count == 1 ? 0 : i + 1, echo, text);
             }
 
             return 0;
         });
     }
 
-    private static void WriteText(int number, byte[] echo, IEnumerable<int[]> chunks, Vocabulary vocabulary, CancellationToken stop)
+    private static void WriteText(int number, byte[] echo, IEnumerable<byte[]> text)
     {
         if (number > 0)
             Output.Line($"=== sample {number} ===");
         Output.ModelText(echo);
-        foreach (int[] chunk in chunks)
-        {
-            stop.ThrowIfCancellationRequested();
-            Output.ModelText(vocabulary.Decode(chunk));
-        }
+        foreach (byte[] bytes in text)
+            Output.ModelText(bytes);
 
         if (number > 0 || Output.IsTerminal)
             Output.Line("");
     }
 
-    private static void WriteJson(int number, ulong seed, byte[] echo, IEnumerable<int[]> chunks, Vocabulary vocabulary, CancellationToken stop)
+    private static void WriteJson(int number, ulong seed, byte[] echo, byte[] text, string? stoppedBy, TextEncoding characters)
     {
-        var text = new List<byte>();
-        foreach (int[] chunk in chunks)
-        {
-            stop.ThrowIfCancellationRequested();
-            text.AddRange(vocabulary.Decode(chunk));
-        }
-
         // A JSON string has no bytes: those of a bytes model are written as the characters of the same numbers.
-        Encoding encoding = vocabulary.Encoding == TextEncoding.Bytes ? Encoding.Latin1 : Encoding.UTF8;
+        Encoding encoding = characters == TextEncoding.Bytes ? Encoding.Latin1 : Encoding.UTF8;
         Output.Line(JsonSerializer.Serialize(new
         {
             sample = number,
             seed,
             prime = encoding.GetString(echo),
-            text = encoding.GetString([.. text]),
+            text = encoding.GetString(text),
+            end = stoppedBy is null ? "length" : "stop",
+            stop = stoppedBy,
         }));
     }
 
