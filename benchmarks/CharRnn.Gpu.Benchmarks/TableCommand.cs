@@ -27,7 +27,7 @@ internal static class TableCommand
     private static readonly Option<string> Within = new("--within") { Description = "A command to run TorchSharp's peer in, such as .ci/userland on an older distribution.", DefaultValueFactory = _ => "" };
     private static readonly Option<string> Output = new("--output") { Description = "Where to write table.md and table.json.", DefaultValueFactory = _ => "artifacts/benchmarks" };
 
-    private static readonly Option<string> Part = new("--part") { Description = "training, sampling or mlp, and not all of them.", DefaultValueFactory = _ => "" };
+    private static readonly Option<string> Part = new("--part") { Description = "training, vocabulary, sampling or mlp, and not all of them.", DefaultValueFactory = _ => "" };
 
     private static readonly StepOptions[] Configurations =
     [
@@ -37,6 +37,10 @@ internal static class TableCommand
         new() { HiddenSize = 512, BatchSize = 64, SequenceLength = 50 },
         new() { HiddenSize = 1024, BatchSize = 64, SequenceLength = 50 },
     ];
+
+    // A large vocabulary beside a small one, which comes first. Chinese has thousands of characters.
+    private static readonly StepOptions VocabularyStep = new() { HiddenSize = 128, BatchSize = 50, SequenceLength = 50 };
+    private static readonly int[] VocabularySizes = [VocabularySize, 2000, 5000];
 
     public static int Run(string[] args)
     {
@@ -71,6 +75,17 @@ internal static class TableCommand
             Console.Error.WriteLine(steps[^1].Markdown());
         }
 
+        var vocabularies = new List<VocabularyRow>();
+        if (Has("vocabulary"))
+        {
+            OurTraining[] ours = [.. VocabularySizes.Select(v => new OurTraining(device, VocabularyStep, v))];
+            double[][] rates = InTurn(options, ours);
+            vocabularies.AddRange(ours.Select((one, i) => new VocabularyRow(VocabularySizes[i], one.GradientError, rates[i], rates[0])));
+            foreach (OurTraining one in ours)
+                one.Dispose();
+            Console.Error.WriteLine(string.Join('\n', vocabularies.Select(row => row.Markdown())));
+        }
+
         var samples = new List<SampleRow>();
         foreach (int hiddenSize in Has("sampling") ? (int[])[100, 512] : [])
         {
@@ -92,13 +107,13 @@ internal static class TableCommand
         }
 
         string machine = string.Create(CultureInfo.InvariantCulture, $"{Cpu()}, {threads} threads, {System.Numerics.Vector<float>.Count}-wide vectors, .NET {Environment.Version}");
-        string markdown = Markdown(machine, options.GetValue(Rounds), steps, samples, networks);
+        string markdown = Markdown(machine, options.GetValue(Rounds), steps, vocabularies, samples, networks);
         Console.WriteLine(markdown);
         string output = options.GetValue(Output)!;
         Directory.CreateDirectory(output);
         File.WriteAllText(Path.Combine(output, "table.md"), markdown);
         File.WriteAllText(Path.Combine(output, "table.json"), JsonSerializer.Serialize(
-            new { machine, rounds = options.GetValue(Rounds), training = steps.Select(row => row.Json()), sampling = samples.Select(row => row.Json()), mlp = networks.Select(row => row.Json()) }, s_indented));
+            new { machine, rounds = options.GetValue(Rounds), training = steps.Select(row => row.Json()), vocabulary = vocabularies.Select(row => row.Json()), sampling = samples.Select(row => row.Json()), mlp = networks.Select(row => row.Json()) }, s_indented));
         return 0;
     }
 
@@ -125,10 +140,11 @@ internal static class TableCommand
         return peer;
     }
 
-    private static string Markdown(string machine, int rounds, List<StepRow> steps, List<SampleRow> samples, List<NetworkRow> networks)
+    private static string Markdown(
+        string machine, int rounds, List<StepRow> steps, List<VocabularyRow> vocabularies, List<SampleRow> samples, List<NetworkRow> networks)
     {
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"{machine}; medians of {rounds} rounds, contestants in turn; {VocabularySize} characters.\n");
+        text.Append(CultureInfo.InvariantCulture, $"{machine}; medians of {rounds} rounds, contestants in turn; {VocabularySize} characters where nothing else is said.\n");
         void Section(string head, IEnumerable<string> rows)
         {
             string[] lines = [.. rows];
@@ -139,6 +155,9 @@ internal static class TableCommand
         Section(
             "| H, B, T | characters/s | GFLOP/s | share of the machine's product rate | TorchSharp, characters/s | ratio | NumPy, characters/s | ratio | gradients' error |",
             steps.Select(row => row.Markdown()));
+        Section(
+            string.Create(CultureInfo.InvariantCulture, $"| H, B, T and characters of the vocabulary | characters/s | GFLOP/s | share of the rate at {VocabularySize} | gradients' error |"),
+            vocabularies.Select(row => row.Markdown()));
         Section("| Sampling, H | characters/s | NumPy, characters/s | ratio |", samples.Select(row => row.Markdown()));
         Section("| Feed-forward, rows a step | rows/s | TorchSharp, rows/s | ratio | gradients' error |", networks.Select(row => row.Markdown()));
         return text.ToString().ReplaceLineEndings("\n");
@@ -206,6 +225,17 @@ internal static class TableCommand
             our_product_flop_per_second = OurProduct,
             torchsharp_product_flop_per_second = TorchProduct,
         };
+    }
+
+    private sealed record VocabularyRow(int Vocabulary, double GradientError, double[] Ours, double[] Small)
+    {
+        private static double Flops(int vocabulary) => new ModelShape(vocabulary, VocabularyStep.HiddenSize).TrainingFlopsPerCharacter;
+
+        public string Markdown() => string.Create(
+            CultureInfo.InvariantCulture,
+            $"| {VocabularyStep.HiddenSize}, {VocabularyStep.BatchSize}, {VocabularyStep.SequenceLength}, {Vocabulary} | {Median(Ours):N0} | {Median(Ours) * Flops(Vocabulary) / 1e9:F0} | {MedianRatio(Ours, Small) * Flops(Vocabulary) / Flops(VocabularySize):P0} | {GradientError:0.0E+0} |");
+
+        public object Json() => new { vocabulary_size = Vocabulary, gradient_error = GradientError, characters_per_second = Ours };
     }
 
     private sealed record SampleRow(int HiddenSize, double[] Ours, double[] NumPy)

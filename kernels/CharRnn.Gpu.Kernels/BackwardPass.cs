@@ -19,9 +19,8 @@ public static class BackwardPass
     /// <summary>What the outputs of all time steps send back, for a team's streams.</summary>
     public static void OutputStreams(ArrayView<float> scratch, TrainingViews v, RnnDims d, int first, int count)
     {
-        int steps = count == d.B ? d.T : 1; // all streams: their rows of all time steps are one block
-        for (int t = 0; t < d.T; t += steps)
-            Outputs(scratch, v, d, (t * d.B) + first, steps * count);
+        for (int t = 0, steps = OutputPass.StepsAtOnce(d, count); t < d.T; t += steps)
+            Outputs(scratch, v, d, (t * d.B) + first, (t + steps < d.T ? steps : d.T - t) * count);
     }
 
     /// <summary>What the outputs send back, <c>da = dz·Whyᵀ</c>, for rows (t, b) that need no order.</summary>

@@ -17,6 +17,10 @@ namespace CharRnn.Gpu.Kernels;
 /// </remarks>
 public static class OutputPass
 {
+    // Rows that are computed together, at most: enough for many tiles per reading of Why, and so few that their logits are in a
+    // cache yet when the next primitive reads them.
+    private const int BlockRows = 128;
+
     /// <summary>Runs the pass for rows of a step.</summary>
     public static void Run(ArrayView<float> scratch, ForwardViews v, RnnDims d, int row, int rows)
     {
@@ -27,11 +31,13 @@ public static class OutputPass
         SoftmaxCrossEntropy.Run(scratch, z, v.Tokens.SubView(d.B + row, rows), v.Losses.SubView(row, rows), rows, d.VRow, d.V, 1f / d.B);
     }
 
-    /// <summary>Runs the pass for all time steps of a team's streams, as few products as their layout allows.</summary>
+    /// <summary>Runs the pass for all time steps of a team's streams, as few products as their layout and the caches allow.</summary>
     public static void RunStreams(ArrayView<float> scratch, ForwardViews v, RnnDims d, int first, int count)
     {
-        int steps = count == d.B ? d.T : 1; // all streams: their rows of all time steps are one block
-        for (int t = 0; t < d.T; t += steps)
-            Run(scratch, v, d, (t * d.B) + first, steps * count);
+        for (int t = 0, steps = StepsAtOnce(d, count); t < d.T; t += steps)
+            Run(scratch, v, d, (t * d.B) + first, (t + steps < d.T ? steps : d.T - t) * count);
     }
+
+    /// <summary>Time steps whose outputs are one product: the rows of some streams only lie together within a time step.</summary>
+    internal static int StepsAtOnce(RnnDims d, int count) => count < d.B ? 1 : d.B < BlockRows ? BlockRows / d.B : 1;
 }

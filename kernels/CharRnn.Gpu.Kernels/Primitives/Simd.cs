@@ -51,7 +51,9 @@ internal static unsafe class Simd
         for (int i = 0; i < last; i += Vector<float>.Count)
             maxima = Vector.MaxNative(maxima, *(Vector<float>*)(p + i));
 
-        float* lanes = (float*)&maxima;
+        // Of a copy: a vector whose address is taken lies in memory all along, and the loop would wait for it at every step.
+        Vector<float> found = maxima;
+        float* lanes = (float*)&found;
         Vector128<float> max = Vector128.Load(lanes);
         for (int lane = Vector128<float>.Count; lane < Vector<float>.Count; lane += Vector128<float>.Count)
             max = Vector128.MaxNative(max, Vector128.Load(lanes + lane));
@@ -82,8 +84,8 @@ internal static unsafe class Simd
     public static Vector<float> Exp(Vector<float> x)
     {
         Vector<int> tooSmall = Vector.LessThan(x, new Vector<float>(-87f));
-        Vector<float> expm1 = Expm1(Vector.ConditionalSelect(tooSmall, new Vector<float>(-87f), x), out Vector<float> scale);
-        return Vector.ConditionalSelect(tooSmall, Vector<float>.Zero, FusedMultiplyAdd(expm1, scale, scale));
+        Vector<float> expm1 = Expm1(Vector.MaxNative(new Vector<float>(-87f), x), out Vector<float> scale); // of which NaN, as the second, returns
+        return Vector.AndNot(FusedMultiplyAdd(expm1, scale, scale), Vector.AsVectorSingle(tooSmall));
     }
 
     /// <summary>1 / (1 + e⁻ˣ), also where it is tiny; 1e-38 below -87. NaN stays NaN.</summary>

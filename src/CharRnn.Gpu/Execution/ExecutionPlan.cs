@@ -18,6 +18,9 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, Shares Blocks, Grad
     // Below so many rows (t, b), taking tasks costs a CPU worker more than one who is late.
     private const int FewRows = 64;
 
+    // Below so many panels of columns, packing the left side for a task costs more than the right side's way from memory.
+    private const int FewPanels = 4;
+
     // The shortest side of a group's block: 16 tiles of 16 threads each.
     private const int BlockSide = 16;
 
@@ -108,9 +111,14 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, Shares Blocks, Grad
     /// <summary>Tasks of the gradients for CPU workers: two each, so that one who is late does not keep the others waiting for long.</summary>
     internal static int CpuTasks(int teams, int rows) => teams == 1 || rows < FewRows ? teams : 2 * teams;
 
-    /// <summary>Rows as far as tiles are full, then columns: a CPU worker likes long rows.</summary>
+    /// <summary>
+    /// Rows as far as tiles are full, then columns: a CPU worker likes long rows. But a stripe of rows reads all of the product's
+    /// right side, which with thousands of columns no cache holds; such a matrix is cut into columns, and it is read once.
+    /// </summary>
     internal static Shares Stripes(int rows, int columns, int tasks)
     {
+        if (columns >= 2 * rows && Layout.PanelCount(columns) >= FewPanels * tasks)
+            return new Shares(1, tasks);
         int stripes = Math.Min(tasks, (rows + Product.MaxTileRows - 1) / Product.MaxTileRows);
         return new Shares(stripes, Math.Min(tasks / stripes, Layout.PanelCount(columns)));
     }

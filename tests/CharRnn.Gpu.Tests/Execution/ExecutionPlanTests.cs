@@ -59,6 +59,19 @@ public class ExecutionPlanTests
             }
     }
 
+    [Fact]
+    public void CPU_workers_share_out_the_longer_side_of_a_gradient()
+    {
+        var device = new DeviceTraits(DeviceKind.Cpu, 2, 1);
+        Shares Output(int v) => ExecutionPlan.Choose(new ModelShape(v, 128), Options(128, 50, 50), device).Cuts.Output;
+        Assert.Equal(new Shares(4, 1), Output(V));
+        Assert.Equal(new Shares(1, 4), Output(2000));
+        Assert.Equal(new Shares(1, 4), Output(5000));
+
+        // So many workers that columns would be too narrow for each.
+        Assert.Equal(new Shares(22, 5), ExecutionPlan.Stripes(128, 5000, 128));
+    }
+
     [Theory]
     [MemberData(nameof(TestDevices.Kinds), MemberType = typeof(TestDevices))]
     public void Blocks_of_any_shape_compute_the_same(DeviceKind kind)

@@ -58,8 +58,9 @@ public class RepeatabilityTests
     [InlineData(true)]
     public void The_number_of_CPU_workers_changes_nothing(bool fused)
     {
-        // Beside the usual sizes, those whose gradients are cut into several tasks a worker, and one that has hardly any.
-        foreach (TrainingCase sizes in (TrainingCase[])[.. Cases, new(65, 100, 3, 25, 90), new(20, 300, 4, 70, 150), new(3, 7, 1, 90, 200)])
+        // Beside the usual sizes, those whose gradients are cut into several tasks a worker, by rows and by columns, and one
+        // that has hardly any.
+        foreach (TrainingCase sizes in (TrainingCase[])[.. Cases, new(65, 100, 3, 25, 90), new(20, 300, 4, 70, 150), new(300, 17, 3, 25, 60), new(3, 7, 1, 90, 200)])
         {
             int[]? expected = null;
             foreach (int workers in (int[])[1, 2, 3, 5])
