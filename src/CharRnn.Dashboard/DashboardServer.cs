@@ -28,7 +28,7 @@ namespace CharRnn.Dashboard;
 /// </summary>
 public sealed class DashboardServer : IAsyncDisposable
 {
-    private const int MostCharacters = 100_000, MostPrime = 10_000, MostRuns = 100;
+    private const int MostCharacters = 100_000, MostPrime = 10_000, MostStops = 100, MostRuns = 100;
     private const string OpenPrinted = "open the address that charrnn dashboard printed", TokenName = "token";
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1), Enough = TimeSpan.FromSeconds(20);
@@ -261,10 +261,14 @@ public sealed class DashboardServer : IAsyncDisposable
         string directory = Directory(await InTurn(Runs, context.RequestAborted), One(query, "run")), prime = One(query, "prime") ?? "";
         if (prime.Length > MostPrime)
             throw new CharRnnException("the beginning", $"has {prime.Length} characters", $"give at most {MostPrime}");
+        string[] stops = [.. query["stop"].OfType<string>().Where(text => text.Length > 0)];
+        if (stops.Length > MostStops)
+            throw new CharRnnException("stop", $"is given {stops.Length} times", $"give at most {MostStops}");
         ulong seed = Number(query, "seed", (ulong)Random.Shared.NextInt64(), _ => true, $"a whole number from 0 to {ulong.MaxValue}");
         var order = new WritingOrder(
             RunDirectory.FindModel(directory, One(query, "best") == "true"), prime,
             Number(query, "length", 500, n => n is >= 1 and <= MostCharacters, $"a whole number from 1 to {MostCharacters}"),
+            stops,
             new SamplingOptions
             {
                 Temperature = Number(query, "temperature", 1f, t => t >= 0 && float.IsFinite(t), "a number from 0"),

@@ -14,9 +14,10 @@ namespace CharRnn.Dashboard;
 /// <param name="ModelPath">The weights' file, which is read when the text's turn comes: the model as it is by then.</param>
 /// <param name="Prime">What it begins with.</param>
 /// <param name="Length">New characters to write.</param>
+/// <param name="StopTexts">The text ends before the first of them.</param>
 /// <param name="Options">How they are drawn.</param>
 /// <param name="Seed">The draws' seed.</param>
-internal sealed record WritingOrder(string ModelPath, string Prime, int Length, SamplingOptions Options, ulong Seed);
+internal sealed record WritingOrder(string ModelPath, string Prime, int Length, IReadOnlyList<string> StopTexts, SamplingOptions Options, ulong Seed);
 
 /// <summary>Writes texts one after the other, on one thread, which owns the device: a GPU's context belongs to a thread.</summary>
 internal sealed class ModelWriter : IDisposable
@@ -85,12 +86,11 @@ internal sealed class ModelWriter : IDisposable
     {
         CharacterModel model = ModelFile.Load(order.ModelPath);
         int[] inputs = model.Vocabulary.Encode(order.Prime, UnknownCharacters.Error, "the beginning");
+        var stopTexts = StopTexts.Of(model.Vocabulary, order.StopTexts, UnknownCharacters.Skip, "the end");
         using var deviceModel = new DeviceModel(device, model.Weights);
         using var sampler = new Sampler(deviceModel);
-        foreach (int[] chunk in sampler.Write(inputs is [] ? [model.Vocabulary.StartToken] : inputs, order.Length, order.Options, order.Seed, 0))
-        {
-            stop.ThrowIfCancellationRequested();
+        IEnumerable<int[]> chunks = sampler.Write(inputs is [] ? [model.Vocabulary.StartToken] : inputs, order.Length, order.Options, order.Seed, 0);
+        foreach (int[] chunk in stopTexts.Cut(chunks.TakeWhile(_ => !stop.IsCancellationRequested)))
             text.TryWrite(model.Vocabulary.Decode(chunk));
-        }
     }
 }

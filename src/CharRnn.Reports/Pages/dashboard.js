@@ -106,7 +106,7 @@ at('write').onsubmit = async event => {
   at('written').replaceChildren();
   at('drawn').textContent = '';
   const asked = new URLSearchParams({ run: at('model').value, best: at('best').checked });
-  for (const id of ['prime', 'length', 'temperature', 'topK', 'topP', 'seed']) if (at(id).value !== '') asked.set(id, at(id).value);
+  for (const id of ['prime', 'length', 'temperature', 'topK', 'topP', 'stop', 'seed']) if (at(id).value !== '') asked.set(id, at(id).value);
   try {
     const response = await get('sample?' + asked, { signal: writing.signal });
     element(at('written'), 'b', {}, at('prime').value);
