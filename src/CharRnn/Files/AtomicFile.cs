@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -10,6 +11,9 @@ namespace CharRnn.Files;
 public static class AtomicFile
 {
     private const string TemporaryMark = ".tmp-";
+
+    // A virus scanner or a page that looks at a file is done in less.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
     // Two threads may write the same path: each has its own temporary file, and the last rename stands.
     private static int s_writes;
@@ -35,7 +39,7 @@ public static class AtomicFile
             }
 
             replacing?.Invoke();
-            File.Move(temporary, full, overwrite: true);
+            Replace(path, by: temporary);
             temporary = null;
             FlushDirectory(Path.GetDirectoryName(full)!);
         }
@@ -62,6 +66,29 @@ public static class AtomicFile
         foreach (string file in Directory.EnumerateFiles(Path.GetDirectoryName(full)!))
             if (Path.GetFileName(file).StartsWith(start, StringComparison.Ordinal))
                 TryDelete(file);
+    }
+
+    /// <summary>
+    /// Gives a file another's place. Windows refuses that while anybody has one of them open, if only to look at it: then it is
+    /// tried again for a moment.
+    /// </summary>
+    /// <exception cref="CharRnnException">The file system refuses.</exception>
+    internal static void Replace(string path, string by)
+    {
+        for (long started = Stopwatch.GetTimestamp(); ; Thread.Sleep(20))
+        {
+            try
+            {
+                File.Move(by, path, overwrite: true);
+                return;
+            }
+            catch (Exception e) when (FileErrors.IsFileFailure(e))
+            {
+                bool mayBeOpen = OperatingSystem.IsWindows() && (FileErrors.IsInUse(e) || (e is UnauthorizedAccessException && File.Exists(path)));
+                if (!mayBeOpen || Stopwatch.GetElapsedTime(started) > Patience)
+                    throw FileErrors.Writing(path, e);
+            }
+        }
     }
 
     private static string TemporaryStart(string path) => $".{Path.GetFileName(path)}{TemporaryMark}";

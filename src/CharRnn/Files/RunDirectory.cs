@@ -16,7 +16,7 @@ public sealed class RunDirectory : IDisposable
     private const string MetricsName = "metrics.jsonl";
     private const string SamplesName = "samples.txt";
     private const string ReportName = "report.html";
-    private const string TensorBoardName = "tensorboard", TensorBoardPattern = "events.out.tfevents.*.charrnn";
+    private const string TensorBoardName = "tensorboard", TensorBoardPattern = "events.out.tfevents*.charrnn";
     private const int FindDepth = 6;
     private const string OlderPattern = "checkpoint-*.safetensors", DamagedName = "checkpoint-damaged.safetensors";
 
@@ -188,7 +188,7 @@ public sealed class RunDirectory : IDisposable
         {
             string younger = age == 1 ? CheckpointPath : OlderCheckpointPath(age - 1);
             if (File.Exists(younger))
-                File.Move(younger, OlderCheckpointPath(age), overwrite: true);
+                AtomicFile.Replace(OlderCheckpointPath(age), by: younger);
         }
     }
 
@@ -213,8 +213,9 @@ public sealed class RunDirectory : IDisposable
     public static bool IsRunFile(string path)
     {
         string full = FileErrors.FullPath(path), name = Path.GetFileName(full);
-        return (s_runFiles.Contains(name) || (name.StartsWith("checkpoint-", StringComparison.Ordinal) && name.EndsWith(".safetensors", StringComparison.Ordinal)))
-            && name != ReportName && IsRun(Path.GetDirectoryName(full) ?? "");
+        const StringComparison anyCase = StringComparison.OrdinalIgnoreCase; // one file on most disks of Windows and macOS
+        return (s_runFiles.Contains(name, StringComparer.FromComparison(anyCase)) || (name.StartsWith("checkpoint-", anyCase) && name.EndsWith(".safetensors", anyCase)))
+            && !name.Equals(ReportName, anyCase) && IsRun(Path.GetDirectoryName(full) ?? "");
     }
 
     /// <summary>The files of a run, finished or at work, to be read.</summary>

@@ -36,7 +36,27 @@ internal static class InputFiles
             }
         }
 
-        return [.. files.Values.Select(path => new InputFile(path))];
+        return [.. files.GroupBy(file => file.Key, StringComparer.OrdinalIgnoreCase).SelectMany(OfOneFile).Select(path => new InputFile(path))];
+    }
+
+    // Names that differ in case only are names of one file on most disks of Windows and macOS, and of as many files elsewhere.
+    private static IEnumerable<string> OfOneFile(IEnumerable<KeyValuePair<string, string>> named)
+    {
+        KeyValuePair<string, string>[] all = [.. named];
+        string[] real = all.Length == 1 ? [] : [.. all.Where(file => IsNameOnDisk(file.Key)).Select(file => file.Value)];
+        return real.Length > 0 ? real : [all[0].Value];
+    }
+
+    private static bool IsNameOnDisk(string full)
+    {
+        try
+        {
+            return Path.GetDirectoryName(full) is not { } parent || (Entries(parent).Any(entry => entry.Name == Path.GetFileName(full)) && IsNameOnDisk(parent));
+        }
+        catch (UnauthorizedAccessException)
+        {
+            return true; // a directory that may be passed through, but not listed
+        }
     }
 
     private static void Add(string input, SortedDictionary<string, string> files)
@@ -53,8 +73,11 @@ internal static class InputFiles
             throw CorpusErrors.Missing(input);
     }
 
-    private static void AddFile(string path, SortedDictionary<string, string> files) =>
-        files.TryAdd(Path.GetFullPath(path).Replace(Path.DirectorySeparatorChar, '/'), path);
+    private static void AddFile(string path, SortedDictionary<string, string> files)
+    {
+        string full = Path.GetFullPath(path), root = Path.GetPathRoot(full)!; // a drive's letter has no case of its own
+        files.TryAdd((root.ToUpperInvariant() + full[root.Length..]).Replace(Path.DirectorySeparatorChar, '/'), path);
+    }
 
     private static void AddDirectory(string directory, SortedDictionary<string, string> files)
     {
