@@ -58,9 +58,8 @@ public sealed class InputFilesTests : IDisposable
     public void A_file_of_Windows_is_one_however_it_is_spelt()
     {
         string path = _folder["a.txt"];
-        string[] spelt = [path, path.ToUpperInvariant(), path.Replace('\\', '/'), char.ToLowerInvariant(path[0]) + path[1..], _folder[@"a\..\A.txt"], @"\\?\" + path];
-        Assert.Equal([path], InputFiles.Find(spelt[..^1]).Select(file => file.Path));
-        Assert.Equal(["a.txt"], Find("*.TXT", "a.txt"));
+        string[] spelt = [path, path.ToUpperInvariant(), path.Replace('\\', '/'), char.ToLowerInvariant(path[0]) + path[1..], _folder[@"a\..\A.txt"]];
+        Assert.Equal([path], InputFiles.Find(spelt).Select(file => file.Path));
     }
 
     [Fact]
