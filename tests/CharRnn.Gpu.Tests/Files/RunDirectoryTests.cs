@@ -11,7 +11,7 @@ public class RunDirectoryTests
     public void A_missing_directory_is_made_with_its_parents()
     {
         using var directory = new TemporaryDirectory();
-        string path = directory.File(Path.Combine("runs", "first"));
+        string path = directory.File("runs/first");
         using var run = RunDirectory.Create(path);
 
         Assert.Equal(path, run.Root);
