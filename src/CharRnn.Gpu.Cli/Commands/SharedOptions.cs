@@ -131,7 +131,8 @@ internal static class SharedOptions
     {
         if (path.Length == 0 || path.Contains('\0', StringComparison.Ordinal))
             throw new CharRnnException(option.Name, "is no path", "give a file");
-        StringComparison names = OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase; // on most disks there
+        // On most disks of Windows and macOS case does not matter.
+        StringComparison names = OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase;
         foreach (string? other in others)
             if (other is { Length: > 0 } && Path.GetFullPath(other).Equals(Path.GetFullPath(path), names))
                 throw new CharRnnException(path, "is read or written besides", $"give another {option.Name}");

@@ -84,7 +84,8 @@ public static class AtomicFile
             }
             catch (Exception e) when (FileErrors.IsFileFailure(e))
             {
-                bool mayBeOpen = OperatingSystem.IsWindows() && (FileErrors.IsInUse(e) || (e is UnauthorizedAccessException && File.Exists(path)));
+                bool mayBeOpen = OperatingSystem.IsWindows()
+                    && (FileErrors.IsInUse(e) || (e is UnauthorizedAccessException && File.Exists(path)));
                 if (!mayBeOpen || Stopwatch.GetElapsedTime(started) > Patience)
                     throw FileErrors.Writing(path, e);
             }

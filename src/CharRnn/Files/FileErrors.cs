@@ -22,7 +22,7 @@ internal static class FileErrors
         => e is IOException or UnauthorizedAccessException or NotSupportedException or SecurityException;
 
     /// <summary>The absolute path.</summary>
-    /// <exception cref="CharRnnException">The path is empty, has a NUL, or is a device of Windows: <c>NUL</c> and <c>CON</c> are none's to write, in any directory.</exception>
+    /// <exception cref="CharRnnException">The path is empty, has a NUL, or is a device of Windows, as <c>NUL</c> and <c>CON</c> are in any directory.</exception>
     public static string FullPath(string path)
     {
         try
@@ -56,7 +56,8 @@ internal static class FileErrors
     {
         _ when Directory.Exists(path) => new(path, "could not be written because it is a directory", "move it away or choose another path", e),
         DirectoryNotFoundException => new(path, "could not be written because its directory does not exist", "create the directory or choose another path", e),
-        _ when IsInUse(e) || (e is UnauthorizedAccessException && IsOpen(path)) => new(path, "is in use by another process", "wait for it to end and try again", e),
+        _ when IsInUse(e) || (e is UnauthorizedAccessException && IsOpen(path)) =>
+            new(path, "is in use by another process", "wait for it to end and try again", e),
         UnauthorizedAccessException => new(path, "may not be written by this user", "change the directory's permissions or choose another path", e),
         _ when s_diskFull.Contains(e.HResult) => new(path, "could not be written because the disk is full", "free some space; what was saved before is whole", e),
         _ when s_readOnly.Contains(e.HResult) => new(path, "could not be written because its file system is read-only", "choose another path", e),

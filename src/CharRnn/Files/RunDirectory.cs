@@ -214,7 +214,8 @@ public sealed class RunDirectory : IDisposable
     {
         string full = FileErrors.FullPath(path), name = Path.GetFileName(full);
         const StringComparison anyCase = StringComparison.OrdinalIgnoreCase; // one file on most disks of Windows and macOS
-        return (s_runFiles.Contains(name, StringComparer.FromComparison(anyCase)) || (name.StartsWith("checkpoint-", anyCase) && name.EndsWith(".safetensors", anyCase)))
+        bool isOlderCheckpoint = name.StartsWith("checkpoint-", anyCase) && name.EndsWith(".safetensors", anyCase);
+        return (isOlderCheckpoint || s_runFiles.Contains(name, StringComparer.FromComparison(anyCase)))
             && !name.Equals(ReportName, anyCase) && IsRun(Path.GetDirectoryName(full) ?? "");
     }
 

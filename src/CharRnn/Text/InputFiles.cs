@@ -36,7 +36,8 @@ internal static class InputFiles
             }
         }
 
-        return [.. files.GroupBy(file => file.Key, StringComparer.OrdinalIgnoreCase).SelectMany(OfOneFile).Select(path => new InputFile(path))];
+        IEnumerable<IGrouping<string, KeyValuePair<string, string>>> alike = files.GroupBy(file => file.Key, StringComparer.OrdinalIgnoreCase);
+        return [.. alike.SelectMany(OfOneFile).Select(path => new InputFile(path))];
     }
 
     // Names that differ in case only are names of one file on most disks of Windows and macOS, and of as many files elsewhere.
@@ -51,7 +52,8 @@ internal static class InputFiles
     {
         try
         {
-            return Path.GetDirectoryName(full) is not { } parent || (Entries(parent).Any(entry => entry.Name == Path.GetFileName(full)) && IsNameOnDisk(parent));
+            return Path.GetDirectoryName(full) is not { } parent
+                || (Entries(parent).Any(entry => entry.Name == Path.GetFileName(full)) && IsNameOnDisk(parent));
         }
         catch (UnauthorizedAccessException)
         {

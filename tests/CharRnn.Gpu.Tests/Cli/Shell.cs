@@ -13,7 +13,7 @@ internal sealed class Shell : IDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     // Published with .NET itself, for a machine that may have no other.
-    private static readonly bool s_isSelfContained = Path.GetDirectoryName(typeof(object).Assembly.Location) + Path.DirectorySeparatorChar == AppContext.BaseDirectory;
+    private static readonly bool s_isSelfContained = typeof(object).Assembly.Location.StartsWith(AppContext.BaseDirectory, StringComparison.Ordinal);
 
     public string Root { get; } = Directory.CreateTempSubdirectory("charrnn-cli-").FullName;
 
@@ -55,7 +55,8 @@ internal sealed class Shell : IDisposable
     public Process Start(string[] args, Dictionary<string, string>? environment = null)
     {
         string charrnn = Path.Combine(AppContext.BaseDirectory, "charrnn");
-        ProcessStartInfo start = new(s_isSelfContained ? charrnn : Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", s_isSelfContained ? args : [$"{charrnn}.dll", .. args])
+        string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
+        ProcessStartInfo start = new(s_isSelfContained ? charrnn : dotnet, s_isSelfContained ? args : [$"{charrnn}.dll", .. args])
         {
             WorkingDirectory = Root,
             CreateNoWindow = true, // on Windows a console of its own, to which a test can send what is pressed there

@@ -5,23 +5,20 @@ using System.Runtime.InteropServices;
 
 namespace CharRnn.Gpu.Tests.Cli;
 
-/// <summary>What a person presses in the console of a process that has one of its own (<see cref="ProcessStartInfo.CreateNoWindow"/>). Windows only.</summary>
+/// <summary>
+/// What a person presses in the console of a process that has one of its own (<see cref="ProcessStartInfo.CreateNoWindow"/>). Windows only.
+/// </summary>
 internal static unsafe class WindowsConsole
 {
-    private const uint ParentProcess = uint.MaxValue;
+    private const uint ParentProcess = uint.MaxValue, CtrlC = 0;
 
     private static readonly Lock s_one = new(); // a process has one console at a time
     private static readonly ManualResetEventSlim s_pressed = new();
 
     /// <summary>Presses Ctrl-C.</summary>
-    public static void PressCtrlC(Process process) => Press(process, 0);
-
-    /// <summary>Presses Ctrl-Break.</summary>
-    public static void PressCtrlBreak(Process process) => Press(process, 1);
-
-    // Only who is attached to a console can press something there, and everybody attached to it is told.
-    private static void Press(Process process, uint controlEvent)
+    public static void PressCtrlC(Process process)
     {
+        // Only who is attached to a console can press something there, and everybody attached to it is told.
         lock (s_one)
         {
             _ = FreeConsole();
@@ -30,7 +27,7 @@ internal static unsafe class WindowsConsole
             {
                 s_pressed.Reset();
                 Check(SetConsoleCtrlHandler(&Ignore, true));
-                Check(GenerateConsoleCtrlEvent(controlEvent, 0));
+                Check(GenerateConsoleCtrlEvent(CtrlC, 0));
                 Assert.True(s_pressed.Wait(TimeSpan.FromSeconds(30)), "the console told nobody");
             }
             finally

@@ -50,15 +50,16 @@ public sealed class InputFilesTests : IDisposable
     public void Names_that_differ_in_case_only_are_as_many_files_as_the_disk_has()
     {
         _folder.Write("A.TXT", "a.txt again, or another");
-        string[] names = [.. Directory.EnumerateFiles(_folder.Root).Select(path => Path.GetFileName(path)).Where(name => name.Equals("a.txt", StringComparison.OrdinalIgnoreCase))];
-        Assert.Equal(names.Order(StringComparer.Ordinal), Find("a.txt", "A.TXT", "a.txt"));
+        IEnumerable<string> names = Directory.EnumerateFiles(_folder.Root).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal);
+        Assert.Equal(names.Where(name => name.ToUpperInvariant() == "A.TXT"), Find("a.txt", "A.TXT", "a.txt"));
     }
 
     [Fact(Skip = "drives and backslashes", SkipType = typeof(Systems), SkipUnless = nameof(Systems.IsWindows))]
     public void A_file_of_Windows_is_one_however_it_is_spelt()
     {
         string path = _folder["a.txt"];
-        string[] spelt = [path, path.ToUpperInvariant(), path.Replace('\\', '/'), char.ToLowerInvariant(path[0]) + path[1..], _folder[@"a\..\A.txt"]];
+        string lowerDrive = char.ToLowerInvariant(path[0]) + path[1..];
+        string[] spelt = [path, path.ToUpperInvariant(), path.Replace('\\', '/'), lowerDrive, _folder[@"a\..\A.txt"]];
         Assert.Equal([path], InputFiles.Find(spelt).Select(file => file.Path));
     }
 
