@@ -36,7 +36,7 @@ internal static class InputFiles
             }
         }
 
-        IEnumerable<IGrouping<string, KeyValuePair<string, string>>> alike = files.GroupBy(file => file.Key, StringComparer.OrdinalIgnoreCase);
+        var alike = files.GroupBy(file => file.Key, StringComparer.OrdinalIgnoreCase);
         return [.. alike.SelectMany(OfOneFile).Select(path => new InputFile(path))];
     }
 

@@ -51,7 +51,7 @@ public sealed class InputFilesTests : IDisposable
     {
         _folder.Write("A.TXT", "a.txt again, or another");
         IEnumerable<string> names = Directory.EnumerateFiles(_folder.Root).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal);
-        Assert.Equal(names.Where(name => name.ToUpperInvariant() == "A.TXT"), Find("a.txt", "A.TXT", "a.txt"));
+        Assert.Equal(names.Where(name => name.Equals("a.txt", StringComparison.OrdinalIgnoreCase)), Find("a.txt", "A.TXT", "a.txt"));
     }
 
     [Fact(Skip = "drives and backslashes", SkipType = typeof(Systems), SkipUnless = nameof(Systems.IsWindows))]
