@@ -133,8 +133,10 @@ internal static class SharedOptions
             throw new CharRnnException(option.Name, "is no path", "give a file");
         if (path == "-")
             throw new CharRnnException(option.Name, "is '-', which is no file", "give a file, as ./- one of that name");
+        // On most disks of Windows and macOS case does not matter.
+        StringComparison names = OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase;
         foreach (string? other in others)
-            if (other is { Length: > 0 } && Path.GetFullPath(other) == Path.GetFullPath(path))
+            if (other is { Length: > 0 } && Path.GetFullPath(other).Equals(Path.GetFullPath(path), names))
                 throw new CharRnnException(path, "is read or written besides", $"give another {option.Name}");
         return RunDirectory.IsRunFile(path) ? throw new CharRnnException(path, "is a run's own file", $"give another {option.Name}") : path;
     }

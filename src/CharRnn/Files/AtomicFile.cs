@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 
@@ -14,6 +15,9 @@ public static class AtomicFile
 
     // A directory may be one to write to and not to read.
     private static readonly EnumerationOptions s_everything = new() { AttributesToSkip = FileAttributes.None, IgnoreInaccessible = true };
+
+    // A virus scanner or a page that looks at a file is done in less.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
     // Two threads may write the same path: each has its own temporary file, and the last rename stands.
     private static int s_writes;
@@ -41,7 +45,7 @@ public static class AtomicFile
             }
 
             replacing?.Invoke();
-            File.Move(temporary, full, overwrite: true);
+            Replace(path, by: temporary);
             temporary = null;
             FlushDirectory(Path.GetDirectoryName(full)!);
         }
@@ -95,6 +99,30 @@ public static class AtomicFile
                 && int.TryParse(writer, NumberStyles.None, CultureInfo.InvariantCulture, out int id)
                 && int.TryParse(count, NumberStyles.None, CultureInfo.InvariantCulture, out _))
                 yield return (file, id);
+    }
+
+    /// <summary>
+    /// Gives a file another's place. Windows refuses that while anybody has one of them open, if only to look at it: then it is
+    /// tried again for a moment.
+    /// </summary>
+    /// <exception cref="CharRnnException">The file system refuses.</exception>
+    internal static void Replace(string path, string by)
+    {
+        for (long started = Stopwatch.GetTimestamp(); ; Thread.Sleep(20))
+        {
+            try
+            {
+                File.Move(by, path, overwrite: true);
+                return;
+            }
+            catch (Exception e) when (FileErrors.IsFileFailure(e))
+            {
+                bool mayBeOpen = OperatingSystem.IsWindows()
+                    && (FileErrors.IsInUse(e) || (e is UnauthorizedAccessException && File.Exists(path)));
+                if (!mayBeOpen || Stopwatch.GetElapsedTime(started) > Patience)
+                    throw FileErrors.Writing(path, e);
+            }
+        }
     }
 
     private static string TemporaryStart(string path) => $".{Path.GetFileName(path)}{TemporaryMark}";

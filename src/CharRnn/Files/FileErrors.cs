@@ -22,12 +22,14 @@ internal static class FileErrors
         => e is IOException or UnauthorizedAccessException or NotSupportedException or SecurityException || IsTooLarge(e);
 
     /// <summary>The absolute path.</summary>
-    /// <exception cref="CharRnnException">The path is empty or has a NUL.</exception>
+    /// <exception cref="CharRnnException">The path is empty, has a NUL, or is a device of Windows, as <c>NUL</c> and <c>CON</c> are in any directory.</exception>
     public static string FullPath(string path)
     {
         try
         {
-            return Path.GetFullPath(path);
+            string full = Path.GetFullPath(path);
+            bool isDevice = OperatingSystem.IsWindows() && full.StartsWith(@"\\.\", StringComparison.Ordinal);
+            return isDevice ? throw new CharRnnException(path, "is the name of a device on Windows", "choose another name") : full;
         }
         catch (Exception e) when (e is ArgumentException || IsFileFailure(e))
         {
@@ -59,11 +61,12 @@ internal static class FileErrors
         NotSupportedException => new(path, "is a pipe or device where a regular file was expected", "choose another path or move it away", e),
         _ when Directory.Exists(path) => new(path, "could not be written because it is a directory", "move it away or choose another path", e),
         DirectoryNotFoundException => new(path, "could not be written because its directory does not exist", "create the directory or choose another path", e),
+        _ when IsInUse(e) || (e is UnauthorizedAccessException && IsOpen(path)) =>
+            new(path, "is in use by another process", "wait for it to end and try again", e),
         UnauthorizedAccessException => new(path, "may not be written by this user", "change the directory's permissions or choose another path", e),
         _ when s_diskFull.Contains(e.HResult) => new(path, "could not be written because the disk is full", "free some space; what was saved before is whole", e),
         _ when IsTooLarge(e) => new(path, "could not be written because it would be larger than a file may be", "raise the limit (ulimit -f); what was saved before is whole", e),
         _ when s_readOnly.Contains(e.HResult) => new(path, "could not be written because its file system is read-only", "choose another path", e),
-        _ when IsInUse(e) => new(path, "is in use by another process", "wait for it to end and try again", e),
         _ => new(path, $"could not be written ({OneLine(e.Message)})", "check the path and the disk", e),
     };
 
@@ -101,4 +104,20 @@ internal static class FileErrors
     }
 
     public static string OneLine(string message) => message.ReplaceLineEndings(" ").TrimEnd('.', ' ');
+
+    // Windows refuses to replace an open file as it refuses what permissions forbid.
+    private static bool IsOpen(string path)
+    {
+        if (!OperatingSystem.IsWindows())
+            return false;
+        try
+        {
+            File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.None).Dispose();
+            return false;
+        }
+        catch (Exception e) when (IsFileFailure(e))
+        {
+            return IsInUse(e);
+        }
+    }
 }

@@ -17,7 +17,7 @@ public sealed partial class RunDirectory : IDisposable
     private const string MetricsName = "metrics.jsonl";
     private const string SamplesName = "samples.txt";
     private const string ReportName = "report.html";
-    private const string TensorBoardName = "tensorboard", TensorBoardPattern = "events.out.tfevents.*.charrnn";
+    private const string TensorBoardName = "tensorboard", TensorBoardPattern = "events.out.tfevents*.charrnn";
     private const int FindDepth = 6;
     private const string WeightsPattern = "*.safetensors";
 
@@ -201,7 +201,7 @@ public sealed partial class RunDirectory : IDisposable
         {
             string younger = age == 1 ? CheckpointPath : OlderCheckpointPath(age - 1);
             if (File.Exists(younger))
-                File.Move(younger, OlderCheckpointPath(age), overwrite: true);
+                AtomicFile.Replace(OlderCheckpointPath(age), by: younger);
         }
     }
 
@@ -228,7 +228,10 @@ public sealed partial class RunDirectory : IDisposable
     public static bool IsRunFile(string path)
     {
         string full = FileErrors.FullPath(path), name = Path.GetFileName(full);
-        return IsOwn(name) && name != ReportName && IsRun(Path.GetDirectoryName(full) ?? "");
+
+        // In any case: on most disks of Windows and macOS it makes no other file.
+        string lower = name.ToLowerInvariant();
+        return IsOwn(lower) && lower != ReportName && IsRun(Path.GetDirectoryName(full) ?? "");
     }
 
     /// <summary>The files of a run, finished or at work, to be read.</summary>

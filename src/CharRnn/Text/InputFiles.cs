@@ -52,7 +52,29 @@ internal sealed class InputFiles
             notes.Add($"{run}: a run's directory, left out");
         foreach (string link in found._brokenLinks)
             notes.Add($"{link}: a link that leads nowhere, left out");
-        return [.. found._files.Values.OrderBy(name => name.Full, StringComparer.Ordinal).Select(name => new InputFile(name.Path))];
+        IEnumerable<Name> files = found._files.GroupBy(file => file.Key, StringComparer.OrdinalIgnoreCase).SelectMany(OfOneFile);
+        return [.. files.OrderBy(name => name.Full, StringComparer.Ordinal).Select(name => new InputFile(name.Path))];
+    }
+
+    // Names that differ in case only are names of one file on most disks of Windows and macOS, and of as many files elsewhere.
+    private static IEnumerable<Name> OfOneFile(IEnumerable<KeyValuePair<string, Name>> named)
+    {
+        KeyValuePair<string, Name>[] all = [.. named];
+        Name[] real = all.Length == 1 ? [] : [.. all.Where(file => IsNameOnDisk(file.Key)).Select(file => file.Value)];
+        return real.Length > 0 ? real : [all[0].Value];
+    }
+
+    private static bool IsNameOnDisk(string full)
+    {
+        try
+        {
+            return Path.GetDirectoryName(full) is not { } parent
+                || (Entries(parent).Any(entry => entry.Name == Path.GetFileName(full)) && IsNameOnDisk(parent));
+        }
+        catch (UnauthorizedAccessException)
+        {
+            return true; // a directory that may be passed through, but not listed
+        }
     }
 
     private void Add(string input)
@@ -73,7 +95,8 @@ internal sealed class InputFiles
 
     private void AddFile(string path, string real, bool isLinked)
     {
-        var name = new Name(isLinked, Path.GetFullPath(path).Replace(Path.DirectorySeparatorChar, '/'), path);
+        string full = Path.GetFullPath(path), root = Path.GetPathRoot(full)!; // a drive's letter has no case of its own
+        var name = new Name(isLinked, (root.ToUpperInvariant() + full[root.Length..]).Replace(Path.DirectorySeparatorChar, '/'), path);
         if (!_files.TryGetValue(real, out Name other) || name.GoesBefore(other))
             _files[real] = name;
     }

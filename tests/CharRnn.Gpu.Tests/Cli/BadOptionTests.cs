@@ -110,12 +110,11 @@ public sealed class BadOptionTests : IDisposable
         Assert.False(Directory.Exists(_shell["absent"]));
     }
 
-    [Fact]
+    [Fact(Skip = "a directory that not even root may write: Linux has one", SkipType = typeof(Systems), SkipUnless = nameof(Systems.IsLinux))]
     public void A_directory_that_cannot_be_written()
     {
         _shell.Fails(1, "lines.txt", "is a file where a directory was expected", "train", "lines.txt", "--device", "cpu", "--out", "lines.txt");
         _shell.Fails(1, "lines.txt/run", "which is a file", "train", "lines.txt", "--device", "cpu", "--out", "lines.txt/run");
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "a directory that not even root may write: Linux has one");
         _shell.Fails(1, "/proc/run", "could not be written", "train", "lines.txt", "--device", "cpu", "--out", "/proc/run");
     }
 

@@ -12,6 +12,9 @@ internal sealed class Shell : IDisposable
     // No command here works for more than five seconds; the rest is for machines with more to do.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
+    // Published with .NET itself, for a machine that may have no other.
+    private static readonly bool s_isSelfContained = typeof(object).Assembly.Location.StartsWith(AppContext.BaseDirectory, StringComparison.Ordinal);
+
     public string Root { get; } = Directory.CreateTempSubdirectory("charrnn-cli-").FullName;
 
     public string this[string name] => Path.Combine(Root, name);
@@ -51,9 +54,12 @@ internal sealed class Shell : IDisposable
     /// <summary>Starts <c>charrnn</c>; <see cref="End"/> ends it.</summary>
     public Process Start(string[] args, Dictionary<string, string>? environment = null)
     {
-        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", [Path.Combine(AppContext.BaseDirectory, "charrnn.dll"), .. args])
+        string charrnn = Path.Combine(AppContext.BaseDirectory, "charrnn");
+        string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
+        ProcessStartInfo start = new(s_isSelfContained ? charrnn : dotnet, s_isSelfContained ? args : [$"{charrnn}.dll", .. args])
         {
             WorkingDirectory = Root,
+            CreateNoWindow = true, // on Windows a console of its own, to which a test can send what is pressed there
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -81,6 +87,15 @@ internal sealed class Shell : IDisposable
     public static bool IgnoresInterrupts => OperatingSystem.IsLinux() && File.ReadLines("/proc/self/status")
         .Any(line => line.StartsWith("SigIgn:", StringComparison.Ordinal) && (Convert.ToUInt64(line[7..].Trim(), 16) & 2) != 0);
 
+    /// <summary>Presses Ctrl-C in the process's terminal.</summary>
+    public static void PressCtrlC(Process process)
+    {
+        if (OperatingSystem.IsWindows())
+            WindowsConsole.PressCtrlC(process);
+        else
+            Signal(process, "INT");
+    }
+
     /// <summary>Sends a signal, as a terminal or a service manager does. Unix only.</summary>
     public static void Signal(Process process, string signal)
     {
@@ -106,7 +121,7 @@ internal sealed class Shell : IDisposable
         CommandResult result = Run(args);
         string line = Assert.Single(result.ErrorLines, l => l.StartsWith("error: ", StringComparison.Ordinal));
         Assert.Equal(result.ErrorLines[^1], line);
-        Assert.StartsWith($"error: {subject}: ", line, StringComparison.Ordinal);
+        Assert.StartsWith(Slashes($"error: {subject}: "), Slashes(line), StringComparison.Ordinal);
         string rest = line[$"error: {subject}: ".Length..];
         Assert.Contains(found, rest, StringComparison.Ordinal);
         Assert.Matches("^[^;]+; [^;]+", rest);
@@ -115,6 +130,9 @@ internal sealed class Shell : IDisposable
         Assert.Empty(result.Output);
         Assert.InRange(result.Time, TimeSpan.Zero, TimeSpan.FromSeconds(20)); // 5 on a machine that does nothing else
     }
+
+    // On Windows a path that the program composed has backslashes.
+    private static string Slashes(string text) => text.Replace(Path.DirectorySeparatorChar, '/');
 
     /// <summary>The lines of a run's metrics.jsonl without their times, which no two runs share.</summary>
     public string[] Metrics(string directory) => [.. File.ReadAllLines(this[$"{directory}/metrics.jsonl"]).Select(line =>

@@ -161,10 +161,9 @@ public class SafetensorsFileTests
         Errors.Expect(path, "became shorter", () => file.ReadChecksum(TestContext.Current.CancellationToken));
     }
 
-    [Fact]
+    [Fact(Skip = "Windows may refuse to replace an open file", SkipType = typeof(Systems), SkipUnless = nameof(Systems.IsUnix))]
     public void An_open_file_keeps_its_content_when_another_takes_its_name()
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows may refuse to replace an open file");
         using var directory = new TemporaryDirectory();
         string path = directory.File("x");
         SafetensorsFile.Write(path, s_noMetadata, [new("a", [1], [1f])]);

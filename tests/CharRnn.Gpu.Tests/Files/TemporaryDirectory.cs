@@ -5,7 +5,7 @@ internal sealed class TemporaryDirectory : IDisposable
 {
     public string Root { get; } = Directory.CreateTempSubdirectory("charrnn-files-").FullName;
 
-    public string File(string name) => Path.Combine(Root, name);
+    public string File(string name) => Path.Combine(Root, name.Replace('/', Path.DirectorySeparatorChar));
 
     public string Write(string name, byte[] content)
     {

@@ -8,7 +8,7 @@ internal sealed class TextFolder : IDisposable
 {
     public string Root { get; } = Directory.CreateTempSubdirectory("charrnn-text-").FullName;
 
-    public string this[string name] => Path.Combine(Root, name);
+    public string this[string name] => Path.Combine(Root, name.Replace('/', Path.DirectorySeparatorChar));
 
     public string Write(string name, string text) => Write(name, Encoding.UTF8.GetBytes(text));
 

@@ -103,11 +103,11 @@ public sealed class TokenStoreTests : IDisposable
         Assert.Contains("; free space there or set T", message);
     }
 
-    [Fact]
+    [Fact(Skip = "needs a file system with sparse files by default", SkipType = typeof(Systems), SkipUnless = nameof(Systems.IsUnix))]
     public void A_spill_file_is_read_beyond_two_gigabytes()
     {
         // Sparse: nothing is written below the offset.
-        Assert.SkipWhen(OperatingSystem.IsWindows() || OperatingSystem.IsMacOS(), "needs a file system with sparse files by default");
+        Assert.SkipWhen(OperatingSystem.IsMacOS(), "needs a file system with sparse files by default");
         using var file = TokenFile.CreateTemporary(_folder.Root, start: 5_000_000_000);
         long offset = file.Append("tokens"u8);
         Assert.Equal(5_000_000_000, offset);
