@@ -84,7 +84,7 @@ internal static unsafe class Simd
     public static Vector<float> Exp(Vector<float> x)
     {
         Vector<int> tooSmall = Vector.LessThan(x, new Vector<float>(-87f));
-        Vector<float> expm1 = Expm1(Vector.MaxNative(new Vector<float>(-87f), x), out Vector<float> scale); // of which NaN, as the second, returns
+        Vector<float> expm1 = Expm1(Vector.MaxNative(new Vector<float>(-87f), x), out Vector<float> scale); // NaN, the second, returns
         return Vector.AndNot(FusedMultiplyAdd(expm1, scale, scale), Vector.AsVectorSingle(tooSmall));
     }
 
