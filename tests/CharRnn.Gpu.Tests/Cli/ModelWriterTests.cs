@@ -7,7 +7,7 @@ namespace CharRnn.Gpu.Tests.Cli;
 /// <summary>What the dashboard does when the thread that writes hangs: in a driver, or on a disk that does not answer.</summary>
 public sealed class ModelWriterTests : IDisposable
 {
-    private static readonly WritingOrder s_order = new("none", "", 1, new SamplingOptions(), 1);
+    private static readonly WritingOrder s_order = new("none", "", 1, [], new SamplingOptions(), 1);
 
     private readonly ManualResetEventSlim _end = new();
     private volatile bool _hangs;

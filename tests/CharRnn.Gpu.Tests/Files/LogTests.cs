@@ -167,10 +167,9 @@ public class LogTests
         Assert.Equal(0, log.Length);
     }
 
-    [Fact]
+    [Fact(Skip = "links need a right there", SkipType = typeof(Systems), SkipUnless = nameof(Systems.IsUnix))]
     public void A_log_is_neither_written_nor_cut_through_a_link()
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "links need a right there");
         using var directory = new TemporaryDirectory();
         string target = directory.Write("target", "one\ntwo\n"), path = directory.File("metrics.jsonl");
         File.CreateSymbolicLink(path, target);
