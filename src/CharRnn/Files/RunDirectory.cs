@@ -90,14 +90,16 @@ public sealed partial class RunDirectory : IDisposable
         // Before the lock, which itself would make any directory look like a run's.
         if (!overwrite && !IsRun(full) && (Array.Find(s_runFiles, name => Path.Exists(Path.Combine(full, name))) ?? FindWeights(full)) is { } foreign)
             throw new CharRnnException(
-                path, $"holds a {foreign} that is no run's", $"choose another directory, or give --overwrite {(IsOwn(foreign) ? "to replace it" : "to train beside it")}");
+                path, $"holds a {foreign} that is no run's",
+                $"choose another directory, or give --overwrite {(IsOwn(foreign) ? "to replace it" : "to train beside it")}");
 
         return Locked(path, () =>
         {
             if (!overwrite && FindWeights(full) is { } saved)
             {
-                string resume = LastCheckpoint(full) is not null && File.Exists(Path.Combine(full, ConfigurationName)) ? "give --resume to go on, " : "give ";
-                throw new CharRnnException(path, $"holds the {saved} of a run", $"{resume}--overwrite to start anew, or choose another directory");
+                bool canResume = LastCheckpoint(full) is not null && File.Exists(Path.Combine(full, ConfigurationName));
+                string remedy = $"give {(canResume ? "--resume to go on, " : "")}--overwrite to start anew, or choose another directory";
+                throw new CharRnnException(path, $"holds the {saved} of a run", remedy);
             }
 
             RemoveLeftovers(full);
@@ -304,7 +306,10 @@ public sealed partial class RunDirectory : IDisposable
 
     /// <summary>The name of a file in a directory that holds weights, a checkpoint first.</summary>
     private static string? FindWeights(string directory) => Path.GetFileName(
-        LastCheckpoint(directory) ?? Directory.GetFileSystemEntries(directory, WeightsPattern).OrderBy(path => !IsOwn(Path.GetFileName(path))).ThenBy(path => path, StringComparer.Ordinal).FirstOrDefault());
+        LastCheckpoint(directory) ?? Directory.GetFileSystemEntries(directory, WeightsPattern)
+            .OrderBy(path => !IsOwn(Path.GetFileName(path)))
+            .ThenBy(path => path, StringComparer.Ordinal)
+            .FirstOrDefault());
 
     /// <summary>Whether a file cannot be what it was written as, rather than be of another kind or out of reach.</summary>
     private static bool IsDamage(CharRnnException e) => e.InnerException is not { } cause || !FileErrors.IsFileFailure(cause);

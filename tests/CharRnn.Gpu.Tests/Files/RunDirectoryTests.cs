@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 using CharRnn.Files;
 
 namespace CharRnn.Gpu.Tests.Files;
@@ -121,7 +122,7 @@ public class RunDirectoryTests
         ])
         {
             byte[] good = File.ReadAllBytes(path);
-            File.WriteAllText(path, System.Text.Encoding.Latin1.GetString(good).Replace(old, changed, StringComparison.Ordinal), System.Text.Encoding.Latin1);
+            File.WriteAllBytes(path, Encoding.Latin1.GetBytes(Encoding.Latin1.GetString(good).Replace(old, changed, StringComparison.Ordinal)));
             byte[] newer = File.ReadAllBytes(path);
             Assert.NotEqual(good, newer);
             using (RunDirectory run = RunDirectory.Resume(root))
@@ -169,9 +170,12 @@ public class RunDirectoryTests
         File.Copy(run.CheckpointPath, run.OlderCheckpointPath(2));
         File.Copy(run.CheckpointPath, run.OlderCheckpointPath(7));
         run.AgeCheckpoints(int.MaxValue);
-        Assert.Equal(["checkpoint-1", "checkpoint-2", "checkpoint-7", "checkpoint-damaged"], Directory.GetFiles(root, "*.safetensors").Select(Path.GetFileNameWithoutExtension).Order(StringComparer.Ordinal));
+        Assert.Equal(["checkpoint-1", "checkpoint-2", "checkpoint-7", "checkpoint-damaged"], Weights());
         run.AgeCheckpoints(2);
-        Assert.Equal(["checkpoint-1", "checkpoint-damaged"], Directory.GetFiles(root, "*.safetensors").Select(Path.GetFileNameWithoutExtension).Order(StringComparer.Ordinal));
+        Assert.Equal(["checkpoint-1", "checkpoint-damaged"], Weights());
+
+        IEnumerable<string?> Weights() =>
+            Directory.GetFiles(root, "*.safetensors").Select(Path.GetFileNameWithoutExtension).Order(StringComparer.Ordinal);
     }
 
     [Fact(Skip = "links need a right there", SkipType = typeof(Systems), SkipUnless = nameof(Systems.IsUnix))]
