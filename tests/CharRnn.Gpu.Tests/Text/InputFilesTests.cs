@@ -108,7 +108,7 @@ public sealed class InputFilesTests : IDisposable
         Directory.CreateSymbolicLink(_folder["a/b/linked"], other.Root);
         Directory.CreateSymbolicLink(_folder["a/b/again"], other["more"]);
         string[] text = ["a/b/again/m.txt", "a/b/c.txt", "a/b/d/e.txt", "a/b/linked/n.txt"];
-        string[] back = [.. ((string[])["B.txt", "a.txt", "ab.txt", "b.txt"]).Select(name => $"a/b/linked/back/{name}")]; // and not a, where it came from
+        string[] back = [.. ((string[])["C.txt", "a.txt", "ab.txt", "b.txt"]).Select(name => $"a/b/linked/back/{name}")]; // and not a, where it came from
         Assert.Equal([.. text[..3], .. back, text[3], "a/y.md", "a/z.txt"], Find("a"));
         Assert.Equal(Find("a"), Find("a/**"));
         Assert.Equal(text, Find("a/b/**/*.txt").Where(file => !file.Contains("back", StringComparison.Ordinal)));
