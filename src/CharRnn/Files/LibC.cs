@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace CharRnn.Files;
 
@@ -12,6 +13,9 @@ internal static class LibC
 
     /// <summary>Lock for this handle alone, and fail at once where another has it: LOCK_EX | LOCK_NB.</summary>
     public const int LockExclusivelyAtOnce = 2 | 4;
+
+    /// <summary>Give a lock up: LOCK_UN.</summary>
+    public const int Unlock = 8;
 
     // O_NOFOLLOW is one of the flags that differ between the processors of Linux.
     private static readonly bool s_isArmOrPower = RuntimeInformation.ProcessArchitecture is Architecture.Arm or Architecture.Arm64 or Architecture.Ppc64le;
@@ -36,7 +40,7 @@ internal static class LibC
     public static extern int fcntl(int descriptor, int command);
 
     [DllImport("libc", SetLastError = true)]
-    public static extern int flock(int descriptor, int operation);
+    public static extern int flock(SafeFileHandle file, int operation);
 
     /// <summary>Linux only; its structure is the same on all processors.</summary>
     [DllImport("libc")]

@@ -34,7 +34,7 @@ internal static class RegularFile
     /// A symbolic link in its place is not followed: what it leads to is somebody else's.
     /// </summary>
     /// <param name="path">The file.</param>
-    /// <param name="share">None: the handle holds the operating system's lock on the file. Read: others may read.</param>
+    /// <param name="share">None: the handle holds the operating system's lock on the file until <see cref="CloseLocked"/>. Read: others may read.</param>
     /// <exception cref="NotSupportedException">It is a link, a pipe or a device.</exception>
     /// <exception cref="IOException">Another holds the lock (<see cref="FileErrors.IsInUse"/>), or the file system refuses.</exception>
     /// <exception cref="UnauthorizedAccessException">This user may not write it.</exception>
@@ -58,6 +58,15 @@ internal static class RegularFile
                 // Another was quicker.
             }
         }
+    }
+
+    /// <summary>Closes a handle that holds the operating system's lock.</summary>
+    public static void CloseLocked(SafeFileHandle handle)
+    {
+        // A process that is being started has a copy of the handle for a moment, which would keep the lock.
+        if (!OperatingSystem.IsWindows() && !handle.IsClosed)
+            _ = LibC.flock(handle, LibC.Unlock);
+        handle.Dispose();
     }
 
     /// <summary>To be called before a file is renamed over another: refuses to do away with a pipe or device, such as /dev/null.</summary>
@@ -121,7 +130,7 @@ internal static class RegularFile
 
     private static SafeFileHandle Locked(SafeFileHandle handle, string path)
     {
-        if (LibC.flock((int)handle.DangerousGetHandle(), LibC.LockExclusivelyAtOnce) == 0)
+        if (LibC.flock(handle, LibC.LockExclusivelyAtOnce) == 0)
             return handle;
         int error = Marshal.GetLastPInvokeError();
         handle.Dispose();

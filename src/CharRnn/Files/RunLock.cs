@@ -62,7 +62,7 @@ internal sealed class RunLock : IDisposable
             // The next holder overwrites it.
         }
 
-        _handle.Dispose();
+        RegularFile.CloseLocked(_handle);
     }
 
     private static bool TryWriteProcessId(string path)

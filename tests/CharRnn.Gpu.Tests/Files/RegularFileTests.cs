@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using CharRnn.Files;
 using Microsoft.Win32.SafeHandles;
 
@@ -84,12 +85,34 @@ public class RegularFileTests
         string path = directory.File("file");
         for (int round = 0; round < 2; round++)
         {
-            using SafeFileHandle handle = RegularFile.OpenOwn(path, FileShare.None);
+            SafeFileHandle handle = RegularFile.OpenOwn(path, FileShare.None);
             Assert.Equal(round, RandomAccess.GetLength(handle));
             RandomAccess.Write(handle, "x"u8, 0);
             Assert.True(FileErrors.IsInUse(Assert.ThrowsAny<IOException>(() => RegularFile.OpenOwn(path, FileShare.None))));
+            RegularFile.CloseLocked(handle);
         }
 
         Assert.Equal("x", File.ReadAllText(path));
+    }
+
+    [Fact]
+    public async Task A_lock_is_free_at_once_while_processes_are_being_started()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "a process starts without its parent's handles there");
+        using var directory = new TemporaryDirectory();
+        string path = directory.Write("file", "");
+        Task starting = Task.Run(
+            () =>
+            {
+                for (int i = 0; i < 100; i++)
+                {
+                    using Process one = Process.Start("true");
+                    one.WaitForExit();
+                }
+            },
+            TestContext.Current.CancellationToken);
+        while (!starting.IsCompleted)
+            RegularFile.CloseLocked(RegularFile.OpenOwn(path, FileShare.None));
+        await starting;
     }
 }
