@@ -38,7 +38,10 @@ internal sealed class ConfigurationArguments
 
     private void AddFiles()
     {
-        if (Value("--config") is { } path)
+        string? path = Value("--config");
+        if (path == "-" && _given.Count(argument => argument == "-") > 1)
+            throw new UsageException("--config: is -, and so is another input; give one of them as a file");
+        if (path is not null)
             Add(RunConfiguration.Read(path, mayBePipe: true), path, isSavedRun: false);
         if (Has("--resume") && Value("--out") is { } run && Path.Combine(run, "config.json") is var savedPath && File.Exists(savedPath))
         {
@@ -47,7 +50,7 @@ internal sealed class ConfigurationArguments
                 throw new CharRnnException(run, "is a run of charrnn mlp train", "start it anew in another --out: only runs on text are resumed");
             RefuseChanges(saved, run);
             if (!HasInput() && saved.Has("input") && saved.GetTexts("input").FirstOrDefault(IsGone) is { } pipe)
-                throw new CharRnnException(run, $"its text came from {(pipe == "-" ? "stdin" : pipe)}, which is not kept", $"give the same text again: a file, or PROGRAM | charrnn train - --resume --out {run}");
+                throw new CharRnnException(run, $"its text came from {(pipe == "-" ? "stdin" : pipe)}, which is not kept", $"give the same text again: a file, or PROGRAM | charrnn train - --resume --out {ShellText.Quote(run)}");
             Add(saved, savedPath, isSavedRun: true);
         }
     }
@@ -97,7 +100,7 @@ internal sealed class ConfigurationArguments
             if (Value($"--{name}") is { } given && !IsSame($"--{name}", given, saved.GetOptionText(name)))
                 throw new CharRnnException(
                     $"--{name}", $"is {given} here and {saved.GetOptionText(name)} in the run to resume",
-                    $"leave it out: a resume may change how long, on which device and how often it reports; or start a new run from these weights with --init-from {run} and another --out");
+                    $"leave it out: a resume may change how long, on which device and how often it reports; or start a new run from these weights with --init-from {ShellText.Quote(run)} and another --out");
     }
 
     /// <summary>Whether two texts stand for one value of an option.</summary>

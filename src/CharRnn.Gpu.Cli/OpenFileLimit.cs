@@ -6,7 +6,7 @@ namespace CharRnn.Gpu.Cli;
 
 /// <summary>
 /// How many files the program may have open. With too few it cannot even load what would report that, so it looks first, with
-/// nothing but the core library.
+/// hardly more than the core library.
 /// </summary>
 internal static class OpenFileLimit
 {

@@ -285,7 +285,7 @@ internal static class MlpCommands
         if (options.GetValue(Json))
             Output.Line(JsonSerializer.Serialize(new { ended = name, epochs, measured = parts }));
         else if (!Output.IsQuiet)
-            Output.Note($"predict with: charrnn mlp predict {run.Root} DATA.csv");
+            Output.Note($"predict with: charrnn mlp predict {ShellText.Quote(run.Root)} DATA.csv");
     }
 
     /// <summary>What a network says of a table's rows.</summary>

@@ -132,7 +132,7 @@ internal static class SharedOptions
         if (path.Length == 0 || path.Contains('\0', StringComparison.Ordinal))
             throw new CharRnnException(option.Name, "is no path", "give a file");
         if (path == "-")
-            throw new CharRnnException(option.Name, "is '-', which is no file", "give a file, as ./- one of that name");
+            throw new CharRnnException(option.Name, "is '-', and stdout is not written to here", "give a file; write ./- for one of that name");
         // On most disks of Windows and macOS case does not matter.
         StringComparison names = OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase;
         foreach (string? other in others)

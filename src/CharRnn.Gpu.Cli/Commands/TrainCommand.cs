@@ -212,17 +212,18 @@ internal static class TrainCommand
                 recorder.RequireSaved();
                 bool finished = outcome == TrainingOutcome.Finished;
                 if (!Output.IsQuiet)
-                    Output.Note(finished ? $"done; write text with: charrnn sample {run.Root}" : $"stopped and saved; go on with: charrnn train --resume --out {run.Root}");
+                    Output.Note(finished ? $"done; write text with: charrnn sample {ShellText.Quote(run.Root)}" : $"stopped and saved; go on with: charrnn train --resume --out {ShellText.Quote(run.Root)}");
                 return finished ? 0 : Interrupts.ExitCode;
             }
 
             bool saved = File.Exists(run.CheckpointPath);
-            if (!options.GetValue(OnDivergence).Value || rollbacks == MaxRollbacks)
+            float half = step.LearningRate / 2;
+            if (!options.GetValue(OnDivergence).Value || rollbacks == MaxRollbacks || half == 0)
                 throw new CharRnnException(
                     run.Root, $"training diverged: {loop.Divergence}, {(saved ? "so the last checkpoint and model are kept" : "before the first checkpoint")}",
                     $"start anew with {(saved ? "--overwrite and " : "")}a lower --learning-rate or --clip");
 
-            step = step with { LearningRate = step.LearningRate / 2 };
+            step = step with { LearningRate = half };
             engine.LearningRate = step.LearningRate;
             resumeFrom = saved ? CheckpointFile.Load(run.CheckpointPath).Snapshot : null;
             engine.Restore(resumeFrom?.Engine ?? start!);

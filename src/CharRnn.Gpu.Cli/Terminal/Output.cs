@@ -185,7 +185,7 @@ internal static class Output
     }
 
     // The last is .NET's word for a file that would grow beyond `ulimit -f`.
-    private static bool IsRefusal(Exception e) => e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException;
+    private static bool IsRefusal(Exception e) => e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException { ParamName: "value" };
 
     // .NET's console stream keeps silent about a pipe that nobody reads any more; a file stream on it tells. Only for a
     // pipe: in a file, a file stream would not see what others write there, stderr with 2>&1.

@@ -28,15 +28,18 @@ internal sealed class DeviceLife
     public Lock.Scope Enter()
     {
         Lock.Scope turn = _turn.EnterScope();
-        for (DeviceLife? life = this; life is not null; life = life._standsOn)
-            if (life._isOver)
-            {
-                turn.Dispose();
-                throw new ObjectDisposedException(life._owner.GetType().FullName);
-            }
-
-        _accelerator.Bind(); // a GPU's context is current in one thread
-        return turn;
+        try
+        {
+            for (DeviceLife? life = this; life is not null; life = life._standsOn)
+                ObjectDisposedException.ThrowIf(life._isOver, life._owner);
+            _accelerator.Bind(); // a GPU's context is current in one thread
+            return turn;
+        }
+        catch
+        {
+            turn.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Ends the life, once, when no other thread is using the device.</summary>

@@ -80,8 +80,8 @@ async function refresh() {
     if (response.status !== 304) {
       const runs = await response.json();
       if (mine !== round) return;
-      tag = response.headers.get('ETag');
       wrong = runs.filter(run => run.error).map(run => run.error);
+      tag = wrong.length ? '' : response.headers.get('ETag'); // what was wrong may pass
       shown = runs.filter(run => !run.error);
     }
     for (const run of shown) run.colour = colourOf.get(run.name);

@@ -58,7 +58,7 @@ internal static class FileErrors
     public static CharRnnException Writing(string path, Exception e) => e switch
     {
         NotSupportedException when new FileInfo(path).LinkTarget is not null
-            => new(path, "is a symbolic link, which nothing is written through", "move it away or choose another path", e),
+            => new(path, "is a symbolic link, and a run's files are not written through links", "move it away or choose another path", e),
         NotSupportedException => new(path, "is a pipe or device where a regular file was expected", "choose another path or move it away", e),
         _ when Directory.Exists(path) => new(path, "could not be written because it is a directory", "move it away or choose another path", e),
         DirectoryNotFoundException => new(path, "could not be written because its directory does not exist", "create the directory or choose another path", e),

@@ -250,11 +250,5 @@ internal sealed record FileKind(string Name)
     }
 
     /// <summary>A path as a shell takes it, or FILE for one that is too long to stand in a line several times.</summary>
-    public static string Quote(string path, string extension = "")
-    {
-        string name = (path.Length > LongestPath ? "FILE" : path) + extension;
-        return name.All(c => char.IsLetterOrDigit(c) || "/._-+,:@%\\".Contains(c, StringComparison.Ordinal)) && !name.StartsWith('-')
-            ? name
-            : $"'{name.Replace("'", @"'\''", StringComparison.Ordinal)}'";
-    }
+    public static string Quote(string path, string extension = "") => ShellText.Quote((path.Length > LongestPath ? "FILE" : path) + extension);
 }

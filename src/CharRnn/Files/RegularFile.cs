@@ -12,7 +12,7 @@ internal static class RegularFile
 {
     // Numbers of errno, the same on Linux and macOS unless it says otherwise.
     private const int NotPermitted = 1, NoEntry = 2, Interrupted = 4, NoDevice = 6, NoAccess = 13, SocketOnMacOS = 102;
-    private const int LinkOnLinux = 40, LinkOnMacOS = 62;
+    private const int LinkOnLinux = 40, LinkOnMacOS = 62, WouldBlockOnLinux = 11, WouldBlockOnMacOS = 35;
 
     // statx: relative to the working directory, or the handle itself; the type alone, in the upper bits of a 16-bit mode.
     private const int WorkingDirectory = -100, HandleItself = 0x1000, StatusLength = 256, ModeOffset = 28;
@@ -133,6 +133,8 @@ internal static class RegularFile
         if (LibC.flock(handle, LibC.LockExclusivelyAtOnce) == 0)
             return handle;
         int error = Marshal.GetLastPInvokeError();
+        if (error is not (WouldBlockOnLinux or WouldBlockOnMacOS))
+            return handle; // a file system without locks: .NET itself makes do with that
         handle.Dispose();
         throw Failure(error, path, LibC.ReadWrite);
     }

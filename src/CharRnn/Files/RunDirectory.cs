@@ -6,7 +6,7 @@ namespace CharRnn.Files;
 /// <summary>
 /// A run's directory, locked for as long as it is open: config.json, model.safetensors, best.safetensors,
 /// checkpoint.safetensors and some older ones, metrics.jsonl, samples.txt. A run writes config.json first and saves its
-/// checkpoint before its model, so a directory without a checkpoint holds no finished work.
+/// checkpoint before its model. A directory that holds weights, whoever put them there, is not started over unasked.
 /// </summary>
 public sealed partial class RunDirectory : IDisposable
 {
@@ -21,8 +21,7 @@ public sealed partial class RunDirectory : IDisposable
     private const int FindDepth = 6;
     private const string WeightsPattern = "*.safetensors";
 
-    // In the order of removal: without its checkpoint a directory can be started over, and config.json keeps it
-    // recognisable as a run to the end, so a kill in between does no harm.
+    // In the order of removal: config.json keeps the directory recognisable as a run to the end, so a kill in between does no harm.
     private static readonly string[] s_runFiles =
         [CheckpointName, ModelName, BestModelName, MetricsName, SamplesName, ReportName, ConfigurationName];
 
@@ -103,9 +102,8 @@ public sealed partial class RunDirectory : IDisposable
             }
 
             RemoveLeftovers(full);
-            foreach (string saves in Directory.GetFiles(path, WeightsPattern))
-                if (Path.GetFileName(saves) is var name && name != CheckpointName && IsOwn(name))
-                    Named(saves, File.Delete);
+            foreach (string saves in OlderCheckpoints(full).Select(age => Older(path, age)).Concat(Directory.GetFiles(path, WeightsPattern).Where(file => DamagedName().IsMatch(Path.GetFileName(file)))))
+                Named(saves, File.Delete);
             string tensorBoard = Path.Combine(path, TensorBoardName);
             if (new DirectoryInfo(tensorBoard) is { Exists: true, LinkTarget: null })
                 foreach (string events in Directory.GetFiles(tensorBoard, TensorBoardPattern))
@@ -195,7 +193,7 @@ public sealed partial class RunDirectory : IDisposable
     /// <param name="keep">Checkpoints to keep with the new one, at least 1; what is older goes.</param>
     public void AgeCheckpoints(int keep)
     {
-        int[] ages = [.. OlderCheckpoints(Root)];
+        List<int> ages = OlderCheckpoints(Root);
         foreach (int age in ages.Where(age => age >= keep))
             File.Delete(OlderCheckpointPath(age));
         int free = 1 + ages.Where((age, i) => age == i + 1).Count(); // the first age that none has
@@ -230,10 +228,9 @@ public sealed partial class RunDirectory : IDisposable
     public static bool IsRunFile(string path)
     {
         string full = FileErrors.FullPath(path), name = Path.GetFileName(full);
-
-        // In any case: on most disks of Windows and macOS it makes no other file.
-        string lower = name.ToLowerInvariant();
-        return IsOwn(lower) && lower != ReportName && IsRun(Path.GetDirectoryName(full) ?? "");
+        if (!OperatingSystem.IsLinux())
+            name = name.ToLowerInvariant(); // on most disks of Windows and macOS case makes no other file
+        return IsOwn(name) && name != ReportName && IsRun(Path.GetDirectoryName(full) ?? "");
     }
 
     /// <summary>The files of a run, finished or at work, to be read.</summary>
@@ -292,24 +289,39 @@ public sealed partial class RunDirectory : IDisposable
     /// <summary>Whether a run writes files of this name: the only ones that are ever removed.</summary>
     private static bool IsOwn(string name) => s_runFiles.Contains(name) || OlderName().IsMatch(name) || DamagedName().IsMatch(name);
 
-    /// <summary>The ages of the checkpoints before the last, ascending; a kill may have left a gap.</summary>
-    private static IEnumerable<int> OlderCheckpoints(string directory) => Directory.GetFiles(directory, WeightsPattern)
-        .Select(path => OlderName().Match(Path.GetFileName(path)))
-        .Select(match => int.TryParse(match.Groups[1].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out int age) ? age : 0)
-        .Where(age => age > 0)
-        .Order();
+    /// <summary>
+    /// The ages of the checkpoints before the last, ascending from 1; a kill may have left one gap. What lies beyond is not the
+    /// program's: a user's checkpoint-5000.safetensors, say.
+    /// </summary>
+    private static List<int> OlderCheckpoints(string directory)
+    {
+        IEnumerable<int> all = Directory.GetFiles(directory, WeightsPattern)
+            .Select(path => OlderName().Match(Path.GetFileName(path)))
+            .Select(match => int.TryParse(match.Groups[1].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out int age) ? age : 0)
+            .Where(age => age > 0);
+        var ages = new List<int>();
+        int gaps = 0;
+        foreach (int age in all.Order())
+        {
+            gaps = age - ages.Count - 1;
+            if (gaps > 1)
+                break;
+            ages.Add(age);
+        }
+
+        return ages;
+    }
 
     /// <summary>The last checkpoint that a directory has, under whatever name a kill left it.</summary>
     private static string? LastCheckpoint(string directory) => Path.Combine(directory, CheckpointName) is var last && File.Exists(last)
         ? last
         : OlderCheckpoints(directory).Select(age => Older(directory, age)).FirstOrDefault();
 
-    /// <summary>The name of a file in a directory that holds weights, a checkpoint first.</summary>
-    private static string? FindWeights(string directory) => Path.GetFileName(
-        LastCheckpoint(directory) ?? Directory.GetFileSystemEntries(directory, WeightsPattern)
-            .OrderBy(path => !IsOwn(Path.GetFileName(path)))
-            .ThenBy(path => path, StringComparer.Ordinal)
-            .FirstOrDefault());
+    /// <summary>The name of a file in a directory that holds weights: a checkpoint first, then the model.</summary>
+    private static string? FindWeights(string directory) => Path.GetFileName(LastCheckpoint(directory)) ?? Directory.GetFileSystemEntries(directory, WeightsPattern)
+        .Select(path => Path.GetFileName(path))
+        .OrderBy(name => name != ModelName).ThenBy(name => !IsOwn(name)).ThenBy(name => name, StringComparer.Ordinal)
+        .FirstOrDefault();
 
     /// <summary>Whether a file cannot be what it was written as, rather than be of another kind or out of reach.</summary>
     private static bool IsDamage(CharRnnException e) => e.InnerException is not { } cause || !FileErrors.IsFileFailure(cause);

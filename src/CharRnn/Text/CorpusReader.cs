@@ -94,7 +94,7 @@ internal sealed class CorpusReader : IDisposable
         {
             throw CorpusErrors.Missing(file.Path);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (FileErrors.IsFileFailure(e))
         {
             throw CorpusErrors.Unreadable(file.Path, e);
         }

@@ -42,7 +42,7 @@ internal sealed class InputFiles
             {
                 found.Add(input);
             }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            catch (Exception e) when (FileErrors.IsFileFailure(e))
             {
                 throw CorpusErrors.Unreadable(input, e);
             }
@@ -71,7 +71,7 @@ internal sealed class InputFiles
             return Path.GetDirectoryName(full) is not { } parent
                 || (Entries(parent).Any(entry => entry.Name == Path.GetFileName(full)) && IsNameOnDisk(parent));
         }
-        catch (UnauthorizedAccessException)
+        catch (Exception e) when (FileErrors.IsFileFailure(e))
         {
             return true; // a directory that may be passed through, but not listed
         }
@@ -136,6 +136,7 @@ internal sealed class InputFiles
         foreach (FileSystemInfo entry in Visible(directory))
         {
             string path = Path.Combine(directory, entry.Name), realPath = Path.Combine(real, entry.Name);
+            RequireName(entry, path);
             bool isLink = IsLink(entry);
             if (entry is DirectoryInfo)
             {
@@ -195,6 +196,9 @@ internal sealed class InputFiles
     // Where an entry leads, itself if it is no link; null where a link leads nowhere, which .NET says exists, or in a circle.
     private static FileSystemInfo? Target(FileSystemInfo entry)
     {
+        // A shell's <(...) is a descriptor there: a link to something that has no path.
+        if (entry.FullName.StartsWith("/dev/fd/", StringComparison.Ordinal) || entry.FullName.StartsWith("/proc/", StringComparison.Ordinal))
+            return entry;
         try
         {
             FileSystemInfo target = entry.ResolveLinkTarget(returnFinalTarget: true) ?? entry;
@@ -223,12 +227,14 @@ internal sealed class InputFiles
     private static IEnumerable<FileSystemInfo> Visible(string directory) =>
         Entries(directory).Where(e => !e.Name.StartsWith('.') && !(OperatingSystem.IsWindows() && e.Attributes.HasFlag(FileAttributes.Hidden)));
 
-    private static IEnumerable<FileSystemInfo> Entries(string directory)
+    private static IEnumerable<FileSystemInfo> Entries(string directory) =>
+        new DirectoryInfo(directory.Length == 0 ? "." : directory).EnumerateFileSystemInfos("*", Everything);
+
+    // .NET reads what is no UTF-8 in a name as U+FFFD, and then finds nothing of that name. To be asked of what is about to be read.
+    private static void RequireName(FileSystemInfo entry, string path)
     {
-        foreach (FileSystemInfo entry in new DirectoryInfo(directory.Length == 0 ? "." : directory).EnumerateFileSystemInfos("*", Everything))
-            yield return entry.Name.Contains('\uFFFD', StringComparison.Ordinal) && !IsLink(entry) && !Path.Exists(entry.FullName)
-                ? throw CorpusErrors.NameNotUtf8(Path.Combine(directory, entry.Name))
-                : entry;
+        if (entry.Name.Contains('\uFFFD', StringComparison.Ordinal) && !IsLink(entry) && !Path.Exists(entry.FullName))
+            throw CorpusErrors.NameNotUtf8(path);
     }
 
     /// <summary>One of a file's names.</summary>
@@ -297,6 +303,7 @@ internal sealed class InputFiles
                 foreach (FileSystemInfo entry in Visible(directory).Where(entry => entry is DirectoryInfo))
                 {
                     string path = Path.Combine(directory, entry.Name);
+                    RequireName(entry, path);
                     if (IsLink(entry))
                         _links.Add((path, i));
                     else
@@ -306,8 +313,13 @@ internal sealed class InputFiles
             else if (segment.AsSpan().ContainsAny('*', '?'))
             {
                 foreach (FileSystemInfo entry in segment.StartsWith('.') ? Entries(directory) : Visible(directory))
-                    if ((isLast || entry is DirectoryInfo) && FileSystemName.MatchesSimpleExpression(segment, entry.Name, ignoreCase: false))
-                        Match(Path.Combine(directory, entry.Name), i + 1, isLinked || IsLink(entry));
+                {
+                    string path = Path.Combine(directory, entry.Name);
+                    if (!(isLast || entry is DirectoryInfo) || !FileSystemName.MatchesSimpleExpression(segment, entry.Name, ignoreCase: false))
+                        continue;
+                    RequireName(entry, path);
+                    Match(path, i + 1, isLinked || IsLink(entry));
+                }
             }
             else
             {

@@ -1,4 +1,5 @@
 using System.IO.Hashing;
+using CharRnn.Files;
 using Microsoft.Win32.SafeHandles;
 
 namespace CharRnn.Text;
@@ -33,7 +34,7 @@ internal sealed class TokenFile(SafeFileHandle handle, long length, Func<Excepti
                 File.Delete(path);
             return new TokenFile(handle, start, e => CorpusErrors.Spill(directory, e), e => CorpusErrors.Spill(directory, e));
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (FileErrors.IsFileFailure(e))
         {
             handle?.Dispose();
             throw CorpusErrors.Spill(directory, e);
@@ -70,7 +71,7 @@ internal sealed class TokenFile(SafeFileHandle handle, long length, Func<Excepti
         {
             RandomAccess.Write(handle, bytes, offset);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (FileErrors.IsFileFailure(e))
         {
             throw writing(e);
         }

@@ -116,7 +116,7 @@ public sealed class FaultTests : IDisposable
         _shell.Write("mine.txt", "mine\n");
         File.Delete(_shell["run/samples.txt"]);
         File.CreateSymbolicLink(_shell["run/samples.txt"], _shell["mine.txt"]);
-        _shell.Fails(1, "run/samples.txt", "is a symbolic link, which nothing is written through", "train", "--resume", "--out", "run", "--iterations", "30");
+        _shell.Fails(1, "run/samples.txt", "is a symbolic link, and a run's files are not written through links", "train", "--resume", "--out", "run", "--iterations", "30");
         Assert.Equal("mine\n", File.ReadAllText(_shell["mine.txt"]));
 
         // As the message says.

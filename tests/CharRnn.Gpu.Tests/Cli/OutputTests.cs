@@ -117,6 +117,20 @@ public sealed class OutputTests : IDisposable
         Assert.DoesNotContain("\e]", shown, StringComparison.Ordinal);
     }
 
+    [Fact(Skip = "<(...) is a shell's of Unix", SkipType = typeof(Systems), SkipUnless = nameof(Systems.IsLinux))]
+    public void A_shells_pipes_are_files()
+    {
+        _shell.Write("lines.txt", TinyRun.Text);
+        (int exitCode, string error) = InShell("charrnn train <(cat lines.txt) --config <(echo '{\"hidden-size\": 16}') --out 'my run' --iterations 5 --device cpu");
+        Assert.True(exitCode == 0, error);
+        Assert.EndsWith("done; write text with: charrnn sample 'my run'\n", error, StringComparison.Ordinal);
+        (exitCode, error) = InShell("charrnn train --resume --out 'my run' --iterations 6");
+        Assert.Equal(1, exitCode);
+        Assert.Contains("give the same text again: a file, or PROGRAM | charrnn train - --resume --out 'my run'\n", error, StringComparison.Ordinal);
+        Assert.Equal(0, InShell("cat lines.txt | charrnn train - --resume --out 'my run' --iterations 6").ExitCode);
+        Assert.Equal((2, "error: --config: is -, and so is another input; give one of them as a file\n"), InShell("charrnn train - --config - --out other"));
+    }
+
     private static string Charrnn => Path.Combine(AppContext.BaseDirectory, "charrnn.dll");
 
     // What a POSIX shell makes of a command line in which charrnn stands for the command.

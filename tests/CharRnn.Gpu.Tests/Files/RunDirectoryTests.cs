@@ -137,6 +137,7 @@ public class RunDirectoryTests
     [InlineData("best.safetensors")]
     [InlineData("checkpoint-2.safetensors")]
     [InlineData("checkpoint-mine.safetensors")]
+    [InlineData("checkpoint-5000.safetensors")]
     [InlineData("checkpoint-damaged.safetensors")]
     [InlineData("other.safetensors")]
     public void Whatever_holds_weights_makes_a_directory_taken(string name)
@@ -150,7 +151,18 @@ public class RunDirectoryTests
         Errors.Expect(directory.Root, $"holds the {name} of a run", () => RunDirectory.Create(directory.Root));
         Assert.Equal(((string[])[name, "config.json", "run.lock"]).Order(StringComparer.Ordinal), directory.Names());
         RunDirectory.Create(directory.Root, overwrite: true).Dispose();
-        Assert.Equal(name is "checkpoint-mine.safetensors" or "other.safetensors" ? [name, "run.lock"] : ["run.lock"], directory.Names());
+        Assert.Equal(name is "checkpoint-mine.safetensors" or "checkpoint-5000.safetensors" or "other.safetensors" ? [name, "run.lock"] : ["run.lock"], directory.Names());
+    }
+
+    [Fact]
+    public void A_users_copy_of_a_checkpoint_is_not_the_runs()
+    {
+        using var directory = new TemporaryDirectory();
+        string root = Saved(directory, 10, 20, 30);
+        File.Copy(Path.Combine(root, "checkpoint.safetensors"), Path.Combine(root, "checkpoint-5000.safetensors"));
+        using RunDirectory run = RunDirectory.Resume(root);
+        run.AgeCheckpoints(1);
+        Assert.Equal(["checkpoint-5000.safetensors", "checkpoint.safetensors"], Directory.GetFiles(root, "checkpoint*").Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal));
     }
 
     [Fact]
