@@ -299,10 +299,11 @@ public sealed partial class RunDirectory : IDisposable
         ? last
         : OlderCheckpoints(directory).Select(age => Older(directory, age)).FirstOrDefault();
 
-    /// <summary>The name of a file in a directory that holds weights, a checkpoint first.</summary>
+    /// <summary>The name of a file in a directory that holds weights: a checkpoint, else the model, else the best, else any.</summary>
     private static string? FindWeights(string directory) => Path.GetFileName(
         LastCheckpoint(directory) ?? Directory.GetFileSystemEntries(directory, WeightsPattern)
-            .OrderBy(path => !IsOwn(Path.GetFileName(path)))
+            .OrderByDescending(path => Path.GetFileName(path) is ModelName)
+            .ThenByDescending(path => Path.GetFileName(path) is BestModelName)
             .ThenBy(path => path, StringComparer.Ordinal)
             .FirstOrDefault());
 
