@@ -22,9 +22,7 @@ public static class CsvTable
         try
         {
             var utf8 = new UTF8Encoding(false, throwOnInvalidBytes: true);
-            // Sharing everything: the program that made the table may have it open.
-            using StreamReader reader = new(
-                path == "-" ? StandardStreams.OpenInput() : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete), utf8);
+            using var reader = new StreamReader(StandardStreams.OpenToRead(path), utf8);
             return Read(path, reader, delimiter);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException and not DecoderFallbackException)

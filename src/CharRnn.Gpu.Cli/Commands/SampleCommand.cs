@@ -136,8 +136,6 @@ internal static class SampleCommand
             return vocabulary.Encode(options.GetValue(Prime) ?? "", unknown, "--prime");
         if (path.Length == 0)
             throw new CharRnnException("--prime-file", "is no path", "give the path of a text file");
-        if (path != "-" && !File.Exists(path))
-            throw new CharRnnException(path, Directory.Exists(path) ? "is a directory where a file was expected" : "does not exist", "give --prime-file a text file");
         using Corpus corpus = SharedOptions.ReadText(how => Corpus.ReadWith(vocabulary, [path], unknown, how, stop), new CorpusOptions());
         int[] tokens = new int[corpus.Tokens.Length];
         corpus.Tokens.Read(0, tokens);

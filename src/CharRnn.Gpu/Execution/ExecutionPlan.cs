@@ -79,7 +79,10 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, Shares Blocks, Grad
     public void RequireFits(DeviceTraits device, int batchSize)
     {
         bool isWhole = new[] { Blocks, Cuts.Output, Cuts.Recurrent, Cuts.Input }.All(shares => shares.Rows > 0 && shares.Columns > 0);
-        if (Teams < 1 || Teams > device.Teams || !isWhole || Blocks.Count > device.Teams || !Kinds(device, batchSize).Contains(Kind))
+
+        // On a GPU blocks wait for nobody, and those that find no place come later.
+        bool hasTeams = Teams >= 1 && Teams <= device.Teams && (device.Kind != DeviceKind.Cpu || Blocks.Count <= device.Teams);
+        if (!hasTeams || !isWhole || !Kinds(device, batchSize).Contains(Kind))
             throw new ArgumentException($"cannot be run by {device.Teams} teams with a batch size of {batchSize}: {this}");
     }
 

@@ -177,10 +177,17 @@ public sealed class TrainingEngine : ITrainingEngine
 
     /// <inheritdoc/>
     /// <exception cref="ObjectDisposedException">The engine, its model or the device is disposed of.</exception>
-    public int[] Sample(int length, int firstInput, SamplingOptions options, ulong seed, ulong sequence)
+    public int[] Sample(int length, int firstInput, SamplingOptions options, ulong seed, ulong sequence, CancellationToken cancellation)
     {
         using Lock.Scope held = _life.Enter();
-        return [.. _sampler.Write([firstInput], length, options, seed, sequence).SelectMany(chunk => chunk)];
+        var text = new List<int>();
+        foreach (int[] chunk in _sampler.Write([firstInput], length, options, seed, sequence))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            text.AddRange(chunk);
+        }
+
+        return [.. text];
     }
 
     /// <summary>

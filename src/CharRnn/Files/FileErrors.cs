@@ -61,6 +61,7 @@ internal static class FileErrors
             => new(path, "is a symbolic link, and a run's files are not written through links", "move it away or choose another path", e),
         NotSupportedException => new(path, "is a pipe or device where a regular file was expected", "choose another path or move it away", e),
         _ when Directory.Exists(path) => new(path, "could not be written because it is a directory", "move it away or choose another path", e),
+        PathTooLongException => new(path, "could not be written because its name is too long", "choose a shorter one", e),
         DirectoryNotFoundException => new(path, "could not be written because its directory does not exist", "create the directory or choose another path", e),
         _ when IsInUse(e) || (e is UnauthorizedAccessException && IsOpen(path)) =>
             new(path, "is in use by another process", "wait for it to end and try again", e),

@@ -147,16 +147,15 @@ internal static class ModelMetadata
     {
         string value = Value(file, key);
         if (value != expected)
-        {
-            string? otherKind = (key, value) switch
-            {
-                ("cell", NetworkCell) => "it is a feed-forward network: give it to charrnn mlp predict or eval",
-                ("cell", "rnn") => "it writes text: give it to charrnn sample or eval",
-                _ => null,
-            };
             throw new CharRnnException(
-                file.Path, $"metadata key {key} is {FileErrors.Quote(value)}, not {expected}", otherKind ?? OursRemedy, otherKind is null ? null : s_otherKind);
-        }
+                file.Path, $"metadata key {key} is {FileErrors.Quote(value)}, not {expected}",
+                (key, value) switch
+                {
+                    ("cell", NetworkCell) => "it is a feed-forward network: give it to charrnn mlp predict or eval",
+                    ("cell", "rnn") => "it writes text: give it to charrnn sample or eval",
+                    _ => OursRemedy,
+                },
+                s_otherKind);
     }
 
     private static string Value(SafetensorsFile file, string key)

@@ -17,7 +17,10 @@ internal static class RegularFile
     // statx: relative to the working directory, or the handle itself; the type alone, in the upper bits of a 16-bit mode.
     private const int WorkingDirectory = -100, HandleItself = 0x1000, StatusLength = 256, ModeOffset = 28;
     private const uint TypeOnly = 1;
-    private const int TypeBits = 0xF000, RegularType = 0x8000, DirectoryType = 0x4000;
+    private const int TypeBits = 0xF000, RegularType = 0x8000, DirectoryType = 0x4000, CharacterDevice = 0x2000, BlockDevice = 0x6000;
+
+    // Terminals, and what a program was started with.
+    private static readonly string[] s_streams = ["/dev/fd/", "/dev/pts/", "/dev/tty", "/proc/"];
 
     /// <summary>Opens a regular file, or a link to one, to read it; others may write, rename and delete it meanwhile. It never waits.</summary>
     /// <param name="path">The file.</param>
@@ -77,6 +80,11 @@ internal static class RegularFile
         if (OperatingSystem.IsLinux() && TypeOf(WorkingDirectory, path, 0) is not (null or RegularType or DirectoryType))
             throw new NotSupportedException();
     }
+
+    /// <summary>Whether a path leads to a device that is no terminal and none of the program's own streams. Only Linux tells.</summary>
+    public static bool IsDevice(string path) => OperatingSystem.IsLinux()
+        && !Array.Exists(s_streams, start => path.StartsWith(start, StringComparison.Ordinal))
+        && TypeOf(WorkingDirectory, path, 0) is (CharacterDevice or BlockDevice);
 
     /// <returns>Null where there is no file.</returns>
     private static SafeFileHandle? OpenExisting(string path, int flags)

@@ -145,9 +145,10 @@ public sealed class RunConfiguration
     {
         try
         {
-            using Stream stream = !mayBePipe ? new FileStream(RegularFile.OpenHandle(FileErrors.FullPath(path)), FileAccess.Read)
-                : path == "-" ? StandardStreams.OpenInput()
-                : new FileStream(FileErrors.FullPath(path), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            string full = FileErrors.FullPath(path);
+            using Stream stream = mayBePipe
+                ? StandardStreams.OpenToRead(StandardStreams.IsInput(path) ? path : full)
+                : new FileStream(RegularFile.OpenHandle(full), FileAccess.Read);
             // One byte more than allowed, so that a pipe, which has no length, is held to the same limit.
             byte[] buffer = new byte[stream.CanSeek ? Math.Min(stream.Length, MaxLength) + 1 : MaxLength + 1];
             int length = stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);

@@ -18,7 +18,7 @@ public sealed partial class RunDirectory : IDisposable
     private const string SamplesName = "samples.txt";
     private const string ReportName = "report.html";
     private const string TensorBoardName = "tensorboard", TensorBoardPattern = "events.out.tfevents*.charrnn";
-    private const int FindDepth = 6;
+    private const int FindDepth = 6, MostGaps = 3;
     private const string WeightsPattern = "*.safetensors";
 
     // In the order of removal: config.json keeps the directory recognisable as a run to the end, so a kill in between does no harm.
@@ -139,7 +139,7 @@ public sealed partial class RunDirectory : IDisposable
 
             // Killed between the two renames of a save.
             if (LastCheckpoint(full) is { } now && Path.GetFileName(now) != CheckpointName)
-                File.Move(now, Path.Combine(full, CheckpointName));
+                Named(Path.Combine(path, CheckpointName), last => File.Move(now, last));
         });
     }
 
@@ -220,7 +220,9 @@ public sealed partial class RunDirectory : IDisposable
         string name = best ? BestModelName : ModelName;
         if (File.Exists(Path.Combine(full, name)))
             return Path.Combine(path, name);
-        string remedy = best ? "leave --best out, or train with a validation part" : "give the directory of a run that saved a model";
+        string remedy = best ? "leave --best out, or train with a validation part"
+            : Find(path) is [var run, ..] && !IsRun(full) ? $"it has runs in it: give one of them, such as {ShellText.Quote(run)}"
+            : "give the directory of a run that saved a model";
         throw new CharRnnException(path, $"holds no {name}", remedy);
     }
 
@@ -290,7 +292,7 @@ public sealed partial class RunDirectory : IDisposable
     private static bool IsOwn(string name) => s_runFiles.Contains(name) || OlderName().IsMatch(name) || DamagedName().IsMatch(name);
 
     /// <summary>
-    /// The ages of the checkpoints before the last, ascending from 1; a kill may have left one gap. What lies beyond is not the
+    /// The ages of the checkpoints before the last, ascending from 1; kills may have left gaps. What lies far beyond is not the
     /// program's: a user's checkpoint-5000.safetensors, say.
     /// </summary>
     private static List<int> OlderCheckpoints(string directory)
@@ -299,17 +301,7 @@ public sealed partial class RunDirectory : IDisposable
             .Select(path => OlderName().Match(Path.GetFileName(path)))
             .Select(match => int.TryParse(match.Groups[1].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out int age) ? age : 0)
             .Where(age => age > 0);
-        var ages = new List<int>();
-        int gaps = 0;
-        foreach (int age in all.Order())
-        {
-            gaps = age - ages.Count - 1;
-            if (gaps > 1)
-                break;
-            ages.Add(age);
-        }
-
-        return ages;
+        return [.. all.Order().TakeWhile((age, i) => age - (i + 1) <= MostGaps)];
     }
 
     /// <summary>The last checkpoint that a directory has, under whatever name a kill left it.</summary>

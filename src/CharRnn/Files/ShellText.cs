@@ -3,9 +3,13 @@ namespace CharRnn.Files;
 /// <summary>Commands that a program advises, so that they work as they stand.</summary>
 public static class ShellText
 {
-    /// <summary>A path as one word for a shell: in single quotes where anything in it would mean something else there.</summary>
-    public static string Quote(string path) =>
-        path.Length > 0 && path[0] != '-' && path.All(c => char.IsLetterOrDigit(c) || "/._-+,:@%\\".Contains(c, StringComparison.Ordinal))
+    /// <summary>A path as one word for a shell, in quotes where anything in it would mean something else there, and that is no option.</summary>
+    public static string Quote(string path)
+    {
+        if (path.StartsWith('-'))
+            path = $"./{path}";
+        return path.Length > 0 && path.All(c => char.IsLetterOrDigit(c) || "/._-+,:@%\\".Contains(c, StringComparison.Ordinal))
             ? path
             : $"'{path.Replace("'", @"'\''", StringComparison.Ordinal)}'";
+    }
 }

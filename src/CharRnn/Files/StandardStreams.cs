@@ -27,9 +27,25 @@ public static class StandardStreams
         return flags >= 0 && (flags & LibC.ClosesOnExecute) == 0;
     }
 
+    /// <summary>Whether a path stands for stdin: <c>-</c>, or on Unix /dev/stdin.</summary>
+    public static bool IsInput(string path) => path is "-" || (path is "/dev/stdin" && !OperatingSystem.IsWindows());
+
+    /// <summary>Opens a file or pipe to read it once, from start to end, or stdin; others may write, rename and delete it meanwhile.</summary>
+    /// <exception cref="CharRnnException">It is stdin, and closed; or it is a device, such as /dev/zero.</exception>
+    /// <exception cref="IOException">There is none, or the file system refuses.</exception>
+    /// <exception cref="UnauthorizedAccessException">This user may not read it.</exception>
+    public static Stream OpenToRead(string path)
+    {
+        if (IsInput(path))
+            return OpenInput();
+        if (RegularFile.IsDevice(path))
+            throw new CharRnnException(path, "is a device, which may never end", "give a file or a pipe");
+        return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0, FileOptions.SequentialScan);
+    }
+
     /// <summary>Opens stdin.</summary>
     /// <exception cref="CharRnnException">It is closed.</exception>
-    public static Stream OpenInput() => IsOpen(Input)
+    private static Stream OpenInput() => IsOpen(Input)
         ? Console.OpenStandardInput()
         : throw new CharRnnException("-", "stdin is closed", "give a file, or send something to stdin");
 }

@@ -144,11 +144,8 @@ internal sealed class CorpusReader : IDisposable
 
     // A pipe may wait for its other end for ever, at opening and at every read: that happens on another thread, and
     // cancellation ends the waiting.
-    private static Stream Open(InputFile file, CancellationToken cancellation) => Task.Run(
-        () => file.IsStandardInput
-            ? StandardStreams.OpenInput()
-            : new FileStream(file.Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 0, FileOptions.SequentialScan),
-        cancellation).WaitAsync(cancellation).GetAwaiter().GetResult();
+    private static Stream Open(InputFile file, CancellationToken cancellation) =>
+        Task.Run(() => StandardStreams.OpenToRead(file.Path), cancellation).WaitAsync(cancellation).GetAwaiter().GetResult();
 
     // Where to read on, behind the carried bytes.
     private Memory<byte> FreePart() => _buffer.AsMemory(_carried, _options.ReadBytes);

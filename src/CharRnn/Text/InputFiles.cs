@@ -8,7 +8,7 @@ namespace CharRnn.Text;
 internal readonly record struct InputFile(string Path)
 {
     /// <summary>Standard input, which is read as it comes, whatever it is connected to.</summary>
-    public bool IsStandardInput => Path is "-" || (Path is "/dev/stdin" && !OperatingSystem.IsWindows());
+    public bool IsStandardInput => StandardStreams.IsInput(Path);
 }
 
 /// <summary>

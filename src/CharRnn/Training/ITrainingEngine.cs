@@ -44,7 +44,9 @@ public interface ITrainingEngine : IDisposable
     /// <param name="options">How characters are drawn.</param>
     /// <param name="seed">The seed of the draws.</param>
     /// <param name="sequence">Which sequence of random numbers under that seed.</param>
-    int[] Sample(int length, int firstInput, SamplingOptions options, ulong seed, ulong sequence);
+    /// <param name="cancellation">Looked at between launches.</param>
+    /// <exception cref="OperationCanceledException">It was asked to stop.</exception>
+    int[] Sample(int length, int firstInput, SamplingOptions options, ulong seed, ulong sequence, CancellationToken cancellation);
 }
 
 /// <summary>What some steps brought.</summary>

@@ -76,10 +76,13 @@ public sealed class TrainingLoop(
     {
         bool evaluate = validation is not null && TrainingSchedule.IsDue(schedule.EvalEvery, _iteration);
         double validationLoss = double.NaN;
+        int[]? sample = null;
         try
         {
             if (evaluate)
                 validationLoss = engine.Evaluate(validation!, stop);
+            if (TrainingSchedule.IsDue(schedule.SampleEvery, _iteration))
+                sample = engine.Sample(schedule.SampleLength, vocabulary.StartToken, new SamplingOptions(), schedule.Seed, (ulong)_iteration, stop);
         }
         catch (OperationCanceledException)
         {
@@ -99,9 +102,8 @@ public sealed class TrainingLoop(
             observer.Improved(engine.ReadWeights());
         }
 
-        if (TrainingSchedule.IsDue(schedule.SampleEvery, _iteration))
-            observer.Sampled(_iteration, engine.Sample(
-                schedule.SampleLength, vocabulary.StartToken, new SamplingOptions(), schedule.Seed, (ulong)_iteration));
+        if (sample is not null)
+            observer.Sampled(_iteration, sample);
         if (TrainingSchedule.IsDue(schedule.CheckpointEvery, _iteration))
             Checkpoint(observer);
     }

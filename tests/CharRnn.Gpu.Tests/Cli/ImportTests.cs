@@ -46,6 +46,6 @@ public sealed class ImportTests(TinyRun run) : IClassFixture<TinyRun>
         _shell.Fails(1, "chars.txt", "has 6 characters, bare.npz has weights for 7 (array Wxh); give each character that the model was trained on once", "import", "bare.npz", "--vocabulary", _shell.Write("chars.txt", "abcdef"));
         _shell.Fails(1, "chars.txt", "has 9 characters, 8 of them distinct", "import", "bare.npz", "--vocabulary", _shell.Write("chars.txt", "abcdefgha"));
         _shell.Fails(1, "-", "is standard input, and weights are read from a file", "import", "-");
-        _shell.Fails(1, "--out", "is '-', which is no file", "import", "bare.npz", "--out", "-");
+        _shell.Fails(1, "--out", "is '-', and stdout is not written to here", "import", "bare.npz", "--out", "-");
     }
 }

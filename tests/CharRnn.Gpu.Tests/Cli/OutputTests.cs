@@ -128,6 +128,8 @@ public sealed class OutputTests : IDisposable
         Assert.Equal(1, exitCode);
         Assert.Contains("give the same text again: a file, or PROGRAM | charrnn train - --resume --out 'my run'\n", error, StringComparison.Ordinal);
         Assert.Equal(0, InShell("cat lines.txt | charrnn train - --resume --out 'my run' --iterations 6").ExitCode);
+        foreach (string command in (string[])["train /dev/zero --encoding bytes", "mlp train /dev/zero --label a", "train --config /dev/zero"])
+            Assert.Equal((1, "error: /dev/zero: is a device, which may never end; give a file or a pipe\n"), InShell($"charrnn {command} --out other"));
         Assert.Equal((2, "error: --config: is -, and so is another input; give one of them as a file\n"), InShell("charrnn train - --config - --out other"));
     }
 

@@ -152,6 +152,17 @@ public sealed class ResumeTests : IDisposable
         Assert.Equal(8, CheckpointFile.Load(_shell["run/checkpoint.safetensors"]).Snapshot.Iteration);
     }
 
+    [Fact]
+    public async Task A_long_sample_is_stopped_too()
+    {
+        Assert.SkipWhen(Shell.IgnoresInterrupts, "SIGINT is ignored here, as in a script's background jobs, and so it is by what this starts");
+        using Process process = await Start("--sample-every", "10", "--sample-length", $"{int.MaxValue}", "--log-every", "5", "--hidden-size", "16", "--device", "cpu");
+        await Task.Delay(500, TestContext.Current.CancellationToken); // now it writes
+        Shell.PressCtrlC(process);
+        Assert.Equal(130, Shell.End(process));
+        Assert.InRange(CheckpointFile.Load(_shell["run/checkpoint.safetensors"]).Snapshot.Iteration, 5, 10);
+    }
+
     [Fact(Skip = "Ctrl-Break is Windows'", SkipType = typeof(Systems), SkipUnless = nameof(Systems.IsWindows))]
     public async Task Ctrl_Break_stops_and_saves_too()
     {
@@ -262,9 +273,11 @@ public sealed class ResumeTests : IDisposable
         Assert.True(File.Exists(_shell["run/model.safetensors"]));
     }
 
-    private async Task<Process> StartEndless()
+    private Task<Process> StartEndless() => Start(Endless);
+
+    private async Task<Process> Start(params string[] options)
     {
-        Process process = _shell.Start(["train", "words.txt", "--out", "run", "--iterations", "1000000000", .. Endless]);
+        Process process = _shell.Start(["train", "words.txt", "--out", "run", "--iterations", "1000000000", .. options]);
         process.BeginOutputReadLine(); // a full pipe would hold it up
         var patience = Stopwatch.StartNew();
         while (!(File.Exists(_shell["run/metrics.jsonl"]) && new FileInfo(_shell["run/metrics.jsonl"]).Length > 0) && patience.Elapsed.TotalSeconds < 30)

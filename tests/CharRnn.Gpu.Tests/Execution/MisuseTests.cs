@@ -54,7 +54,7 @@ public class MisuseTests
         Refuses(() => engine.RunSteps(1));
         Assert.Equal((-1L, 0L), (engine.Cursor.Position, engine.Cursor.Epoch));
         Assert.Equal(TestRun.Bits(Weights), TestRun.Bits(engine.ReadWeights()));
-        Refuses(() => engine.Sample(5, token, new(), 1, 0));
+        Refuses(() => engine.Sample(5, token, new(), 1, 0, CancellationToken.None));
 
         void Refuses(Action call)
         {
@@ -229,7 +229,7 @@ public class MisuseTests
             (engine,
             [
                 () => engine.RunSteps(1), () => engine.ReadState(), () => engine.Restore(state), () => engine.Trace(),
-                () => engine.Evaluate(new SyntheticText(V, 64), cancellation), () => engine.Sample(1, 0, new(), 1, 0),
+                () => engine.Evaluate(new SyntheticText(V, 64), cancellation), () => engine.Sample(1, 0, new(), 1, 0, cancellation),
             ]),
             (evaluator, [() => evaluator.Evaluate(text, cancellation), () => evaluator.Trace(text, 1, cancellation)]),
             (sampler, [() => sampler.Write([0], 1, new(), 1, 0), () => begun.MoveNext()]),

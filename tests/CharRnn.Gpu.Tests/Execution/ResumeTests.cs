@@ -48,12 +48,12 @@ public class ResumeTests
         for (int n = 0; n < Steps; n++)
         {
             double before = watched.Engine.Evaluate(validation, TestContext.Current.CancellationToken);
-            int[] text = watched.Engine.Sample(200, 0, new SamplingOptions(), 1, (ulong)n);
+            int[] text = watched.Engine.Sample(200, 0, new SamplingOptions(), 1, (ulong)n, TestContext.Current.CancellationToken);
             _ = watched.Engine.ReadWeights();
             _ = watched.Engine.ReadState();
             _ = watched.Engine.Trace();
             Assert.Equal(before, watched.Engine.Evaluate(validation, TestContext.Current.CancellationToken));
-            Assert.Equal(text, watched.Engine.Sample(200, 0, new SamplingOptions(), 1, (ulong)n));
+            Assert.Equal(text, watched.Engine.Sample(200, 0, new SamplingOptions(), 1, (ulong)n, TestContext.Current.CancellationToken));
             watched.Steps(1);
             Assert.NotEqual(before, watched.Engine.Evaluate(validation, TestContext.Current.CancellationToken)); // it is the model as it is now
         }

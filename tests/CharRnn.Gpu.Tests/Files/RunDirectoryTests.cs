@@ -184,7 +184,7 @@ public class RunDirectoryTests
         run.AgeCheckpoints(int.MaxValue);
         Assert.Equal(["checkpoint-1", "checkpoint-2", "checkpoint-7", "checkpoint-damaged"], Weights());
         run.AgeCheckpoints(2);
-        Assert.Equal(["checkpoint-1", "checkpoint-damaged"], Weights());
+        Assert.Equal(["checkpoint-1", "checkpoint-7", "checkpoint-damaged"], Weights()); // so many gaps no kills leave
 
         IEnumerable<string?> Weights() =>
             Directory.GetFiles(root, "*.safetensors").Select(Path.GetFileNameWithoutExtension).Order(StringComparer.Ordinal);

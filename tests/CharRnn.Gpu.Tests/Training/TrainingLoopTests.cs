@@ -120,7 +120,7 @@ public class TrainingLoopTests
             return 100 - Iteration;
         }
 
-        public int[] Sample(int length, int firstInput, SamplingOptions options, ulong seed, ulong sequence) => [(int)sequence % 5];
+        public int[] Sample(int length, int firstInput, SamplingOptions options, ulong seed, ulong sequence, CancellationToken cancellation) => [(int)sequence % 5];
 
         public void Dispose()
         {
