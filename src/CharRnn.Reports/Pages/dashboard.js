@@ -1,7 +1,7 @@
 
 // Runs as they go, and a box to write with their models, from the server that sent this page.
 const [shortPause, longPause] = [2000, 15000]; // ms
-let listed = [], shown = [], wrong = [], drawn = '', chosen = chosenInAddress(), tag = '', round = 0, timer = 0;
+let listed = [], shown = [], wrong = [], drawn = '', chosen = chosenInAddress(), tag = '', whole = false, round = 0, timer = 0;
 const colourOf = new Map();
 
 function chosenInAddress() {
@@ -75,13 +75,14 @@ async function refresh() {
     if (gone.length === chosen.size && listed.length) chosen.add(listed.reduce((a, b) => b.age < a.age ? b : a).name);
     showRuns();
     const names = listed.map(run => run.name).filter(name => chosen.has(name));
-    const response = await get('report?' + new URLSearchParams(names.map(name => ['run', name])), { headers: { 'If-None-Match': tag } });
+    const response = await get('report?' + new URLSearchParams(names.map(name => ['run', name])), { headers: whole ? { 'If-None-Match': tag } : {} });
     if (mine !== round) return;
     if (response.status !== 304) {
       const runs = await response.json();
       if (mine !== round) return;
       wrong = runs.filter(run => run.error).map(run => run.error);
-      tag = wrong.length ? '' : response.headers.get('ETag'); // what was wrong may pass
+      tag = response.headers.get('ETag');
+      whole = !wrong.length; // what was wrong may pass, though no file changes
       shown = runs.filter(run => !run.error);
     }
     for (const run of shown) run.colour = colourOf.get(run.name);

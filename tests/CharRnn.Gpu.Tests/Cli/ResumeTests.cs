@@ -163,15 +163,6 @@ public sealed class ResumeTests : IDisposable
         Assert.InRange(CheckpointFile.Load(_shell["run/checkpoint.safetensors"]).Snapshot.Iteration, 5, 10);
     }
 
-    [Fact(Skip = "Ctrl-Break is Windows'", SkipType = typeof(Systems), SkipUnless = nameof(Systems.IsWindows))]
-    public async Task Ctrl_Break_stops_and_saves_too()
-    {
-        using Process process = await StartEndless();
-        WindowsConsole.Press(process, WindowsConsole.CtrlBreak);
-        Assert.Equal(130, Shell.End(process));
-        Assert.True(CheckpointFile.Load(_shell["run/checkpoint.safetensors"]).Snapshot.Iteration >= 300);
-    }
-
     [Fact(Skip = "a terminal that closes sends no signal on Windows", SkipType = typeof(Systems), SkipUnless = nameof(Systems.IsUnix))]
     public async Task A_terminal_that_closes_stops_and_saves_however_often_it_says_so()
     {

@@ -91,7 +91,7 @@ internal sealed class Shell : IDisposable
     public static void PressCtrlC(Process process)
     {
         if (OperatingSystem.IsWindows())
-            WindowsConsole.Press(process);
+            WindowsConsole.PressCtrlC(process);
         else
             Signal(process, "INT");
     }

@@ -10,15 +10,13 @@ namespace CharRnn.Gpu.Tests.Cli;
 /// </summary>
 internal static unsafe class WindowsConsole
 {
-    public const uint CtrlC = 0, CtrlBreak = 1;
-
-    private const uint ParentProcess = uint.MaxValue;
+    private const uint ParentProcess = uint.MaxValue, CtrlC = 0;
 
     private static readonly Lock s_one = new(); // a process has one console at a time
     private static readonly ManualResetEventSlim s_pressed = new();
 
-    /// <summary>Presses Ctrl-C, or another combination.</summary>
-    public static void Press(Process process, uint keys = CtrlC)
+    /// <summary>Presses Ctrl-C.</summary>
+    public static void PressCtrlC(Process process)
     {
         // Only who is attached to a console can press something there, and everybody attached to it is told.
         lock (s_one)
@@ -29,7 +27,7 @@ internal static unsafe class WindowsConsole
             {
                 s_pressed.Reset();
                 Check(SetConsoleCtrlHandler(&Ignore, true));
-                Check(GenerateConsoleCtrlEvent(keys, 0));
+                Check(GenerateConsoleCtrlEvent(CtrlC, 0));
                 Assert.True(s_pressed.Wait(TimeSpan.FromSeconds(30)), "the console told nobody");
             }
             finally
