@@ -95,8 +95,7 @@ internal sealed class InputFiles
 
     private void AddFile(string path, string real, bool isLinked)
     {
-        string full = Path.GetFullPath(path), root = Path.GetPathRoot(full)!; // a drive's letter has no case of its own
-        var name = new Name(isLinked, (root.ToUpperInvariant() + full[root.Length..]).Replace(Path.DirectorySeparatorChar, '/'), path);
+        var name = new Name(isLinked, Path.GetFullPath(path).Replace(Path.DirectorySeparatorChar, '/'), path);
         if (!_files.TryGetValue(real, out Name other) || name.GoesBefore(other))
             _files[real] = name;
     }
@@ -213,8 +212,9 @@ internal sealed class InputFiles
     // .NET resolves a link, but none on the way to it.
     private static string RealPath(string path)
     {
-        string full = Path.GetFullPath(path.Length == 0 ? "." : path), real = Path.GetPathRoot(full)!;
-        foreach (string name in full[real.Length..].Split(Path.DirectorySeparatorChar, StringSplitOptions.RemoveEmptyEntries))
+        string full = Path.GetFullPath(path.Length == 0 ? "." : path), root = Path.GetPathRoot(full)!;
+        string real = root.ToUpperInvariant(); // a drive's letter has no case of its own
+        foreach (string name in full[root.Length..].Split(Path.DirectorySeparatorChar, StringSplitOptions.RemoveEmptyEntries))
         {
             string next = Path.Combine(real, name);
             FileSystemInfo entry = Directory.Exists(next) ? new DirectoryInfo(next) : new FileInfo(next);
