@@ -271,9 +271,9 @@ public sealed class DashboardServer : IAsyncDisposable
             stops,
             new SamplingOptions
             {
-                Temperature = Number(query, "temperature", 1f, t => t >= 0 && float.IsFinite(t), "a number from 0"),
+                Temperature = Number(query, "temperature", 1f, Limits.IsNotNegative, "a number from 0"),
                 TopK = Number(query, "topK", 0, k => k >= 0, "a whole number from 0"),
-                TopP = Number(query, "topP", 1f, p => p is > 0 and <= 1, "a number over 0, at most 1"),
+                TopP = Number(query, "topP", 1f, Limits.IsProbability, "a number over 0, at most 1"),
             },
             seed);
 

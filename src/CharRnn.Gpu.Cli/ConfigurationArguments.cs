@@ -116,7 +116,7 @@ internal sealed class ConfigurationArguments
     }
 
     /// <summary>Whether an input of an earlier start was a pipe of that start: stdin, or a descriptor of a shell's &lt;(...).</summary>
-    private static bool IsGone(string input) => input is "-" or "/dev/stdin"
+    private static bool IsGone(string input) => StandardStreams.IsInput(input)
         || input.StartsWith("/dev/fd/", StringComparison.Ordinal) || input.StartsWith("/proc/", StringComparison.Ordinal);
 
     private bool HasInput() => _train.Parse([.. All], CommandLine.ParserConfiguration).GetResult(TrainCommand.Input)?.Tokens.Count > 0;

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using CharRnn.Files;
 using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
@@ -74,7 +75,7 @@ internal static class InspectCommand
 
     private static int[] Read(string text, Vocabulary vocabulary, UnknownCharacters unknown, CancellationToken stop)
     {
-        bool isFile = text == "-" || Path.Exists(text);
+        bool isFile = StandardStreams.IsInput(text) || Path.Exists(text);
         if (!isFile && !text.Any(char.IsWhiteSpace) && (text.Contains('/', StringComparison.Ordinal) || Path.HasExtension(text)))
             throw new CharRnnException(text, "does not exist", "check the path; a text that looks like one may have a space or go into a file");
         if (!isFile)

@@ -306,7 +306,7 @@ internal static class MlpCommands
         var configuration = new RunConfiguration();
         configuration.Set("version", VersionAction.Version);
         string input = options.GetRequiredValue(Data);
-        configuration.Set("input", [input == "-" ? input : Path.GetFullPath(input)]);
+        configuration.Set("input", [StandardStreams.IsInput(input) ? input : Path.GetFullPath(input)]);
         configuration.Set("label", encoding.Label.Name);
         configuration.Set("label-entropy", LabelEntropy(encoding, data));
         configuration.Set("layers", string.Join('-', shape.Layers.Select(layer => layer.Width).Prepend(shape.Inputs)));

@@ -328,7 +328,7 @@ internal static class TrainCommand
     {
         var configuration = new RunConfiguration();
         configuration.Set("version", VersionAction.Version);
-        configuration.Set("input", [.. (options.GetValue(Input) ?? []).Select(i => i == "-" ? i : Path.GetFullPath(i))]); // a resume may come from another directory
+        configuration.Set("input", [.. (options.GetValue(Input) ?? []).Select(i => StandardStreams.IsInput(i) ? i : Path.GetFullPath(i))]); // a resume may come from another directory
         configuration.Set("corpus", corpus.Name);
         configuration.Set("corpus-hash", corpus.Hash);
         configuration.Set("vocabulary-size", corpus.Vocabulary.Size);

@@ -16,7 +16,7 @@ public static class ForeignModel
     /// <exception cref="CharRnnException">The file cannot be read, or is no such model.</exception>
     public static CharacterModel Load(string path, Vocabulary? vocabulary = null, string? vocabularyPath = null)
     {
-        if (path == "-")
+        if (StandardStreams.IsInput(path))
             throw new CharRnnException(path, "is standard input, and weights are read from a file", "write them to a file, and give that");
         FileKind? kind = FileKind.OfFile(path);
         if (kind == FileKind.Npz || kind == FileKind.Zip || (kind is null && path.EndsWith(".npz", StringComparison.OrdinalIgnoreCase)))

@@ -55,14 +55,15 @@ public static class NpzFile
                 ? NpyArray.Read(path, Characters, characters).Characters()
                 : throw new CharRnnException(
                     path, $"has no array {Characters}, the characters in index order", "add it, or give them as --vocabulary FILE");
-            int h = arrays[2].Shape.Aggregate(1, (product, size) => product * size), v = arrays[0].Shape is [_, var columns] ? columns : 0;
+            (int[] wxh, int[] whh, int[] bh, int[] why, int[] by) = (arrays[0].Shape, arrays[1].Shape, arrays[2].Shape, arrays[3].Shape, arrays[4].Shape);
+            int h = Most([.. wxh.Take(1), .. whh, .. bh.Take(1), .. why.Skip(1)]), v = Most([.. wxh.Skip(1), .. why.Take(1), .. by.Take(1)]);
             if (h == 0 || v == 0)
-                throw new CharRnnException(path, $"has {h} hidden units and {v} characters, by arrays bh and Wxh", "give a model that has some");
+                throw new CharRnnException(path, $"has {h} hidden units and {v} characters, by the shapes of its arrays", "give a model that has some");
             foreach ((string name, NpyArray array, int[] size) in Names.Zip(arrays, (int[][])[[h, v], [h, h], [h, 1], [v, h], [v, 1]]))
                 if (!array.Shape.SequenceEqual(size) && !(size[1] == 1 && array.Shape.SequenceEqual([size[0]])))
                     throw new CharRnnException(
                         path, $"array {name} has shape ({string.Join(", ", array.Shape)}), not ({size[0]}, {size[1]})",
-                        "give arrays whose sizes agree: bh has H values, and Wxh is H by V");
+                        $"give arrays whose sizes agree: the others are of a model of {h} hidden units and {v} characters");
             return ForeignModel.Of(ForeignModel.Fit(path, vocabulary, v, "array Wxh", whose, vocabularyPath), [.. arrays.Select(array => array.Floats())]);
         }
         catch (Exception e) when (e is InvalidDataException or EndOfStreamException or OverflowException or FormatException)
@@ -74,6 +75,10 @@ public static class NpzFile
             throw FileErrors.Reading(path, e);
         }
     }
+
+    /// <summary>The size that most arrays agree on, so that the one that differs is the one to blame; 0 if there is none.</summary>
+    private static int Most(IEnumerable<int> sizes) =>
+        sizes.GroupBy(size => size).OrderByDescending(group => group.Count()).FirstOrDefault()?.Key ?? 0;
 
     private static Stream Entry(ZipArchive archive, string name, string type, string shape)
     {

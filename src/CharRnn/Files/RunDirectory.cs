@@ -212,7 +212,7 @@ public sealed partial class RunDirectory : IDisposable
     public static string FindModel(string path, bool best = false)
     {
         string full = FileErrors.FullPath(path);
-        if (path == "-")
+        if (StandardStreams.IsInput(path))
             throw new CharRnnException(path, "is standard input, and a model is read from a file", "write it to a file, and give that");
         if (!Directory.Exists(full))
             return File.Exists(full) ? path : throw new CharRnnException(path, "does not exist", "give a run's directory or a model file");
@@ -220,7 +220,7 @@ public sealed partial class RunDirectory : IDisposable
         string name = best ? BestModelName : ModelName;
         if (File.Exists(Path.Combine(full, name)))
             return Path.Combine(path, name);
-        string remedy = best ? "leave --best out, or train with a validation part"
+        string remedy = best ? "ask for its last model, not for the best, or train with a validation part"
             : Find(path) is [var run, ..] && !IsRun(full) ? $"it has runs in it: give one of them, such as {ShellText.Quote(run)}"
             : "give the directory of a run that saved a model";
         throw new CharRnnException(path, $"holds no {name}", remedy);

@@ -80,7 +80,7 @@ internal static class CorpusErrors
             "wait until nothing writes to it, or give a copy");
 
     public static CharRnnException UnknownCharacters(string subject, string names) =>
-        new(subject, $"has characters that the model's vocabulary does not: {names}", "leave them out or use --unknown skip");
+        new(subject, $"has characters that the model's vocabulary does not: {names}", "leave them out, as --unknown skip does");
 
     public static CharRnnException NoKnownCharacter(string name) =>
         new(name, "has not one character of the model's vocabulary", "give text like that which the model was trained on");

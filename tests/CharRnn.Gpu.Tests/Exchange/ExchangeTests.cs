@@ -168,7 +168,9 @@ public class ExchangeTests
         }
 
         Refused("array by has shape (8, 1), not (7, 1)", "by.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (8, 1), }", new byte[32]);
-        Refused("has 0 hidden units and 7 characters, by arrays bh and Wxh", "bh.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 1), }");
+        Refused($"array Wxh has shape ({H + 1}, 7), not ({H}, 7)", "Wxh.npy", $"{{'descr': '|u1', 'fortran_order': False, 'shape': ({H + 1}, 7), }}", new byte[(H + 1) * 7]);
+        Refused($"array Wxh has shape ({H}, 8), not ({H}, 7)", "Wxh.npy", $"{{'descr': '|u1', 'fortran_order': False, 'shape': ({H}, 8), }}", new byte[H * 8]);
+        Refused($"array bh has shape (0, 1), not ({H}, 1)", "bh.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 1), }");
         Refused("array by is of type \"<c8\", not of numbers of up to 8 bytes; save it with by=np.asarray(by, dtype=np.float32)", "by.npy", "{'descr': '<c8', 'fortran_order': False, 'shape': (7, 1), }");
         Refused("array chars is of type \"|O\", not of strings or bytes; save it with chars=np.array([str(c) for c in chars])", "chars.npy", "{'descr': '|O', 'fortran_order': False, 'shape': (7,), }", new byte[7]);
         Refused("array chars is of type \"<i8\", not of strings or bytes; save it with chars=np.array([chr(c) for c in chars])", "chars.npy", "{'descr': '<i8', 'fortran_order': False, 'shape': (7,), }", new byte[56]);

@@ -94,7 +94,7 @@ public class StopTextsTests
     public void A_stop_text_that_can_never_be_written_is_an_error_or_is_left_out_as_a_whole()
     {
         string message = Assert.Throws<CharRnnException>(() => Stops("a", "aXb")).Message;
-        Assert.Equal("--stop: has characters that the model's vocabulary does not: 'X' (U+0058); leave them out or use --unknown skip", message);
+        Assert.Equal("--stop: has characters that the model's vocabulary does not: 'X' (U+0058); leave them out, as --unknown skip does", message);
         StopTexts left = StopTexts.Of(Letters, ["aXb", "c"], UnknownCharacters.Skip, "--stop");
         Assert.Equal("dab", Encoding.UTF8.GetString(Letters.Decode([.. left.Cut([Letters.Encode("dabc", UnknownCharacters.Error, "text")]).SelectMany(piece => piece)])));
         Assert.Throws<ArgumentException>(() => Stops("a", ""));

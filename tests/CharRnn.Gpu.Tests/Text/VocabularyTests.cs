@@ -32,14 +32,14 @@ public sealed class VocabularyTests : IDisposable
         var bytes = new Vocabulary(TextEncoding.Bytes, [0x61, 0xA9, 0xC3]);
         Assert.Equal([0, 2, 1], bytes.Encode("aé", UnknownCharacters.Error, "--prime"));
         var error = Assert.Throws<CharRnnException>(() => bytes.Encode([0x61, 0, 0xFF], UnknownCharacters.Error, "file"));
-        Assert.Equal("file: has characters that the model's vocabulary does not: 0x00, 0xFF; leave them out or use --unknown skip", error.Message);
+        Assert.Equal("file: has characters that the model's vocabulary does not: 0x00, 0xFF; leave them out, as --unknown skip does", error.Message);
     }
 
     [Fact]
     public void Unknown_characters_are_named_once_each_and_printably()
     {
         Assert.Equal(
-            "--prime: has characters that the model's vocabulary does not: 'x' (U+0078); leave them out or use --unknown skip",
+            "--prime: has characters that the model's vocabulary does not: 'x' (U+0078); leave them out, as --unknown skip does",
             Unknown("axbxc"));
         Assert.Contains(@"'\n' (U+000A), '\t' (U+0009), '\u{1B}' (U+001B), '\u{301}' (U+0301), '\u{202E}' (U+202E), '漢' (U+6F22), '👍' (U+1F44D);",
             Unknown("\n\t\u001b\u0301\u202e漢👍"));
@@ -48,8 +48,8 @@ public sealed class VocabularyTests : IDisposable
     [Fact]
     public void Ten_unknown_characters_are_named_and_the_rest_counted()
     {
-        Assert.EndsWith("'m' (U+006D); leave them out or use --unknown skip", Unknown("defghijklm"));
-        Assert.EndsWith("'m' (U+006D) and 3 more; leave them out or use --unknown skip", Unknown("defghijklmnop"));
+        Assert.EndsWith("'m' (U+006D); leave them out, as --unknown skip does", Unknown("defghijklm"));
+        Assert.EndsWith("'m' (U+006D) and 3 more; leave them out, as --unknown skip does", Unknown("defghijklmnop"));
     }
 
     [Fact]
@@ -94,7 +94,7 @@ public sealed class VocabularyTests : IDisposable
     {
         byte[] text = "xaybzx"u8.ToArray();
         Assert.Equal(
-            "text: has characters that the model's vocabulary does not: 'x' (U+0078), 'y' (U+0079), 'z' (U+007A); leave them out or use --unknown skip",
+            "text: has characters that the model's vocabulary does not: 'x' (U+0078), 'y' (U+0079), 'z' (U+007A); leave them out, as --unknown skip does",
             TextFolder.Error(() => ReadWith(text, UnknownCharacters.Error)));
 
         using Corpus corpus = ReadWith(text, UnknownCharacters.Skip);
