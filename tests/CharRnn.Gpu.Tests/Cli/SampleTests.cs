@@ -33,6 +33,14 @@ public sealed class SampleTests(TinyRun run) : IClassFixture<TinyRun>
     }
 
     [Fact]
+    public void A_runs_path_may_be_longer_than_Windows_once_allowed()
+    {
+        string path = Path.Combine([.. Enumerable.Repeat(new string('d', 60), 6)]);
+        _shell.Copy("run", path);
+        Assert.Equal(5, _shell.Succeeds("sample", path, "--device", "cpu", "--length", "5", "--quiet").Text.EnumerateRunes().Count());
+    }
+
+    [Fact]
     public void A_seed_fixes_the_text_and_a_random_one_is_shown()
     {
         string[] wild = ["--temperature", "3", "--length", "60"];
