@@ -83,7 +83,7 @@ internal sealed class OurTraining : IContestant
         _model = new DeviceModel(device, weights);
         _engine = new TrainingEngine(_model, text, step);
 
-        var reference = new ReferenceTrainer(weights, text, step.BatchSize, step.SequenceLength, step.LearningRate, step.Clip);
+        var reference = new ReferenceTrainer(weights, text, step);
         ReferencePass expected = reference.Step();
         GradientError = _engine.GradientError(expected);
         if (!(GradientError < 1e-4))
@@ -128,11 +128,11 @@ internal sealed class OurNetwork : IContestant
         var shape = new NetworkShape(inputs, [new Layer(hidden, ActivationFunction.Tanh), new Layer(outputs, ActivationFunction.Identity)], NetworkLoss.CrossEntropy);
         float[] x = [.. Enumerable.Range(0, Batches * rows * inputs).Select(i => Philox.Uniform(1, 1, (ulong)i))];
         var data = new LabelledData(inputs, x, [.. Enumerable.Range(0, Batches * rows).Select(i => (int)(Philox.Uniform(1, 2, (ulong)i) * outputs))]);
-        NetworkParameters<float> parameters = InitialNetwork.Create(shape, 1);
+        ParameterSet<float> parameters = InitialNetwork.Create(shape, 1);
 
         // A step of all rows of one batch, by the kernels that are timed.
         LabelledData one = data.Select([.. Enumerable.Range(0, rows)]);
-        NetworkParameters<double> expected = ReferenceNetwork.Run(parameters.Convert(value => (double)value), one).Gradient;
+        ParameterSet<double> expected = ReferenceNetwork.Run(parameters.Convert(value => (double)value), one).Gradient;
         using (var engine = new NetworkEngine(device, parameters, one, new NetworkOptions()))
             GradientError = engine.GradientError(expected);
         if (!(GradientError < 1e-4))
@@ -177,7 +177,7 @@ internal sealed class OurSampling : IContestant
     private void Check(ParameterSet<double> weights)
     {
         int last = 0;
-        var h = new double[weights.Shape.HiddenSize];
+        var h = new double[weights.Sizes.HiddenSize];
         foreach (int drawn in _sampler.Write([0], 30, new SamplingOptions { Temperature = 0 }, 1, 0).SelectMany(chunk => chunk))
         {
             h = ReferenceRnn.HiddenStep(weights, last, h);

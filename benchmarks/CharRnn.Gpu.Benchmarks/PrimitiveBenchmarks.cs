@@ -7,6 +7,7 @@ using CharRnn.Gpu.Kernels.Primitives;
 using CharRnn.Model;
 using CharRnn.Reference;
 using CharRnn.Text;
+using CharRnn.Training;
 using ILGPU;
 
 namespace CharRnn.Gpu.Benchmarks;
@@ -34,7 +35,7 @@ public class PrimitiveBenchmarks : IDisposable
     private AlignedBuffer<int> _tokens = null!;
     private AlignedBuffer<int> _flags = null!;
     private ParameterSet<double> _reference = null!;
-    private ParameterSet<double> _referenceMemory = null!;
+    private ReferenceOptimizer _referenceOptimizer = null!;
     private ParameterSet<double> _referenceGradient = null!;
     private double[] _state = null!;
     private double[] _logits = null!;
@@ -44,7 +45,8 @@ public class PrimitiveBenchmarks : IDisposable
     {
         _device = DeviceCatalog.OpenCpu();
         ParameterSet<float> weights = InitialWeights.Create(_shape, 1);
-        (_weights, _memory, _gradient) = (new(_device, _shape), new(_device, _shape), new(_device, _shape));
+        var layout = new ParameterLayout(_shape);
+        (_weights, _memory, _gradient) = (new(_device, layout), new(_device, layout), new(_device, layout));
         _weights.Write(weights);
         _gradient.Write(weights);
         (_h, _da) = (new(_device, (Steps + 1) * Rows * _dims.HRow), new(_device, Steps * Rows * _dims.HRow));
@@ -56,7 +58,7 @@ public class PrimitiveBenchmarks : IDisposable
         _h.Write([.. Enumerable.Range(0, (int)_h.View.Length).Select(i => i % _dims.HRow < H ? 0.01f * (i % 17) : 0)]);
 
         _reference = weights.Convert(value => (double)value);
-        (_referenceMemory, _referenceGradient) = (new ParameterSet<double>(_shape), weights.Convert(value => (double)value));
+        (_referenceOptimizer, _referenceGradient) = (new ReferenceOptimizer(new StepOptions(), _shape), weights.Convert(value => (double)value));
         _state = [.. Enumerable.Range(0, H).Select(i => 0.01 * (i % 17))];
         _logits = ReferenceRnn.Logits(_reference, _state);
     }
@@ -110,23 +112,18 @@ public class PrimitiveBenchmarks : IDisposable
     public void Sum() => Kernels.Primitives.Rows.Sum(default, _gradient.Views.Bh, _da.View, Steps * Rows, _dims.HRow, _dims.HRow);
 
     [BenchmarkCategory("E9, all parameters"), Benchmark(Baseline = true)]
-    public void ReferenceAdagrad() => ReferenceRnn.Adagrad(_reference, _referenceMemory, _referenceGradient, 1e-6, 5);
+    public void ReferenceAdagrad() => _referenceOptimizer.Update(_reference, _referenceGradient, 1e-6);
 
     [BenchmarkCategory("E9, all parameters"), Benchmark]
-    public void AdagradUpdate()
-    {
-        foreach ((ArrayView<float> theta, ArrayView<float> memory, ArrayView<float> gradient) in Tensors(_weights).Zip(Tensors(_memory), Tensors(_gradient)))
-            Adagrad.Update(theta, memory, gradient, theta.IntLength, 1e-6f, 5);
-    }
+    public void AdagradUpdate() => ParameterUpdate.Run(
+        default, _weights.View, _memory.View, default, _gradient.View, 0, _weights.View.IntLength,
+        new UpdateArguments(ParameterUpdate.Adagrad, 5, 0, 0, 1, 0, 1, 1e-8f, 0, 0), new StepRates(1e-6f, 1, 1), 1, default, -1);
 
     [BenchmarkCategory("finite?, Whh"), Benchmark]
     public void FlagNonFinite() => Reduction.FlagNonFinite(_flags.View, 0, _gradient.Views.Whh, _gradient.Views.Whh.IntLength);
 
     [BenchmarkCategory("transpose, Whh"), Benchmark]
     public void Transpose() => Kernels.Primitives.Rows.Transpose(_gradient.Views.Whh, Layout.Panels(H), _weights.Views.Whh, Layout.Panels(H), 0, H, H);
-
-    private static ArrayView<float>[] Tensors(DeviceParameters parameters) =>
-        [parameters.Views.Wxh, parameters.Views.Whh, parameters.Views.Bh, parameters.Views.Why, parameters.Views.By];
 
     private void HiddenRows(int rows)
     {

@@ -201,7 +201,7 @@ internal static class TableCommand
     private sealed record StepRow(
         StepOptions Step, string Plan, double GradientError, double[] Ours, double[] TorchSharp, double[] NumPy, double[] OurProduct, double[] TorchProduct)
     {
-        private double Flops => new ModelShape(VocabularySize, Step.HiddenSize).TrainingFlopsPerCharacter;
+        private double Flops => new ModelShape(VocabularySize, Step.HiddenSize).TrainingFlops;
 
         /// <summary>The better of the two products, each round.</summary>
         private double[] Limit => TorchProduct.Length == 0 ? OurProduct : [.. OurProduct.Zip(TorchProduct, Math.Max)];
@@ -229,7 +229,7 @@ internal static class TableCommand
 
     private sealed record VocabularyRow(int Vocabulary, double GradientError, double[] Ours, double[] Small)
     {
-        private static double Flops(int vocabulary) => new ModelShape(vocabulary, VocabularyStep.HiddenSize).TrainingFlopsPerCharacter;
+        private static double Flops(int vocabulary) => new ModelShape(vocabulary, VocabularyStep.HiddenSize).TrainingFlops;
 
         public string Markdown() => string.Create(
             CultureInfo.InvariantCulture,

@@ -38,7 +38,7 @@ public class TrainingStepBenchmarks : IDisposable
         var text = new SyntheticText(VocabularySize, 100_000);
         _model = new DeviceModel(_device, weights);
         _engine = new TrainingEngine(_model, text, options);
-        _reference = new ReferenceTrainer(weights, text, BatchSize, options.SequenceLength, options.LearningRate, options.Clip);
+        _reference = new ReferenceTrainer(weights, text, options);
     }
 
     [GlobalCleanup]

@@ -65,7 +65,7 @@ internal static class WeightHashes
         for (int done = 0; done < Steps;)
             done += engine.RunSteps(Steps - done).Losses.Length;
         EngineState state = engine.ReadState();
-        return [.. state.Weights.Tensors.Concat(state.AdagradMemory.Tensors).Select(tensor => tensor.Values), state.HiddenState];
+        return [.. state.Moments.Select(moment => moment.Values).Prepend(state.Weights).SelectMany(set => set.Tensors).Select(tensor => tensor.Values), state.HiddenState];
     }
 
     private static IEnumerable<float[]> FeedForward(ComputeDevice device, int inputs, int[] hidden, int outputs, int rows, int batch, NetworkPlan plan)
@@ -81,8 +81,12 @@ internal static class WeightHashes
         using var engine = new NetworkEngine(device, InitialNetwork.Create(shape, 1), data, new NetworkOptions { LearningRate = 0.1f, BatchSize = batch }, plan);
         while (engine.Step < Steps)
             engine.RunSteps(Steps - engine.Step);
-        return engine.ReadParameters().Arrays;
+        return [.. engine.ReadParameters().Tensors.Select(NeuronByNeuron)];
     }
+
+    /// <summary>A tensor as files hold it.</summary>
+    private static float[] NeuronByNeuron(ParameterTensor<float> tensor) =>
+        [.. from column in Enumerable.Range(0, tensor.Spec.Columns) from row in Enumerable.Range(0, tensor.Spec.Rows) select tensor.Values[(row * tensor.Spec.Columns) + column]];
 
     private static void Print(string name, IEnumerable<float[]> values)
     {

@@ -57,7 +57,7 @@ public static class NetworkGradientKernel
 
     private static void Bias(int team, ArrayView<float> scratch, NetworkViews v, NetworkLayer layer, int rows)
     {
-        var bias = v.Gradient.SubView(layer.Bias, layer.OutputRow);
+        var bias = v.Update.Gradient.SubView(layer.Bias, layer.OutputRow);
         Rows.Sum(scratch, bias, v.Delta.SubView(layer.Delta, rows * layer.OutputRow), rows, layer.OutputRow, layer.OutputRow);
         Reduction.FlagNonFinite(v.Status, NetworkStatus.TeamFlags + team, bias, layer.OutputRow);
     }
@@ -73,10 +73,10 @@ public static class NetworkGradientKernel
         Layout panels = Layout.Panels(layer.Inputs);
         int begin = layer.Weights + panels.Offset(first, left), end = begin + (Layout.PanelCount(width) * panels.Panel);
         Product.RunTransposed(
-            scratch, v.Gradient.SubView(begin, v.Gradient.IntLength - begin), panels, v.H.SubView(layer.Below + first, (rows * layer.InputRow) - first), layer.InputRow,
+            scratch, v.Update.Gradient.SubView(begin, v.Update.Gradient.IntLength - begin), panels, v.H.SubView(layer.Below + first, (rows * layer.InputRow) - first), layer.InputRow,
             v.Delta.SubView(layer.Delta + left, (rows * layer.OutputRow) - left), Layout.Rows(layer.OutputRow), count, width, rows);
         int length = count * Layout.PanelWidth;
         for (int panel = begin; panel < end; panel += panels.Panel)
-            Reduction.FlagNonFinite(v.Status, NetworkStatus.TeamFlags + team, v.Gradient.SubView(panel, length), length);
+            Reduction.FlagNonFinite(v.Status, NetworkStatus.TeamFlags + team, v.Update.Gradient.SubView(panel, length), length);
     }
 }

@@ -63,7 +63,7 @@ public static class NetworkPass
         var to = v.Delta.SubView(below.Delta + place + left, (count * layer.InputRow) - left);
         var delta = v.Delta.SubView(layer.Delta + (first * layer.OutputRow), count * layer.OutputRow);
         Product.Run(
-            scratch, to, Layout.Rows(layer.InputRow), delta, layer.OutputRow, v.Transposed.SubView(from, v.Transposed.IntLength - from), panels,
+            scratch, to, Layout.Rows(layer.InputRow), delta, layer.OutputRow, v.Update.Transposed.SubView(from, v.Update.Transposed.IntLength - from), panels,
             count, width, layer.Outputs, 0, 0);
         Activation.RunGradient(to, v.H.SubView(layer.Below + place + left, (count * layer.InputRow) - left), count, layer.InputRow, width, below.Kind);
     }
@@ -76,7 +76,7 @@ public static class NetworkPass
         var z = to.SubView(begin + (first * layer.OutputRow) + left, (count * layer.OutputRow) - left);
         var h = v.H.SubView(layer.Below + (first * layer.InputRow), count * layer.InputRow);
         Product.Run(
-            scratch, z, Layout.Rows(layer.OutputRow), h, layer.InputRow, v.Theta.SubView(from, v.Theta.IntLength - from), panels, count, width, layer.Inputs, 0, 0);
-        Activation.Run(z, v.Theta.SubView(layer.Bias + left, layer.OutputRow - left), count, layer.OutputRow, width, activation);
+            scratch, z, Layout.Rows(layer.OutputRow), h, layer.InputRow, v.Update.Theta.SubView(from, v.Update.Theta.IntLength - from), panels, count, width, layer.Inputs, 0, 0);
+        Activation.Run(z, v.Update.Theta.SubView(layer.Bias + left, layer.OutputRow - left), count, layer.OutputRow, width, activation);
     }
 }

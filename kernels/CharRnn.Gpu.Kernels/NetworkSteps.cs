@@ -16,9 +16,7 @@ public static class NetworkSteps
     {
         if (step.Slot == 0)
             return;
-        float sum = 0f;
-        for (int part = 0; part < v.Squares.IntLength; part++)
-            sum += v.Squares[part];
+        float sum = NormKernel.Squared(v.Update);
         v.StepSquares[step.Slot - 1] = sum;
         if (IsLast(sum, v.StepLosses[step.Slot - 1], v.StepLosses[step.Slot], step.GradientTolerance, step.LossTolerance))
             Team.SetOnce(v.Status, NetworkStatus.Converged, step.Slot);

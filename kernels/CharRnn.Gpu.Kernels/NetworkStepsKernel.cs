@@ -8,33 +8,38 @@ namespace CharRnn.Gpu.Kernels;
 /// one team, for networks so small that launches would cost more than the work.
 /// </summary>
 /// <remarks>
-/// <code>N1–N6, <c>steps</c> times: NetworkPass, NetworkGradientKernel and NetworkUpdateKernel, one after the other</code>
+/// <code>N1–N5 and the update, <c>steps</c> times: NetworkPass, NetworkGradientKernel, NormKernel and UpdateKernel, one after the other</code>
 /// Shapes:    as <see cref="NetworkViews"/>.
 /// Launch:    teams that run side by side, or one; the steps must lie within the order.
 /// Writes:    all that those write.
-/// Reference: ReferenceNetwork.Run, ReferenceNetwork.Descend.
+/// Reference: ReferenceNetwork.Run, ReferenceOptimizer.Update.
 /// </remarks>
 public static class NetworkStepsKernel
 {
-    private const int Meetings = 3;
-
     /// <summary>The kernel.</summary>
     public static void Run(NetworkViews v, NetworkArguments first, int steps)
     {
         int team = Team.Index();
         var scratch = Team.Scratch();
+        int meetings = first.Update.NeedsNorm ? 4 : 3;
         for (int n = 0; n < steps; n++)
         {
             NetworkArguments step = first.Later(n);
-            int met = step.Slot * Meetings;
+            int met = step.Slot * meetings;
             NetworkSteps.Judge(v, step);
             if (!NetworkSteps.Ended(v))
                 Layers(team, scratch, v, step);
             Team.Meet(v.Status, met, step.Teams);
             NetworkGradientKernel.RunTeam(team, scratch, v, step);
             Team.Meet(v.Status, met + 1, step.Teams);
-            NetworkUpdateKernel.RunTeam(team, scratch, v, step);
-            Team.Meet(v.Status, met + 2, step.Teams);
+            if (step.Update.NeedsNorm)
+            {
+                NormKernel.RunTeam(team, scratch, v.Update, step.Teams);
+                Team.Meet(v.Status, met + 2, step.Teams);
+            }
+
+            UpdateKernel.RunTeam(team, scratch, v.Update, step.Update, step.Slot, step.Teams);
+            Team.Meet(v.Status, met + meetings - 1, step.Teams);
         }
     }
 

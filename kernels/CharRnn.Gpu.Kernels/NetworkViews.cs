@@ -21,7 +21,7 @@ public readonly struct NetworkLayer(
     /// <summary>b[l], a padded row, there.</summary>
     public readonly int Bias = bias;
 
-    /// <summary>W[l], <c>[out, in]</c> in panels, in <see cref="NetworkViews.Transposed"/>; of the first layer nothing: nobody asks for the data's gradient.</summary>
+    /// <summary>W[l], <c>[out, in]</c> in panels, in <see cref="UpdateViews.Transposed"/>; of the first layer nothing: nobody asks for the data's gradient.</summary>
     public readonly int Transposed = transposed;
 
     /// <summary>h[l-1] and h[l], <c>[rows, padded]</c>, in <see cref="NetworkViews.H"/>; training needs no h[L].</summary>
@@ -39,22 +39,15 @@ public readonly struct NetworkLayer(
 
 /// <summary>What a step of a feed-forward network reads and writes.</summary>
 public readonly struct NetworkViews(
-    ArrayView<NetworkLayer> layers, ArrayView<float> theta, ArrayView<float> gradient, ArrayView<float> transposed, ArrayView<float> h, ArrayView<float> delta,
+    ArrayView<NetworkLayer> layers, UpdateViews update, ArrayView<float> h, ArrayView<float> delta,
     ArrayView<float> data, ArrayView<float> targets, ArrayView<int> classes, ArrayView<int> order,
-    ArrayView<float> batchTargets, ArrayView<int> batchClasses, ArrayView<float> losses, ArrayView<float> stepLosses, ArrayView<float> stepSquares,
-    ArrayView<float> squares, ArrayView<int> status)
+    ArrayView<float> batchTargets, ArrayView<int> batchClasses, ArrayView<float> losses, ArrayView<float> stepLosses, ArrayView<float> stepSquares)
 {
     /// <summary>L layers.</summary>
     public readonly ArrayView<NetworkLayer> Layers = layers;
 
-    /// <summary>The parameters: of each layer W[l]ᵀ in panels, then b[l].</summary>
-    public readonly ArrayView<float> Theta = theta;
-
-    /// <summary>N5, in the same places.</summary>
-    public readonly ArrayView<float> Gradient = gradient;
-
-    /// <summary>W[l] of all layers but the first, kept for N4; written by the update.</summary>
-    public readonly ArrayView<float> Transposed = transposed;
+    /// <summary>The parameters, their gradient, and what else the update reads and writes.</summary>
+    public readonly UpdateViews Update = update;
 
     /// <summary>h[0] to h[L] of the batch; the last is for who asks the network.</summary>
     public readonly ArrayView<float> H = h;
@@ -89,21 +82,18 @@ public readonly struct NetworkViews(
     /// <summary>The gradient's norm, squared, of each step since the host last looked.</summary>
     public readonly ArrayView<float> StepSquares = stepSquares;
 
-    /// <summary>The parts of the last step's.</summary>
-    public readonly ArrayView<float> Squares = squares;
-
     /// <summary>See <see cref="NetworkStatus"/>.</summary>
-    public readonly ArrayView<int> Status = status;
+    public ArrayView<int> Status => Update.Status;
 }
 
-/// <summary>The words of <see cref="NetworkViews.Status"/>; the first two are <see cref="StepStatus"/>'s.</summary>
+/// <summary>The words of <see cref="NetworkViews.Status"/>; they are <see cref="StepStatus"/>'s.</summary>
 public static class NetworkStatus
 {
     /// <summary>Slot + 1 of the first step whose loss or gradient was not finite.</summary>
     public const int Diverged = StepStatus.Diverged;
 
     /// <summary>Slot + 1 of the step that was small enough to be the last: all later ones are skipped.</summary>
-    public const int Converged = StepStatus.HiddenReady;
+    public const int Converged = StepStatus.Converged;
 
     /// <summary>Tasks of N5 that were taken.</summary>
     public const int Tasks = StepStatus.OutputTasks;
@@ -114,7 +104,7 @@ public static class NetworkStatus
 
 /// <summary>What a launch of steps is told.</summary>
 public readonly struct NetworkArguments(
-    int rows, int batch, int ordered, int first, int slot, float learningRate, float gradientTolerance, float lossTolerance, int teams)
+    int rows, int batch, int ordered, int first, int slot, UpdateArguments update, float gradientTolerance, float lossTolerance, int teams)
 {
     /// <summary>n: rows of an epoch.</summary>
     public readonly int Rows = rows;
@@ -131,8 +121,8 @@ public readonly struct NetworkArguments(
     /// <summary>Where its loss goes.</summary>
     public readonly int Slot = slot;
 
-    /// <summary>η of N6.</summary>
-    public readonly float LearningRate = learningRate;
+    /// <summary>The optimizer.</summary>
+    public readonly UpdateArguments Update = update;
 
     /// <summary>The norm of a gradient below which a step is the last; 0 to go on.</summary>
     public readonly float GradientTolerance = gradientTolerance;
@@ -156,5 +146,5 @@ public readonly struct NetworkArguments(
     public bool IsFetched => Ordered == 1 && Slot > 0;
 
     /// <summary>The n-th step after this one.</summary>
-    public NetworkArguments Later(int n) => new(Rows, Batch, Ordered, First + n, Slot + n, LearningRate, GradientTolerance, LossTolerance, Teams);
+    public NetworkArguments Later(int n) => new(Rows, Batch, Ordered, First + n, Slot + n, Update, GradientTolerance, LossTolerance, Teams);
 }

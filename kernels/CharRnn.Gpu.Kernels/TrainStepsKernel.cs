@@ -8,7 +8,7 @@ namespace CharRnn.Gpu.Kernels;
 /// models so small that launches would cost more than the work.
 /// </summary>
 /// <remarks>
-/// <code>E1–E9, <c>steps</c> times: the passes, GradientKernel and UpdateKernel, one after the other</code>
+/// <code>E1–E9, <c>steps</c> times: the passes, GradientKernel, NormKernel and UpdateKernel, one after the other</code>
 /// Shapes:    as <see cref="TrainingViews"/>.
 /// Launch:    teams that run side by side, or one; the steps must not wrap and must lie in the window.
 /// Writes:    all that those write.
@@ -16,23 +16,28 @@ namespace CharRnn.Gpu.Kernels;
 /// </remarks>
 public static class TrainStepsKernel
 {
-    private const int Meetings = 2;
-
     /// <summary>The kernel.</summary>
     public static void Run(TrainingViews v, RnnDims d, StepArguments first, int steps)
     {
         int team = Team.Index();
         var scratch = Team.Scratch();
+        int meetings = first.Update.NeedsNorm ? 3 : 2;
         for (int n = 0; n < steps; n++)
         {
             StepArguments step = first.Later(n, d.T);
-            int met = step.Slot * Meetings;
+            int met = step.Slot * meetings;
             if (v.Status[StepStatus.Diverged] == 0)
                 Sequence(team, scratch, v, d, step);
             GradientKernel.RunTeam(team, scratch, v, d, step);
             Team.Meet(v.Status, met, step.Teams);
-            UpdateKernel.RunTeam(team, v, d, step);
-            Team.Meet(v.Status, met + 1, step.Teams);
+            if (step.Update.NeedsNorm)
+            {
+                NormKernel.RunTeam(team, scratch, v.Update, step.Teams);
+                Team.Meet(v.Status, met + 1, step.Teams);
+            }
+
+            UpdateKernel.RunTeam(team, scratch, v.Update, step.Update, step.Slot, step.Teams);
+            Team.Meet(v.Status, met + meetings - 1, step.Teams);
         }
     }
 

@@ -20,8 +20,6 @@ namespace CharRnn.Gpu.Kernels;
 /// </remarks>
 public static class TrainStreamKernel
 {
-    private const int Meetings = 2;
-
     // Time steps that the second team lags behind the first: a tile's rows, so that its products are fast. Only the last
     // stretch may be shorter, and then the first team waits less for it.
     private const int Stretch = 6;
@@ -31,10 +29,11 @@ public static class TrainStreamKernel
     {
         int team = Team.Index();
         var scratch = Team.Scratch();
+        int meetings = first.Update.NeedsNorm ? 3 : 2;
         for (int n = 0; n < steps; n++)
         {
             StepArguments step = first.Later(n, d.T);
-            int met = step.Slot * Meetings;
+            int met = step.Slot * meetings;
             if (v.Status[StepStatus.Diverged] == 0)
             {
                 if (team == 1)
@@ -47,8 +46,14 @@ public static class TrainStreamKernel
 
             GradientKernel.RunTeam(team, scratch, v, d, step);
             Team.Meet(v.Status, met, step.Teams);
-            UpdateKernel.RunTeam(team, v, d, step);
-            Team.Meet(v.Status, met + 1, step.Teams);
+            if (step.Update.NeedsNorm)
+            {
+                NormKernel.RunTeam(team, scratch, v.Update, step.Teams);
+                Team.Meet(v.Status, met + 1, step.Teams);
+            }
+
+            UpdateKernel.RunTeam(team, scratch, v.Update, step.Update, step.Slot, step.Teams);
+            Team.Meet(v.Status, met + meetings - 1, step.Teams);
         }
     }
 

@@ -1,71 +1,77 @@
 using CharRnn.Gpu.Kernels.Primitives;
 using ILGPU;
+using ILGPU.Algorithms;
 
 namespace CharRnn.Gpu.Kernels;
 
-/// <summary>Clip and Adagrad (E9), and the transposes that the next step's backward pass reads.</summary>
+/// <summary>The optimizer (E9, E13–E16, N6), and the transposes that the next step's way back reads.</summary>
 /// <remarks>
-/// <code>g = clip(g, ±c);  m += g²;  θ -= η g / √(m + ε)   (E9)</code>
-/// Shapes:    θ, m, g: every parameter.
-/// Launch:    one group per team, a step's last launch; a team owns a share of each matrix's memory.
-/// Writes:    its share of θ and m, and the same of Whhᵀ and Whyᵀ; nothing if any team saw a value that is not
-///            finite in this step's gradients or loss, or in an earlier step's that the host has not heard of.
-/// Reference: ReferenceRnn.Adagrad.
+/// <code>g = clip(g · min(1, N/s), ±c), then the rule: see ParameterUpdate</code>
+/// Shapes:    θ, g, moments: every parameter.
+/// Launch:    one group per team, a step's last launch; a team owns a share of the arena's parts.
+/// Writes:    its parts of θ and the moments, the same of the transposes, and, where the norm was not asked for before, their sums
+///            of squares; nothing if any team saw a value that is not finite in this step's gradients or loss, if the norm is not
+///            finite, or if training has ended before.
+/// Reference: ReferenceOptimizer.Update.
 /// </remarks>
 public static class UpdateKernel
 {
     /// <summary>The kernel.</summary>
-    public static void Run(TrainingViews v, RnnDims d, StepArguments step) => RunTeam(Team.Index(), v, d, step);
+    public static void Run(UpdateViews v, UpdateArguments update, int slot, int teams) => RunTeam(Team.Index(), Team.Scratch(), v, update, slot, teams);
 
-    internal static void RunTeam(int team, TrainingViews v, RnnDims d, StepArguments step)
+    internal static void RunTeam(int team, ArrayView<float> scratch, UpdateViews v, UpdateArguments update, int slot, int teams)
     {
+        if (v.Status[StepStatus.Converged] != 0)
+            return;
         int diverged = v.Status[StepStatus.Diverged];
-        for (int other = 0; other < step.Teams; other++)
+        for (int other = 0; other < teams; other++)
             diverged |= v.Status[StepStatus.TeamFlags + other];
+        float scale = 1f;
+        if (update.NeedsNorm && diverged == 0)
+        {
+            float squared = NormKernel.Squared(v), norm = XMath.Sqrt(squared);
+            scale = norm > update.ClipNorm ? update.ClipNorm / norm : 1f;
+            diverged = KernelMath.IsFinite(squared) ? 0 : 1;
+        }
+
         if (diverged != 0)
         {
-            Team.SetOnce(v.Status, StepStatus.Diverged, step.Slot + 1); // every team comes to the same conclusion
+            Team.SetOnce(v.Status, StepStatus.Diverged, slot + 1); // every team comes to the same conclusion
             return;
         }
 
-        ParameterViews theta = v.Forward.Weights, memory = v.Memory, gradient = v.Gradient;
-        Panels(team, step, theta.Whh, memory.Whh, gradient.Whh, v.WhhTransposed, d.H, d.H);
-        Panels(team, step, theta.Why, memory.Why, gradient.Why, v.WhyTransposed, d.H, d.V);
-        Lines(team, step, theta.Wxh, memory.Wxh, gradient.Wxh);
-        Lines(team, step, theta.Bh, memory.Bh, gradient.Bh);
-        Lines(team, step, theta.By, memory.By, gradient.By);
+        int parts = v.Squares.IntLength, end = Share.Begin(parts, team + 1, teams);
+        StepRates rates = v.RatesOf(slot);
+        for (int part = Share.Begin(parts, team, teams); part < end; part++)
+        {
+            int begin = PartBegin(v, part), count = PartBegin(v, part + 1) - begin;
+            ParameterUpdate.Run(
+                scratch, v.Theta, v.First, v.Second, v.Gradient, begin, count, update, rates, scale, v.Squares, update.NeedsNorm ? -1 : part);
+            for (int matrix = 0; matrix < v.Matrices.IntLength; matrix++)
+                Transpose(v, v.Matrices[matrix], begin, begin + count);
+        }
     }
 
-    /// <summary>A share of the lines of 16 floats, as they lie in memory.</summary>
-    private static void Lines(int team, StepArguments step, ArrayView<float> theta, ArrayView<float> memory, ArrayView<float> gradient)
-    {
-        int lines = theta.IntLength / Layout.PanelWidth, first = Share.Begin(lines, team, step.Teams) * Layout.PanelWidth;
-        int count = (Share.Begin(lines, team + 1, step.Teams) * Layout.PanelWidth) - first;
-        if (count > 0)
-            Adagrad.Update(theta.SubView(first, count), memory.SubView(first, count), gradient.SubView(first, count), count, step.LearningRate, step.Clip);
-    }
+    /// <summary>Where a part of the arena begins: at a line of 16 floats.</summary>
+    internal static int PartBegin(UpdateViews v, int part) =>
+        Share.Begin(v.Theta.IntLength / Layout.PanelWidth, part, v.Squares.IntLength) * Layout.PanelWidth;
 
-    /// <summary>The same of a matrix in panels, whose lines are pieces of its rows; then their transpose.</summary>
-    private static void Panels(
-        int team, StepArguments step, ArrayView<float> theta, ArrayView<float> memory, ArrayView<float> gradient, ArrayView<float> transposed,
-        int rows, int columns)
+    /// <summary>The transpose of those lines of a matrix that lie in [begin, end) of the arena; a line is a piece of a row.</summary>
+    private static void Transpose(UpdateViews v, TransposedMatrix matrix, int begin, int end)
     {
-        Lines(team, step, theta, memory, gradient);
-        int lines = theta.IntLength / Layout.PanelWidth;
-        Turn(transposed, theta, rows, columns, Share.Begin(lines, team, step.Teams), Share.Begin(lines, team + 1, step.Teams));
-    }
-
-    /// <summary>The transpose of lines [line, end) of a matrix in panels.</summary>
-    internal static void Turn(ArrayView<float> transposed, ArrayView<float> theta, int rows, int columns, int line, int end)
-    {
-        Layout panels = Layout.Panels(rows), turned = Layout.Panels(columns);
-        while (line < end)
+        int rows = matrix.Rows, length = Layout.PanelCount(matrix.Columns) * rows * Layout.PanelWidth;
+        int line = (begin > matrix.Begin ? begin - matrix.Begin : 0) / Layout.PanelWidth;
+        int after = (end - matrix.Begin < length ? end - matrix.Begin : length) / Layout.PanelWidth;
+        Layout panels = Layout.Panels(rows), transposed = Layout.Panels(matrix.Columns);
+        while (line < after)
         {
             int panel = line / rows, row = line - (panel * rows), left = panel * Layout.PanelWidth;
-            int count = end - line < rows - row ? end - line : rows - row, width = columns - left < Layout.PanelWidth ? columns - left : Layout.PanelWidth;
-            int to = turned.Offset(left, 0), from = panels.Offset(0, left);
+            int count = after - line < rows - row ? after - line : rows - row;
+            int width = matrix.Columns - left < Layout.PanelWidth ? matrix.Columns - left : Layout.PanelWidth;
+            int to = matrix.Transposed + transposed.Offset(left, 0), from = matrix.Begin + panels.Offset(0, left);
             Rows.Transpose(
-                transposed.SubView(to, transposed.IntLength - to), turned, theta.SubView(from, theta.IntLength - from), panels, row, count, width);
+                v.Transposed.SubView(to, v.Transposed.IntLength - to), transposed, v.Theta.SubView(from, v.Theta.IntLength - from), panels,
+                row, count, width);
             line += count;
         }
     }

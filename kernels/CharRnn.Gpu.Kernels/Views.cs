@@ -3,7 +3,7 @@ using ILGPU;
 namespace CharRnn.Gpu.Kernels;
 
 /// <summary>
-/// One value per parameter: the weights, their gradients, or Adagrad's memory. Whh and Why lie in panels
+/// A character model's part of an arena: the weights, or their gradients. Whh and Why lie in panels
 /// (<see cref="Layout.Panels"/>), as products read them; the others in rows. The padding is zero.
 /// </summary>
 public readonly struct ParameterViews(
@@ -50,8 +50,8 @@ public readonly struct ForwardViews(
 
 /// <summary>What a training step reads and writes beyond the forward pass.</summary>
 public readonly struct TrainingViews(
-    ForwardViews forward, ArrayView<float> da, ParameterViews gradient, ParameterViews memory,
-    ArrayView<float> whhTransposed, ArrayView<float> whyTransposed, ArrayView<float> stepLosses, ArrayView<int> status)
+    ForwardViews forward, ArrayView<float> da, ParameterViews gradient, UpdateViews update,
+    ArrayView<float> whhTransposed, ArrayView<float> whyTransposed, ArrayView<float> stepLosses)
 {
     /// <summary>The forward pass's part.</summary>
     public readonly ForwardViews Forward = forward;
@@ -62,8 +62,8 @@ public readonly struct TrainingViews(
     /// <summary>E5 and E8, unclipped.</summary>
     public readonly ParameterViews Gradient = gradient;
 
-    /// <summary>m of E9.</summary>
-    public readonly ParameterViews Memory = memory;
+    /// <summary>What the update reads and writes.</summary>
+    public readonly UpdateViews Update = update;
 
     /// <summary>Whhᵀ, <c>[H, H]</c> in panels, kept beside Whh for E6; written by the update.</summary>
     public readonly ArrayView<float> WhhTransposed = whhTransposed;
@@ -75,7 +75,7 @@ public readonly struct TrainingViews(
     public readonly ArrayView<float> StepLosses = stepLosses;
 
     /// <summary>See <see cref="StepStatus"/>.</summary>
-    public readonly ArrayView<int> Status = status;
+    public ArrayView<int> Status => Update.Status;
 }
 
 /// <summary>The words of <see cref="TrainingViews.Status"/>.</summary>
@@ -107,8 +107,13 @@ public static class StepStatus
     /// <summary>Tasks of E8 that were taken.</summary>
     public const int RecurrentTasks = 6 * Line;
 
+    /// <summary>
+    /// Slot + 1 of the step that was small enough to be the last: all later ones are skipped. 0 if none; always of a character model.
+    /// </summary>
+    public const int Converged = 7 * Line;
+
     /// <summary>From here on one word per team: 1 if what it computed of the step's gradient is not finite.</summary>
-    public const int TeamFlags = 7 * Line;
+    public const int TeamFlags = 8 * Line;
 }
 
 /// <summary>How the gradients are cut into tasks.</summary>
@@ -126,7 +131,7 @@ public readonly struct GradientCuts(Shares output, Shares recurrent, Shares inpu
 
 /// <summary>What changes from step to step.</summary>
 public readonly struct StepArguments(
-    long position, long windowLength, int startsOver, int slot, float learningRate, float clip, int teams, GradientCuts cuts)
+    long position, long windowLength, int startsOver, int slot, UpdateArguments update, int teams, GradientCuts cuts)
 {
     /// <summary>p within the window.</summary>
     public readonly long Position = position;
@@ -140,11 +145,8 @@ public readonly struct StepArguments(
     /// <summary>Where this step's loss goes.</summary>
     public readonly int Slot = slot;
 
-    /// <summary>η of E9.</summary>
-    public readonly float LearningRate = learningRate;
-
-    /// <summary>c of E9.</summary>
-    public readonly float Clip = clip;
+    /// <summary>The optimizer.</summary>
+    public readonly UpdateArguments Update = update;
 
     /// <summary>Teams in this launch.</summary>
     public readonly int Teams = teams;
@@ -154,5 +156,5 @@ public readonly struct StepArguments(
 
     /// <summary>The arguments of the n-th step after this one, with no wrap between.</summary>
     public StepArguments Later(int n, int sequenceLength) =>
-        new(Position + ((long)n * sequenceLength), WindowLength, n == 0 ? StartsOver : 0, Slot + n, LearningRate, Clip, Teams, Cuts);
+        new(Position + ((long)n * sequenceLength), WindowLength, n == 0 ? StartsOver : 0, Slot + n, Update, Teams, Cuts);
 }

@@ -12,7 +12,7 @@ internal sealed class TableAnswers(NetworkModel model, float[] outputs)
     // A matrix of more is not read any more.
     private const int MostShown = 20;
 
-    private readonly NetworkShape _shape = model.Parameters.Shape;
+    private readonly NetworkShape _shape = model.Shape;
     private readonly IReadOnlyList<string>? _classes = model.Encoding.Label.Categories;
 
     private int Count => outputs.Length / _shape.Outputs;

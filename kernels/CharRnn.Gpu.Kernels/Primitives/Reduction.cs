@@ -31,6 +31,26 @@ public static unsafe class Reduction
         Total(scratch, to, index, sum, scale);
     }
 
+    /// <summary><c>to[index] = Σ values²</c>, of a multiple of <see cref="Layout.PanelWidth"/> values.</summary>
+    [IntrinsicImplementation]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void SumOfSquares(ArrayView<float> scratch, ArrayView<float> to, int index, ArrayView<float> values, int count)
+    {
+        float* p = Simd.Pointer(values);
+        Vector<float> sum = Vector<float>.Zero;
+        for (int i = 0; i < count; i += Vector<float>.Count)
+            sum = Simd.FusedMultiplyAdd(*(Vector<float>*)(p + i), *(Vector<float>*)(p + i), sum);
+        to[index] = Vector.Sum(sum);
+    }
+
+    internal static void SumOfSquaresOnGroup(ArrayView<float> scratch, ArrayView<float> to, int index, ArrayView<float> values, int count)
+    {
+        float sum = 0f;
+        for (int i = Group.IdxX; i < count; i += Group.DimX)
+            sum += values[i] * values[i];
+        Total(scratch, to, index, sum, 1f);
+    }
+
     /// <summary><c>to[index] = scale · Σ sum</c> over a group's threads, in their order.</summary>
     internal static void Total(ArrayView<float> scratch, ArrayView<float> to, int index, float sum, float scale)
     {

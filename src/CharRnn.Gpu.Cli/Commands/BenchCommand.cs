@@ -82,7 +82,7 @@ internal static class BenchCommand
                 : [];
             double sampled = MeasureSampling(device, shape, Math.Min(seconds, 0.5));
             double reference = MeasureReference(shape, Math.Min(seconds, 0.5));
-            double gflops = charactersPerSecond * shape.TrainingFlopsPerCharacter / 1e9;
+            double gflops = charactersPerSecond * shape.TrainingFlops / 1e9;
             if (options.GetValue(Json))
                 Output.Line(JsonSerializer.Serialize(new
                 {
@@ -154,7 +154,7 @@ internal static class BenchCommand
         {
             Plan = ExecutionPlan.Of(kind, shape, small, device.Traits, "the check"),
         };
-        return engine.GradientError(new ReferenceTrainer(weights, text, small.BatchSize, small.SequenceLength, 0.1, 5).Step());
+        return engine.GradientError(new ReferenceTrainer(weights, text, small).Step());
     }
 
     private static double MeasureSampling(ComputeDevice device, ModelShape shape, double seconds)
@@ -186,7 +186,7 @@ internal static class BenchCommand
     private static double MeasureReference(ModelShape shape, double seconds)
     {
         const int T = 25;
-        var reference = new ReferenceTrainer(InitialWeights.Create(shape, 1), new SyntheticText(VocabularySize, 10_000), 1, T, 0.1, 5);
+        var reference = new ReferenceTrainer(InitialWeights.Create(shape, 1), new SyntheticText(VocabularySize, 10_000), new StepOptions { SequenceLength = T });
         reference.Step();
         long steps = 0, started = Stopwatch.GetTimestamp();
         while (Stopwatch.GetElapsedTime(started).TotalSeconds < seconds)

@@ -72,7 +72,7 @@ internal static class ExchangeCommands
     private static int Done(string path, CharacterModel model)
     {
         if (!Output.IsQuiet)
-            Output.Line(string.Create(CultureInfo.InvariantCulture, $"{path}: {model.Weights.Shape.HiddenSize} hidden units, {model.Vocabulary.Size} characters, {model.Weights.Shape.ParameterCount:N0} parameters"));
+            Output.Line(string.Create(CultureInfo.InvariantCulture, $"{path}: {model.Shape.HiddenSize} hidden units, {model.Vocabulary.Size} characters, {model.Shape.ParameterCount:N0} parameters"));
         return 0;
     }
 

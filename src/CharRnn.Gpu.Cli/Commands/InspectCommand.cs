@@ -56,7 +56,7 @@ internal static class InspectCommand
         using var deviceModel = new DeviceModel(device, model.Weights);
 
         int[] tokens = options.GetValue(Text) is { } text ? Read(text, model.Vocabulary, options.GetValue(Unknown).Value, stop) : Write(deviceModel, model.Vocabulary);
-        int most = Math.Min(MostCharacters, Math.Max(2, MostValues / model.Weights.Shape.HiddenSize));
+        int most = Math.Min(MostCharacters, Math.Max(2, MostValues / model.Shape.HiddenSize));
         if (tokens.Length < 2)
             throw new CharRnnException(options.GetValue(Text) is { Length: > 0 } given ? given : "TEXT", "has fewer than 2 characters that the model knows", "give a longer text");
         if (tokens.Length > most && !Output.IsQuiet)
@@ -95,7 +95,7 @@ internal static class InspectCommand
     private static void Summarise(CharacterModel model, TextTrace trace, int length, string page)
     {
         CultureInfo invariant = CultureInfo.InvariantCulture;
-        ModelShape shape = model.Weights.Shape;
+        ModelShape shape = model.Shape;
         Output.Line(string.Create(invariant, $"model: {shape.HiddenSize} hidden units, {shape.VocabularySize} characters, {shape.ParameterCount:N0} parameters"));
         Output.Line($"characters: {TerminalText.Escape(string.Concat(model.Vocabulary.CodePoints.Take(200).Select(c => Shown(model.Vocabulary.Encoding, c))))}{(shape.VocabularySize > 200 ? " ..." : "")}");
         foreach (ParameterTensor<float> tensor in model.Weights.Tensors)

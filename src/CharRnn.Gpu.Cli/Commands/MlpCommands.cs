@@ -5,6 +5,7 @@ using CharRnn.Files;
 using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
+using CharRnn.Model;
 using CharRnn.Networks;
 using CharRnn.Sampling;
 using CharRnn.Tables;
@@ -34,7 +35,7 @@ internal static class MlpCommands
         "--loss", "What is minimised; auto takes the one that fits the label: of two values, of several, or a quantity.",
         new("auto", null), new("binary-cross-entropy", NetworkLoss.BinaryCrossEntropy), new("cross-entropy", NetworkLoss.CrossEntropy), new("squared-error", NetworkLoss.SquaredError));
 
-    private static readonly Option<float?> LearningRate = SharedOptions.Number<float>("--learning-rate", 0.1f, "a number over 0, up to 3.4e38", Limits.IsPositive, "The step size η.");
+    private static readonly OptimizerOptions Optimizer = new(new NetworkOptions());
     private static readonly Option<float?> Tolerance = SharedOptions.Number<float>(
         "--tolerance", 0, "a number from 0", Limits.IsNotNegative, "Ends where the gradient's norm is below it (of mini-batches, the mean over an epoch).");
 
@@ -75,9 +76,12 @@ internal static class MlpCommands
             Example: charrnn mlp train iris.csv --label species --layers 16 --out runs/iris
             """)
         {
-            Data, Label, Layers, Activation, Loss, LearningRate, Tolerance, ChangeTolerance, Epochs, BatchSize, Seed, ValidationFraction, LogEvery, Delimiter, Device,
+            Data, Label, Layers, Activation, Loss, Tolerance, ChangeTolerance, Epochs, BatchSize, Seed, ValidationFraction, LogEvery, Delimiter, Device,
             RunDirectoryPath, Overwrite, SharedOptions.Quiet(), Json, SharedOptions.Verbose(),
         };
+        foreach (Option option in Optimizer.All.Reverse())
+            command.Options.Insert(4, option);
+        command.Validators.Add(Optimizer.Check);
         command.SetAction(Train);
         return command;
     }
@@ -119,9 +123,8 @@ internal static class MlpCommands
         var encoding = TableEncoding.Learn(table, training, options.GetRequiredValue(Label), wanted is null ? null : wanted == NetworkLoss.SquaredError);
         NetworkShape shape = Shape(options, encoding, wanted, table);
         LabelledData data = encoding.Encode(table, training, shape.Loss, withAnswers: true), held = encoding.Encode(table, validation, shape.Loss, withAnswers: true);
-        var how = new NetworkOptions
+        NetworkOptions how = Optimizer.Read(options, new NetworkOptions()) with
         {
-            LearningRate = options.GetValue(LearningRate)!.Value,
             BatchSize = options.GetValue(BatchSize)!.Value,
             Seed = options.GetValue(Seed)!.Value,
             GradientTolerance = options.GetValue(Tolerance)!.Value,
@@ -133,7 +136,7 @@ internal static class MlpCommands
         using var engine = new NetworkEngine(device, InitialNetwork.Create(shape, how.Seed), data, how);
         using var predictor = new NetworkPredictor(device, shape, Math.Max(data.Count, held.Count));
         using RunDirectory run = RunDirectory.Create(options.GetValue(RunDirectoryPath) ?? SharedOptions.NewRunDirectory(), options.GetValue(Overwrite));
-        SaveConfiguration(options, shape, encoding, data, device, run);
+        SaveConfiguration(options, how, shape, encoding, data, device, run);
         if (!Output.IsQuiet)
             Introduce(table, shape, encoding, data, held, engine, device, run);
 
@@ -148,7 +151,7 @@ internal static class MlpCommands
             throw new CharRnnException(
                 run.Root, string.Create(CultureInfo.InvariantCulture, $"training diverged at step {engine.Step}: the loss or its gradient is no longer finite"),
                 "start anew with --overwrite and a lower --learning-rate");
-        NetworkParameters<float> parameters = engine.ReadParameters();
+        ParameterSet<float> parameters = engine.ReadParameters();
         NetworkFile.Save(run.ModelPath, new NetworkModel(parameters, encoding));
         Summarise(options, end, predictor, new NetworkModel(parameters, encoding), data, held, run, engine.Step / engine.StepsPerEpoch);
         return end is null ? Interrupts.ExitCode : 0;
@@ -158,7 +161,7 @@ internal static class MlpCommands
             double validationLoss = double.NaN;
             if (held.Count > 0)
             {
-                NetworkParameters<float> current = engine.ReadParameters();
+                ParameterSet<float> current = engine.ReadParameters();
                 validationLoss = predictor.Apply(current, held, CancellationToken.None).Loss;
                 if (validationLoss < best)
                     NetworkFile.Save(run.BestModelPath, new NetworkModel(current, encoding));
@@ -184,7 +187,7 @@ internal static class MlpCommands
         NetworkModel model = LoadModel(options);
         Table table = ReadTable(options, stop);
         string? file = options.GetValue(Predictions) is { } path ? SharedOptions.NewFile(Predictions, path, options.GetRequiredValue(ModelPath), table.Name) : null;
-        LabelledData data = model.Encoding.Encode(table, [.. Enumerable.Range(0, table.Rows.Count)], model.Parameters.Shape.Loss, withAnswers: false);
+        LabelledData data = model.Encoding.Encode(table, [.. Enumerable.Range(0, table.Rows.Count)], model.Shape.Loss, withAnswers: false);
         NetworkAnswers answers = Apply(options, model, table, data, stop);
         var text = new StringWriter(CultureInfo.InvariantCulture);
         CsvTable.Write(text, new TableAnswers(model, answers.Outputs).Rows());
@@ -201,7 +204,7 @@ internal static class MlpCommands
         CancellationToken stop = Interrupts.Watch();
         NetworkModel model = LoadModel(options);
         Table table = ReadTable(options, stop);
-        LabelledData data = model.Encoding.Encode(table, [.. Enumerable.Range(0, table.Rows.Count)], model.Parameters.Shape.Loss, withAnswers: true);
+        LabelledData data = model.Encoding.Encode(table, [.. Enumerable.Range(0, table.Rows.Count)], model.Shape.Loss, withAnswers: true);
         NetworkAnswers answers = Apply(options, model, table, data, stop);
         var measured = new TableAnswers(model, answers.Outputs);
         if (options.GetValue(Json))
@@ -293,15 +296,16 @@ internal static class MlpCommands
     private static NetworkAnswers Apply(ParseResult options, NetworkModel model, Table table, LabelledData data, CancellationToken stop)
     {
         using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
-        using var predictor = new NetworkPredictor(device, model.Parameters.Shape, data.Count);
+        using var predictor = new NetworkPredictor(device, model.Shape, data.Count);
         NetworkAnswers answers = predictor.Apply(model.Parameters, data, stop);
         int bad = Array.FindIndex(answers.Outputs, output => !float.IsFinite(output));
         return bad < 0 ? answers : throw new CharRnnException(
-            table.Name, string.Create(CultureInfo.InvariantCulture, $"line {table.Lines[bad / model.Parameters.Shape.Outputs]}: what the network computes of it is not finite"),
+            table.Name, string.Create(CultureInfo.InvariantCulture, $"line {table.Lines[bad / model.Shape.Outputs]}: what the network computes of it is not finite"),
             "give rows like those that it was trained on");
     }
 
-    private static void SaveConfiguration(ParseResult options, NetworkShape shape, TableEncoding encoding, LabelledData data, ComputeDevice device, RunDirectory run)
+    private static void SaveConfiguration(
+        ParseResult options, NetworkOptions how, NetworkShape shape, TableEncoding encoding, LabelledData data, ComputeDevice device, RunDirectory run)
     {
         var configuration = new RunConfiguration();
         configuration.Set("version", VersionAction.Version);
@@ -312,7 +316,7 @@ internal static class MlpCommands
         configuration.Set("layers", string.Join('-', shape.Layers.Select(layer => layer.Width).Prepend(shape.Inputs)));
         configuration.Set("activation", options.GetValue(Activation).Word);
         configuration.Set("loss", Word(shape.Loss));
-        configuration.Set("learning-rate", double.Parse(options.GetValue(LearningRate)!.Value.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture));
+        Optimizer.Save(configuration, how);
         configuration.Set("tolerance", options.GetValue(Tolerance)!.Value);
         configuration.Set("change-tolerance", options.GetValue(ChangeTolerance)!.Value);
         configuration.Set("epochs", options.GetValue(Epochs)!.Value);

@@ -32,9 +32,7 @@ internal static class TrainCommand
     private static readonly Option<int?> HiddenSize = Size("--hidden-size", StepDefaults.HiddenSize, "H, hidden units.");
     private static readonly Option<int?> SequenceLength = Size("--seq-length", StepDefaults.SequenceLength, "T, characters that a gradient reaches back.");
     private static readonly Option<int?> BatchSize = Size("--batch-size", StepDefaults.BatchSize, "B, streams of the text trained at once.");
-    private static readonly Option<float?> LearningRate = Rate("--learning-rate", StepDefaults.LearningRate, "Adagrad's rate.");
-    private static readonly Option<float?> Clip = Rate("--clip", StepDefaults.Clip, "Each element of the gradient is cut to ± this.");
-    private static readonly Option<Choice<string>> Optimizer = SharedOptions.OneOf("--optimizer", "The optimizer.", new Choice<string>("adagrad", "adagrad"));
+    private static readonly OptimizerOptions Optimizer = new(StepDefaults);
     private static readonly Option<long?> Iterations = SharedOptions.WholeNumber<long>("--iterations", null, 1, "Steps in total, since the start also after --resume [default: by --epochs].");
     private static readonly Option<long?> Epochs = SharedOptions.WholeNumber<long>("--epochs", ScheduleDefaults.Epochs, 1, "Passes over the text in total, where there is no --iterations.");
     private static readonly Option<ulong?> Seed = SharedOptions.WholeNumber<ulong>("--seed", ScheduleDefaults.Seed, 0, "Of the first weights and the samples.");
@@ -67,7 +65,7 @@ internal static class TrainCommand
 
     /// <summary>Options that a resumed run keeps, by name.</summary>
     public static readonly string[] FixedOptions =
-        ["hidden-size", "seq-length", "batch-size", "learning-rate", "clip", "optimizer", "seed", "encoding", "val-fraction", "eval-length"];
+        ["hidden-size", "seq-length", "batch-size", .. Optimizer.Names, "seed", "encoding", "val-fraction", "eval-length"];
 
     /// <summary>Options that a resumed run takes from its config.json where the command line is silent.</summary>
     public static readonly string[] SavedOptions =
@@ -87,9 +85,12 @@ internal static class TrainCommand
             Example: charrnn train book.txt --out runs/book --hidden-size 128 --batch-size 50 --seq-length 50 --learning-rate 0.04 --epochs 20
             """)
         {
-            Input, Out, HiddenSize, SequenceLength, BatchSize, LearningRate, Clip, Optimizer, Iterations, Epochs, Seed, Device, Encoding, InitFrom,
+            Input, Out, HiddenSize, SequenceLength, BatchSize, Iterations, Epochs, Seed, Device, Encoding, InitFrom,
             Resume, Overwrite, ValidationFraction, LogEvery, SampleEvery, SampleLength, EvalEvery, EvalLength, CheckpointEvery, KeepCheckpoints, OnDivergence, Cache, TensorBoard, Config, Verbose, SharedOptions.Quiet(), Json,
         };
+        foreach (Option option in Optimizer.All.Reverse())
+            command.Options.Insert(4, option);
+        command.Validators.Add(Optimizer.Check);
         command.Validators.Add(result =>
         {
             if (result.GetValue(Resume) && result.GetResult(Out) is null)
@@ -117,7 +118,7 @@ internal static class TrainCommand
         TrainingSchedule schedule = ReadSchedule(options);
         CharacterModel? initial = options.GetValue(InitFrom) is { } path ? SharedOptions.LoadModel(path, best: false) : null;
         if (initial is not null && options.GetResult(HiddenSize) is null or { Implicit: true })
-            step = step with { HiddenSize = initial.Weights.Shape.HiddenSize };
+            step = step with { HiddenSize = initial.Shape.HiddenSize };
 
         using Corpus corpus = ReadCorpus(options, step, stop);
         ParameterSet<float>? start = initial is null ? null : StartFrom(options, initial, corpus.Vocabulary, step, schedule);
@@ -168,7 +169,7 @@ internal static class TrainCommand
             return 0;
         }
 
-        ModelShape shape = checkpoint.Model.Weights.Shape;
+        ModelShape shape = checkpoint.Model.Shape;
         using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
         if (!Output.IsQuiet && saved.Has("device-name") && saved.GetText("device-name") is var before && before != device.Name)
             Output.Note($"{directory}: was trained on {before}, and goes on on {device.Name}, whose results differ in the last digits");
@@ -217,14 +218,14 @@ internal static class TrainCommand
             }
 
             bool saved = File.Exists(run.CheckpointPath);
-            float half = step.LearningRate / 2;
-            if (!options.GetValue(OnDivergence).Value || rollbacks == MaxRollbacks || half == 0)
+            double half = step.LearningRate / 2;
+            if (!options.GetValue(OnDivergence).Value || rollbacks == MaxRollbacks || (float)half == 0)
                 throw new CharRnnException(
                     run.Root, $"training diverged: {loop.Divergence}, {(saved ? "so the last checkpoint and model are kept" : "before the first checkpoint")}",
                     $"start anew with {(saved ? "--overwrite and " : "")}a lower --learning-rate or --clip");
 
             step = step with { LearningRate = half };
-            engine.LearningRate = step.LearningRate;
+            engine.LearningRateAfter = _ => half;
             resumeFrom = saved ? CheckpointFile.Load(run.CheckpointPath).Snapshot : null;
             engine.Restore(resumeFrom?.Engine ?? start!);
             SaveConfiguration(options, step, schedule, corpus, engine.Model.Device, run, initFrom);
@@ -300,13 +301,11 @@ internal static class TrainCommand
             Output.Note($"memory: {need} on {device.Name}");
     }
 
-    private static StepOptions ReadStep(ParseResult options) => new()
+    private static StepOptions ReadStep(ParseResult options) => Optimizer.Read(options, StepDefaults) with
     {
         HiddenSize = options.GetValue(HiddenSize)!.Value,
         SequenceLength = options.GetValue(SequenceLength)!.Value,
         BatchSize = options.GetValue(BatchSize)!.Value,
-        LearningRate = options.GetValue(LearningRate)!.Value,
-        Clip = options.GetValue(Clip)!.Value,
     };
 
     private static TrainingSchedule ReadSchedule(ParseResult options) => new()
@@ -338,9 +337,7 @@ internal static class TrainCommand
         configuration.Set("hidden-size", step.HiddenSize);
         configuration.Set("seq-length", step.SequenceLength);
         configuration.Set("batch-size", step.BatchSize);
-        configuration.Set("learning-rate", double.Parse(step.LearningRate.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture));
-        configuration.Set("clip", double.Parse(step.Clip.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture));
-        configuration.Set("optimizer", options.GetValue(Optimizer).Word);
+        Optimizer.Save(configuration, step);
         if (schedule.Iterations is { } iterations)
             configuration.Set("iterations", iterations);
         configuration.Set("epochs", schedule.Epochs);
@@ -367,9 +364,6 @@ internal static class TrainCommand
     }
 
     private static Option<int?> Size(string name, int value, string description) => SharedOptions.WholeNumber<int>(name, value, 1, description);
-
-    private static Option<float?> Rate(string name, float value, string description) =>
-        SharedOptions.Number<float>(name, value, "a number over 0, up to 3.4e38", Limits.IsPositive, description);
 
     private static Option<long?> Cadence(string name, long value, string description) => SharedOptions.WholeNumber<long>(name, value, 0, description);
 }

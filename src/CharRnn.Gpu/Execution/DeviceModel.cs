@@ -7,17 +7,16 @@ namespace CharRnn.Gpu.Execution;
 /// <summary>A model's weights on a device, shared by whoever trains, evaluates or samples it there.</summary>
 public sealed class DeviceModel : IDisposable
 {
-    private readonly DeviceParameters _parameters;
 
     /// <summary>Puts weights on a device.</summary>
     /// <exception cref="CharRnnException">It has no room for them.</exception>
     /// <exception cref="ObjectDisposedException">It is disposed of.</exception>
     public DeviceModel(ComputeDevice device, ParameterSet<float> weights)
     {
-        (Device, Shape) = (device, weights.Shape);
+        (Device, Shape, Layout) = (device, weights.Sizes, new ParameterLayout(weights.Shape));
         Life = new DeviceLife(this, device.Life);
         using Lock.Scope held = Life.Enter();
-        _parameters = new DeviceParameters(device, weights.Shape);
+        Parameters = new DeviceParameters(device, Layout);
         Write(weights);
     }
 
@@ -29,14 +28,18 @@ public sealed class DeviceModel : IDisposable
 
     internal DeviceLife Life { get; }
 
-    internal ParameterViews Weights => _parameters.Views;
+    internal ParameterLayout Layout { get; }
+
+    internal DeviceParameters Parameters { get; }
+
+    internal ParameterViews Weights => Parameters.Views;
 
     /// <summary>The weights now.</summary>
     /// <exception cref="ObjectDisposedException">The model or its device is disposed of.</exception>
     public ParameterSet<float> Read()
     {
         using Lock.Scope held = Life.Enter();
-        return _parameters.Read();
+        return Parameters.Read();
     }
 
     /// <summary>Replaces the weights.</summary>
@@ -44,12 +47,12 @@ public sealed class DeviceModel : IDisposable
     /// <exception cref="ObjectDisposedException">The model or its device is disposed of.</exception>
     public void Write(ParameterSet<float> weights)
     {
-        if (weights.Shape != Shape)
+        if (!weights.Shape.Equals(Shape))
             throw new ArgumentException($"are of {weights.Shape}, and the model is of {Shape}", nameof(weights));
         using Lock.Scope held = Life.Enter();
-        _parameters.Write(weights);
+        Parameters.Write(weights);
     }
 
     /// <summary>Frees the device memory; the device stays open.</summary>
-    public void Dispose() => Life.End(_parameters.Dispose);
+    public void Dispose() => Life.End(Parameters.Dispose);
 }

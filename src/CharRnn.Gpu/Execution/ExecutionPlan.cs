@@ -28,7 +28,7 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, Shares Blocks, Grad
     public static ExecutionPlan Choose(ModelShape shape, StepOptions options, DeviceTraits device)
     {
         string figures = string.Create(
-            CultureInfo.InvariantCulture, $"{shape.TrainingFlopsPerCharacter * options.SequenceLength * options.BatchSize / 1e9:0.###} GFLOP a step");
+            CultureInfo.InvariantCulture, $"{shape.TrainingFlops * options.SequenceLength * options.BatchSize / 1e9:0.###} GFLOP a step");
         if (device.Kind == DeviceKind.Cpu)
             return options.BatchSize == 1 && device.Teams > 1
                 ? Of(PlanKind.Stream, shape, options, device, $"{figures}: many steps a launch, one worker walks the time steps, another follows with the outputs")

@@ -22,7 +22,7 @@ internal static class GpuEstimate
     public static double Seconds(PlanKind kind, ModelShape shape, StepOptions options, DeviceTraits device)
     {
         double h = shape.HiddenSize, b = options.BatchSize, t = options.SequenceLength;
-        double chains = 4 * h * h * b * t, rest = (shape.TrainingFlopsPerCharacter * b * t) - chains;
+        double chains = 4 * h * h * b * t, rest = (shape.TrainingFlops * b * t) - chains;
         int groups = kind == PlanKind.ManySteps ? 1 : device.Teams;
         double streams = Math.Ceiling(b / groups);
         double walking = streams == 1 && h <= Recurrence.ResidentSide && device.GroupSize == Recurrence.ResidentThreads

@@ -19,7 +19,8 @@ internal sealed class KernelSet
     private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments> _output;
     private readonly Action<KernelConfig, TrainingViews, RnnDims, int, int, Shares> _chain;
     private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments> _gradient;
-    private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments> _update;
+    private readonly Lazy<Action<KernelConfig, UpdateViews, int>> _norm;
+    private readonly Action<KernelConfig, UpdateViews, UpdateArguments, int, int> _update;
     private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int> _trainSteps;
     private readonly Lazy<Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int>> _trainStream;
     private readonly Action<KernelConfig, ForwardViews, RnnDims, StepArguments> _evaluate;
@@ -27,7 +28,6 @@ internal sealed class KernelSet
     private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments, int>> _networkSteps;
     private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments, int, int, Shares>> _networkLayer;
     private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments>> _networkGradient;
-    private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments>> _networkUpdate;
     private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments>> _networkEvaluate;
 
     public KernelSet(ComputeDevice device)
@@ -39,7 +39,8 @@ internal sealed class KernelSet
         _output = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(OutputKernel.Run, specialization);
         _chain = accelerator.LoadStreamKernel<TrainingViews, RnnDims, int, int, Shares>(ChainKernel.Run, specialization);
         _gradient = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(GradientKernel.Run, specialization);
-        _update = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(UpdateKernel.Run, specialization);
+        _norm = new(() => accelerator.LoadStreamKernel<UpdateViews, int>(NormKernel.Run, specialization));
+        _update = accelerator.LoadStreamKernel<UpdateViews, UpdateArguments, int, int>(UpdateKernel.Run, specialization);
         _trainSteps = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int>(TrainStepsKernel.Run, specialization);
         _trainStream = new(() => accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int>(TrainStreamKernel.Run, specialization));
         _evaluate = accelerator.LoadStreamKernel<ForwardViews, RnnDims, StepArguments>(EvaluateKernel.Run, specialization);
@@ -49,7 +50,6 @@ internal sealed class KernelSet
         _networkSteps = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments, int>(NetworkStepsKernel.Run, specialization));
         _networkLayer = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments, int, int, Shares>(NetworkLayerKernel.Run, specialization));
         _networkGradient = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments>(NetworkGradientKernel.Run, specialization));
-        _networkUpdate = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments>(NetworkUpdateKernel.Run, specialization));
         _networkEvaluate = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments>(NetworkEvaluateKernel.Run, specialization));
     }
 
@@ -83,10 +83,17 @@ internal sealed class KernelSet
         _gradient(Teams(step.Teams), v, d, step);
     }
 
-    public void Update(TrainingViews v, RnnDims d, StepArguments step)
+    /// <summary>The update, after the gradient's norm where it needs that.</summary>
+    public void Update(UpdateViews v, UpdateArguments update, int slot, int teams)
     {
+        if (update.NeedsNorm)
+        {
+            using KernelProfile.Launch norm = Launch("Norm");
+            _norm.Value(Teams(teams), v, teams);
+        }
+
         using KernelProfile.Launch launch = Launch("Update");
-        _update(Teams(step.Teams), v, d, step);
+        _update(Teams(teams), v, update, slot, teams);
     }
 
     public void TrainSteps(TrainingViews v, RnnDims d, StepArguments first, int steps)
@@ -129,12 +136,6 @@ internal sealed class KernelSet
     {
         using KernelProfile.Launch launch = Launch("NetworkGradient");
         _networkGradient.Value(Teams(step.Teams), v, step);
-    }
-
-    public void NetworkUpdate(NetworkViews v, NetworkArguments step)
-    {
-        using KernelProfile.Launch launch = Launch("NetworkUpdate");
-        _networkUpdate.Value(Teams(step.Teams), v, step);
     }
 
     public void NetworkEvaluate(NetworkViews v, NetworkArguments step)

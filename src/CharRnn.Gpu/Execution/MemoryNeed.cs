@@ -20,15 +20,15 @@ public readonly record struct MemoryNeed(double Bytes, double LargestBuffer)
     /// <param name="textLength">Tokens of the training text.</param>
     public static MemoryNeed Of(ModelShape shape, StepOptions options, long textLength)
     {
-        double v = shape.VocabularySize, h = shape.HiddenSize, rows = (double)options.SequenceLength * options.BatchSize;
+        double rows = (double)options.SequenceLength * options.BatchSize;
         double hRow = RnnDims.PaddedRow((long)shape.HiddenSize), vRow = RnnDims.PaddedRow((long)shape.VocabularySize);
-        double parameters = (v * hRow) + (h * hRow) + (h * vRow);
+        var layout = new ParameterLayout(shape);
         double states = (rows + options.BatchSize) * hRow, logits = rows * vRow;
         double window = Math.Min(textLength, TrainingEngine.DefaultWindowTokens);
         double measuring = (double)Evaluator.RowsPerLaunch(shape, TrainingEngine.ValidationStreams) * (hRow + vRow);
         return new MemoryNeed(
-            4 * ((3 * parameters) + (h * hRow) + (v * hRow) + (2 * states) + logits + window + measuring),
-            Math.Max(Math.Max(parameters, states), logits));
+            4 * (((2.0 + options.Moments.Count) * layout.Length) + layout.TransposedLength + (2 * states) + logits + window + measuring),
+            Math.Max(Math.Max(layout.Length, states), logits));
     }
 
     /// <summary>The need of a run, for people.</summary>

@@ -1,17 +1,22 @@
 using System.Diagnostics;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Kernels;
+using CharRnn.Model;
 using CharRnn.Networks;
 using CharRnn.Sampling;
+using CharRnn.Training;
 
 namespace CharRnn.Gpu.Execution;
 
-/// <summary>How a feed-forward network is trained.</summary>
-/// <exception cref="ArgumentOutOfRangeException">A number is negative, or not finite.</exception>
-public sealed record NetworkOptions
+/// <summary>How a feed-forward network is trained; by plain gradient descent, unless told otherwise.</summary>
+/// <exception cref="ArgumentOutOfRangeException">A number is negative, or not finite, or one of the optimizer's is outside its bounds.</exception>
+public sealed record NetworkOptions : UpdateOptions
 {
-    /// <summary>η; 0 measures each step and changes nothing.</summary>
-    public float LearningRate { get; init => field = Limits.NotNegative(value); } = 0.1f;
+    /// <summary>Gradient descent (N6).</summary>
+    public NetworkOptions()
+        : base(UpdateRule.Sgd)
+    {
+    }
 
     /// <summary>Rows of a step; 0 for all of them, 1 for one.</summary>
     public int BatchSize { get; init => field = Limits.NotNegative(value); }
@@ -68,24 +73,26 @@ public sealed class NetworkEngine : IDisposable
     /// <exception cref="ArgumentException">There are no rows, or the network cannot learn them.</exception>
     /// <exception cref="CharRnnException">The device has no room for network and data.</exception>
     /// <exception cref="ObjectDisposedException">The device is disposed of.</exception>
-    public NetworkEngine(ComputeDevice device, NetworkParameters<float> initial, LabelledData data, NetworkOptions options)
+    public NetworkEngine(ComputeDevice device, ParameterSet<float> initial, LabelledData data, NetworkOptions options)
         : this(device, initial, data, options, null)
     {
     }
 
     /// <summary>The same with a plan as told: for tests and verification.</summary>
-    internal NetworkEngine(ComputeDevice device, NetworkParameters<float> initial, LabelledData data, NetworkOptions options, NetworkPlan? plan)
+    internal NetworkEngine(ComputeDevice device, ParameterSet<float> initial, LabelledData data, NetworkOptions options, NetworkPlan? plan)
     {
         ArgumentOutOfRangeException.ThrowIfZero(data.Count, nameof(data));
-        data.RequireFits(initial.Shape, mustAnswer: true);
+        NetworkShape shape = initial.Network;
+        data.RequireFits(shape, mustAnswer: true);
         (_device, _options, _rows, _life) = (device, options, data.Count, new DeviceLife(this, device.Life));
         using Lock.Scope held = _life.Enter();
         _batch = options.BatchOf(_rows);
         StepsPerEpoch = (_rows + _batch - 1) / _batch;
         _epochsOrdered = StepsPerEpoch == 1 ? MaxStepsPerCall : Math.Clamp(MostOrdered / _rows, 1, MaxStepsPerCall);
-        _plan = plan ?? NetworkPlan.Choose(initial.Shape, _batch, device.Traits);
-        _pace = new Pace(guess: initial.Shape.TrainingFlops * _batch / 5e9);
-        _buffers = new NetworkBuffers(device, initial.Shape, _rows, _batch, StepsPerEpoch == 1 ? _rows : _rows * _epochsOrdered, MaxStepsPerCall);
+        _plan = plan ?? NetworkPlan.Choose(shape, _batch, device.Traits);
+        _pace = new Pace(guess: shape.TrainingFlops * _batch / 5e9);
+        _buffers = new NetworkBuffers(
+            device, shape, _rows, _batch, StepsPerEpoch == 1 ? _rows : _rows * _epochsOrdered, MaxStepsPerCall, options);
         _buffers.WriteData(data);
         _buffers.WriteParameters(initial);
     }
@@ -93,7 +100,7 @@ public sealed class NetworkEngine : IDisposable
     /// <summary>Checks, before anything is allocated, that a network and its data have room on a device.</summary>
     /// <exception cref="CharRnnException">They have not; says what is needed and what there is.</exception>
     public static void RequireMemory(ComputeDevice device, NetworkShape shape, int rows, NetworkOptions options) =>
-        NetworkBuffers.Require(device, shape, rows, options.BatchOf(rows));
+        NetworkBuffers.Require(device, shape, rows, options.BatchOf(rows), options);
 
     /// <summary>Steps so far.</summary>
     public long Step { get; private set; }
@@ -122,6 +129,7 @@ public sealed class NetworkEngine : IDisposable
         int most = (int)Math.Min(Math.Min(maxSteps, turn.MaxSteps), Math.Clamp((long)(SecondsPerCall / turn.SecondsPerStep), 1, MaxStepsPerCall));
         int first = Order(ref most);
         _buffers.BeginCall(_lastLoss);
+        _buffers.WriteRates(Step, most, _ => _options.LearningRate);
         long started = Stopwatch.GetTimestamp();
         int steps = 0;
         while (steps < most && Stopwatch.GetElapsedTime(started).TotalSeconds < 2 * SecondsPerCall)
@@ -145,7 +153,7 @@ public sealed class NetworkEngine : IDisposable
 
     /// <summary>The parameters as they are.</summary>
     /// <exception cref="ObjectDisposedException">The engine or its device is disposed of.</exception>
-    public NetworkParameters<float> ReadParameters()
+    public ParameterSet<float> ReadParameters()
     {
         using Lock.Scope held = _life.Enter();
         return _buffers.ReadParameters();
@@ -154,22 +162,22 @@ public sealed class NetworkEngine : IDisposable
     /// <summary>
     /// J and the gradient of the next step, which is made: for tests and verification. J is NaN where the step is not finite.
     /// </summary>
-    internal (float Loss, NetworkParameters<float> Gradient) Trace()
+    internal (float Loss, ParameterSet<float> Gradient) Trace()
     {
         using Lock.Scope held = _life.Enter();
         return (RunSteps(1).Losses is [float loss] ? loss : float.NaN, _buffers.ReadGradient());
     }
 
     /// <summary>How far the gradient of the next step, which is made, is off the reference's: norm of the difference over norm, the worst array's.</summary>
-    public double GradientError(NetworkParameters<double> expected) => expected.Arrays.Zip(Trace().Gradient.Arrays)
-        .Max(pair => Norm(pair.First.Zip(pair.Second, (e, a) => e - a)) / Norm(pair.First));
+    public double GradientError(ParameterSet<double> expected) => expected.Tensors.Zip(Trace().Gradient.Tensors)
+        .Max(pair => Norm(pair.First.Values.Zip(pair.Second.Values, (e, a) => e - a)) / Norm(pair.First.Values));
 
     /// <summary>Frees the device memory; the device stays.</summary>
     public void Dispose() => _life.End(_buffers.Dispose);
 
     private NetworkArguments Arguments(int first, int slot, int teams) => StepsPerEpoch == 1
-        ? new NetworkArguments(_rows, _batch, 1, 0, slot, _options.LearningRate, _options.GradientTolerance, _options.LossTolerance, teams)
-        : new NetworkArguments(_rows, _batch, StepsPerEpoch * _epochsOrdered, first, slot, _options.LearningRate, 0, 0, teams);
+        ? new NetworkArguments(_rows, _batch, 1, 0, slot, _buffers.Update, _options.GradientTolerance, _options.LossTolerance, teams)
+        : new NetworkArguments(_rows, _batch, StepsPerEpoch * _epochsOrdered, first, slot, _buffers.Update, 0, 0, teams);
 
     private int Launch(Turn turn, NetworkArguments step, int most)
     {
@@ -189,7 +197,7 @@ public sealed class NetworkEngine : IDisposable
         for (int l = last; l > 0; l--)
             kernels.NetworkLayer(v, step, l, back: true, _plan.Blocks(step.Count, _buffers.WidthOf(l - 1)));
         kernels.NetworkGradient(v, step);
-        kernels.NetworkUpdate(v, step);
+        kernels.Update(v.Update, step.Update, step.Slot, step.Teams);
         return 1;
     }
 

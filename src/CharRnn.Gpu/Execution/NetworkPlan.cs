@@ -1,6 +1,7 @@
 using System.Globalization;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Kernels;
+using CharRnn.Model;
 using CharRnn.Networks;
 
 namespace CharRnn.Gpu.Execution;

@@ -1,5 +1,6 @@
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Kernels;
+using CharRnn.Model;
 using CharRnn.Networks;
 
 namespace CharRnn.Gpu.Execution;
@@ -30,7 +31,7 @@ public sealed class NetworkPredictor : IDisposable
         (_device, _shape, _rows) = (device, shape, Math.Clamp(mostRows, 1, RowsPerLaunch));
         _life = new DeviceLife(this, device.Life);
         using Lock.Scope held = _life.Enter();
-        _buffers = new NetworkBuffers(device, shape, _rows, _rows, _rows, slots: 1);
+        _buffers = new NetworkBuffers(device, shape, _rows, _rows, _rows, slots: 1, new NetworkOptions());
         _buffers.WriteOrder([.. Enumerable.Range(0, _rows)]);
     }
 
@@ -40,10 +41,10 @@ public sealed class NetworkPredictor : IDisposable
     /// <param name="cancellation">Looked at between launches.</param>
     /// <exception cref="ArgumentException">Parameters or rows are another network's.</exception>
     /// <exception cref="ObjectDisposedException">The predictor or the device is disposed of.</exception>
-    public NetworkAnswers Apply(NetworkParameters<float> parameters, LabelledData data, CancellationToken cancellation = default)
+    public NetworkAnswers Apply(ParameterSet<float> parameters, LabelledData data, CancellationToken cancellation = default)
     {
         int count = data.Count, width = _shape.Outputs;
-        if (parameters.Shape != _shape)
+        if (!parameters.Shape.Equals(_shape))
             throw new ArgumentException("are of another network", nameof(parameters));
         data.RequireFits(_shape, mustAnswer: false);
         using Lock.Scope held = _life.Enter();
@@ -57,7 +58,7 @@ public sealed class NetworkPredictor : IDisposable
             int rows = Math.Min(_rows, count - first);
             LabelledData part = Part(data, first, rows);
             _buffers.WriteData(part);
-            _device.Kernels.NetworkEvaluate(_buffers.Views, new NetworkArguments(rows, rows, 1, 0, 0, 0, 0, 0, Math.Min(_device.Teams, rows)));
+            _device.Kernels.NetworkEvaluate(_buffers.Views, new NetworkArguments(rows, rows, 1, 0, 0, default, 0, 0, Math.Min(_device.Teams, rows)));
             Span<float> answers = outputs.AsSpan(first * width, rows * width);
             _buffers.ReadOutputs(rows).CopyTo(answers);
             if (_shape.Loss == NetworkLoss.CrossEntropy)

@@ -32,10 +32,7 @@ public sealed class TrainingEngine : ITrainingEngine
     private readonly StepOptions _options;
     private readonly ForwardBuffers _forward;
     private readonly AlignedBuffer<float> _da;
-    private readonly DeviceParameters _gradient;
-    private readonly DeviceParameters _memory;
-    private readonly AlignedBuffer<float> _whhTransposed;
-    private readonly AlignedBuffer<float> _whyTransposed;
+    private readonly DeviceOptimizer _optimizer;
     private readonly AlignedBuffer<float> _stepLosses;
     private readonly AlignedBuffer<int> _status;
     private readonly TrainingViews _views;
@@ -61,7 +58,8 @@ public sealed class TrainingEngine : ITrainingEngine
             throw new ArgumentException($"are for {options.HiddenSize} units, and the model has {model.Shape.HiddenSize}", nameof(options));
         TextSplit.RequireLength(text, options.BatchSize, options.SequenceLength);
         ArgumentOutOfRangeException.ThrowIfNegative(windowTokens);
-        (Model, _text, _options, LearningRate, _life) = (model, text, options, options.LearningRate, new DeviceLife(this, model.Life));
+        (Model, _text, _options, _life) = (model, text, options, new DeviceLife(this, model.Life));
+        LearningRateAfter = _ => options.LearningRate;
         using Lock.Scope held = _life.Enter();
         Cursor = new StreamCursor(text.Length / options.BatchSize, options.SequenceLength);
         Plan = ExecutionPlan.Choose(model.Shape, options, model.Device.Traits);
@@ -71,19 +69,17 @@ public sealed class TrainingEngine : ITrainingEngine
         _windowRow = new int[window];
         RnnDims d = _forward.Dims;
         _da = new AlignedBuffer<float>(model.Device, (long)d.T * d.B * d.HRow);
-        _gradient = new DeviceParameters(model.Device, model.Shape);
-        _memory = new DeviceParameters(model.Device, model.Shape);
-        _whhTransposed = new AlignedBuffer<float>(model.Device, DeviceParameters.PanelsLength(d.H, d.H));
-        _whyTransposed = new AlignedBuffer<float>(model.Device, DeviceParameters.PanelsLength(d.V, d.H));
         _stepLosses = new AlignedBuffer<float>(model.Device, MaxStepsPerCall);
         _status = new AlignedBuffer<int>(model.Device, StepStatus.TeamFlags + Math.Max(Plan.Teams, model.Device.Teams));
+        _optimizer = new DeviceOptimizer(model.Device, model.Layout, model.Parameters, options, MaxStepsPerCall, _status);
         _views = new TrainingViews(
-            _forward.Views, _da.View, _gradient.Views, _memory.Views, _whhTransposed.View, _whyTransposed.View, _stepLosses.View, _status.View);
+            _forward.Views, _da.View, _optimizer.Gradient, _optimizer.Views, _optimizer.Transposed(ModelShape.Whh),
+            _optimizer.Transposed(ModelShape.Why), _stepLosses.View);
         _evaluator = new Evaluator(model, ValidationStreams);
         _sampler = new Sampler(model);
 
-        _pace = new Pace(guess: model.Shape.TrainingFlopsPerCharacter * d.T * d.B / 5e9);
-        WriteTransposes(model.Read());
+        _pace = new Pace(guess: model.Shape.TrainingFlops * d.T * d.B / 5e9);
+        _optimizer.WriteTransposes(model.Read());
     }
 
     /// <summary>The model it trains.</summary>
@@ -104,14 +100,17 @@ public sealed class TrainingEngine : ITrainingEngine
         }
     }
 
-    /// <summary>η of E9 from the next step on: over 0, and finite.</summary>
-    public float LearningRate { get; set => field = Limits.Positive(value); }
+    /// <inheritdoc/>
+    public Func<long, double> LearningRateAfter { get; set; }
+
+    /// <summary>Completed steps.</summary>
+    public long Iteration { get; private set; }
 
     /// <summary>Kernel launches of this device so far.</summary>
     public long Launches => Model.Device.Kernels.Launches;
 
     /// <inheritdoc/>
-    /// <exception cref="ArgumentOutOfRangeException">No step is asked for, or the text has a token that is none of the model's.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">No step is asked for, a learning rate is below 0 or not finite, or the text has a token that is none of the model's.</exception>
     /// <exception cref="ObjectDisposedException">The engine, its model or the device is disposed of.</exception>
     public StepsResult RunSteps(long maxSteps)
     {
@@ -122,6 +121,7 @@ public sealed class TrainingEngine : ITrainingEngine
         Turn turn = _pace.Next(Plan.Alone is not null);
         int most = (int)Math.Min(maxSteps, Math.Min(turn.MaxSteps, Math.Clamp((long)(SecondsPerCall / turn.SecondsPerStep), 1, MaxStepsPerCall)));
         _status.Clear();
+        _optimizer.WriteRates(Iteration, most, LearningRateAfter);
         long started = Stopwatch.GetTimestamp();
         int steps = 0;
         while (steps < most && Stopwatch.GetElapsedTime(started).TotalSeconds < 2 * SecondsPerCall)
@@ -133,6 +133,7 @@ public sealed class TrainingEngine : ITrainingEngine
         float[] losses = completed == 0 ? [] : _stepLosses.Read(0, completed);
         _pace.Measured(turn, steps, Stopwatch.GetElapsedTime(started).TotalSeconds);
         _diverged = divergedSlot >= 0;
+        Iteration += completed;
         return new StepsResult(losses, _diverged);
     }
 
@@ -144,7 +145,8 @@ public sealed class TrainingEngine : ITrainingEngine
     public EngineState ReadState()
     {
         using Lock.Scope held = _life.Enter();
-        return new EngineState(Model.Read(), _memory.Read(), _forward.ReadCarriedState(), Cursor.Position, Cursor.Epoch);
+        return new EngineState(
+            Model.Read(), _optimizer.ReadMoments(), _forward.ReadCarriedState(), Cursor.Position, Cursor.Epoch, Iteration);
     }
 
     /// <inheritdoc/>
@@ -153,17 +155,22 @@ public sealed class TrainingEngine : ITrainingEngine
     public void Restore(EngineState state)
     {
         (ModelShape shape, int batchSize) = (Model.Shape, _options.BatchSize);
-        if (state.Weights.Shape != shape || state.AdagradMemory.Shape != shape || state.HiddenState.Length != batchSize * shape.HiddenSize)
+        if (!state.Moments.Select(moment => moment.Name).SequenceEqual(_options.Moments))
+            throw new ArgumentException($"is of another optimizer than {_options.Optimizer}", nameof(state));
+        bool isOfShape = state.Moments.Select(moment => moment.Values).Prepend(state.Weights).All(values => values.Shape.Equals(shape));
+        if (!isOfShape || state.HiddenState.Length != batchSize * shape.HiddenSize)
             throw new ArgumentException($"is of other sizes than {shape} and {batchSize} streams", nameof(state));
-        if (state.Position < -1 || state.Position > Cursor.StreamLength || state.Epoch < 0)
+        if (state.Position < -1 || state.Position > Cursor.StreamLength || state.Epoch < 0 || state.Iteration < 0)
             throw new ArgumentOutOfRangeException(
-                nameof(state), (state.Position, state.Epoch), $"is no position and epoch in streams of {Cursor.StreamLength} tokens");
+                nameof(state), (state.Position, state.Epoch, state.Iteration),
+                $"is not a position, epoch and iteration in streams of {Cursor.StreamLength} tokens");
         using Lock.Scope held = _life.Enter();
         Model.Write(state.Weights);
-        WriteTransposes(state.Weights);
-        _memory.Write(state.AdagradMemory);
+        _optimizer.WriteTransposes(state.Weights);
+        _optimizer.WriteMoments(state.Moments);
         _forward.WriteCarriedState(state.HiddenState);
         Cursor = Cursor with { Position = state.Position, Epoch = state.Epoch };
+        Iteration = state.Iteration;
         _diverged = false;
     }
 
@@ -205,7 +212,7 @@ public sealed class TrainingEngine : ITrainingEngine
         RnnDims d = _forward.Dims;
         var trace = new StepTrace(
             _forward.ReadHiddenStates(), _forward.ReadDz(), Padding.Remove(_da.Read(0, d.T * d.B * d.HRow), d.T * d.B, d.H),
-            _stepLosses.Read(0, 1)[0], _gradient.Read());
+            _stepLosses.Read(0, 1)[0], _optimizer.ReadGradient());
         _forward.WriteCarriedState(carried);
         return trace;
     }
@@ -236,7 +243,7 @@ public sealed class TrainingEngine : ITrainingEngine
         else
         {
             BackPropagate(plan, step);
-            Model.Device.Kernels.Update(_views, _forward.Dims, step);
+            Model.Device.Kernels.Update(_optimizer.Views, step.Update, step.Slot, step.Teams);
         }
 
         Cursor = Cursor.Advance(steps);
@@ -267,7 +274,7 @@ public sealed class TrainingEngine : ITrainingEngine
     }
 
     private StepArguments Arguments(StreamCursor cursor, bool startsOver, int slot, ExecutionPlan plan) => new(
-        cursor.Position - _windowBegin, _forward.WindowLength, startsOver ? 1 : 0, slot, LearningRate, _options.Clip, plan.Teams, plan.Cuts);
+        cursor.Position - _windowBegin, _forward.WindowLength, startsOver ? 1 : 0, slot, _optimizer.Arguments, plan.Teams, plan.Cuts);
 
     /// <summary>Brings the stretch of every stream that a step at p needs onto the device, if it is not there.</summary>
     private void EnsureWindow(long position)
@@ -287,13 +294,6 @@ public sealed class TrainingEngine : ITrainingEngine
         _windowBegin = begin;
     }
 
-    private void WriteTransposes(ParameterSet<float> weights)
-    {
-        (int v, int h) = (weights.Shape.VocabularySize, weights.Shape.HiddenSize);
-        _whhTransposed.Write(Padding.Add(Padding.Transpose(weights.Whh, h, h), h, h, Layout.Panels(h), _whhTransposed.View.Length));
-        _whyTransposed.Write(Padding.Add(Padding.Transpose(weights.Why, h, v), v, h, Layout.Panels(v), _whyTransposed.View.Length));
-    }
-
     private static double Norm(IEnumerable<double> values) => Math.Sqrt(values.Sum(value => value * value));
 
     /// <summary>Frees the device memory; the model and the device stay.</summary>
@@ -303,10 +303,7 @@ public sealed class TrainingEngine : ITrainingEngine
         _sampler.Dispose();
         _forward.Dispose();
         _da.Dispose();
-        _gradient.Dispose();
-        _memory.Dispose();
-        _whhTransposed.Dispose();
-        _whyTransposed.Dispose();
+        _optimizer.Dispose();
         _stepLosses.Dispose();
         _status.Dispose();
     });

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using CharRnn.Gpu.Execution;
 using CharRnn.Sampling;
+using CharRnn.Model;
 using CharRnn.Training;
 
 namespace CharRnn.Gpu.Verification;
@@ -68,7 +69,7 @@ public static class Throughput
                    "Hidden" or "Chain" => 2 * h * h * rows,
                    "Output" => 4 * h * v * rows,
                    "Gradient" => 2 * h * (h + v) * rows,
-                   "TrainSteps" or "TrainStream" => engine.Model.Shape.TrainingFlopsPerCharacter * rows,
+                   "TrainSteps" or "TrainStream" => engine.Model.Shape.TrainingFlops * rows,
                    _ => double.NaN,
                }
                select new KernelTime(one.Kernel, one.Launches / (double)steps, one.Seconds / steps, flops),

@@ -32,8 +32,8 @@ public static class ForeignModel
     internal static CharacterModel Of(Vocabulary vocabulary, float[][] tensors)
     {
         var weights = new ParameterSet<float>(new ModelShape(vocabulary.Size, tensors[2].Length));
-        foreach ((ParameterTensor<float> to, float[] from) in weights.Tensors.Zip(tensors))
-            WeightTensors.Transpose(from, to.Columns, to.Rows).CopyTo(to.Values, 0);
+        foreach (((TensorSpec spec, float[] to), float[] from) in weights.Tensors.Zip(tensors))
+            WeightTensors.Transpose(from, spec.Columns, spec.Rows).CopyTo(to, 0);
         var ascending = new Vocabulary(vocabulary.Encoding, vocabulary.CodePoints.Order());
         return new CharacterModel(ascending, VocabularyTransfer.Of(new CharacterModel(vocabulary, weights), ascending, 0).Weights);
     }

@@ -17,7 +17,7 @@ public static class OnnxFile
     public static void Save(string path, CharacterModel model)
     {
         WeightTensors.RequireFinite(path, "", model.Weights, "give a model whose training did not diverge");
-        if (model.Weights.Shape.ParameterCount * sizeof(float) > int.MaxValue - (1 << 20))
+        if (model.Shape.ParameterCount * sizeof(float) > int.MaxValue - (1 << 20))
             throw new CharRnnException(path, "the model is over the 2 GB that an ONNX file can hold", "give a smaller one, or another --format");
         byte[] bytes = Build(model);
         AtomicFile.Write(path, stream => stream.Write(bytes));
@@ -25,7 +25,7 @@ public static class OnnxFile
 
     private static byte[] Build(CharacterModel model)
     {
-        (int v, int h) = (model.Weights.Shape.VocabularySize, model.Weights.Shape.HiddenSize);
+        (int v, int h) = (model.Shape.VocabularySize, model.Shape.HiddenSize);
         SafetensorsTensor[] files = [.. WeightTensors.Create("", model.Weights)];
         float[] Values(int i) => (float[])files[i].Values;
 

@@ -18,7 +18,7 @@ public static class PyTorchFile
     public static void Save(string path, CharacterModel model)
     {
         WeightTensors.RequireFinite(path, "", model.Weights, "give a model whose training did not diverge");
-        int h = model.Weights.Shape.HiddenSize;
+        int h = model.Shape.HiddenSize;
         SafetensorsTensor[] ours = [.. WeightTensors.Create("", model.Weights)];
         SafetensorsTensor[] theirs =
         [

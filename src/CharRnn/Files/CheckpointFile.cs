@@ -14,13 +14,13 @@ public sealed record Checkpoint(Vocabulary Vocabulary, TrainingSnapshot Snapshot
 }
 
 /// <summary>
-/// All that an exact resume needs, as a safetensors file: a model's tensors and metadata, the optimizer's memory under
-/// <c>adagrad.*</c> in the same shapes, <c>state.hidden [B,H]</c>, counters as I64 and losses as F64 scalars under
+/// All that an exact resume needs, as a safetensors file: a model's tensors and metadata, what the optimizer remembers in the
+/// same shapes under <c>adagrad.*</c>, <c>rmsprop.*</c>, <c>adam.m.*</c> and <c>adam.v.*</c>, or <c>momentum.*</c>, <c>state.hidden [B,H]</c>, counters as I64 and losses as F64 scalars under
 /// <c>state.*</c>. It loads as a model, too.
 /// </summary>
 public static class CheckpointFile
 {
-    private const string MemoryPrefix = "adagrad.";
+    private const string Adagrad = "adagrad";
     private const string StatePrefix = "state.";
     private const string Hidden = "state.hidden";
     private const string Iteration = "state.iteration";
@@ -32,6 +32,12 @@ public static class CheckpointFile
     private const string BestValidationLoss = "state.best_validation_loss";
     private const string MetricsLength = "state.metrics_length";
     private const string SamplesLength = "state.samples_length";
+
+    // Every set of moments that a rule remembers; the last is of a rule that remembers nothing.
+    private static readonly string[][] s_moments = [[Adagrad], ["rmsprop"], ["adam.m", "adam.v"], ["momentum"], []];
+
+    // Sums and means of squares.
+    private static readonly string[] s_squares = [Adagrad, "rmsprop", "adam.v"];
 
     private static readonly string[] s_counters = [Iteration, Position, Epoch, EventsDue, MetricsLength, SamplesLength];
     private static readonly string[] s_losses = [LastLoss, SmoothLoss, BestValidationLoss];
@@ -45,9 +51,10 @@ public static class CheckpointFile
     public static void Save(string path, Vocabulary vocabulary, TrainingSnapshot snapshot, Action? replacing = null)
     {
         const string remedy = "nothing was saved: lower --learning-rate or --clip";
-        long[] hiddenShape = [snapshot.BatchSize, snapshot.Weights.Shape.HiddenSize];
+        long[] hiddenShape = [snapshot.BatchSize, snapshot.Weights.Sizes.HiddenSize];
         WeightTensors.RequireFinite(path, "", snapshot.Weights, remedy);
-        WeightTensors.RequireFinite(path, MemoryPrefix, snapshot.AdagradMemory, remedy);
+        foreach ((string name, ParameterSet<float> values) in snapshot.Moments)
+            WeightTensors.RequireFinite(path, $"{name}.", values, remedy);
         WeightTensors.RequireFinite(path, Hidden, hiddenShape, snapshot.HiddenState, remedy);
         CheckState(path, snapshot, remedy);
 
@@ -64,10 +71,13 @@ public static class CheckpointFile
             new(SmoothLoss, [], [snapshot.SmoothLoss]),
             new(BestValidationLoss, [], [snapshot.BestValidationLoss]),
             .. WeightTensors.Create("", snapshot.Weights),
-            .. WeightTensors.Create(MemoryPrefix, snapshot.AdagradMemory),
+            .. snapshot.Moments.SelectMany(moment => WeightTensors.Create($"{moment.Name}.", moment.Values)),
             new(Hidden, hiddenShape, snapshot.HiddenState),
         ];
-        SafetensorsFile.Write(path, ModelMetadata.Create(vocabulary, tensors), tensors, replacing);
+
+        // The first version knows Adagrad alone.
+        int version = snapshot.Moments is [{ Name: Adagrad }] ? ModelMetadata.FirstVersion : ModelMetadata.Version;
+        SafetensorsFile.Write(path, ModelMetadata.Create(vocabulary, tensors, version), tensors, replacing);
     }
 
     /// <summary>Loads a state, bit for bit as it was saved.</summary>
@@ -80,10 +90,12 @@ public static class CheckpointFile
         Vocabulary vocabulary = ModelMetadata.Read(file);
         if (!IsCheckpoint(file))
             throw new CharRnnException(path, $"tensor {Iteration} is missing: it is a model, not a checkpoint", "give a run's checkpoint.safetensors");
-        RequireKnown(file);
-
         ModelShape shape = WeightTensors.ReadShape(file, vocabulary.Size);
-        WeightTensors.Check(file, MemoryPrefix, shape);
+        string[] moments = MomentsOf(file, shape);
+        RequireKnown(file, shape, moments);
+        WeightTensors.Check(file, "", shape);
+        foreach (string name in moments)
+            WeightTensors.Check(file, $"{name}.", shape);
         int batchSize = ReadBatchSize(file);
         foreach (string name in s_counters)
             file.Require(name, SafetensorsDtype.I64);
@@ -94,7 +106,7 @@ public static class CheckpointFile
         var snapshot = new TrainingSnapshot
         {
             Weights = WeightTensors.Read(file, "", shape),
-            AdagradMemory = WeightTensors.Read(file, MemoryPrefix, shape),
+            Moments = [.. moments.Select(name => new Moment(name, WeightTensors.Read(file, $"{name}.", shape)))],
             HiddenState = file.ReadFloats(Hidden, batchSize, shape.HiddenSize),
             BatchSize = batchSize,
             Iteration = file.ReadIntegers(Iteration)[0],
@@ -118,11 +130,20 @@ public static class CheckpointFile
 
     /// <summary>Whether a tensor's name is one of a checkpoint's beside the weights.</summary>
     internal static bool IsState(string name)
-        => name.StartsWith(StatePrefix, StringComparison.Ordinal) || name.StartsWith(MemoryPrefix, StringComparison.Ordinal);
+        => name.StartsWith(StatePrefix, StringComparison.Ordinal)
+            || s_moments.Any(set => set.Any(moment => name.StartsWith($"{moment}.", StringComparison.Ordinal)));
 
-    private static void RequireKnown(SafetensorsFile file)
+    /// <summary>The moments that a file has.</summary>
+    private static string[] MomentsOf(SafetensorsFile file, ModelShape shape) =>
+        s_moments.First(set => set.All(moment => shape.Tensors.Any(spec => file.Has($"{moment}.{spec.Name}"))));
+
+    private static void RequireKnown(SafetensorsFile file, ModelShape shape, string[] moments)
     {
-        HashSet<string> known = [.. WeightTensors.Names, .. WeightTensors.Names.Select(name => MemoryPrefix + name), Hidden, .. s_counters, .. s_losses];
+        HashSet<string> known =
+        [
+            .. ((string[])["", .. moments.Select(moment => $"{moment}.")]).SelectMany(prefix => shape.Tensors.Select(spec => prefix + spec.Name)),
+            Hidden, .. s_counters, .. s_losses,
+        ];
         foreach (SafetensorsEntry tensor in file.Tensors)
             if (!known.Contains(tensor.Name))
                 throw ModelFile.Superfluous(file.Path, tensor.Name);
@@ -138,10 +159,11 @@ public static class CheckpointFile
 
     private static void CheckState(string path, TrainingSnapshot snapshot, string remedy)
     {
-        // A sum of squares below zero would make the root of E9 NaN.
-        foreach ((string name, ParameterTensor<float> tensor) in WeightTensors.Names.Zip(snapshot.AdagradMemory.Tensors))
-            if (Array.Exists(tensor.Values, value => value < 0))
-                throw new CharRnnException(path, $"tensor {MemoryPrefix}{name} has a value below 0, but holds sums of squares", remedy);
+        // A square below zero would make the root of E9, E14 and E15 NaN.
+        foreach ((string name, ParameterSet<float> values) in snapshot.Moments.Where(moment => s_squares.Contains(moment.Name)))
+            foreach (ParameterTensor<float> tensor in values.Tensors)
+                if (Array.Exists(tensor.Values, value => value < 0))
+                    throw new CharRnnException(path, $"tensor {name}.{tensor.Spec.Name} has a value below 0, but holds sums of squares", remedy);
 
         foreach ((string name, long value, long least) in new (string, long, long)[]
         {

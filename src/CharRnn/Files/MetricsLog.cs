@@ -77,7 +77,7 @@ public sealed class MetricsLog : IDisposable
             return new TrainingReport(
                 json.GetProperty("iteration").GetInt64(), json.GetProperty("epoch").GetInt64(), json.GetProperty("characters").GetInt64(),
                 NumberOrNaN(json, "loss"), NumberOrNaN(json, "smooth_loss"), NumberOrNaN(json, "smooth_loss_per_char"), NumberOrNaN(json, "val_loss"),
-                NumberOrNaN(json, "characters_per_second"), NumberOrNaN(json, "seconds"), (float)NumberOrNaN(json, "learning_rate"));
+                NumberOrNaN(json, "characters_per_second"), NumberOrNaN(json, "seconds"), NumberOrNaN(json, "learning_rate"));
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {

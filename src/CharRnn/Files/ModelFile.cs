@@ -34,11 +34,11 @@ public static class ModelFile
         using var file = SafetensorsFile.Open(path);
         Vocabulary vocabulary = ModelMetadata.Read(file);
         bool isCheckpoint = CheckpointFile.IsCheckpoint(file);
-        foreach (SafetensorsEntry tensor in file.Tensors)
-            if (!WeightTensors.Names.Contains(tensor.Name) && !(isCheckpoint && CheckpointFile.IsState(tensor.Name)))
-                throw Superfluous(path, tensor.Name);
-
         ModelShape shape = WeightTensors.ReadShape(file, vocabulary.Size);
+        foreach (SafetensorsEntry tensor in file.Tensors)
+            if (!shape.Tensors.Any(spec => spec.Name == tensor.Name) && !(isCheckpoint && CheckpointFile.IsState(tensor.Name)))
+                throw Superfluous(path, tensor.Name);
+        WeightTensors.Check(file, "", shape);
         ModelMetadata.CheckChecksum(file);
         return new CharacterModel(vocabulary, WeightTensors.Read(file, "", shape));
     }
@@ -69,9 +69,9 @@ public static class ModelFile
     /// <exception cref="CharRnnException">H or the encoding differs.</exception>
     public static void RequireMaps(string path, CharacterModel model, Vocabulary vocabulary, int hiddenSize)
     {
-        int h = model.Weights.Shape.HiddenSize;
+        int h = model.Shape.HiddenSize;
         if (h != hiddenSize)
-            throw new CharRnnException(path, $"tensor layers.0.Whh has shape [{h}, {h}], but --hidden-size is {hiddenSize}", $"give --hidden-size {h} or another file");
+            throw new CharRnnException(path, $"its model has {h} hidden units, but --hidden-size is {hiddenSize}", $"give --hidden-size {h} or another file");
         if (model.Vocabulary.Encoding != vocabulary.Encoding)
             throw new CharRnnException(path, $"its encoding is {ModelMetadata.EncodingName(model.Vocabulary)}, the text's is {ModelMetadata.EncodingName(vocabulary)}", Remedy);
     }

@@ -13,13 +13,19 @@ namespace CharRnn.Files;
 internal static class ModelMetadata
 {
     private const string Format = "charrnn";
-    private const int Version = 1;
+    private const string NetworkCell = "mlp";
+
+    /// <summary>The version of the files that the first release could write, and still can read.</summary>
+    public const int FirstVersion = 1;
+
+    /// <summary>The newest version that this program reads: with optimizers other than Adagrad.</summary>
+    public const int Version = 2;
+
     private const string Utf8Name = "utf-8";
     private const string BytesName = "bytes";
 
     // The payload's checksum does not cover the header, where a changed bit makes a model write other letters.
     private const string VocabularyChecksum = "vocabulary-checksum", DescriptionChecksum = "description-checksum";
-    private const string NetworkCell = "mlp";
 
     // The cause of a refusal that is no damage: the file is whole, and of another kind.
     private static readonly NotSupportedException s_otherKind = new("The file is of another kind.");
@@ -27,18 +33,19 @@ internal static class ModelMetadata
     private const string OursRemedy = "give a model or checkpoint written by charrnn";
 
     /// <summary>The metadata of a file with these characters and tensors.</summary>
-    public static Dictionary<string, string> Create(Vocabulary vocabulary, IEnumerable<SafetensorsTensor> tensors)
+    public static Dictionary<string, string> Create(
+        Vocabulary vocabulary, IEnumerable<SafetensorsTensor> tensors, int version = FirstVersion)
     {
         (string encoding, string text) = (EncodingName(vocabulary), VocabularyText(vocabulary));
         return Create(
-            "rnn", 1, new() { ["encoding"] = encoding, ["vocabulary"] = text, [VocabularyChecksum] = ChecksumOf(encoding, text) }, tensors);
+            "rnn", 1, new() { ["encoding"] = encoding, ["vocabulary"] = text, [VocabularyChecksum] = ChecksumOf(encoding, text) }, tensors, version);
     }
 
     /// <summary>The metadata of a feed-forward network's file: these descriptions, and what must agree with them.</summary>
     public static Dictionary<string, string> CreateNetwork(int layers, Dictionary<string, string> descriptions, IEnumerable<SafetensorsTensor> tensors) => Create(
         NetworkCell, layers,
         new(descriptions) { [DescriptionChecksum] = ChecksumOf([.. descriptions.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => pair.Value)]) },
-        tensors);
+        tensors, FirstVersion);
 
     /// <summary>Checks that a file is a feed-forward network's with these descriptions, and how many layers it says it has.</summary>
     /// <exception cref="CharRnnException">A key is missing or has a value this program does not know.</exception>
@@ -56,10 +63,11 @@ internal static class ModelMetadata
             : throw new CharRnnException(file.Path, $"metadata key layers is {FileErrors.Quote(layers)}, not a number of layers", OursRemedy);
     }
 
-    private static Dictionary<string, string> Create(string cell, int layers, Dictionary<string, string> more, IEnumerable<SafetensorsTensor> tensors) => new(more)
+    private static Dictionary<string, string> Create(
+        string cell, int layers, Dictionary<string, string> more, IEnumerable<SafetensorsTensor> tensors, int version) => new(more)
     {
         ["format"] = Format,
-        ["version"] = Version.ToString(CultureInfo.InvariantCulture),
+        ["version"] = version.ToString(CultureInfo.InvariantCulture),
         ["cell"] = cell,
         ["layers"] = layers.ToString(CultureInfo.InvariantCulture),
         ["checksum"] = SafetensorsTensor.Checksum(tensors),
@@ -138,7 +146,7 @@ internal static class ModelMetadata
     {
         string version = Value(file, "version");
         if (!int.TryParse(version, NumberStyles.None, CultureInfo.InvariantCulture, out int number) || number < 1)
-            throw new CharRnnException(file.Path, $"metadata key version is {FileErrors.Quote(version)}, not {Version}", OursRemedy);
+            throw new CharRnnException(file.Path, $"metadata key version is {FileErrors.Quote(version)}, not 1 to {Version}", OursRemedy);
         if (number > Version)
             throw new CharRnnException(file.Path, $"it is of format version {number}, newer than this program's {Version}", "update charrnn", s_otherKind);
     }

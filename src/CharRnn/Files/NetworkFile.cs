@@ -1,4 +1,5 @@
 using System.Text.Json;
+using CharRnn.Model;
 using CharRnn.Networks;
 
 namespace CharRnn.Files;
@@ -6,7 +7,11 @@ namespace CharRnn.Files;
 /// <summary>A feed-forward network, and how a table's rows become its inputs.</summary>
 /// <param name="Parameters">Its weights and biases.</param>
 /// <param name="Encoding">What its numbers stand for.</param>
-public sealed record NetworkModel(NetworkParameters<float> Parameters, TableEncoding Encoding);
+public sealed record NetworkModel(ParameterSet<float> Parameters, TableEncoding Encoding)
+{
+    /// <summary>The network.</summary>
+    public NetworkShape Shape => Parameters.Network;
+}
 
 /// <summary>
 /// A feed-forward network as a safetensors file: <c>layers.0.weight [out,in]</c>, <c>layers.0.bias [out]</c> and so on, as PyTorch's
@@ -22,17 +27,9 @@ public static class NetworkFile
     /// <exception cref="CharRnnException">A weight is not finite, or the file system refuses; an old file stays as it was.</exception>
     public static void Save(string path, NetworkModel model)
     {
-        NetworkShape shape = model.Parameters.Shape;
-        var tensors = new List<SafetensorsTensor>();
-        for (int l = 0; l < shape.Layers.Count; l++)
-        {
-            long[] size = [shape.Layers[l].Width, shape.InputsOf(l)];
-            WeightTensors.RequireFinite(path, WeightName(l), size, model.Parameters.Weights[l], "nothing was saved: lower --learning-rate");
-            WeightTensors.RequireFinite(path, BiasName(l), [size[0]], model.Parameters.Biases[l], "nothing was saved: lower --learning-rate");
-            tensors.Add(new SafetensorsTensor(WeightName(l), size, model.Parameters.Weights[l]));
-            tensors.Add(new SafetensorsTensor(BiasName(l), [size[0]], model.Parameters.Biases[l]));
-        }
-
+        NetworkShape shape = model.Shape;
+        WeightTensors.RequireFinite(path, "", model.Parameters, "nothing was saved: lower --learning-rate");
+        SafetensorsTensor[] tensors = [.. WeightTensors.Create("", model.Parameters)];
         SafetensorsFile.Write(
             path,
             ModelMetadata.CreateNetwork(
@@ -62,14 +59,11 @@ public static class NetworkFile
         long inputs = encoding.Width;
         for (int l = 0; l < count; l++)
         {
-            IReadOnlyList<long> bias = file.Entry(BiasName(l)).Shape;
-            if (bias is not [> 0 and <= int.MaxValue])
-                throw FileErrors.Damaged(path, $"tensor {BiasName(l)} has shape {SafetensorsEntry.ShapeText(bias)}, not [neurons]");
-            file.Require(BiasName(l), SafetensorsDtype.F32, bias[0]);
-            if (file.Require(WeightName(l), SafetensorsDtype.F32, bias[0], inputs).Count > Array.MaxLength)
-                throw new CharRnnException(path, $"tensor {WeightName(l)} has more than {Array.MaxLength} values", "give a smaller model");
-            layers[l] = new Layer((int)bias[0], Word<ActivationFunction>(file, "activations", activations[l]));
-            inputs = bias[0];
+            SafetensorsEntry bias = file.Entry(NetworkShape.BiasName(l));
+            if (bias.Shape is not [> 0 and <= int.MaxValue and var width])
+                throw FileErrors.Damaged(path, $"tensor {bias.Name} has shape {SafetensorsEntry.ShapeText(bias.Shape)}, not [neurons]");
+            layers[l] = new Layer((int)width, Word<ActivationFunction>(file, "activations", activations[l]));
+            inputs = width;
         }
 
         NetworkLoss loss = Word<NetworkLoss>(file, "loss", file.Metadata["loss"]);
@@ -78,23 +72,10 @@ public static class NetworkFile
             throw FileErrors.Damaged(path, $"its label has {encoding.Label.Width} categories, and its loss is for 2");
         if (inputs != answers || (loss == NetworkLoss.SquaredError) != (encoding.Label.Categories is null) || (loss != NetworkLoss.SquaredError && layers[^1].Activation != ActivationFunction.Identity))
             throw FileErrors.Damaged(path, $"its last layer has {inputs} neurons, which do not fit its loss and label");
+        var shape = new NetworkShape(encoding.Width, layers, loss);
+        WeightTensors.Check(file, "", shape);
         ModelMetadata.CheckChecksum(file);
-
-        var parameters = new NetworkParameters<float>(new NetworkShape(encoding.Width, layers, loss));
-        for (int l = 0; l < count; l++)
-        {
-            Read(file, WeightName(l), [layers[l].Width, parameters.Shape.InputsOf(l)], parameters.Weights[l]);
-            Read(file, BiasName(l), [layers[l].Width], parameters.Biases[l]);
-        }
-
-        return new NetworkModel(parameters, encoding);
-    }
-
-    private static void Read(SafetensorsFile file, string name, long[] shape, float[] to)
-    {
-        float[] values = file.ReadFloats(name, shape);
-        WeightTensors.RequireFinite(file.Path, name, shape, values, "give a file with finite values");
-        values.CopyTo(to, 0);
+        return new NetworkModel(WeightTensors.Read(file, "", shape), encoding);
     }
 
     private static TableEncoding ReadEncoding(SafetensorsFile file)
@@ -113,8 +94,4 @@ public static class NetworkFile
         where T : struct, Enum => Enum.GetNames<T>().Contains(word)
         ? Enum.Parse<T>(word)
         : throw new CharRnnException(file.Path, $"metadata key {key} has {FileErrors.Quote(word)}, not one of {string.Join(", ", Enum.GetNames<T>())}", Remedy);
-
-    private static string WeightName(int layer) => FormattableString.Invariant($"layers.{layer}.weight");
-
-    private static string BiasName(int layer) => FormattableString.Invariant($"layers.{layer}.bias");
 }

@@ -9,8 +9,11 @@ namespace CharRnn.Model;
 public sealed record CharacterModel(Vocabulary Vocabulary, ParameterSet<float> Weights)
 {
     /// <summary>The parameters, for V characters and H hidden units.</summary>
-    public ParameterSet<float> Weights { get; } = Weights.Shape.VocabularySize == Vocabulary.Size
+    public ParameterSet<float> Weights { get; } = Weights.Sizes.VocabularySize == Vocabulary.Size
         ? Weights
         : throw new ArgumentException(
-            $"are for {Weights.Shape.VocabularySize} characters, and the vocabulary has {Vocabulary.Size}", nameof(Weights));
+            $"are for {Weights.Sizes.VocabularySize} characters, and the vocabulary has {Vocabulary.Size}", nameof(Weights));
+
+    /// <summary>V and H.</summary>
+    public ModelShape Shape => Weights.Sizes;
 }

@@ -22,7 +22,7 @@ public sealed record VocabularyTransfer(ParameterSet<float> Weights, IReadOnlyLi
             throw new ArgumentException("another encoding", nameof(vocabulary));
 
         ParameterSet<float> from = model.Weights;
-        (int h, int oldV, int newV) = (from.Shape.HiddenSize, from.Shape.VocabularySize, vocabulary.Size);
+        (int h, int oldV, int newV) = (from.Sizes.HiddenSize, from.Sizes.VocabularySize, vocabulary.Size);
         ParameterSet<float> to = InitialWeights.Create(new ModelShape(newV, h), seed);
         from.Whh.CopyTo(to.Whh, 0);
         from.Bh.CopyTo(to.Bh, 0);

@@ -1,3 +1,5 @@
+using CharRnn.Model;
+
 namespace CharRnn.Networks;
 
 /// <summary>A layer's nonlinearity σ.</summary>
@@ -35,7 +37,7 @@ public enum NetworkLoss
 public readonly record struct Layer(int Width, ActivationFunction Activation);
 
 /// <summary>A feed-forward network: N1 for each layer, and a loss.</summary>
-public sealed record NetworkShape
+public sealed record NetworkShape : IModelShape
 {
     /// <param name="inputs">Numbers in a row of the data.</param>
     /// <param name="layers">At least one; one alone is a neuron, or several side by side.</param>
@@ -70,18 +72,33 @@ public sealed record NetworkShape
     /// <summary>Numbers that it computes of a row.</summary>
     public int Outputs => Layers[^1].Width;
 
-    /// <summary>Weights and biases.</summary>
-    public long ParameterCount => Enumerable.Range(0, Layers.Count).Sum(l => (InputsOf(l) + 1L) * Layers[l].Width);
+    /// <inheritdoc/>
+    public IReadOnlyList<TensorSpec> Tensors =>
+    [
+        .. Layers.Index().SelectMany(layer => (TensorSpec[])
+        [
+            new(
+                FormattableString.Invariant($"layers.{layer.Index}.weight"), InputsOf(layer.Index), layer.Item.Width,
+                layer.Index == 0 ? TensorRole.InputMatrix : TensorRole.Matrix),
+            new(BiasName(layer.Index), 1, layer.Item.Width, TensorRole.Bias),
+        ]),
+    ];
 
-    /// <summary>Multiplications and additions of one row, forward and back.</summary>
-    public double TrainingFlops => Enumerable.Range(0, Layers.Count).Sum(l => (l == 0 ? 4.0 : 6.0) * InputsOf(l) * Layers[l].Width);
+    /// <summary>The name of a layer's bias in files.</summary>
+    internal static string BiasName(int layer) => FormattableString.Invariant($"layers.{layer}.bias");
+
+    /// <summary>The place of a layer's weights in <see cref="Tensors"/>.</summary>
+    public static int WeightsOf(int layer) => 2 * layer;
+
+    /// <summary>The place of a layer's biases there.</summary>
+    public static int BiasesOf(int layer) => (2 * layer) + 1;
 
     /// <summary>Whether both have the same layers, whoever listed them.</summary>
     public bool Equals(NetworkShape? other) =>
         other is not null && (Inputs, Loss) == (other.Inputs, other.Loss) && Layers.SequenceEqual(other.Layers);
 
     /// <inheritdoc/>
-    public override int GetHashCode() => HashCode.Combine(Inputs, Loss, ParameterCount);
+    public override int GetHashCode() => HashCode.Combine(Inputs, Loss, Layers.Count, Outputs);
 
     /// <summary>Inputs of a layer.</summary>
     public int InputsOf(int layer) => layer == 0 ? Inputs : Layers[layer - 1].Width;

@@ -1,9 +1,10 @@
+using CharRnn.Model;
 using CharRnn.Networks;
 
 namespace CharRnn.Reference;
 
 /// <summary>
-/// N1–N6 in plain double loops: what every kernel must agree with. It is written to be checked by eye against the equations
+/// N1–N5 in plain double loops: what every kernel must agree with. It is written to be checked by eye against the equations
 /// and shares nothing with the kernels.
 /// </summary>
 public static class ReferenceNetwork
@@ -27,42 +28,42 @@ public static class ReferenceNetwork
     };
 
     /// <summary>N1: z[l] of every layer, for one row.</summary>
-    public static double[][] Logits(NetworkParameters<double> p, double[] row)
+    public static double[][] Logits(ParameterSet<double> p, double[] row)
     {
-        var z = new double[p.Shape.Layers.Count][];
+        var z = new double[p.Network.Layers.Count][];
         double[] h = row;
         for (int l = 0; l < z.Length; l++)
         {
-            int inputs = p.Shape.InputsOf(l), outputs = p.Shape.Layers[l].Width;
+            int inputs = p.Network.InputsOf(l), outputs = p.Network.Layers[l].Width;
             z[l] = new double[outputs];
             for (int j = 0; j < outputs; j++)
             {
-                z[l][j] = p.Biases[l][j];
+                z[l][j] = p.Biases(l)[j];
                 for (int i = 0; i < inputs; i++)
-                    z[l][j] += p.Weights[l][(j * inputs) + i] * h[i];
+                    z[l][j] += p.Weights(l)[(i * outputs) + j] * h[i];
             }
 
-            h = [.. z[l].Select(value => Activate(p.Shape.Layers[l].Activation, value))];
+            h = [.. z[l].Select(value => Activate(p.Network.Layers[l].Activation, value))];
         }
 
         return z;
     }
 
     /// <summary>What the network says of one row: probabilities, or with the squared error its outputs.</summary>
-    public static double[] Output(NetworkParameters<double> p, double[] row)
+    public static double[] Output(ParameterSet<double> p, double[] row)
     {
         double[] z = Logits(p, row)[^1];
         double logSumExp = ReferenceRnn.LogSumExp(z);
-        return p.Shape.Loss switch
+        return p.Network.Loss switch
         {
             NetworkLoss.CrossEntropy => [.. z.Select(value => Math.Exp(value - logSumExp))],
             NetworkLoss.BinaryCrossEntropy => [.. z.Select(Sigmoid)],
-            _ => [.. z.Select(value => Activate(p.Shape.Layers[^1].Activation, value))],
+            _ => [.. z.Select(value => Activate(p.Network.Layers[^1].Activation, value))],
         };
     }
 
     /// <summary>N2: J over all rows.</summary>
-    public static double Loss(NetworkParameters<double> p, LabelledData data)
+    public static double Loss(ParameterSet<double> p, LabelledData data)
     {
         double sum = 0;
         for (int r = 0; r < data.Count; r++)
@@ -71,10 +72,10 @@ public static class ReferenceNetwork
     }
 
     /// <summary>N2–N5: J over all rows, and its gradient.</summary>
-    public static (double Loss, NetworkParameters<double> Gradient) Run(NetworkParameters<double> p, LabelledData data)
+    public static (double Loss, ParameterSet<double> Gradient) Run(ParameterSet<double> p, LabelledData data)
     {
-        var gradient = new NetworkParameters<double>(p.Shape);
-        int last = p.Shape.Layers.Count - 1;
+        var gradient = new ParameterSet<double>(p.Shape);
+        int last = p.Network.Layers.Count - 1;
         double loss = 0;
         for (int r = 0; r < data.Count; r++)
         {
@@ -84,13 +85,13 @@ public static class ReferenceNetwork
             double[] delta = OutputDelta(p, data, r, z[last]);
             for (int l = last; l >= 0; l--)
             {
-                int inputs = p.Shape.InputsOf(l);
-                double[] below = l == 0 ? row : [.. z[l - 1].Select(value => Activate(p.Shape.Layers[l - 1].Activation, value))];
+                int inputs = p.Network.InputsOf(l);
+                double[] below = l == 0 ? row : [.. z[l - 1].Select(value => Activate(p.Network.Layers[l - 1].Activation, value))];
                 for (int j = 0; j < delta.Length; j++)
                 {
-                    gradient.Biases[l][j] += delta[j]; // N5
+                    gradient.Biases(l)[j] += delta[j]; // N5
                     for (int i = 0; i < inputs; i++)
-                        gradient.Weights[l][(j * inputs) + i] += delta[j] * below[i];
+                        gradient.Weights(l)[(i * delta.Length) + j] += delta[j] * below[i];
                 }
 
                 if (l == 0)
@@ -99,8 +100,8 @@ public static class ReferenceNetwork
                 for (int i = 0; i < inputs; i++)
                 {
                     for (int j = 0; j < delta.Length; j++)
-                        deltaBelow[i] += p.Weights[l][(j * inputs) + i] * delta[j];
-                    deltaBelow[i] *= Derivative(p.Shape.Layers[l - 1].Activation, z[l - 1][i]); // N4
+                        deltaBelow[i] += p.Weights(l)[(i * delta.Length) + j] * delta[j];
+                    deltaBelow[i] *= Derivative(p.Network.Layers[l - 1].Activation, z[l - 1][i]); // N4
                 }
 
                 delta = deltaBelow;
@@ -110,22 +111,11 @@ public static class ReferenceNetwork
         return (loss, gradient);
     }
 
-    /// <summary>N6, in place.</summary>
-    public static void Descend(NetworkParameters<double> p, NetworkParameters<double> gradient, double learningRate)
-    {
-        foreach ((double[] values, double[] slopes) in p.Arrays.Zip(gradient.Arrays))
-            for (int i = 0; i < values.Length; i++)
-                values[i] -= learningRate * slopes[i];
-    }
-
-    /// <summary>The gradient's Euclidean norm.</summary>
-    public static double Norm(NetworkParameters<double> gradient) => Math.Sqrt(gradient.Arrays.Sum(values => values.Sum(g => g * g)));
-
-    private static double RowLoss(NetworkParameters<double> p, LabelledData data, int r, double[] z)
+    private static double RowLoss(ParameterSet<double> p, LabelledData data, int r, double[] z)
     {
         int outputs = z.Length;
         double loss = 0;
-        switch (p.Shape.Loss)
+        switch (p.Network.Loss)
         {
             case NetworkLoss.CrossEntropy:
                 return ReferenceRnn.LogSumExp(z) - z[data.Classes[r]];
@@ -135,18 +125,18 @@ public static class ReferenceNetwork
                 return loss;
             default:
                 for (int j = 0; j < outputs; j++)
-                    loss += Math.Pow(Activate(p.Shape.Layers[^1].Activation, z[j]) - data.Targets[(r * outputs) + j], 2);
+                    loss += Math.Pow(Activate(p.Network.Layers[^1].Activation, z[j]) - data.Targets[(r * outputs) + j], 2);
                 return loss / outputs;
         }
     }
 
     /// <summary>N3: δ[L] of a row, which carries J's 1/n.</summary>
-    private static double[] OutputDelta(NetworkParameters<double> p, LabelledData data, int r, double[] z)
+    private static double[] OutputDelta(ParameterSet<double> p, LabelledData data, int r, double[] z)
     {
         int outputs = z.Length;
         double logSumExp = ReferenceRnn.LogSumExp(z);
-        ActivationFunction function = p.Shape.Layers[^1].Activation;
-        return [.. z.Select((value, j) => p.Shape.Loss switch
+        ActivationFunction function = p.Network.Layers[^1].Activation;
+        return [.. z.Select((value, j) => p.Network.Loss switch
         {
             NetworkLoss.CrossEntropy => (Math.Exp(value - logSumExp) - (data.Classes[r] == j ? 1 : 0)) / data.Count,
             NetworkLoss.BinaryCrossEntropy => (Sigmoid(value) - data.Targets[(r * outputs) + j]) / data.Count,

@@ -17,8 +17,8 @@ public static class ReferenceRnn
     /// <exception cref="ArgumentOutOfRangeException">There is no such token.</exception>
     public static double[] HiddenStep(ParameterSet<double> w, int x, double[] previous)
     {
-        Vocabulary.RequireTokens([x], w.Shape.VocabularySize, nameof(x));
-        int H = w.Shape.HiddenSize;
+        Vocabulary.RequireTokens([x], w.Sizes.VocabularySize, nameof(x));
+        int H = w.Sizes.HiddenSize;
         var h = new double[H];
         for (int i = 0; i < H; i++)
         {
@@ -35,7 +35,7 @@ public static class ReferenceRnn
     /// <returns>z[t], <c>[V]</c>.</returns>
     public static double[] Logits(ParameterSet<double> w, double[] h)
     {
-        (int V, int H) = (w.Shape.VocabularySize, w.Shape.HiddenSize);
+        (int V, int H) = (w.Sizes.VocabularySize, w.Sizes.HiddenSize);
         var z = new double[V];
         for (int k = 0; k < V; k++)
         {
@@ -64,7 +64,7 @@ public static class ReferenceRnn
     /// <exception cref="ArgumentException">An array is no whole number of rows, or a token is none of V.</exception>
     public static ReferencePass Run(ParameterSet<double> w, int[] tokens, double[] carried)
     {
-        (int V, int H) = (w.Shape.VocabularySize, w.Shape.HiddenSize);
+        (int V, int H) = (w.Sizes.VocabularySize, w.Sizes.HiddenSize);
         Vocabulary.RequireTokens(tokens, V);
         if (carried.Length == 0 || carried.Length % H != 0)
             throw new ArgumentException($"has {carried.Length} numbers, which are no states of {H} units", nameof(carried));
@@ -72,7 +72,7 @@ public static class ReferenceRnn
             throw new ArgumentException($"has {tokens.Length} tokens, which are no rows of {carried.Length / H} streams", nameof(tokens));
         int B = carried.Length / H;
         int T = (tokens.Length / B) - 1;
-        var pass = new ReferencePass(w.Shape, T, B);
+        var pass = new ReferencePass(w.Sizes, T, B);
 
         for (int b = 0; b < B; b++)
         {
@@ -101,7 +101,7 @@ public static class ReferenceRnn
     /// <summary>E5–E8 for one token of one stream; t descends from T-1.</summary>
     private static void Backward(ParameterSet<double> w, int[] tokens, ReferencePass pass, int t, int b)
     {
-        (int V, int H, int B) = (w.Shape.VocabularySize, w.Shape.HiddenSize, pass.B);
+        (int V, int H, int B) = (w.Sizes.VocabularySize, w.Sizes.HiddenSize, pass.B);
         ParameterSet<double> g = pass.Gradient;
         Span<double> h = pass.H.AsSpan((((t + 1) * B) + b) * H, H);
         Span<double> previous = pass.H.AsSpan(((t * B) + b) * H, H);
@@ -134,24 +134,6 @@ public static class ReferenceRnn
         }
     }
 
-    /// <summary>E9, in place: <c>g = clip(g, ±c); m += g²; θ -= η g / √(m + ε)</c>, ε = 1e-8.</summary>
-    /// <param name="w">θ, updated.</param>
-    /// <param name="memory">m, updated.</param>
-    /// <param name="gradient">g before the clip; left as it is.</param>
-    /// <param name="learningRate">η.</param>
-    /// <param name="clip">c, per element.</param>
-    public static void Adagrad(
-        ParameterSet<double> w, ParameterSet<double> memory, ParameterSet<double> gradient, double learningRate, double clip)
-    {
-        foreach (var ((theta, m), g) in w.Tensors.Zip(memory.Tensors).Zip(gradient.Tensors))
-            for (int i = 0; i < theta.Values.Length; i++)
-            {
-                double clipped = Math.Clamp(g.Values[i], -clip, clip);
-                m.Values[i] += clipped * clipped;
-                theta.Values[i] -= learningRate * clipped / Math.Sqrt(m.Values[i] + 1e-8);
-            }
-    }
-
     /// <summary>The summed loss, nats, of predicting each next token of a text from a carried state.</summary>
     /// <param name="w">The weights.</param>
     /// <param name="tokens">N tokens; the first is only an input, the last only a target.</param>
@@ -159,7 +141,7 @@ public static class ReferenceRnn
     /// <exception cref="ArgumentOutOfRangeException">A token is none of V.</exception>
     public static double Evaluate(ParameterSet<double> w, ReadOnlySpan<int> tokens, ref double[] h)
     {
-        Vocabulary.RequireTokens(tokens, w.Shape.VocabularySize);
+        Vocabulary.RequireTokens(tokens, w.Sizes.VocabularySize);
         double loss = 0;
         for (int t = 0; t + 1 < tokens.Length; t++)
         {

@@ -1,5 +1,6 @@
 using CharRnn.Model;
 using CharRnn.Text;
+using CharRnn.Training;
 
 namespace CharRnn.Reference;
 
@@ -8,38 +9,28 @@ public sealed class ReferenceTrainer
 {
     private readonly ITokenSource _tokens;
     private readonly int _batchSize;
-    private readonly double _learningRate;
-    private readonly double _clip;
+    private readonly ReferenceOptimizer _optimizer;
     private StreamCursor _cursor;
     private double[] _carried;
 
     /// <param name="weights">The weights to start from; copied.</param>
     /// <param name="tokens">The training text.</param>
-    /// <param name="batchSize">B.</param>
-    /// <param name="sequenceLength">T.</param>
-    /// <param name="learningRate">η of E9.</param>
-    /// <param name="clip">c of E9.</param>
-    /// <exception cref="ArgumentException">
-    /// A size is below 1, a rate is not over 0 or not finite, or the text is shorter than B·(T+2).
-    /// </exception>
-    public ReferenceTrainer(
-        ParameterSet<float> weights, ITokenSource tokens, int batchSize, int sequenceLength, double learningRate, double clip)
+    /// <param name="options">B, T and the optimizer.</param>
+    /// <exception cref="ArgumentException">The text is shorter than B·(T+2).</exception>
+    public ReferenceTrainer(ParameterSet<float> weights, ITokenSource tokens, StepOptions options)
     {
-        Limits.Positive(learningRate, nameof(learningRate));
-        Limits.Positive(clip, nameof(clip));
-        TextSplit.RequireLength(tokens, batchSize, sequenceLength);
+        TextSplit.RequireLength(tokens, options.BatchSize, options.SequenceLength);
         Weights = weights.Convert(value => (double)value);
-        Memory = new ParameterSet<double>(weights.Shape);
-        (_tokens, _batchSize, _learningRate, _clip) = (tokens, batchSize, learningRate, clip);
-        _cursor = new StreamCursor(tokens.Length / batchSize, sequenceLength);
-        _carried = new double[batchSize * weights.Shape.HiddenSize];
+        (_tokens, _batchSize, _optimizer) = (tokens, options.BatchSize, new ReferenceOptimizer(options, weights.Shape));
+        _cursor = new StreamCursor(tokens.Length / options.BatchSize, options.SequenceLength);
+        _carried = new double[options.BatchSize * weights.Sizes.HiddenSize];
     }
 
     /// <summary>The weights now.</summary>
     public ParameterSet<double> Weights { get; }
 
-    /// <summary>Adagrad's memory now.</summary>
-    public ParameterSet<double> Memory { get; }
+    /// <summary>What the optimizer remembers now.</summary>
+    public IReadOnlyList<ParameterSet<double>> Moments => _optimizer.Moments;
 
     /// <summary>One training step.</summary>
     public ReferencePass Step()
@@ -59,7 +50,7 @@ public sealed class ReferenceTrainer
         }
 
         ReferencePass pass = ReferenceRnn.Run(Weights, tokens, _carried);
-        ReferenceRnn.Adagrad(Weights, Memory, pass.Gradient, _learningRate, _clip);
+        _optimizer.Update(Weights, pass.Gradient);
         _carried = pass.CarriedOut;
         _cursor = _cursor.Advance(1);
         return pass;

@@ -10,6 +10,9 @@ public interface ITrainingEngine : IDisposable
     /// <summary>Where in the text training stands.</summary>
     StreamCursor Cursor { get; }
 
+    /// <summary>η of a step, by the number of steps that were completed before it.</summary>
+    Func<long, double> LearningRateAfter { get; set; }
+
     /// <summary>
     /// Runs the next steps with no host involvement between them: at most <paramref name="maxSteps"/>, and no more
     /// than about 100 ms of them. How many that are never changes a result.
@@ -59,9 +62,10 @@ public readonly record struct StepsResult(ReadOnlyMemory<float> Losses, bool Div
 
 /// <summary>The part of a <see cref="TrainingSnapshot"/> that lives on the device, and the place in the text.</summary>
 /// <param name="Weights">θ.</param>
-/// <param name="AdagradMemory">m of E9.</param>
+/// <param name="Moments">What the optimizer remembers, as <see cref="UpdateOptions.Moments"/> lists it.</param>
 /// <param name="HiddenState">The carried state, <c>[B, H]</c>.</param>
 /// <param name="Position">p of the <see cref="StreamCursor"/>.</param>
 /// <param name="Epoch">Passes of p begun.</param>
+/// <param name="Iteration">Completed steps.</param>
 public sealed record EngineState(
-    ParameterSet<float> Weights, ParameterSet<float> AdagradMemory, float[] HiddenState, long Position, long Epoch);
+    ParameterSet<float> Weights, IReadOnlyList<Moment> Moments, float[] HiddenState, long Position, long Epoch, long Iteration);

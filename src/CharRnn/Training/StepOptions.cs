@@ -1,9 +1,13 @@
 namespace CharRnn.Training;
 
-/// <summary>The sizes and rates of a training step. The defaults are min-char-rnn's.</summary>
-/// <exception cref="ArgumentOutOfRangeException">A size is below 1; a rate is not over 0, or not finite.</exception>
-public sealed record StepOptions
+/// <summary>The sizes and the optimizer of a training step. The defaults are min-char-rnn's.</summary>
+/// <exception cref="ArgumentOutOfRangeException">A size is below 1, or a number of the optimizer is outside its bounds.</exception>
+public sealed record StepOptions : UpdateOptions
 {
+    /// <summary>min-char-rnn's step.</summary>
+    public StepOptions()
+        : base(UpdateRule.Adagrad) => Clip = 5;
+
     /// <summary>H, hidden units.</summary>
     public int HiddenSize { get; init => field = Limits.Size(value); } = 100;
 
@@ -12,10 +16,4 @@ public sealed record StepOptions
 
     /// <summary>B, streams trained at once.</summary>
     public int BatchSize { get; init => field = Limits.Size(value); } = 1;
-
-    /// <summary>η of E9.</summary>
-    public float LearningRate { get; init => field = Limits.Positive(value); } = 0.1f;
-
-    /// <summary>c of E9: each element of the gradient is cut to ±c.</summary>
-    public float Clip { get; init => field = Limits.Positive(value); } = 5;
 }

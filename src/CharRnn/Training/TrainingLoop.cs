@@ -114,7 +114,7 @@ public sealed class TrainingLoop(
         observer.Checkpointed(new TrainingSnapshot
         {
             Weights = state.Weights,
-            AdagradMemory = state.AdagradMemory,
+            Moments = state.Moments,
             HiddenState = state.HiddenState,
             BatchSize = options.BatchSize,
             Iteration = _iteration,
@@ -137,7 +137,7 @@ public sealed class TrainingLoop(
         return new TrainingReport(
             _iteration, engine.Cursor.Epoch, _iteration * charactersPerStep, _lastLoss / options.SequenceLength, _smoothLoss,
             _smoothLoss / options.SequenceLength, validationLoss,
-            (_iteration - _lastReport.Iteration) * charactersPerStep / seconds, _clock.Elapsed.TotalSeconds, options.LearningRate);
+            (_iteration - _lastReport.Iteration) * charactersPerStep / seconds, _clock.Elapsed.TotalSeconds, engine.LearningRateAfter(Math.Max(0, _iteration - 1)));
     }
 }
 
@@ -198,7 +198,7 @@ public interface ITrainingObserver
 /// <param name="ValidationLoss">Nats per character; NaN where none was measured.</param>
 /// <param name="CharactersPerSecond">Characters over wall time since the last report.</param>
 /// <param name="Seconds">Wall time since this program began to train.</param>
-/// <param name="LearningRate">η.</param>
+/// <param name="LearningRate">η of that iteration.</param>
 public readonly record struct TrainingReport(
     long Iteration, long Epoch, long Characters, double Loss, double SmoothLoss, double SmoothLossPerCharacter,
-    double ValidationLoss, double CharactersPerSecond, double Seconds, float LearningRate);
+    double ValidationLoss, double CharactersPerSecond, double Seconds, double LearningRate);

@@ -11,14 +11,14 @@ public sealed record TrainingSnapshot
     /// <summary>The weights.</summary>
     public required ParameterSet<float> Weights { get; init; }
 
-    /// <summary>The optimizer's sums of squared gradients, m of E9.</summary>
-    public required ParameterSet<float> AdagradMemory { get; init; }
+    /// <summary>What the optimizer remembers, as <see cref="UpdateOptions.Moments"/> lists it.</summary>
+    public required IReadOnlyList<Moment> Moments { get; init; }
 
     /// <summary>The carried hidden state, <c>[B, H]</c>.</summary>
     public required float[] HiddenState { get; init; }
 
     /// <summary>The part that an engine holds.</summary>
-    public EngineState Engine => new(Weights, AdagradMemory, HiddenState, Position, Epoch);
+    public EngineState Engine => new(Weights, Moments, HiddenState, Position, Epoch, Iteration);
 
     /// <summary>B, the number of streams.</summary>
     public required int BatchSize { get; init; }

@@ -32,7 +32,7 @@ public sealed class HelpTests : IDisposable
         string help = _shell.Succeeds("train", "--help").Text;
         Assert.All(
             [
-                ("hidden-size", "100"), ("seq-length", "25"), ("batch-size", "1"), ("learning-rate", "0.1"), ("clip", "5"), ("optimizer", "adagrad"),
+                ("hidden-size", "100"), ("seq-length", "25"), ("batch-size", "1"), ("learning-rate", "0.1 for adagrad and sgd, 0.01 for rmsprop, 0.001 for adam and adamw"), ("clip", "5"), ("optimizer", "adagrad"),
                 ("epochs", "10"), ("seed", "1"), ("device", "auto"), ("encoding", "utf-8"), ("val-fraction", "0.1"), ("log-every", "100"),
                 ("sample-every", "1000"), ("sample-length", "200"), ("eval-every", "1000"), ("checkpoint-every", "1000"), ("out", "runs/<time>"),
             ],

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using CharRnn.Files;
-using CharRnn.Networks;
+using CharRnn.Model;
 using CharRnn.Reference;
 using CharRnn.Sampling;
 
@@ -69,7 +69,7 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
         string[] lines = _shell.Succeeds("mlp", "predict", "run", "rows.csv", "--device", "cpu").Lines;
         Assert.Equal("arm,\"p(one, left)\",\"p(two, right)\"", lines[0]);
         NetworkModel model = NetworkFile.Load(_shell["run/model.safetensors"]);
-        NetworkParameters<double> parameters = model.Parameters.Convert(value => (double)value);
+        ParameterSet<double> parameters = model.Parameters.Convert(value => (double)value);
         double[][] rows = [[-1.25, 0.5], [0, 2], [1, -1]];
         foreach ((string line, double[] row) in lines.Skip(1).Zip(rows))
         {

@@ -23,7 +23,7 @@ public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
             ["best.safetensors", "checkpoint-1.safetensors", "checkpoint.safetensors", "config.json", "metrics.jsonl", "model.safetensors", "report.html", "run.lock", "samples.txt"],
             Directory.EnumerateFileSystemEntries(_shell["run"]).Select(Path.GetFileName).Order(StringComparer.Ordinal));
 
-        Assert.Equal(new ModelShape(7, 16), run.Model.Weights.Shape);
+        Assert.Equal(new ModelShape(7, 16), run.Model.Shape);
         Assert.Equal(new ModelShape(7, 16), ModelFile.Load(_shell["run/best.safetensors"]).Weights.Shape);
         Checkpoint checkpoint = CheckpointFile.Load(_shell["run/checkpoint.safetensors"]);
         Assert.Equal((300, 3), (checkpoint.Snapshot.Iteration, checkpoint.Snapshot.BatchSize));

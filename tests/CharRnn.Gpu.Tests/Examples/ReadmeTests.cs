@@ -30,7 +30,7 @@ public partial class ReadmeTests
         LibraryExample.Run(directory.Write("text", TinyRun.Words(1000)), directory.File("model"), output);
         Assert.Equal(300, output.ToString().EnumerateRunes().Count());
         Assert.Contains("the ", output.ToString(), StringComparison.Ordinal);
-        Assert.Equal(64, ModelFile.Load(directory.File("model")).Weights.Shape.HiddenSize);
+        Assert.Equal(64, ModelFile.Load(directory.File("model")).Shape.HiddenSize);
     }
 
     [Fact]

@@ -21,7 +21,7 @@ public class EpochTests
             run.Steps(steps);
             Assert.Equal(2, run.Engine.Cursor.Epoch);
 
-            var reference = new ReferenceTrainer(sizes.Weights, sizes.Text, sizes.B, sizes.T, options.LearningRate, options.Clip);
+            var reference = new ReferenceTrainer(sizes.Weights, sizes.Text, options);
             for (int n = 0; n < steps; n++)
                 Agreement.Within(2e-6, reference.Step().Loss, run.Losses[n], $"loss of step {n + 1} of {steps}");
         }

@@ -78,8 +78,8 @@ public class ExecutionPlanTests
     {
         ComputeDevice device = TestDevices.Get(kind);
         var sizes = new TrainingCase(9, 47, 19, 4, 40);
-        ReferencePass expected = new ReferenceTrainer(sizes.Weights, sizes.Text, sizes.B, sizes.T, 0.1, 5).Step();
-        ExecutionPlan plan = ExecutionPlan.Of(PlanKind.TimeSteps, sizes.Weights.Shape, sizes.Options, device.Traits, "test");
+        ReferencePass expected = new ReferenceTrainer(sizes.Weights, sizes.Text, sizes.Options).Step();
+        ExecutionPlan plan = ExecutionPlan.Of(PlanKind.TimeSteps, sizes.Weights.Sizes, sizes.Options, device.Traits, "test");
         foreach (Shares blocks in (Shares[])[new(1, 1), new(3, 2), new(5, 1), new(2, 9)])
         {
             // A launch on the CPU has as many teams as there are workers.

@@ -108,7 +108,7 @@ public class MisuseTests
         using var model = new DeviceModel(TestDevices.Get(DeviceKind.Cpu), Weights);
         var e = Assert.Throws<ArgumentException>(() => new TrainingEngine(model, new SyntheticText(V, 13), Options));
         Assert.Contains("has 13 tokens, and 2 streams of steps of 5 need at least 14", e.Message, StringComparison.Ordinal);
-        Assert.Throws<ArgumentException>(() => new ReferenceTrainer(Weights, new SyntheticText(V, 13), 2, 5, 0.1, 5));
+        Assert.Throws<ArgumentException>(() => new ReferenceTrainer(Weights, new SyntheticText(V, 13), new StepOptions { BatchSize = 2, SequenceLength = 5 }));
         using (var shortest = new TrainingEngine(model, new SyntheticText(V, 14), Options, windowTokens: 0))
             Assert.Equal(1, shortest.RunSteps(1).Losses.Length);
 
@@ -130,14 +130,14 @@ public class MisuseTests
     {
         ComputeDevice device = TestDevices.Get(DeviceKind.Cpu);
         using var model = new DeviceModel(device, Weights);
-        ExecutionPlan plan = ExecutionPlan.Of(PlanKind.ManySteps, Weights.Shape, Options, device.Traits, "test");
+        ExecutionPlan plan = ExecutionPlan.Of(PlanKind.ManySteps, Weights.Sizes, Options, device.Traits, "test");
         foreach (ExecutionPlan wrong in (ExecutionPlan[])
         [
             plan with { Teams = 0 }, plan with { Teams = device.Teams + 1 }, plan with { Kind = PlanKind.Stream },
             plan with { Blocks = default }, plan with { Cuts = default },
         ])
             Assert.Throws<ArgumentException>(() => new TrainingEngine(model, new SyntheticText(V, 100), Options) { Plan = wrong });
-        Assert.Throws<ArgumentOutOfRangeException>(() => ExecutionPlan.Choose(Weights.Shape, Options, new DeviceTraits(DeviceKind.Cpu, 0, 1)));
+        Assert.Throws<ArgumentOutOfRangeException>(() => ExecutionPlan.Choose(Weights.Sizes, Options, new DeviceTraits(DeviceKind.Cpu, 0, 1)));
         Assert.Throws<ArgumentOutOfRangeException>(() => DeviceCatalog.OpenCpu(0));
         Assert.Throws<ArgumentOutOfRangeException>(() => DeviceCatalog.OpenCpu(1_000_000));
         Assert.Throws<ArgumentOutOfRangeException>(() => DeviceCatalog.OpenGpu(DeviceKind.Cpu, 0));
@@ -153,13 +153,14 @@ public class MisuseTests
         var other = new ParameterSet<float>(new ModelShape(33, 17));
         foreach (EngineState wrong in (EngineState[])
         [
-            state with { Weights = other }, state with { AdagradMemory = other }, state with { HiddenState = [] },
-            state with { Position = -2 }, state with { Position = long.MaxValue }, state with { Epoch = -1 },
+            state with { Weights = other }, state with { Moments = [new Moment("adagrad", other)] }, state with { Moments = [] }, state with { HiddenState = [] },
+            state with { Position = -2 }, state with { Position = long.MaxValue }, state with { Epoch = -1 }, state with { Iteration = -1 },
         ])
             Assert.ThrowsAny<ArgumentException>(() => run.Engine.Restore(wrong));
         Assert.Equal(before, run.Bits());
         Assert.Throws<ArgumentException>(() => run.Engine.Model.Write(other));
-        Assert.Throws<ArgumentOutOfRangeException>(() => run.Engine.LearningRate = float.NaN);
+        run.Engine.LearningRateAfter = _ => double.NaN;
+        Assert.Throws<ArgumentOutOfRangeException>(() => run.Engine.RunSteps(1));
         Assert.Throws<ArgumentOutOfRangeException>(() => run.Engine.RunSteps(0));
     }
 
@@ -173,7 +174,7 @@ public class MisuseTests
             () => _ = new LabelledData(1, [1, 2], 1, [1]), () => _ = new LabelledData(1, [1], 2, [1, 2, 3]),
             () => _ = new NetworkShape(1, [new Layer(1, (ActivationFunction)9)], NetworkLoss.SquaredError),
             () => _ = new NetworkShape(1, [new Layer(1, 0)], (NetworkLoss)9),
-            () => _ = new NetworkParameters<float>(new NetworkShape(int.MaxValue, [new Layer(int.MaxValue, 0)], NetworkLoss.SquaredError)),
+            () => _ = new ParameterSet<float>(new NetworkShape(int.MaxValue, [new Layer(int.MaxValue, 0)], NetworkLoss.SquaredError)),
         ])
             Assert.ThrowsAny<ArgumentException>(call);
         Assert.Equal([3f, 1f], new LabelledData(1, [1, 2, 3]).Select([2, 0]).X);
@@ -181,7 +182,7 @@ public class MisuseTests
         ComputeDevice device = TestDevices.Get(DeviceKind.Cpu);
         NetworkShape shape = TestNetworks.Shape(3, [5], 4, ActivationFunction.Tanh, NetworkLoss.CrossEntropy);
         NetworkShape wider = TestNetworks.Shape(3, [500], 4, ActivationFunction.Tanh, NetworkLoss.CrossEntropy);
-        NetworkParameters<float> parameters = TestNetworks.Parameters(shape, 1);
+        ParameterSet<float> parameters = TestNetworks.Parameters(shape, 1);
         foreach (int y in (int[])[-1, 4, 1_000_000_000])
             Assert.Throws<ArgumentException>(() => new NetworkEngine(device, parameters, new LabelledData(3, new float[6], [0, y]), new()));
         Assert.Equal(shape, new NetworkShape(shape.Inputs, [.. shape.Layers], shape.Loss));
@@ -214,7 +215,7 @@ public class MisuseTests
         using var evaluator = new Evaluator(model, 1);
         using var sampler = new Sampler(model);
         NetworkShape shape = TestNetworks.Shape(3, [5], 4, ActivationFunction.Tanh, NetworkLoss.CrossEntropy);
-        NetworkParameters<float> parameters = TestNetworks.Parameters(shape, 1);
+        ParameterSet<float> parameters = TestNetworks.Parameters(shape, 1);
         LabelledData data = TestNetworks.Data(shape, 9, 1);
         using var network = new NetworkEngine(device, parameters, data, new());
         using var predictor = new NetworkPredictor(device, shape, 9);

@@ -1,6 +1,7 @@
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
 using CharRnn.Gpu.Tests.Devices;
+using CharRnn.Model;
 
 namespace CharRnn.Gpu.Tests.Execution;
 
@@ -27,7 +28,7 @@ public class RepeatabilityTests
         {
             int[]? ofAllPlans = null;
             ExecutionPlan[] plans = [.. ExecutionPlan.Kinds(device.Traits, sizes.B).Select(
-                kind => ExecutionPlan.Of(kind, sizes.Weights.Shape, sizes.Options, device.Traits, "test"))];
+                kind => ExecutionPlan.Of(kind, sizes.Weights.Sizes, sizes.Options, device.Traits, "test"))];
             foreach (ExecutionPlan plan in plans.Concat(plans.Select(plan => plan.Alone).OfType<ExecutionPlan>()))
             {
                 int[]? ofThisPlan = null;

@@ -33,7 +33,7 @@ public class ResumeTests
         // In an engine that has gone elsewhere, and in a new one that began with other weights.
         first.Steps(3).Engine.Restore(state);
         Assert.Equal(expected, first.Steps(Steps - stop).Bits(firstLoss: stop + 3));
-        using var second = new TestRun(device, Sizes with { Weights = InitialWeights.Create(Sizes.Weights.Shape, 9) }, fused, WindowTokens);
+        using var second = new TestRun(device, Sizes with { Weights = InitialWeights.Create(Sizes.Weights.Sizes, 9) }, fused, WindowTokens);
         second.Engine.Restore(state);
         Assert.Equal(expected, second.Steps(Steps - stop).Bits());
     }

@@ -29,7 +29,7 @@ internal sealed class TestRun : IDisposable
     private readonly List<float> _losses = [];
 
     public TestRun(ComputeDevice device, TrainingCase sizes, bool fused, long windowTokens = TrainingEngine.DefaultWindowTokens)
-        : this(device, sizes, TestDevices.Plan(fused, device, sizes.Weights.Shape, sizes.Options), windowTokens)
+        : this(device, sizes, TestDevices.Plan(fused, device, sizes.Weights.Sizes, sizes.Options), windowTokens)
     {
     }
 
@@ -67,7 +67,7 @@ internal sealed class TestRun : IDisposable
         EngineState state = Engine.ReadState();
         return
         [
-            .. Bits(state.Weights), .. Bits(state.AdagradMemory), .. Bits(state.HiddenState),
+            .. Bits(state.Weights), .. state.Moments.SelectMany(moment => Bits(moment.Values)), .. Bits(state.HiddenState),
             (int)state.Position, (int)state.Epoch, .. Bits(_losses.ToArray()[firstLoss..]),
         ];
     }

@@ -38,7 +38,7 @@ public class TrainingStepTests
         foreach (ParameterSet<float> weights in (ParameterSet<float>[])[InitialWeights.Create(new(v, h), 1), CaseData.TrainedWeights(new(v, h))])
         {
             var text = new SyntheticText(v, b * ((3 * t) + 5));
-            var reference = new ReferenceTrainer(weights, text, b, t, options.LearningRate, options.Clip);
+            var reference = new ReferenceTrainer(weights, text, options);
             ReferencePass expected = reference.Step();
 
             using var model = new DeviceModel(TestDevices.Get(kind), weights);

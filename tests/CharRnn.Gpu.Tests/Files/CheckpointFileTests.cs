@@ -1,4 +1,5 @@
 using CharRnn.Files;
+using CharRnn.Model;
 using CharRnn.Training;
 
 namespace CharRnn.Gpu.Tests.Files;
@@ -19,13 +20,13 @@ public class CheckpointFileTests
 
         Assert.True(Samples.Vocabulary().Matches(loaded.Vocabulary));
         Samples.AssertEqual(saved.Weights, loaded.Snapshot.Weights);
-        Samples.AssertEqual(saved.AdagradMemory, loaded.Snapshot.AdagradMemory);
+        Samples.AssertEqual(saved.Moments[0].Values, loaded.Snapshot.Moments[0].Values);
         Assert.Equal(saved.HiddenState, loaded.Snapshot.HiddenState);
         Assert.Equal(BitConverter.DoubleToInt64Bits(bestValidationLoss), BitConverter.DoubleToInt64Bits(loaded.Snapshot.BestValidationLoss));
         // The rest are values: records compare them.
         Assert.Equal(
             saved,
-            loaded.Snapshot with { Weights = saved.Weights, AdagradMemory = saved.AdagradMemory, HiddenState = saved.HiddenState, BestValidationLoss = saved.BestValidationLoss });
+            loaded.Snapshot with { Weights = saved.Weights, Moments = saved.Moments, HiddenState = saved.HiddenState, BestValidationLoss = saved.BestValidationLoss });
         Assert.Same(loaded.Snapshot.Weights, loaded.Model.Weights);
     }
 
@@ -80,10 +81,10 @@ public class CheckpointFileTests
                 bad.Weights.Whh[(1 * 3) + 2] = float.NaN;
                 break;
             case "memory":
-                bad.AdagradMemory.Bh[1] = float.PositiveInfinity;
+                bad.Moments[0].Values.Bh[1] = float.PositiveInfinity;
                 break;
             case "negative memory":
-                bad.AdagradMemory.Why[1] = -1e-9f;
+                bad.Moments[0].Values.Why[1] = -1e-9f;
                 break;
             case "hidden":
                 bad.HiddenState[3] = float.NaN;

@@ -17,7 +17,7 @@ public class LogTests
         ValidationLoss: double.NaN,
         CharactersPerSecond: 12345.678,
         Seconds: -0.0625,
-        LearningRate: 0.1f);
+        LearningRate: 0.1);
 
     [Fact]
     public void A_line_has_every_key_in_one_order_under_any_culture()
@@ -60,7 +60,7 @@ public class LogTests
         File.WriteAllText(directory.File("torn"), File.ReadAllText(path) + "{\"iteration\": 1002");
         Assert.Equal(reports, MetricsLog.Read(directory.File("torn")));
         File.WriteAllText(directory.File("old"), File.ReadAllText(path).Replace(",\"learning_rate\":0.1", "", StringComparison.Ordinal));
-        Assert.All(MetricsLog.Read(directory.File("old")), report => Assert.True(float.IsNaN(report.LearningRate)));
+        Assert.All(MetricsLog.Read(directory.File("old")), report => Assert.True(double.IsNaN(report.LearningRate)));
         foreach (string bad in (string[])["{}", "[]", "no json", "{\"iteration\": \"x\"}"])
         {
             File.WriteAllText(directory.File("bad"), MetricsLog.Line(s_line) is var line ? $"{System.Text.Encoding.UTF8.GetString(line)}{bad}\n" : "");

@@ -158,7 +158,7 @@ public class ModelFileTests
     [InlineData("format", null, "metadata key format is missing")]
     [InlineData("format", "pt", "metadata key format is \"pt\", not charrnn")]
     [InlineData("version", null, "metadata key version is missing")]
-    [InlineData("version", "2", "format version 2, newer than this program's 1")]
+    [InlineData("version", "3", "format version 3, newer than this program's 2")]
     [InlineData("version", "0", "metadata key version is \"0\", not 1")]
     [InlineData("version", "1.0", "metadata key version is \"1.0\"")]
     [InlineData("cell", null, "metadata key cell is missing")]
@@ -263,7 +263,7 @@ public class ModelFileTests
     {
         CharacterModel model = Samples.Model();
         ModelFile.RequireFits("m", model, Samples.Vocabulary(), 3);
-        Errors.Expect("m", "layers.0.Whh has shape [3, 3], but --hidden-size is 4", () => ModelFile.RequireFits("m", model, Samples.Vocabulary(), 4));
+        Errors.Expect("m", "its model has 3 hidden units, but --hidden-size is 4", () => ModelFile.RequireFits("m", model, Samples.Vocabulary(), 4));
         Errors.Expect("m", "its vocabulary has 5 characters, the text has 4", () => ModelFile.RequireFits("m", model, Samples.Vocabulary("abcd"), 3));
         Errors.Expect("m", "its vocabulary has U+0020 at index 1, the text has U+0061", () => ModelFile.RequireFits("m", model, Samples.Vocabulary("\na é😀"), 3));
         Errors.Expect("m", "its encoding is utf-8, the text's is bytes", () => ModelFile.RequireFits("m", model, new Vocabulary(TextEncoding.Bytes, [1, 2]), 3));

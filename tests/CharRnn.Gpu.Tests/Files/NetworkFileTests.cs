@@ -20,9 +20,9 @@ public sealed class NetworkFileTests : IDisposable
         string path = _directory.File("model.safetensors");
         NetworkFile.Save(path, model);
         NetworkModel read = NetworkFile.Load(path);
-        Assert.Equal(model.Parameters.Arrays, read.Parameters.Arrays);
-        Assert.Equal(model.Parameters.Shape.Layers, read.Parameters.Shape.Layers);
-        Assert.Equal((model.Parameters.Shape.Inputs, loss), (read.Parameters.Shape.Inputs, read.Parameters.Shape.Loss));
+        Assert.Equal(model.Parameters.Tensors.Select(tensor => tensor.Values), read.Parameters.Tensors.Select(tensor => tensor.Values));
+        Assert.Equal(model.Shape.Layers, read.Shape.Layers);
+        Assert.Equal((model.Shape.Inputs, loss), (read.Shape.Inputs, read.Shape.Loss));
         Assert.Equal(model.Encoding.ToJson(), read.Encoding.ToJson());
 
         byte[] bytes = File.ReadAllBytes(path);
@@ -64,7 +64,7 @@ public sealed class NetworkFileTests : IDisposable
     public void A_weight_that_is_not_finite_is_not_saved()
     {
         NetworkModel model = Model(NetworkLoss.CrossEntropy);
-        model.Parameters.Weights[1][3] = float.NaN;
+        model.Parameters.Weights(1)[3 * model.Shape.Layers[1].Width] = float.NaN; // of the first neuron's fourth input
         string path = _directory.File("model.safetensors");
         Assert.Contains("tensor layers.1.weight is NaN at [0, 3]", Assert.Throws<CharRnnException>(() => NetworkFile.Save(path, model)).Message, StringComparison.Ordinal);
         Assert.False(File.Exists(path));
@@ -94,7 +94,7 @@ public sealed class NetworkFileTests : IDisposable
     }
 
     private static string Describe(NetworkModel model) =>
-        $"{model.Encoding.ToJson()} {string.Join(' ', model.Parameters.Shape.Layers)} {model.Parameters.Shape.Loss} {string.Join(' ', model.Parameters.Arrays.SelectMany(values => values))}";
+        $"{model.Encoding.ToJson()} {string.Join(' ', model.Shape.Layers)} {model.Shape.Loss} {string.Join(' ', model.Parameters.Tensors.SelectMany(tensor => tensor.Values))}";
 
     private static NetworkModel Model(NetworkLoss loss)
     {

@@ -1,4 +1,5 @@
 using CharRnn.Files;
+using CharRnn.Model;
 using CharRnn.Training;
 
 namespace CharRnn.Gpu.Tests.Files;
@@ -57,7 +58,7 @@ public class RunRecorderTests
         using var directory = new TemporaryDirectory();
         using RunDirectory run = RunDirectory.Create(directory.File("run"));
         TrainingSnapshot snapshot = Samples.Snapshot();
-        snapshot.AdagradMemory.Wxh[0] = float.PositiveInfinity;
+        snapshot.Moments[0].Values.Wxh[0] = float.PositiveInfinity;
         using var recorder = new RunRecorder(run, Samples.Vocabulary(), null, 2, _ => { });
         Assert.Throws<CharRnnException>(() => recorder.Checkpointed(snapshot));
     }

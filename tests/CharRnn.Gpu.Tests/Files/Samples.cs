@@ -24,7 +24,7 @@ internal static class Samples
     public static TrainingSnapshot Snapshot(int v = 5, int h = 3, int b = 2) => new()
     {
         Weights = Weights(v, h),
-        AdagradMemory = Weights(v, h, 1000),
+        Moments = [new Moment("adagrad", Weights(v, h, 1000))],
         HiddenState = [.. Enumerable.Range(0, b * h).Select(i => (i * 0.1f) - 0.2f)],
         BatchSize = b,
         Iteration = 1_000_000_000_000,

@@ -38,11 +38,9 @@ internal sealed class GoldenFile : IDisposable
         HiddenSize = Shape.HiddenSize,
         SequenceLength = (int)Number("seq_length"),
         BatchSize = name.Contains(".b4.", StringComparison.Ordinal) ? 4 : 1,
-        LearningRate = (float)Number("learning_rate"),
-        Clip = (float)Number("clip." + name.Split('.')[2]),
+        LearningRate = Number("learning_rate"),
+        Clip = Number("clip." + name.Split('.')[2]),
     };
-
-    public double LearningRate => Number("learning_rate");
 
     public ParameterSet<float> InitialWeights(string name) => Parameters("initial." + name.Split('.')[0]).Convert(value => (float)value);
 
@@ -55,11 +53,11 @@ internal sealed class GoldenFile : IDisposable
         var parameters = new ParameterSet<double>(Shape);
         foreach (ParameterTensor<double> tensor in parameters.Tensors)
         {
-            bool bias = tensor.Rows == 1;
-            double[] values = _file.ReadDoubles($"{prefix}.{tensor.Name}", bias ? [tensor.Columns] : [tensor.Columns, tensor.Rows]);
-            for (int i = 0; i < tensor.Rows; i++)
-                for (int j = 0; j < tensor.Columns; j++)
-                    tensor.Values[(i * tensor.Columns) + j] = values[(j * tensor.Rows) + i];
+            bool bias = tensor.Spec.Role == TensorRole.Bias;
+            double[] values = _file.ReadDoubles($"{prefix}.{tensor.Name}", bias ? [tensor.Spec.Columns] : [tensor.Spec.Columns, tensor.Spec.Rows]);
+            for (int i = 0; i < tensor.Spec.Rows; i++)
+                for (int j = 0; j < tensor.Spec.Columns; j++)
+                    tensor.Values[(i * tensor.Spec.Columns) + j] = values[(j * tensor.Spec.Rows) + i];
         }
 
         return parameters;

@@ -105,20 +105,6 @@ public class NetworkPrimitiveTests
 
     [Theory]
     [MemberData(nameof(Bodies.Groups), MemberType = typeof(Bodies))]
-    public void A_step_down_is_N6_and_sums_the_squares(DeviceKind group)
-    {
-        var data = new OperandData { A = Values.RandomRows(Rows, Columns, 7), B = Values.RandomRows(Rows, Columns, 8), C = new float[3], N = new(Columns: Rows * Row, X: 0.3f) };
-        double[] expected = [.. data.A.Zip(data.B, (theta, g) => theta - (0.3f * (double)g))];
-        foreach (OperandData result in (OperandData[])[Bodies.Simd(data, o => DescentStep.Update(default, o.A, o.B, o.N.Columns, o.N.X, o.C, 1)), Bodies.OnGroup(group, data, DescentKernel)])
-        {
-            Agreement.Within(1e-7, expected, result.A, "θ");
-            Agreement.Within(5e-7, data.B.Sum(g => (double)g * g), result.C[1], "Σ g²");
-            Assert.Equal([0f, 0f], [result.C[0], result.C[2]]);
-        }
-    }
-
-    [Theory]
-    [MemberData(nameof(Bodies.Groups), MemberType = typeof(Bodies))]
     public void Rows_and_numbers_are_picked_in_their_order(DeviceKind group)
     {
         int[] order = [4, 0, 6, 6, 2];
@@ -135,8 +121,6 @@ public class NetworkPrimitiveTests
     private static void GradientKernelBody(Operands o) => Activation.RunGradientOnGroup(o.A, o.B, o.N.Rows, o.N.Row, o.N.Columns, o.N.Flag);
 
     private static void LossKernel(Operands o) => OutputLoss.RunOnGroup(o.A, o.B, o.C, o.N.Rows, o.N.Row, o.N.Columns, o.N.X, o.N.Flag);
-
-    private static void DescentKernel(Operands o) => DescentStep.UpdateOnGroup(Team.ScratchOnGroup(), o.A, o.B, o.N.Columns, o.N.X, o.C, 1);
 
     private static void Pick(Operands o)
     {

@@ -1,4 +1,5 @@
 using CharRnn.Gpu.Tests.Kernels;
+using CharRnn.Model;
 using CharRnn.Networks;
 
 namespace CharRnn.Gpu.Tests.Networks;
@@ -29,15 +30,16 @@ internal static class TestNetworks
     }
 
     /// <summary>Random parameters, biases too.</summary>
-    public static NetworkParameters<float> Parameters(NetworkShape shape, ulong seed)
+    public static ParameterSet<float> Parameters(NetworkShape shape, ulong seed)
     {
-        NetworkParameters<float> parameters = InitialNetwork.Create(shape, seed);
-        foreach (float[] bias in parameters.Biases)
-            Values.Random(bias.Length, seed + 5, 0.3f).CopyTo(bias, 0);
+        ParameterSet<float> parameters = InitialNetwork.Create(shape, seed);
+        foreach ((TensorSpec spec, float[] bias) in parameters.Tensors)
+            if (spec.Role == TensorRole.Bias)
+                Values.Random(bias.Length, seed + 5, 0.3f).CopyTo(bias, 0);
         return parameters;
     }
 
-    public static double[] Flat(NetworkParameters<double> parameters) => [.. parameters.Arrays.SelectMany(values => values)];
+    public static double[] Flat(ParameterSet<double> parameters) => [.. parameters.Tensors.SelectMany(tensor => tensor.Values)];
 
-    public static double[] Flat(NetworkParameters<float> parameters) => Flat(parameters.Convert(value => (double)value));
+    public static double[] Flat(ParameterSet<float> parameters) => Flat(parameters.Convert(value => (double)value));
 }

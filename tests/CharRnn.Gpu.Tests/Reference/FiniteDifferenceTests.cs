@@ -1,6 +1,7 @@
 using CharRnn.Gpu.Verification;
 using CharRnn.Model;
 using CharRnn.Reference;
+using CharRnn.Training;
 using CharRnn.Sampling;
 
 namespace CharRnn.Gpu.Tests.Reference;
@@ -67,18 +68,20 @@ public class FiniteDifferenceTests
 
     [Fact]
     public void A_model_of_zeros_loses_the_logarithm_of_V_per_character() =>
-        Agreement.Within(1e-15, T * Math.Log(V), ReferenceRnn.Run(new(new(V, H)), Tokens, Carried).Loss, "loss");
+        Agreement.Within(1e-15, T * Math.Log(V), ReferenceRnn.Run(new(new ModelShape(V, H)), Tokens, Carried).Loss, "loss");
 
     [Fact]
     public void An_update_clips_both_signs_and_keeps_epsilon_inside_the_root()
     {
-        ParameterSet<double> w = new(new(2, 3)), memory = new(w.Shape), gradient = new(w.Shape);
+        ParameterSet<double> w = new(new ModelShape(2, 3)), gradient = new(w.Shape);
+        var optimizer = new ReferenceOptimizer(new StepOptions { Clip = 1 }, w.Shape);
+        ParameterSet<double> memory = optimizer.Moments[0];
         foreach (ParameterTensor<double> m in memory.Tensors)
             Array.Fill(m.Values, 0.25);
         double[] g = [7, -7, 0.5, 0, double.NaN, -0.5];
         g.CopyTo(gradient.Wxh, 0);
         memory.Wxh[3] = 0;
-        ReferenceRnn.Adagrad(w, memory, gradient, 0.1, 1);
+        optimizer.Update(w, gradient);
         double large = 0.1 / Math.Sqrt(1.25 + 1e-8), small = 0.1 * 0.5 / Math.Sqrt(0.5 + 1e-8);
         Assert.Equal([-large, large, -small, 0, double.NaN, small], w.Wxh);
         Assert.Equal([1.25, 1.25, 0.5, 0, double.NaN, 0.5], memory.Wxh);
@@ -86,7 +89,7 @@ public class FiniteDifferenceTests
         // A first, tiny gradient: η g / √(g² + ε), not η g / (|g| + √ε).
         gradient.By[0] = 1e-4;
         memory.By[0] = 0;
-        ReferenceRnn.Adagrad(w, memory, gradient, 0.1, 1);
+        optimizer.Update(w, gradient);
         Agreement.Within(1e-12, -0.1 / Math.Sqrt(2), w.By[0], "θ");
     }
 

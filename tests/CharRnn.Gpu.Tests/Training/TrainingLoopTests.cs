@@ -97,6 +97,8 @@ public class TrainingLoopTests
 
         public StreamCursor Cursor { get; } = new(1000, 25);
 
+        public Func<long, double> LearningRateAfter { get; set; } = _ => 0.1;
+
         public StepsResult RunSteps(long maxSteps)
         {
             float[] losses = [.. Enumerable.Range(1, (int)maxSteps).Select(n => (100 - Iteration - n) * LossFactor)];
@@ -108,7 +110,7 @@ public class TrainingLoopTests
 
         public ParameterSet<float> ReadWeights() => _weights;
 
-        public EngineState ReadState() => new(_weights, _weights, new float[3], Iteration, 1);
+        public EngineState ReadState() => new(_weights, [new Moment("adagrad", _weights)], new float[3], Iteration, 1, Iteration);
 
         public void Restore(EngineState state) => throw new NotSupportedException();
 

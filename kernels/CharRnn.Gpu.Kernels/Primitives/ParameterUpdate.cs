@@ -1,0 +1,220 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using ILGPU;
+using ILGPU.Algorithms;
+using ILGPU.IR.Intrinsics;
+
+namespace CharRnn.Gpu.Kernels.Primitives;
+
+/// <summary>E9, E13–E16 and N6 over a range of parameters.</summary>
+public static unsafe class ParameterUpdate
+{
+    /// <summary>Which rule: the numbers that kernels take. Adam's two kinds differ in their weight decay alone.</summary>
+    public const int Adagrad = 0, RmsProp = 1, Adam = 2, Momentum = 3, Descent = 4;
+
+    /// <summary>A rule of a CPU worker, for a vector of parameters.</summary>
+    private interface IRule
+    {
+        /// <summary>How many values it remembers of each parameter.</summary>
+        static abstract int Moments { get; }
+
+        /// <summary>The parameter's and its moments' new values.</summary>
+        static abstract void Update(ref Vector<float> theta, ref Vector<float> first, ref Vector<float> second, Vector<float> g, in Numbers n);
+    }
+
+    /// <summary>
+    /// <c>g = clip(g·scale, ±c) + λθ</c>, then the rule. A NaN gradient stays NaN; padding (all of it 0) stays 0.
+    /// </summary>
+    /// <param name="scratch">See <see cref="Team.Scratch"/>.</param>
+    /// <param name="theta">θ, updated.</param>
+    /// <param name="first">The rule's first moment, updated: m of E9 and E15, v of E14, u of E16.</param>
+    /// <param name="second">Its second: v of E15.</param>
+    /// <param name="gradient">g; left as it is.</param>
+    /// <param name="begin">The first parameter, a multiple of <see cref="Layout.PanelWidth"/>.</param>
+    /// <param name="count">Number of parameters, such a multiple, too.</param>
+    /// <param name="update">The rule and its numbers.</param>
+    /// <param name="rates">Those of this step.</param>
+    /// <param name="scale">What E13 multiplies the gradient by.</param>
+    /// <param name="squares">Where the sum of the gradient's squares goes, before clip and scale.</param>
+    /// <param name="part">Its place there; below 0 where nobody asks for it.</param>
+    [IntrinsicImplementation]
+    public static void Run(
+        ArrayView<float> scratch, ArrayView<float> theta, ArrayView<float> first, ArrayView<float> second, ArrayView<float> gradient,
+        int begin, int count, UpdateArguments update, StepRates rates, float scale, ArrayView<float> squares, int part)
+    {
+        Vector<float> sum = update.Rule switch
+        {
+            Adagrad => Ranges<AdagradRule>(theta, first, second, gradient, begin, count, update, rates, scale),
+            RmsProp => Ranges<RmsPropRule>(theta, first, second, gradient, begin, count, update, rates, scale),
+            Adam => Ranges<AdamRule>(theta, first, second, gradient, begin, count, update, rates, scale),
+            Momentum => Ranges<MomentumRule>(theta, first, second, gradient, begin, count, update, rates, scale),
+            _ => Ranges<DescentRule>(theta, first, second, gradient, begin, count, update, rates, scale),
+        };
+        if (part >= 0)
+            squares[part] = Vector.Sum(sum);
+    }
+
+    internal static void RunOnGroup(
+        ArrayView<float> scratch, ArrayView<float> theta, ArrayView<float> first, ArrayView<float> second, ArrayView<float> gradient,
+        int begin, int count, UpdateArguments update, StepRates rates, float scale, ArrayView<float> squares, int part)
+    {
+        float sum = 0f;
+        for (int i = begin + Group.IdxX; i < begin + count; i += Group.DimX)
+        {
+            float slope = gradient[i], weight = theta[i], g = KernelMath.Clamp(slope * scale, -update.Clip, update.Clip);
+            sum += slope * slope;
+            if (i < update.Decayed)
+            {
+                g += update.Decay * weight;
+                weight *= rates.Keep;
+            }
+
+            if (update.Rule == Adagrad)
+            {
+                float squared = first[i] + (g * g);
+                first[i] = squared;
+                weight -= rates.Rate * g / XMath.Sqrt(squared + update.Epsilon);
+            }
+            else if (update.Rule == RmsProp)
+            {
+                float mean = (update.Second * first[i]) + (update.SecondRest * g * g);
+                first[i] = mean;
+                weight -= rates.Rate * g / (XMath.Sqrt(mean) + update.Epsilon);
+            }
+            else if (update.Rule == Adam)
+            {
+                float m = (update.First * first[i]) + (update.FirstRest * g), v = (update.Second * second[i]) + (update.SecondRest * g * g);
+                (first[i], second[i]) = (m, v);
+                weight -= rates.Rate * m / ((XMath.Sqrt(v) * rates.RootCorrection) + update.Epsilon);
+            }
+            else if (update.Rule == Momentum)
+            {
+                float velocity = (update.First * first[i]) + g;
+                first[i] = velocity;
+                weight -= rates.Rate * velocity;
+            }
+            else
+            {
+                weight -= rates.Rate * g;
+            }
+
+            theta[i] = weight;
+        }
+
+        if (part >= 0)
+            Reduction.Total(scratch, squares, part, sum, 1f);
+        else
+            Team.Barrier();
+    }
+
+    /// <summary>The parameters that decay, which lie before the others, then those that do not.</summary>
+    /// <returns>The sums of the gradient's squares, in lanes.</returns>
+    private static Vector<float> Ranges<T>(
+        ArrayView<float> theta, ArrayView<float> first, ArrayView<float> second, ArrayView<float> gradient, int begin, int count,
+        UpdateArguments update, StepRates rates, float scale)
+        where T : struct, IRule
+    {
+        float* t = Simd.Pointer(theta), m = Simd.Pointer(first), v = Simd.Pointer(second), g = Simd.Pointer(gradient);
+        var numbers = new Numbers(update, rates, scale);
+        int middle = Math.Clamp(update.Decayed, begin, begin + count);
+        Vector<float> sum = Each<Decaying<T>>(t, m, v, g, begin, middle, numbers, Vector<float>.Zero);
+        return Each<T>(t, m, v, g, middle, begin + count, numbers, sum);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static Vector<float> Each<T>(float* theta, float* first, float* second, float* gradient, int begin, int end, in Numbers numbers, Vector<float> sum)
+        where T : struct, IRule
+    {
+        Numbers n = numbers;
+        for (int i = begin; i < end; i += Vector<float>.Count)
+        {
+            Vector<float> slope = *(Vector<float>*)(gradient + i), weight = *(Vector<float>*)(theta + i);
+            Vector<float> m = T.Moments > 0 ? *(Vector<float>*)(first + i) : default, v = T.Moments > 1 ? *(Vector<float>*)(second + i) : default;
+            sum = Simd.FusedMultiplyAdd(slope, slope, sum);
+            Vector<float> clipped = Vector.MinNative(n.Clip, Vector.MaxNative(-n.Clip, slope * n.Scale)); // a NaN, as the second, is what comes out
+            T.Update(ref weight, ref m, ref v, clipped, n);
+            *(Vector<float>*)(theta + i) = weight;
+            if (T.Moments > 0)
+                *(Vector<float>*)(first + i) = m;
+            if (T.Moments > 1)
+                *(Vector<float>*)(second + i) = v;
+        }
+
+        return sum;
+    }
+
+    /// <summary>The numbers of an update in every lane.</summary>
+    private readonly struct Numbers(UpdateArguments update, StepRates rates, float scale)
+    {
+        public readonly Vector<float> Clip = new(update.Clip), Scale = new(scale), Decay = new(update.Decay), Keep = new(rates.Keep);
+        public readonly Vector<float> Rate = new(rates.Rate), RootCorrection = new(rates.RootCorrection), Epsilon = new(update.Epsilon);
+        public readonly Vector<float> First = new(update.First), FirstRest = new(update.FirstRest);
+        public readonly Vector<float> Second = new(update.Second), SecondRest = new(update.SecondRest);
+    }
+
+    private readonly struct Decaying<T> : IRule
+        where T : struct, IRule
+    {
+        public static int Moments => T.Moments;
+
+        public static void Update(ref Vector<float> theta, ref Vector<float> first, ref Vector<float> second, Vector<float> g, in Numbers n)
+        {
+            g = Simd.FusedMultiplyAdd(n.Decay, theta, g);
+            theta *= n.Keep;
+            T.Update(ref theta, ref first, ref second, g, n);
+        }
+    }
+
+    private readonly struct AdagradRule : IRule
+    {
+        public static int Moments => 1;
+
+        public static void Update(ref Vector<float> theta, ref Vector<float> first, ref Vector<float> second, Vector<float> g, in Numbers n)
+        {
+            first = Simd.FusedMultiplyAdd(g, g, first);
+            theta -= n.Rate * g * Simd.ReciprocalSqrt(first + n.Epsilon);
+        }
+    }
+
+    private readonly struct RmsPropRule : IRule
+    {
+        public static int Moments => 1;
+
+        public static void Update(ref Vector<float> theta, ref Vector<float> first, ref Vector<float> second, Vector<float> g, in Numbers n)
+        {
+            first = Simd.FusedMultiplyAdd(n.Second, first, n.SecondRest * g * g);
+            theta -= n.Rate * g / (Vector.SquareRoot(first) + n.Epsilon);
+        }
+    }
+
+    private readonly struct AdamRule : IRule
+    {
+        public static int Moments => 2;
+
+        public static void Update(ref Vector<float> theta, ref Vector<float> first, ref Vector<float> second, Vector<float> g, in Numbers n)
+        {
+            first = Simd.FusedMultiplyAdd(n.First, first, n.FirstRest * g);
+            second = Simd.FusedMultiplyAdd(n.Second, second, n.SecondRest * g * g);
+            theta -= n.Rate * first / Simd.FusedMultiplyAdd(Vector.SquareRoot(second), n.RootCorrection, n.Epsilon);
+        }
+    }
+
+    private readonly struct MomentumRule : IRule
+    {
+        public static int Moments => 1;
+
+        public static void Update(ref Vector<float> theta, ref Vector<float> first, ref Vector<float> second, Vector<float> g, in Numbers n)
+        {
+            first = Simd.FusedMultiplyAdd(n.First, first, g);
+            theta -= n.Rate * first;
+        }
+    }
+
+    private readonly struct DescentRule : IRule
+    {
+        public static int Moments => 0;
+
+        public static void Update(ref Vector<float> theta, ref Vector<float> first, ref Vector<float> second, Vector<float> g, in Numbers n) =>
+            theta -= n.Rate * g;
+    }
+}

@@ -1,0 +1,136 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using CharRnn.Files;
+using CharRnn.Training;
+
+namespace CharRnn.Gpu.Cli.Commands;
+
+/// <summary>The optimizer's options, the same for texts and tables but for what holds where none is given.</summary>
+internal sealed class OptimizerOptions
+{
+    private const string None = "none";
+    private const string Float = "a number over 0, up to 3.4e38", Part = "a number from 0, below 1";
+
+    private readonly Option<Choice<UpdateRule>> _rule;
+    private readonly Option<double?> _learningRate, _momentum, _beta1, _beta2, _rmsDecay, _epsilon, _weightDecay;
+    private readonly Option<double> _clip, _clipNorm;
+
+    // The options that hold for some rules only.
+    private readonly (Option Option, UpdateRule[] Rules)[] _some;
+
+    /// <param name="defaults">What holds where no option is given.</param>
+    public OptimizerOptions(UpdateOptions defaults)
+    {
+        Choice<UpdateRule>[] rules =
+        [
+            new("adagrad", UpdateRule.Adagrad), new("rmsprop", UpdateRule.RmsProp), new("adam", UpdateRule.Adam), new("adamw", UpdateRule.AdamW),
+            new("sgd", UpdateRule.Sgd),
+        ];
+        _rule = SharedOptions.OneOf("--optimizer", "The rule that updates the weights.", [.. rules.OrderBy(rule => rule.Value != defaults.Optimizer)]);
+        _learningRate = Number("--learning-rate", Float, IsFloat, "η, the step size [default: 0.1 for adagrad and sgd, 0.01 for rmsprop, 0.001 for adam and adamw].");
+        _clip = NumberOrNone("--clip", defaults.Clip, "Cut each element of the gradient to ± this number.");
+        _clipNorm = NumberOrNone("--clip-norm", defaults.ClipNorm, "Scale a gradient of a larger norm down to this one, before --clip.");
+        _momentum = Number("--momentum", Part, Limits.IsPart, "μ of sgd [default: 0].");
+        _beta1 = Number("--beta1", Part, Limits.IsPart, "β₁ of adam and adamw [default: 0.9].");
+        _beta2 = Number("--beta2", Part, Limits.IsPart, "β₂ of adam and adamw [default: 0.999].");
+        _rmsDecay = Number("--rms-decay", Part, Limits.IsPart, "α of rmsprop [default: 0.99].");
+        _epsilon = Number("--epsilon", Float, IsFloat, "ε, which keeps divisions from being by 0 [default: 1e-8]; sgd has none.");
+        _weightDecay = Number("--weight-decay", "a number from 0", Limits.IsNotNegative, "λ, which draws weights, not biases, to 0 [default: 0.01 for adamw, else 0].");
+        _some =
+        [
+            (_momentum, [UpdateRule.Sgd]), (_beta1, [UpdateRule.Adam, UpdateRule.AdamW]), (_beta2, [UpdateRule.Adam, UpdateRule.AdamW]),
+            (_rmsDecay, [UpdateRule.RmsProp]), (_epsilon, [UpdateRule.Adagrad, UpdateRule.RmsProp, UpdateRule.Adam, UpdateRule.AdamW]),
+        ];
+    }
+
+    /// <summary>All of them, in the order of the help.</summary>
+    public IReadOnlyList<Option> All => [_rule, _learningRate, _clip, _clipNorm, _momentum, _beta1, _beta2, _rmsDecay, _epsilon, _weightDecay];
+
+    /// <summary>Their names without dashes, as config.json has them.</summary>
+    public IEnumerable<string> Names => All.Select(option => option.Name[2..]);
+
+    /// <summary>Refuses an option that the optimizer does not have.</summary>
+    public void Check(CommandResult result)
+    {
+        if (result.GetResult(_rule) is { Errors: var errors } && errors.Any())
+            return;
+        Choice<UpdateRule> rule = result.GetValue(_rule);
+        foreach ((Option option, UpdateRule[] rules) in _some)
+            if (result.GetResult(option) is { Implicit: false } && !rules.Contains(rule.Value))
+                result.AddError($"{option.Name}: is not an option of --optimizer {rule}; leave it out");
+    }
+
+    /// <summary>What they say, on top of what holds without them.</summary>
+    public T Read<T>(ParseResult options, T defaults)
+        where T : UpdateOptions
+    {
+        UpdateOptions read = defaults with
+        {
+            Optimizer = options.GetValue(_rule).Value,
+            Clip = Finite(options.GetValue(_clip)),
+            ClipNorm = Finite(options.GetValue(_clipNorm)),
+        };
+        if (options.GetValue(_learningRate) is { } learningRate)
+            read = read with { LearningRate = learningRate };
+        if (options.GetValue(_momentum) is { } momentum)
+            read = read with { Momentum = momentum };
+        if (options.GetValue(_beta1) is { } beta1)
+            read = read with { Beta1 = beta1 };
+        if (options.GetValue(_beta2) is { } beta2)
+            read = read with { Beta2 = beta2 };
+        if (options.GetValue(_rmsDecay) is { } rmsDecay)
+            read = read with { RmsDecay = rmsDecay };
+        if (options.GetValue(_epsilon) is { } epsilon)
+            read = read with { Epsilon = epsilon };
+        if (options.GetValue(_weightDecay) is { } weightDecay)
+            read = read with { WeightDecay = weightDecay };
+        return (T)read;
+    }
+
+    /// <summary>Records an optimizer, with those of its numbers that hold for its rule.</summary>
+    public void Save(RunConfiguration configuration, UpdateOptions optimizer)
+    {
+        configuration.Set(_rule.Name[2..], WordOf(optimizer.Optimizer));
+        configuration.Set(_learningRate.Name[2..], optimizer.LearningRate);
+        foreach ((Option<double> option, double? value) in ((Option<double>, double?)[])[(_clip, optimizer.Clip), (_clipNorm, optimizer.ClipNorm)])
+            if (value is { } number)
+                configuration.Set(option.Name[2..], number);
+            else
+                configuration.Set(option.Name[2..], None);
+        foreach ((Option option, double value) in ((Option, double)[])
+            [(_momentum, optimizer.Momentum), (_beta1, optimizer.Beta1), (_beta2, optimizer.Beta2), (_rmsDecay, optimizer.RmsDecay), (_epsilon, optimizer.Epsilon)])
+            if (_some.Single(one => one.Option == option).Rules.Contains(optimizer.Optimizer))
+                configuration.Set(option.Name[2..], value);
+        configuration.Set(_weightDecay.Name[2..], optimizer.WeightDecay);
+    }
+
+    private static string WordOf(UpdateRule rule) => rule.ToString().ToLowerInvariant();
+
+    private static double? Finite(double value) => double.IsFinite(value) ? value : null;
+
+    // A device computes in float.
+    private static bool IsFloat(double value) => Limits.IsPositive((float)value);
+
+    private static Option<double?> Number(string name, string expected, Func<double, bool> isValid, string description) =>
+        SharedOptions.Number(name, null, expected, isValid, description);
+
+    /// <summary>A number over 0, or none, which is infinite.</summary>
+    private static Option<double> NumberOrNone(string name, double? defaultValue, string description) => new(name)
+    {
+        Description = string.Create(
+            CultureInfo.InvariantCulture, $"{description} none switches it off [default: {(defaultValue is { } number ? number.ToString(CultureInfo.InvariantCulture) : None)}]."),
+        HelpName = $"N|{None}",
+        DefaultValueFactory = _ => defaultValue ?? double.PositiveInfinity,
+        CustomParser = result =>
+        {
+            string text = result.Tokens.Count == 0 ? "" : result.Tokens[^1].Value;
+            if (text == None)
+                return double.PositiveInfinity;
+            if (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && IsFloat(value))
+                return value;
+            result.AddError($"{name}: is '{text}'; give {Float}, or {None}");
+            return 0;
+        },
+    };
+}

@@ -1,0 +1,53 @@
+using CharRnn.Gpu.Devices;
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace CharRnn.Gpu.Execution;
+
+/// <summary>A device buffer that begins on a cache line, as the SIMD bodies like it.</summary>
+internal sealed class AlignedBuffer<T> : IDisposable
+    where T : unmanaged
+{
+    private const int Alignment = 64;
+    private readonly MemoryBuffer1D<T, Stride1D.Dense> _buffer;
+
+    /// <param name="device">Where.</param>
+    /// <param name="length">Elements.</param>
+    /// <param name="remedy">What to do where there is no room.</param>
+    public AlignedBuffer(ComputeDevice device, long length, string remedy = "lower --hidden-size, --batch-size or --seq-length")
+    {
+        // Kernels index with 32 bits, and a group's last stride may reach past the end.
+        if (length > int.MaxValue - 1024)
+            throw new CharRnnException("device memory", $"a buffer of {length} elements is over the limit of {int.MaxValue}", remedy);
+        try
+        {
+            _buffer = device.Accelerator.Allocate1D<T>(length + Alignment);
+            View = _buffer.View.AsContiguous().AlignTo(Alignment).Main.SubView(0, length);
+            Clear(); // OpenCL gives memory at its first use
+        }
+        catch (Exception e) when (e is AcceleratorException or OutOfMemoryException)
+        {
+            _buffer?.Dispose();
+            string reason = e is AcceleratorException ? DriverErrors.Reason(e) : "out of memory";
+            throw new CharRnnException(
+                device.Name, $"has no room for a buffer of {MemoryNeed.Readable(length * Interop.SizeOf<T>())} ({reason})",
+                remedy, e);
+        }
+    }
+
+    public ArrayView<T> View { get; }
+
+    /// <summary>Zeroes the whole buffer: clearing a part of one misses its place on OpenCL (ILGPU 1.5.3 on PoCL 6.0).</summary>
+    public void Clear() => _buffer.MemSetToZero();
+
+    public void Write(ReadOnlySpan<T> values, long offset = 0) => View.SubView(offset, values.Length).CopyFromCPU(values);
+
+    public T[] Read(long offset, int length)
+    {
+        var values = new T[length];
+        View.SubView(offset, length).CopyToCPU(values);
+        return values;
+    }
+
+    public void Dispose() => ComputeDevice.Quietly(_buffer);
+}

@@ -1,0 +1,129 @@
+using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Kernels;
+using CharRnn.Gpu.Kernels.Primitives;
+using CharRnn.Model;
+using CharRnn.Training;
+
+namespace CharRnn.Gpu.Execution;
+
+/// <summary>An optimizer on a device: the gradient, what its rule remembers, the transposes of the weights, and the rates of the next steps.</summary>
+internal sealed class DeviceOptimizer : IDisposable
+{
+    private readonly UpdateOptions _options;
+    private readonly ParameterLayout _layout;
+    private readonly DeviceParameters _gradient;
+    private readonly DeviceParameters[] _moments;
+    private readonly AlignedBuffer<float> _transposed, _squares, _rates, _none;
+    private readonly AlignedBuffer<TransposedMatrix> _matrices;
+
+    /// <param name="device">Where.</param>
+    /// <param name="layout">The model's.</param>
+    /// <param name="theta">The parameters.</param>
+    /// <param name="options">The rule and its numbers.</param>
+    /// <param name="slots">Steps whose rates are there at once.</param>
+    /// <param name="status">The steps' status.</param>
+    /// <exception cref="CharRnnException">The device has no room for it.</exception>
+    public DeviceOptimizer(
+        ComputeDevice device, ParameterLayout layout, DeviceParameters theta, UpdateOptions options, int slots, AlignedBuffer<int> status)
+    {
+        (_options, _layout) = (options, layout);
+        _gradient = new DeviceParameters(device, layout);
+        _moments = [.. options.Moments.Select(_ => new DeviceParameters(device, layout))];
+        _transposed = new AlignedBuffer<float>(device, Math.Max(layout.TransposedLength, Layout.PanelWidth));
+        TransposedMatrix[] matrices = layout.Transposes;
+        _matrices = new AlignedBuffer<TransposedMatrix>(device, matrices.Length);
+        _matrices.Write(matrices);
+        _squares = new AlignedBuffer<float>(device, layout.Parts);
+        _rates = new AlignedBuffer<float>(device, slots * StepRates.Count);
+        _none = new AlignedBuffer<float>(device, Layout.PanelWidth);
+        Views = new UpdateViews(
+            theta.View, _gradient.View, _moments.Length > 0 ? _moments[0].View : _none.View, _moments.Length > 1 ? _moments[1].View : _none.View,
+            _transposed.View, _matrices.View, _squares.View, _rates.View, status.View);
+        Arguments = ArgumentsOf(options, (int)layout.WeightsLength);
+    }
+
+    public UpdateViews Views { get; }
+
+    public UpdateArguments Arguments { get; }
+
+    /// <summary>Of a character model, where the gradients go.</summary>
+    public ParameterViews Gradient => _gradient.Views;
+
+    /// <summary>The gradient of the last step.</summary>
+    public ParameterSet<float> ReadGradient() => _gradient.Read();
+
+    /// <summary>The squares of the last step's gradient, part by part.</summary>
+    public float[] ReadSquares() => _squares.Read(0, _layout.Parts);
+
+    /// <summary>What the rule remembers.</summary>
+    public IReadOnlyList<Moment> ReadMoments() => [.. _options.Moments.Zip(_moments, (name, values) => new Moment(name, values.Read()))];
+
+    /// <summary>Goes back, or on, to what it remembered.</summary>
+    public void WriteMoments(IReadOnlyList<Moment> moments)
+    {
+        foreach ((DeviceParameters to, Moment from) in _moments.Zip(moments))
+            to.Write(from.Values);
+    }
+
+    /// <summary>Brings the transposes up to weights that no step has made.</summary>
+    public void WriteTransposes(ParameterSet<float> weights)
+    {
+        foreach (((TensorSpec spec, float[] values), ParameterLayout.Place place) in weights.Tensors.Zip(_layout.Places))
+            if (place.Transposed >= 0)
+                _transposed.Write(
+                    Padding.Add(
+                        Padding.Transpose(values, spec.Rows, spec.Columns), spec.Columns, spec.Rows, Layout.Panels(spec.Columns),
+                        ParameterLayout.PanelsLength(spec.Columns, spec.Rows)),
+                    place.Transposed);
+    }
+
+    /// <summary>Part of the transposes: of a character model's Whh or Why.</summary>
+    public ILGPU.ArrayView<float> Transposed(int tensor)
+    {
+        ParameterLayout.Place place = _layout.Places[tensor];
+        return _transposed.View.SubView(place.Transposed, ParameterLayout.PanelsLength(place.Spec.Columns, place.Spec.Rows));
+    }
+
+    /// <summary>Sets the rates of the next steps.</summary>
+    /// <param name="done">Steps that were made since the start of the run.</param>
+    /// <param name="count">Steps to come.</param>
+    /// <param name="rateAfter">η of the step after so many.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A rate is below 0, or not finite.</exception>
+    public void WriteRates(long done, int count, Func<long, double> rateAfter)
+    {
+        var rates = new float[count * StepRates.Count];
+        for (int i = 0; i < count; i++)
+        {
+            (double eta, long t) = (Limits.NotNegative(rateAfter(done + i), nameof(rateAfter)), done + i + 1);
+            bool isAdam = _options.Optimizer is UpdateRule.Adam or UpdateRule.AdamW;
+            Span<float> step = rates.AsSpan(i * StepRates.Count);
+            step[0] = (float)(isAdam ? eta / (1 - Math.Pow(_options.Beta1, t)) : eta);
+            step[1] = (float)(1 / Math.Sqrt(1 - Math.Pow(_options.Beta2, t)));
+            step[2] = (float)(_options.Optimizer == UpdateRule.AdamW ? 1 - (eta * _options.WeightDecay) : 1);
+        }
+
+        _rates.Write(rates);
+    }
+
+    public void Dispose()
+    {
+        foreach (IDisposable buffer in (IDisposable[])[_gradient, .. _moments, _transposed, _matrices, _squares, _rates, _none])
+            buffer.Dispose();
+    }
+
+    private static UpdateArguments ArgumentsOf(UpdateOptions options, int weights)
+    {
+        (int rule, double first, double second) = options.Optimizer switch
+        {
+            UpdateRule.Adagrad => (ParameterUpdate.Adagrad, 0, 0),
+            UpdateRule.RmsProp => (ParameterUpdate.RmsProp, 0, options.RmsDecay),
+            UpdateRule.Sgd when options.Momentum > 0 => (ParameterUpdate.Momentum, options.Momentum, 0),
+            UpdateRule.Sgd => (ParameterUpdate.Descent, 0, 0),
+            _ => (ParameterUpdate.Adam, options.Beta1, options.Beta2),
+        };
+        return new UpdateArguments(
+            rule, (float)(options.Clip ?? double.PositiveInfinity), (float)(options.ClipNorm ?? 0), (float)first, (float)(1 - first), (float)second,
+            (float)(1 - second), (float)options.Epsilon, options.Optimizer == UpdateRule.AdamW ? 0 : (float)options.WeightDecay,
+            options.WeightDecay > 0 ? weights : 0);
+    }
+}

@@ -1,0 +1,49 @@
+using CharRnn.Gpu.Kernels;
+
+namespace CharRnn.Gpu.Execution;
+
+/// <summary>Matrices as the host has them, row by row, and as devices have them, padded with zeros.</summary>
+internal static class Padding
+{
+    /// <summary>In padded rows.</summary>
+    public static float[] Add(ReadOnlySpan<float> values, int rows, int columns)
+    {
+        int row = RnnDims.PaddedRow(columns);
+        return Add(values, rows, columns, Layout.Rows(row), (long)rows * row);
+    }
+
+    public static float[] Add(ReadOnlySpan<float> values, int rows, int columns, Layout layout, long length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(values.Length, rows * columns, nameof(values));
+        var padded = new float[length];
+        for (int r = 0; r < rows; r++)
+            for (int c = 0; c < columns; c += Layout.PanelWidth)
+                Piece(values, r, columns, c).CopyTo(padded.AsSpan(layout.Offset(r, c)));
+        return padded;
+    }
+
+    /// <summary>Out of padded rows.</summary>
+    public static float[] Remove(ReadOnlySpan<float> padded, int rows, int columns) =>
+        Remove(padded, rows, columns, Layout.Rows(RnnDims.PaddedRow(columns)));
+
+    public static float[] Remove(ReadOnlySpan<float> padded, int rows, int columns, Layout layout)
+    {
+        var values = new float[rows * columns];
+        for (int r = 0; r < rows; r++)
+            for (int c = 0; c < columns; c += Layout.PanelWidth)
+                padded.Slice(layout.Offset(r, c), Math.Min(Layout.PanelWidth, columns - c)).CopyTo(values.AsSpan((r * columns) + c));
+        return values;
+    }
+
+    public static float[] Transpose(ReadOnlySpan<float> values, int rows, int columns)
+    {
+        var transposed = new float[values.Length];
+        for (int r = 0; r < rows; r++)
+            for (int c = 0; c < columns; c++)
+                transposed[(c * rows) + r] = values[(r * columns) + c];
+        return transposed;
+    }
+
+    private static ReadOnlySpan<float> Piece(ReadOnlySpan<float> values, int row, int columns, int first) =>
+        values.Slice((row * columns) + first, Math.Min(Layout.PanelWidth, columns - first));
+}
