@@ -52,7 +52,7 @@ internal sealed partial class Page
     /// <summary>The blocks of code, with their languages.</summary>
     public IReadOnlyList<(string Language, string[] Lines)> Blocks { get; }
 
-    /// <summary>The commands that the page shows: lines of <c>sh</c>, lines of <c>console</c> behind a prompt, and <c>charrnn</c> anywhere else.</summary>
+    /// <summary>The commands that the page shows: the lines of <c>sh</c>, those of <c>console</c> behind a prompt, and every <c>charrnn</c>.</summary>
     public IEnumerable<string> Commands => Blocks.SelectMany(block => block.Language switch
     {
         "sh" => block.Lines.Where(line => line.Length > 0),
@@ -61,10 +61,11 @@ internal sealed partial class Page
     });
 
     /// <summary>The pieces of code within the text.</summary>
-    public IEnumerable<string> Code => Text.SelectMany(line => CodeSpan().Matches(line)).Select(match => match.Groups[1].Value);
+    public IEnumerable<string> Code => Paragraphs.SelectMany(text => CodeSpan().Matches(text)).Select(match => match.Groups[1].Value);
 
     /// <summary>Where its links and pictures lead.</summary>
-    public IEnumerable<string> Links => Text.SelectMany(line => Link().Matches(CodeSpan().Replace(line, ""))).Select(match => match.Groups[1].Value);
+    public IEnumerable<string> Links =>
+        Paragraphs.SelectMany(text => Link().Matches(CodeSpan().Replace(text, ""))).Select(match => match.Groups[1].Value);
 
     /// <summary>What a link to a heading names, as GitHub makes it of the heading.</summary>
     public IEnumerable<string> Anchors => Text.Where(line => line.StartsWith('#')).Select(AnchorOf);
@@ -77,6 +78,9 @@ internal sealed partial class Page
         return [.. Lines.Skip(begin + 1).TakeWhile(line => !line.StartsWith('#') || line.TakeWhile(c => c == '#').Count() > level)];
     }
 
+    // Code and links may go over the end of a line.
+    private string[] Paragraphs => string.Join('\n', Text).Split("\n\n");
+
     private static IEnumerable<Page> Find(string folder, HashSet<string> ignored)
     {
         foreach (string file in Directory.EnumerateFiles(folder, "*.md").Order(StringComparer.Ordinal))
@@ -87,8 +91,11 @@ internal sealed partial class Page
                     yield return page;
     }
 
-    private static string AnchorOf(string heading) =>
-        string.Concat(heading.TrimStart('#').Trim().ToLowerInvariant().Where(c => char.IsLetterOrDigit(c) || c is ' ' or '-' or '_')).Replace(' ', '-');
+    private static string AnchorOf(string heading)
+    {
+        string title = heading.TrimStart('#').Trim().ToLowerInvariant();
+        return string.Concat(title.Where(c => char.IsLetterOrDigit(c) || c is ' ' or '-' or '_')).Replace(' ', '-');
+    }
 
     private static string Folder([CallerFilePath] string path = "") => System.IO.Path.GetDirectoryName(path)!;
 
