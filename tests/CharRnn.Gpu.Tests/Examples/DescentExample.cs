@@ -3,7 +3,7 @@ using CharRnn.Networks;
 
 namespace CharRnn.Gpu.Tests.Examples;
 
-/// <summary>README's example of gradient descent, word for word.</summary>
+/// <summary>The example of gradient descent in src/README.md, word for word.</summary>
 internal static class DescentExample
 {
     public static void Run(TextWriter output)
