@@ -80,9 +80,6 @@ public static class PyTorchFile
         }
     }
 
-    /// <summary>Whether a file holds an nn.RNN's weights, under any name.</summary>
-    internal static bool IsState(SafetensorsFile file) => file.Tensors.Any(tensor => tensor.Name.EndsWith("weight_hh_l0", StringComparison.Ordinal));
-
     private static SafetensorsEntry Ending(SafetensorsFile file, string name)
     {
         SafetensorsEntry[] found = [.. file.Tensors.Where(tensor => tensor.Name.EndsWith(name, StringComparison.Ordinal))];

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.IO.Hashing;
 using System.Text;
-using CharRnn.Exchange;
 using CharRnn.Text;
 
 namespace CharRnn.Files;
@@ -75,7 +74,7 @@ internal static class ModelMetadata
     /// <exception cref="CharRnnException">A key is missing or has a value this program does not know.</exception>
     public static Vocabulary Read(SafetensorsFile file)
     {
-        if (!file.Metadata.ContainsKey("format") && PyTorchFile.IsState(file))
+        if (!file.Metadata.ContainsKey("format") && IsStateOfPyTorch(file))
             throw new CharRnnException(file.Path, "is the state of a PyTorch module", $"make a model of it with charrnn import {FileKind.Quote(file.Path)}");
         RequireValue(file, "format", Format);
         RequireVersion(file);
@@ -126,6 +125,9 @@ internal static class ModelMetadata
             throw FileErrors.Damaged(file.Path, $"metadata key vocabulary is wrong: {reason}", e);
         }
     }
+
+    /// <summary>Whether a file holds the weights of PyTorch's nn.RNN, under any name.</summary>
+    private static bool IsStateOfPyTorch(SafetensorsFile file) => file.Tensors.Any(tensor => tensor.Name.EndsWith("weight_hh_l0", StringComparison.Ordinal));
 
     private static string ChecksumOf(params ReadOnlySpan<string> texts)
     {

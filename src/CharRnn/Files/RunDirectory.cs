@@ -143,49 +143,27 @@ public sealed partial class RunDirectory : IDisposable
         });
     }
 
-    /// <summary>The last checkpoint; if that is damaged, the last one before it that is not, which then takes its place.</summary>
-    /// <param name="warn">Takes a line about a damaged one, which is put aside under a name that no other has.</param>
-    /// <exception cref="CharRnnException">
-    /// As for <see cref="CheckpointFile.Load"/>, of the last one, where none is whole; of any that cannot be read, or is whole and
-    /// of another kind or a newer version.
-    /// </exception>
-    public Checkpoint LoadCheckpoint(Action<string> warn)
+    /// <summary>The ages of the checkpoints before the last, as <see cref="OlderCheckpointPath"/> takes them, ascending from 1.</summary>
+    internal IReadOnlyList<int> OlderCheckpointAges => OlderCheckpoints(Root);
+
+    /// <summary>Puts the last checkpoint aside under a name that no other file has, and an older one in its place.</summary>
+    /// <param name="age">The older one's age.</param>
+    /// <returns>Where the last one is now.</returns>
+    /// <exception cref="CharRnnException">The file system refuses.</exception>
+    internal string FallBack(int age)
     {
         try
         {
-            return CheckpointFile.Load(CheckpointPath);
+            string aside = Path.Combine(Root, "checkpoint-damaged.safetensors");
+            for (int count = 2; Path.Exists(aside); count++)
+                aside = Path.Combine(Root, string.Create(CultureInfo.InvariantCulture, $"checkpoint-damaged-{count}.safetensors"));
+            File.Move(CheckpointPath, aside);
+            File.Move(OlderCheckpointPath(age), CheckpointPath);
+            return aside;
         }
-        catch (CharRnnException e) when (IsDamage(e))
+        catch (Exception refusal) when (FileErrors.IsFileFailure(refusal))
         {
-            foreach (int age in OlderCheckpoints(Root))
-            {
-                Checkpoint older;
-                try
-                {
-                    older = CheckpointFile.Load(OlderCheckpointPath(age));
-                }
-                catch (CharRnnException another) when (IsDamage(another))
-                {
-                    continue;
-                }
-
-                try
-                {
-                    string aside = Path.Combine(Root, "checkpoint-damaged.safetensors");
-                    for (int count = 2; Path.Exists(aside); count++)
-                        aside = Path.Combine(Root, string.Create(CultureInfo.InvariantCulture, $"checkpoint-damaged-{count}.safetensors"));
-                    File.Move(CheckpointPath, aside);
-                    File.Move(OlderCheckpointPath(age), CheckpointPath);
-                    warn($"{e.Message}; going on from the checkpoint of iteration {older.Snapshot.Iteration}, and {aside} keeps the damaged one");
-                    return older;
-                }
-                catch (Exception refusal) when (FileErrors.IsFileFailure(refusal))
-                {
-                    throw FileErrors.Writing(Root, refusal);
-                }
-            }
-
-            throw;
+            throw FileErrors.Writing(Root, refusal);
         }
     }
 
@@ -314,9 +292,6 @@ public sealed partial class RunDirectory : IDisposable
         .Select(path => Path.GetFileName(path))
         .OrderBy(name => name != ModelName).ThenBy(name => !IsOwn(name)).ThenBy(name => name, StringComparer.Ordinal)
         .FirstOrDefault();
-
-    /// <summary>Whether a file cannot be what it was written as, rather than be of another kind or out of reach.</summary>
-    private static bool IsDamage(CharRnnException e) => e.InnerException is not { } cause || !FileErrors.IsFileFailure(cause);
 
     /// <summary>A refusal names the file, not the directory.</summary>
     private static void Named(string path, Action<string> action)
