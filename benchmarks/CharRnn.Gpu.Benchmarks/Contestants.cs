@@ -7,6 +7,7 @@ using CharRnn.Gpu.Kernels.Primitives;
 using CharRnn.Gpu.Verification;
 using CharRnn.Model;
 using CharRnn.Networks;
+using CharRnn.Randomness;
 using CharRnn.Reference;
 using CharRnn.Sampling;
 using CharRnn.Text;

@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using CharRnn.Files;
 using CharRnn.Reports;
+using CharRnn.Runs;
 using CharRnn.Training;
 
 namespace CharRnn.Gpu.Cli;

@@ -1,6 +1,6 @@
 using System.Globalization;
-using CharRnn.Files;
 using CharRnn.Networks;
+using CharRnn.Storage;
 
 namespace CharRnn.Gpu.Cli;
 

@@ -1,5 +1,6 @@
 using System.Globalization;
-using CharRnn.Files;
+using CharRnn.Runs;
+using CharRnn.Storage;
 using CharRnn.Training;
 
 namespace CharRnn.Reports;

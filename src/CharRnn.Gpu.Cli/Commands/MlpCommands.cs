@@ -6,7 +6,9 @@ using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
 using CharRnn.Networks;
-using CharRnn.Sampling;
+using CharRnn.Randomness;
+using CharRnn.Runs;
+using CharRnn.Storage;
 using CharRnn.Tables;
 using CharRnn.Training;
 

@@ -1,8 +1,8 @@
 using System.CommandLine;
-using CharRnn.Files;
 using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Plots;
 using CharRnn.Reports;
+using CharRnn.Runs;
 
 namespace CharRnn.Gpu.Cli.Commands;
 

@@ -5,11 +5,12 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Numerics;
 using System.Runtime.CompilerServices;
-using CharRnn.Files;
 using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Verification;
 using CharRnn.Model;
+using CharRnn.Runs;
+using CharRnn.Storage;
 using CharRnn.Text;
 
 namespace CharRnn.Gpu.Cli.Commands;

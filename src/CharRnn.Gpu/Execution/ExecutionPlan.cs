@@ -2,7 +2,6 @@ using System.Globalization;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Kernels;
 using CharRnn.Gpu.Kernels.Primitives;
-using CharRnn.Model;
 using CharRnn.Training;
 
 namespace CharRnn.Gpu.Execution;

@@ -1,5 +1,4 @@
 using CharRnn.Gpu.Kernels.Primitives;
-using CharRnn.Model;
 using CharRnn.Training;
 
 namespace CharRnn.Gpu.Execution;

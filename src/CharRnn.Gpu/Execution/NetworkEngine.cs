@@ -2,7 +2,7 @@ using System.Diagnostics;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Kernels;
 using CharRnn.Networks;
-using CharRnn.Sampling;
+using CharRnn.Randomness;
 
 namespace CharRnn.Gpu.Execution;
 

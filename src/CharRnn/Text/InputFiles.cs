@@ -1,5 +1,6 @@
 using System.IO.Enumeration;
 using CharRnn.Files;
+using CharRnn.Runs;
 
 namespace CharRnn.Text;
 

@@ -2,7 +2,6 @@ using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
 using CharRnn.Gpu.Kernels;
 using CharRnn.Gpu.Tests.Devices;
-using CharRnn.Model;
 using CharRnn.Reference;
 using CharRnn.Training;
 

@@ -1,5 +1,5 @@
 using CharRnn.Gpu.Kernels;
-using CharRnn.Sampling;
+using CharRnn.Randomness;
 
 namespace CharRnn.Gpu.Tests.Kernels;
 

@@ -1,7 +1,7 @@
 using CharRnn.Gpu.Verification;
 using CharRnn.Model;
+using CharRnn.Randomness;
 using CharRnn.Reference;
-using CharRnn.Sampling;
 
 namespace CharRnn.Gpu.Tests.Reference;
 

@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using CharRnn.Files;
 
-namespace CharRnn.Files;
+namespace CharRnn.Runs;
 
 /// <summary>
 /// A run's directory, locked for as long as it is open: config.json, model.safetensors, best.safetensors,
@@ -35,25 +36,25 @@ public sealed partial class RunDirectory : IDisposable
     /// <summary>config.json: <see cref="RunConfiguration"/>.</summary>
     public string ConfigurationPath => Path.Combine(Root, ConfigurationName);
 
-    /// <summary>model.safetensors: the weights now, a <see cref="ModelFile"/>.</summary>
+    /// <summary>model.safetensors: the weights now, a <see cref="Storage.ModelFile"/>.</summary>
     public string ModelPath => Path.Combine(Root, ModelName);
 
-    /// <summary>best.safetensors: the weights at the best validation loss, a <see cref="ModelFile"/>.</summary>
+    /// <summary>best.safetensors: the weights at the best validation loss, a <see cref="Storage.ModelFile"/>.</summary>
     public string BestModelPath => Path.Combine(Root, BestModelName);
 
-    /// <summary>checkpoint.safetensors: <see cref="CheckpointFile"/>.</summary>
+    /// <summary>checkpoint.safetensors: <see cref="Storage.CheckpointFile"/>.</summary>
     public string CheckpointPath => Path.Combine(Root, CheckpointName);
 
     /// <summary>checkpoint-1.safetensors is the checkpoint before the last, and so on.</summary>
     public string OlderCheckpointPath(int age) => Older(Root, age);
 
-    /// <summary>metrics.jsonl: <see cref="MetricsLog"/>.</summary>
+    /// <summary>metrics.jsonl: <see cref="Storage.MetricsLog"/>.</summary>
     public string MetricsPath => Path.Combine(Root, MetricsName);
 
-    /// <summary>samples.txt: <see cref="SamplesLog"/>.</summary>
+    /// <summary>samples.txt: <see cref="Storage.SamplesLog"/>.</summary>
     public string SamplesPath => Path.Combine(Root, SamplesName);
 
-    /// <summary>tensorboard: <see cref="Exchange.TensorBoardLog"/>'s files.</summary>
+    /// <summary>tensorboard: <see cref="Storage.TensorBoardLog"/>'s files.</summary>
     public string TensorBoardPath => Path.Combine(Root, TensorBoardName);
 
     /// <summary>report.html: what the run did, for people.</summary>

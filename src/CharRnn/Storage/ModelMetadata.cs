@@ -1,9 +1,10 @@
 using System.Globalization;
 using System.IO.Hashing;
 using System.Text;
+using CharRnn.Files;
 using CharRnn.Text;
 
-namespace CharRnn.Files;
+namespace CharRnn.Storage;
 
 /// <summary>
 /// What stands under <c>__metadata__</c> of a model or checkpoint: what the file is, its characters and its checksum.

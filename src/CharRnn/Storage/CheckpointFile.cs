@@ -1,8 +1,9 @@
+using CharRnn.Files;
 using CharRnn.Model;
 using CharRnn.Text;
 using CharRnn.Training;
 
-namespace CharRnn.Files;
+namespace CharRnn.Storage;
 
 /// <summary>What a checkpoint holds.</summary>
 /// <param name="Vocabulary">The V characters.</param>

@@ -1,4 +1,4 @@
-namespace CharRnn.Model;
+namespace CharRnn;
 
 /// <summary>The sizes that fix a model's parameters: V characters, H hidden units.</summary>
 /// <param name="VocabularySize">V, the number of distinct characters, at least 1.</param>

@@ -1,4 +1,7 @@
-namespace CharRnn.Files;
+using CharRnn.Files;
+using CharRnn.Runs;
+
+namespace CharRnn.Storage;
 
 /// <summary>Finds the checkpoint that a run goes on from.</summary>
 public static class CheckpointRecovery

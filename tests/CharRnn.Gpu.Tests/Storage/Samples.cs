@@ -2,7 +2,7 @@ using CharRnn.Model;
 using CharRnn.Text;
 using CharRnn.Training;
 
-namespace CharRnn.Gpu.Tests.Files;
+namespace CharRnn.Gpu.Tests.Storage;
 
 /// <summary>Small models and states with no two values alike.</summary>
 internal static class Samples

@@ -1,8 +1,9 @@
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
+using CharRnn.Files;
 
-namespace CharRnn.Files;
+namespace CharRnn.Storage;
 
 /// <summary>
 /// samples.txt: the texts sampled along the way, each under a line <c>=== iteration 1000 ===</c> and followed by an empty one.

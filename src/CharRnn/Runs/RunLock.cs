@@ -1,8 +1,9 @@
 using System.Globalization;
 using System.Text;
+using CharRnn.Files;
 using Microsoft.Win32.SafeHandles;
 
-namespace CharRnn.Files;
+namespace CharRnn.Runs;
 
 /// <summary>
 /// The lock on a run directory: an open handle on <c>run.lock</c> that shares nothing, which the operating system

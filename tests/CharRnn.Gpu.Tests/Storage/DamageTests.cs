@@ -1,8 +1,11 @@
 using CharRnn.Files;
+using CharRnn.Gpu.Tests.Files;
 using CharRnn.Model;
+using CharRnn.Runs;
+using CharRnn.Storage;
 using CsCheck;
 
-namespace CharRnn.Gpu.Tests.Files;
+namespace CharRnn.Gpu.Tests.Storage;
 
 /// <summary>A damaged file loads never by luck: it is refused with a clear error, or its values are untouched.</summary>
 public class DamageTests

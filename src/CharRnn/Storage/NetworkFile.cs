@@ -1,7 +1,8 @@
 using System.Text.Json;
+using CharRnn.Files;
 using CharRnn.Networks;
 
-namespace CharRnn.Files;
+namespace CharRnn.Storage;
 
 /// <summary>A feed-forward network, and how a table's rows become its inputs.</summary>
 /// <param name="Parameters">Its weights and biases.</param>

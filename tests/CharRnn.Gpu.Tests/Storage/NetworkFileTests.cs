@@ -1,8 +1,9 @@
-using CharRnn.Files;
+using CharRnn.Gpu.Tests.Files;
 using CharRnn.Gpu.Tests.Networks;
 using CharRnn.Networks;
+using CharRnn.Storage;
 
-namespace CharRnn.Gpu.Tests.Files;
+namespace CharRnn.Gpu.Tests.Storage;
 
 public sealed class NetworkFileTests : IDisposable
 {

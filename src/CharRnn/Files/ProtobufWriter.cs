@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
 
-namespace CharRnn.Exchange;
+namespace CharRnn.Files;
 
 /// <summary>Writes the fields of a Protocol Buffers message (https://protobuf.dev/programming-guides/encoding).</summary>
 internal sealed class ProtobufWriter

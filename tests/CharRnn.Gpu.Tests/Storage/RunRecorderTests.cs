@@ -1,7 +1,9 @@
-using CharRnn.Files;
+using CharRnn.Gpu.Tests.Files;
+using CharRnn.Runs;
+using CharRnn.Storage;
 using CharRnn.Training;
 
-namespace CharRnn.Gpu.Tests.Files;
+namespace CharRnn.Gpu.Tests.Storage;
 
 public class RunRecorderTests
 {

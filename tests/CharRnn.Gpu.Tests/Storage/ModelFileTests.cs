@@ -1,9 +1,11 @@
 using System.IO.Hashing;
 using CharRnn.Files;
+using CharRnn.Gpu.Tests.Files;
 using CharRnn.Model;
+using CharRnn.Storage;
 using CharRnn.Text;
 
-namespace CharRnn.Gpu.Tests.Files;
+namespace CharRnn.Gpu.Tests.Storage;
 
 public class ModelFileTests
 {

@@ -1,6 +1,6 @@
-using CharRnn.Sampling;
+using CharRnn.Randomness;
 
-namespace CharRnn.Gpu.Tests.Reference;
+namespace CharRnn.Gpu.Tests.Randomness;
 
 public class PhiloxTests
 {

@@ -1,4 +1,4 @@
-namespace CharRnn.Sampling;
+namespace CharRnn.Randomness;
 
 /// <summary>
 /// Philox 4x32-10 (Salmon et al., SC'11, "Parallel random numbers: as easy as 1, 2, 3"): a counter-based generator,

@@ -4,7 +4,7 @@ using System.Numerics;
 using CharRnn.Files;
 using CharRnn.Training;
 
-namespace CharRnn.Exchange;
+namespace CharRnn.Storage;
 
 /// <summary>
 /// A run's curves as TensorBoard reads them: a file of Event messages in TFRecord framing (length, its checksum, message, its

@@ -1,10 +1,10 @@
 using System.Buffers.Binary;
 using System.Text;
-using CharRnn.Exchange;
 using CharRnn.Gpu.Tests.Files;
+using CharRnn.Storage;
 using CharRnn.Training;
 
-namespace CharRnn.Gpu.Tests.Exchange;
+namespace CharRnn.Gpu.Tests.Storage;
 
 public class TensorBoardLogTests
 {

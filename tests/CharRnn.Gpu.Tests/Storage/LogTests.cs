@@ -1,9 +1,11 @@
 using System.Globalization;
 using System.Text.Json;
 using CharRnn.Files;
+using CharRnn.Gpu.Tests.Files;
+using CharRnn.Storage;
 using CharRnn.Training;
 
-namespace CharRnn.Gpu.Tests.Files;
+namespace CharRnn.Gpu.Tests.Storage;
 
 public class LogTests
 {

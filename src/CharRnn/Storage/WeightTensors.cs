@@ -1,6 +1,7 @@
+using CharRnn.Files;
 using CharRnn.Model;
 
-namespace CharRnn.Files;
+namespace CharRnn.Storage;
 
 /// <summary>
 /// A <see cref="ParameterSet{T}"/> as files hold it: F32 tensors <c>layers.0.Wxh [H,V]</c>, <c>layers.0.Whh [H,H]</c>,

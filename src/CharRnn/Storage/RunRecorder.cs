@@ -1,9 +1,10 @@
-using CharRnn.Exchange;
 using CharRnn.Files;
 using CharRnn.Model;
+using CharRnn.Runs;
 using CharRnn.Text;
+using CharRnn.Training;
 
-namespace CharRnn.Training;
+namespace CharRnn.Storage;
 
 /// <summary>
 /// Writes a run down in its directory as it goes. A disk that is full, or away, does not end training: the refusal is

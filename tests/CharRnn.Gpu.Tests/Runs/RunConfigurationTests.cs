@@ -1,7 +1,8 @@
 using System.Text;
-using CharRnn.Files;
+using CharRnn.Gpu.Tests.Files;
+using CharRnn.Runs;
 
-namespace CharRnn.Gpu.Tests.Files;
+namespace CharRnn.Gpu.Tests.Runs;
 
 public class RunConfigurationTests
 {

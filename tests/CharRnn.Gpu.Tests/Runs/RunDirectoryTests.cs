@@ -1,8 +1,12 @@
 using System.Diagnostics;
 using System.Text;
 using CharRnn.Files;
+using CharRnn.Gpu.Tests.Files;
+using CharRnn.Gpu.Tests.Storage;
+using CharRnn.Runs;
+using CharRnn.Storage;
 
-namespace CharRnn.Gpu.Tests.Files;
+namespace CharRnn.Gpu.Tests.Runs;
 
 public class RunDirectoryTests
 {
@@ -220,7 +224,7 @@ public class RunDirectoryTests
         Directory.CreateDirectory(directory.File("shared"));
         string events = directory.Write("shared/events.out.tfevents.1.charrnn", "theirs"), tensorBoard = Path.Combine(root, "tensorboard");
         Directory.CreateSymbolicLink(tensorBoard, directory.File("shared"));
-        Errors.Expect(tensorBoard, "is a symbolic link", () => _ = new CharRnn.Exchange.TensorBoardLog(tensorBoard, 0, TimeProvider.System));
+        Errors.Expect(tensorBoard, "is a symbolic link", () => _ = new TensorBoardLog(tensorBoard, 0, TimeProvider.System));
         RunDirectory.Create(root, overwrite: true).Dispose();
         Assert.Equal("theirs", File.ReadAllText(events));
         Assert.Equal("mine\n", File.ReadAllText(target));

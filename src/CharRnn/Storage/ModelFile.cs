@@ -1,7 +1,8 @@
+using CharRnn.Files;
 using CharRnn.Model;
 using CharRnn.Text;
 
-namespace CharRnn.Files;
+namespace CharRnn.Storage;
 
 /// <summary>
 /// A model as a safetensors file: the weights under their names (<c>layers.0.Wxh [H,V]</c>, <c>layers.0.Whh [H,H]</c>,

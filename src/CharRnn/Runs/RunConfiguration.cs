@@ -1,8 +1,9 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Unicode;
+using CharRnn.Files;
 
-namespace CharRnn.Files;
+namespace CharRnn.Runs;
 
 /// <summary>
 /// config.json: a flat JSON object of names, as the command line spells its options, to strings, numbers, flags or lists

@@ -1,7 +1,8 @@
 using System.Text.Json;
+using CharRnn.Files;
 using CharRnn.Training;
 
-namespace CharRnn.Files;
+namespace CharRnn.Storage;
 
 /// <summary>
 /// metrics.jsonl: one JSON object per line, every line with every key in one order, null where there is no value.
