@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
-using CharRnn.Gpu.Kernels;
+using CharRnn.Gpu.Kernels.Arguments;
 using CharRnn.Gpu.Kernels.Primitives;
 using CharRnn.Gpu.Verification;
 using CharRnn.Model;

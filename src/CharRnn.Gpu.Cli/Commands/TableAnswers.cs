@@ -2,7 +2,7 @@ using System.Globalization;
 using CharRnn.Networks;
 using CharRnn.Storage;
 
-namespace CharRnn.Gpu.Cli;
+namespace CharRnn.Gpu.Cli.Commands;
 
 /// <summary>A network's outputs in the words of its table.</summary>
 /// <param name="model">The network.</param>

@@ -1,6 +1,6 @@
 using ILGPU;
 
-namespace CharRnn.Gpu.Kernels;
+namespace CharRnn.Gpu.Kernels.Arguments;
 
 /// <summary>A part of the hidden states: some time steps of some streams, and some of their units.</summary>
 /// <remarks>A part of more than one time step has all units: each of them hangs on all of the step before.</remarks>

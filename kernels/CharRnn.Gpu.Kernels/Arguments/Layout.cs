@@ -1,4 +1,4 @@
-namespace CharRnn.Gpu.Kernels;
+namespace CharRnn.Gpu.Kernels.Arguments;
 
 /// <summary>
 /// Where the elements of a matrix lie: (r, c) at <c>r·Row + (c / 16)·Panel + c % 16</c>. One formula for rows one after

@@ -1,4 +1,4 @@
-namespace CharRnn.Gpu.Kernels;
+namespace CharRnn.Gpu.Kernels.Arguments;
 
 /// <summary>The sizes of a step, and the padded row lengths that its device buffers have.</summary>
 public readonly struct RnnDims(int t, int b, int h, int v)

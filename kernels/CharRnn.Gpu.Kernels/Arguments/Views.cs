@@ -1,6 +1,6 @@
 using ILGPU;
 
-namespace CharRnn.Gpu.Kernels;
+namespace CharRnn.Gpu.Kernels.Arguments;
 
 /// <summary>
 /// One value per parameter: the weights, their gradients, or Adagrad's memory. Whh and Why lie in panels

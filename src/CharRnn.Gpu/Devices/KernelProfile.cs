@@ -1,6 +1,6 @@
 using ILGPU.Runtime;
 
-namespace CharRnn.Gpu.Execution;
+namespace CharRnn.Gpu.Devices;
 
 /// <summary>The device's time in each kernel, by marks that the device itself makes before and after a launch.</summary>
 internal sealed class KernelProfile(Accelerator accelerator) : IDisposable

@@ -3,7 +3,7 @@ using CharRnn.Reports;
 using CharRnn.Runs;
 using CharRnn.Training;
 
-namespace CharRnn.Gpu.Cli;
+namespace CharRnn.Gpu.Cli.Commands;
 
 /// <summary>Keeps a run's report.html up to date while it trains, at a cost of less than a hundredth of its time.</summary>
 /// <param name="directory">The run's directory.</param>
@@ -35,7 +35,7 @@ internal sealed class ReportWriter(string directory, Action<string> warn) : ITra
         {
             // A page to look at must never end a run.
             if (!_hasWarned)
-                warn($"report.html could not be written: {CommandLine.Describe(e)}; training goes on");
+                warn($"report.html could not be written: {Failure.Describe(e)}; training goes on");
             _hasWarned = true;
         }
 

@@ -1,6 +1,6 @@
 using System.Reflection;
 
-namespace CharRnn.Gpu.Cli;
+namespace CharRnn.Gpu.Cli.Commands;
 
 /// <summary>The text that <c>train</c> reads when it gets none: the sources of this program, which SampleCorpus.targets embeds.</summary>
 internal static class SampleCorpus

@@ -1,6 +1,6 @@
 using ILGPU;
 
-namespace CharRnn.Gpu.Kernels;
+namespace CharRnn.Gpu.Kernels.Arguments;
 
 /// <summary>A layer of a feed-forward network: its sizes, and where what belongs to it begins.</summary>
 public readonly struct NetworkLayer(

@@ -1,7 +1,7 @@
 using System.Globalization;
 using CharRnn.Training;
 
-namespace CharRnn.Gpu.Cli;
+namespace CharRnn.Gpu.Cli.Commands;
 
 /// <summary>
 /// Says it when the model stays worse on the validation part than one that knows nothing: a rate that is too high saturates the

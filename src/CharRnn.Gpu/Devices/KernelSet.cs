@@ -1,9 +1,10 @@
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Kernels;
+using CharRnn.Gpu.Kernels.Arguments;
 using ILGPU;
 using ILGPU.Runtime;
 
-namespace CharRnn.Gpu.Execution;
+namespace CharRnn.Gpu.Devices;
 
 /// <summary>Every kernel, loaded once per device, in this one place.</summary>
 internal sealed class KernelSet
