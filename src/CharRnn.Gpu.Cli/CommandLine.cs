@@ -1,12 +1,7 @@
 using System.CommandLine;
-using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
-using System.Reflection;
-using System.Runtime.InteropServices;
 using CharRnn.Gpu.Cli.Commands;
 using CharRnn.Gpu.Cli.Terminal;
-using CharRnn.Gpu.Devices;
-using ILGPU.Runtime;
 
 namespace CharRnn.Gpu.Cli;
 

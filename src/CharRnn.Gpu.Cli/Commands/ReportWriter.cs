@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Reports;
 using CharRnn.Runs;
 using CharRnn.Training;

@@ -1,4 +1,3 @@
-using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Kernels;
 using CharRnn.Gpu.Kernels.Arguments;
 using ILGPU;

@@ -1,3 +1,4 @@
+using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Kernels.Primitives;
 using CharRnn.Training;
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
 using CharRnn.Sampling;
 using CharRnn.Training;

@@ -1,4 +1,4 @@
-using CharRnn.Gpu.Cli;
+using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Gpu.Devices;
 using ILGPU.Runtime.OpenCL;
 
