@@ -243,7 +243,7 @@ internal static class MlpCommands
     private static NetworkModel LoadModel(ParseResult options)
     {
         string path = options.GetRequiredValue(ModelPath);
-        return NetworkFile.Load(RunDirectory.FindModel(path, options.GetValue(Best)));
+        return NetworkFile.Load(RunPaths.FindModel(path, options.GetValue(Best)));
     }
 
     private static void Introduce(

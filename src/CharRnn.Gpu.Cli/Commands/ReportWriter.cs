@@ -30,7 +30,7 @@ internal sealed class ReportWriter(string directory, Action<string> warn) : ITra
         long started = Stopwatch.GetTimestamp();
         try
         {
-            ReportPage.Write(RunDirectory.FilesOf(directory).Report, [RunRecord.Read(directory)]);
+            ReportPage.Write(RunSearch.PathsOf(directory).ReportPath, [RunRecord.Read(directory)]);
         }
         catch (Exception e)
         {

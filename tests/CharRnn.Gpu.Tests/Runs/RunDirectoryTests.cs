@@ -466,11 +466,11 @@ public class RunDirectoryTests
     public void A_model_is_found_in_a_run_or_as_a_file()
     {
         using var directory = new TemporaryDirectory();
-        Errors.Expect(directory.Root, "holds no model.safetensors", () => RunDirectory.FindModel(directory.Root));
-        Errors.Expect(directory.Root, "holds no best.safetensors", () => RunDirectory.FindModel(directory.Root, best: true));
-        Errors.Expect(directory.File("none"), "does not exist", () => RunDirectory.FindModel(directory.File("none")));
-        Assert.Equal(directory.Write("model.safetensors", ""), RunDirectory.FindModel(directory.Root));
-        Assert.Equal(directory.Write("best.safetensors", ""), RunDirectory.FindModel(directory.Root, best: true));
-        Assert.Equal(directory.Write("other", ""), RunDirectory.FindModel(directory.File("other")));
+        Errors.Expect(directory.Root, "holds no model.safetensors", () => RunPaths.FindModel(directory.Root));
+        Errors.Expect(directory.Root, "holds no best.safetensors", () => RunPaths.FindModel(directory.Root, best: true));
+        Errors.Expect(directory.File("none"), "does not exist", () => RunPaths.FindModel(directory.File("none")));
+        Assert.Equal(directory.Write("model.safetensors", ""), RunPaths.FindModel(directory.Root));
+        Assert.Equal(directory.Write("best.safetensors", ""), RunPaths.FindModel(directory.Root, best: true));
+        Assert.Equal(directory.Write("other", ""), RunPaths.FindModel(directory.File("other")));
     }
 }
