@@ -1,6 +1,7 @@
 using CharRnn.Gpu.Kernels.Arguments;
 using CharRnn.Gpu.Kernels.Primitives;
 using ILGPU;
+using Rows = CharRnn.Gpu.Kernels.Primitives.RowSums;
 
 namespace CharRnn.Gpu.Kernels;
 
