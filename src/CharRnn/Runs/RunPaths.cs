@@ -48,7 +48,8 @@ public partial class RunPaths
     public string CheckpointPath => Path.Combine(Root, CheckpointName);
 
     /// <summary>checkpoint-1.safetensors is the checkpoint before the last, and so on.</summary>
-    public string OlderCheckpointPath(int age) => Path.Combine(Root, string.Create(CultureInfo.InvariantCulture, $"checkpoint-{age}.safetensors"));
+    public string OlderCheckpointPath(int age) =>
+        Path.Combine(Root, string.Create(CultureInfo.InvariantCulture, $"checkpoint-{age}.safetensors"));
 
     /// <summary>metrics.jsonl: <see cref="Storage.MetricsLog"/>.</summary>
     public string MetricsPath => Path.Combine(Root, MetricsName);
@@ -75,7 +76,8 @@ public partial class RunPaths
     }
 
     /// <summary>Checkpoints that were found damaged.</summary>
-    internal IEnumerable<string> DamagedPaths => Directory.GetFiles(Root, WeightsPattern).Where(file => DamagedName().IsMatch(Path.GetFileName(file)));
+    internal IEnumerable<string> DamagedPaths =>
+        Directory.GetFiles(Root, WeightsPattern).Where(file => DamagedName().IsMatch(Path.GetFileName(file)));
 
     /// <summary>
     /// The ages of the checkpoints before the last, ascending from 1; kills may have left gaps. What lies far beyond is not the
@@ -94,7 +96,8 @@ public partial class RunPaths
     }
 
     /// <summary>The last checkpoint that there is, under whatever name a kill left it.</summary>
-    internal string? LastCheckpoint => File.Exists(CheckpointPath) ? CheckpointPath : OlderCheckpointAges.Select(OlderCheckpointPath).FirstOrDefault();
+    internal string? LastCheckpoint =>
+        File.Exists(CheckpointPath) ? CheckpointPath : OlderCheckpointAges.Select(OlderCheckpointPath).FirstOrDefault();
 
     /// <summary>Whether a run writes files of this name: the only ones that are ever removed.</summary>
     internal static bool IsOwn(string name) => Names.Contains(name) || OlderName().IsMatch(name) || DamagedName().IsMatch(name);

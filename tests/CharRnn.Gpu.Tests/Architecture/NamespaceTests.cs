@@ -33,7 +33,8 @@ public sealed class NamespaceTests
 
     private static IEnumerable<string> OurAssemblies() => Directory.EnumerateFiles(AppContext.BaseDirectory, "*.dll")
         .Select(path => Path.GetFileNameWithoutExtension(path))
-        .Where(name => name.StartsWith("CharRnn", StringComparison.OrdinalIgnoreCase) && name != typeof(NamespaceTests).Assembly.GetName().Name);
+        .Where(name => name.StartsWith("CharRnn", StringComparison.OrdinalIgnoreCase))
+        .Except([typeof(NamespaceTests).Assembly.GetName().Name!]);
 
     private static bool IsOurs(Type type) => type.Namespace?.Split('.')[0] == "CharRnn";
 

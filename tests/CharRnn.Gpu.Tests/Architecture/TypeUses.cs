@@ -39,24 +39,31 @@ internal static class TypeUses
         },
     ];
 
-    private static IEnumerable<Type> OfMethod(MethodBase method)
-    {
-        List<ParameterInfo> parameters = [.. method.GetParameters(), .. method is MethodInfo { ReturnParameter: var result } ? [result] : Array.Empty<ParameterInfo>()];
-        MethodBody? body = method.GetMethodBody();
-        return
-        [
-            .. parameters.Select(parameter => parameter.ParameterType), .. parameters.SelectMany(parameter => OfAttributes(parameter.CustomAttributes)),
-            .. method.IsGenericMethod ? OfConstraints(method.GetGenericArguments()) : [],
-            .. body is null ? [] : body.LocalVariables.Select(local => local.LocalType),
-            .. body is null ? [] : body.ExceptionHandlingClauses.Where(clause => clause.Flags == ExceptionHandlingClauseOptions.Clause).Select(clause => clause.CatchType!),
-            .. body is null ? [] : OfCode(method, body.GetILAsByteArray()!),
-        ];
-    }
+    private static IEnumerable<Type> OfMethod(MethodBase method) =>
+    [
+        .. method.GetParameters().SelectMany(OfParameter),
+        .. method is MethodInfo { ReturnParameter: var result } ? OfParameter(result) : [],
+        .. method.IsGenericMethod ? OfConstraints(method.GetGenericArguments()) : [],
+        .. method.GetMethodBody() is { } body ? OfBody(method, body) : [],
+    ];
+
+    private static IEnumerable<Type> OfParameter(ParameterInfo parameter) =>
+        OfAttributes(parameter.CustomAttributes).Append(parameter.ParameterType);
+
+    private static IEnumerable<Type> OfBody(MethodBase method, MethodBody body) =>
+    [
+        .. body.LocalVariables.Select(local => local.LocalType),
+        .. body.ExceptionHandlingClauses
+            .Where(clause => clause.Flags == ExceptionHandlingClauseOptions.Clause)
+            .Select(clause => clause.CatchType!),
+        .. OfCode(method, body.GetILAsByteArray()!),
+    ];
 
     /// <summary>The types that instructions name, and those whose members they name.</summary>
     private static IEnumerable<Type> OfCode(MethodBase method, byte[] code)
     {
-        Type[] typeArguments = method.DeclaringType?.GetGenericArguments() ?? [], methodArguments = method.IsGenericMethod ? method.GetGenericArguments() : [];
+        Type[] typeArguments = method.DeclaringType?.GetGenericArguments() ?? [];
+        Type[] methodArguments = method.IsGenericMethod ? method.GetGenericArguments() : [];
         for (int at = 0; at < code.Length;)
         {
             ushort value = code[at++];
@@ -74,7 +81,7 @@ internal static class TypeUses
                             yield return argument;
                     break;
                 case OperandType.InlineSig:
-                    throw new NotSupportedException($"{method.DeclaringType}.{method} calls by a signature alone, whose types are not read here.");
+                    throw new NotSupportedException($"{method.DeclaringType}.{method} calls by a signature, whose types are not read here.");
             }
 
             at += instruction.OperandType switch
@@ -93,10 +100,11 @@ internal static class TypeUses
         .Where(parameter => parameter.IsGenericParameter)
         .SelectMany(parameter => parameter.GetGenericParameterConstraints().Concat(OfAttributes(parameter.CustomAttributes)));
 
-    private static IEnumerable<Type> OfAttributes(IEnumerable<CustomAttributeData> attributes) => attributes.SelectMany(attribute => attribute.ConstructorArguments
-        .Concat(attribute.NamedArguments.Select(argument => argument.TypedValue))
-        .SelectMany(OfArgument)
-        .Append(attribute.AttributeType));
+    private static IEnumerable<Type> OfAttributes(IEnumerable<CustomAttributeData> attributes) => attributes
+        .SelectMany(attribute => attribute.ConstructorArguments
+            .Concat(attribute.NamedArguments.Select(argument => argument.TypedValue))
+            .SelectMany(OfArgument)
+            .Append(attribute.AttributeType));
 
     private static IEnumerable<Type> OfArgument(CustomAttributeTypedArgument argument) => argument.Value switch
     {
@@ -105,12 +113,16 @@ internal static class TypeUses
         _ => [argument.ArgumentType],
     };
 
-    /// <summary>What a type is made of: an array its elements, a constructed one its arguments; a parameter of a generic one is nothing by itself.</summary>
+    /// <summary>
+    /// What a type is made of: an array of its elements' type, a constructed one of its definition and arguments. A generic parameter is
+    /// no type of its own.
+    /// </summary>
     private static IEnumerable<Type> Parts(Type type) => type switch
     {
         { IsGenericParameter: true } => [],
         { HasElementType: true } => Parts(type.GetElementType()!),
-        { IsFunctionPointer: true } => type.GetFunctionPointerParameterTypes().Append(type.GetFunctionPointerReturnType()).SelectMany(Parts),
+        { IsFunctionPointer: true } =>
+            type.GetFunctionPointerParameterTypes().Append(type.GetFunctionPointerReturnType()).SelectMany(Parts),
         { IsConstructedGenericType: true } => type.GetGenericArguments().SelectMany(Parts).Append(type.GetGenericTypeDefinition()),
         _ => [type],
     };
