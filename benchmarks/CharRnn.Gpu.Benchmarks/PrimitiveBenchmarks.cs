@@ -2,7 +2,7 @@ using BenchmarkDotNet.Attributes;
 using BenchmarkDotNet.Configs;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
-using CharRnn.Gpu.Kernels;
+using CharRnn.Gpu.Kernels.Arguments;
 using CharRnn.Gpu.Kernels.Primitives;
 using CharRnn.Model;
 using CharRnn.Reference;
@@ -105,11 +105,11 @@ public class PrimitiveBenchmarks : IDisposable
         default, _gradient.Views.Whh, Layout.Panels(H), _h.View, _dims.HRow, _da.View, Layout.Rows(_dims.HRow), H, H, Steps * Rows);
 
     [BenchmarkCategory("E8, da by character"), Benchmark]
-    public void ScatterAdd() => Kernels.Primitives.Rows.ScatterAdd(
+    public void ScatterAdd() => RowSums.ScatterAdd(
         default, _gradient.Views.Wxh, _tokens.View, _da.View, Steps * Rows, 0, V, _dims.HRow, _dims.HRow);
 
     [BenchmarkCategory("E8, column sums"), Benchmark]
-    public void Sum() => Kernels.Primitives.Rows.Sum(default, _gradient.Views.Bh, _da.View, Steps * Rows, _dims.HRow, _dims.HRow);
+    public void Sum() => RowSums.Sum(default, _gradient.Views.Bh, _da.View, Steps * Rows, _dims.HRow, _dims.HRow);
 
     [BenchmarkCategory("E9, all parameters"), Benchmark(Baseline = true)]
     public void ReferenceAdagrad() => _referenceOptimizer.Update(_reference, _referenceGradient, 1e-6);
@@ -123,12 +123,12 @@ public class PrimitiveBenchmarks : IDisposable
     public void FlagNonFinite() => Reduction.FlagNonFinite(_flags.View, 0, _gradient.Views.Whh, _gradient.Views.Whh.IntLength);
 
     [BenchmarkCategory("transpose, Whh"), Benchmark]
-    public void Transpose() => Kernels.Primitives.Rows.Transpose(_gradient.Views.Whh, Layout.Panels(H), _weights.Views.Whh, Layout.Panels(H), 0, H, H);
+    public void Transpose() => Transposition.Transpose(_gradient.Views.Whh, Layout.Panels(H), _weights.Views.Whh, Layout.Panels(H), 0, H, H);
 
     private void HiddenRows(int rows)
     {
         ArrayView<float> h = _h.View.SubView(Rows * _dims.HRow, rows * _dims.HRow);
-        Kernels.Primitives.Rows.Gather(h, _weights.Views.Wxh, _tokens.View, _weights.Views.Bh, rows, _dims.HRow, H);
+        RowLookup.Gather(h, _weights.Views.Wxh, _tokens.View, _weights.Views.Bh, rows, _dims.HRow, H);
         Product.Run(default, h, Layout.Rows(_dims.HRow), _h.View, _dims.HRow, _weights.Views.Whh, Layout.Panels(H), rows, H, H, 1, 0);
         Activation.Tanh(h, rows, _dims.HRow, H);
     }

@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using CharRnn.Gpu.Devices;
-using CharRnn.Model;
 using CharRnn.Training;
 
 namespace CharRnn.Gpu.Benchmarks;

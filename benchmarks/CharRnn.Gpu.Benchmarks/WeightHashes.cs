@@ -6,7 +6,7 @@ using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
 using CharRnn.Model;
 using CharRnn.Networks;
-using CharRnn.Sampling;
+using CharRnn.Randomness;
 using CharRnn.Text;
 using CharRnn.Training;
 

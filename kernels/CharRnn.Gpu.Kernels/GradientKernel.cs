@@ -1,3 +1,4 @@
+using CharRnn.Gpu.Kernels.Arguments;
 using CharRnn.Gpu.Kernels.Primitives;
 using ILGPU;
 
@@ -51,7 +52,7 @@ public static class GradientKernel
     private static void OutputSums(int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step)
     {
         int rows = d.T * d.B, flag = StepStatus.TeamFlags + team;
-        Rows.Sum(scratch, v.Gradient.By, v.Forward.Z, rows, d.VRow, d.VRow);
+        RowSums.Sum(scratch, v.Gradient.By, v.Forward.Z, rows, d.VRow, d.VRow);
         Reduction.FlagNonFinite(v.Status, flag, v.Gradient.By, d.VRow);
         Reduction.Sum(scratch, v.StepLosses, step.Slot, v.Forward.Losses, rows, 1f / d.B);
         Reduction.FlagNonFinite(v.Status, flag, v.StepLosses.SubView(step.Slot, 1), 1);
@@ -87,7 +88,7 @@ public static class GradientKernel
         var da = v.Da.SubView(first, (rows * d.HRow) - first);
         var wxh = v.Gradient.Wxh.SubView((value * d.HRow) + first, ((d.V - value) * d.HRow) - first);
         if (values > 0)
-            Rows.ScatterAdd(scratch, wxh, v.Forward.Tokens, da, rows, value, values, d.HRow, columns);
+            RowSums.ScatterAdd(scratch, wxh, v.Forward.Tokens, da, rows, value, values, d.HRow, columns);
         if (share > 0)
             return;
 
@@ -95,9 +96,9 @@ public static class GradientKernel
         // added most of it already.
         var bh = v.Gradient.Bh.SubView(first, columns);
         if (shares.Rows == 1)
-            Rows.Sum(scratch, bh, wxh, d.V, d.HRow, columns);
+            RowSums.Sum(scratch, bh, wxh, d.V, d.HRow, columns);
         else
-            Rows.Sum(scratch, bh, da, rows, d.HRow, columns);
+            RowSums.Sum(scratch, bh, da, rows, d.HRow, columns);
         Reduction.FlagNonFinite(v.Status, StepStatus.TeamFlags + team, bh, columns);
     }
 

@@ -1,3 +1,4 @@
+using CharRnn.Gpu.Kernels.Arguments;
 using CharRnn.Gpu.Kernels.Primitives;
 using ILGPU;
 
@@ -58,7 +59,7 @@ public static class NetworkGradientKernel
     private static void Bias(int team, ArrayView<float> scratch, NetworkViews v, NetworkLayer layer, int rows)
     {
         var bias = v.Update.Gradient.SubView(layer.Bias, layer.OutputRow);
-        Rows.Sum(scratch, bias, v.Delta.SubView(layer.Delta, rows * layer.OutputRow), rows, layer.OutputRow, layer.OutputRow);
+        RowSums.Sum(scratch, bias, v.Delta.SubView(layer.Delta, rows * layer.OutputRow), rows, layer.OutputRow, layer.OutputRow);
         Reduction.FlagNonFinite(v.Status, NetworkStatus.TeamFlags + team, bias, layer.OutputRow);
     }
 

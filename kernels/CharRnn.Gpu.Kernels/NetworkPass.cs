@@ -1,3 +1,4 @@
+using CharRnn.Gpu.Kernels.Arguments;
 using CharRnn.Gpu.Kernels.Primitives;
 using ILGPU;
 
@@ -24,11 +25,11 @@ public static class NetworkPass
             return;
         NetworkLayer bottom = v.Layers[0], top = v.Layers[v.Layers.IntLength - 1];
         var order = v.Order.SubView(step.Begin + first, count);
-        Rows.Pick(v.H.SubView(bottom.Below + (first * bottom.InputRow), count * bottom.InputRow), v.Data, order, count, bottom.InputRow);
+        RowLookup.Pick(v.H.SubView(bottom.Below + (first * bottom.InputRow), count * bottom.InputRow), v.Data, order, count, bottom.InputRow);
         if (top.Kind == NetworkLayer.Softmax)
-            Rows.PickNumbers(v.BatchClasses.SubView(first, count), v.Classes, order, count);
+            RowLookup.PickNumbers(v.BatchClasses.SubView(first, count), v.Classes, order, count);
         else
-            Rows.Pick(v.BatchTargets.SubView(first * top.OutputRow, count * top.OutputRow), v.Targets, order, count, top.OutputRow);
+            RowLookup.Pick(v.BatchTargets.SubView(first * top.OutputRow, count * top.OutputRow), v.Targets, order, count, top.OutputRow);
     }
 
     /// <summary>A hidden layer (N1), of rows [first, first + count) and neurons [left, left + width).</summary>

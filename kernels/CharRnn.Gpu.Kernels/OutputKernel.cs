@@ -1,3 +1,4 @@
+using CharRnn.Gpu.Kernels.Arguments;
 using CharRnn.Gpu.Kernels.Primitives;
 
 namespace CharRnn.Gpu.Kernels;

@@ -1,3 +1,4 @@
+using CharRnn.Gpu.Kernels.Arguments;
 using CharRnn.Gpu.Kernels.Primitives;
 using ILGPU;
 using ILGPU.Algorithms;
@@ -69,7 +70,7 @@ public static class UpdateKernel
             int count = after - line < rows - row ? after - line : rows - row;
             int width = matrix.Columns - left < Layout.PanelWidth ? matrix.Columns - left : Layout.PanelWidth;
             int to = matrix.Transposed + transposed.Offset(left, 0), from = matrix.Begin + panels.Offset(0, left);
-            Rows.Transpose(
+            Transposition.Transpose(
                 v.Transposed.SubView(to, v.Transposed.IntLength - to), transposed, v.Theta.SubView(from, v.Theta.IntLength - from), panels,
                 row, count, width);
             line += count;

@@ -8,9 +8,9 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
-using CharRnn.Files;
 using CharRnn.Gpu.Devices;
 using CharRnn.Reports;
+using CharRnn.Runs;
 using CharRnn.Sampling;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
@@ -77,7 +77,7 @@ public sealed class DashboardServer : IAsyncDisposable
     /// <exception cref="CharRnnException">The directory does not exist, or the port cannot be had.</exception>
     public static async Task<DashboardServer> StartAsync(string root, int port, Func<ComputeDevice> open, Func<Exception, string> describe)
     {
-        RunDirectory.Find(root);
+        RunSearch.Find(root);
         var server = new DashboardServer(root, port, open, describe);
         try
         {
@@ -169,7 +169,7 @@ public sealed class DashboardServer : IAsyncDisposable
                 runs.Add(new JsonObject
                 {
                     ["name"] = name,
-                    ["training"] = RunDirectory.IsAtWork(directory),
+                    ["training"] = RunSearch.IsAtWork(directory),
                     ["age"] = (DateTime.UtcNow - files.Max(file => file.Changed)).TotalSeconds,
                 });
         await Send(context, "application/json", JsonSerializer.SerializeToUtf8Bytes(runs));
@@ -266,7 +266,7 @@ public sealed class DashboardServer : IAsyncDisposable
             throw new CharRnnException("stop", $"is given {stops.Length} times", $"give at most {MostStops}");
         ulong seed = Number(query, "seed", (ulong)Random.Shared.NextInt64(), _ => true, $"a whole number from 0 to {ulong.MaxValue}");
         var order = new WritingOrder(
-            RunDirectory.FindModel(directory, One(query, "best") == "true"), prime,
+            RunPaths.FindModel(directory, One(query, "best") == "true"), prime,
             Number(query, "length", 500, n => n is >= 1 and <= MostCharacters, $"a whole number from 1 to {MostCharacters}"),
             stops,
             new SamplingOptions
@@ -306,7 +306,7 @@ public sealed class DashboardServer : IAsyncDisposable
     /// <summary>The directories of the runs there are by now, by the names that the page knows: a request names no path.</summary>
     private Dictionary<string, string> Runs()
     {
-        IReadOnlyList<string> runs = RunDirectory.Find(_root);
+        IReadOnlyList<string> runs = RunSearch.Find(_root);
         string above = runs.Contains(_root) ? Path.GetDirectoryName(Path.GetFullPath(_root)) ?? _root : _root;
         return runs.ToDictionary(directory => Path.GetRelativePath(above, directory).Replace(Path.DirectorySeparatorChar, '/'));
     }
@@ -321,10 +321,10 @@ public sealed class DashboardServer : IAsyncDisposable
     {
         try
         {
-            RunFiles files = RunDirectory.FilesOf(directory);
+            RunPaths files = RunSearch.PathsOf(directory);
             return
             [
-                .. ((string[])[files.Configuration, files.Metrics, files.Samples]).Select(path => new FileInfo(path))
+                .. ((string[])[files.ConfigurationPath, files.MetricsPath, files.SamplesPath]).Select(path => new FileInfo(path))
                     .Select(file => (file.Name, file.Exists ? file.Length : 0, file.LastWriteTimeUtc)),
             ];
         }

@@ -1,10 +1,10 @@
 using System.Collections.Concurrent;
 using System.Threading.Channels;
-using CharRnn.Files;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
 using CharRnn.Model;
 using CharRnn.Sampling;
+using CharRnn.Storage;
 using CharRnn.Text;
 using ILGPU.Runtime;
 

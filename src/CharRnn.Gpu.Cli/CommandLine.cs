@@ -1,12 +1,7 @@
 using System.CommandLine;
-using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
-using System.Reflection;
-using System.Runtime.InteropServices;
 using CharRnn.Gpu.Cli.Commands;
 using CharRnn.Gpu.Cli.Terminal;
-using CharRnn.Gpu.Devices;
-using ILGPU.Runtime;
 
 namespace CharRnn.Gpu.Cli;
 
@@ -64,7 +59,7 @@ internal static class CommandLine
         }
         catch (Exception e)
         {
-            Output.Error(Describe(e));
+            Output.Error(Failure.Describe(e));
             if (Output.IsVerbose)
                 Output.Note(e.ToString());
             return Failed;
@@ -83,16 +78,6 @@ internal static class CommandLine
             throw new CharRnnException("charrnn", "the current directory does not exist any more, or cannot be reached", "change to another directory first", e);
         }
     }
-
-    /// <summary>The line that a user sees of a failure.</summary>
-    public static string Describe(Exception e) => e switch
-    {
-        CharRnnException => e.Message,
-        OutOfMemoryException => "charrnn: the memory of this machine is used up; give a smaller --hidden-size, --batch-size or --seq-length, or a smaller model",
-        IOException or UnauthorizedAccessException => $"charrnn: {e.Message.TrimEnd('.')}; check the paths, their permissions and the disk, or run again with --verbose to see where",
-        AcceleratorException a => $"{a.AcceleratorType}: the device failed ({DriverErrors.Reason(a)}); what was saved is whole: try again, a training with --resume, or with another --device",
-        _ => $"charrnn: {e.GetType().Name}: {e.Message.TrimEnd('.')}; run again with --verbose and report this",
-    };
 
     public static RootCommand Build()
     {
@@ -207,22 +192,6 @@ internal static class CommandLine
         }
 
         return row[^1];
-    }
-}
-
-/// <summary><c>--version</c>: what this program is, what it runs on, and whether drivers are to be found.</summary>
-internal sealed class VersionAction : SynchronousCommandLineAction
-{
-    /// <summary>The version and the commit that it was built from.</summary>
-    public static string Version { get; } = typeof(VersionAction).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
-
-    public override int Invoke(ParseResult parseResult)
-    {
-        Output.Line($"charrnn {Version}");
-        Output.Line($"{RuntimeInformation.FrameworkDescription}, {RuntimeInformation.RuntimeIdentifier}, ILGPU {typeof(Accelerator).Assembly.GetName().Version?.ToString(3)}");
-        foreach (DeviceKind kind in (DeviceKind[])[DeviceKind.Cuda, DeviceKind.OpenCl])
-            Output.Line($"{(kind == DeviceKind.Cuda ? "CUDA" : "OpenCL")}: {DriverLibrary.FileOf(kind)} {(DriverLibrary.IsPresent(kind) ? "is here (charrnn devices tells what it drives)" : "is not here")}");
-        return 0;
     }
 }
 

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using CharRnn.Files;
 using CharRnn.Gpu.Cli.Commands;
+using CharRnn.Runs;
 
 namespace CharRnn.Gpu.Cli;
 

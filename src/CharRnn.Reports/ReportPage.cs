@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using CharRnn.Files;
+using CharRnn.Storage;
 using CharRnn.Training;
 
 namespace CharRnn.Reports;

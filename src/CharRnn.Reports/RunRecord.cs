@@ -1,5 +1,6 @@
 using System.Globalization;
-using CharRnn.Files;
+using CharRnn.Runs;
+using CharRnn.Storage;
 using CharRnn.Training;
 
 namespace CharRnn.Reports;
@@ -32,9 +33,9 @@ public sealed record RunRecord(string Name, RunConfiguration Configuration, IRea
     /// <exception cref="CharRnnException">It is no run's, or a file in it cannot be read.</exception>
     public static RunRecord Read(string directory, CancellationToken cancellation = default)
     {
-        RunFiles files = RunDirectory.FilesOf(directory);
+        RunPaths files = RunSearch.PathsOf(directory);
         return new RunRecord(
-            directory, RunConfiguration.Read(files.Configuration), Curve(MetricsLog.Read(files.Metrics), cancellation), SamplesLog.Read(files.Samples));
+            directory, RunConfiguration.Read(files.ConfigurationPath), Curve(MetricsLog.Read(files.MetricsPath), cancellation), SamplesLog.Read(files.SamplesPath));
     }
 
     /// <summary>

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text;
 using CharRnn.Files;
-using CharRnn.Networks;
 using CsvHelper;
 using CsvHelper.Configuration;
 

@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using CharRnn.Gpu.Kernels.Arguments;
 using ILGPU;
 using ILGPU.IR.Intrinsics;
 

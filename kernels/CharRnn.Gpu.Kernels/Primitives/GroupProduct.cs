@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using CharRnn.Gpu.Kernels.Arguments;
 using ILGPU;
 
 namespace CharRnn.Gpu.Kernels.Primitives;

@@ -1,4 +1,5 @@
 using System.Reflection;
+using CharRnn.Gpu.Kernels.Arguments;
 using ILGPU.IR.Intrinsics;
 
 namespace CharRnn.Gpu.Kernels.Primitives;

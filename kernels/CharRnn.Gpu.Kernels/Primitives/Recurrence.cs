@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using CharRnn.Gpu.Kernels.Arguments;
 using ILGPU;
 using ILGPU.IR.Intrinsics;
 
@@ -29,7 +30,7 @@ public static class Recurrence
         for (int t = part.Begin; t < part.End; t++)
         {
             var next = part.At(h, d, t + 1);
-            Rows.Gather(
+            RowLookup.Gather(
                 next, w.Wxh.SubView(part.Unit, w.Wxh.Length - part.Unit), tokens.SubView((t * d.B) + part.First, part.Count),
                 w.Bh.SubView(part.Unit, w.Bh.Length - part.Unit), part.Count, d.HRow, part.Units);
             Product.Run(scratch, next, Layout.Rows(d.HRow), whole.At(h, d, t), d.HRow, whh, panels, part.Count, part.Units, d.H, 1, t);

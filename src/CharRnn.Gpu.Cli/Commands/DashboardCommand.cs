@@ -42,6 +42,6 @@ internal static class DashboardCommand
     {
         if (Output.IsVerbose)
             Output.Note(e.ToString());
-        return CommandLine.Describe(e);
+        return Failure.Describe(e);
     }
 }

@@ -1,9 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
 using CharRnn.Exchange;
-using CharRnn.Files;
 using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Model;
+using CharRnn.Storage;
 using CharRnn.Text;
 
 namespace CharRnn.Gpu.Cli.Commands;

@@ -7,7 +7,9 @@ using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
 using CharRnn.Model;
 using CharRnn.Networks;
-using CharRnn.Sampling;
+using CharRnn.Randomness;
+using CharRnn.Runs;
+using CharRnn.Storage;
 using CharRnn.Tables;
 using CharRnn.Training;
 
@@ -244,7 +246,7 @@ internal static class MlpCommands
     private static NetworkModel LoadModel(ParseResult options)
     {
         string path = options.GetRequiredValue(ModelPath);
-        return NetworkFile.Load(RunDirectory.FindModel(path, options.GetValue(Best)));
+        return NetworkFile.Load(RunPaths.FindModel(path, options.GetValue(Best)));
     }
 
     private static void Introduce(

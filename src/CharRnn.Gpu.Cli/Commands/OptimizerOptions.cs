@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
-using CharRnn.Files;
+using CharRnn.Runs;
 using CharRnn.Training;
 
 namespace CharRnn.Gpu.Cli.Commands;

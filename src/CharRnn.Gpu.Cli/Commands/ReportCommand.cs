@@ -1,8 +1,8 @@
 using System.CommandLine;
-using CharRnn.Files;
 using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Plots;
 using CharRnn.Reports;
+using CharRnn.Runs;
 
 namespace CharRnn.Gpu.Cli.Commands;
 
@@ -35,7 +35,7 @@ internal static class ReportCommand
     private static int Run(ParseResult options)
     {
         RunRecord[] runs = [.. options.GetRequiredValue(Runs).Select(run => RunRecord.Read(run))];
-        string path = options.GetValue(Out) is { } given ? SharedOptions.NewFile(Out, given) : (runs.Length == 1 ? RunDirectory.FilesOf(runs[0].Name).Report : DefaultName);
+        string path = options.GetValue(Out) is { } given ? SharedOptions.NewFile(Out, given) : (runs.Length == 1 ? RunSearch.PathsOf(runs[0].Name).ReportPath : DefaultName);
         string? picture = options.GetValue(Png) is { } png ? SharedOptions.NewFile(Png, png, path) : null;
         ReportPage.Write(path, runs);
         if (!Output.IsQuiet)

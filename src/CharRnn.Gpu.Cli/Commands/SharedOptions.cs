@@ -5,11 +5,12 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Numerics;
 using System.Runtime.CompilerServices;
-using CharRnn.Files;
 using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Verification;
 using CharRnn.Model;
+using CharRnn.Runs;
+using CharRnn.Storage;
 using CharRnn.Text;
 
 namespace CharRnn.Gpu.Cli.Commands;
@@ -106,7 +107,7 @@ internal static class SharedOptions
     {
         if (best && File.Exists(path))
             throw new CharRnnException(path, "is a file, and --best chooses between those of a run", "give the run's directory, or leave --best out");
-        return Output.Waited("reading the model", () => ModelFile.Load(RunDirectory.FindModel(path, best)));
+        return Output.Waited("reading the model", () => ModelFile.Load(RunPaths.FindModel(path, best)));
     }
 
     /// <summary>Reads a text; a person who waits sees how far it is.</summary>
@@ -138,7 +139,7 @@ internal static class SharedOptions
         foreach (string? other in others)
             if (other is { Length: > 0 } && Path.GetFullPath(other).Equals(Path.GetFullPath(path), names))
                 throw new CharRnnException(path, "is read or written besides", $"give another {option.Name}");
-        return RunDirectory.IsRunFile(path) ? throw new CharRnnException(path, "is a run's own file", $"give another {option.Name}") : path;
+        return RunSearch.IsRunFile(path) ? throw new CharRnnException(path, "is a run's own file", $"give another {option.Name}") : path;
     }
 
     /// <summary>A name of the second; another run of the same second has it taken.</summary>

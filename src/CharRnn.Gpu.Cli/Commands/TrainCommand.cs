@@ -5,6 +5,8 @@ using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
 using CharRnn.Model;
+using CharRnn.Runs;
+using CharRnn.Storage;
 using CharRnn.Text;
 using CharRnn.Training;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
-using CharRnn.Files;
 using CharRnn.Model;
+using CharRnn.Storage;
 using CharRnn.Text;
 using CharRnn.Training;
 

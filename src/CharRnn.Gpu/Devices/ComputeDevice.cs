@@ -1,4 +1,3 @@
-using CharRnn.Gpu.Execution;
 using ILGPU;
 using ILGPU.Runtime;
 using ILGPU.Runtime.OpenCL;

@@ -1,5 +1,5 @@
 using CharRnn.Gpu.Devices;
-using CharRnn.Gpu.Kernels;
+using CharRnn.Gpu.Kernels.Arguments;
 using CharRnn.Model;
 
 namespace CharRnn.Gpu.Execution;

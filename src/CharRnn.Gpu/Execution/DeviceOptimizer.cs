@@ -1,5 +1,5 @@
 using CharRnn.Gpu.Devices;
-using CharRnn.Gpu.Kernels;
+using CharRnn.Gpu.Kernels.Arguments;
 using CharRnn.Gpu.Kernels.Primitives;
 using CharRnn.Model;
 using CharRnn.Training;

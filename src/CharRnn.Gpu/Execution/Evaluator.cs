@@ -1,6 +1,5 @@
 using CharRnn.Gpu.Devices;
-using CharRnn.Gpu.Kernels;
-using CharRnn.Model;
+using CharRnn.Gpu.Kernels.Arguments;
 using CharRnn.Text;
 
 namespace CharRnn.Gpu.Execution;

@@ -1,8 +1,7 @@
 using System.Globalization;
 using CharRnn.Gpu.Devices;
-using CharRnn.Gpu.Kernels;
+using CharRnn.Gpu.Kernels.Arguments;
 using CharRnn.Gpu.Kernels.Primitives;
-using CharRnn.Model;
 using CharRnn.Training;
 
 namespace CharRnn.Gpu.Execution;
@@ -155,9 +154,3 @@ public enum PlanKind
     /// <summary>One stream on the CPU: many steps in each launch, the teams follow each other through the time steps.</summary>
     Stream,
 }
-
-/// <summary>What plans depend on.</summary>
-/// <param name="Kind">What kind of device it is.</param>
-/// <param name="Teams">Teams that run at once.</param>
-/// <param name="GroupSize">Threads in a team.</param>
-public readonly record struct DeviceTraits(DeviceKind Kind, int Teams, int GroupSize);

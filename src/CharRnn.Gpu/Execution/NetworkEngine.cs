@@ -1,9 +1,9 @@
 using System.Diagnostics;
 using CharRnn.Gpu.Devices;
-using CharRnn.Gpu.Kernels;
+using CharRnn.Gpu.Kernels.Arguments;
 using CharRnn.Model;
 using CharRnn.Networks;
-using CharRnn.Sampling;
+using CharRnn.Randomness;
 using CharRnn.Training;
 
 namespace CharRnn.Gpu.Execution;

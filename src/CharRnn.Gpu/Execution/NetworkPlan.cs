@@ -1,7 +1,6 @@
 using System.Globalization;
 using CharRnn.Gpu.Devices;
-using CharRnn.Gpu.Kernels;
-using CharRnn.Model;
+using CharRnn.Gpu.Kernels.Arguments;
 using CharRnn.Networks;
 
 namespace CharRnn.Gpu.Execution;

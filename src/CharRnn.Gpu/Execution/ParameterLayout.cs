@@ -1,5 +1,4 @@
-using CharRnn.Gpu.Kernels;
-using CharRnn.Model;
+using CharRnn.Gpu.Kernels.Arguments;
 
 namespace CharRnn.Gpu.Execution;
 

@@ -1,5 +1,7 @@
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Kernels;
+using CharRnn.Gpu.Kernels.Arguments;
+using CharRnn.Randomness;
 using CharRnn.Sampling;
 using CharRnn.Text;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using CharRnn.Gpu.Devices;
-using CharRnn.Gpu.Kernels;
+using CharRnn.Gpu.Kernels.Arguments;
 using CharRnn.Model;
 using CharRnn.Reference;
 using CharRnn.Sampling;

@@ -1,5 +1,5 @@
 using CharRnn.Model;
-using CharRnn.Sampling;
+using CharRnn.Randomness;
 
 namespace CharRnn.Gpu.Verification;
 

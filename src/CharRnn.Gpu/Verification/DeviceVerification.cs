@@ -2,6 +2,7 @@ using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
 using CharRnn.Model;
 using CharRnn.Networks;
+using CharRnn.Randomness;
 using CharRnn.Reference;
 using CharRnn.Sampling;
 using CharRnn.Text;

@@ -1,7 +1,7 @@
 using System.Diagnostics;
+using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
 using CharRnn.Sampling;
-using CharRnn.Model;
 using CharRnn.Training;
 
 namespace CharRnn.Gpu.Verification;

@@ -1,5 +1,6 @@
 using CharRnn.Files;
 using CharRnn.Model;
+using CharRnn.Storage;
 using CharRnn.Text;
 
 namespace CharRnn.Exchange;

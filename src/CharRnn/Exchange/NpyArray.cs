@@ -7,6 +7,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.RegularExpressions;
 using CharRnn.Files;
+using CharRnn.Storage;
 using CharRnn.Text;
 
 namespace CharRnn.Exchange;

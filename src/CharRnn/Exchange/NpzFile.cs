@@ -2,6 +2,7 @@ using System.IO.Compression;
 using System.Text;
 using CharRnn.Files;
 using CharRnn.Model;
+using CharRnn.Storage;
 using CharRnn.Text;
 
 namespace CharRnn.Exchange;

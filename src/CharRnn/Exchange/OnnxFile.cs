@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using CharRnn.Files;
 using CharRnn.Model;
+using CharRnn.Storage;
 
 namespace CharRnn.Exchange;
 

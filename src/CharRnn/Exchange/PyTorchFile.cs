@@ -1,5 +1,6 @@
 using CharRnn.Files;
 using CharRnn.Model;
+using CharRnn.Storage;
 using CharRnn.Text;
 
 namespace CharRnn.Exchange;
@@ -79,9 +80,6 @@ public static class PyTorchFile
             return values;
         }
     }
-
-    /// <summary>Whether a file holds an nn.RNN's weights, under any name.</summary>
-    internal static bool IsState(SafetensorsFile file) => file.Tensors.Any(tensor => tensor.Name.EndsWith("weight_hh_l0", StringComparison.Ordinal));
 
     private static SafetensorsEntry Ending(SafetensorsFile file, string name)
     {

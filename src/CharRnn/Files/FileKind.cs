@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
-using CharRnn.Text;
 using Microsoft.Win32.SafeHandles;
 
 namespace CharRnn.Files;
@@ -242,7 +241,7 @@ internal sealed record FileKind(string Name)
     // What the command makes lies beside the file, under a name that is not the file's own.
     private string Advice(string path, string extension)
     {
-        if (!new InputFile(path).IsStandardInput && File.Exists(path))
+        if (!StandardStreams.IsInput(path) && File.Exists(path))
             return $"run {Command!.Replace("FILE", Quote(path), StringComparison.Ordinal)} > {Quote(path, extension)} and give that in its place";
         return Command!.EndsWith(Redirection, StringComparison.Ordinal)
             ? $"send it through {Command[..^Redirection.Length]} first"

@@ -1,6 +1,5 @@
 using CharRnn.Model;
-using CharRnn.Sampling;
-
+using CharRnn.Randomness;
 namespace CharRnn.Networks;
 
 /// <summary>The parameters of a feed-forward network by their layers.</summary>

@@ -1,5 +1,3 @@
-using CharRnn.Model;
-
 namespace CharRnn.Networks;
 
 /// <summary>A layer's nonlinearity σ.</summary>

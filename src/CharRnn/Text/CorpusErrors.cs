@@ -1,5 +1,4 @@
 using CharRnn.Files;
-using CharRnn.Model;
 
 namespace CharRnn.Text;
 

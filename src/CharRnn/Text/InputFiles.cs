@@ -1,5 +1,6 @@
 using System.IO.Enumeration;
 using CharRnn.Files;
+using CharRnn.Runs;
 
 namespace CharRnn.Text;
 
@@ -102,7 +103,7 @@ internal sealed class InputFiles
 
     private void AddDirectory(string directory)
     {
-        if (RunDirectory.IsRun(directory))
+        if (RunSearch.IsRun(directory))
             throw CorpusErrors.Run(directory);
         int runs = _runs.Count;
         if (!AddBelow(directory, IsLink(new DirectoryInfo(directory))))
@@ -184,7 +185,7 @@ internal sealed class InputFiles
 
     private bool IsRun(string directory)
     {
-        bool isRun = RunDirectory.IsRun(directory);
+        bool isRun = RunSearch.IsRun(directory);
         if (isRun)
             _runs.Add(directory);
         return isRun;

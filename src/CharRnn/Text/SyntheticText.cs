@@ -1,4 +1,4 @@
-using CharRnn.Sampling;
+using CharRnn.Randomness;
 
 namespace CharRnn.Text;
 

@@ -1,4 +1,4 @@
-using CharRnn.Files;
+using CharRnn.Storage;
 
 namespace CharRnn.Gpu.Tests.Cli;
 

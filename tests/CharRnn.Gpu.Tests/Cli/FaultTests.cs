@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using CharRnn.Files;
+using CharRnn.Storage;
 
 namespace CharRnn.Gpu.Tests.Cli;
 

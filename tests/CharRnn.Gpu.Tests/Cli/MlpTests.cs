@@ -1,10 +1,11 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using CharRnn.Files;
 using CharRnn.Model;
+using CharRnn.Randomness;
 using CharRnn.Reference;
-using CharRnn.Sampling;
+using CharRnn.Runs;
+using CharRnn.Storage;
 
 namespace CharRnn.Gpu.Tests.Cli;
 

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using CharRnn.Files;
+using CharRnn.Storage;
 
 namespace CharRnn.Gpu.Tests.Cli;
 

@@ -1,4 +1,4 @@
-using CharRnn.Gpu.Cli;
+using CharRnn.Gpu.Cli.Commands;
 using CharRnn.Training;
 
 namespace CharRnn.Gpu.Tests.Cli;

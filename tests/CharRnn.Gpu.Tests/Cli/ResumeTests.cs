@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using CharRnn.Files;
+using CharRnn.Storage;
 
 namespace CharRnn.Gpu.Tests.Cli;
 

@@ -31,7 +31,7 @@ public sealed class TinyRun : IDisposable
     internal CommandResult Result { get; }
 
     /// <summary>The model as it was saved.</summary>
-    internal CharacterModel Model => CharRnn.Files.ModelFile.Load(Shell["run/model.safetensors"]);
+    internal CharacterModel Model => CharRnn.Storage.ModelFile.Load(Shell["run/model.safetensors"]);
 
     /// <summary>Text in which every next character is a guess, so that losses differ from step to step.</summary>
     internal static string Words(int count)

@@ -1,8 +1,9 @@
 using System.Text.Json;
-using CharRnn.Files;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
 using CharRnn.Model;
+using CharRnn.Runs;
+using CharRnn.Storage;
 using CharRnn.Text;
 
 namespace CharRnn.Gpu.Tests.Cli;

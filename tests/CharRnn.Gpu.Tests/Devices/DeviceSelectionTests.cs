@@ -1,4 +1,4 @@
-using CharRnn.Gpu.Cli;
+using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Gpu.Devices;
 using ILGPU.Runtime.OpenCL;
 
@@ -30,7 +30,7 @@ public class DeviceSelectionTests
     [Fact]
     public void A_device_that_fails_in_the_middle_of_a_run_is_named_with_its_reason() => Assert.Equal(
         "OpenCL: the device failed (CL_OUT_OF_RESOURCES); what was saved is whole: try again, a training with --resume, or with another --device",
-        CommandLine.Describe(new CLException(CLError.CL_OUT_OF_RESOURCES)));
+        Failure.Describe(new CLException(CLError.CL_OUT_OF_RESOURCES)));
 
     private static ComputeDevice Open(string selection, Func<ComputeDevice, string?> check)
     {

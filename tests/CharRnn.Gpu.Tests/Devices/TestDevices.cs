@@ -1,6 +1,5 @@
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
-using CharRnn.Model;
 using CharRnn.Training;
 
 namespace CharRnn.Gpu.Tests.Devices;

@@ -1,9 +1,9 @@
 using System.Text;
-using CharRnn.Files;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
 using CharRnn.Model;
 using CharRnn.Sampling;
+using CharRnn.Storage;
 using CharRnn.Text;
 using CharRnn.Training;
 

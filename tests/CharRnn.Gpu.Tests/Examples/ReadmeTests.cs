@@ -2,10 +2,10 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
-using CharRnn.Files;
 using CharRnn.Gpu.Tests.Cli;
 using CharRnn.Gpu.Tests.Devices;
 using CharRnn.Gpu.Tests.Files;
+using CharRnn.Storage;
 
 namespace CharRnn.Gpu.Tests.Examples;
 

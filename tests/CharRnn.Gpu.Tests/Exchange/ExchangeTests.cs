@@ -6,11 +6,13 @@ using CharRnn.Files;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
 using CharRnn.Gpu.Tests.Files;
+using CharRnn.Gpu.Tests.Storage;
 using CharRnn.Model;
+using CharRnn.Storage;
 using CharRnn.Text;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
-using ModelMetadata = CharRnn.Files.ModelMetadata;
+using ModelMetadata = CharRnn.Storage.ModelMetadata;
 
 namespace CharRnn.Gpu.Tests.Exchange;
 

@@ -3,7 +3,6 @@ using System.Text.RegularExpressions;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
 using CharRnn.Gpu.Tests.Devices;
-using CharRnn.Model;
 using CharRnn.Training;
 
 namespace CharRnn.Gpu.Tests.Execution;

@@ -1,6 +1,6 @@
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
-using CharRnn.Gpu.Kernels;
+using CharRnn.Gpu.Kernels.Arguments;
 using CharRnn.Gpu.Tests.Devices;
 using CharRnn.Model;
 using CharRnn.Reference;

@@ -3,6 +3,7 @@ using CharRnn.Gpu.Execution;
 using CharRnn.Gpu.Tests.Devices;
 using CharRnn.Gpu.Verification;
 using CharRnn.Model;
+using CharRnn.Randomness;
 using CharRnn.Reference;
 using CharRnn.Sampling;
 using CharRnn.Text;

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using CharRnn.Files;
+using CharRnn.Runs;
+using CharRnn.Storage;
 using Microsoft.Win32.SafeHandles;
 
 namespace CharRnn.Gpu.Tests.Files;

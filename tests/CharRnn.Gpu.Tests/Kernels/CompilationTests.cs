@@ -4,7 +4,6 @@ using System.Globalization;
 using System.Reflection;
 using System.Text.RegularExpressions;
 using CharRnn.Gpu.Devices;
-using CharRnn.Gpu.Execution;
 using CharRnn.Gpu.Kernels;
 using ILGPU;
 using ILGPU.Backends;

@@ -1,5 +1,5 @@
 using CharRnn.Gpu.Devices;
-using CharRnn.Gpu.Kernels;
+using CharRnn.Gpu.Kernels.Arguments;
 using CharRnn.Gpu.Kernels.Primitives;
 using CharRnn.Gpu.Tests.Devices;
 using CharRnn.Networks;
@@ -124,13 +124,13 @@ public class NetworkPrimitiveTests
 
     private static void Pick(Operands o)
     {
-        CharRnn.Gpu.Kernels.Primitives.Rows.Pick(o.A, o.B, o.I.SubView(0, 5), o.N.Rows, o.N.Row);
-        CharRnn.Gpu.Kernels.Primitives.Rows.PickNumbers(o.I.SubView(12, 5), o.I.SubView(5, 7), o.I.SubView(0, 5), o.N.Rows);
+        RowLookup.Pick(o.A, o.B, o.I.SubView(0, 5), o.N.Rows, o.N.Row);
+        RowLookup.PickNumbers(o.I.SubView(12, 5), o.I.SubView(5, 7), o.I.SubView(0, 5), o.N.Rows);
     }
 
     private static void PickKernel(Operands o)
     {
-        CharRnn.Gpu.Kernels.Primitives.Rows.PickOnGroup(o.A, o.B, o.I.SubView(0, 5), o.N.Rows, o.N.Row);
-        CharRnn.Gpu.Kernels.Primitives.Rows.PickNumbersOnGroup(o.I.SubView(12, 5), o.I.SubView(5, 7), o.I.SubView(0, 5), o.N.Rows);
+        RowLookup.PickOnGroup(o.A, o.B, o.I.SubView(0, 5), o.N.Rows, o.N.Row);
+        RowLookup.PickNumbersOnGroup(o.I.SubView(12, 5), o.I.SubView(5, 7), o.I.SubView(0, 5), o.N.Rows);
     }
 }

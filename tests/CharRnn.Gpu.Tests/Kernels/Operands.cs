@@ -1,4 +1,4 @@
-using CharRnn.Gpu.Kernels;
+using CharRnn.Gpu.Kernels.Arguments;
 using ILGPU;
 
 namespace CharRnn.Gpu.Tests.Kernels;

@@ -1,5 +1,5 @@
 using CharRnn.Gpu.Devices;
-using CharRnn.Gpu.Kernels;
+using CharRnn.Gpu.Kernels.Arguments;
 using CharRnn.Gpu.Kernels.Primitives;
 using CharRnn.Gpu.Tests.Devices;
 
@@ -39,7 +39,7 @@ public class RowsTests
     {
         OperandData data = TwoOperands() with { B = Values.RandomRows(TableRows, Columns, 4), C = Values.RandomRows(1, Columns, 5), I = Indices };
         float[] expected = [.. Enumerable.Range(0, Count * Row).Select(i => data.B[(Indices[i / Row] * Row) + (i % Row)] + data.C[i % Row])];
-        Assert.Equal(expected, Bodies.Simd(data, o => Rows.Gather(o.A, o.B, o.I, o.C, o.N.Rows, o.N.Row, o.N.Row)).A);
+        Assert.Equal(expected, Bodies.Simd(data, o => RowLookup.Gather(o.A, o.B, o.I, o.C, o.N.Rows, o.N.Row, o.N.Row)).A);
     }
 
     [Theory]
@@ -63,7 +63,7 @@ public class RowsTests
                 for (int i = 0; i < Count * Row; i++)
                     if (i % Row < columns && Indices[i / Row] >= first && Indices[i / Row] < first + values)
                         expected[((Indices[i / Row] - first) * Row) + (i % Row)] += data.B[i];
-                Check(group, data, expected, o => Rows.ScatterAdd(default, o.A, o.I, o.B, o.N.Rows, o.N.First, o.N.Terms, o.N.Row, o.N.Columns), ScatterAddKernel);
+                Check(group, data, expected, o => RowSums.ScatterAdd(default, o.A, o.I, o.B, o.N.Rows, o.N.First, o.N.Terms, o.N.Row, o.N.Columns), ScatterAddKernel);
             }
     }
 
@@ -79,7 +79,7 @@ public class RowsTests
             for (int i = 0; i < Count * Row; i++)
                 if (i % Row < columns)
                     expected[i % Row] += data.B[i];
-            Check(group, data, expected, o => Rows.Sum(default, o.A, o.B, o.N.Rows, o.N.Row, o.N.Columns), SumKernel);
+            Check(group, data, expected, o => RowSums.Sum(default, o.A, o.B, o.N.Rows, o.N.Row, o.N.Columns), SumKernel);
         }
     }
 
@@ -104,7 +104,7 @@ public class RowsTests
                         expected[Layout.Panels(columns).Offset(j, i)] = data.B[Layout.Panels(rows).Offset(i, j)];
                 Check(
                     group, data, expected,
-                    o => Rows.Transpose(o.A, Layout.Panels(o.N.Columns), o.B, Layout.Panels(o.N.Rows), o.N.First, o.N.Terms, o.N.Columns), TransposeKernel);
+                    o => Transposition.Transpose(o.A, Layout.Panels(o.N.Columns), o.B, Layout.Panels(o.N.Rows), o.N.First, o.N.Terms, o.N.Columns), TransposeKernel);
             }
         }
     }
@@ -128,11 +128,11 @@ public class RowsTests
 
     private static void FillKernel(Operands o) => Rows.FillOnGroup(o.A, o.B, o.N.Rows, o.N.Row);
 
-    private static void ScatterAddKernel(Operands o) => Rows.ScatterAddOnGroup(
+    private static void ScatterAddKernel(Operands o) => RowSums.ScatterAddOnGroup(
         Team.ScratchOnGroup(), o.A, o.I, o.B, o.N.Rows, o.N.First, o.N.Terms, o.N.Row, o.N.Columns);
 
-    private static void SumKernel(Operands o) => Rows.SumOnGroup(Team.ScratchOnGroup(), o.A, o.B, o.N.Rows, o.N.Row, o.N.Columns);
+    private static void SumKernel(Operands o) => RowSums.SumOnGroup(Team.ScratchOnGroup(), o.A, o.B, o.N.Rows, o.N.Row, o.N.Columns);
 
     private static void TransposeKernel(Operands o) =>
-        Rows.TransposeOnGroup(o.A, Layout.Panels(o.N.Columns), o.B, Layout.Panels(o.N.Rows), o.N.First, o.N.Terms, o.N.Columns);
+        Transposition.TransposeOnGroup(o.A, Layout.Panels(o.N.Columns), o.B, Layout.Panels(o.N.Rows), o.N.First, o.N.Terms, o.N.Columns);
 }

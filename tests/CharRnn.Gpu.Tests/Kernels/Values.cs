@@ -1,5 +1,5 @@
-using CharRnn.Gpu.Kernels;
-using CharRnn.Sampling;
+using CharRnn.Gpu.Kernels.Arguments;
+using CharRnn.Randomness;
 
 namespace CharRnn.Gpu.Tests.Kernels;
 

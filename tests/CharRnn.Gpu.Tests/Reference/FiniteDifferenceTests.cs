@@ -1,8 +1,8 @@
 using CharRnn.Gpu.Verification;
 using CharRnn.Model;
+using CharRnn.Randomness;
 using CharRnn.Reference;
 using CharRnn.Training;
-using CharRnn.Sampling;
 
 namespace CharRnn.Gpu.Tests.Reference;
 

@@ -1,7 +1,8 @@
 using System.Text;
 using System.Text.Json;
-using CharRnn.Files;
 using CharRnn.Reports;
+using CharRnn.Runs;
+using CharRnn.Storage;
 using CharRnn.Training;
 
 namespace CharRnn.Gpu.Tests.Reports;

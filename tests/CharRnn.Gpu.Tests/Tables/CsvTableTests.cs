@@ -1,6 +1,5 @@
 using System.Text;
 using CharRnn.Gpu.Tests.Files;
-using CharRnn.Networks;
 using CharRnn.Tables;
 
 namespace CharRnn.Gpu.Tests.Tables;

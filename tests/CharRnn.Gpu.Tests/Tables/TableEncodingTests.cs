@@ -1,5 +1,6 @@
 using System.Globalization;
 using CharRnn.Networks;
+using CharRnn.Tables;
 
 namespace CharRnn.Gpu.Tests.Tables;
 

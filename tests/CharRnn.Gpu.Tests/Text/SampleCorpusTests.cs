@@ -1,5 +1,5 @@
 using System.Text;
-using CharRnn.Gpu.Cli;
+using CharRnn.Gpu.Cli.Commands;
 using CharRnn.Text;
 
 namespace CharRnn.Gpu.Tests.Text;

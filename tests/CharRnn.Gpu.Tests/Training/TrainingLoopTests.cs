@@ -1,8 +1,10 @@
 using System.Globalization;
-using CharRnn.Files;
 using CharRnn.Gpu.Tests.Files;
+using CharRnn.Gpu.Tests.Storage;
 using CharRnn.Model;
+using CharRnn.Runs;
 using CharRnn.Sampling;
+using CharRnn.Storage;
 using CharRnn.Text;
 using CharRnn.Training;
 using ILGPU.Runtime.OpenCL;

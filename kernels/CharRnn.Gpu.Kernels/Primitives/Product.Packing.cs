@@ -1,0 +1,97 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using CharRnn.Gpu.Kernels.Arguments;
+
+namespace CharRnn.Gpu.Kernels.Primitives;
+
+// Products of a transpose, whose operands are copied to where tiles read them in order.
+public static unsafe partial class Product
+{
+    /// <summary>
+    /// A product whose A is a transpose: its operands lie in strides that neither caches nor prefetchers like, so strips
+    /// of A (a tile's rows) and, where it spans many pages, a panel of B are copied to where tiles read them one float after
+    /// the other.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    [SkipLocalsInit]
+    private static void Packed(
+        float* c, Layout cLayout, float* a, int aStep, float* b, Layout bLayout, int m, int width, int k)
+    {
+        int lanes = Vector<float>.Count;
+        byte* stripMemory = stackalloc byte[(RowBlock * KBlock * sizeof(float)) + CacheLine];
+        byte* panelMemory = stackalloc byte[(2 * lanes * KBlock * sizeof(float)) + CacheLine];
+        bool packPanels = (long)Math.Min(KBlock, k) * bLayout.Row * sizeof(float) > MappedBytes;
+        float* strips = Aligned(stripMemory), panel = Aligned(panelMemory);
+        for (int k0 = 0; k0 < k; k0 += KBlock)
+        {
+            int steps = Math.Min(KBlock, k - k0);
+            var block = new Block(c, cLayout, steps, accumulate: k0 > 0);
+            float* blockA = a + ((long)k0 * aStep), blockB = b + ((long)k0 * bLayout.Row);
+            int blocks = (m + RowBlock - 1) / RowBlock;
+            for (int i = 0; i < blocks; i++)
+            {
+                int row0 = Share.Begin(m, i, blocks), rows = Share.Begin(m, i + 1, blocks) - row0, tiles = TileCount(rows);
+                for (int tile = 0, row = 0; tile < tiles; tile++)
+                {
+                    int count = (rows / tiles) + (tile < rows % tiles ? 1 : 0);
+                    PackStrip(strips + ((long)row * steps), blockA + row0 + row, aStep, count, steps);
+                    row += count;
+                }
+
+                for (int column = 0; column < width; column += 2 * lanes)
+                {
+                    bool two = column + lanes < width;
+                    if (packPanels)
+                    {
+                        PackPanel(panel, blockB, bLayout, column, steps, two);
+                        block.Tiles(row0, rows, column, two, strips, packed: true, steps, 0, panel, 2 * lanes, lanes);
+                        continue;
+                    }
+
+                    long place = Place(bLayout, column);
+                    block.Tiles(row0, rows, column, two, strips, packed: true, steps, 0, blockB + place, bLayout.Row, Place(bLayout, column + lanes) - place);
+                }
+            }
+        }
+    }
+
+    /// <summary>A tile's rows of A, step by step: <c>strip[step·count + i] = a[i + step·aStep]</c>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void PackStrip(float* strip, float* a, int aStep, int count, int k)
+    {
+        if (count >= 4)
+        {
+            // Two vectors of four, which overlap where there are fewer than eight.
+            for (int step = 0; step < k; step++, strip += count, a += aStep)
+            {
+                Vector128<float> begin = Vector128.Load(a), end = Vector128.Load(a + count - 4);
+                begin.Store(strip);
+                end.Store(strip + count - 4);
+            }
+
+            return;
+        }
+
+        for (int step = 0; step < k; step++, strip += count, a += aStep)
+            for (int i = 0; i < count; i++)
+                strip[i] = a[i];
+    }
+
+    /// <summary>Two vectors of B's columns, or one, step by step.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void PackPanel(float* panel, float* b, Layout layout, int column, int k, bool two)
+    {
+        int lanes = Vector<float>.Count;
+        float* from = b + Place(layout, column);
+        long next = Place(layout, column + lanes) - Place(layout, column);
+        for (int step = 0; step < k; step++, panel += 2 * lanes, from += layout.Row)
+        {
+            *(Vector<float>*)panel = *(Vector<float>*)from;
+            if (two)
+                *(Vector<float>*)(panel + lanes) = *(Vector<float>*)(from + next);
+        }
+    }
+
+    private static float* Aligned(byte* memory) => (float*)(((nuint)memory + CacheLine - 1) & ~(nuint)(CacheLine - 1));
+}

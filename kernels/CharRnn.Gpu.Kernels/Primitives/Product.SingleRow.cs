@@ -1,0 +1,120 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using CharRnn.Gpu.Kernels.Arguments;
+
+namespace CharRnn.Gpu.Kernels.Primitives;
+
+// Products of a single row, which is what a time step of one stream is.
+public static unsafe partial class Product
+{
+    private readonly partial struct Block
+    {
+        /// <summary>One row of C: many vectors at a time, since the loads of B are the limit and latency must still hide.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void SingleRow(float* a, int aStep, float* b, Layout bLayout, int width, int turn)
+        {
+            // Whole panels to each pass, spread evenly, and at most 14 vectors, which leave two registers to work with.
+            int panels = Layout.PanelCount(width), most = 14 * Vector<float>.Count / Layout.PanelWidth;
+            int passes = (panels + most - 1) / most;
+            if (passes == 1 && panels * k * CacheLine > FirstLevelBytes)
+                passes = 2; // what does not fit as a whole may in halves
+            for (int i = 0; i < passes; i++)
+            {
+                int pass = turn % 2 == 0 ? i : passes - 1 - i;
+                int column = panels * pass / passes * Layout.PanelWidth;
+                int end = Math.Min(width, panels * (pass + 1) / passes * Layout.PanelWidth);
+                Row((end - column) / Vector<float>.Count, a, aStep, b + Place(bLayout, column), bLayout, c + Place(cLayout, column));
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void Row(int vectors, float* a, int aStep, float* b, Layout bLayout, float* pc)
+        {
+            switch (vectors)
+            {
+                case 14: Row<Fourteen>(a, aStep, b, bLayout, pc); break;
+                case 13: Row<Thirteen>(a, aStep, b, bLayout, pc); break;
+                case 12: Row<Twelve>(a, aStep, b, bLayout, pc); break;
+                case 11: Row<Eleven>(a, aStep, b, bLayout, pc); break;
+                case 10: Row<Ten>(a, aStep, b, bLayout, pc); break;
+                case 9: Row<Nine>(a, aStep, b, bLayout, pc); break;
+                case 8: Row<Eight>(a, aStep, b, bLayout, pc); break;
+                case 7: Row<Seven>(a, aStep, b, bLayout, pc); break;
+                case 6: Row<Six>(a, aStep, b, bLayout, pc); break;
+                case 5: Row<Five>(a, aStep, b, bLayout, pc); break;
+                case 4: Row<Four>(a, aStep, b, bLayout, pc); break;
+                case 3: Row<Three>(a, aStep, b, bLayout, pc); break;
+                case 2: Row<Two>(a, aStep, b, bLayout, pc); break;
+                default: Row<One>(a, aStep, b, bLayout, pc); break;
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void Row<TVectors>(float* a, int aStep, float* b, Layout bLayout, float* pc)
+            where TVectors : struct, ICount
+        {
+            Vector<float> c0 = default, c1 = default, c2 = default, c3 = default, c4 = default, c5 = default, c6 = default;
+            Vector<float> c7 = default, c8 = default, c9 = default, c10 = default, c11 = default, c12 = default, c13 = default;
+            long panel = bLayout.Panel;
+            for (int step = k; step > 0; step--)
+            {
+                var broadcast = new Vector<float>(*a);
+                MultiplyAdd<TVectors>(0, broadcast, b, panel, ref c0);
+                MultiplyAdd<TVectors>(1, broadcast, b, panel, ref c1);
+                MultiplyAdd<TVectors>(2, broadcast, b, panel, ref c2);
+                MultiplyAdd<TVectors>(3, broadcast, b, panel, ref c3);
+                MultiplyAdd<TVectors>(4, broadcast, b, panel, ref c4);
+                MultiplyAdd<TVectors>(5, broadcast, b, panel, ref c5);
+                MultiplyAdd<TVectors>(6, broadcast, b, panel, ref c6);
+                MultiplyAdd<TVectors>(7, broadcast, b, panel, ref c7);
+                MultiplyAdd<TVectors>(8, broadcast, b, panel, ref c8);
+                MultiplyAdd<TVectors>(9, broadcast, b, panel, ref c9);
+                MultiplyAdd<TVectors>(10, broadcast, b, panel, ref c10);
+                MultiplyAdd<TVectors>(11, broadcast, b, panel, ref c11);
+                MultiplyAdd<TVectors>(12, broadcast, b, panel, ref c12);
+                MultiplyAdd<TVectors>(13, broadcast, b, panel, ref c13);
+                a += aStep;
+                b += bLayout.Row;
+            }
+
+            Put<TVectors>(0, pc, c0);
+            Put<TVectors>(1, pc, c1);
+            Put<TVectors>(2, pc, c2);
+            Put<TVectors>(3, pc, c3);
+            Put<TVectors>(4, pc, c4);
+            Put<TVectors>(5, pc, c5);
+            Put<TVectors>(6, pc, c6);
+            Put<TVectors>(7, pc, c7);
+            Put<TVectors>(8, pc, c8);
+            Put<TVectors>(9, pc, c9);
+            Put<TVectors>(10, pc, c10);
+            Put<TVectors>(11, pc, c11);
+            Put<TVectors>(12, pc, c12);
+            Put<TVectors>(13, pc, c13);
+        }
+
+        /// <summary>The place of a row's i-th vector behind a panel's begin; all but the panel's distance is known to the compiler.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static long VectorPlace(int i, long panel) =>
+            (i * Vector<float>.Count / Layout.PanelWidth * panel) + (i * Vector<float>.Count % Layout.PanelWidth);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static void MultiplyAdd<TVectors>(int i, Vector<float> broadcast, float* b, long panel, ref Vector<float> sum)
+            where TVectors : struct, ICount
+        {
+            if (i < TVectors.Value)
+                sum = Simd.FusedMultiplyAdd(broadcast, *(Vector<float>*)(b + VectorPlace(i, panel)), sum);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private void Put<TVectors>(int i, float* pc, Vector<float> sum)
+            where TVectors : struct, ICount
+        {
+            if (i < TVectors.Value)
+                Put(pc + VectorPlace(i, cLayout.Panel), sum);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private void Put(float* to, Vector<float> sum) => *(Vector<float>*)to = accumulate ? *(Vector<float>*)to + sum : sum;
+    }
+}

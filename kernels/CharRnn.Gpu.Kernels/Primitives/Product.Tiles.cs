@@ -1,0 +1,169 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using CharRnn.Gpu.Kernels.Arguments;
+
+namespace CharRnn.Gpu.Kernels.Primitives;
+
+// The tiles of C, each held in registers over a block of k.
+public static unsafe partial class Product
+{
+    /// <summary>The place of a column; long, since a panel may begin past 2³¹ bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static long Place(Layout layout, int column) => ((long)(column / Layout.PanelWidth) * layout.Panel) + (column % Layout.PanelWidth);
+
+    /// <summary>Rows in tiles of at most six, spread evenly: 25 rows are five fives, not four sixes and a one.</summary>
+    private static int TileCount(int rows) => (rows + MaxTileRows - 1) / MaxTileRows;
+
+    /// <summary>A product whose k fits one block.</summary>
+    private readonly partial struct Block(float* c, Layout cLayout, int k, bool accumulate)
+    {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Rows(float* a, int aRow, int aStep, float* b, Layout bLayout, int m, int width)
+        {
+            int lanes = Vector<float>.Count;
+            for (int column = 0; column < width; column += 2 * lanes)
+            {
+                long place = Place(bLayout, column);
+                Tiles(0, m, column, column + lanes < width, a, packed: false, aRow, aStep, b + place, bLayout.Row, Place(bLayout, column + lanes) - place);
+            }
+        }
+
+        /// <summary>
+        /// All tiles of two columns of vectors, or of one: first those with a row more, then the others.
+        /// </summary>
+        /// <param name="row">C's first row.</param>
+        /// <param name="rows">C's rows.</param>
+        /// <param name="column">C's first column.</param>
+        /// <param name="two">Whether there is a second vector.</param>
+        /// <param name="a">A, from that row on.</param>
+        /// <param name="packed">Whether A lies in strips, a tile's rows side by side in each step.</param>
+        /// <param name="aRow">Distance between A's rows; of strips, the floats that each row adds.</param>
+        /// <param name="aStep">Distance between A's steps; strips have their own.</param>
+        /// <param name="b">B's first vector.</param>
+        /// <param name="bStep">Distance between steps of B.</param>
+        /// <param name="bNext">Distance of the second vector.</param>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Tiles(int row, int rows, int column, bool two, float* a, bool packed, long aRow, long aStep, float* b, long bStep, long bNext)
+        {
+            int tiles = TileCount(rows), count = rows / tiles, larger = rows % tiles;
+            float* to = c + ((long)row * cLayout.Row) + Place(cLayout, column);
+            long next = Place(cLayout, column + Vector<float>.Count) - Place(cLayout, column);
+            if (larger > 0)
+                Tiles(count + 1, larger, two, to, next, a, packed, aRow, aStep, b, bStep, bNext);
+            long done = (long)larger * (count + 1);
+            Tiles(count, tiles - larger, two, to + (done * cLayout.Row), next, a + (done * aRow), packed, aRow, aStep, b, bStep, bNext);
+        }
+
+        // Inlined, as is the next: at 256 units, calls with so many arguments took 3 % of a step.
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private void Tiles(int count, int tiles, bool two, float* to, long next, float* a, bool packed, long aRow, long aStep, float* b, long bStep, long bNext)
+        {
+            switch (count)
+            {
+                case 1: Tiles<One>(tiles, two, to, next, a, packed, aRow, aStep, b, bStep, bNext); break;
+                case 2: Tiles<Two>(tiles, two, to, next, a, packed, aRow, aStep, b, bStep, bNext); break;
+                case 3: Tiles<Three>(tiles, two, to, next, a, packed, aRow, aStep, b, bStep, bNext); break;
+                case 4: Tiles<Four>(tiles, two, to, next, a, packed, aRow, aStep, b, bStep, bNext); break;
+                case 5: Tiles<Five>(tiles, two, to, next, a, packed, aRow, aStep, b, bStep, bNext); break;
+                default: Tiles<Six>(tiles, two, to, next, a, packed, aRow, aStep, b, bStep, bNext); break;
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private void Tiles<TRows>(int tiles, bool two, float* to, long next, float* a, bool packed, long aRow, long aStep, float* b, long bStep, long bNext)
+            where TRows : struct, ICount
+        {
+            (long row, long step) = packed ? (1, TRows.Value) : (aRow, aStep);
+            if (two)
+                Tiles<TRows, Two>(tiles, to, next, a, TRows.Value * aRow, row, step, b, bStep, bNext);
+            else
+                Tiles<TRows, One>(tiles, to, next, a, TRows.Value * aRow, row, step, b, bStep, bNext);
+        }
+
+        /// <summary>
+        /// Tiles of up to 6 rows × 2 vectors of C, held in registers over all k: 12 independent chains hide the latency of a
+        /// multiply-add. The counts are constants of each instantiation, so rows and vectors that it lacks cost nothing.
+        /// </summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void Tiles<TRows, TVectors>(int tiles, float* to, long next, float* a, long aTile, long aRow, long aStep, float* b, long bStep, long bNext)
+            where TRows : struct, ICount
+            where TVectors : struct, ICount
+        {
+            long cRow = cLayout.Row;
+            for (; tiles > 0; tiles--)
+            {
+                Vector<float> c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default;
+                Vector<float> c30 = default, c31 = default, c40 = default, c41 = default, c50 = default, c51 = default;
+                float* pa = a, pb = b;
+                for (int steps = k / 2; steps > 0; steps--, pa += 2 * aStep, pb += 2 * bStep)
+                {
+                    Step<TRows, TVectors>(
+                        pa, aRow, pb, bNext, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
+                    Step<TRows, TVectors>(
+                        pa + aStep, aRow, pb + bStep, bNext, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
+                }
+
+                if (k % 2 != 0)
+                    Step<TRows, TVectors>(
+                        pa, aRow, pb, bNext, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
+
+                float* pc = to;
+                Put<TRows, TVectors, One>(ref pc, cRow, next, c00, c01);
+                Put<TRows, TVectors, Two>(ref pc, cRow, next, c10, c11);
+                Put<TRows, TVectors, Three>(ref pc, cRow, next, c20, c21);
+                Put<TRows, TVectors, Four>(ref pc, cRow, next, c30, c31);
+                Put<TRows, TVectors, Five>(ref pc, cRow, next, c40, c41);
+                Put<TRows, TVectors, Six>(ref pc, cRow, next, c50, c51);
+                to = pc;
+                a += aTile;
+            }
+        }
+
+        /// <summary>One term of every chain of a tile.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static void Step<TRows, TVectors>(
+            float* a, long aRow, float* b, long bNext, ref Vector<float> c00, ref Vector<float> c01, ref Vector<float> c10, ref Vector<float> c11,
+            ref Vector<float> c20, ref Vector<float> c21, ref Vector<float> c30, ref Vector<float> c31, ref Vector<float> c40, ref Vector<float> c41,
+            ref Vector<float> c50, ref Vector<float> c51)
+            where TRows : struct, ICount
+            where TVectors : struct, ICount
+        {
+            Vector<float> b0 = *(Vector<float>*)b;
+            Vector<float> b1 = TVectors.Value > 1 ? *(Vector<float>*)(b + bNext) : default;
+            MultiplyAdd<TRows, TVectors, One>(a, b0, b1, ref c00, ref c01);
+            MultiplyAdd<TRows, TVectors, Two>(a + aRow, b0, b1, ref c10, ref c11);
+            MultiplyAdd<TRows, TVectors, Three>(a + (2 * aRow), b0, b1, ref c20, ref c21);
+            MultiplyAdd<TRows, TVectors, Four>(a + (3 * aRow), b0, b1, ref c30, ref c31);
+            MultiplyAdd<TRows, TVectors, Five>(a + (4 * aRow), b0, b1, ref c40, ref c41);
+            MultiplyAdd<TRows, TVectors, Six>(a + (5 * aRow), b0, b1, ref c50, ref c51);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static void MultiplyAdd<TRows, TVectors, TRow>(float* a, Vector<float> b0, Vector<float> b1, ref Vector<float> c0, ref Vector<float> c1)
+            where TRows : struct, ICount
+            where TVectors : struct, ICount
+            where TRow : struct, ICount
+        {
+            if (TRow.Value > TRows.Value)
+                return;
+            var broadcast = new Vector<float>(*a);
+            c0 = Simd.FusedMultiplyAdd(broadcast, b0, c0);
+            if (TVectors.Value > 1)
+                c1 = Simd.FusedMultiplyAdd(broadcast, b1, c1);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private void Put<TRows, TVectors, TRow>(ref float* to, long cRow, long next, Vector<float> c0, Vector<float> c1)
+            where TRows : struct, ICount
+            where TVectors : struct, ICount
+            where TRow : struct, ICount
+        {
+            if (TRow.Value > TRows.Value)
+                return;
+            Put(to, c0);
+            if (TVectors.Value > 1)
+                Put(to + next, c1);
+            to += cRow;
+        }
+    }
+}

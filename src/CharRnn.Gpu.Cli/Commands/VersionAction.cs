@@ -1,0 +1,25 @@
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using System.Reflection;
+using System.Runtime.InteropServices;
+using CharRnn.Gpu.Cli.Terminal;
+using CharRnn.Gpu.Devices;
+using ILGPU.Runtime;
+
+namespace CharRnn.Gpu.Cli.Commands;
+
+/// <summary><c>--version</c>: what this program is, what it runs on, and whether drivers are to be found.</summary>
+internal sealed class VersionAction : SynchronousCommandLineAction
+{
+    /// <summary>The version and the commit that it was built from.</summary>
+    public static string Version { get; } = typeof(VersionAction).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+
+    public override int Invoke(ParseResult parseResult)
+    {
+        Output.Line($"charrnn {Version}");
+        Output.Line($"{RuntimeInformation.FrameworkDescription}, {RuntimeInformation.RuntimeIdentifier}, ILGPU {typeof(Accelerator).Assembly.GetName().Version?.ToString(3)}");
+        foreach (DeviceKind kind in (DeviceKind[])[DeviceKind.Cuda, DeviceKind.OpenCl])
+            Output.Line($"{(kind == DeviceKind.Cuda ? "CUDA" : "OpenCL")}: {DriverLibrary.FileOf(kind)} {(DriverLibrary.IsPresent(kind) ? "is here (charrnn devices tells what it drives)" : "is not here")}");
+        return 0;
+    }
+}

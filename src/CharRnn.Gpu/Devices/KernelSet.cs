@@ -1,0 +1,155 @@
+using CharRnn.Gpu.Kernels;
+using CharRnn.Gpu.Kernels.Arguments;
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace CharRnn.Gpu.Devices;
+
+/// <summary>Every kernel, loaded once per device, in this one place.</summary>
+internal sealed class KernelSet
+{
+    /// <summary>
+    /// What CUDA's assembler must keep to: groups of at most so many threads, of which as many as the device counts teams must
+    /// fit a multiprocessor. 65,536 registers for 2 × 256 threads are 128 each.
+    /// </summary>
+    public static readonly KernelSpecialization CudaBudget = new(DeviceCatalog.GpuGroupSize, DeviceCatalog.TeamsPerMultiprocessor);
+
+    private readonly ComputeDevice _device;
+    private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int, int, int, Shares> _hidden;
+    private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments> _output;
+    private readonly Action<KernelConfig, TrainingViews, RnnDims, int, int, Shares> _chain;
+    private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments> _gradient;
+    private readonly Lazy<Action<KernelConfig, UpdateViews, int>> _norm;
+    private readonly Action<KernelConfig, UpdateViews, UpdateArguments, int, int> _update;
+    private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int> _trainSteps;
+    private readonly Lazy<Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int>> _trainStream;
+    private readonly Action<KernelConfig, ForwardViews, RnnDims, StepArguments> _evaluate;
+    private readonly Action<KernelConfig, SampleViews, RnnDims, DrawArguments, int, int> _sample;
+    private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments, int>> _networkSteps;
+    private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments, int, int, Shares>> _networkLayer;
+    private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments>> _networkGradient;
+    private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments>> _networkEvaluate;
+
+    public KernelSet(ComputeDevice device)
+    {
+        _device = device;
+        Accelerator accelerator = device.Accelerator;
+        KernelSpecialization specialization = device.Kind == DeviceKind.Cuda ? CudaBudget : KernelSpecialization.Empty;
+        _hidden = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int, int, int, Shares>(HiddenKernel.Run, specialization);
+        _output = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(OutputKernel.Run, specialization);
+        _chain = accelerator.LoadStreamKernel<TrainingViews, RnnDims, int, int, Shares>(ChainKernel.Run, specialization);
+        _gradient = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(GradientKernel.Run, specialization);
+        _norm = new(() => accelerator.LoadStreamKernel<UpdateViews, int>(NormKernel.Run, specialization));
+        _update = accelerator.LoadStreamKernel<UpdateViews, UpdateArguments, int, int>(UpdateKernel.Run, specialization);
+        _trainSteps = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int>(TrainStepsKernel.Run, specialization);
+        _trainStream = new(() => accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int>(TrainStreamKernel.Run, specialization));
+        _evaluate = accelerator.LoadStreamKernel<ForwardViews, RnnDims, StepArguments>(EvaluateKernel.Run, specialization);
+        _sample = accelerator.LoadStreamKernel<SampleViews, RnnDims, DrawArguments, int, int>(SampleKernel.Run, specialization);
+
+        // Who trains one kind of network has no use for the other's.
+        _networkSteps = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments, int>(NetworkStepsKernel.Run, specialization));
+        _networkLayer = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments, int, int, Shares>(NetworkLayerKernel.Run, specialization));
+        _networkGradient = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments>(NetworkGradientKernel.Run, specialization));
+        _networkEvaluate = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments>(NetworkEvaluateKernel.Run, specialization));
+    }
+
+    /// <summary>Launches so far: what a training step costs in overhead.</summary>
+    public long Launches { get; private set; }
+
+    /// <summary>Takes the device's time of every launch; usually nobody does.</summary>
+    public KernelProfile? Profile { get; set; }
+
+    public void Hidden(TrainingViews v, RnnDims d, StepArguments step, bool fetch, int begin, int end, Shares shares)
+    {
+        using KernelProfile.Launch launch = Launch("Hidden");
+        _hidden(Teams(shares.Count), v, d, step, fetch ? 1 : 0, begin, end, shares);
+    }
+
+    public void Output(TrainingViews v, RnnDims d, StepArguments step)
+    {
+        using KernelProfile.Launch launch = Launch("Output");
+        _output(Teams(step.Teams), v, d, step);
+    }
+
+    public void Chain(TrainingViews v, RnnDims d, int begin, int end, Shares shares)
+    {
+        using KernelProfile.Launch launch = Launch("Chain");
+        _chain(Teams(shares.Count), v, d, begin, end, shares);
+    }
+
+    public void Gradient(TrainingViews v, RnnDims d, StepArguments step)
+    {
+        using KernelProfile.Launch launch = Launch("Gradient");
+        _gradient(Teams(step.Teams), v, d, step);
+    }
+
+    /// <summary>The update, after the gradient's norm where it needs that.</summary>
+    public void Update(UpdateViews v, UpdateArguments update, int slot, int teams)
+    {
+        if (update.NeedsNorm)
+        {
+            using KernelProfile.Launch norm = Launch("Norm");
+            _norm.Value(Teams(teams), v, teams);
+        }
+
+        using KernelProfile.Launch launch = Launch("Update");
+        _update(Teams(teams), v, update, slot, teams);
+    }
+
+    public void TrainSteps(TrainingViews v, RnnDims d, StepArguments first, int steps)
+    {
+        using KernelProfile.Launch launch = Launch("TrainSteps");
+        _trainSteps(Teams(first.Teams), v, d, first, steps);
+    }
+
+    public void TrainStream(TrainingViews v, RnnDims d, StepArguments first, int steps)
+    {
+        using KernelProfile.Launch launch = Launch("TrainStream");
+        _trainStream.Value(Teams(first.Teams), v, d, first, steps);
+    }
+
+    public void Evaluate(ForwardViews v, RnnDims d, StepArguments step)
+    {
+        using KernelProfile.Launch launch = Launch("Evaluate");
+        _evaluate(Teams(step.Teams), v, d, step);
+    }
+
+    public void Sample(SampleViews v, RnnDims d, DrawArguments draw, int given, int steps)
+    {
+        using KernelProfile.Launch launch = Launch("Sample");
+        _sample(Teams(1), v, d, draw, given, steps);
+    }
+
+    public void NetworkSteps(NetworkViews v, NetworkArguments first, int steps)
+    {
+        using KernelProfile.Launch launch = Launch("NetworkSteps");
+        _networkSteps.Value(Teams(first.Teams), v, first, steps);
+    }
+
+    public void NetworkLayer(NetworkViews v, NetworkArguments step, int layer, bool back, Shares shares)
+    {
+        using KernelProfile.Launch launch = Launch(back ? "NetworkLayer back" : "NetworkLayer");
+        _networkLayer.Value(Teams(shares.Count), v, step, layer, back ? 1 : 0, shares);
+    }
+
+    public void NetworkGradient(NetworkViews v, NetworkArguments step)
+    {
+        using KernelProfile.Launch launch = Launch("NetworkGradient");
+        _networkGradient.Value(Teams(step.Teams), v, step);
+    }
+
+    public void NetworkEvaluate(NetworkViews v, NetworkArguments step)
+    {
+        using KernelProfile.Launch launch = Launch("NetworkEvaluate");
+        _networkEvaluate.Value(Teams(step.Teams), v, step);
+    }
+
+    private KernelProfile.Launch Launch(string kernel)
+    {
+        Launches++;
+        return Profile?.Begin(kernel) ?? default;
+    }
+
+    // On the CPU the teams are the threads of one group, which run side by side; groups run one after the other.
+    private KernelConfig Teams(int teams) => _device.Kind == DeviceKind.Cpu ? new KernelConfig(1, teams) : new KernelConfig(teams, _device.GroupSize);
+}

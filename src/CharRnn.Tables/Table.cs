@@ -1,0 +1,24 @@
+using System.Globalization;
+
+namespace CharRnn.Tables;
+
+/// <summary>A table of text as a file has it.</summary>
+/// <param name="Name">What it is called in errors.</param>
+/// <param name="Columns">The columns' names.</param>
+/// <param name="Rows">The rows, each with a cell for every column.</param>
+/// <param name="Lines">The line of the file on which each row begins.</param>
+public sealed record Table(string Name, IReadOnlyList<string> Columns, IReadOnlyList<string[]> Rows, IReadOnlyList<int> Lines)
+{
+    /// <summary>The column of a name.</summary>
+    /// <exception cref="CharRnnException">There is none.</exception>
+    public int ColumnOf(string name)
+    {
+        for (int i = 0; i < Columns.Count; i++)
+            if (Columns[i] == name)
+                return i;
+        throw new CharRnnException(Name, $"has no column '{name}'", $"its columns are {string.Join(", ", Columns)}");
+    }
+
+    internal CharRnnException Wrong(int row, string column, string found, string remedy) =>
+        new(Name, string.Create(CultureInfo.InvariantCulture, $"line {Lines[row]}, column '{column}': {found}"), remedy);
+}

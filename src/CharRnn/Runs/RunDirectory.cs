@@ -1,0 +1,200 @@
+using CharRnn.Files;
+
+namespace CharRnn.Runs;
+
+/// <summary>
+/// A run's directory, locked for as long as it is open: config.json, model.safetensors, best.safetensors,
+/// checkpoint.safetensors and some older ones, metrics.jsonl, samples.txt. A run writes config.json first and saves its
+/// checkpoint before its model. A directory that holds weights, whoever put them there, is not started over unasked.
+/// </summary>
+public sealed class RunDirectory : RunPaths, IDisposable
+{
+    private const string TensorBoardPattern = "events.out.tfevents*.charrnn";
+
+    private readonly RunLock _lock;
+
+    private RunDirectory(string root, RunLock held)
+        : base(root) => _lock = held;
+
+    /// <summary>
+    /// Opens a directory for a new run, and makes it if need be. What an older run left there is removed, so check all
+    /// else (corpus, options, device) before; files of other names stay, a user's copy of a checkpoint among them.
+    /// </summary>
+    /// <param name="path">The directory.</param>
+    /// <param name="overwrite">Whether to give up an older run's checkpoints and models, or files that only look like a run's.</param>
+    /// <exception cref="CharRnnException">
+    /// The path is a file or cannot be written, another run is at work in it, or, without <paramref name="overwrite"/>,
+    /// it holds weights of any name, or files of a run's names that come from no run.
+    /// </exception>
+    public static RunDirectory Create(string path, bool overwrite = false)
+    {
+        string full = FileErrors.FullPath(path);
+        var paths = new RunPaths(full);
+        if (File.Exists(full))
+            throw new CharRnnException(path, "is a file where a directory was expected", "choose another directory");
+        for (string? parent = Path.GetDirectoryName(full); parent is not null; parent = Path.GetDirectoryName(parent))
+            if (File.Exists(parent))
+                throw new CharRnnException(path, $"lies below {parent}, which is a file", "choose another directory");
+        try
+        {
+            Directory.CreateDirectory(full);
+        }
+        catch (Exception e) when (FileErrors.IsFileFailure(e))
+        {
+            throw FileErrors.Writing(path, e);
+        }
+
+        // Before the lock, which itself would make any directory look like a run's.
+        if (!overwrite && !RunSearch.IsRun(full) && (Names.FirstOrDefault(name => Path.Exists(Path.Combine(full, name))) ?? FindWeights(paths)) is { } foreign)
+            throw new CharRnnException(
+                path, $"holds a {foreign} that is no run's",
+                $"choose another directory, or give --overwrite {(IsOwn(foreign) ? "to replace it" : "to train beside it")}");
+
+        return Locked(path, () =>
+        {
+            if (!overwrite && FindWeights(paths) is { } saved)
+            {
+                bool canResume = paths.LastCheckpoint is not null && File.Exists(paths.ConfigurationPath);
+                string remedy = $"give {(canResume ? "--resume to go on, " : "")}--overwrite to start anew, or choose another directory";
+                throw new CharRnnException(path, $"holds the {saved} of a run", remedy);
+            }
+
+            RemoveLeftovers(full);
+            var given = new RunPaths(path); // as refusals name them
+            foreach (string checkpoint in given.OlderCheckpointAges.Select(given.OlderCheckpointPath).Concat(given.DamagedPaths))
+                Named(checkpoint, File.Delete);
+            if (new DirectoryInfo(given.TensorBoardPath) is { Exists: true, LinkTarget: null })
+                foreach (string events in Directory.GetFiles(given.TensorBoardPath, TensorBoardPattern))
+                    Named(events, File.Delete);
+            foreach (string name in Names)
+                Named(Path.Combine(path, name), File.Delete);
+        });
+    }
+
+    /// <summary>Opens a run's directory to go on from its checkpoint.</summary>
+    /// <exception cref="CharRnnException">The directory is missing, empty, no run's or without a checkpoint, cannot be written, or another run is at work in it.</exception>
+    public static RunDirectory Resume(string path)
+    {
+        string full = FileErrors.FullPath(path);
+        var paths = new RunPaths(full);
+        const string remedy = "give the directory of a run that saved a checkpoint, or leave --resume out";
+        if (File.Exists(full))
+            throw new CharRnnException(path, "is a file where a run's directory was expected", remedy);
+        if (!Directory.Exists(full))
+            throw new CharRnnException(path, "does not exist", remedy);
+        if (paths.LastCheckpoint is not { } last)
+        {
+            bool isEmpty = !Directory.EnumerateFileSystemEntries(full).Any();
+            throw new CharRnnException(path, isEmpty ? "is empty" : $"holds no {CheckpointName}", remedy);
+        }
+
+        if (!File.Exists(paths.ConfigurationPath))
+            throw new CharRnnException(path, $"holds a {Path.GetFileName(last)} but no {ConfigurationName}", remedy);
+        return Locked(path, () =>
+        {
+            RemoveLeftovers(full);
+            foreach (string name in Names)
+                Named(Path.Combine(path, name), RegularFile.RequireReplaceable); // now, and not at the first save
+
+            // Killed between the two renames of a save.
+            if (paths.LastCheckpoint is { } now && Path.GetFileName(now) != CheckpointName)
+                Named(Path.Combine(path, CheckpointName), last => File.Move(now, last));
+        });
+    }
+
+    /// <summary>Puts the last checkpoint aside under a name that no other file has, and an older one in its place.</summary>
+    /// <param name="age">The older one's age.</param>
+    /// <returns>Where the last one is now.</returns>
+    /// <exception cref="CharRnnException">The file system refuses.</exception>
+    internal string FallBack(int age)
+    {
+        try
+        {
+            string aside = NewDamagedPath;
+            File.Move(CheckpointPath, aside);
+            File.Move(OlderCheckpointPath(age), CheckpointPath);
+            return aside;
+        }
+        catch (Exception refusal) when (FileErrors.IsFileFailure(refusal))
+        {
+            throw FileErrors.Writing(Root, refusal);
+        }
+    }
+
+    /// <summary>To be called when a new checkpoint is whole on the disk: the others become older by one.</summary>
+    /// <param name="keep">Checkpoints to keep with the new one, at least 1; what is older goes.</param>
+    public void AgeCheckpoints(int keep)
+    {
+        IReadOnlyList<int> ages = OlderCheckpointAges;
+        foreach (int age in ages.Where(age => age >= keep))
+            File.Delete(OlderCheckpointPath(age));
+        int free = 1 + ages.Where((age, i) => age == i + 1).Count(); // the first age that none has
+        for (int age = Math.Min(free, keep - 1); age >= 1; age--)
+        {
+            string younger = age == 1 ? CheckpointPath : OlderCheckpointPath(age - 1);
+            if (File.Exists(younger))
+                AtomicFile.Replace(OlderCheckpointPath(age), by: younger);
+        }
+    }
+
+    /// <summary>
+    /// Cuts metrics.jsonl and samples.txt back to the lengths that a checkpoint recorded, and drops a torn last line.
+    /// Call it before opening the logs. A file that is shorter (after a power cut) or missing keeps what it has.
+    /// </summary>
+    /// <param name="metricsLength">Bytes of metrics.jsonl to keep.</param>
+    /// <param name="samplesLength">Bytes of samples.txt to keep.</param>
+    /// <exception cref="CharRnnException">The file system refuses.</exception>
+    public void TruncateLogs(long metricsLength, long samplesLength)
+    {
+        AppendOnlyFile.CutBack(MetricsPath, metricsLength);
+        AppendOnlyFile.CutBack(SamplesPath, samplesLength);
+    }
+
+    /// <summary>Releases the lock.</summary>
+    public void Dispose() => _lock.Dispose();
+
+    /// <summary>The name of a file in a directory that holds weights: a checkpoint first, then the model.</summary>
+    private static string? FindWeights(RunPaths paths) => Path.GetFileName(paths.LastCheckpoint) ?? Directory.GetFileSystemEntries(paths.Root, WeightsPattern)
+        .Select(path => Path.GetFileName(path))
+        .OrderBy(name => name != ModelName).ThenBy(name => !IsOwn(name)).ThenBy(name => name, StringComparer.Ordinal)
+        .FirstOrDefault();
+
+    /// <summary>A refusal names the file, not the directory.</summary>
+    private static void Named(string path, Action<string> action)
+    {
+        try
+        {
+            action(path);
+        }
+        catch (Exception e) when (FileErrors.IsFileFailure(e))
+        {
+            throw FileErrors.Writing(path, e);
+        }
+    }
+
+    private static RunDirectory Locked(string path, Action prepare)
+    {
+        RunLock? held = RunLock.Acquire(path);
+        try
+        {
+            prepare();
+            var opened = new RunDirectory(path, held);
+            held = null;
+            return opened;
+        }
+        catch (Exception e) when (FileErrors.IsFileFailure(e))
+        {
+            throw FileErrors.Writing(path, e);
+        }
+        finally
+        {
+            held?.Dispose();
+        }
+    }
+
+    private static void RemoveLeftovers(string directory)
+    {
+        foreach (string name in Names)
+            AtomicFile.RemoveLeftovers(Path.Combine(directory, name));
+    }
+}

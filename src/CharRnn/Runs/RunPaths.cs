@@ -1,0 +1,131 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using CharRnn.Files;
+
+namespace CharRnn.Runs;
+
+/// <summary>Where the files of a run lie, and which names are theirs.</summary>
+public partial class RunPaths
+{
+    internal const string ConfigurationName = "config.json";
+    internal const string ModelName = "model.safetensors";
+    private const string BestModelName = "best.safetensors";
+    internal const string CheckpointName = "checkpoint.safetensors";
+    private const string MetricsName = "metrics.jsonl";
+    private const string SamplesName = "samples.txt";
+    internal const string ReportName = "report.html";
+    private const string TensorBoardName = "tensorboard";
+
+    /// <summary>Files that hold weights, the run's and others.</summary>
+    internal const string WeightsPattern = "*.safetensors";
+
+    // Gaps in all that kills may have left among the ages of checkpoints.
+    private const int MostGaps = 3;
+
+    /// <param name="root">The directory.</param>
+    internal RunPaths(string root) => Root = root;
+
+    /// <summary>
+    /// The names of all files but older checkpoints, in the order of removal: config.json keeps the directory recognisable as a run
+    /// to the end, so a kill in between does no harm.
+    /// </summary>
+    internal static IReadOnlyList<string> Names { get; } =
+        [CheckpointName, ModelName, BestModelName, MetricsName, SamplesName, ReportName, ConfigurationName];
+
+    /// <summary>The directory, as it was given.</summary>
+    public string Root { get; }
+
+    /// <summary>config.json: <see cref="RunConfiguration"/>.</summary>
+    public string ConfigurationPath => Path.Combine(Root, ConfigurationName);
+
+    /// <summary>model.safetensors: the weights now, a <see cref="Storage.ModelFile"/>.</summary>
+    public string ModelPath => Path.Combine(Root, ModelName);
+
+    /// <summary>best.safetensors: the weights at the best validation loss, a <see cref="Storage.ModelFile"/>.</summary>
+    public string BestModelPath => Path.Combine(Root, BestModelName);
+
+    /// <summary>checkpoint.safetensors: <see cref="Storage.CheckpointFile"/>.</summary>
+    public string CheckpointPath => Path.Combine(Root, CheckpointName);
+
+    /// <summary>checkpoint-1.safetensors is the checkpoint before the last, and so on.</summary>
+    public string OlderCheckpointPath(int age) =>
+        Path.Combine(Root, string.Create(CultureInfo.InvariantCulture, $"checkpoint-{age}.safetensors"));
+
+    /// <summary>metrics.jsonl: <see cref="Storage.MetricsLog"/>.</summary>
+    public string MetricsPath => Path.Combine(Root, MetricsName);
+
+    /// <summary>samples.txt: <see cref="Storage.SamplesLog"/>.</summary>
+    public string SamplesPath => Path.Combine(Root, SamplesName);
+
+    /// <summary>tensorboard: <see cref="Storage.TensorBoardLog"/>'s files.</summary>
+    public string TensorBoardPath => Path.Combine(Root, TensorBoardName);
+
+    /// <summary>report.html: what the run did, for people.</summary>
+    public string ReportPath => Path.Combine(Root, ReportName);
+
+    /// <summary>A name for a checkpoint that was found damaged, which no other file has.</summary>
+    internal string NewDamagedPath
+    {
+        get
+        {
+            string path = Path.Combine(Root, "checkpoint-damaged.safetensors");
+            for (int count = 2; Path.Exists(path); count++)
+                path = Path.Combine(Root, string.Create(CultureInfo.InvariantCulture, $"checkpoint-damaged-{count}.safetensors"));
+            return path;
+        }
+    }
+
+    /// <summary>Checkpoints that were found damaged.</summary>
+    internal IEnumerable<string> DamagedPaths =>
+        Directory.GetFiles(Root, WeightsPattern).Where(file => DamagedName().IsMatch(Path.GetFileName(file)));
+
+    /// <summary>
+    /// The ages of the checkpoints before the last, ascending from 1; kills may have left gaps. What lies far beyond is not the
+    /// program's: a user's checkpoint-5000.safetensors, say.
+    /// </summary>
+    internal IReadOnlyList<int> OlderCheckpointAges
+    {
+        get
+        {
+            IEnumerable<int> all = Directory.GetFiles(Root, WeightsPattern)
+                .Select(path => OlderName().Match(Path.GetFileName(path)))
+                .Select(match => int.TryParse(match.Groups[1].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out int age) ? age : 0)
+                .Where(age => age > 0);
+            return [.. all.Order().TakeWhile((age, i) => age - (i + 1) <= MostGaps)];
+        }
+    }
+
+    /// <summary>The last checkpoint that there is, under whatever name a kill left it.</summary>
+    internal string? LastCheckpoint =>
+        File.Exists(CheckpointPath) ? CheckpointPath : OlderCheckpointAges.Select(OlderCheckpointPath).FirstOrDefault();
+
+    /// <summary>Whether a run writes files of this name: the only ones that are ever removed.</summary>
+    internal static bool IsOwn(string name) => Names.Contains(name) || OlderName().IsMatch(name) || DamagedName().IsMatch(name);
+
+    /// <summary>The weights' file that a MODEL on the command line means: the file itself, or the one in a run's directory.</summary>
+    /// <param name="path">A run's directory or any file.</param>
+    /// <param name="best">Of a directory, whether to take best.safetensors and not model.safetensors.</param>
+    /// <exception cref="CharRnnException">There is nothing at the path, or the directory has no such model.</exception>
+    public static string FindModel(string path, bool best = false)
+    {
+        string full = FileErrors.FullPath(path);
+        if (StandardStreams.IsInput(path))
+            throw new CharRnnException(path, "is standard input, and a model is read from a file", "write it to a file, and give that");
+        if (!Directory.Exists(full))
+            return File.Exists(full) ? path : throw new CharRnnException(path, "does not exist", "give a run's directory or a model file");
+
+        string name = best ? BestModelName : ModelName;
+        if (File.Exists(Path.Combine(full, name)))
+            return Path.Combine(path, name);
+        string remedy = best ? "ask for its last model, not for the best, or train with a validation part"
+            : RunSearch.Find(path) is [var run, ..] && !RunSearch.IsRun(full) ? $"it has runs in it: give one of them, such as {ShellText.Quote(run)}"
+            : "give the directory of a run that saved a model";
+        throw new CharRnnException(path, $"holds no {name}", remedy);
+    }
+
+    [GeneratedRegex(@"^checkpoint-([1-9][0-9]{0,9})\.safetensors\z")]
+    private static partial Regex OlderName();
+
+    [GeneratedRegex(@"^checkpoint-damaged(-[1-9][0-9]*)?\.safetensors\z")]
+    private static partial Regex DamagedName();
+}

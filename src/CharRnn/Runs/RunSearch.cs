@@ -1,0 +1,67 @@
+using CharRnn.Files;
+
+namespace CharRnn.Runs;
+
+/// <summary>Tells the directories of runs, finished or at work, from others, and finds them; it locks none.</summary>
+public static class RunSearch
+{
+    private const int Depth = 6;
+
+    /// <summary>Whether a directory is a run's: config.json alone proves nothing, other programs have one, too.</summary>
+    internal static bool IsRun(string directory)
+    {
+        if (File.Exists(Path.Combine(directory, RunLock.LockName)) || File.Exists(Path.Combine(directory, RunPaths.CheckpointName)))
+            return true;
+        try
+        {
+            return RunConfiguration.Read(Path.Combine(directory, RunPaths.ConfigurationName)).Has("hidden-size");
+        }
+        catch (CharRnnException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>The directories of the runs that lie in a directory or up to six levels below it, links left out, and the directory itself if it is one; in ordinal order.</summary>
+    /// <exception cref="CharRnnException">There is no such directory.</exception>
+    public static IReadOnlyList<string> Find(string path)
+    {
+        if (!Directory.Exists(FileErrors.FullPath(path)))
+            throw new CharRnnException(path, File.Exists(path) ? "is a file where a directory was expected" : "does not exist", "give a run's directory, or one with runs in it");
+        try
+        {
+            var below = new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = Depth, IgnoreInaccessible = true };
+            below.AttributesToSkip |= FileAttributes.ReparsePoint; // a link may lead anywhere, or round in a circle
+            return [.. Directory.EnumerateFiles(path, RunPaths.ConfigurationName, below).Select(file => Path.GetDirectoryName(file)!).Where(IsRun).Order(StringComparer.Ordinal)];
+        }
+        catch (Exception e) when (FileErrors.IsFileFailure(e))
+        {
+            throw FileErrors.Reading(path, e);
+        }
+    }
+
+    /// <summary>The files of a run, finished or at work, to be read.</summary>
+    /// <exception cref="CharRnnException">There is no directory, or it is no run's.</exception>
+    public static RunPaths PathsOf(string path)
+    {
+        const string remedy = "give the directory of a run";
+        string full = FileErrors.FullPath(path);
+        if (!Directory.Exists(full))
+            throw new CharRnnException(path, File.Exists(full) ? "is a file where a run's directory was expected" : "does not exist", remedy);
+        return IsRun(full)
+            ? new RunPaths(path)
+            : throw new CharRnnException(path, "is no run's directory", remedy);
+    }
+
+    /// <summary>Whether a path is one of a run's files that nothing else may write: all but its report.</summary>
+    public static bool IsRunFile(string path)
+    {
+        string full = FileErrors.FullPath(path), name = Path.GetFileName(full);
+        if (!OperatingSystem.IsLinux())
+            name = name.ToLowerInvariant(); // on most disks of Windows and macOS case makes no other file
+        return RunPaths.IsOwn(name) && name != RunPaths.ReportName && IsRun(Path.GetDirectoryName(full) ?? "");
+    }
+
+    /// <summary>Whether the process that trains in a directory, or last did, is still there.</summary>
+    public static bool IsAtWork(string path) => RunLock.IsHeld(path);
+}

@@ -1,0 +1,47 @@
+using CharRnn.Files;
+using CharRnn.Runs;
+
+namespace CharRnn.Storage;
+
+/// <summary>Finds the checkpoint that a run goes on from.</summary>
+public static class CheckpointRecovery
+{
+    /// <summary>The last checkpoint; if that is damaged, the last one before it that is not, which then takes its place.</summary>
+    /// <param name="run">The run's directory.</param>
+    /// <param name="warn">Takes a line about a damaged one, which is put aside under a name that no other has.</param>
+    /// <exception cref="CharRnnException">
+    /// As for <see cref="CheckpointFile.Load"/>, of the last one, where none is whole; of any that cannot be read, or is whole and
+    /// of another kind or a newer version.
+    /// </exception>
+    public static Checkpoint LoadCheckpoint(this RunDirectory run, Action<string> warn)
+    {
+        try
+        {
+            return CheckpointFile.Load(run.CheckpointPath);
+        }
+        catch (CharRnnException e) when (IsDamage(e))
+        {
+            foreach (int age in run.OlderCheckpointAges)
+            {
+                Checkpoint older;
+                try
+                {
+                    older = CheckpointFile.Load(run.OlderCheckpointPath(age));
+                }
+                catch (CharRnnException another) when (IsDamage(another))
+                {
+                    continue;
+                }
+
+                string aside = run.FallBack(age);
+                warn($"{e.Message}; going on from the checkpoint of iteration {older.Snapshot.Iteration}, and {aside} keeps the damaged one");
+                return older;
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>Whether a file cannot be what it was written as, rather than be of another kind or out of reach.</summary>
+    private static bool IsDamage(CharRnnException e) => e.InnerException is not { } cause || !FileErrors.IsFileFailure(cause);
+}

@@ -1,0 +1,83 @@
+using CharRnn.Files;
+using CharRnn.Model;
+using CharRnn.Text;
+
+namespace CharRnn.Storage;
+
+/// <summary>
+/// A model as a safetensors file: the weights under their names (<c>layers.0.Wxh [H,V]</c>, <c>layers.0.Whh [H,H]</c>,
+/// <c>layers.0.bh [H]</c>, <c>Why [V,H]</c>, <c>by [V]</c>, rows = outputs), and in <c>__metadata__</c> the format, its
+/// version, the cell, the encoding, the characters in index order and the payload's checksum.
+/// </summary>
+public static class ModelFile
+{
+    private const string Remedy = "give the text and --encoding that the model was trained on, or another file";
+
+    /// <summary>Saves a model atomically; equal models give equal bytes.</summary>
+    /// <exception cref="CharRnnException">A weight is not finite, or the file system refuses; an old file stays as it was.</exception>
+    public static void Save(string path, CharacterModel model)
+    {
+        WeightTensors.RequireFinite(path, "", model.Weights, "nothing was saved: lower --learning-rate or --clip");
+        SafetensorsTensor[] tensors = [.. WeightTensors.Create("", model.Weights)];
+        SafetensorsFile.Write(path, ModelMetadata.Create(model.Vocabulary, tensors), tensors);
+    }
+
+    /// <summary>
+    /// Loads the weights of a model or of a checkpoint. Keys of the metadata that this program does not know are
+    /// ignored, and a file without a checksum is accepted: files written by hand are welcome.
+    /// </summary>
+    /// <exception cref="CharRnnException">
+    /// The file cannot be read or breaks the format; a tensor is missing, superfluous, of another shape or not finite;
+    /// the metadata lacks a key or names another kind or a newer version; the checksum differs.
+    /// </exception>
+    public static CharacterModel Load(string path)
+    {
+        using var file = SafetensorsFile.Open(path);
+        Vocabulary vocabulary = ModelMetadata.Read(file);
+        bool isCheckpoint = CheckpointFile.IsCheckpoint(file);
+        ModelShape shape = WeightTensors.ReadShape(file, vocabulary.Size);
+        foreach (SafetensorsEntry tensor in file.Tensors)
+            if (!shape.Tensors.Any(spec => spec.Name == tensor.Name) && !(isCheckpoint && CheckpointFile.IsState(tensor.Name)))
+                throw Superfluous(path, tensor.Name);
+        WeightTensors.Check(file, "", shape);
+        ModelMetadata.CheckChecksum(file);
+        return new CharacterModel(vocabulary, WeightTensors.Read(file, "", shape));
+    }
+
+    /// <summary>Checks that a loaded model can go on as one of a text and a configuration.</summary>
+    /// <param name="path">Where the model came from.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="vocabulary">The characters of the text: they must be the same in the same order.</param>
+    /// <param name="hiddenSize">H of the configuration.</param>
+    /// <exception cref="CharRnnException">Names the size or the first character that differs.</exception>
+    public static void RequireFits(string path, CharacterModel model, Vocabulary vocabulary, int hiddenSize)
+    {
+        RequireMaps(path, model, vocabulary, hiddenSize);
+        if (model.Vocabulary.Matches(vocabulary))
+            return;
+
+        if (model.Vocabulary.Size != vocabulary.Size)
+            throw new CharRnnException(path, $"its vocabulary has {model.Vocabulary.Size} characters, the text has {vocabulary.Size}", Remedy);
+        (int first, (int ours, int theirs)) = model.Vocabulary.CodePoints.Zip(vocabulary.CodePoints).Index().First(pair => pair.Item.First != pair.Item.Second);
+        throw new CharRnnException(path, $"its vocabulary has U+{ours:X4} at index {first}, the text has U+{theirs:X4}", Remedy);
+    }
+
+    /// <summary>Checks that the weights of a loaded model can be mapped to a text's characters (<see cref="VocabularyTransfer"/>).</summary>
+    /// <param name="path">Where the model came from.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="vocabulary">The characters of the text.</param>
+    /// <param name="hiddenSize">H of the configuration.</param>
+    /// <exception cref="CharRnnException">H or the encoding differs.</exception>
+    public static void RequireMaps(string path, CharacterModel model, Vocabulary vocabulary, int hiddenSize)
+    {
+        int h = model.Shape.HiddenSize;
+        if (h != hiddenSize)
+            throw new CharRnnException(path, $"its model has {h} hidden units, but --hidden-size is {hiddenSize}", $"give --hidden-size {h} or another file");
+        if (model.Vocabulary.Encoding != vocabulary.Encoding)
+            throw new CharRnnException(path, $"its encoding is {ModelMetadata.EncodingName(model.Vocabulary)}, the text's is {ModelMetadata.EncodingName(vocabulary)}", Remedy);
+    }
+
+    /// <summary>The error for a tensor that has no place in the file.</summary>
+    internal static CharRnnException Superfluous(string path, string name)
+        => new(path, $"tensor {FileErrors.Quote(name)} belongs to no model of this kind", "give a model or checkpoint written by charrnn");
+}

@@ -1,0 +1,114 @@
+using CharRnn.Files;
+using CharRnn.Model;
+using CharRnn.Runs;
+using CharRnn.Text;
+using CharRnn.Training;
+
+namespace CharRnn.Storage;
+
+/// <summary>
+/// Writes a run down in its directory as it goes. A disk that is full, or away, does not end training: the refusal is
+/// told once, and what is unwritten is tried again at the next save.
+/// </summary>
+public sealed class RunRecorder : ITrainingObserver, IDisposable
+{
+    private readonly RunDirectory _run;
+    private readonly Vocabulary _vocabulary;
+    private readonly MetricsLog _metrics;
+    private readonly SamplesLog _samples;
+    private readonly TensorBoardLog? _tensorBoard;
+    private readonly int _keep;
+    private readonly Action<string> _warn;
+    private readonly HashSet<string> _told = [];
+    private ParameterSet<float>? _unsavedBest;
+    private CharRnnException? _unsavedBecause;
+
+    /// <param name="run">The run's directory, open.</param>
+    /// <param name="vocabulary">The characters.</param>
+    /// <param name="resumeFrom">Where an earlier run stopped: its logs are cut back to there.</param>
+    /// <param name="keep">Checkpoints to keep, at least 1.</param>
+    /// <param name="warn">Takes a line when something cannot be written.</param>
+    /// <param name="tensorBoard">Whether to write TensorBoard's files too.</param>
+    /// <exception cref="ArgumentOutOfRangeException">No checkpoint is to be kept.</exception>
+    public RunRecorder(RunDirectory run, Vocabulary vocabulary, TrainingSnapshot? resumeFrom, int keep, Action<string> warn, bool tensorBoard = false)
+    {
+        (_run, _vocabulary, _keep, _warn) = (run, vocabulary, Limits.Size(keep, nameof(keep)), warn);
+        if (resumeFrom is not null)
+            run.TruncateLogs(resumeFrom.MetricsLength, resumeFrom.SamplesLength);
+        _metrics = new MetricsLog(run.MetricsPath);
+        _samples = new SamplesLog(run.SamplesPath);
+        if (tensorBoard)
+            _tensorBoard = new TensorBoardLog(run.TensorBoardPath, resumeFrom?.Iteration ?? 0, TimeProvider.System);
+    }
+
+    /// <inheritdoc/>
+    public void Reported(TrainingReport report)
+    {
+        Attempt(() => _metrics.Append(report));
+        if (_tensorBoard is { } log)
+            Attempt(() => log.Append(report));
+    }
+
+    /// <inheritdoc/>
+    public void Improved(ParameterSet<float> weights)
+    {
+        _unsavedBest = weights;
+        Attempt(SaveBest);
+    }
+
+    /// <inheritdoc/>
+    public void Sampled(long iteration, int[] tokens) => Attempt(() => _samples.Append(iteration, _vocabulary.Decode(tokens)));
+
+    /// <summary>Saves the checkpoint, then the model: a model without a checkpoint would be no run to go on from.</summary>
+    public void Checkpointed(TrainingSnapshot snapshot) => _unsavedBecause = Attempt(() =>
+    {
+        _metrics.FlushToDisk();
+        _samples.FlushToDisk();
+        SaveBest();
+        CheckpointFile.Save(
+            _run.CheckpointPath, _vocabulary, snapshot with { MetricsLength = _metrics.Length, SamplesLength = _samples.Length },
+            () => _run.AgeCheckpoints(_keep));
+        ModelFile.Save(_run.ModelPath, new CharacterModel(_vocabulary, snapshot.Weights));
+        _told.Clear();
+    });
+
+    /// <summary>To be called at the end of training, which has no next save to try again.</summary>
+    /// <exception cref="CharRnnException">The last checkpoint is not on the disk.</exception>
+    public void RequireSaved()
+    {
+        if (_unsavedBecause is not null)
+            throw _unsavedBecause;
+    }
+
+    /// <summary>Closes the logs.</summary>
+    public void Dispose()
+    {
+        _metrics.Dispose();
+        _samples.Dispose();
+        _tensorBoard?.Dispose();
+    }
+
+    private void SaveBest()
+    {
+        if (_unsavedBest is null)
+            return;
+        ModelFile.Save(_run.BestModelPath, new CharacterModel(_vocabulary, _unsavedBest));
+        _unsavedBest = null;
+    }
+
+    /// <returns>Why it was not written; null if it was.</returns>
+    private CharRnnException? Attempt(Action write)
+    {
+        try
+        {
+            write();
+            return null;
+        }
+        catch (CharRnnException e) when (e.InnerException is not null && FileErrors.IsFileFailure(e.InnerException))
+        {
+            if (_told.Add(e.Message))
+                _warn($"{e.Message}; training goes on, and tries again at the next save");
+            return e;
+        }
+    }
+}

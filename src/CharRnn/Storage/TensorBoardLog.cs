@@ -1,0 +1,84 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Numerics;
+using CharRnn.Files;
+using CharRnn.Training;
+
+namespace CharRnn.Storage;
+
+/// <summary>
+/// A run's curves as TensorBoard reads them: a file of Event messages in TFRecord framing (length, its checksum, message, its
+/// checksum: masked CRC-32C). Each start writes a file of its own, which tells TensorBoard to forget what lies behind its first step.
+/// </summary>
+public sealed class TensorBoardLog : IDisposable
+{
+    // TensorBoard forgets what an earlier start wrote at this step and behind it.
+    private const int SessionStart = 1;
+
+    private readonly AppendOnlyFile _file;
+    private readonly TimeProvider _time;
+
+    /// <summary>Begins a file in a directory, which is made where there is none.</summary>
+    /// <param name="directory">The directory that TensorBoard is pointed at; no symbolic link.</param>
+    /// <param name="iteration">Where training goes on.</param>
+    /// <param name="time">Gives the events' times.</param>
+    /// <exception cref="CharRnnException">The file system refuses.</exception>
+    public TensorBoardLog(string directory, long iteration, TimeProvider time)
+    {
+        _time = time;
+        try
+        {
+            if (new DirectoryInfo(directory).LinkTarget is not null)
+                throw new NotSupportedException(); // what it leads to is not the run's
+            Directory.CreateDirectory(directory);
+        }
+        catch (Exception e) when (FileErrors.IsFileFailure(e))
+        {
+            throw FileErrors.Writing(directory, e);
+        }
+
+        // Files are read in the order of their names: the time with its fraction, so that two starts of a second are two files.
+        _file = new AppendOnlyFile(Path.Combine(directory, string.Create(CultureInfo.InvariantCulture, $"events.out.tfevents.{Now:F6}.charrnn")));
+        Append(new ProtobufWriter().Double(1, Now).Text(3, "brain.Event:2"));
+        Append(new ProtobufWriter().Double(1, Now).Integer(2, iteration > 0 ? iteration + 1 : 0).Message(7, new ProtobufWriter().Integer(1, SessionStart)));
+    }
+
+    private double Now => _time.GetUtcNow().ToUnixTimeMilliseconds() / 1000.0;
+
+    /// <summary>Appends a report.</summary>
+    /// <exception cref="CharRnnException">The file system refuses.</exception>
+    public void Append(TrainingReport report)
+    {
+        var summary = new ProtobufWriter();
+        foreach ((string name, double value) in (ReadOnlySpan<(string, double)>)
+        [
+            ("loss/training", report.Loss), ("loss/smoothed", report.SmoothLossPerCharacter), ("loss/validation", report.ValidationLoss),
+            ("speed/characters_per_second", report.CharactersPerSecond), ("learning_rate", report.LearningRate),
+        ])
+            if (double.IsFinite(value))
+                summary.Message(1, new ProtobufWriter().Text(1, name).Float(2, (float)value));
+        Append(new ProtobufWriter().Double(1, Now).Integer(2, report.Iteration).Message(5, summary));
+    }
+
+    /// <summary>Closes the file.</summary>
+    public void Dispose() => _file.Dispose();
+
+    private void Append(ProtobufWriter message)
+    {
+        byte[] bytes = message.ToArray(), record = new byte[sizeof(ulong) + sizeof(uint) + bytes.Length + sizeof(uint)];
+        BinaryPrimitives.WriteUInt64LittleEndian(record, (ulong)bytes.Length);
+        BinaryPrimitives.WriteUInt32LittleEndian(record.AsSpan(8), MaskedCrc(record.AsSpan(0, 8)));
+        bytes.CopyTo(record, 12);
+        BinaryPrimitives.WriteUInt32LittleEndian(record.AsSpan(12 + bytes.Length), MaskedCrc(bytes));
+        _file.Append(record);
+    }
+
+    /// <summary>CRC-32C, turned and shifted as TFRecord wants it.</summary>
+    internal static uint MaskedCrc(ReadOnlySpan<byte> bytes)
+    {
+        uint crc = uint.MaxValue;
+        foreach (byte b in bytes)
+            crc = BitOperations.Crc32C(crc, b);
+        return BitOperations.RotateRight(~crc, 15) + 0xA282EAD8;
+    }
+}

@@ -1,0 +1,105 @@
+using CharRnn.Files;
+using CharRnn.Model;
+
+namespace CharRnn.Storage;
+
+/// <summary>
+/// A <see cref="ParameterSet{T}"/> as files hold it: an F32 tensor for each of the shape's list, under its name. A row belongs
+/// to an output there, as in min-char-rnn and PyTorch, so every matrix is the transpose of the one in memory: file
+/// <c>Whh[i,j]</c> is <c>Whh[j,i]</c> of E1. A bias has one dimension.
+/// </summary>
+internal static class WeightTensors
+{
+    // A character model's tensors, of which a file's sizes are read: their names do not hang on the sizes.
+    private static readonly IReadOnlyList<TensorSpec> s_character = new ModelShape(1, 1).Tensors;
+
+    /// <summary>The tensors to write.</summary>
+    /// <param name="prefix">Stands before each name.</param>
+    /// <param name="parameters">The set; biases are used in place, matrices are copied.</param>
+    public static IEnumerable<SafetensorsTensor> Create(string prefix, ParameterSet<float> parameters)
+        => parameters.Tensors.Select(tensor => new SafetensorsTensor(
+            prefix + tensor.Spec.Name, FileShape(tensor.Spec),
+            IsBias(tensor.Spec) ? tensor.Values : Transpose(tensor.Values, tensor.Spec.Rows, tensor.Spec.Columns)));
+
+    /// <summary>The sizes of a file's character model, by the lengths of its biases; reads no values and checks no other tensor.</summary>
+    /// <param name="file">A file with a model's tensors, without a prefix.</param>
+    /// <param name="vocabularySize">V, as the file's vocabulary has it.</param>
+    /// <exception cref="CharRnnException">A bias is missing, or its shape disagrees with the vocabulary.</exception>
+    public static ModelShape ReadShape(SafetensorsFile file, int vocabularySize)
+    {
+        SafetensorsEntry by = file.Entry(s_character[ModelShape.By].Name), bh = file.Entry(s_character[ModelShape.Bh].Name);
+        if (by.Shape is [var size] && size != vocabularySize)
+            throw FileErrors.Damaged(
+                file.Path, $"its vocabulary has {vocabularySize} characters, but tensor {by.Name} has shape {SafetensorsEntry.ShapeText(by.Shape)}");
+        return bh.Shape is [>= 1 and <= int.MaxValue and var hiddenSize]
+            ? new ModelShape(vocabularySize, (int)hiddenSize)
+            : throw FileErrors.Damaged(file.Path, $"tensor {bh.Name} has shape {SafetensorsEntry.ShapeText(bh.Shape)}, not [hidden size]");
+    }
+
+    /// <summary>Checks dtype and shape of every tensor of a set, reading no values.</summary>
+    /// <exception cref="CharRnnException">A tensor is missing, has another dtype or shape, or is too large.</exception>
+    public static void Check(SafetensorsFile file, string prefix, IModelShape shape)
+    {
+        foreach (TensorSpec spec in shape.Tensors)
+            if (file.Require(prefix + spec.Name, SafetensorsDtype.F32, FileShape(spec)).Count > Array.MaxLength)
+                throw new CharRnnException(file.Path, $"tensor {prefix}{spec.Name} has more than {Array.MaxLength} values", "give a smaller model");
+    }
+
+    /// <summary>Reads a set whose shapes were checked.</summary>
+    /// <exception cref="CharRnnException">A value is NaN or infinite, or the file cannot be read.</exception>
+    public static ParameterSet<float> Read(SafetensorsFile file, string prefix, IModelShape shape)
+    {
+        var parameters = new ParameterSet<float>(shape);
+        foreach ((TensorSpec spec, float[] to) in parameters.Tensors)
+        {
+            float[] values = file.ReadFloats(prefix + spec.Name, FileShape(spec));
+            RequireFinite(file.Path, prefix + spec.Name, FileShape(spec), values, "give a file with finite values");
+            (IsBias(spec) ? values : Transpose(values, spec.Columns, spec.Rows)).CopyTo(to, 0);
+        }
+
+        return parameters;
+    }
+
+    /// <summary>Refuses to save a set with a value that is not finite.</summary>
+    /// <exception cref="CharRnnException">Names the tensor and the element, indices as in the file.</exception>
+    public static void RequireFinite(string path, string prefix, ParameterSet<float> parameters, string remedy)
+    {
+        foreach ((TensorSpec spec, float[] values) in parameters.Tensors)
+        {
+            int bad = Array.FindIndex(values, value => !float.IsFinite(value));
+            if (bad < 0)
+                continue;
+            (int row, int column) = (bad / spec.Columns, bad % spec.Columns);
+            throw NotFinite(path, prefix + spec.Name, IsBias(spec) ? [column] : [column, row], values[bad], remedy);
+        }
+    }
+
+    /// <summary>Refuses a tensor with a value that is not finite.</summary>
+    /// <exception cref="CharRnnException">Names the tensor and the element.</exception>
+    public static void RequireFinite(string path, string name, IReadOnlyList<long> shape, float[] values, string remedy)
+    {
+        int bad = Array.FindIndex(values, value => !float.IsFinite(value));
+        if (bad >= 0)
+            throw NotFinite(path, name, shape.Count == 1 ? [bad] : [bad / shape[^1], bad % shape[^1]], values[bad], remedy);
+    }
+
+    private static CharRnnException NotFinite(string path, string name, long[] index, float value, string remedy)
+        => new(path, $"tensor {name} is {(float.IsNaN(value) ? "NaN" : "infinite")} at {SafetensorsEntry.ShapeText(index)}", remedy);
+
+    private static bool IsBias(TensorSpec spec) => spec.Role == TensorRole.Bias;
+
+    private static long[] FileShape(TensorSpec spec) => IsBias(spec) ? [spec.Columns] : [spec.Columns, spec.Rows];
+
+    /// <summary><c>[rows, columns]</c> to <c>[columns, rows]</c>, in tiles that stay in the cache.</summary>
+    internal static float[] Transpose(float[] source, int rows, int columns)
+    {
+        const int tile = 32;
+        float[] result = new float[source.Length];
+        for (int topRow = 0; topRow < rows; topRow += tile)
+            for (int leftColumn = 0; leftColumn < columns; leftColumn += tile)
+                for (int row = topRow; row < Math.Min(topRow + tile, rows); row++)
+                    for (int column = leftColumn; column < Math.Min(leftColumn + tile, columns); column++)
+                        result[(column * rows) + row] = source[(row * columns) + column];
+        return result;
+    }
+}

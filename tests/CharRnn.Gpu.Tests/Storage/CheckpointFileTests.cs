@@ -1,0 +1,195 @@
+using CharRnn.Files;
+using CharRnn.Gpu.Tests.Files;
+using CharRnn.Model;
+using CharRnn.Storage;
+using CharRnn.Training;
+
+namespace CharRnn.Gpu.Tests.Storage;
+
+public class CheckpointFileTests
+{
+    private static readonly long[] s_scalar = [];
+
+    [Theory]
+    [InlineData(double.NaN)]
+    [InlineData(1.2345678901234567)]
+    public void A_state_returns_bit_for_bit(double bestValidationLoss)
+    {
+        using var directory = new TemporaryDirectory();
+        TrainingSnapshot saved = Samples.Snapshot() with { BestValidationLoss = bestValidationLoss, Position = -1 };
+        CheckpointFile.Save(directory.File("c"), Samples.Vocabulary(), saved);
+        Checkpoint loaded = CheckpointFile.Load(directory.File("c"));
+
+        Assert.True(Samples.Vocabulary().Matches(loaded.Vocabulary));
+        Samples.AssertEqual(saved.Weights, loaded.Snapshot.Weights);
+        Samples.AssertEqual(saved.Moments[0].Values, loaded.Snapshot.Moments[0].Values);
+        Assert.Equal(saved.HiddenState, loaded.Snapshot.HiddenState);
+        Assert.Equal(BitConverter.DoubleToInt64Bits(bestValidationLoss), BitConverter.DoubleToInt64Bits(loaded.Snapshot.BestValidationLoss));
+        // The rest are values: records compare them.
+        Assert.Equal(
+            saved,
+            loaded.Snapshot with { Weights = saved.Weights, Moments = saved.Moments, HiddenState = saved.HiddenState, BestValidationLoss = saved.BestValidationLoss });
+        Assert.Same(loaded.Snapshot.Weights, loaded.Model.Weights);
+    }
+
+    [Fact]
+    public void Equal_states_give_equal_bytes()
+    {
+        using var directory = new TemporaryDirectory();
+        CheckpointFile.Save(directory.File("first"), Samples.Vocabulary(), Samples.Snapshot());
+        CheckpointFile.Save(directory.File("second"), Samples.Vocabulary(), Samples.Snapshot());
+        Assert.Equal(File.ReadAllBytes(directory.File("first")), File.ReadAllBytes(directory.File("second")));
+    }
+
+    [Fact]
+    public void Tensors_are_named_shaped_and_aligned()
+    {
+        using var directory = new TemporaryDirectory();
+        CheckpointFile.Save(directory.File("c"), Samples.Vocabulary(), Samples.Snapshot());
+        using var file = SafetensorsFile.Open(directory.File("c"));
+
+        Assert.Equal(20, file.Tensors.Count);
+        Assert.Equal([3L, 5L], file.Entry("adagrad.layers.0.Wxh").Shape);
+        Assert.Equal([5L, 3L], file.Entry("adagrad.Why").Shape);
+        Assert.Equal([2L, 3L], file.Entry("state.hidden").Shape);
+        Assert.Equal([75L], file.ReadIntegers("state.position", s_scalar));
+        Assert.Equal([1L], file.ReadIntegers("state.events_due", s_scalar));
+        Assert.Equal([70.5], file.ReadDoubles("state.last_loss", s_scalar));
+        Assert.Equal([0.1 + 0.2], file.ReadDoubles("state.smooth_loss", s_scalar));
+        Assert.All(file.Tensors, tensor => Assert.Equal(0, tensor.Begin % tensor.Dtype.Size()));
+    }
+
+    public static TheoryData<string, string> NotFinite => new()
+    {
+        { "weights", "tensor layers.0.Whh is NaN at [2, 1]" },
+        { "memory", "tensor adagrad.layers.0.bh is infinite at [1]" },
+        { "negative memory", "tensor adagrad.Why has a value below 0" },
+        { "hidden", "tensor state.hidden is NaN at [1, 0]" },
+        { "last loss", "tensor state.last_loss is infinite" },
+        { "smooth loss", "tensor state.smooth_loss is not finite" },
+        { "best loss", "tensor state.best_validation_loss is infinite" },
+    };
+
+    [Theory]
+    [MemberData(nameof(NotFinite))]
+    public void A_state_that_is_not_finite_is_not_saved(string what, string found)
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.Write("c", "old");
+        TrainingSnapshot bad = Samples.Snapshot();
+        switch (what)
+        {
+            case "weights":
+                bad.Weights.Whh[(1 * 3) + 2] = float.NaN;
+                break;
+            case "memory":
+                bad.Moments[0].Values.Bh[1] = float.PositiveInfinity;
+                break;
+            case "negative memory":
+                bad.Moments[0].Values.Why[1] = -1e-9f;
+                break;
+            case "hidden":
+                bad.HiddenState[3] = float.NaN;
+                break;
+            case "last loss":
+                bad = bad with { LastLoss = double.NegativeInfinity };
+                break;
+            case "smooth loss":
+                bad = bad with { SmoothLoss = double.NaN };
+                break;
+            default:
+                bad = bad with { BestValidationLoss = double.PositiveInfinity };
+                break;
+        }
+
+        Errors.Expect(path, found, () => CheckpointFile.Save(path, Samples.Vocabulary(), bad));
+        Assert.Equal("old", File.ReadAllText(path));
+    }
+
+    [Fact]
+    public void A_model_is_no_checkpoint()
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.File("m");
+        ModelFile.Save(path, Samples.Model());
+        Errors.Expect(path, "it is a model, not a checkpoint", () => CheckpointFile.Load(path));
+    }
+
+    public static TheoryData<string> AllTensors
+    {
+        get
+        {
+            using var directory = new TemporaryDirectory();
+            return [.. Parts(directory).Tensors.Keys];
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(AllTensors))]
+    public void A_missing_tensor_is_named(string name)
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.File("c");
+        (Dictionary<string, string> metadata, Dictionary<string, SafetensorsTensor> tensors) = Parts(directory);
+        tensors.Remove(name);
+        SafetensorsFile.Write(path, metadata, [.. tensors.Values]);
+        Errors.Expect(path, $"tensor {name} is missing", () => CheckpointFile.Load(path));
+    }
+
+    public static TheoryData<string, string> Replacements => new()
+    {
+        { "state.iteration", "tensor state.iteration is -1, not at least 0" },
+        { "state.position", "tensor state.position is -2, not at least -1" },
+        { "state.epoch", "tensor state.epoch has shape [1], not []" },
+        { "state.metrics_length", "tensor state.metrics_length is F64, not I64" },
+        { "state.samples_length", "tensor state.samples_length is -5" },
+        { "state.smooth_loss", "tensor state.smooth_loss is not finite" },
+        { "state.best_validation_loss", "tensor state.best_validation_loss is infinite" },
+        { "state.hidden", "tensor state.hidden has shape [3, 2], not [3, 3]" },
+        { "adagrad.layers.0.bh", "tensor adagrad.layers.0.bh is NaN at [2]" },
+        { "adagrad.by", "tensor adagrad.by has a value below 0" },
+        { "adagrad.Why", "tensor adagrad.Why has shape [3, 5], not [5, 3]" },
+        { "state.more", "tensor \"state.more\" belongs to no model" },
+        { "adagrad.layers.1.bh", "tensor \"adagrad.layers.1.bh\" belongs to no model" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Replacements))]
+    public void A_wrong_tensor_is_named(string name, string found)
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.File("c");
+        (Dictionary<string, string> metadata, Dictionary<string, SafetensorsTensor> tensors) = Parts(directory);
+        tensors[name] = name switch
+        {
+            "state.iteration" => new(name, [], [-1L]),
+            "state.position" => new(name, [], [-2L]),
+            "state.epoch" => new(name, [1], [1L]),
+            "state.metrics_length" => new(name, [], [1.0]),
+            "state.samples_length" => new(name, [], [-5L]),
+            "state.smooth_loss" => new(name, [], [double.NaN]),
+            "state.best_validation_loss" => new(name, [], [double.NegativeInfinity]),
+            "state.hidden" => new(name, [3, 2], new float[6]),
+            "adagrad.layers.0.bh" => new(name, [3], [1f, 2f, float.NaN]),
+            "adagrad.by" => new(name, [5], [1f, 2f, 3f, 4f, -5f]),
+            "adagrad.Why" => new(name, [3, 5], new float[15]),
+            _ => new(name, [], [1L]),
+        };
+        SafetensorsFile.Write(path, metadata, [.. tensors.Values]);
+        Errors.Expect(path, found, () => CheckpointFile.Load(path));
+    }
+
+    /// <summary>A good checkpoint taken apart; without its checksum, which would be wrong after any change.</summary>
+    private static (Dictionary<string, string> Metadata, Dictionary<string, SafetensorsTensor> Tensors) Parts(TemporaryDirectory directory)
+    {
+        CheckpointFile.Save(directory.File("whole"), Samples.Vocabulary(), Samples.Snapshot());
+        using var file = SafetensorsFile.Open(directory.File("whole"));
+        var metadata = file.Metadata.Where(pair => pair.Key != "checksum").ToDictionary();
+        return (metadata, file.Tensors.ToDictionary(t => t.Name, t => t.Dtype switch
+        {
+            SafetensorsDtype.F32 => new SafetensorsTensor(t.Name, t.Shape, file.ReadFloats(t.Name, [.. t.Shape])),
+            SafetensorsDtype.F64 => new SafetensorsTensor(t.Name, t.Shape, file.ReadDoubles(t.Name, [.. t.Shape])),
+            _ => new SafetensorsTensor(t.Name, t.Shape, file.ReadIntegers(t.Name, [.. t.Shape])),
+        }));
+    }
+}

@@ -1,0 +1,119 @@
+using CharRnn.Files;
+using CharRnn.Gpu.Tests.Files;
+using CharRnn.Model;
+using CharRnn.Runs;
+using CharRnn.Storage;
+using CsCheck;
+
+namespace CharRnn.Gpu.Tests.Storage;
+
+/// <summary>A damaged file loads never by luck: it is refused with a clear error, or its values are untouched.</summary>
+public class DamageTests
+{
+    private const int FilesPerTest = 2500; // six such tests
+
+    [Fact]
+    public void Every_truncation_of_a_model_is_refused()
+    {
+        using var directory = new TemporaryDirectory();
+        ModelFile.Save(directory.File("m"), Samples.Model());
+        TryEveryLength(directory, File.ReadAllBytes(directory.File("m")), path => ModelFile.Load(path));
+    }
+
+    [Fact]
+    public void Every_truncation_of_a_checkpoint_is_refused()
+    {
+        using var directory = new TemporaryDirectory();
+        CheckpointFile.Save(directory.File("c"), Samples.Vocabulary(), Samples.Snapshot());
+        TryEveryLength(directory, File.ReadAllBytes(directory.File("c")), path => CheckpointFile.Load(path));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(7)]
+    public void A_model_with_random_bytes_changed_is_refused_or_has_its_values(int changes)
+    {
+        using var directory = new TemporaryDirectory();
+        ModelFile.Save(directory.File("m"), Samples.Model());
+        byte[] good = File.ReadAllBytes(directory.File("m"));
+        TryRandomChanges(directory, good, changes, path =>
+        {
+            CharacterModel loaded = ModelFile.Load(path);
+            if (Has(path, "checksum"))
+                Samples.AssertEqual(Samples.Model().Weights, loaded.Weights);
+            if (Has(path, "vocabulary-checksum"))
+                Assert.True(Samples.Vocabulary().Matches(loaded.Vocabulary));
+        });
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void A_checkpoint_with_random_bytes_changed_is_refused_or_has_its_values(int changes)
+    {
+        using var directory = new TemporaryDirectory();
+        CheckpointFile.Save(directory.File("c"), Samples.Vocabulary(), Samples.Snapshot());
+        byte[] good = File.ReadAllBytes(directory.File("c"));
+        TryRandomChanges(directory, good, changes, path =>
+        {
+            Checkpoint loaded = CheckpointFile.Load(path);
+            if (!Has(path, "checksum"))
+                return;
+            Samples.AssertEqual(Samples.Snapshot().Weights, loaded.Snapshot.Weights);
+            Samples.AssertEqual(Samples.Snapshot().Moments[0].Values, loaded.Snapshot.Moments[0].Values);
+            Assert.Equal(Samples.Snapshot().Iteration, loaded.Snapshot.Iteration);
+        });
+    }
+
+    [Fact]
+    public void A_configuration_with_random_bytes_changed_is_refused_or_read()
+    {
+        using var directory = new TemporaryDirectory();
+        var configuration = new RunConfiguration();
+        configuration.Set("hidden-size", 100);
+        configuration.Set("corpus", ["/a/é", "b"]);
+        configuration.Write(directory.File("config.json"));
+        TryRandomChanges(directory, File.ReadAllBytes(directory.File("config.json")), 2, path => RunConfiguration.Read(path));
+    }
+
+    // A change to the key's own name makes it one of the unknown keys, which a reader ignores.
+    private static bool Has(string path, string key)
+    {
+        using var file = SafetensorsFile.Open(path);
+        return file.Metadata.ContainsKey(key);
+    }
+
+    private static void TryEveryLength(TemporaryDirectory directory, byte[] good, Action<string> load)
+    {
+        for (int length = 0; length < good.Length; length++)
+        {
+            string path = directory.Write("cut", good[..length]);
+            Errors.Expect(path, "", () => load(path));
+        }
+    }
+
+    private static void TryRandomChanges(TemporaryDirectory directory, byte[] good, int changes, Action<string> load)
+    {
+        // A single bit half of the time: those leave JSON intact more often.
+        Gen<byte> flip = Gen.OneOf(Gen.Int[0, 7].Select(bit => (byte)(1 << bit)), Gen.Byte[1, 255]);
+        Gen.Select(Gen.Int[0, good.Length - 1], flip).Array[changes].Sample(
+            flips =>
+            {
+                byte[] bad = [.. good];
+                foreach ((int place, byte difference) in flips)
+                    bad[place] ^= difference;
+                string path = directory.Write("changed", bad);
+                try
+                {
+                    load(path);
+                }
+                catch (CharRnnException e)
+                {
+                    Assert.DoesNotContain('\n', e.Message);
+                }
+            },
+            iter: FilesPerTest,
+            threads: 1);
+    }
+}
