@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using CharRnn.Exchange;
 using CharRnn.Files;
 using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Gpu.Devices;
@@ -45,10 +46,10 @@ internal static class TrainCommand
     private static readonly Option<bool> Overwrite = new("--overwrite") { Description = "Give up the run that --out holds." };
     private static readonly Option<double?> ValidationFraction = SharedOptions.Number<double>(
         "--val-fraction", ScheduleDefaults.ValidationFraction, "a number from 0, below 1", Limits.IsPart, "The share of the text, its end, to measure on and not train on.");
-    private static readonly Option<long?> LogEvery = Cadence("--log-every", ScheduleDefaults.LogEvery, "Iterations between reports; 0 is never.");
-    private static readonly Option<long?> SampleEvery = Cadence("--sample-every", ScheduleDefaults.SampleEvery, "Iterations between samples; 0 is never.");
+    private static readonly Option<long?> LogEvery = Cadence("--log-every", ScheduleDefaults.LogEvery, "Iterations between reports; 0 is only at the end.");
+    private static readonly Option<long?> SampleEvery = Cadence("--sample-every", ScheduleDefaults.SampleEvery, "Iterations between samples, of which one comes at the end; 0 is never.");
     private static readonly Option<int?> SampleLength = SharedOptions.WholeNumber<int>("--sample-length", ScheduleDefaults.SampleLength, 1, "Characters of a sample.");
-    private static readonly Option<long?> EvalEvery = Cadence("--eval-every", ScheduleDefaults.EvalEvery, "Iterations between measurements on the validation part; 0 is never.");
+    private static readonly Option<long?> EvalEvery = Cadence("--eval-every", ScheduleDefaults.EvalEvery, "Iterations between measurements on the validation part; 0 is only at the end.");
     private static readonly Option<long?> EvalLength = SharedOptions.WholeNumber<long>(
         "--eval-length", ScheduleDefaults.EvalLength, TrainingEngine.MinValidationLength, "Most characters of the validation part to measure on, its first.");
     private static readonly Option<long?> CheckpointEvery = Cadence("--checkpoint-every", ScheduleDefaults.CheckpointEvery, "Iterations between saves; 0 is only at the end.");
@@ -161,7 +162,7 @@ internal static class TrainCommand
                 "restore the config.json and the checkpoint that the run wrote");
 
         long total = schedule.TotalIterations(cursor.StepsPerEpoch);
-        if (checkpoint.Snapshot.Iteration >= total && !checkpoint.Snapshot.EventsDue)
+        if (checkpoint.Snapshot.Iteration >= total && (checkpoint.Snapshot.EndedBy is not null || !checkpoint.Snapshot.EventsDue))
         {
             if (!Output.IsQuiet)
                 Output.Note($"{directory}: is finished at iteration {checkpoint.Snapshot.Iteration}; give more --iterations or --epochs to go on");
@@ -196,15 +197,22 @@ internal static class TrainCommand
         for (int rollbacks = 0; ; rollbacks++)
         {
             if (rollbacks > 0 && resumeFrom is null)
+            {
                 run.TruncateLogs(0, 0);
-            using var recorder = new RunRecorder(run, corpus.Vocabulary, resumeFrom, options.GetValue(KeepCheckpoints)!.Value, Output.Warning, options.GetValue(TensorBoard));
+                run.TakeBackBest(hadBest: false);
+            }
+
+            // min-char-rnn has one stream, and its smoothed loss is there to be compared; with more it lags far behind training.
+            bool smoothed = step.BatchSize == 1;
+            TensorBoardLog? tensorBoard = options.GetValue(TensorBoard) ? new TensorBoardLog(run.TensorBoardPath, resumeFrom, smoothed, TimeProvider.System) : null;
+            using var recorder = new RunRecorder(run, corpus.Vocabulary, resumeFrom, options.GetValue(KeepCheckpoints)!.Value, Output.Warning, tensorBoard);
             var loop = new TrainingLoop(engine, step, schedule, corpus.Vocabulary, validation, resumeFrom);
             bool json = options.GetValue(Json);
             var report = new ReportWriter(run.Root, Output.Warning);
             var rate = new RateWarning(corpus.Vocabulary.Size, Output.Warning);
-            TrainingScreen? screen = !Output.IsQuiet && !json && Output.LiveConsole(isError: false) is { } console ? new TrainingScreen(console, corpus.Vocabulary, resumeFrom) : null;
+            TrainingScreen? screen = !Output.IsQuiet && !json && Output.LiveConsole(isError: false) is { } console ? new TrainingScreen(console, corpus.Vocabulary, resumeFrom, smoothed) : null;
             TrainingOutcome outcome = Output.Timed("training", () => screen is null
-                ? loop.Run(new ObserverList(recorder, report, rate, new TrainingDisplay(corpus.Vocabulary, json)), stop)
+                ? loop.Run(new ObserverList(recorder, report, rate, new TrainingDisplay(corpus.Vocabulary, json, smoothed)), stop)
                 : screen.Run(() => loop.Run(new ObserverList(recorder, report, rate, screen), stop)));
             report.Write();
             if (outcome != TrainingOutcome.Diverged)

@@ -32,9 +32,19 @@ public static class CheckpointFile
     private const string BestValidationLoss = "state.best_validation_loss";
     private const string MetricsLength = "state.metrics_length";
     private const string SamplesLength = "state.samples_length";
+    private const string Ended = "state.ended";
+    private const string LossSum = "state.loss_sum";
+    private const string LossCount = "state.loss_count";
 
     private static readonly string[] s_counters = [Iteration, Position, Epoch, EventsDue, MetricsLength, SamplesLength];
     private static readonly string[] s_losses = [LastLoss, SmoothLoss, BestValidationLoss];
+
+    // Files of before have none of these, and are read as if they were 0.
+    private static readonly string[] s_laterCounters = [Ended, LossCount];
+    private static readonly string[] s_laterNumbers = [LossSum];
+
+    // Their places are what a file has.
+    private static readonly TrainingOutcome?[] s_ends = [null, TrainingOutcome.Finished];
 
     /// <summary>Saves a state atomically; equal states give equal bytes.</summary>
     /// <param name="path">The file.</param>
@@ -63,6 +73,9 @@ public static class CheckpointFile
             new(LastLoss, [], [snapshot.LastLoss]),
             new(SmoothLoss, [], [snapshot.SmoothLoss]),
             new(BestValidationLoss, [], [snapshot.BestValidationLoss]),
+            new(Ended, [], [(long)Array.IndexOf(s_ends, snapshot.EndedBy)]),
+            new(LossSum, [], [snapshot.LossSum]),
+            new(LossCount, [], [snapshot.LossCount]),
             .. WeightTensors.Create("", snapshot.Weights),
             .. WeightTensors.Create(MemoryPrefix, snapshot.AdagradMemory),
             new(Hidden, hiddenShape, snapshot.HiddenState),
@@ -89,6 +102,10 @@ public static class CheckpointFile
             file.Require(name, SafetensorsDtype.I64);
         foreach (string name in s_losses)
             file.Require(name, SafetensorsDtype.F64);
+        foreach (string name in s_laterCounters.Where(file.Has))
+            file.Require(name, SafetensorsDtype.I64);
+        foreach (string name in s_laterNumbers.Where(file.Has))
+            file.Require(name, SafetensorsDtype.F64);
         ModelMetadata.CheckChecksum(file);
 
         var snapshot = new TrainingSnapshot
@@ -106,6 +123,9 @@ public static class CheckpointFile
             BestValidationLoss = file.ReadDoubles(BestValidationLoss)[0],
             MetricsLength = file.ReadIntegers(MetricsLength)[0],
             SamplesLength = file.ReadIntegers(SamplesLength)[0],
+            EndedBy = ReadEnd(file),
+            LossSum = LaterNumber(file, LossSum),
+            LossCount = LaterInteger(file, LossCount),
         };
         const string remedy = "give an intact checkpoint";
         WeightTensors.RequireFinite(path, Hidden, [batchSize, shape.HiddenSize], snapshot.HiddenState, remedy);
@@ -122,10 +142,22 @@ public static class CheckpointFile
 
     private static void RequireKnown(SafetensorsFile file)
     {
-        HashSet<string> known = [.. WeightTensors.Names, .. WeightTensors.Names.Select(name => MemoryPrefix + name), Hidden, .. s_counters, .. s_losses];
+        HashSet<string> known = [.. WeightTensors.Names, .. WeightTensors.Names.Select(name => MemoryPrefix + name), Hidden, .. s_counters, .. s_losses, .. s_laterCounters, .. s_laterNumbers];
         foreach (SafetensorsEntry tensor in file.Tensors)
             if (!known.Contains(tensor.Name))
                 throw ModelFile.Superfluous(file.Path, tensor.Name);
+    }
+
+    private static long LaterInteger(SafetensorsFile file, string name) => file.Has(name) ? file.ReadIntegers(name)[0] : 0;
+
+    private static double LaterNumber(SafetensorsFile file, string name) => file.Has(name) ? file.ReadDoubles(name)[0] : 0;
+
+    private static TrainingOutcome? ReadEnd(SafetensorsFile file)
+    {
+        long end = LaterInteger(file, Ended);
+        return end >= 0 && end < s_ends.Length
+            ? s_ends[end]
+            : throw FileErrors.Damaged(file.Path, $"tensor {Ended} is {end}, no end of training that this program knows");
     }
 
     private static int ReadBatchSize(SafetensorsFile file)
@@ -150,12 +182,14 @@ public static class CheckpointFile
             (Epoch, snapshot.Epoch, 0),
             (MetricsLength, snapshot.MetricsLength, 0),
             (SamplesLength, snapshot.SamplesLength, 0),
+            (LossCount, snapshot.LossCount, 0),
         })
             if (value < least)
                 throw new CharRnnException(path, $"tensor {name} is {value}, not at least {least}", remedy);
 
-        if (!double.IsFinite(snapshot.SmoothLoss))
-            throw new CharRnnException(path, $"tensor {SmoothLoss} is not finite", remedy);
+        foreach ((string name, double value) in new[] { (SmoothLoss, snapshot.SmoothLoss), (LossSum, snapshot.LossSum) })
+            if (!double.IsFinite(value))
+                throw new CharRnnException(path, $"tensor {name} is not finite", remedy);
         // NaN says that there was no step or no validation yet.
         if (double.IsInfinity(snapshot.LastLoss))
             throw new CharRnnException(path, $"tensor {LastLoss} is infinite", remedy);

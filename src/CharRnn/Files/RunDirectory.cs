@@ -13,6 +13,7 @@ public sealed partial class RunDirectory : IDisposable
     private const string ConfigurationName = "config.json";
     private const string ModelName = "model.safetensors";
     private const string BestModelName = "best.safetensors";
+    private const string BestBeforeEndName = "best-before-end.safetensors";
     private const string CheckpointName = "checkpoint.safetensors";
     private const string MetricsName = "metrics.jsonl";
     private const string SamplesName = "samples.txt";
@@ -23,7 +24,7 @@ public sealed partial class RunDirectory : IDisposable
 
     // In the order of removal: config.json keeps the directory recognisable as a run to the end, so a kill in between does no harm.
     private static readonly string[] s_runFiles =
-        [CheckpointName, ModelName, BestModelName, MetricsName, SamplesName, ReportName, ConfigurationName];
+        [CheckpointName, ModelName, BestModelName, BestBeforeEndName, MetricsName, SamplesName, ReportName, ConfigurationName];
 
     private readonly RunLock _lock;
 
@@ -40,6 +41,12 @@ public sealed partial class RunDirectory : IDisposable
 
     /// <summary>best.safetensors: the weights at the best validation loss, a <see cref="ModelFile"/>.</summary>
     public string BestModelPath => Path.Combine(Root, BestModelName);
+
+    /// <summary>
+    /// best-before-end.safetensors: what <see cref="BestModelPath"/> was until the measurement at the end of training; there only
+    /// where that was the best.
+    /// </summary>
+    public string BestBeforeEndPath => Path.Combine(Root, BestBeforeEndName);
 
     /// <summary>checkpoint.safetensors: <see cref="CheckpointFile"/>.</summary>
     public string CheckpointPath => Path.Combine(Root, CheckpointName);
@@ -203,6 +210,27 @@ public sealed partial class RunDirectory : IDisposable
             if (File.Exists(younger))
                 AtomicFile.Replace(OlderCheckpointPath(age), by: younger);
         }
+    }
+
+    /// <summary>To be called when a better model of the end is whole on the disk: the best one before it is kept under another name.</summary>
+    public void KeepBestBeforeEnd()
+    {
+        if (File.Exists(BestModelPath))
+            AtomicFile.Replace(BestBeforeEndPath, by: BestModelPath);
+    }
+
+    /// <summary>
+    /// The best model becomes what it was before an earlier end of training, or is removed where there was none: a run that goes
+    /// on measures again what it measured since.
+    /// </summary>
+    /// <param name="hadBest">Whether anything was measured up to where the run goes on from.</param>
+    /// <exception cref="CharRnnException">The file system refuses.</exception>
+    public void TakeBackBest(bool hadBest)
+    {
+        if (File.Exists(BestBeforeEndPath))
+            AtomicFile.Replace(BestModelPath, by: BestBeforeEndPath);
+        if (!hadBest)
+            Named(BestModelPath, File.Delete);
     }
 
     /// <summary>The weights' file that a MODEL on the command line means: the file itself, or the one in a run's directory.</summary>

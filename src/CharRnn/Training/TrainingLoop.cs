@@ -25,6 +25,8 @@ public sealed class TrainingLoop(
     private double _smoothLoss = resumeFrom?.SmoothLoss ?? Loss.InitialSmooth(options.SequenceLength, vocabulary.Size);
     private double _bestValidationLoss = resumeFrom?.BestValidationLoss ?? double.NaN;
     private double _lastLoss = resumeFrom?.LastLoss ?? double.NaN;
+    private double _lossSum = resumeFrom?.LossSum ?? 0;
+    private long _lossCount = resumeFrom?.LossCount ?? 0;
     private bool _eventsDue = resumeFrom?.EventsDue ?? false;
     private (long Iteration, TimeSpan Time) _lastReport;
     private long _lastCheckpoint = -1;
@@ -44,14 +46,20 @@ public sealed class TrainingLoop(
         {
             if (_eventsDue)
             {
-                RaiseEvents(observer, stop);
+                if (RaiseEvents(observer, total, stop) is { } end)
+                    return end;
                 continue;
             }
 
             long next = schedule.NextEvent(_iteration, total);
             StepsResult result = engine.RunSteps(next - _iteration);
             foreach (float loss in result.Losses.Span)
+            {
                 _smoothLoss = Loss.Smooth(_smoothLoss, _lastLoss = loss);
+                _lossSum += loss;
+            }
+
+            _lossCount += result.Losses.Length;
             _iteration += result.Losses.Length;
             if (result.Diverged || !(_smoothLoss <= AbsurdLoss * options.SequenceLength))
             {
@@ -65,35 +73,44 @@ public sealed class TrainingLoop(
             _eventsDue = _iteration == next;
         }
 
-        bool finished = _iteration >= total && !_eventsDue;
         if (_lastCheckpoint != _iteration)
-            Checkpoint(observer);
-        return finished ? TrainingOutcome.Finished : TrainingOutcome.Stopped;
+            Checkpoint(observer, Snapshot());
+        return _iteration >= total && !_eventsDue ? TrainingOutcome.Finished : TrainingOutcome.Stopped;
     }
 
-    /// <summary>Raises what is due at this iteration; if it is stopped on the way, nothing was raised and all stays due.</summary>
-    private void RaiseEvents(ITrainingObserver observer, CancellationToken stop)
+    /// <summary>
+    /// Raises what is due at this iteration, and all that there is at the end of training; if it is stopped on the way, nothing
+    /// was raised and all stays due.
+    /// </summary>
+    /// <returns>How training ends here; null where it goes on or was stopped.</returns>
+    private TrainingOutcome? RaiseEvents(ITrainingObserver observer, long total, CancellationToken stop)
     {
-        bool evaluate = validation is not null && TrainingSchedule.IsDue(schedule.EvalEvery, _iteration);
+        TrainingOutcome? end = _iteration >= total ? TrainingOutcome.Finished : null;
+        bool evaluate = validation is not null && (end is not null || TrainingSchedule.IsDue(schedule.EvalEvery, _iteration));
         double validationLoss = double.NaN;
         int[]? sample = null;
         try
         {
             if (evaluate)
                 validationLoss = engine.Evaluate(validation!, stop);
-            if (TrainingSchedule.IsDue(schedule.SampleEvery, _iteration))
+            if (end is null ? TrainingSchedule.IsDue(schedule.SampleEvery, _iteration) : schedule.SampleEvery > 0)
                 sample = engine.Sample(schedule.SampleLength, vocabulary.StartToken, new SamplingOptions(), schedule.Seed, (ulong)_iteration, stop);
         }
         catch (OperationCanceledException)
         {
-            return;
+            return null;
         }
 
+        // What is raised at the end is no part of what is saved then: a resume to a later end raises what that has at this iteration.
+        TrainingSnapshot? beforeEnd = end is null ? null : Snapshot() with { EndedBy = end };
+        if (end is not null)
+            observer.Ending();
         _eventsDue = false;
-        if (evaluate || TrainingSchedule.IsDue(schedule.LogEvery, _iteration))
+        if (end is not null || evaluate || TrainingSchedule.IsDue(schedule.LogEvery, _iteration))
         {
             observer.Reported(Report(validationLoss));
             _lastReport = (_iteration, _clock.Elapsed);
+            (_lossSum, _lossCount) = (0, 0);
         }
 
         if (double.IsFinite(validationLoss) && !(validationLoss >= _bestValidationLoss))
@@ -104,14 +121,23 @@ public sealed class TrainingLoop(
 
         if (sample is not null)
             observer.Sampled(_iteration, sample);
-        if (TrainingSchedule.IsDue(schedule.CheckpointEvery, _iteration))
-            Checkpoint(observer);
+        if (beforeEnd is not null)
+            Checkpoint(observer, beforeEnd);
+        else if (TrainingSchedule.IsDue(schedule.CheckpointEvery, _iteration))
+            Checkpoint(observer, Snapshot());
+        return end;
     }
 
-    private void Checkpoint(ITrainingObserver observer)
+    private void Checkpoint(ITrainingObserver observer, TrainingSnapshot snapshot)
+    {
+        observer.Checkpointed(snapshot);
+        _lastCheckpoint = _iteration;
+    }
+
+    private TrainingSnapshot Snapshot()
     {
         EngineState state = engine.ReadState();
-        observer.Checkpointed(new TrainingSnapshot
+        return new TrainingSnapshot
         {
             Weights = state.Weights,
             AdagradMemory = state.AdagradMemory,
@@ -121,21 +147,24 @@ public sealed class TrainingLoop(
             Position = state.Position,
             Epoch = state.Epoch,
             EventsDue = _eventsDue,
+            EndedBy = null,
             LastLoss = _lastLoss,
+            LossSum = _lossSum,
+            LossCount = _lossCount,
             SmoothLoss = _smoothLoss,
             BestValidationLoss = _bestValidationLoss,
             MetricsLength = 0, // whoever writes the logs knows their lengths
             SamplesLength = 0,
-        });
-        _lastCheckpoint = _iteration;
+        };
     }
 
     private TrainingReport Report(double validationLoss)
     {
         double seconds = (_clock.Elapsed - _lastReport.Time).TotalSeconds;
         long charactersPerStep = (long)options.SequenceLength * options.BatchSize;
+        double loss = _lossCount > 0 ? _lossSum / _lossCount : _lastLoss; // a checkpoint of before counted none
         return new TrainingReport(
-            _iteration, engine.Cursor.Epoch, _iteration * charactersPerStep, _lastLoss / options.SequenceLength, _smoothLoss,
+            _iteration, engine.Cursor.Epoch, _iteration * charactersPerStep, loss / options.SequenceLength, _smoothLoss,
             _smoothLoss / options.SequenceLength, validationLoss,
             (_iteration - _lastReport.Iteration) * charactersPerStep / seconds, _clock.Elapsed.TotalSeconds, options.LearningRate);
     }
@@ -167,6 +196,14 @@ public interface ITrainingObserver
     {
     }
 
+    /// <summary>
+    /// Training ends here: what is raised from now on, up to the last checkpoint, comes before that, and whoever goes on from
+    /// there takes it back.
+    /// </summary>
+    void Ending()
+    {
+    }
+
     /// <summary>A report that was due.</summary>
     void Reported(TrainingReport report)
     {
@@ -192,7 +229,7 @@ public interface ITrainingObserver
 /// <param name="Iteration">Completed steps.</param>
 /// <param name="Epoch">Passes over the text begun.</param>
 /// <param name="Characters">Characters trained on: iterations · B · T.</param>
-/// <param name="Loss">That iteration's loss, nats per character.</param>
+/// <param name="Loss">The mean loss of the steps since the last report, nats per character; NaN before the first step.</param>
 /// <param name="SmoothLoss">The classic smoothed loss: nats, a sum over T.</param>
 /// <param name="SmoothLossPerCharacter">The same, nats per character.</param>
 /// <param name="ValidationLoss">Nats per character; NaN where none was measured.</param>

@@ -35,8 +35,20 @@ public sealed record TrainingSnapshot
     /// <summary>Whether the reports, samples and saves of this iteration are still to come.</summary>
     public required bool EventsDue { get; init; }
 
+    /// <summary>
+    /// How training ended here; null where it did not. The reports, samples and measurements of the end are then in the logs, and
+    /// in no part of this state: for whoever goes on to a later end they were not raised yet.
+    /// </summary>
+    public required TrainingOutcome? EndedBy { get; init; }
+
     /// <summary>The loss of the last step, nats, a sum over T; NaN before the first.</summary>
     public required double LastLoss { get; init; }
+
+    /// <summary>The sum of the losses of the steps since the last report, nats, sums over T.</summary>
+    public required double LossSum { get; init; }
+
+    /// <summary>Steps since the last report.</summary>
+    public required long LossCount { get; init; }
 
     /// <summary>The classic smoothed loss, nats, a sum over T.</summary>
     public required double SmoothLoss { get; init; }
