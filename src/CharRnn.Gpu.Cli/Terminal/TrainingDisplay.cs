@@ -38,7 +38,8 @@ internal sealed class TrainingDisplay(Vocabulary vocabulary, bool json, bool smo
         var line = new StringBuilder();
         line.Append(
             CultureInfo.InvariantCulture,
-            $"epoch {report.Epoch} iteration {report.Iteration}: loss {report.Loss:F4} nats, {Loss.BitsPerCharacter(report.Loss):F4} bits per character");
+            $"epoch {report.Epoch} iteration {report.Iteration}: "
+            + $"loss {report.Loss:F4} nats, {Loss.BitsPerCharacter(report.Loss):F4} bits per character");
         if (smoothed)
             line.Append(CultureInfo.InvariantCulture, $", smoothed {report.SmoothLoss:F3}");
         if (!double.IsNaN(report.ValidationLoss))

@@ -13,7 +13,8 @@ namespace CharRnn.Gpu.Cli.Terminal;
 /// <param name="vocabulary">The characters.</param>
 /// <param name="resumedFrom">Where an earlier run stopped; null at the start.</param>
 /// <param name="smoothed">Whether the classic smoothed loss is shown, too.</param>
-internal sealed class TrainingScreen(IAnsiConsole console, Vocabulary vocabulary, TrainingSnapshot? resumedFrom, bool smoothed) : ITrainingObserver
+internal sealed class TrainingScreen(IAnsiConsole console, Vocabulary vocabulary, TrainingSnapshot? resumedFrom, bool smoothed)
+    : ITrainingObserver
 {
     // Often enough to look alive, and a drawing of some tenths of a millisecond is still nothing beside it.
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
@@ -28,7 +29,7 @@ internal sealed class TrainingScreen(IAnsiConsole console, Vocabulary vocabulary
     private TrainingReport _now;
     private long _total;
     private double _validation = double.NaN;
-    private (double Loss, long Iteration) _best = (resumedFrom?.BestValidationLoss ?? double.NaN, 0);
+    private (double Loss, long Iteration) _best = (resumedFrom?.BestValidationLoss ?? double.NaN, resumedFrom?.BestIteration ?? 0);
     private (long Iteration, string Text)? _sample;
 
     /// <summary>Trains while the screen shows it; what it showed last stays.</summary>

@@ -61,7 +61,8 @@ public sealed class TrainingEngine : ITrainingEngine
             throw new ArgumentException($"are for {options.HiddenSize} units, and the model has {model.Shape.HiddenSize}", nameof(options));
         TextSplit.RequireLength(text, options.BatchSize, options.SequenceLength);
         ArgumentOutOfRangeException.ThrowIfNegative(windowTokens);
-        (Model, _text, _options, LearningRate, _life) = (model, text, options, options.LearningRate, new DeviceLife(this, model.Life));
+        (Model, _text, _options, _life) = (model, text, options, new DeviceLife(this, model.Life));
+        LearningRateAt = _ => options.LearningRate;
         using Lock.Scope held = _life.Enter();
         Cursor = new StreamCursor(text.Length / options.BatchSize, options.SequenceLength);
         Plan = ExecutionPlan.Choose(model.Shape, options, model.Device.Traits);
@@ -104,14 +105,19 @@ public sealed class TrainingEngine : ITrainingEngine
         }
     }
 
-    /// <summary>η of E9 from the next step on: over 0, and finite.</summary>
-    public float LearningRate { get; set => field = Limits.Positive(value); }
+    /// <inheritdoc/>
+    public Func<long, double> LearningRateAt { get; set; }
+
+    /// <summary>Completed steps of the whole run.</summary>
+    public long Iteration { get; private set; }
 
     /// <summary>Kernel launches of this device so far.</summary>
     public long Launches => Model.Device.Kernels.Launches;
 
     /// <inheritdoc/>
-    /// <exception cref="ArgumentOutOfRangeException">No step is asked for, or the text has a token that is none of the model's.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// No step is asked for, the text has a token that is none of the model's, or a learning rate is below 0 or not finite.
+    /// </exception>
     /// <exception cref="ObjectDisposedException">The engine, its model or the device is disposed of.</exception>
     public StepsResult RunSteps(long maxSteps)
     {
@@ -133,6 +139,7 @@ public sealed class TrainingEngine : ITrainingEngine
         float[] losses = completed == 0 ? [] : _stepLosses.Read(0, completed);
         _pace.Measured(turn, steps, Stopwatch.GetElapsedTime(started).TotalSeconds);
         _diverged = divergedSlot >= 0;
+        Iteration += completed;
         return new StepsResult(losses, _diverged);
     }
 
@@ -144,7 +151,7 @@ public sealed class TrainingEngine : ITrainingEngine
     public EngineState ReadState()
     {
         using Lock.Scope held = _life.Enter();
-        return new EngineState(Model.Read(), _memory.Read(), _forward.ReadCarriedState(), Cursor.Position, Cursor.Epoch);
+        return new EngineState(Model.Read(), _memory.Read(), _forward.ReadCarriedState(), Cursor.Position, Cursor.Epoch, Iteration);
     }
 
     /// <inheritdoc/>
@@ -155,6 +162,7 @@ public sealed class TrainingEngine : ITrainingEngine
         (ModelShape shape, int batchSize) = (Model.Shape, _options.BatchSize);
         if (state.Weights.Shape != shape || state.AdagradMemory.Shape != shape || state.HiddenState.Length != batchSize * shape.HiddenSize)
             throw new ArgumentException($"is of other sizes than {shape} and {batchSize} streams", nameof(state));
+        ArgumentOutOfRangeException.ThrowIfNegative(state.Iteration, nameof(state));
         if (state.Position < -1 || state.Position > Cursor.StreamLength || state.Epoch < 0)
             throw new ArgumentOutOfRangeException(
                 nameof(state), (state.Position, state.Epoch), $"is no position and epoch in streams of {Cursor.StreamLength} tokens");
@@ -164,6 +172,7 @@ public sealed class TrainingEngine : ITrainingEngine
         _memory.Write(state.AdagradMemory);
         _forward.WriteCarriedState(state.HiddenState);
         Cursor = Cursor with { Position = state.Position, Epoch = state.Epoch };
+        Iteration = state.Iteration;
         _diverged = false;
     }
 
@@ -219,15 +228,16 @@ public sealed class TrainingEngine : ITrainingEngine
     {
         ExecutionPlan plan = turn.Alone ? Plan.Alone! : Plan;
         StreamCursor begun = Cursor.BeginStep(out bool startsOver);
-        EnsureWindow(begun.Position); // a text that cannot be read leaves the step unbegun
+        EnsureWindow(begun.Position); // a text that cannot be read, or a rate that is none, leaves the step unbegun
+        StepArguments step = Arguments(begun, startsOver, slot, plan);
         Cursor = begun;
-        StepArguments step = Arguments(Cursor, startsOver, slot, plan);
         int steps = 1;
         if (plan.Kind is PlanKind.ManySteps or PlanKind.Stream)
         {
             long untilWindowEnds = (_forward.WindowLength - 1 - step.Position) / _options.SequenceLength;
             long perLaunch = (long)((Model.Device.Kind == DeviceKind.Cpu ? SecondsPerCall : SecondsPerGpuLaunch) / turn.SecondsPerStep);
             steps = (int)Math.Clamp(Math.Min(perLaunch, Math.Min(untilWindowEnds, Cursor.StepsBeforeWrap)), 1, maxSteps);
+            steps = StepsOfOneRate(slot, steps);
             if (plan.Kind == PlanKind.Stream)
                 Model.Device.Kernels.TrainStream(_views, _forward.Dims, step, steps);
             else
@@ -267,7 +277,20 @@ public sealed class TrainingEngine : ITrainingEngine
     }
 
     private StepArguments Arguments(StreamCursor cursor, bool startsOver, int slot, ExecutionPlan plan) => new(
-        cursor.Position - _windowBegin, _forward.WindowLength, startsOver ? 1 : 0, slot, LearningRate, _options.Clip, plan.Teams, plan.Cuts);
+        cursor.Position - _windowBegin, _forward.WindowLength, startsOver ? 1 : 0, slot, Rate(slot), _options.Clip, plan.Teams, plan.Cuts);
+
+    /// <summary>η of the step in a slot of this call.</summary>
+    private float Rate(int slot) => Limits.NotNegative((float)LearningRateAt(Iteration + slot), nameof(LearningRateAt));
+
+    /// <summary>Steps from a slot on that have the rate of the first, at most so many: a launch has one rate.</summary>
+    private int StepsOfOneRate(int slot, int most)
+    {
+        float rate = Rate(slot);
+        int steps = 1;
+        while (steps < most && Rate(slot + steps) == rate)
+            steps++;
+        return steps;
+    }
 
     /// <summary>Brings the stretch of every stream that a step at p needs onto the device, if it is not there.</summary>
     private void EnsureWindow(long position)

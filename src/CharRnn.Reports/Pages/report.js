@@ -56,7 +56,8 @@ function draw(runs, several) {
   runs.forEach((run, i) => {
     const colour = colours[several ? (run.colour ?? i) % colours.length : 0];
     loss.push({ name: named(run, 'training'), colour, points: pairs(run, over, 'loss', factor) });
-    if (run.smooth.length) loss.push({ name: named(run, 'smoothed'), colour: several ? colour : 'var(--dim)', faint: true, width: 1, points: pairs(run, over, 'smooth', factor) });
+    const dim = several ? colour : 'var(--dim)';
+    if (run.smooth.length) loss.push({ name: named(run, 'smoothed'), colour: dim, faint: true, width: 1, points: pairs(run, over, 'smooth', factor) });
     loss.push({ name: named(run, 'validation'), colour: several ? colour : 'var(--b)', width: 2.4, points: pairs(run, over, 'validation', factor) });
     speed.push({ name: named(run, isTable(run) ? 'rows/s' : 'characters/s'), colour, points: pairs(run, over, 'speed') });
     rate.push({ name: named(run, 'rate'), colour, points: pairs(run, over, 'rate') });

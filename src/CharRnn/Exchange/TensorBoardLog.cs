@@ -56,8 +56,9 @@ public sealed class TensorBoardLog : IDisposable
         var summary = new ProtobufWriter();
         foreach ((string name, double value) in (ReadOnlySpan<(string, double)>)
         [
-            ("loss/training", report.Loss), ("loss/smoothed", _smoothed ? report.SmoothLossPerCharacter : double.NaN), ("loss/validation", report.ValidationLoss),
-            ("speed/characters_per_second", report.CharactersPerSecond), ("learning_rate", report.LearningRate),
+            ("loss/training", report.Loss), ("loss/smoothed", _smoothed ? report.SmoothLossPerCharacter : double.NaN),
+            ("loss/validation", report.ValidationLoss), ("speed/characters_per_second", report.CharactersPerSecond),
+            ("learning_rate", report.LearningRate),
         ])
             if (double.IsFinite(value))
                 summary.Message(1, new ProtobufWriter().Text(1, name).Float(2, (float)value));

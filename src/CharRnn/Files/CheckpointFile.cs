@@ -35,16 +35,22 @@ public static class CheckpointFile
     private const string Ended = "state.ended";
     private const string LossSum = "state.loss_sum";
     private const string LossCount = "state.loss_count";
+    private const string BestIteration = "state.best_iteration";
+    private const string EvaluationsSinceBest = "state.evaluations_since_best";
+    private const string PlateauBest = "state.plateau_best";
+    private const string PlateauWaited = "state.plateau_waited";
+    private const string PlateauDecays = "state.plateau_decays";
 
     private static readonly string[] s_counters = [Iteration, Position, Epoch, EventsDue, MetricsLength, SamplesLength];
     private static readonly string[] s_losses = [LastLoss, SmoothLoss, BestValidationLoss];
 
-    // Files of before have none of these, and are read as if they were 0.
-    private static readonly string[] s_laterCounters = [Ended, LossCount];
-    private static readonly string[] s_laterNumbers = [LossSum];
+    // Files of before have none of these, and are read as if they were 0, the best loss of a plateau as if there was none.
+    private static readonly string[] s_laterCounters =
+        [Ended, LossCount, BestIteration, EvaluationsSinceBest, PlateauWaited, PlateauDecays];
+    private static readonly string[] s_laterNumbers = [LossSum, PlateauBest];
 
     // Their places are what a file has.
-    private static readonly TrainingOutcome?[] s_ends = [null, TrainingOutcome.Finished];
+    private static readonly TrainingOutcome?[] s_ends = [null, TrainingOutcome.Finished, TrainingOutcome.StoppedEarly];
 
     /// <summary>Saves a state atomically; equal states give equal bytes.</summary>
     /// <param name="path">The file.</param>
@@ -76,6 +82,11 @@ public static class CheckpointFile
             new(Ended, [], [(long)Array.IndexOf(s_ends, snapshot.EndedBy)]),
             new(LossSum, [], [snapshot.LossSum]),
             new(LossCount, [], [snapshot.LossCount]),
+            new(BestIteration, [], [snapshot.BestIteration]),
+            new(EvaluationsSinceBest, [], [snapshot.EvaluationsSinceBest]),
+            new(PlateauBest, [], [snapshot.Plateau.Best]),
+            new(PlateauWaited, [], [snapshot.Plateau.Waited]),
+            new(PlateauDecays, [], [snapshot.Plateau.Decays]),
             .. WeightTensors.Create("", snapshot.Weights),
             .. WeightTensors.Create(MemoryPrefix, snapshot.AdagradMemory),
             new(Hidden, hiddenShape, snapshot.HiddenState),
@@ -124,8 +135,12 @@ public static class CheckpointFile
             MetricsLength = file.ReadIntegers(MetricsLength)[0],
             SamplesLength = file.ReadIntegers(SamplesLength)[0],
             EndedBy = ReadEnd(file),
-            LossSum = LaterNumber(file, LossSum),
+            LossSum = LaterNumber(file, LossSum, 0),
             LossCount = LaterInteger(file, LossCount),
+            BestIteration = LaterInteger(file, BestIteration),
+            EvaluationsSinceBest = LaterInteger(file, EvaluationsSinceBest),
+            Plateau = new PlateauState(
+                LaterNumber(file, PlateauBest, double.NaN), LaterInteger(file, PlateauWaited), LaterInteger(file, PlateauDecays)),
         };
         const string remedy = "give an intact checkpoint";
         WeightTensors.RequireFinite(path, Hidden, [batchSize, shape.HiddenSize], snapshot.HiddenState, remedy);
@@ -142,7 +157,8 @@ public static class CheckpointFile
 
     private static void RequireKnown(SafetensorsFile file)
     {
-        HashSet<string> known = [.. WeightTensors.Names, .. WeightTensors.Names.Select(name => MemoryPrefix + name), Hidden, .. s_counters, .. s_losses, .. s_laterCounters, .. s_laterNumbers];
+        HashSet<string> known = [.. WeightTensors.Names, .. WeightTensors.Names.Select(name => MemoryPrefix + name), Hidden, .. s_counters, .. s_losses];
+        known.UnionWith([.. s_laterCounters, .. s_laterNumbers]);
         foreach (SafetensorsEntry tensor in file.Tensors)
             if (!known.Contains(tensor.Name))
                 throw ModelFile.Superfluous(file.Path, tensor.Name);
@@ -150,7 +166,8 @@ public static class CheckpointFile
 
     private static long LaterInteger(SafetensorsFile file, string name) => file.Has(name) ? file.ReadIntegers(name)[0] : 0;
 
-    private static double LaterNumber(SafetensorsFile file, string name) => file.Has(name) ? file.ReadDoubles(name)[0] : 0;
+    private static double LaterNumber(SafetensorsFile file, string name, double absent) =>
+        file.Has(name) ? file.ReadDoubles(name)[0] : absent;
 
     private static TrainingOutcome? ReadEnd(SafetensorsFile file)
     {
@@ -183,6 +200,10 @@ public static class CheckpointFile
             (MetricsLength, snapshot.MetricsLength, 0),
             (SamplesLength, snapshot.SamplesLength, 0),
             (LossCount, snapshot.LossCount, 0),
+            (BestIteration, snapshot.BestIteration, 0),
+            (EvaluationsSinceBest, snapshot.EvaluationsSinceBest, 0),
+            (PlateauWaited, snapshot.Plateau.Waited, 0),
+            (PlateauDecays, snapshot.Plateau.Decays, 0),
         })
             if (value < least)
                 throw new CharRnnException(path, $"tensor {name} is {value}, not at least {least}", remedy);
@@ -195,5 +216,7 @@ public static class CheckpointFile
             throw new CharRnnException(path, $"tensor {LastLoss} is infinite", remedy);
         if (double.IsInfinity(snapshot.BestValidationLoss))
             throw new CharRnnException(path, $"tensor {BestValidationLoss} is infinite", remedy);
+        if (double.IsInfinity(snapshot.Plateau.Best))
+            throw new CharRnnException(path, $"tensor {PlateauBest} is infinite", remedy);
     }
 }

@@ -212,7 +212,10 @@ public sealed partial class RunDirectory : IDisposable
         }
     }
 
-    /// <summary>To be called when a better model of the end is whole on the disk: the best one before it is kept under another name.</summary>
+    /// <summary>
+    /// To be called when a better model of the end of training is whole on the disk: the best one before it is kept under another name.
+    /// </summary>
+    /// <exception cref="CharRnnException">The file system refuses.</exception>
     public void KeepBestBeforeEnd()
     {
         if (File.Exists(BestModelPath))

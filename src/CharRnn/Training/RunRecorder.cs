@@ -30,7 +30,8 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
     /// <param name="warn">Takes a line when something cannot be written.</param>
     /// <param name="tensorBoard">A log for TensorBoard, closed with this; null for none.</param>
     /// <exception cref="ArgumentOutOfRangeException">No checkpoint is to be kept.</exception>
-    public RunRecorder(RunDirectory run, Vocabulary vocabulary, TrainingSnapshot? resumeFrom, int keep, Action<string> warn, TensorBoardLog? tensorBoard = null)
+    public RunRecorder(
+        RunDirectory run, Vocabulary vocabulary, TrainingSnapshot? resumeFrom, int keep, Action<string> warn, TensorBoardLog? tensorBoard = null)
     {
         (_run, _vocabulary, _keep, _warn, _tensorBoard) = (run, vocabulary, Limits.Size(keep, nameof(keep)), warn, tensorBoard);
         if (resumeFrom is not null)
@@ -79,7 +80,8 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
         SaveBest();
         (long metrics, long samples) = _lengthsBeforeEnd ?? (_metrics.Length, _samples.Length);
         CheckpointFile.Save(
-            _run.CheckpointPath, _vocabulary, snapshot with { MetricsLength = metrics, SamplesLength = samples }, () => _run.AgeCheckpoints(_keep));
+            _run.CheckpointPath, _vocabulary, snapshot with { MetricsLength = metrics, SamplesLength = samples },
+            () => _run.AgeCheckpoints(_keep));
         ModelFile.Save(_run.ModelPath, new CharacterModel(_vocabulary, snapshot.Weights));
         _told.Clear();
     });
@@ -110,7 +112,8 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
     {
         if (_unsavedBest is null)
             return;
-        ModelFile.Save(_run.BestModelPath, new CharacterModel(_vocabulary, _unsavedBest), _lengthsBeforeEnd is null ? null : _run.KeepBestBeforeEnd);
+        Action? keepLast = _lengthsBeforeEnd is null ? null : _run.KeepBestBeforeEnd;
+        ModelFile.Save(_run.BestModelPath, new CharacterModel(_vocabulary, _unsavedBest), keepLast);
         _unsavedBest = null;
     }
 

@@ -13,7 +13,7 @@ public sealed record StepOptions
     /// <summary>B, streams trained at once.</summary>
     public int BatchSize { get; init => field = Limits.Size(value); } = 1;
 
-    /// <summary>η of E9.</summary>
+    /// <summary>η of E9; of a run with a <see cref="LearningRateSchedule"/> the rate at the end of its warm-up.</summary>
     public float LearningRate { get; init => field = Limits.Positive(value); } = 0.1f;
 
     /// <summary>c of E9: each element of the gradient is cut to ±c.</summary>

@@ -7,7 +7,7 @@ namespace CharRnn.Training;
 
 /// <summary>The order of training: the next steps up to the next event, their losses, the event. It knows no device.</summary>
 /// <param name="engine">Runs the steps; at the start of training, or restored to <paramref name="resumeFrom"/>.</param>
-/// <param name="options">T and B.</param>
+/// <param name="options">T, B and η.</param>
 /// <param name="schedule">When what is due.</param>
 /// <param name="vocabulary">The characters.</param>
 /// <param name="validation">The validation text; null for none.</param>
@@ -23,35 +23,42 @@ public sealed class TrainingLoop(
     private readonly Stopwatch _clock = new();
     private long _iteration = resumeFrom?.Iteration ?? 0;
     private double _smoothLoss = resumeFrom?.SmoothLoss ?? Loss.InitialSmooth(options.SequenceLength, vocabulary.Size);
-    private double _bestValidationLoss = resumeFrom?.BestValidationLoss ?? double.NaN;
+    private long _evaluationsSinceBest = resumeFrom?.EvaluationsSinceBest ?? 0;
+    private PlateauState _plateau = resumeFrom?.Plateau ?? PlateauState.Start;
     private double _lastLoss = resumeFrom?.LastLoss ?? double.NaN;
     private double _lossSum = resumeFrom?.LossSum ?? 0;
     private long _lossCount = resumeFrom?.LossCount ?? 0;
     private bool _eventsDue = resumeFrom?.EventsDue ?? false;
     private (long Iteration, TimeSpan Time) _lastReport;
     private long _lastCheckpoint = -1;
+    private long _total;
+
+    /// <summary>The best validation loss so far, nats per character, and its iteration; NaN and 0 while there is none.</summary>
+    public (double ValidationLoss, long Iteration) Best { get; private set; } =
+        (resumeFrom?.BestValidationLoss ?? double.NaN, resumeFrom?.BestIteration ?? 0);
 
     /// <summary>How training diverged, for people; null while it has not.</summary>
     public string? Divergence { get; private set; }
 
-    /// <summary>Trains to the end of the schedule, a stop, or a loss that is not finite or absurd.</summary>
+    /// <summary>Trains to the end of the schedule or of its patience, a stop, or a loss that is not finite or absurd.</summary>
     /// <param name="observer">Hears of everything; what it does to report and save takes training's time.</param>
     /// <param name="stop">Looked at between calls of the engine, about ten times a second.</param>
     public TrainingOutcome Run(ITrainingObserver observer, CancellationToken stop)
     {
         _clock.Start();
         _lastReport = (_iteration, TimeSpan.Zero);
-        long total = schedule.TotalIterations(engine.Cursor.StepsPerEpoch);
-        while ((_eventsDue || _iteration < total) && !stop.IsCancellationRequested)
+        _total = schedule.TotalIterations(engine.Cursor.StepsPerEpoch);
+        engine.LearningRateAt = LearningRateAt;
+        while ((_eventsDue || _iteration < _total) && !stop.IsCancellationRequested)
         {
             if (_eventsDue)
             {
-                if (RaiseEvents(observer, total, stop) is { } end)
+                if (RaiseEvents(observer, stop) is { } end)
                     return end;
                 continue;
             }
 
-            long next = schedule.NextEvent(_iteration, total);
+            long next = schedule.NextEvent(_iteration, _total);
             StepsResult result = engine.RunSteps(next - _iteration);
             foreach (float loss in result.Losses.Span)
             {
@@ -69,13 +76,13 @@ public sealed class TrainingLoop(
                 return TrainingOutcome.Diverged;
             }
 
-            observer.Progressed(Report(double.NaN), total);
+            observer.Progressed(Report(double.NaN), _total);
             _eventsDue = _iteration == next;
         }
 
         if (_lastCheckpoint != _iteration)
             Checkpoint(observer, Snapshot());
-        return _iteration >= total && !_eventsDue ? TrainingOutcome.Finished : TrainingOutcome.Stopped;
+        return _iteration >= _total && !_eventsDue ? TrainingOutcome.Finished : TrainingOutcome.Stopped;
     }
 
     /// <summary>
@@ -83,16 +90,21 @@ public sealed class TrainingLoop(
     /// was raised and all stays due.
     /// </summary>
     /// <returns>How training ends here; null where it goes on or was stopped.</returns>
-    private TrainingOutcome? RaiseEvents(ITrainingObserver observer, long total, CancellationToken stop)
+    private TrainingOutcome? RaiseEvents(ITrainingObserver observer, CancellationToken stop)
     {
-        TrainingOutcome? end = _iteration >= total ? TrainingOutcome.Finished : null;
-        bool evaluate = validation is not null && (end is not null || TrainingSchedule.IsDue(schedule.EvalEvery, _iteration));
+        TrainingOutcome? end = _iteration >= _total ? TrainingOutcome.Finished : null;
+        bool evaluationDue = validation is not null && TrainingSchedule.IsDue(schedule.EvalEvery, _iteration);
+        bool evaluate = evaluationDue || (validation is not null && end is not null);
+        bool isBest = false;
         double validationLoss = double.NaN;
         int[]? sample = null;
         try
         {
             if (evaluate)
                 validationLoss = engine.Evaluate(validation!, stop);
+            isBest = double.IsFinite(validationLoss) && !(validationLoss >= Best.ValidationLoss);
+            if (evaluationDue && !isBest && schedule.Patience > 0 && _evaluationsSinceBest + 1 >= schedule.Patience)
+                end ??= TrainingOutcome.StoppedEarly;
             if (end is null ? TrainingSchedule.IsDue(schedule.SampleEvery, _iteration) : schedule.SampleEvery > 0)
                 sample = engine.Sample(schedule.SampleLength, vocabulary.StartToken, new SamplingOptions(), schedule.Seed, (ulong)_iteration, stop);
         }
@@ -113,10 +125,17 @@ public sealed class TrainingLoop(
             (_lossSum, _lossCount) = (0, 0);
         }
 
-        if (double.IsFinite(validationLoss) && !(validationLoss >= _bestValidationLoss))
+        if (isBest)
         {
-            _bestValidationLoss = validationLoss;
+            Best = (validationLoss, _iteration);
             observer.Improved(engine.ReadWeights());
+        }
+
+        if (evaluationDue)
+        {
+            _evaluationsSinceBest = isBest ? 0 : _evaluationsSinceBest + 1;
+            if (schedule.LearningRates.Kind == LearningRateDecay.Plateau)
+                _plateau = _plateau.After(validationLoss, schedule.LearningRates.DecayPatience);
         }
 
         if (sample is not null)
@@ -152,7 +171,10 @@ public sealed class TrainingLoop(
             LossSum = _lossSum,
             LossCount = _lossCount,
             SmoothLoss = _smoothLoss,
-            BestValidationLoss = _bestValidationLoss,
+            BestValidationLoss = Best.ValidationLoss,
+            BestIteration = Best.Iteration,
+            EvaluationsSinceBest = _evaluationsSinceBest,
+            Plateau = _plateau,
             MetricsLength = 0, // whoever writes the logs knows their lengths
             SamplesLength = 0,
         };
@@ -166,8 +188,12 @@ public sealed class TrainingLoop(
         return new TrainingReport(
             _iteration, engine.Cursor.Epoch, _iteration * charactersPerStep, loss / options.SequenceLength, _smoothLoss,
             _smoothLoss / options.SequenceLength, validationLoss,
-            (_iteration - _lastReport.Iteration) * charactersPerStep / seconds, _clock.Elapsed.TotalSeconds, options.LearningRate);
+            (_iteration - _lastReport.Iteration) * charactersPerStep / seconds, _clock.Elapsed.TotalSeconds,
+            (float)LearningRateAt(_iteration - 1));
     }
+
+    private double LearningRateAt(long completedSteps) =>
+        schedule.LearningRates.At(completedSteps, options.LearningRate, _total, _plateau.Decays);
 }
 
 /// <summary>How training ended.</summary>
@@ -178,6 +204,11 @@ public enum TrainingOutcome
 
     /// <summary>It was asked to stop; everything is saved.</summary>
     Stopped,
+
+    /// <summary>
+    /// The validation loss did not get better for as long as <see cref="TrainingSchedule.Patience"/> bears; everything is saved.
+    /// </summary>
+    StoppedEarly,
 
     /// <summary>
     /// A loss or gradient was not finite, and its update was skipped; or the loss is absurd, though finite. Nothing was
@@ -235,7 +266,7 @@ public interface ITrainingObserver
 /// <param name="ValidationLoss">Nats per character; NaN where none was measured.</param>
 /// <param name="CharactersPerSecond">Characters over wall time since the last report.</param>
 /// <param name="Seconds">Wall time since this program began to train.</param>
-/// <param name="LearningRate">η.</param>
+/// <param name="LearningRate">η of the last step.</param>
 public readonly record struct TrainingReport(
     long Iteration, long Epoch, long Characters, double Loss, double SmoothLoss, double SmoothLossPerCharacter,
     double ValidationLoss, double CharactersPerSecond, double Seconds, float LearningRate);

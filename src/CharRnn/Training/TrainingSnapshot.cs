@@ -18,7 +18,7 @@ public sealed record TrainingSnapshot
     public required float[] HiddenState { get; init; }
 
     /// <summary>The part that an engine holds.</summary>
-    public EngineState Engine => new(Weights, AdagradMemory, HiddenState, Position, Epoch);
+    public EngineState Engine => new(Weights, AdagradMemory, HiddenState, Position, Epoch, Iteration);
 
     /// <summary>B, the number of streams.</summary>
     public required int BatchSize { get; init; }
@@ -55,6 +55,15 @@ public sealed record TrainingSnapshot
 
     /// <summary>The best validation loss so far, nats per character; NaN if there was none.</summary>
     public required double BestValidationLoss { get; init; }
+
+    /// <summary>The iteration of <see cref="BestValidationLoss"/>; 0 if there was none.</summary>
+    public required long BestIteration { get; init; }
+
+    /// <summary>Measurements since then, of those that <see cref="TrainingSchedule.Patience"/> counts.</summary>
+    public required long EvaluationsSinceBest { get; init; }
+
+    /// <summary>What a plateau's decay of the learning rate has seen.</summary>
+    public required PlateauState Plateau { get; init; }
 
     /// <summary>Bytes of metrics.jsonl written so far; a resume cuts the file back to them.</summary>
     public required long MetricsLength { get; init; }

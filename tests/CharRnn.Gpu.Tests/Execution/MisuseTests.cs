@@ -154,12 +154,14 @@ public class MisuseTests
         foreach (EngineState wrong in (EngineState[])
         [
             state with { Weights = other }, state with { AdagradMemory = other }, state with { HiddenState = [] },
-            state with { Position = -2 }, state with { Position = long.MaxValue }, state with { Epoch = -1 },
+            state with { Position = -2 }, state with { Position = long.MaxValue }, state with { Epoch = -1 }, state with { Iteration = -1 },
         ])
             Assert.ThrowsAny<ArgumentException>(() => run.Engine.Restore(wrong));
         Assert.Equal(before, run.Bits());
         Assert.Throws<ArgumentException>(() => run.Engine.Model.Write(other));
-        Assert.Throws<ArgumentOutOfRangeException>(() => run.Engine.LearningRate = float.NaN);
+        run.Engine.LearningRateAt = _ => double.NaN;
+        Assert.Equal("LearningRateAt", Assert.Throws<ArgumentOutOfRangeException>(() => run.Engine.RunSteps(1)).ParamName);
+        Assert.Equal(before, run.Bits());
         Assert.Throws<ArgumentOutOfRangeException>(() => run.Engine.RunSteps(0));
     }
 

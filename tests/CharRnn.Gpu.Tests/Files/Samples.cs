@@ -37,6 +37,9 @@ internal static class Samples
         LossCount = 5_000_000_002,
         SmoothLoss = 0.1 + 0.2,
         BestValidationLoss = double.NaN,
+        BestIteration = 6_000_000_003,
+        EvaluationsSinceBest = 5,
+        Plateau = new(1.7 + 0.1, 6, 7),
         MetricsLength = 3_000_000_001,
         SamplesLength = 4,
     };

@@ -112,6 +112,76 @@ public class TrainingLoopTests
     }
 
     [Fact]
+    public void A_report_tells_the_rate_of_the_last_step()
+    {
+        TrainingSchedule linear = Schedule with { Iterations = 20, LearningRates = new() { Kind = LearningRateDecay.Linear, Warmup = 5 } };
+        using var engine = new CountingEngine();
+        var events = new Events();
+        Loop(engine, null, linear).Run(events, CancellationToken.None);
+        Assert.Equal(20, engine.Rates.Count);
+        Assert.Equal((0.1f, 0f), ((float)engine.Rates[4], (float)engine.Rates[19]));
+        Assert.All(events.Reports, report => Assert.Equal((float)engine.Rates[(int)report.Iteration - 1], report.LearningRate));
+    }
+
+    // Measurements at 5, 10, ...: better, worse, worse, better, then worse for ever.
+    private static double Plateau(long iteration) => iteration switch { 5 => 3, 10 or 15 => 4, 20 => 2, _ => 2.5 };
+
+    [Fact]
+    public void A_plateau_lowers_the_rate_from_the_next_step_on_and_a_resume_goes_on_waiting()
+    {
+        TrainingSchedule schedule = Schedule with { Iterations = 50, LearningRates = new() { Kind = LearningRateDecay.Plateau, DecayPatience = 2 } };
+        using var engine = new CountingEngine { ValidationLoss = Plateau };
+        var whole = new Events();
+        Loop(engine, null, schedule).Run(whole, CancellationToken.None);
+        float[] rates = [.. engine.Rates.Select(rate => (float)rate)];
+        Assert.Equal([.. Enumerable.Repeat(0.1f, 15), .. Enumerable.Repeat(0.05f, 15), .. Enumerable.Repeat(0.025f, 10), .. Enumerable.Repeat(0.0125f, 10)], rates);
+
+        for (int stopAt = 3; stopAt < 50; stopAt++)
+        {
+            using var stop = new CancellationTokenSource();
+            var events = new Events { StopAtIteration = (stopAt, stop) };
+            if (Loop(new CountingEngine { ValidationLoss = Plateau }, null, schedule).Run(events, stop.Token) == TrainingOutcome.Finished)
+                continue; // no call of the engine ended there
+            events.StopAtIteration = default;
+            using var resumed = new CountingEngine { Iteration = stopAt, ValidationLoss = Plateau };
+            Loop(resumed, events.LastSnapshot, schedule).Run(events, CancellationToken.None);
+            Assert.Equal(rates[stopAt..], resumed.Rates.Select(rate => (float)rate));
+            Assert.Equal(whole.Lines, events.Lines);
+        }
+    }
+
+    [Theory]
+    [InlineData(1, 10, 5)]
+    [InlineData(2, 15, 5)]
+    [InlineData(3, 35, 20)]
+    [InlineData(6, 50, 20)] // just at the end
+    [InlineData(7, 50, 20)]
+    [InlineData(0, 50, 20)]
+    public void Training_ends_when_its_patience_does(int patience, int end, int best)
+    {
+        TrainingSchedule schedule = Schedule with { Iterations = 50, Patience = patience };
+        using var engine = new CountingEngine { ValidationLoss = Plateau };
+        var events = new Events();
+        TrainingLoop loop = Loop(engine, null, schedule);
+        Assert.Equal(end < 50 ? TrainingOutcome.StoppedEarly : TrainingOutcome.Finished, loop.Run(events, CancellationToken.None));
+        Assert.Equal((end, best), (engine.Iteration, loop.Best.Iteration));
+        Assert.Equal(Plateau(best), loop.Best.ValidationLoss);
+        Assert.Contains($"sample {end}", events.Lines);
+        TrainingSnapshot snapshot = Assert.IsType<TrainingSnapshot>(events.LastSnapshot);
+        Assert.Equal(end < 50 ? TrainingOutcome.StoppedEarly : TrainingOutcome.Finished, snapshot.EndedBy);
+
+        // With more patience it goes on as if it had never ended, and with as much it ends again.
+        foreach (int more in (int[])[patience, 0])
+        {
+            Events whole = new(), resumed = new();
+            Loop(new CountingEngine { ValidationLoss = Plateau }, null, schedule with { Patience = more }).Run(whole, CancellationToken.None);
+            Loop(new CountingEngine { Iteration = end, ValidationLoss = Plateau }, snapshot, schedule with { Patience = more }).Run(resumed, CancellationToken.None);
+            Assert.Equal(whole.Lines[^resumed.Lines.Count..], resumed.Lines);
+            Assert.Equal(whole.Reports[^1].Iteration, resumed.Reports[^1].Iteration);
+        }
+    }
+
+    [Fact]
     public void An_absurd_loss_ends_training_before_it_is_saved()
     {
         var events = new Events();
@@ -161,9 +231,15 @@ public class TrainingLoopTests
 
         public StreamCursor Cursor { get; } = new(1000, 25);
 
+        public Func<long, double> LearningRateAt { get; set; } = _ => double.NaN;
+
+        /// <summary>The rates of the steps that were run.</summary>
+        public List<double> Rates { get; } = [];
+
         public StepsResult RunSteps(long maxSteps)
         {
             float[] losses = [.. Enumerable.Range(1, (int)maxSteps).Select(n => (100 - Iteration - n) * LossFactor)];
+            Rates.AddRange(Enumerable.Range(0, (int)maxSteps).Select(n => LearningRateAt(Iteration + n)));
             Iteration += maxSteps;
             if (Iteration >= FailAt)
                 throw new CLException(CLError.CL_OUT_OF_RESOURCES);
@@ -174,7 +250,7 @@ public class TrainingLoopTests
 
         public ParameterSet<float> ReadWeights() => Weights(Iteration);
 
-        public EngineState ReadState() => new(ReadWeights(), ReadWeights(), new float[3], Iteration, 1);
+        public EngineState ReadState() => new(ReadWeights(), ReadWeights(), new float[3], Iteration, 1, Iteration);
 
         public void Restore(EngineState state) => throw new NotSupportedException();
 
