@@ -97,23 +97,30 @@ internal sealed class ConfigurationArguments
     /// <summary>A run goes on with the sizes and rates it was begun with.</summary>
     private void RefuseChanges(RunConfiguration saved, string run)
     {
-        foreach (string name in TrainCommand.FixedOptions.Where(saved.Has))
-            if (Value($"--{name}") is { } given && !IsSame($"--{name}", given, saved.GetOptionText(name)))
+        foreach (string name in TrainCommand.FixedOptions)
+        {
+            // What the run does not name it has as it is by default.
+            string? kept = saved.Has(name) ? saved.GetOptionText(name) : null;
+            if (Value($"--{name}") is { } given && !(kept is null ? IsDefault($"--{name}", given) : IsSame($"--{name}", given, kept)))
                 throw new CharRnnException(
-                    $"--{name}", $"is {given} here and {saved.GetOptionText(name)} in the run to resume",
+                    $"--{name}", $"is {given} here and {kept ?? "not given"} in the run to resume",
                     $"leave it out: a resume may change how long, on which device and how often it reports; or start a new run from these weights with --init-from {ShellText.Quote(run)} and another --out");
+        }
     }
 
     /// <summary>Whether two texts stand for one value of an option.</summary>
-    private bool IsSame(string option, string one, string other)
-    {
-        object? Parsed(string text)
-        {
-            OptionResult? result = _train.Parse([option, text], CommandLine.ParserConfiguration).GetResult(_train.Options.First(o => o.Name == option));
-            return result is null || result.Errors.Any() ? null : result.GetValueOrDefault<object?>();
-        }
+    private bool IsSame(string option, string one, string other) =>
+        one == other || (Parsed(option, one) is { } value && value.Equals(Parsed(option, other)));
 
-        return one == other || (Parsed(one) is { } value && value.Equals(Parsed(other)));
+    /// <summary>Whether a text stands for what an option is where it is not given.</summary>
+    private bool IsDefault(string option, string text) => Parsed(option, text) is { } value && value.Equals(Parsed(option));
+
+    /// <summary>An option's value with this text behind it, or none; null where it has none, or a wrong one.</summary>
+    private object? Parsed(string option, params string[] text)
+    {
+        ParseResult parsed = _train.Parse(text.Length == 0 ? [] : [option, .. text], CommandLine.ParserConfiguration);
+        OptionResult? result = parsed.GetResult(_train.Options.First(o => o.Name == option));
+        return result is null || result.Errors.Any() ? null : result.GetValueOrDefault<object?>();
     }
 
     /// <summary>Whether an input of an earlier start was a pipe of that start: stdin, or a descriptor of a shell's &lt;(...).</summary>

@@ -52,9 +52,9 @@ public static class LossPlot
         {
             RunRecord run = runs[i];
             Color colour = s_colours[i % s_colours.Length];
-            if (!several || run.Reports.All(report => double.IsNaN(report.SmoothLossPerCharacter)))
-                Add(plot, Named(run, "training"), run, over, report => report.Loss, (several ? colour : Colors.Gray).WithOpacity(0.45), 1);
-            Add(plot, Named(run, "smoothed"), run, over, report => report.SmoothLossPerCharacter, several ? colour.WithOpacity(0.5) : colour, 1.5f);
+            Add(plot, Named(run, "training"), run, over, report => report.Loss, several ? colour.WithOpacity(0.5) : colour, 1.5f);
+            if (!several && run.HasSmoothLoss)
+                Add(plot, "smoothed", run, over, report => report.SmoothLossPerCharacter, Colors.Gray.WithOpacity(0.45), 1);
             Add(plot, Named(run, "validation"), run, over, report => report.ValidationLoss, several ? colour : s_colours[1], 3);
         }
 

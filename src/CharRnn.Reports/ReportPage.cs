@@ -36,7 +36,7 @@ public static class ReportPage
             ["epoch"] = Page.Numbers(reports.Select(report => (double)report.Epoch), 15),
             ["seconds"] = Page.Numbers(reports.Select(report => report.Seconds), 5),
             ["loss"] = Page.Numbers(reports.Select(report => report.Loss), 5),
-            ["smooth"] = Page.Numbers(reports.Select(report => report.SmoothLossPerCharacter), 5),
+            ["smooth"] = Page.Numbers(run.HasSmoothLoss ? reports.Select(report => report.SmoothLossPerCharacter) : [], 5),
             ["validation"] = Page.Numbers(reports.Select(report => report.ValidationLoss), 6),
             ["speed"] = Page.Numbers(reports.Select(report => report.CharactersPerSecond), 4),
             ["rate"] = Page.Numbers(reports.Select(report => (double)report.LearningRate), 5),

@@ -15,6 +15,12 @@ public sealed record RunRecord(string Name, RunConfiguration Configuration, IRea
     // More points than pixels tell nothing, and a page should open at once.
     private const int MostReports = 20_000;
 
+    /// <summary>
+    /// Whether it has a classic smoothed loss that is worth a look: min-char-rnn's, of one stream. With more streams it lags far
+    /// behind the training that it stands for.
+    /// </summary>
+    public bool HasSmoothLoss => Number("batch-size") == 1 && Reports.Any(report => double.IsFinite(report.SmoothLossPerCharacter));
+
     /// <summary>What its loss is to be compared with, as far as it wrote that down.</summary>
     public IReadOnlyList<Baseline> Baselines =>
     [

@@ -17,6 +17,7 @@ internal static class TrainCommand
 {
     private static readonly StepOptions StepDefaults = new();
     private static readonly TrainingSchedule ScheduleDefaults = new();
+    private static readonly LearningRateSchedule RateDefaults = new();
 
     // Half the rate each time: a run that needs more of them has another trouble.
     private const int MaxRollbacks = 10;
@@ -35,6 +36,26 @@ internal static class TrainCommand
     private static readonly Option<int?> SequenceLength = Size("--seq-length", StepDefaults.SequenceLength, "T, characters that a gradient reaches back.");
     private static readonly Option<int?> BatchSize = Size("--batch-size", StepDefaults.BatchSize, "B, streams of the text trained at once.");
     private static readonly OptimizerOptions Optimizer = new(StepDefaults);
+    private static readonly Option<Choice<LearningRateDecay>> Schedule = SharedOptions.OneOf<LearningRateDecay>(
+        "--schedule",
+        "How the learning rate goes on: cosine and linear reach the minimum at the last step, so their runs are not resumed to another "
+        + "end; exponential and step multiply it by --decay in every --decay-every steps, gradually or at once; plateau does where the "
+        + "validation loss does not improve.",
+        new("constant", LearningRateDecay.Constant), new("cosine", LearningRateDecay.Cosine), new("linear", LearningRateDecay.Linear),
+        new("exponential", LearningRateDecay.Exponential), new("step", LearningRateDecay.Step), new("plateau", LearningRateDecay.Plateau));
+    private static readonly Option<long?> Warmup = SharedOptions.WholeNumber<long>(
+        "--warmup", RateDefaults.Warmup, 0, "Steps at the start in which the learning rate rises from 0.");
+    private static readonly Option<double?> MinLearningRate = SharedOptions.Number<double>(
+        "--min-learning-rate", RateDefaults.MinLearningRate, "a number from 0", Limits.IsNotNegative,
+        "The rate below which no schedule goes.");
+    private static readonly Option<double?> Decay = SharedOptions.Number<double>(
+        "--decay", RateDefaults.Decay, "a number over 0, at most 1", Limits.IsProbability,
+        "The factor of the schedules exponential, step and plateau.");
+    private static readonly Option<long?> DecayEvery = SharedOptions.WholeNumber<long>(
+        "--decay-every", null, 1, "Steps in which exponential and step multiply by --decay once.");
+    private static readonly Option<long?> DecayPatience = SharedOptions.WholeNumber<long>(
+        "--decay-patience", RateDefaults.DecayPatience, 1,
+        "Measurements in a row without improvement after which plateau multiplies by --decay.");
     private static readonly Option<long?> Iterations = SharedOptions.WholeNumber<long>("--iterations", null, 1, "Steps in total, since the start also after --resume [default: by --epochs].");
     private static readonly Option<long?> Epochs = SharedOptions.WholeNumber<long>("--epochs", ScheduleDefaults.Epochs, 1, "Passes over the text in total, where there is no --iterations.");
     private static readonly Option<ulong?> Seed = SharedOptions.WholeNumber<ulong>("--seed", ScheduleDefaults.Seed, 0, "Of the first weights and the samples.");
@@ -45,12 +66,18 @@ internal static class TrainCommand
     private static readonly Option<bool> Overwrite = new("--overwrite") { Description = "Give up the run that --out holds." };
     private static readonly Option<double?> ValidationFraction = SharedOptions.Number<double>(
         "--val-fraction", ScheduleDefaults.ValidationFraction, "a number from 0, below 1", Limits.IsPart, "The share of the text, its end, to measure on and not train on.");
-    private static readonly Option<long?> LogEvery = Cadence("--log-every", ScheduleDefaults.LogEvery, "Iterations between reports; 0 is never.");
-    private static readonly Option<long?> SampleEvery = Cadence("--sample-every", ScheduleDefaults.SampleEvery, "Iterations between samples; 0 is never.");
+    private static readonly Option<long?> LogEvery = Cadence(
+        "--log-every", ScheduleDefaults.LogEvery, "Iterations between reports; 0 is only at the end.");
+    private static readonly Option<long?> SampleEvery = Cadence(
+        "--sample-every", ScheduleDefaults.SampleEvery, "Iterations between samples, of which one comes at the end; 0 is never.");
     private static readonly Option<int?> SampleLength = SharedOptions.WholeNumber<int>("--sample-length", ScheduleDefaults.SampleLength, 1, "Characters of a sample.");
-    private static readonly Option<long?> EvalEvery = Cadence("--eval-every", ScheduleDefaults.EvalEvery, "Iterations between measurements on the validation part; 0 is never.");
+    private static readonly Option<long?> EvalEvery = Cadence(
+        "--eval-every", ScheduleDefaults.EvalEvery, "Iterations between measurements on the validation part; 0 is only at the end.");
     private static readonly Option<long?> EvalLength = SharedOptions.WholeNumber<long>(
         "--eval-length", ScheduleDefaults.EvalLength, TrainingEngine.MinValidationLength, "Most characters of the validation part to measure on, its first.");
+    private static readonly Option<long?> Patience = SharedOptions.WholeNumber<long>(
+        "--patience", ScheduleDefaults.Patience, 0,
+        "End training after so many measurements in a row without a better validation loss; 0 is never.");
     private static readonly Option<long?> CheckpointEvery = Cadence("--checkpoint-every", ScheduleDefaults.CheckpointEvery, "Iterations between saves; 0 is only at the end.");
     private static readonly Option<int?> KeepCheckpoints = SharedOptions.WholeNumber<int>("--keep-checkpoints", 2, 1, "Checkpoints to keep, the last included.");
     private static readonly Option<Choice<bool>> OnDivergence = SharedOptions.OneOf<bool>(
@@ -67,13 +94,26 @@ internal static class TrainCommand
 
     /// <summary>Options that a resumed run keeps, by name.</summary>
     public static readonly string[] FixedOptions =
-        ["hidden-size", "seq-length", "batch-size", .. Optimizer.Names, "seed", "encoding", "val-fraction", "eval-length"];
+    [
+        "hidden-size", "seq-length", "batch-size",
+        .. Optimizer.Names, "schedule", "warmup", "min-learning-rate", "decay", "decay-every", "decay-patience",
+        "seed", "encoding", "val-fraction", "eval-length",
+    ];
+
+    // Which schedules use what besides the learning rate and its warm-up.
+    private static readonly (Option Option, LearningRateDecay[] Schedules)[] ScheduleOptions =
+    [
+        (MinLearningRate, [.. Enum.GetValues<LearningRateDecay>().Where(decay => decay != LearningRateDecay.Constant)]),
+        (Decay, [LearningRateDecay.Exponential, LearningRateDecay.Step, LearningRateDecay.Plateau]),
+        (DecayEvery, [LearningRateDecay.Exponential, LearningRateDecay.Step]),
+        (DecayPatience, [LearningRateDecay.Plateau]),
+    ];
 
     /// <summary>Options that a resumed run takes from its config.json where the command line is silent.</summary>
     public static readonly string[] SavedOptions =
     [
-        .. FixedOptions, "input", "iterations", "epochs", "device", "log-every", "sample-every", "sample-length", "eval-every", "checkpoint-every",
-        "keep-checkpoints", "on-divergence", "cache", "tensorboard",
+        .. FixedOptions, "input", "iterations", "epochs", "device", "log-every", "sample-every", "sample-length", "eval-every", "patience",
+        "checkpoint-every", "keep-checkpoints", "on-divergence", "cache", "tensorboard",
     ];
 
     /// <summary>What a run's config.json records beside its options: a --config made of it is welcome.</summary>
@@ -87,8 +127,11 @@ internal static class TrainCommand
             Example: charrnn train book.txt --out runs/book --hidden-size 128 --batch-size 50 --seq-length 50 --learning-rate 0.04 --epochs 20
             """)
         {
-            Input, Out, HiddenSize, SequenceLength, BatchSize, Iterations, Epochs, Seed, Device, Encoding, InitFrom,
-            Resume, Overwrite, ValidationFraction, LogEvery, SampleEvery, SampleLength, EvalEvery, EvalLength, CheckpointEvery, KeepCheckpoints, OnDivergence, Cache, TensorBoard, Config, Verbose, SharedOptions.Quiet(), Json,
+            Input, Out, HiddenSize, SequenceLength, BatchSize,
+            Schedule, Warmup, MinLearningRate, Decay, DecayEvery, DecayPatience,
+            Iterations, Epochs, Seed, Device, Encoding, InitFrom, Resume, Overwrite,
+            ValidationFraction, LogEvery, SampleEvery, SampleLength, EvalEvery, EvalLength, Patience, CheckpointEvery, KeepCheckpoints,
+            OnDivergence, Cache, TensorBoard, Config, Verbose, SharedOptions.Quiet(), Json,
         };
         foreach (Option option in Optimizer.All.Reverse())
             command.Options.Insert(4, option);
@@ -108,8 +151,44 @@ internal static class TrainCommand
         return command;
     }
 
+    private static bool Uses(LearningRateDecay schedule, Option option) =>
+        ScheduleOptions.First(used => used.Option == option).Schedules.Contains(schedule);
+
+    /// <summary>What only several options together show.</summary>
+    /// <exception cref="UsageException">They do not fit together.</exception>
+    private static void CheckSchedule(ParseResult options)
+    {
+        Choice<LearningRateDecay> schedule = options.GetValue(Schedule);
+        foreach ((Option option, LearningRateDecay[] users) in ScheduleOptions)
+            if (options.GetResult(option) is { Implicit: false } && !users.Contains(schedule.Value))
+                throw new UsageException(
+                    $"{option.Name}: is not used by --schedule {schedule}; "
+                    + $"leave it out, or give --schedule {string.Join(" or ", users).ToLowerInvariant()}");
+        if (Uses(schedule.Value, DecayEvery) && options.GetResult(DecayEvery) is null)
+            throw new UsageException(
+                $"{DecayEvery.Name}: is missing, and --schedule {schedule} needs it; "
+                + "give the steps in which the rate is multiplied by --decay");
+        if (options.GetValue(MinLearningRate) is { } least && ReadStep(options).LearningRate is var rate && least > rate)
+            throw new UsageException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{MinLearningRate.Name}: is {least}, above the --learning-rate of {rate}; give one that is not"));
+        if (Measuring(options) is not { } measuring)
+            return;
+        if (options.GetValue(ValidationFraction) == 0)
+            throw new UsageException($"{measuring}: needs a validation part to measure on; give a --val-fraction over 0");
+        if (options.GetValue(EvalEvery) == 0)
+            throw new UsageException($"{measuring}: needs measurements on the way; give an --eval-every over 0");
+    }
+
+    /// <summary>What it is in the options that cannot do without measurements; null if nothing is.</summary>
+    private static string? Measuring(ParseResult options) =>
+        options.GetValue(Schedule).Value == LearningRateDecay.Plateau ? "--schedule plateau"
+        : options.GetValue(Patience) > 0 ? "--patience"
+        : null;
+
     private static int Run(ParseResult options)
     {
+        CheckSchedule(options);
         CancellationToken stop = Interrupts.Watch();
         return options.GetValue(Resume) ? ResumeRun(options, stop) : StartRun(options, stop);
     }
@@ -125,6 +204,7 @@ internal static class TrainCommand
         using Corpus corpus = ReadCorpus(options, step, stop);
         ParameterSet<float>? start = initial is null ? null : StartFrom(options, initial, corpus.Vocabulary, step, schedule);
         TextSplit split = Split(corpus, step, schedule);
+        RequireValidation(options, split);
         var shape = new ModelShape(corpus.Vocabulary.Size, step.HiddenSize);
         using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
         RequireMemory(shape, step, split, device);
@@ -163,11 +243,13 @@ internal static class TrainCommand
                 run.CheckpointPath, $"has its place at {checkpoint.Snapshot.Position} in streams of {cursor.StreamLength} characters",
                 "restore the config.json and the checkpoint that the run wrote");
 
+        RequireValidation(options, split);
         long total = schedule.TotalIterations(cursor.StepsPerEpoch);
-        if (checkpoint.Snapshot.Iteration >= total && !checkpoint.Snapshot.EventsDue)
+        RequireSameTotal(directory, schedule, saved, cursor.StepsPerEpoch);
+        if (Finish(directory, schedule, checkpoint.Snapshot, total) is { } finish)
         {
             if (!Output.IsQuiet)
-                Output.Note($"{directory}: is finished at iteration {checkpoint.Snapshot.Iteration}; give more --iterations or --epochs to go on");
+                Output.Note($"{directory}: is finished{finish}");
             return 0;
         }
 
@@ -182,6 +264,57 @@ internal static class TrainCommand
         string? initFrom = saved.Has("init-from") ? saved.GetText("init-from") : null;
         SaveConfiguration(options, step, schedule, corpus, device, run, initFrom);
         return Train(options, step, schedule, corpus, split, engine, run, initFrom, checkpoint.Snapshot, stop);
+    }
+
+    /// <summary>How a run is finished, and what would make it go on, for people; null where it is not.</summary>
+    private static string? Finish(string directory, TrainingSchedule schedule, TrainingSnapshot snapshot, long total)
+    {
+        // Of the measurement at which it stopped early, the snapshot, which is of the moment before, knows nothing.
+        if (snapshot.EndedBy == TrainingOutcome.StoppedEarly && snapshot.Iteration < total)
+        {
+            long waited = snapshot.EvaluationsSinceBest + 1;
+            return schedule.Patience > 0 && waited >= schedule.Patience
+                ? string.Create(
+                    CultureInfo.InvariantCulture,
+                    $": it stopped early at iteration {snapshot.Iteration}; give a --patience over {waited}, or 0, to go on")
+                : null;
+        }
+
+        if (snapshot.Iteration < total || (snapshot.EndedBy is null && snapshot.EventsDue))
+            return null;
+        string remedy = schedule.LearningRates.DependsOnTotal
+            ? $"its schedule has ended; start a new run from its weights with --init-from {ShellText.Quote(directory)} and another --out"
+            : "give more --iterations or --epochs to go on";
+        return string.Create(CultureInfo.InvariantCulture, $" at iteration {snapshot.Iteration}; {remedy}");
+    }
+
+    /// <summary>Where the rates depend on the last step, another one would make it another run, of which there is no half.</summary>
+    private static void RequireSameTotal(string directory, TrainingSchedule schedule, RunConfiguration saved, long stepsPerEpoch)
+    {
+        if (!schedule.LearningRates.DependsOnTotal)
+            return;
+        TrainingSchedule begun = schedule with { Iterations = Number("iterations"), Epochs = Number("epochs") ?? ScheduleDefaults.Epochs };
+        (long before, long now) = (begun.TotalIterations(stepsPerEpoch), schedule.TotalIterations(stepsPerEpoch));
+        if (before != now)
+            throw new CharRnnException(
+                directory,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"has a {saved.GetText("schedule")} schedule over {before} iterations, which cannot become {now}"),
+                "leave --iterations and --epochs out, or start a new run from its weights with "
+                + $"--init-from {ShellText.Quote(directory)} and another --out");
+
+        long? Number(string name) => saved.Has(name)
+            && long.TryParse(saved.GetOptionText(name), NumberStyles.None, CultureInfo.InvariantCulture, out long number) ? number : null;
+    }
+
+    private static void RequireValidation(ParseResult options, TextSplit split)
+    {
+        if (Measuring(options) is { } measuring && split.Validation.Length < TrainingEngine.MinValidationLength)
+            throw new CharRnnException(
+                measuring,
+                $"needs a validation part of at least {TrainingEngine.MinValidationLength} characters, and there are {split.Validation.Length}",
+                "give a longer text or a larger --val-fraction");
     }
 
     private static int Train(
@@ -199,24 +332,43 @@ internal static class TrainCommand
         for (int rollbacks = 0; ; rollbacks++)
         {
             if (rollbacks > 0 && resumeFrom is null)
+            {
                 run.TruncateLogs(0, 0);
-            using var recorder = new RunRecorder(run, corpus.Vocabulary, resumeFrom, options.GetValue(KeepCheckpoints)!.Value, Output.Warning, options.GetValue(TensorBoard));
+                run.TakeBackBest(hadBest: false);
+            }
+
+            // min-char-rnn has one stream, and its smoothed loss is there to be compared; with more it lags far behind training.
+            bool smoothed = step.BatchSize == 1;
+            TensorBoardLog? tensorBoard = options.GetValue(TensorBoard)
+                ? new TensorBoardLog(run.TensorBoardPath, resumeFrom, smoothed, TimeProvider.System)
+                : null;
+            int keep = options.GetValue(KeepCheckpoints)!.Value;
+            using var recorder = new RunRecorder(run, corpus.Vocabulary, resumeFrom, keep, Output.Warning, tensorBoard);
             var loop = new TrainingLoop(engine, step, schedule, corpus.Vocabulary, validation, resumeFrom);
             bool json = options.GetValue(Json);
             var report = new ReportWriter(run.Root, Output.Warning);
             var rate = new RateWarning(corpus.Vocabulary.Size, Output.Warning);
-            TrainingScreen? screen = !Output.IsQuiet && !json && Output.LiveConsole(isError: false) is { } console ? new TrainingScreen(console, corpus.Vocabulary, resumeFrom) : null;
+            TrainingScreen? screen = !Output.IsQuiet && !json && Output.LiveConsole(isError: false) is { } console
+                ? new TrainingScreen(console, corpus.Vocabulary, resumeFrom, smoothed)
+                : null;
             TrainingOutcome outcome = Output.Timed("training", () => screen is null
-                ? loop.Run(new ObserverList(recorder, report, rate, new TrainingDisplay(corpus.Vocabulary, json)), stop)
+                ? loop.Run(new ObserverList(recorder, report, rate, new TrainingDisplay(corpus.Vocabulary, json, smoothed)), stop)
                 : screen.Run(() => loop.Run(new ObserverList(recorder, report, rate, screen), stop)));
             report.Write();
             if (outcome != TrainingOutcome.Diverged)
             {
                 recorder.RequireSaved();
-                bool finished = outcome == TrainingOutcome.Finished;
                 if (!Output.IsQuiet)
-                    Output.Note(finished ? $"done; write text with: charrnn sample {ShellText.Quote(run.Root)}" : $"stopped and saved; go on with: charrnn train --resume --out {ShellText.Quote(run.Root)}");
-                return finished ? 0 : Interrupts.ExitCode;
+                    Output.Note(outcome switch
+                    {
+                        TrainingOutcome.Finished => $"done; write text with: charrnn sample {ShellText.Quote(run.Root)}",
+                        TrainingOutcome.StoppedEarly => string.Create(
+                            CultureInfo.InvariantCulture,
+                            $"stopped early: iteration {loop.Best.Iteration} was the best, with {loop.Best.ValidationLoss:F4} nats on the ")
+                            + $"validation part; write text with: charrnn sample {ShellText.Quote(run.Root)} --best",
+                        _ => $"stopped and saved; go on with: charrnn train --resume --out {ShellText.Quote(run.Root)}",
+                    });
+                return outcome == TrainingOutcome.Stopped ? Interrupts.ExitCode : 0;
             }
 
             bool saved = File.Exists(run.CheckpointPath);
@@ -227,7 +379,8 @@ internal static class TrainCommand
                     $"start anew with {(saved ? "--overwrite and " : "")}a lower --learning-rate or --clip");
 
             step = step with { LearningRate = half };
-            engine.LearningRateAfter = _ => half;
+            LearningRateSchedule rates = schedule.LearningRates;
+            schedule = schedule with { LearningRates = rates with { MinLearningRate = rates.MinLearningRate / 2 } };
             resumeFrom = saved ? CheckpointFile.Load(run.CheckpointPath).Snapshot : null;
             engine.Restore(resumeFrom?.Engine ?? start!);
             SaveConfiguration(options, step, schedule, corpus, engine.Model.Device, run, initFrom);
@@ -321,7 +474,17 @@ internal static class TrainCommand
         SampleLength = options.GetValue(SampleLength)!.Value,
         EvalEvery = options.GetValue(EvalEvery)!.Value,
         EvalLength = options.GetValue(EvalLength)!.Value,
+        Patience = options.GetValue(Patience)!.Value,
         CheckpointEvery = options.GetValue(CheckpointEvery)!.Value,
+        LearningRates = new()
+        {
+            Kind = options.GetValue(Schedule).Value,
+            Warmup = options.GetValue(Warmup)!.Value,
+            MinLearningRate = options.GetValue(MinLearningRate)!.Value,
+            Decay = options.GetValue(Decay)!.Value,
+            DecayEvery = options.GetValue(DecayEvery) ?? RateDefaults.DecayEvery,
+            DecayPatience = options.GetValue(DecayPatience)!.Value,
+        },
     };
 
     private static void SaveConfiguration(
@@ -340,6 +503,17 @@ internal static class TrainCommand
         configuration.Set("seq-length", step.SequenceLength);
         configuration.Set("batch-size", step.BatchSize);
         Optimizer.Save(configuration, step);
+        LearningRateSchedule rates = schedule.LearningRates;
+        configuration.Set("schedule", options.GetValue(Schedule).Word);
+        configuration.Set("warmup", rates.Warmup);
+        if (Uses(rates.Kind, MinLearningRate))
+            configuration.Set("min-learning-rate", rates.MinLearningRate);
+        if (Uses(rates.Kind, Decay))
+            configuration.Set("decay", rates.Decay);
+        if (Uses(rates.Kind, DecayEvery))
+            configuration.Set("decay-every", rates.DecayEvery);
+        if (Uses(rates.Kind, DecayPatience))
+            configuration.Set("decay-patience", rates.DecayPatience);
         if (schedule.Iterations is { } iterations)
             configuration.Set("iterations", iterations);
         configuration.Set("epochs", schedule.Epochs);
@@ -355,6 +529,7 @@ internal static class TrainCommand
         configuration.Set("sample-length", schedule.SampleLength);
         configuration.Set("eval-every", schedule.EvalEvery);
         configuration.Set("eval-length", schedule.EvalLength);
+        configuration.Set("patience", schedule.Patience);
         configuration.Set("checkpoint-every", schedule.CheckpointEvery);
         configuration.Set("keep-checkpoints", options.GetValue(KeepCheckpoints)!.Value);
         configuration.Set("on-divergence", options.GetValue(OnDivergence).Word);

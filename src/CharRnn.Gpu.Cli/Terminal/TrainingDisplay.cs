@@ -8,7 +8,10 @@ using CharRnn.Training;
 namespace CharRnn.Gpu.Cli.Terminal;
 
 /// <summary>Shows a training run as plain lines: a line per report, the samples as they come.</summary>
-internal sealed class TrainingDisplay(Vocabulary vocabulary, bool json) : ITrainingObserver
+/// <param name="vocabulary">The characters.</param>
+/// <param name="json">Whether a report is a line of metrics.jsonl, and samples are not shown.</param>
+/// <param name="smoothed">Whether the classic smoothed loss is shown, too.</param>
+internal sealed class TrainingDisplay(Vocabulary vocabulary, bool json, bool smoothed) : ITrainingObserver
 {
     public void Reported(TrainingReport report)
     {
@@ -30,13 +33,15 @@ internal sealed class TrainingDisplay(Vocabulary vocabulary, bool json) : ITrain
         });
     }
 
-    private static string Describe(TrainingReport report)
+    private string Describe(TrainingReport report)
     {
         var line = new StringBuilder();
-        double smooth = report.SmoothLossPerCharacter;
         line.Append(
             CultureInfo.InvariantCulture,
-            $"epoch {report.Epoch} iteration {report.Iteration}: smoothed loss {report.SmoothLoss:F3} ({smooth:F4} nats, {Loss.BitsPerCharacter(smooth):F4} bits per character)");
+            $"epoch {report.Epoch} iteration {report.Iteration}: "
+            + $"loss {report.Loss:F4} nats, {Loss.BitsPerCharacter(report.Loss):F4} bits per character");
+        if (smoothed)
+            line.Append(CultureInfo.InvariantCulture, $", smoothed {report.SmoothLoss:F3}");
         if (!double.IsNaN(report.ValidationLoss))
             line.Append(
                 CultureInfo.InvariantCulture,
@@ -50,6 +55,8 @@ internal sealed class TrainingDisplay(Vocabulary vocabulary, bool json) : ITrain
 internal sealed class ObserverList(params ITrainingObserver[] observers) : ITrainingObserver
 {
     public void Progressed(TrainingReport now, long totalIterations) => Array.ForEach(observers, o => o.Progressed(now, totalIterations));
+
+    public void Ending() => Array.ForEach(observers, o => o.Ending());
 
     public void Reported(TrainingReport report) => Array.ForEach(observers, o => o.Reported(report));
 

@@ -9,7 +9,12 @@ using Spectre.Console.Rendering;
 namespace CharRnn.Gpu.Cli.Terminal;
 
 /// <summary>Shows a training run on a terminal, in place: where it stands, how well it does, and its last sample.</summary>
-internal sealed class TrainingScreen(IAnsiConsole console, Vocabulary vocabulary, TrainingSnapshot? resumedFrom) : ITrainingObserver
+/// <param name="console">The terminal.</param>
+/// <param name="vocabulary">The characters.</param>
+/// <param name="resumedFrom">Where an earlier run stopped; null at the start.</param>
+/// <param name="smoothed">Whether the classic smoothed loss is shown, too.</param>
+internal sealed class TrainingScreen(IAnsiConsole console, Vocabulary vocabulary, TrainingSnapshot? resumedFrom, bool smoothed)
+    : ITrainingObserver
 {
     // Often enough to look alive, and a drawing of some tenths of a millisecond is still nothing beside it.
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
@@ -24,7 +29,7 @@ internal sealed class TrainingScreen(IAnsiConsole console, Vocabulary vocabulary
     private TrainingReport _now;
     private long _total;
     private double _validation = double.NaN;
-    private (double Loss, long Iteration) _best = (resumedFrom?.BestValidationLoss ?? double.NaN, 0);
+    private (double Loss, long Iteration) _best = (resumedFrom?.BestValidationLoss ?? double.NaN, resumedFrom?.BestIteration ?? 0);
     private (long Iteration, string Text)? _sample;
 
     /// <summary>Trains while the screen shows it; what it showed last stays.</summary>
@@ -88,7 +93,7 @@ internal sealed class TrainingScreen(IAnsiConsole console, Vocabulary vocabulary
         {
             Line(width, (N($"epoch {_now.Epoch}  iteration {_now.Iteration:N0} of {_total:N0}"), Strong), (N($"  {Share:P0}  {TimeLeft()}"), Style.Plain)),
             Bar(width),
-            Line(width, ("loss        ", Dim), (Bits(_now.SmoothLossPerCharacter), Strong), ("  smoothed", Dim)),
+            Line(width, ("loss        ", Dim), (Bits(_now.Loss), Strong), (smoothed ? N($"  smoothed {_now.SmoothLoss:F3}") : "", Dim)),
         };
         if (!double.IsNaN(_validation))
             rows.Add(Line(width, ("validation  ", Dim), (Bits(_validation), Strong), (_best.Iteration > 0 ? N($"  best {_best.Loss:F4} at {_best.Iteration:N0}") : N($"  best {_best.Loss:F4}"), Dim)));

@@ -87,14 +87,14 @@ internal sealed class DeviceOptimizer : IDisposable
     /// <summary>Sets the rates of the next steps.</summary>
     /// <param name="done">Steps that were made since the start of the run.</param>
     /// <param name="count">Steps to come.</param>
-    /// <param name="rateAfter">η of the step after so many.</param>
+    /// <param name="rateAt">η of the step after so many.</param>
     /// <exception cref="ArgumentOutOfRangeException">A rate is below 0, or not finite.</exception>
-    public void WriteRates(long done, int count, Func<long, double> rateAfter)
+    public void WriteRates(long done, int count, Func<long, double> rateAt)
     {
         var rates = new float[count * StepRates.Count];
         for (int i = 0; i < count; i++)
         {
-            (double eta, long t) = (Limits.NotNegative(rateAfter(done + i), nameof(rateAfter)), done + i + 1);
+            (double eta, long t) = (Limits.NotNegative(rateAt(done + i), "LearningRateAt"), done + i + 1);
             bool isAdam = _options.Optimizer is UpdateRule.Adam or UpdateRule.AdamW;
             Span<float> step = rates.AsSpan(i * StepRates.Count);
             step[0] = (float)(isAdam ? eta / (1 - Math.Pow(_options.Beta1, t)) : eta);

@@ -115,7 +115,7 @@ internal sealed class NetworkBuffers : IDisposable
     public UpdateArguments Update => _optimizer.Arguments;
 
     /// <inheritdoc cref="DeviceOptimizer.WriteRates"/>
-    public void WriteRates(long done, int count, Func<long, double> rateAfter) => _optimizer.WriteRates(done, count, rateAfter);
+    public void WriteRates(long done, int count, Func<long, double> rateAt) => _optimizer.WriteRates(done, count, rateAt);
 
     /// <summary>Before the steps of a call: nothing has ended, and this was the last step's loss.</summary>
     public void BeginCall(float lastLoss)

@@ -59,7 +59,7 @@ public sealed class TrainingEngine : ITrainingEngine
         TextSplit.RequireLength(text, options.BatchSize, options.SequenceLength);
         ArgumentOutOfRangeException.ThrowIfNegative(windowTokens);
         (Model, _text, _options, _life) = (model, text, options, new DeviceLife(this, model.Life));
-        LearningRateAfter = _ => options.LearningRate;
+        LearningRateAt = _ => options.LearningRate;
         using Lock.Scope held = _life.Enter();
         Cursor = new StreamCursor(text.Length / options.BatchSize, options.SequenceLength);
         Plan = ExecutionPlan.Choose(model.Shape, options, model.Device.Traits);
@@ -101,16 +101,18 @@ public sealed class TrainingEngine : ITrainingEngine
     }
 
     /// <inheritdoc/>
-    public Func<long, double> LearningRateAfter { get; set; }
+    public Func<long, double> LearningRateAt { get; set; }
 
-    /// <summary>Completed steps.</summary>
+    /// <summary>Completed steps of the whole run.</summary>
     public long Iteration { get; private set; }
 
     /// <summary>Kernel launches of this device so far.</summary>
     public long Launches => Model.Device.Kernels.Launches;
 
     /// <inheritdoc/>
-    /// <exception cref="ArgumentOutOfRangeException">No step is asked for, a learning rate is below 0 or not finite, or the text has a token that is none of the model's.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// No step is asked for, the text has a token that is none of the model's, or a learning rate is below 0 or not finite.
+    /// </exception>
     /// <exception cref="ObjectDisposedException">The engine, its model or the device is disposed of.</exception>
     public StepsResult RunSteps(long maxSteps)
     {
@@ -121,7 +123,7 @@ public sealed class TrainingEngine : ITrainingEngine
         Turn turn = _pace.Next(Plan.Alone is not null);
         int most = (int)Math.Min(maxSteps, Math.Min(turn.MaxSteps, Math.Clamp((long)(SecondsPerCall / turn.SecondsPerStep), 1, MaxStepsPerCall)));
         _status.Clear();
-        _optimizer.WriteRates(Iteration, most, LearningRateAfter);
+        _optimizer.WriteRates(Iteration, most, LearningRateAt);
         long started = Stopwatch.GetTimestamp();
         int steps = 0;
         while (steps < most && Stopwatch.GetElapsedTime(started).TotalSeconds < 2 * SecondsPerCall)
@@ -226,9 +228,9 @@ public sealed class TrainingEngine : ITrainingEngine
     {
         ExecutionPlan plan = turn.Alone ? Plan.Alone! : Plan;
         StreamCursor begun = Cursor.BeginStep(out bool startsOver);
-        EnsureWindow(begun.Position); // a text that cannot be read leaves the step unbegun
+        EnsureWindow(begun.Position); // a text that cannot be read, or a rate that is none, leaves the step unbegun
+        StepArguments step = Arguments(begun, startsOver, slot, plan);
         Cursor = begun;
-        StepArguments step = Arguments(Cursor, startsOver, slot, plan);
         int steps = 1;
         if (plan.Kind is PlanKind.ManySteps or PlanKind.Stream)
         {

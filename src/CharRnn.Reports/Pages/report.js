@@ -39,7 +39,8 @@ function head(runs, several) {
     element(box, 'b', {}, value);
     element(box, 'span', {}, what);
   }
-  nats(last(isTable(run) ? run.loss : run.smooth), isTable(run) ? 'loss' : 'smoothed loss');
+  nats(last(run.loss), isTable(run) ? 'loss' : 'training');
+  nats(last(run.smooth), 'smoothed');
   nats(last(run.validation), 'validation');
   nats(best, 'best validation');
   if (run.iteration.length) {
@@ -54,8 +55,9 @@ function draw(runs, several) {
   const loss = [], speed = [], rate = [];
   runs.forEach((run, i) => {
     const colour = colours[several ? (run.colour ?? i) % colours.length : 0];
-    loss.push({ name: named(run, 'training'), colour: several ? colour : 'var(--dim)', faint: true, width: 1, points: pairs(run, over, 'loss', factor) });
-    if (!isTable(run)) loss.push({ name: named(run, 'smoothed'), colour, points: pairs(run, over, 'smooth', factor) });
+    loss.push({ name: named(run, 'training'), colour, points: pairs(run, over, 'loss', factor) });
+    const dim = several ? colour : 'var(--dim)';
+    if (run.smooth.length) loss.push({ name: named(run, 'smoothed'), colour: dim, faint: true, width: 1, points: pairs(run, over, 'smooth', factor) });
     loss.push({ name: named(run, 'validation'), colour: several ? colour : 'var(--b)', width: 2.4, points: pairs(run, over, 'validation', factor) });
     speed.push({ name: named(run, isTable(run) ? 'rows/s' : 'characters/s'), colour, points: pairs(run, over, 'speed') });
     rate.push({ name: named(run, 'rate'), colour, points: pairs(run, over, 'rate') });

@@ -150,6 +150,30 @@ public sealed class RunDirectory : RunPaths, IDisposable
         AppendOnlyFile.CutBack(SamplesPath, samplesLength);
     }
 
+    /// <summary>
+    /// To be called when a better model of the end of training is whole on the disk: the best one before it is kept under another name.
+    /// </summary>
+    /// <exception cref="CharRnnException">The file system refuses.</exception>
+    public void KeepBestBeforeEnd()
+    {
+        if (File.Exists(BestModelPath))
+            AtomicFile.Replace(BestBeforeEndPath, by: BestModelPath);
+    }
+
+    /// <summary>
+    /// The best model becomes what it was before an earlier end of training, or is removed where there was none: a run that goes
+    /// on measures again what it measured since.
+    /// </summary>
+    /// <param name="hadBest">Whether anything was measured up to where the run goes on from.</param>
+    /// <exception cref="CharRnnException">The file system refuses.</exception>
+    public void TakeBackBest(bool hadBest)
+    {
+        if (File.Exists(BestBeforeEndPath))
+            AtomicFile.Replace(BestModelPath, by: BestBeforeEndPath);
+        if (!hadBest)
+            Named(BestModelPath, File.Delete);
+    }
+
     /// <summary>Releases the lock.</summary>
     public void Dispose() => _lock.Dispose();
 

@@ -10,6 +10,7 @@ public partial class RunPaths
     internal const string ConfigurationName = "config.json";
     internal const string ModelName = "model.safetensors";
     private const string BestModelName = "best.safetensors";
+    private const string BestBeforeEndName = "best-before-end.safetensors";
     internal const string CheckpointName = "checkpoint.safetensors";
     private const string MetricsName = "metrics.jsonl";
     private const string SamplesName = "samples.txt";
@@ -30,7 +31,7 @@ public partial class RunPaths
     /// to the end, so a kill in between does no harm.
     /// </summary>
     internal static IReadOnlyList<string> Names { get; } =
-        [CheckpointName, ModelName, BestModelName, MetricsName, SamplesName, ReportName, ConfigurationName];
+        [CheckpointName, ModelName, BestModelName, BestBeforeEndName, MetricsName, SamplesName, ReportName, ConfigurationName];
 
     /// <summary>The directory, as it was given.</summary>
     public string Root { get; }
@@ -43,6 +44,12 @@ public partial class RunPaths
 
     /// <summary>best.safetensors: the weights at the best validation loss, a <see cref="Storage.ModelFile"/>.</summary>
     public string BestModelPath => Path.Combine(Root, BestModelName);
+
+    /// <summary>
+    /// best-before-end.safetensors: what <see cref="BestModelPath"/> was until the measurement at the end of training; there only
+    /// where that was the best.
+    /// </summary>
+    public string BestBeforeEndPath => Path.Combine(Root, BestBeforeEndName);
 
     /// <summary>checkpoint.safetensors: <see cref="Storage.CheckpointFile"/>.</summary>
     public string CheckpointPath => Path.Combine(Root, CheckpointName);

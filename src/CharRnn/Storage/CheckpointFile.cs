@@ -16,8 +16,9 @@ public sealed record Checkpoint(Vocabulary Vocabulary, TrainingSnapshot Snapshot
 
 /// <summary>
 /// All that an exact resume needs, as a safetensors file: a model's tensors and metadata, what the optimizer remembers in the
-/// same shapes under <c>adagrad.*</c>, <c>rmsprop.*</c>, <c>adam.m.*</c> and <c>adam.v.*</c>, or <c>momentum.*</c>, <c>state.hidden [B,H]</c>, counters as I64 and losses as F64 scalars under
-/// <c>state.*</c>. It loads as a model, too.
+/// same shapes under <c>adagrad.*</c>, <c>rmsprop.*</c>, <c>adam.m.*</c> and <c>adam.v.*</c>, or <c>momentum.*</c>,
+/// <c>state.hidden [B,H]</c>, counters as I64 and losses as F64 scalars under <c>state.*</c>. It loads as a model, too. The first
+/// version's files, which knew Adagrad alone and fewer counters, load as well.
 /// </summary>
 public static class CheckpointFile
 {
@@ -33,6 +34,14 @@ public static class CheckpointFile
     private const string BestValidationLoss = "state.best_validation_loss";
     private const string MetricsLength = "state.metrics_length";
     private const string SamplesLength = "state.samples_length";
+    private const string Ended = "state.ended";
+    private const string LossSum = "state.loss_sum";
+    private const string LossCount = "state.loss_count";
+    private const string BestIteration = "state.best_iteration";
+    private const string EvaluationsSinceBest = "state.evaluations_since_best";
+    private const string PlateauBest = "state.plateau_best";
+    private const string PlateauWaited = "state.plateau_waited";
+    private const string PlateauDecays = "state.plateau_decays";
 
     // Every set of moments that a rule remembers; the last is of a rule that remembers nothing.
     private static readonly string[][] s_moments = [[Adagrad], ["rmsprop"], ["adam.m", "adam.v"], ["momentum"], []];
@@ -42,6 +51,14 @@ public static class CheckpointFile
 
     private static readonly string[] s_counters = [Iteration, Position, Epoch, EventsDue, MetricsLength, SamplesLength];
     private static readonly string[] s_losses = [LastLoss, SmoothLoss, BestValidationLoss];
+
+    // Files of before have none of these, and are read as if they were 0, the best loss of a plateau as if there was none.
+    private static readonly string[] s_laterCounters =
+        [Ended, LossCount, BestIteration, EvaluationsSinceBest, PlateauWaited, PlateauDecays];
+    private static readonly string[] s_laterNumbers = [LossSum, PlateauBest];
+
+    // Their places are what a file has.
+    private static readonly TrainingOutcome?[] s_ends = [null, TrainingOutcome.Finished, TrainingOutcome.StoppedEarly];
 
     /// <summary>Saves a state atomically; equal states give equal bytes.</summary>
     /// <param name="path">The file.</param>
@@ -71,14 +88,19 @@ public static class CheckpointFile
             new(LastLoss, [], [snapshot.LastLoss]),
             new(SmoothLoss, [], [snapshot.SmoothLoss]),
             new(BestValidationLoss, [], [snapshot.BestValidationLoss]),
+            new(Ended, [], [(long)Array.IndexOf(s_ends, snapshot.EndedBy)]),
+            new(LossSum, [], [snapshot.LossSum]),
+            new(LossCount, [], [snapshot.LossCount]),
+            new(BestIteration, [], [snapshot.BestIteration]),
+            new(EvaluationsSinceBest, [], [snapshot.EvaluationsSinceBest]),
+            new(PlateauBest, [], [snapshot.Plateau.Best]),
+            new(PlateauWaited, [], [snapshot.Plateau.Waited]),
+            new(PlateauDecays, [], [snapshot.Plateau.Decays]),
             .. WeightTensors.Create("", snapshot.Weights),
             .. snapshot.Moments.SelectMany(moment => WeightTensors.Create($"{moment.Name}.", moment.Values)),
             new(Hidden, hiddenShape, snapshot.HiddenState),
         ];
-
-        // The first version knows Adagrad alone.
-        int version = snapshot.Moments is [{ Name: Adagrad }] ? ModelMetadata.FirstVersion : ModelMetadata.Version;
-        SafetensorsFile.Write(path, ModelMetadata.Create(vocabulary, tensors, version), tensors, replacing);
+        SafetensorsFile.Write(path, ModelMetadata.Create(vocabulary, tensors, ModelMetadata.Version), tensors, replacing);
     }
 
     /// <summary>Loads a state, bit for bit as it was saved.</summary>
@@ -102,6 +124,10 @@ public static class CheckpointFile
             file.Require(name, SafetensorsDtype.I64);
         foreach (string name in s_losses)
             file.Require(name, SafetensorsDtype.F64);
+        foreach (string name in s_laterCounters.Where(file.Has))
+            file.Require(name, SafetensorsDtype.I64);
+        foreach (string name in s_laterNumbers.Where(file.Has))
+            file.Require(name, SafetensorsDtype.F64);
         ModelMetadata.CheckChecksum(file);
 
         var snapshot = new TrainingSnapshot
@@ -119,6 +145,13 @@ public static class CheckpointFile
             BestValidationLoss = file.ReadDoubles(BestValidationLoss)[0],
             MetricsLength = file.ReadIntegers(MetricsLength)[0],
             SamplesLength = file.ReadIntegers(SamplesLength)[0],
+            EndedBy = ReadEnd(file),
+            LossSum = LaterNumber(file, LossSum, 0),
+            LossCount = LaterInteger(file, LossCount),
+            BestIteration = LaterInteger(file, BestIteration),
+            EvaluationsSinceBest = LaterInteger(file, EvaluationsSinceBest),
+            Plateau = new PlateauState(
+                LaterNumber(file, PlateauBest, double.NaN), LaterInteger(file, PlateauWaited), LaterInteger(file, PlateauDecays)),
         };
         const string remedy = "give an intact checkpoint";
         WeightTensors.RequireFinite(path, Hidden, [batchSize, shape.HiddenSize], snapshot.HiddenState, remedy);
@@ -143,11 +176,24 @@ public static class CheckpointFile
         HashSet<string> known =
         [
             .. ((string[])["", .. moments.Select(moment => $"{moment}.")]).SelectMany(prefix => shape.Tensors.Select(spec => prefix + spec.Name)),
-            Hidden, .. s_counters, .. s_losses,
+            Hidden, .. s_counters, .. s_losses, .. s_laterCounters, .. s_laterNumbers,
         ];
         foreach (SafetensorsEntry tensor in file.Tensors)
             if (!known.Contains(tensor.Name))
                 throw ModelFile.Superfluous(file.Path, tensor.Name);
+    }
+
+    private static long LaterInteger(SafetensorsFile file, string name) => file.Has(name) ? file.ReadIntegers(name)[0] : 0;
+
+    private static double LaterNumber(SafetensorsFile file, string name, double absent) =>
+        file.Has(name) ? file.ReadDoubles(name)[0] : absent;
+
+    private static TrainingOutcome? ReadEnd(SafetensorsFile file)
+    {
+        long end = LaterInteger(file, Ended);
+        return end >= 0 && end < s_ends.Length
+            ? s_ends[end]
+            : throw FileErrors.Damaged(file.Path, $"tensor {Ended} is {end}, no end of training that this program knows");
     }
 
     private static int ReadBatchSize(SafetensorsFile file)
@@ -173,16 +219,24 @@ public static class CheckpointFile
             (Epoch, snapshot.Epoch, 0),
             (MetricsLength, snapshot.MetricsLength, 0),
             (SamplesLength, snapshot.SamplesLength, 0),
+            (LossCount, snapshot.LossCount, 0),
+            (BestIteration, snapshot.BestIteration, 0),
+            (EvaluationsSinceBest, snapshot.EvaluationsSinceBest, 0),
+            (PlateauWaited, snapshot.Plateau.Waited, 0),
+            (PlateauDecays, snapshot.Plateau.Decays, 0),
         })
             if (value < least)
                 throw new CharRnnException(path, $"tensor {name} is {value}, not at least {least}", remedy);
 
-        if (!double.IsFinite(snapshot.SmoothLoss))
-            throw new CharRnnException(path, $"tensor {SmoothLoss} is not finite", remedy);
+        foreach ((string name, double value) in new[] { (SmoothLoss, snapshot.SmoothLoss), (LossSum, snapshot.LossSum) })
+            if (!double.IsFinite(value))
+                throw new CharRnnException(path, $"tensor {name} is not finite", remedy);
         // NaN says that there was no step or no validation yet.
         if (double.IsInfinity(snapshot.LastLoss))
             throw new CharRnnException(path, $"tensor {LastLoss} is infinite", remedy);
         if (double.IsInfinity(snapshot.BestValidationLoss))
             throw new CharRnnException(path, $"tensor {BestValidationLoss} is infinite", remedy);
+        if (double.IsInfinity(snapshot.Plateau.Best))
+            throw new CharRnnException(path, $"tensor {PlateauBest} is infinite", remedy);
     }
 }

@@ -14,12 +14,15 @@ public static class ModelFile
     private const string Remedy = "give the text and --encoding that the model was trained on, or another file";
 
     /// <summary>Saves a model atomically; equal models give equal bytes.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="replacing">See <see cref="AtomicFile.Write"/>.</param>
     /// <exception cref="CharRnnException">A weight is not finite, or the file system refuses; an old file stays as it was.</exception>
-    public static void Save(string path, CharacterModel model)
+    public static void Save(string path, CharacterModel model, Action? replacing = null)
     {
         WeightTensors.RequireFinite(path, "", model.Weights, "nothing was saved: lower --learning-rate or --clip");
         SafetensorsTensor[] tensors = [.. WeightTensors.Create("", model.Weights)];
-        SafetensorsFile.Write(path, ModelMetadata.Create(model.Vocabulary, tensors), tensors);
+        SafetensorsFile.Write(path, ModelMetadata.Create(model.Vocabulary, tensors), tensors, replacing);
     }
 
     /// <summary>

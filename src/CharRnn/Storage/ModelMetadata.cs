@@ -15,10 +15,10 @@ internal static class ModelMetadata
     private const string Format = "charrnn";
     private const string NetworkCell = "mlp";
 
-    /// <summary>The version of the files that the first release could write, and still can read.</summary>
+    /// <summary>The version of models, which every release reads.</summary>
     public const int FirstVersion = 1;
 
-    /// <summary>The newest version that this program reads: with optimizers other than Adagrad.</summary>
+    /// <summary>The newest version that this program reads: checkpoints with more optimizers than Adagrad, and more counters.</summary>
     public const int Version = 2;
 
     private const string Utf8Name = "utf-8";

@@ -20,25 +20,40 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
     private readonly int _keep;
     private readonly Action<string> _warn;
     private readonly HashSet<string> _told = [];
+    private (long Metrics, long Samples)? _lengthsBeforeEnd;
     private ParameterSet<float>? _unsavedBest;
     private CharRnnException? _unsavedBecause;
 
     /// <param name="run">The run's directory, open.</param>
     /// <param name="vocabulary">The characters.</param>
-    /// <param name="resumeFrom">Where an earlier run stopped: its logs are cut back to there.</param>
+    /// <param name="resumeFrom">Where an earlier run stopped: its logs, and its best model, go back to there.</param>
     /// <param name="keep">Checkpoints to keep, at least 1.</param>
     /// <param name="warn">Takes a line when something cannot be written.</param>
-    /// <param name="tensorBoard">Whether to write TensorBoard's files too.</param>
+    /// <param name="tensorBoard">A log for TensorBoard, closed with this; null for none.</param>
     /// <exception cref="ArgumentOutOfRangeException">No checkpoint is to be kept.</exception>
-    public RunRecorder(RunDirectory run, Vocabulary vocabulary, TrainingSnapshot? resumeFrom, int keep, Action<string> warn, bool tensorBoard = false)
+    public RunRecorder(
+        RunDirectory run, Vocabulary vocabulary, TrainingSnapshot? resumeFrom, int keep, Action<string> warn, TensorBoardLog? tensorBoard = null)
     {
-        (_run, _vocabulary, _keep, _warn) = (run, vocabulary, Limits.Size(keep, nameof(keep)), warn);
+        (_run, _vocabulary, _keep, _warn, _tensorBoard) = (run, vocabulary, Limits.Size(keep, nameof(keep)), warn, tensorBoard);
         if (resumeFrom is not null)
+        {
             run.TruncateLogs(resumeFrom.MetricsLength, resumeFrom.SamplesLength);
+            run.TakeBackBest(hadBest: !double.IsNaN(resumeFrom.BestValidationLoss));
+        }
+
         _metrics = new MetricsLog(run.MetricsPath);
         _samples = new SamplesLog(run.SamplesPath);
-        if (tensorBoard)
-            _tensorBoard = new TensorBoardLog(run.TensorBoardPath, resumeFrom?.Iteration ?? 0, TimeProvider.System);
+    }
+
+    /// <inheritdoc/>
+    public void Ending()
+    {
+        Attempt(() =>
+        {
+            FlushLogs();
+            SaveBest();
+        });
+        _lengthsBeforeEnd = (_metrics.Length, _samples.Length);
     }
 
     /// <inheritdoc/>
@@ -62,11 +77,11 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
     /// <summary>Saves the checkpoint, then the model: a model without a checkpoint would be no run to go on from.</summary>
     public void Checkpointed(TrainingSnapshot snapshot) => _unsavedBecause = Attempt(() =>
     {
-        _metrics.FlushToDisk();
-        _samples.FlushToDisk();
+        FlushLogs();
         SaveBest();
+        (long metrics, long samples) = _lengthsBeforeEnd ?? (_metrics.Length, _samples.Length);
         CheckpointFile.Save(
-            _run.CheckpointPath, _vocabulary, snapshot with { MetricsLength = _metrics.Length, SamplesLength = _samples.Length },
+            _run.CheckpointPath, _vocabulary, snapshot with { MetricsLength = metrics, SamplesLength = samples },
             () => _run.AgeCheckpoints(_keep));
         ModelFile.Save(_run.ModelPath, new CharacterModel(_vocabulary, snapshot.Weights));
         _told.Clear();
@@ -88,11 +103,18 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
         _tensorBoard?.Dispose();
     }
 
+    private void FlushLogs()
+    {
+        _metrics.FlushToDisk();
+        _samples.FlushToDisk();
+    }
+
     private void SaveBest()
     {
         if (_unsavedBest is null)
             return;
-        ModelFile.Save(_run.BestModelPath, new CharacterModel(_vocabulary, _unsavedBest));
+        Action? keepLast = _lengthsBeforeEnd is null ? null : _run.KeepBestBeforeEnd;
+        ModelFile.Save(_run.BestModelPath, new CharacterModel(_vocabulary, _unsavedBest), keepLast);
         _unsavedBest = null;
     }
 

@@ -16,16 +16,18 @@ public sealed class TensorBoardLog : IDisposable
     private const int SessionStart = 1;
 
     private readonly AppendOnlyFile _file;
+    private readonly bool _smoothed;
     private readonly TimeProvider _time;
 
     /// <summary>Begins a file in a directory, which is made where there is none.</summary>
     /// <param name="directory">The directory that TensorBoard is pointed at; no symbolic link.</param>
-    /// <param name="iteration">Where training goes on.</param>
+    /// <param name="resumeFrom">Where training goes on; null at the start.</param>
+    /// <param name="smoothed">Whether the classic smoothed loss is a curve of its own.</param>
     /// <param name="time">Gives the events' times.</param>
     /// <exception cref="CharRnnException">The file system refuses.</exception>
-    public TensorBoardLog(string directory, long iteration, TimeProvider time)
+    public TensorBoardLog(string directory, TrainingSnapshot? resumeFrom, bool smoothed, TimeProvider time)
     {
-        _time = time;
+        (_smoothed, _time) = (smoothed, time);
         try
         {
             if (new DirectoryInfo(directory).LinkTarget is not null)
@@ -40,7 +42,9 @@ public sealed class TensorBoardLog : IDisposable
         // Files are read in the order of their names: the time with its fraction, so that two starts of a second are two files.
         _file = new AppendOnlyFile(Path.Combine(directory, string.Create(CultureInfo.InvariantCulture, $"events.out.tfevents.{Now:F6}.charrnn")));
         Append(new ProtobufWriter().Double(1, Now).Text(3, "brain.Event:2"));
-        Append(new ProtobufWriter().Double(1, Now).Integer(2, iteration > 0 ? iteration + 1 : 0).Message(7, new ProtobufWriter().Integer(1, SessionStart)));
+        // What is due at this very iteration is still to come, or comes in another way than at the end that was taken back.
+        long first = resumeFrom is null ? 0 : resumeFrom.EventsDue ? resumeFrom.Iteration : resumeFrom.Iteration + 1;
+        Append(new ProtobufWriter().Double(1, Now).Integer(2, first).Message(7, new ProtobufWriter().Integer(1, SessionStart)));
     }
 
     private double Now => _time.GetUtcNow().ToUnixTimeMilliseconds() / 1000.0;
@@ -52,8 +56,9 @@ public sealed class TensorBoardLog : IDisposable
         var summary = new ProtobufWriter();
         foreach ((string name, double value) in (ReadOnlySpan<(string, double)>)
         [
-            ("loss/training", report.Loss), ("loss/smoothed", report.SmoothLossPerCharacter), ("loss/validation", report.ValidationLoss),
-            ("speed/characters_per_second", report.CharactersPerSecond), ("learning_rate", report.LearningRate),
+            ("loss/training", report.Loss), ("loss/smoothed", _smoothed ? report.SmoothLossPerCharacter : double.NaN),
+            ("loss/validation", report.ValidationLoss), ("speed/characters_per_second", report.CharactersPerSecond),
+            ("learning_rate", report.LearningRate),
         ])
             if (double.IsFinite(value))
                 summary.Message(1, new ProtobufWriter().Text(1, name).Float(2, (float)value));

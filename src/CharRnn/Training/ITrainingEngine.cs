@@ -10,8 +10,11 @@ public interface ITrainingEngine : IDisposable
     /// <summary>Where in the text training stands.</summary>
     StreamCursor Cursor { get; }
 
-    /// <summary>η of a step, by the number of steps that were completed before it.</summary>
-    Func<long, double> LearningRateAfter { get; set; }
+    /// <summary>
+    /// η of the step after so many completed steps of the whole run: from 0, and finite. It is asked for the steps of a call
+    /// during that call, any number of times, and must then be the same for the same step.
+    /// </summary>
+    Func<long, double> LearningRateAt { get; set; }
 
     /// <summary>
     /// Runs the next steps with no host involvement between them: at most <paramref name="maxSteps"/>, and no more
@@ -66,6 +69,6 @@ public readonly record struct StepsResult(ReadOnlyMemory<float> Losses, bool Div
 /// <param name="HiddenState">The carried state, <c>[B, H]</c>.</param>
 /// <param name="Position">p of the <see cref="StreamCursor"/>.</param>
 /// <param name="Epoch">Passes of p begun.</param>
-/// <param name="Iteration">Completed steps.</param>
+/// <param name="Iteration">Completed steps of the whole run.</param>
 public sealed record EngineState(
     ParameterSet<float> Weights, IReadOnlyList<Moment> Moments, float[] HiddenState, long Position, long Epoch, long Iteration);

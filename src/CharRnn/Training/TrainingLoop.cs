@@ -7,7 +7,7 @@ namespace CharRnn.Training;
 
 /// <summary>The order of training: the next steps up to the next event, their losses, the event. It knows no device.</summary>
 /// <param name="engine">Runs the steps; at the start of training, or restored to <paramref name="resumeFrom"/>.</param>
-/// <param name="options">T and B.</param>
+/// <param name="options">T, B and η.</param>
 /// <param name="schedule">When what is due.</param>
 /// <param name="vocabulary">The characters.</param>
 /// <param name="validation">The validation text; null for none.</param>
@@ -23,35 +23,50 @@ public sealed class TrainingLoop(
     private readonly Stopwatch _clock = new();
     private long _iteration = resumeFrom?.Iteration ?? 0;
     private double _smoothLoss = resumeFrom?.SmoothLoss ?? Loss.InitialSmooth(options.SequenceLength, vocabulary.Size);
-    private double _bestValidationLoss = resumeFrom?.BestValidationLoss ?? double.NaN;
+    private long _evaluationsSinceBest = resumeFrom?.EvaluationsSinceBest ?? 0;
+    private PlateauState _plateau = resumeFrom?.Plateau ?? PlateauState.Start;
     private double _lastLoss = resumeFrom?.LastLoss ?? double.NaN;
+    private double _lossSum = resumeFrom?.LossSum ?? 0;
+    private long _lossCount = resumeFrom?.LossCount ?? 0;
     private bool _eventsDue = resumeFrom?.EventsDue ?? false;
     private (long Iteration, TimeSpan Time) _lastReport;
     private long _lastCheckpoint = -1;
+    private long _total;
+
+    /// <summary>The best validation loss so far, nats per character, and its iteration; NaN and 0 while there is none.</summary>
+    public (double ValidationLoss, long Iteration) Best { get; private set; } =
+        (resumeFrom?.BestValidationLoss ?? double.NaN, resumeFrom?.BestIteration ?? 0);
 
     /// <summary>How training diverged, for people; null while it has not.</summary>
     public string? Divergence { get; private set; }
 
-    /// <summary>Trains to the end of the schedule, a stop, or a loss that is not finite or absurd.</summary>
+    /// <summary>Trains to the end of the schedule or of its patience, a stop, or a loss that is not finite or absurd.</summary>
     /// <param name="observer">Hears of everything; what it does to report and save takes training's time.</param>
     /// <param name="stop">Looked at between calls of the engine, about ten times a second.</param>
     public TrainingOutcome Run(ITrainingObserver observer, CancellationToken stop)
     {
         _clock.Start();
         _lastReport = (_iteration, TimeSpan.Zero);
-        long total = schedule.TotalIterations(engine.Cursor.StepsPerEpoch);
-        while ((_eventsDue || _iteration < total) && !stop.IsCancellationRequested)
+        _total = schedule.TotalIterations(engine.Cursor.StepsPerEpoch);
+        engine.LearningRateAt = LearningRateAt;
+        while ((_eventsDue || _iteration < _total) && !stop.IsCancellationRequested)
         {
             if (_eventsDue)
             {
-                RaiseEvents(observer, stop);
+                if (RaiseEvents(observer, stop) is { } end)
+                    return end;
                 continue;
             }
 
-            long next = schedule.NextEvent(_iteration, total);
+            long next = schedule.NextEvent(_iteration, _total);
             StepsResult result = engine.RunSteps(next - _iteration);
             foreach (float loss in result.Losses.Span)
+            {
                 _smoothLoss = Loss.Smooth(_smoothLoss, _lastLoss = loss);
+                _lossSum += loss;
+            }
+
+            _lossCount += result.Losses.Length;
             _iteration += result.Losses.Length;
             if (result.Diverged || !(_smoothLoss <= AbsurdLoss * options.SequenceLength))
             {
@@ -61,57 +76,87 @@ public sealed class TrainingLoop(
                 return TrainingOutcome.Diverged;
             }
 
-            observer.Progressed(Report(double.NaN), total);
+            observer.Progressed(Report(double.NaN), _total);
             _eventsDue = _iteration == next;
         }
 
-        bool finished = _iteration >= total && !_eventsDue;
         if (_lastCheckpoint != _iteration)
-            Checkpoint(observer);
-        return finished ? TrainingOutcome.Finished : TrainingOutcome.Stopped;
+            Checkpoint(observer, Snapshot());
+        return _iteration >= _total && !_eventsDue ? TrainingOutcome.Finished : TrainingOutcome.Stopped;
     }
 
-    /// <summary>Raises what is due at this iteration; if it is stopped on the way, nothing was raised and all stays due.</summary>
-    private void RaiseEvents(ITrainingObserver observer, CancellationToken stop)
+    /// <summary>
+    /// Raises what is due at this iteration, and all that there is at the end of training; if it is stopped on the way, nothing
+    /// was raised and all stays due.
+    /// </summary>
+    /// <returns>How training ends here; null where it goes on or was stopped.</returns>
+    private TrainingOutcome? RaiseEvents(ITrainingObserver observer, CancellationToken stop)
     {
-        bool evaluate = validation is not null && TrainingSchedule.IsDue(schedule.EvalEvery, _iteration);
+        TrainingOutcome? end = _iteration >= _total ? TrainingOutcome.Finished : null;
+        bool evaluationDue = validation is not null && TrainingSchedule.IsDue(schedule.EvalEvery, _iteration);
+        bool evaluate = evaluationDue || (validation is not null && end is not null);
+        bool isBest = false;
         double validationLoss = double.NaN;
         int[]? sample = null;
         try
         {
             if (evaluate)
                 validationLoss = engine.Evaluate(validation!, stop);
-            if (TrainingSchedule.IsDue(schedule.SampleEvery, _iteration))
+            isBest = double.IsFinite(validationLoss) && !(validationLoss >= Best.ValidationLoss);
+            if (evaluationDue && !isBest && schedule.Patience > 0 && _evaluationsSinceBest + 1 >= schedule.Patience)
+                end ??= TrainingOutcome.StoppedEarly;
+            if (end is null ? TrainingSchedule.IsDue(schedule.SampleEvery, _iteration) : schedule.SampleEvery > 0)
                 sample = engine.Sample(schedule.SampleLength, vocabulary.StartToken, new SamplingOptions(), schedule.Seed, (ulong)_iteration, stop);
         }
         catch (OperationCanceledException)
         {
-            return;
+            return null;
         }
 
+        // What is raised at the end is no part of what is saved then: a resume to a later end raises what that has at this iteration.
+        TrainingSnapshot? beforeEnd = end is null ? null : Snapshot() with { EndedBy = end };
+        if (end is not null)
+            observer.Ending();
         _eventsDue = false;
-        if (evaluate || TrainingSchedule.IsDue(schedule.LogEvery, _iteration))
+        if (end is not null || evaluate || TrainingSchedule.IsDue(schedule.LogEvery, _iteration))
         {
             observer.Reported(Report(validationLoss));
             _lastReport = (_iteration, _clock.Elapsed);
+            (_lossSum, _lossCount) = (0, 0);
         }
 
-        if (double.IsFinite(validationLoss) && !(validationLoss >= _bestValidationLoss))
+        if (isBest)
         {
-            _bestValidationLoss = validationLoss;
+            Best = (validationLoss, _iteration);
             observer.Improved(engine.ReadWeights());
+        }
+
+        if (evaluationDue)
+        {
+            _evaluationsSinceBest = isBest ? 0 : _evaluationsSinceBest + 1;
+            if (schedule.LearningRates.Kind == LearningRateDecay.Plateau)
+                _plateau = _plateau.After(validationLoss, schedule.LearningRates.DecayPatience);
         }
 
         if (sample is not null)
             observer.Sampled(_iteration, sample);
-        if (TrainingSchedule.IsDue(schedule.CheckpointEvery, _iteration))
-            Checkpoint(observer);
+        if (beforeEnd is not null)
+            Checkpoint(observer, beforeEnd);
+        else if (TrainingSchedule.IsDue(schedule.CheckpointEvery, _iteration))
+            Checkpoint(observer, Snapshot());
+        return end;
     }
 
-    private void Checkpoint(ITrainingObserver observer)
+    private void Checkpoint(ITrainingObserver observer, TrainingSnapshot snapshot)
+    {
+        observer.Checkpointed(snapshot);
+        _lastCheckpoint = _iteration;
+    }
+
+    private TrainingSnapshot Snapshot()
     {
         EngineState state = engine.ReadState();
-        observer.Checkpointed(new TrainingSnapshot
+        return new TrainingSnapshot
         {
             Weights = state.Weights,
             Moments = state.Moments,
@@ -121,24 +166,34 @@ public sealed class TrainingLoop(
             Position = state.Position,
             Epoch = state.Epoch,
             EventsDue = _eventsDue,
+            EndedBy = null,
             LastLoss = _lastLoss,
+            LossSum = _lossSum,
+            LossCount = _lossCount,
             SmoothLoss = _smoothLoss,
-            BestValidationLoss = _bestValidationLoss,
+            BestValidationLoss = Best.ValidationLoss,
+            BestIteration = Best.Iteration,
+            EvaluationsSinceBest = _evaluationsSinceBest,
+            Plateau = _plateau,
             MetricsLength = 0, // whoever writes the logs knows their lengths
             SamplesLength = 0,
-        });
-        _lastCheckpoint = _iteration;
+        };
     }
 
     private TrainingReport Report(double validationLoss)
     {
         double seconds = (_clock.Elapsed - _lastReport.Time).TotalSeconds;
         long charactersPerStep = (long)options.SequenceLength * options.BatchSize;
+        double loss = _lossCount > 0 ? _lossSum / _lossCount : _lastLoss; // a checkpoint of before counted none
         return new TrainingReport(
-            _iteration, engine.Cursor.Epoch, _iteration * charactersPerStep, _lastLoss / options.SequenceLength, _smoothLoss,
+            _iteration, engine.Cursor.Epoch, _iteration * charactersPerStep, loss / options.SequenceLength, _smoothLoss,
             _smoothLoss / options.SequenceLength, validationLoss,
-            (_iteration - _lastReport.Iteration) * charactersPerStep / seconds, _clock.Elapsed.TotalSeconds, engine.LearningRateAfter(Math.Max(0, _iteration - 1)));
+            (_iteration - _lastReport.Iteration) * charactersPerStep / seconds, _clock.Elapsed.TotalSeconds,
+            LearningRateAt(_iteration - 1));
     }
+
+    private double LearningRateAt(long completedSteps) =>
+        schedule.LearningRates.At(completedSteps, options.LearningRate, _total, _plateau.Decays);
 }
 
 /// <summary>How training ended.</summary>
@@ -149,6 +204,11 @@ public enum TrainingOutcome
 
     /// <summary>It was asked to stop; everything is saved.</summary>
     Stopped,
+
+    /// <summary>
+    /// The validation loss did not get better for as long as <see cref="TrainingSchedule.Patience"/> bears; everything is saved.
+    /// </summary>
+    StoppedEarly,
 
     /// <summary>
     /// A loss or gradient was not finite, and its update was skipped; or the loss is absurd, though finite. Nothing was
@@ -164,6 +224,14 @@ public interface ITrainingObserver
     /// <param name="now">Where training stands.</param>
     /// <param name="totalIterations">Where it will end.</param>
     void Progressed(TrainingReport now, long totalIterations)
+    {
+    }
+
+    /// <summary>
+    /// Training ends here: what is raised from now on, up to the last checkpoint, comes before that, and whoever goes on from
+    /// there takes it back.
+    /// </summary>
+    void Ending()
     {
     }
 
@@ -192,13 +260,13 @@ public interface ITrainingObserver
 /// <param name="Iteration">Completed steps.</param>
 /// <param name="Epoch">Passes over the text begun.</param>
 /// <param name="Characters">Characters trained on: iterations · B · T.</param>
-/// <param name="Loss">That iteration's loss, nats per character.</param>
+/// <param name="Loss">The mean loss of the steps since the last report, nats per character; NaN before the first step.</param>
 /// <param name="SmoothLoss">The classic smoothed loss: nats, a sum over T.</param>
 /// <param name="SmoothLossPerCharacter">The same, nats per character.</param>
 /// <param name="ValidationLoss">Nats per character; NaN where none was measured.</param>
 /// <param name="CharactersPerSecond">Characters over wall time since the last report.</param>
 /// <param name="Seconds">Wall time since this program began to train.</param>
-/// <param name="LearningRate">η of that iteration.</param>
+/// <param name="LearningRate">η of the last step.</param>
 public readonly record struct TrainingReport(
     long Iteration, long Epoch, long Characters, double Loss, double SmoothLoss, double SmoothLossPerCharacter,
     double ValidationLoss, double CharactersPerSecond, double Seconds, double LearningRate);

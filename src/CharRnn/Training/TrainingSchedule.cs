@@ -30,6 +30,15 @@ public sealed record TrainingSchedule
     /// </summary>
     public long EvalLength { get; init => field = Limits.Size(value); } = 1_000_000;
 
+    /// <summary>
+    /// Measurements in a row that bring no better validation loss, after which training ends before its last iteration; 0 is never.
+    /// Only those of <see cref="EvalEvery"/> count.
+    /// </summary>
+    public long Patience { get; init => field = Limits.NotNegative(value); }
+
+    /// <summary>How the learning rate changes from step to step.</summary>
+    public LearningRateSchedule LearningRates { get; init; } = new();
+
     /// <summary>The model and all that a resume needs, to disk.</summary>
     public long CheckpointEvery { get; init => field = Limits.NotNegative(value); } = 1000;
 

@@ -22,6 +22,13 @@ public sealed class BadOptionTests : IDisposable
     [InlineData("train", "--learning-rate", "-1", "a number over 0, up to 3.4e38")]
     [InlineData("train", "--learning-rate", "NaN", "a number over 0, up to 3.4e38")]
     [InlineData("train", "--clip", "1e400", "a number over 0, up to 3.4e38")]
+    [InlineData("train", "--schedule", "cosinus", "constant or cosine or linear or exponential or step or plateau")]
+    [InlineData("train", "--warmup", "-1", "a whole number from 0 to 9223372036854775807")]
+    [InlineData("train", "--min-learning-rate", "-0.1", "a number from 0 to 3.4e38")]
+    [InlineData("train", "--decay", "1.5", "a number over 0, at most 1")]
+    [InlineData("train", "--decay-every", "0", "a whole number from 1 to 9223372036854775807")]
+    [InlineData("train", "--decay-patience", "0", "a whole number from 1 to 9223372036854775807")]
+    [InlineData("train", "--patience", "-1", "a whole number from 0 to 9223372036854775807")]
     [InlineData("train", "--val-fraction", "1", "a number from 0, below 1")]
     [InlineData("train", "--optimizer", "adam", "adagrad")]
     [InlineData("train", "--encoding", "latin1", "utf-8 or bytes")]
@@ -56,6 +63,21 @@ public sealed class BadOptionTests : IDisposable
         _shell.Fails(2, "--prime-file", "is given with --prime", "sample", "run", "--prime", "a", "--prime-file", "b");
         _shell.Fails(2, "--overwrite", "is given with --resume", "train", "--resume", "--overwrite", "--out", "run");
         _shell.Fails(2, "--verbose", "stands before the command; put it behind: charrnn train --verbose", "--verbose", "train");
+    }
+
+    [Fact]
+    public void Options_that_the_schedule_does_not_use_or_lacks()
+    {
+        _shell.Fails(2, "--min-learning-rate", "is not used by --schedule constant; leave it out, or give --schedule cosine or linear or exponential or step or plateau", "train", "--min-learning-rate", "0.01");
+        _shell.Fails(2, "--decay", "is not used by --schedule cosine; leave it out, or give --schedule exponential or step or plateau", "train", "--schedule", "cosine", "--decay", "0.5");
+        _shell.Fails(2, "--decay-every", "is not used by --schedule plateau; leave it out, or give --schedule exponential or step", "train", "--schedule", "plateau", "--decay-every", "5");
+        _shell.Fails(2, "--decay-patience", "is not used by --schedule step; leave it out, or give --schedule plateau", "train", "--schedule", "step", "--decay-every", "5", "--decay-patience", "3");
+        _shell.Fails(2, "--decay-every", "is missing, and --schedule exponential needs it", "train", "--schedule", "exponential");
+        _shell.Fails(2, "--min-learning-rate", "is 0.2, above the --learning-rate of 0.1; give one that is not", "train", "--schedule", "linear", "--min-learning-rate", "0.2");
+        _shell.Fails(2, "--schedule plateau", "needs a validation part to measure on; give a --val-fraction over 0", "train", "--schedule", "plateau", "--val-fraction", "0");
+        _shell.Fails(2, "--patience", "needs measurements on the way; give an --eval-every over 0", "train", "--patience", "3", "--eval-every", "0");
+        _shell.Fails(1, "--patience", "needs a validation part of at least 32 characters, and there are 4", "train", "lines.txt", "--val-fraction", "0.01", "--patience", "3", "--device", "cpu", "--out", "run");
+        Assert.False(Directory.Exists(_shell["run"]));
     }
 
     [Fact]

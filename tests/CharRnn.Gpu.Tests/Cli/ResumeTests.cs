@@ -41,6 +41,82 @@ public sealed class ResumeTests : IDisposable
         Assert.Equal(60, JsonNode.Parse(File.ReadAllLines(_shell["run/metrics.jsonl"])[^1])!["iteration"]!.GetValue<int>());
     }
 
+    [Fact]
+    public void A_rollback_halves_a_schedule_as_a_whole()
+    {
+        string[] options = [.. Options, "--learning-rate", "1e8", "--schedule", "cosine", "--min-learning-rate", "9e7", "--on-divergence", "rollback"];
+        CommandResult result = Train("run", [.. options, "--iterations", "60", "--val-fraction", "0"]);
+        int halvings = result.ErrorLines.Count(line => line.Contains("training diverged: ", StringComparison.Ordinal));
+        Assert.InRange(halvings, 1, 10);
+        JsonNode configuration = JsonNode.Parse(File.ReadAllText(_shell["run/config.json"]))!;
+        foreach ((string name, double value) in ((string, double)[])[("learning-rate", 1e8), ("min-learning-rate", 9e7)])
+            Assert.Equal(value / Math.Pow(2, halvings), configuration[name]!.GetValue<double>(), 1e-3 * value);
+        double last = JsonNode.Parse(File.ReadAllLines(_shell["run/metrics.jsonl"])[^1])!["learning_rate"]!.GetValue<double>();
+        Assert.Equal(configuration["min-learning-rate"]!.GetValue<double>(), last, 1e-6 * last);
+    }
+
+    [Theory]
+    [InlineData("cosine", "--warmup", "20", "--min-learning-rate", "0.01")]
+    [InlineData("linear", "--warmup", "7")]
+    [InlineData("exponential", "--decay-every", "10")]
+    [InlineData("step", "--decay-every", "15", "--decay", "0.3", "--min-learning-rate", "0.02")]
+    [InlineData("plateau", "--decay-patience", "1", "--decay", "0.7")]
+    public void A_run_with_a_schedule_that_was_killed_equals_one_that_was_not(string schedule, params string[] options)
+    {
+        // Measured so often that the validation loss goes up now and then.
+        string[] often = [.. Options.Select((option, i) => i > 0 && Options[i - 1] == "--eval-every" ? "2" : option)];
+        Train("whole", ["--iterations", "60", "--schedule", schedule, .. options, "--keep-checkpoints", "3", .. often]);
+        double[] rates = [.. File.ReadAllLines(_shell["whole/metrics.jsonl"]).Select(line => JsonNode.Parse(line)!["learning_rate"]!.GetValue<double>())];
+        Assert.True(rates.Distinct().Count() > 1, string.Join(' ', rates));
+
+        // What a kill after the checkpoint of iteration 25 or 50 would have left.
+        foreach (string age in (string[])["1", "2"])
+        {
+            _shell.Copy("whole", age);
+            File.Move(_shell[$"{age}/checkpoint-{age}.safetensors"], _shell[$"{age}/checkpoint.safetensors"], overwrite: true);
+            Resume(age);
+            AssertSameRun("whole", age);
+        }
+    }
+
+    [Fact]
+    public void A_run_whose_schedule_depends_on_its_end_keeps_it()
+    {
+        Train("run", ["--iterations", "30", "--schedule", "cosine", .. Options]);
+        _shell.Fails(1, "run", "has a cosine schedule over 30 iterations, which cannot become 40; leave --iterations and --epochs out, or start a new run from its weights with --init-from run", "train", "--resume", "--out", "run", "--iterations", "40");
+        _shell.Fails(1, "run", "has a cosine schedule over 30 iterations", "train", "--resume", "--out", "run", "--epochs", "9");
+        _shell.Fails(1, "--schedule", "is linear here and cosine in the run to resume", "train", "--resume", "--out", "run", "--schedule", "linear");
+        _shell.Fails(1, "--warmup", "is 3 here and 0 in the run to resume", "train", "--resume", "--out", "run", "--warmup", "3");
+        Assert.Equal(["run: is finished at iteration 30; its schedule has ended; start a new run from its weights with --init-from run and another --out"], Resume("run", "--iterations", "30").ErrorLines);
+
+        // A run of an earlier program names no schedule: its rate is constant.
+        Train("old", ["--iterations", "30", .. Options]);
+        string configuration = _shell["old/config.json"];
+        File.WriteAllLines(configuration, File.ReadAllLines(configuration).Where(line => !line.Contains("schedule", StringComparison.Ordinal) && !line.Contains("warmup", StringComparison.Ordinal)));
+        _shell.Fails(1, "--schedule", "is cosine here and not given in the run to resume", "train", "--resume", "--out", "old", "--iterations", "40", "--schedule", "cosine");
+        Resume("old", "--iterations", "40", "--schedule", "constant");
+    }
+
+    [Fact]
+    public void A_run_that_stopped_early_goes_on_with_more_patience()
+    {
+        // On a text of random words the validation loss goes up now and then.
+        string[] options = ["--iterations", "600", .. Options.Select((option, i) => i > 0 && Options[i - 1] == "--eval-every" ? "10" : option)];
+        CommandResult result = Train("run", [.. options, "--patience", "1"]);
+        var losses = File.ReadAllLines(_shell["run/metrics.jsonl"]).Select(line => JsonNode.Parse(line)!)
+            .ToDictionary(line => line["iteration"]!.GetValue<long>(), line => line["val_loss"]!.GetValue<double>());
+        (long best, long last) = (losses.MinBy(pair => pair.Value).Key, losses.Keys.Max());
+        Assert.Equal((last - 10, true), (best, last < 600));
+        Assert.Contains(
+            string.Create(CultureInfo.InvariantCulture, $"stopped early: iteration {best} was the best, with {losses[best]:F4} nats on the validation part; write text with: charrnn sample run --best"),
+            result.ErrorLines);
+        Assert.Equal([$"run: is finished: it stopped early at iteration {last}; give a --patience over 1, or 0, to go on"], Resume("run").ErrorLines);
+
+        Train("whole", [.. options, "--patience", "3"]);
+        Resume("run", "--patience", "3");
+        AssertSameRun("whole", "run");
+    }
+
     private CommandResult Train(string directory, params string[] args) => _shell.Succeeds(["train", "words.txt", "--out", directory, .. args]);
 
     private CommandResult Resume(string directory, params string[] args) => _shell.Succeeds(["train", "--resume", "--out", directory, .. args]);

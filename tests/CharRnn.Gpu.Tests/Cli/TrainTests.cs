@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
@@ -21,7 +22,7 @@ public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
     public void A_run_leaves_its_files_and_no_others()
     {
         Assert.Equal(
-            ["best.safetensors", "checkpoint-1.safetensors", "checkpoint.safetensors", "config.json", "metrics.jsonl", "model.safetensors", "report.html", "run.lock", "samples.txt"],
+            ["best-before-end.safetensors", "best.safetensors", "checkpoint-1.safetensors", "checkpoint.safetensors", "config.json", "metrics.jsonl", "model.safetensors", "report.html", "run.lock", "samples.txt"],
             Directory.EnumerateFileSystemEntries(_shell["run"]).Select(Path.GetFileName).Order(StringComparer.Ordinal));
 
         Assert.Equal(new ModelShape(7, 16), run.Model.Shape);
@@ -90,11 +91,33 @@ public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
     public void Reports_and_samples_go_to_stdout_and_all_else_to_stderr()
     {
         Assert.Equal(8, run.Result.Lines.Count(line => line.StartsWith("epoch ", StringComparison.Ordinal)));
-        Assert.Matches(@"(?m)^epoch \d+ iteration 75: smoothed loss \d+\.\d{3} \(\d\.\d{4} nats, \d\.\d{4} bits per character\), validation \d\.\d{4} nats, ", run.Result.Text);
+        Assert.Matches(@"(?m)^epoch \d+ iteration 75: loss \d\.\d{4} nats, \d\.\d{4} bits per character, validation \d\.\d{4} nats, ", run.Result.Text);
         Assert.Equal(4, run.Result.Lines.Count(line => line.Contains(", validation ", StringComparison.Ordinal)));
         Assert.Equal(3, run.Result.Lines.Count(line => line.StartsWith("--- sample at iteration ", StringComparison.Ordinal)));
         Assert.Equal(["memory", "text", "model", "device", "training", "run", "done"], run.Result.ErrorLines.Select(line => line.Split(':', ';')[0]));
         Assert.Equal("done; write text with: charrnn sample run", run.Result.ErrorLines[^1]);
+    }
+
+    [Fact]
+    public void Of_one_stream_the_smoothed_loss_is_shown_too()
+    {
+        CommandResult result = _shell.Succeeds("train", "lines.txt", "--out", "classic", "--hidden-size", "16", "--seq-length", "8", "--iterations", "30", "--log-every", "30", "--val-fraction", "0", "--device", "cpu");
+        double smooth = Assert.Single(Metrics("classic")).GetProperty("smooth_loss").GetDouble();
+        Assert.Matches(string.Create(CultureInfo.InvariantCulture, $@"(?m)^epoch \d iteration 30: loss \d\.\d{{4}} nats, \d\.\d{{4}} bits per character, smoothed {smooth:F3}, [\d,]+ characters/s$"), result.Text);
+    }
+
+    [Fact]
+    public void A_run_measures_samples_and_reports_at_its_end_whatever_the_cadence()
+    {
+        _shell.Succeeds(["train", "lines.txt", "--out", "odd", .. TinyRun.Options.Select(option => option == "300" ? "110" : option)]);
+        Assert.Equal([50, 75, 100, 110], Metrics("odd").Select(line => line.GetProperty("iteration").GetInt32()));
+        Assert.Equal([75, 110], Metrics("odd").Where(line => line.GetProperty("val_loss").ValueKind == JsonValueKind.Number).Select(line => line.GetProperty("iteration").GetInt32()));
+        Assert.Equal([100, 110], SamplesLog.Read(_shell["odd/samples.txt"]).Select(sample => sample.Iteration));
+
+        _shell.Succeeds("train", "lines.txt", "--out", "silent", "--iterations", "20", "--hidden-size", "16", "--log-every", "0", "--eval-every", "0", "--sample-every", "0", "--device", "cpu");
+        Assert.Equal(JsonValueKind.Number, Assert.Single(Metrics("silent")).GetProperty("val_loss").ValueKind);
+        Assert.Empty(SamplesLog.Read(_shell["silent/samples.txt"]));
+        Assert.Equal(ModelBytes("silent"), File.ReadAllBytes(_shell["silent/best.safetensors"]));
     }
 
     [Fact]

@@ -77,7 +77,7 @@ public partial class PageTests
     private static string Name(Command verb) =>
         verb.Parents.OfType<Command>().FirstOrDefault() is { } parent and not RootCommand ? $"{parent.Name} {verb.Name}" : verb.Name;
 
-    [GeneratedRegex(@"(?<![\w-])--[a-z][a-z-]*")]
+    [GeneratedRegex(@"(?<![\w-])--[a-z][a-z0-9-]*")]
     private static partial Regex OptionName();
 
     [GeneratedRegex(@"^charrnn (mlp [a-z]+|[a-z]+)")]

@@ -159,8 +159,9 @@ public class MisuseTests
             Assert.ThrowsAny<ArgumentException>(() => run.Engine.Restore(wrong));
         Assert.Equal(before, run.Bits());
         Assert.Throws<ArgumentException>(() => run.Engine.Model.Write(other));
-        run.Engine.LearningRateAfter = _ => double.NaN;
-        Assert.Throws<ArgumentOutOfRangeException>(() => run.Engine.RunSteps(1));
+        run.Engine.LearningRateAt = _ => double.NaN;
+        Assert.Equal("LearningRateAt", Assert.Throws<ArgumentOutOfRangeException>(() => run.Engine.RunSteps(1)).ParamName);
+        Assert.Equal(before, run.Bits());
         Assert.Throws<ArgumentOutOfRangeException>(() => run.Engine.RunSteps(0));
     }
 

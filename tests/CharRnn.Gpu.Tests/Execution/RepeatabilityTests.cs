@@ -2,6 +2,7 @@ using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
 using CharRnn.Gpu.Tests.Devices;
 using CharRnn.Model;
+using CharRnn.Training;
 
 namespace CharRnn.Gpu.Tests.Execution;
 
@@ -51,6 +52,44 @@ public class RepeatabilityTests
                 if (deviceKind == DeviceKind.Cpu)
                     Assert.Equal(ofAllPlans ??= ofThisPlan, ofThisPlan);
             }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(TestDevices.KindsAndPlans), MemberType = typeof(TestDevices))]
+    public void Every_step_has_its_own_learning_rate_however_the_work_is_cut(DeviceKind kind, bool fused)
+    {
+        // Each rate twice in a row, so that some steps share a launch and others do not.
+        static double RateOf(long step) => step == 9 ? 0 : 0.01 / (1 + (step / 2));
+        foreach (TrainingCase sizes in Cases)
+        {
+            int[]? expected = null;
+            foreach (int perCall in (int[])[10, 3, 1])
+            {
+                using var run = new TestRun(TestDevices.Get(kind), sizes, fused);
+                run.Engine.LearningRateAt = RateOf;
+                int[] bits = run.Steps(10, perCall).Bits();
+                Assert.Equal(expected ??= bits, bits);
+                Assert.Equal(10, run.Engine.Iteration);
+            }
+
+            // As if each step were alone, with a rate that stays what it is; and on from a state, with the rates that come there.
+            using TestRun one = new(TestDevices.Get(kind), sizes, fused), resumed = new(TestDevices.Get(kind), sizes, fused);
+            for (int step = 0; step < 10; step++)
+            {
+                double rate = RateOf(step);
+                one.Engine.LearningRateAt = _ => rate;
+                EngineState before = one.Engine.ReadState();
+                one.Steps(1);
+                Assert.Equal(step == 9, TestRun.Bits(before.Weights).SequenceEqual(TestRun.Bits(one.Engine.ReadWeights())));
+                if (step != 5)
+                    continue;
+                resumed.Engine.LearningRateAt = RateOf;
+                resumed.Engine.Restore(one.Engine.ReadState());
+            }
+
+            Assert.Equal(expected, one.Bits());
+            Assert.Equal(one.Bits(firstLoss: 6), resumed.Steps(4).Bits());
         }
     }
 

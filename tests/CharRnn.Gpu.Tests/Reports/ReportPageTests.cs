@@ -39,7 +39,18 @@ public class ReportPageTests
         Assert.Equal(
             [("any character", Math.Log(65)), ("unigram entropy", 3.25)],
             run.GetProperty("baselines").EnumerateArray().Select(b => (b.GetProperty("name").GetString(), b.GetProperty("nats").GetDouble())));
+        Assert.Empty(run.GetProperty("smooth").EnumerateArray()); // it is not known to have one stream only
         Assert.Equal("a, b", run.GetProperty("configuration").GetProperty("input").GetString());
+    }
+
+    [Theory]
+    [InlineData(1, 2)]
+    [InlineData(50, 0)]
+    public void The_smoothed_loss_is_shown_of_one_stream(int streams, int expected)
+    {
+        RunRecord run = Run("run", [s_report, s_report with { Iteration = 20 }], []);
+        run.Configuration.Set("batch-size", streams);
+        Assert.Equal(expected, Data(Page(run))[0].GetProperty("smooth").GetArrayLength());
     }
 
     [Fact]

@@ -224,7 +224,7 @@ public class RunDirectoryTests
         Directory.CreateDirectory(directory.File("shared"));
         string events = directory.Write("shared/events.out.tfevents.1.charrnn", "theirs"), tensorBoard = Path.Combine(root, "tensorboard");
         Directory.CreateSymbolicLink(tensorBoard, directory.File("shared"));
-        Errors.Expect(tensorBoard, "is a symbolic link", () => _ = new TensorBoardLog(tensorBoard, 0, TimeProvider.System));
+        Errors.Expect(tensorBoard, "is a symbolic link", () => _ = new TensorBoardLog(tensorBoard, null, smoothed: false, TimeProvider.System));
         RunDirectory.Create(root, overwrite: true).Dispose();
         Assert.Equal("theirs", File.ReadAllText(events));
         Assert.Equal("mine\n", File.ReadAllText(target));

@@ -46,6 +46,12 @@ public class LimitsTests
         { () => _ = new TrainingSchedule { EvalEvery = -1 }, "EvalEvery" },
         { () => _ = new TrainingSchedule { EvalLength = 0 }, "EvalLength" },
         { () => _ = new TrainingSchedule { CheckpointEvery = -1 }, "CheckpointEvery" },
+        { () => _ = new TrainingSchedule { Patience = -1 }, "Patience" },
+        { () => _ = new LearningRateSchedule { Warmup = -1 }, "Warmup" },
+        { () => _ = new LearningRateSchedule { MinLearningRate = float.NaN }, "MinLearningRate" },
+        { () => _ = new LearningRateSchedule { Decay = 1.1 }, "Decay" },
+        { () => _ = new LearningRateSchedule { DecayEvery = 0 }, "DecayEvery" },
+        { () => _ = new LearningRateSchedule { DecayPatience = 0 }, "DecayPatience" },
         { () => _ = new TrainingSchedule { ValidationFraction = 1 }, "ValidationFraction" },
         { () => _ = new TrainingSchedule { ValidationFraction = double.NaN }, "ValidationFraction" },
         { () => _ = new NetworkOptions { LearningRate = -1 }, "LearningRate" },
@@ -87,7 +93,7 @@ public class LimitsTests
     {
         Type[] options =
         [
-            typeof(SamplingOptions), typeof(StepOptions), typeof(TrainingSchedule), typeof(NetworkOptions), typeof(DescentOptions), typeof(CorpusOptions),
+            typeof(SamplingOptions), typeof(StepOptions), typeof(TrainingSchedule), typeof(LearningRateSchedule), typeof(NetworkOptions), typeof(DescentOptions), typeof(CorpusOptions),
         ];
         foreach (PropertyInfo property in options.SelectMany(type => type.GetProperties()))
         {
@@ -116,6 +122,8 @@ public class LimitsTests
             EvalLength = 1,
             CheckpointEvery = 0,
             ValidationFraction = 0,
+            Patience = 0,
+            LearningRates = new() { Warmup = 0, MinLearningRate = 0, Decay = 1, DecayEvery = 1, DecayPatience = 1 },
         };
         Assert.Null(new TrainingSchedule { Iterations = null }.Iterations);
         Assert.Null(new CorpusOptions { HiddenSize = null, MemoryLimit = 0 }.HiddenSize);

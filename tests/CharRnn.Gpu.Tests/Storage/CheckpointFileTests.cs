@@ -10,6 +10,13 @@ public class CheckpointFileTests
 {
     private static readonly long[] s_scalar = [];
 
+    // Files of earlier programs do without.
+    private static readonly string[] s_later =
+    [
+        "state.ended", "state.loss_sum", "state.loss_count", "state.best_iteration", "state.evaluations_since_best",
+        "state.plateau_best", "state.plateau_waited", "state.plateau_decays",
+    ];
+
     [Theory]
     [InlineData(double.NaN)]
     [InlineData(1.2345678901234567)]
@@ -48,7 +55,7 @@ public class CheckpointFileTests
         CheckpointFile.Save(directory.File("c"), Samples.Vocabulary(), Samples.Snapshot());
         using var file = SafetensorsFile.Open(directory.File("c"));
 
-        Assert.Equal(20, file.Tensors.Count);
+        Assert.Equal(28, file.Tensors.Count);
         Assert.Equal([3L, 5L], file.Entry("adagrad.layers.0.Wxh").Shape);
         Assert.Equal([5L, 3L], file.Entry("adagrad.Why").Shape);
         Assert.Equal([2L, 3L], file.Entry("state.hidden").Shape);
@@ -56,6 +63,9 @@ public class CheckpointFileTests
         Assert.Equal([1L], file.ReadIntegers("state.events_due", s_scalar));
         Assert.Equal([70.5], file.ReadDoubles("state.last_loss", s_scalar));
         Assert.Equal([0.1 + 0.2], file.ReadDoubles("state.smooth_loss", s_scalar));
+        Assert.Equal([1.1 + 2.2], file.ReadDoubles("state.loss_sum", s_scalar));
+        Assert.Equal([5_000_000_002], file.ReadIntegers("state.loss_count", s_scalar));
+        Assert.Equal([1L], file.ReadIntegers("state.ended", s_scalar));
         Assert.All(file.Tensors, tensor => Assert.Equal(0, tensor.Begin % tensor.Dtype.Size()));
     }
 
@@ -67,6 +77,7 @@ public class CheckpointFileTests
         { "hidden", "tensor state.hidden is NaN at [1, 0]" },
         { "last loss", "tensor state.last_loss is infinite" },
         { "smooth loss", "tensor state.smooth_loss is not finite" },
+        { "loss sum", "tensor state.loss_sum is not finite" },
         { "best loss", "tensor state.best_validation_loss is infinite" },
     };
 
@@ -97,6 +108,9 @@ public class CheckpointFileTests
             case "smooth loss":
                 bad = bad with { SmoothLoss = double.NaN };
                 break;
+            case "loss sum":
+                bad = bad with { LossSum = double.NaN };
+                break;
             default:
                 bad = bad with { BestValidationLoss = double.PositiveInfinity };
                 break;
@@ -120,8 +134,21 @@ public class CheckpointFileTests
         get
         {
             using var directory = new TemporaryDirectory();
-            return [.. Parts(directory).Tensors.Keys];
+            return [.. Parts(directory).Tensors.Keys.Except(s_later)];
         }
+    }
+
+    [Fact]
+    public void A_checkpoint_of_an_earlier_program_has_no_sums_and_counts_and_loads()
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.File("c");
+        (Dictionary<string, string> metadata, Dictionary<string, SafetensorsTensor> tensors) = Parts(directory);
+        SafetensorsFile.Write(path, metadata, [.. tensors.Values.Where(tensor => !s_later.Contains(tensor.Name))]);
+        TrainingSnapshot loaded = CheckpointFile.Load(path).Snapshot;
+        Assert.Equal((null, 0, 0, 0, 0), ((object?)loaded.EndedBy, loaded.LossSum, loaded.LossCount, loaded.BestIteration, loaded.EvaluationsSinceBest));
+        Assert.Equal(PlateauState.Start, loaded.Plateau);
+        Assert.Equal(Samples.Snapshot().SmoothLoss, loaded.SmoothLoss);
     }
 
     [Theory]
@@ -145,6 +172,11 @@ public class CheckpointFileTests
         { "state.samples_length", "tensor state.samples_length is -5" },
         { "state.smooth_loss", "tensor state.smooth_loss is not finite" },
         { "state.best_validation_loss", "tensor state.best_validation_loss is infinite" },
+        { "state.ended", "tensor state.ended is 7, no end of training that this program knows" },
+        { "state.loss_sum", "tensor state.loss_sum is not finite" },
+        { "state.loss_count", "tensor state.loss_count is F64, not I64" },
+        { "state.plateau_best", "tensor state.plateau_best is infinite" },
+        { "state.plateau_decays", "tensor state.plateau_decays is -1, not at least 0" },
         { "state.hidden", "tensor state.hidden has shape [3, 2], not [3, 3]" },
         { "adagrad.layers.0.bh", "tensor adagrad.layers.0.bh is NaN at [2]" },
         { "adagrad.by", "tensor adagrad.by has a value below 0" },
@@ -169,6 +201,11 @@ public class CheckpointFileTests
             "state.samples_length" => new(name, [], [-5L]),
             "state.smooth_loss" => new(name, [], [double.NaN]),
             "state.best_validation_loss" => new(name, [], [double.NegativeInfinity]),
+            "state.ended" => new(name, [], [7L]),
+            "state.loss_sum" => new(name, [], [double.PositiveInfinity]),
+            "state.loss_count" => new(name, [], [1.0]),
+            "state.plateau_best" => new(name, [], [double.PositiveInfinity]),
+            "state.plateau_decays" => new(name, [], [-1L]),
             "state.hidden" => new(name, [3, 2], new float[6]),
             "adagrad.layers.0.bh" => new(name, [3], [1f, 2f, float.NaN]),
             "adagrad.by" => new(name, [5], [1f, 2f, 3f, 4f, -5f]),

@@ -45,9 +45,142 @@ public class TrainingLoopTests
         using var stop = new CancellationTokenSource();
         var events = new Events { StopAtIteration = (5, stop) };
         Assert.Equal(TrainingOutcome.Stopped, Loop(new CountingEngine(), null).Run(events, stop.Token));
+        Assert.Equal(whole.Lines[..1], events.Lines); // and a stop is no end: nothing more is raised
         events.StopAtIteration = default;
         Loop(new CountingEngine { Iteration = 5 }, events.LastSnapshot).Run(events, CancellationToken.None);
         Assert.Equal(whole.Lines, events.Lines);
+    }
+
+    [Fact]
+    public void The_loss_of_a_report_is_the_mean_since_the_last()
+    {
+        // Step n has the loss 100 - n; reports lie at every third step, and at every fifth because of the evaluation.
+        var events = new Events();
+        Loop(new CountingEngine(), null).Run(events, CancellationToken.None);
+        Assert.Equal([(3, 98), (5, 95.5), (6, 94), (9, 92), (10, 90)], events.Reports.Take(5).Select(report => (report.Iteration, Math.Round(report.Loss * 25, 9))));
+    }
+
+    [Theory]
+    [InlineData(5, true)] // an evaluation before the end, and none that brings as much later
+    [InlineData(5, false)] // one at 20 that does
+    [InlineData(0, true)] // none but that at the end
+    public void A_later_end_leaves_no_trace_of_an_earlier_one(int evalEvery, bool isBest)
+    {
+        using var directory = new TemporaryDirectory();
+        TrainingSchedule schedule = Schedule with { EvalEvery = evalEvery };
+        double ValidationLoss(long iteration) => iteration == 17 ? 1 : iteration == 20 && !isBest ? 0.5 : 50 + iteration;
+        RunDirectory Train(string name, long iterations, TrainingSnapshot? from)
+        {
+            RunDirectory run = from is null ? RunDirectory.Create(directory.File(name)) : RunDirectory.Resume(directory.File(name));
+            File.WriteAllText(run.ConfigurationPath, """{"hidden-size": 3}""");
+            using var engine = new CountingEngine { Iteration = from?.Iteration ?? 0, ValidationLoss = ValidationLoss };
+            using var recorder = new RunRecorder(run, Samples.Vocabulary(), from, 3, Assert.Fail);
+            Assert.Equal(TrainingOutcome.Finished, Loop(engine, from, schedule with { Iterations = iterations }).Run(recorder, CancellationToken.None));
+            return run;
+        }
+
+        string[] first;
+        using (RunDirectory ended = Train("run", 17, null))
+        {
+            first = Lines(ended);
+            TrainingReport last = MetricsLog.Read(ended.MetricsPath).Last();
+            Assert.Equal((17, 1), (last.Iteration, last.ValidationLoss));
+            Assert.Equal(17, SamplesLog.Read(ended.SamplesPath)[^1].Iteration);
+            Samples.AssertEqual(CountingEngine.Weights(17), ModelFile.Load(ended.BestModelPath).Weights);
+            Assert.Equal(evalEvery > 0, File.Exists(ended.BestBeforeEndPath));
+            if (evalEvery > 0)
+                Samples.AssertEqual(CountingEngine.Weights(5), ModelFile.Load(ended.BestBeforeEndPath).Weights);
+        }
+
+        // To the same end again, and then to a later one, from the checkpoint of the end as from one that a kill left behind.
+        using (RunDirectory again = Train("run", 17, CheckpointFile.Load(directory.File("run/checkpoint.safetensors")).Snapshot))
+            Assert.Equal(first, Lines(again));
+        using RunDirectory whole = Train("whole", 20, null);
+        foreach (string checkpoint in (string[])["run/checkpoint.safetensors", "run/checkpoint-2.safetensors"])
+        {
+            string name = Path.GetFileNameWithoutExtension(checkpoint);
+            Directory.CreateDirectory(directory.File(name));
+            foreach (string file in Directory.EnumerateFiles(directory.File("run")))
+                File.Copy(file, Path.Combine(directory.File(name), Path.GetFileName(file)));
+            using RunDirectory resumed = Train(name, 20, CheckpointFile.Load(directory.File(checkpoint)).Snapshot);
+            Assert.Equal(Lines(whole), Lines(resumed));
+            Assert.Equal(File.ReadAllBytes(whole.SamplesPath), File.ReadAllBytes(resumed.SamplesPath));
+            Assert.Equal(File.ReadAllBytes(whole.BestModelPath), File.ReadAllBytes(resumed.BestModelPath));
+            Assert.Equal(File.Exists(whole.BestBeforeEndPath), File.Exists(resumed.BestBeforeEndPath));
+        }
+
+        static string[] Lines(RunDirectory run) =>
+            [.. MetricsLog.Read(run.MetricsPath).Select(report => (report with { Seconds = 0, CharactersPerSecond = 0 }).ToString())];
+    }
+
+    [Fact]
+    public void A_report_tells_the_rate_of_the_last_step()
+    {
+        TrainingSchedule linear = Schedule with { Iterations = 20, LearningRates = new() { Kind = LearningRateDecay.Linear, Warmup = 5 } };
+        using var engine = new CountingEngine();
+        var events = new Events();
+        Loop(engine, null, linear).Run(events, CancellationToken.None);
+        Assert.Equal(20, engine.Rates.Count);
+        Assert.Equal((0.1f, 0f), ((float)engine.Rates[4], (float)engine.Rates[19]));
+        Assert.All(events.Reports, report => Assert.Equal((float)engine.Rates[(int)report.Iteration - 1], report.LearningRate));
+    }
+
+    // Measurements at 5, 10, ...: better, worse, worse, better, then worse for ever.
+    private static double Plateau(long iteration) => iteration switch { 5 => 3, 10 or 15 => 4, 20 => 2, _ => 2.5 };
+
+    [Fact]
+    public void A_plateau_lowers_the_rate_from_the_next_step_on_and_a_resume_goes_on_waiting()
+    {
+        TrainingSchedule schedule = Schedule with { Iterations = 50, LearningRates = new() { Kind = LearningRateDecay.Plateau, DecayPatience = 2 } };
+        using var engine = new CountingEngine { ValidationLoss = Plateau };
+        var whole = new Events();
+        Loop(engine, null, schedule).Run(whole, CancellationToken.None);
+        float[] rates = [.. engine.Rates.Select(rate => (float)rate)];
+        Assert.Equal([.. Enumerable.Repeat(0.1f, 15), .. Enumerable.Repeat(0.05f, 15), .. Enumerable.Repeat(0.025f, 10), .. Enumerable.Repeat(0.0125f, 10)], rates);
+
+        for (int stopAt = 3; stopAt < 50; stopAt++)
+        {
+            using var stop = new CancellationTokenSource();
+            var events = new Events { StopAtIteration = (stopAt, stop) };
+            if (Loop(new CountingEngine { ValidationLoss = Plateau }, null, schedule).Run(events, stop.Token) == TrainingOutcome.Finished)
+                continue; // no call of the engine ended there
+            events.StopAtIteration = default;
+            using var resumed = new CountingEngine { Iteration = stopAt, ValidationLoss = Plateau };
+            Loop(resumed, events.LastSnapshot, schedule).Run(events, CancellationToken.None);
+            Assert.Equal(rates[stopAt..], resumed.Rates.Select(rate => (float)rate));
+            Assert.Equal(whole.Lines, events.Lines);
+        }
+    }
+
+    [Theory]
+    [InlineData(1, 10, 5)]
+    [InlineData(2, 15, 5)]
+    [InlineData(3, 35, 20)]
+    [InlineData(6, 50, 20)] // just at the end
+    [InlineData(7, 50, 20)]
+    [InlineData(0, 50, 20)]
+    public void Training_ends_when_its_patience_does(int patience, int end, int best)
+    {
+        TrainingSchedule schedule = Schedule with { Iterations = 50, Patience = patience };
+        using var engine = new CountingEngine { ValidationLoss = Plateau };
+        var events = new Events();
+        TrainingLoop loop = Loop(engine, null, schedule);
+        Assert.Equal(end < 50 ? TrainingOutcome.StoppedEarly : TrainingOutcome.Finished, loop.Run(events, CancellationToken.None));
+        Assert.Equal((end, best), (engine.Iteration, loop.Best.Iteration));
+        Assert.Equal(Plateau(best), loop.Best.ValidationLoss);
+        Assert.Contains($"sample {end}", events.Lines);
+        TrainingSnapshot snapshot = Assert.IsType<TrainingSnapshot>(events.LastSnapshot);
+        Assert.Equal(end < 50 ? TrainingOutcome.StoppedEarly : TrainingOutcome.Finished, snapshot.EndedBy);
+
+        // With more patience it goes on as if it had never ended, and with as much it ends again.
+        foreach (int more in (int[])[patience, 0])
+        {
+            Events whole = new(), resumed = new();
+            Loop(new CountingEngine { ValidationLoss = Plateau }, null, schedule with { Patience = more }).Run(whole, CancellationToken.None);
+            Loop(new CountingEngine { Iteration = end, ValidationLoss = Plateau }, snapshot, schedule with { Patience = more }).Run(resumed, CancellationToken.None);
+            Assert.Equal(whole.Lines[^resumed.Lines.Count..], resumed.Lines);
+            Assert.Equal(whole.Reports[^1].Iteration, resumed.Reports[^1].Iteration);
+        }
     }
 
     [Fact]
@@ -81,12 +214,11 @@ public class TrainingLoopTests
     public void So_many_epochs_that_their_steps_overflow_are_as_many_as_can_be_counted() =>
         Assert.Equal(long.MaxValue, (Schedule with { Iterations = null, Epochs = long.MaxValue / 2 }).TotalIterations(3));
 
-    private static TrainingLoop Loop(CountingEngine engine, TrainingSnapshot? resumeFrom) =>
-        new(engine, new StepOptions(), Schedule, Samples.Vocabulary(), new SyntheticText(5, 100), resumeFrom);
+    private static TrainingLoop Loop(CountingEngine engine, TrainingSnapshot? resumeFrom, TrainingSchedule? schedule = null) =>
+        new(engine, new StepOptions(), schedule ?? Schedule, Samples.Vocabulary(), new SyntheticText(5, 100), resumeFrom);
 
     private sealed class CountingEngine : ITrainingEngine
     {
-        private readonly ParameterSet<float> _weights = Samples.Weights(5, 3);
         private int _evaluations;
 
         public long Iteration { get; set; }
@@ -95,24 +227,32 @@ public class TrainingLoopTests
 
         public float LossFactor { get; init; } = 1;
 
+        public Func<long, double> ValidationLoss { get; init; } = iteration => 100 - iteration;
+
         public (int Evaluation, CancellationTokenSource? Source) StopAtEvaluation { get; init; }
 
         public StreamCursor Cursor { get; } = new(1000, 25);
 
-        public Func<long, double> LearningRateAfter { get; set; } = _ => 0.1;
+        public Func<long, double> LearningRateAt { get; set; } = _ => double.NaN;
+
+        /// <summary>The rates of the steps that were run.</summary>
+        public List<double> Rates { get; } = [];
 
         public StepsResult RunSteps(long maxSteps)
         {
             float[] losses = [.. Enumerable.Range(1, (int)maxSteps).Select(n => (100 - Iteration - n) * LossFactor)];
+            Rates.AddRange(Enumerable.Range(0, (int)maxSteps).Select(n => LearningRateAt(Iteration + n)));
             Iteration += maxSteps;
             if (Iteration >= FailAt)
                 throw new CLException(CLError.CL_OUT_OF_RESOURCES);
             return new StepsResult(losses, false);
         }
 
-        public ParameterSet<float> ReadWeights() => _weights;
+        public static ParameterSet<float> Weights(long iteration) => Samples.Weights(5, 3, iteration);
 
-        public EngineState ReadState() => new(_weights, [new Moment("adagrad", _weights)], new float[3], Iteration, 1, Iteration);
+        public ParameterSet<float> ReadWeights() => Weights(Iteration);
+
+        public EngineState ReadState() => new(ReadWeights(), [new Moment("adagrad", ReadWeights())], new float[3], Iteration, 1, Iteration);
 
         public void Restore(EngineState state) => throw new NotSupportedException();
 
@@ -121,7 +261,7 @@ public class TrainingLoopTests
             if (++_evaluations == StopAtEvaluation.Evaluation)
                 StopAtEvaluation.Source!.Cancel();
             cancellation.ThrowIfCancellationRequested();
-            return 100 - Iteration;
+            return ValidationLoss(Iteration);
         }
 
         public int[] Sample(int length, int firstInput, SamplingOptions options, ulong seed, ulong sequence, CancellationToken cancellation) => [(int)sequence % 5];
@@ -135,6 +275,8 @@ public class TrainingLoopTests
     {
         public List<string> Lines { get; } = [];
 
+        public List<TrainingReport> Reports { get; } = [];
+
         public TrainingSnapshot? LastSnapshot { get; private set; }
 
         public (long Iteration, CancellationTokenSource? Source) StopAtIteration { get; set; }
@@ -145,8 +287,11 @@ public class TrainingLoopTests
                 StopAtIteration.Source?.Cancel();
         }
 
-        public void Reported(TrainingReport report) =>
+        public void Reported(TrainingReport report)
+        {
+            Reports.Add(report);
             Lines.Add(string.Create(CultureInfo.InvariantCulture, $"report {report with { CharactersPerSecond = 0, Seconds = 0 }}"));
+        }
 
         public void Improved(ParameterSet<float> weights) => Lines.Add("improved");
 
