@@ -4,8 +4,8 @@ using System.Text.RegularExpressions;
 namespace CharRnn.Files;
 
 /// <summary>
-/// A run's directory, locked for as long as it is open: config.json, model.safetensors, best.safetensors,
-/// checkpoint.safetensors and some older ones, metrics.jsonl, samples.txt. A run writes config.json first and saves its
+/// A run's directory, locked for as long as it is open: config.json, model.safetensors, best.safetensors and what that was before
+/// the end, checkpoint.safetensors and some older ones, metrics.jsonl, samples.txt. A run writes config.json first and saves its
 /// checkpoint before its model. A directory that holds weights, whoever put them there, is not started over unasked.
 /// </summary>
 public sealed partial class RunDirectory : IDisposable
