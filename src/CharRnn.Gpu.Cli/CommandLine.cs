@@ -194,6 +194,3 @@ internal static class CommandLine
         return row[^1];
     }
 }
-
-/// <summary>An error that the command line, with the configuration it names, shows by itself.</summary>
-internal sealed class UsageException(string message) : Exception(message);

@@ -1,6 +1,9 @@
 namespace CharRnn.Training;
 
-/// <summary>How long training goes on, and what happens along the way. Cadences count iterations; 0 means never.</summary>
+/// <summary>
+/// How long training goes on, and what happens along the way. Cadences count iterations; 0 means never along the way. At its end
+/// training is measured, reported and saved in any case, and writes a sample unless <see cref="SampleEvery"/> is 0.
+/// </summary>
 /// <exception cref="ArgumentOutOfRangeException">
 /// A number is below 0, a length below 1, or the validation fraction not in [0, 1).
 /// </exception>
