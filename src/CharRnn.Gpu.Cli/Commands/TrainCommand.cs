@@ -135,7 +135,6 @@ internal static class TrainCommand
         };
         foreach (Option option in Optimizer.All.Reverse())
             command.Options.Insert(4, option);
-        command.Validators.Add(Optimizer.Check);
         command.Validators.Add(result =>
         {
             if (result.GetValue(Resume) && result.GetResult(Out) is null)
