@@ -314,7 +314,7 @@ public sealed class DashboardServer : IAsyncDisposable
     private static string Directory(Dictionary<string, string> runs, string? name) =>
         runs.TryGetValue(name ?? "", out string? directory) ? directory : throw NoRun(name is { Length: > 0 } ? name : "run");
 
-    private static CharRnnException NoRun(string name) => new(name, "is no run here", "choose one of those that are listed");
+    private static CharRnnException NoRun(string name) => new(name, "is not a run here", "choose one of those that are listed");
 
     /// <summary>What a run writes down; nothing if it is gone by now.</summary>
     private static (string Name, long Length, DateTime Changed)[] Files(string directory)

@@ -102,15 +102,15 @@ internal static class CommandLine
         BenchCommand.Create(),
     };
 
-    /// <summary>The message for a name that is none, with the nearest that is.</summary>
+    /// <summary>The message for an unknown name, with the nearest known one.</summary>
     /// <param name="name">What was given.</param>
-    /// <param name="kind">What it should have been one of.</param>
+    /// <param name="kind">What it should have been, with its article.</param>
     /// <param name="known">The names there are.</param>
     /// <param name="otherwise">What to do if none is near.</param>
     public static string UnknownName(string name, string kind, IEnumerable<string> known, string otherwise)
     {
         string? nearest = known.Where(other => Distance(name, other) <= Math.Max(2, name.Length / 3)).MinBy(other => Distance(name, other));
-        return $"{name}: is no {kind}; {(nearest is null ? otherwise : $"did you mean {nearest}?")}";
+        return $"{name}: is not {kind}; {(nearest is null ? otherwise : $"did you mean {nearest}?")}";
     }
 
     private static string FullName(CommandResult result) =>
@@ -138,15 +138,15 @@ internal static class CommandLine
         {
             string option = stray.Split('=')[0];
             if (Path.Exists(stray))
-                return $"{stray}: is no option of {name}; write ./{stray} for the file of that name";
+                return $"{stray}: is not an option of {name}; write ./{stray} for the file of that name";
             return OptionNames(command).Contains(option)
                 ? $"{option}: stands before the command; put it behind: {name} {option}"
-                : UnknownName(option, $"option of {name}", OptionNames(command), $"see {help}");
+                : UnknownName(option, $"an option of {name}", OptionNames(command), $"see {help}");
         }
 
         bool isGroup = command.Subcommands.Count > 0;
         if (isGroup && result.UnmatchedTokens is [var verb, ..])
-            return UnknownName(verb, "command", command.Subcommands.Select(c => c.Name), $"see {help}");
+            return UnknownName(verb, "a command", command.Subcommands.Select(c => c.Name), $"see {help}");
         if (result.Errors.Count == 0)
             return null;
         if (isGroup)

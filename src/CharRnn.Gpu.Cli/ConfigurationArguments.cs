@@ -48,7 +48,7 @@ internal sealed class ConfigurationArguments
         {
             RunConfiguration saved = RunConfiguration.Read(savedPath);
             if (saved.Has("layers"))
-                throw new CharRnnException(run, "is a run of charrnn mlp train", "start it anew in another --out: only runs on text are resumed");
+                throw new CharRnnException(run, "is a run of charrnn mlp train", "only runs on text can be resumed: start it anew in another --out");
             RefuseChanges(saved, run);
             if (!HasInput() && saved.Has("input") && saved.GetTexts("input").FirstOrDefault(IsGone) is { } pipe)
                 throw new CharRnnException(run, $"its text came from {(pipe == "-" ? "stdin" : pipe)}, which is not kept", $"give the same text again: a file, or PROGRAM | charrnn train - --resume --out {ShellText.Quote(run)}");
@@ -75,7 +75,7 @@ internal sealed class ConfigurationArguments
             string[] known = [.. CommandLine.OptionNames(_train).Where(o => o is not "--config" and not "--help").Select(o => o[2..]), "input"];
             if (!known.Contains(name))
             {
-                throw new UsageException($"{path}: {CommandLine.UnknownName(name, "option of charrnn train", known, "see charrnn train --help")}");
+                throw new UsageException($"{path}: {CommandLine.UnknownName(name, "an option of charrnn train", known, "see charrnn train --help")}");
             }
 
             if (Has(option)

@@ -33,7 +33,7 @@ public static class CsvTable
         }
         catch (DecoderFallbackException e)
         {
-            throw new CharRnnException(path, "is no UTF-8 text", "save the table as CSV in UTF-8", e);
+            throw new CharRnnException(path, "is not UTF-8 text", "save the table as CSV in UTF-8", e);
         }
     }
 

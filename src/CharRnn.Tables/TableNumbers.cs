@@ -42,7 +42,7 @@ public static class TableNumbers
         if (Cell.IsMissing(text))
             throw Cell.Missing(table, row, how.Name);
         if (!Cell.IsNumber(text))
-            throw table.Wrong(row, how.Name, $"'{text}' is no number", "the column was learned as one of numbers: correct the value");
+            throw table.Wrong(row, how.Name, $"'{text}' is not a number", "the column had only numbers in training: correct the value");
         float value = (float)((Cell.Parse(text) - how.Mean) / how.Deviation);
         return float.IsFinite(value) ? value : throw table.Wrong(row, how.Name, $"{text} is too large", "give a number like those that were learned");
     }
@@ -57,6 +57,6 @@ public static class TableNumbers
         if (Cell.IsMissing(text))
             throw Cell.Missing(table, row, how.Name);
         string known = how.Categories.Count <= 10 ? string.Join(", ", how.Categories) : $"{string.Join(", ", how.Categories.Take(10))}, ...";
-        throw table.Wrong(row, how.Name, $"'{text}' is no value that was learned", $"the column was learned with {known}");
+        throw table.Wrong(row, how.Name, $"'{text}' is not a value that was learned", $"the column was learned with {known}");
     }
 }

@@ -23,13 +23,13 @@ internal static class BenchCommand
     private const int WarmUpCalls = 10, ProfiledCalls = 3;
 
     private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
-    private static readonly Option<double?> Seconds = SharedOptions.Number<double>("--seconds", 3, "a number over 0", Limits.IsPositive, "Time to measure each configuration for.");
-    private static readonly Option<int?> HiddenSize = Size("--hidden-size", "H of the one configuration to measure.");
-    private static readonly Option<int?> BatchSize = Size("--batch-size", "B of it.");
-    private static readonly Option<int?> SequenceLength = Size("--seq-length", "T of it.");
+    private static readonly Option<double?> Seconds = SharedOptions.Number<double>("--seconds", 3, "a number over 0", Limits.IsPositive, "Seconds for which each configuration is measured.");
+    private static readonly Option<int?> HiddenSize = Size("--hidden-size", "H, the hidden units of the one configuration to measure.");
+    private static readonly Option<int?> BatchSize = Size("--batch-size", "B, the streams of that configuration.");
+    private static readonly Option<int?> SequenceLength = Size("--seq-length", "T, the characters that a gradient reaches back in that configuration.");
     private static readonly Option<Choice<PlanKind?>> Plan = SharedOptions.OneOf<PlanKind?>(
-        "--plan", "How steps are put on the device.", [new("auto", null), .. Enum.GetValues<PlanKind>().Select(kind => new Choice<PlanKind?>(ExecutionPlan.Word(kind), kind))]);
-    private static readonly Option<bool> Profile = new("--profile") { Description = "Also the device's time in each kernel, per step." };
+        "--plan", "How steps are arranged on the device.", [new("auto", null), .. Enum.GetValues<PlanKind>().Select(kind => new Choice<PlanKind?>(ExecutionPlan.Word(kind), kind))]);
+    private static readonly Option<bool> Profile = new("--profile") { Description = "Also show the device's time in each kernel, per step." };
     private static readonly Option<bool> Json = SharedOptions.Json();
 
     private static readonly StepOptions[] Configurations =
@@ -44,8 +44,8 @@ internal static class BenchCommand
     {
         var command = new Command("bench", """
             Measures whole training steps and sampling on a device, after checking them against the scalar reference.
-            Characters per second, GFLOP per second (6H² + 6HV per character), how many times the reference's speed that is, the
-            gradients' error, and characters written per second. Of four configurations, or of the one that is given.
+            It prints characters per second, GFLOP per second (6H² + 6HV per character), how many times the reference's speed that
+            is, the gradients' error, and characters written per second, for four configurations or for the one that is given.
 
             Example: charrnn bench --device cpu
             """)

@@ -56,13 +56,13 @@ internal static class DevicesCommand
         ? devices
         : [new DeviceDescription(
             DeviceCatalog.IdOf(kind), kind, "none", 0, "", false,
-            DriverLibrary.IsPresent(kind) ? "no driver shows a device of this kind" : $"{DriverLibrary.FileOf(kind)} is not here; a driver brings it")];
+            DriverLibrary.IsPresent(kind) ? "no driver shows a device of this kind" : $"{DriverLibrary.FileOf(kind)} is not here; it comes with a driver")];
 
     private static string Describe(DeviceDescription device, bool chosen)
     {
         if (device.Rejection is not null)
             return $"  {device.Id,-10} {device.Name}; not usable: {device.Rejection}";
-        string gpu = device.Kind == DeviceKind.OpenCl && !device.IsGpu ? "; no GPU, so auto passes it over" : "";
+        string gpu = device.Kind == DeviceKind.OpenCl && !device.IsGpu ? "; it is not a GPU, so auto does not choose it" : "";
         return string.Create(
             CultureInfo.InvariantCulture,
             $"{(chosen ? '*' : ' ')} {device.Id,-10} {device.Name}, {device.MemorySize / 1e9:F1} GB, {device.Details}{gpu}{(chosen ? "  <- auto chooses this" : "")}");

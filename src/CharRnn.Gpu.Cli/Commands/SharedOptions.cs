@@ -20,7 +20,7 @@ internal static class SharedOptions
 {
     public static Option<DeviceSelection> Device() => new("--device")
     {
-        Description = "auto, cpu, cuda[:i] or opencl[:i]. auto takes CUDA, then an OpenCL GPU, then the CPU; cpu touches no GPU driver.",
+        Description = "The device: auto, cpu, cuda[:i] or opencl[:i]. auto takes CUDA, then an OpenCL GPU, then the CPU; cpu touches no GPU driver.",
         HelpName = "DEVICE",
         DefaultValueFactory = _ => DeviceSelection.Auto,
         CustomParser = result =>
@@ -34,11 +34,11 @@ internal static class SharedOptions
 
     public static Option<bool> Verbose() => new("--verbose") { Description = "Show timings, and stack traces of errors." };
 
-    public static Option<bool> Quiet() => new("--quiet") { Description = "Show nothing but results, warnings and errors." };
+    public static Option<bool> Quiet() => new("--quiet") { Description = "Show only results, warnings and errors." };
 
-    public static Option<bool> Json() => new("--json") { Description = "Write results as JSON, a line each." };
+    public static Option<bool> Json() => new("--json") { Description = "Write each result as a line of JSON." };
 
-    public static Option<bool> Best() => new("--best") { Description = "Of a run's directory, the weights of the best validation loss." };
+    public static Option<bool> Best() => new("--best") { Description = "Use the weights with the best validation loss instead of the latest; MODEL must be a run's directory." };
 
     public static Option<Choice<TextEncoding>> Encoding() => OneOf<TextEncoding>(
         "--encoding", "What a character is: a Unicode scalar value of UTF-8 text, or a byte.", new("utf-8", TextEncoding.Utf8), new("bytes", TextEncoding.Bytes));
@@ -131,14 +131,14 @@ internal static class SharedOptions
     public static string NewFile(Option<string> option, string path, params ReadOnlySpan<string?> others)
     {
         if (path.Length == 0 || path.Contains('\0', StringComparison.Ordinal))
-            throw new CharRnnException(option.Name, "is no path", "give a file");
+            throw new CharRnnException(option.Name, "is not a path", "give a file");
         if (path == "-")
             throw new CharRnnException(option.Name, "is '-', and stdout is not written to here", "give a file; write ./- for one of that name");
         // On most disks of Windows and macOS case does not matter.
         StringComparison names = OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase;
         foreach (string? other in others)
             if (other is { Length: > 0 } && Path.GetFullPath(other).Equals(Path.GetFullPath(path), names))
-                throw new CharRnnException(path, "is read or written besides", $"give another {option.Name}");
+                throw new CharRnnException(path, "is also read or written by this command", $"give another {option.Name}");
         return RunSearch.IsRunFile(path) ? throw new CharRnnException(path, "is a run's own file", $"give another {option.Name}") : path;
     }
 

@@ -17,7 +17,8 @@ internal static class VerifyCommand
     {
         var command = new Command("verify", """
             Compares every kernel and whole training steps on a device with the scalar reference in double precision.
-            Several sizes, fresh and trained weights, with and without the clip biting. Exits 1 if any result is off.
+            It tries several sizes, with fresh and trained weights and with gradients below and above the clip. It exits with 1 if
+            any result is wrong.
 
             Example: charrnn verify --device cpu
             """)

@@ -56,7 +56,7 @@ internal sealed partial class NpyArray
         string header = Encoding.Latin1.GetString(headerBytes);
         Match typeKey = TypeKey().Match(header), orderKey = OrderKey().Match(header), shapeKey = ShapeKey().Match(header);
         if (!typeKey.Success || !orderKey.Success || !shapeKey.Success)
-            throw new CharRnnException(path, $"array {name} is no plain array of numbers or characters", Remedy(name));
+            throw new CharRnnException(path, $"array {name} is not a plain array of numbers or characters", Remedy(name));
 
         string type = typeKey.Groups[1].Value;
         int[] shape = [.. Sizes().Matches(shapeKey.Groups[1].Value).Select(size => int.Parse(size.Value, CultureInfo.InvariantCulture))];

@@ -58,7 +58,7 @@ public static class PyTorchFile
         SafetensorsEntry[] rest = [.. file.Tensors.Where(tensor => !tensor.Name.StartsWith($"{prefix}weight_", StringComparison.Ordinal) && !tensor.Name.StartsWith($"{prefix}bias_", StringComparison.Ordinal))];
         if (file.Has($"{prefix}weight_ih_l1") || file.Has($"{prefix}weight_ih_l0_reverse") || states.Name != $"{prefix}weight_hh_l0"
             || rest.Length is < 1 or > 2 || rest.Count(tensor => tensor.Shape.Count == 2) != 1)
-            throw new CharRnnException(path, $"holds {file.Tensors.Count} tensors that are no single nn.RNN layer and nn.Linear", Remedy);
+            throw new CharRnnException(path, $"holds {file.Tensors.Count} tensors that are not one nn.RNN layer and one nn.Linear", Remedy);
 
         if (inputs.Shape is not [var rows, var v] || rows != h || v is < 1 or > int.MaxValue)
             throw new CharRnnException(path, $"tensor {inputs.Name} has shape {SafetensorsEntry.ShapeText(inputs.Shape)}, not [{h}, V]", Remedy);

@@ -159,7 +159,7 @@ public sealed class SafetensorsFile : IDisposable
         ReadExactly(path, handle, lengthBytes, 0);
         ulong headerLength = BinaryPrimitives.ReadUInt64LittleEndian(lengthBytes);
         if (headerLength > SafetensorsHeader.MaxLength)
-            throw FileErrors.Damaged(path, $"it is no safetensors file: its header length is {headerLength} bytes, over the format's limit of {SafetensorsHeader.MaxLength}");
+            throw FileErrors.Damaged(path, $"it is not a safetensors file: its header length is {headerLength} bytes, over the format's limit of {SafetensorsHeader.MaxLength}");
 
         payloadLength = fileLength - sizeof(ulong) - (long)headerLength;
         if (payloadLength < 0)

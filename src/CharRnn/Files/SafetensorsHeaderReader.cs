@@ -78,7 +78,7 @@ internal ref struct SafetensorsHeaderReader
         {
             Expect(JsonTokenType.String, $"metadata key {FileErrors.Quote(key)}");
             if (!_metadata.TryAdd(key, Text()))
-                throw Damaged($"metadata key {FileErrors.Quote(key)} stands twice");
+                throw Damaged($"metadata key {FileErrors.Quote(key)} occurs twice");
             if (_metadata.Count > MaxEntries)
                 throw Damaged($"it holds more than {MaxEntries} metadata keys");
         }

@@ -19,7 +19,7 @@ public sealed record VocabularyTransfer(ParameterSet<float> Weights, IReadOnlyLi
     public static VocabularyTransfer Of(CharacterModel model, Vocabulary vocabulary, ulong seed)
     {
         if (model.Vocabulary.Encoding != vocabulary.Encoding)
-            throw new ArgumentException("another encoding", nameof(vocabulary));
+            throw new ArgumentException("has another encoding than the model", nameof(vocabulary));
 
         ParameterSet<float> from = model.Weights;
         (int h, int oldV, int newV) = (from.Sizes.HiddenSize, from.Sizes.VocabularySize, vocabulary.Size);

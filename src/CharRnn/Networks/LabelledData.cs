@@ -64,7 +64,7 @@ public sealed class LabelledData
             throw new ArgumentException($"rows of {Inputs} numbers, for a network of {shape.Inputs} inputs");
         bool hasClasses = Classes.Length > 0, hasTargets = Targets.Length > 0, wantsClasses = shape.Loss == NetworkLoss.CrossEntropy;
         if (mustAnswer ? wantsClasses != hasClasses || wantsClasses == hasTargets : wantsClasses ? hasTargets : hasClasses)
-            throw new ArgumentException($"{shape.Loss} wants {(wantsClasses ? "classes" : "targets")}");
+            throw new ArgumentException($"{shape.Loss} needs {(wantsClasses ? "classes" : "targets")}");
         if (hasTargets && Outputs != shape.Outputs)
             throw new ArgumentException($"targets of {Outputs} numbers, for a network of {shape.Outputs} outputs");
         if (Classes.AsSpan().IndexOfAnyExceptInRange(0, shape.Outputs - 1) is >= 0 and int row)
@@ -85,6 +85,6 @@ public sealed class LabelledData
         ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
         return values.Length % width == 0
             ? values.Length / width
-            : throw new ArgumentException($"has {values.Length} numbers, which are no rows of {width}", name);
+            : throw new ArgumentException($"has {values.Length} numbers, not a whole number of rows of {width}", name);
     }
 }

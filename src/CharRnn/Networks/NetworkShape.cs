@@ -50,11 +50,11 @@ public sealed record NetworkShape : IModelShape
         if (layers.Any(layer => layer.Width < 1))
             throw new ArgumentException("a layer has no neurons", nameof(layers));
         if (!layers.All(layer => Enum.IsDefined(layer.Activation)))
-            throw new ArgumentException("a layer has an activation that is none", nameof(layers));
+            throw new ArgumentException("a layer has an unknown activation", nameof(layers));
         if (!Enum.IsDefined(loss))
-            throw new ArgumentOutOfRangeException(nameof(loss), loss, "is no loss");
+            throw new ArgumentOutOfRangeException(nameof(loss), loss, "is not a loss");
         if (loss != NetworkLoss.SquaredError && layers[^1].Activation != ActivationFunction.Identity)
-            throw new ArgumentException("a cross-entropy brings its own activation: the last layer has none", nameof(layers));
+            throw new ArgumentException("a cross-entropy has its own activation: give the last layer none", nameof(layers));
         (Inputs, Layers, Loss) = (inputs, [.. layers], loss);
     }
 

@@ -47,7 +47,7 @@ public sealed class RunDirectory : RunPaths, IDisposable
         // Before the lock, which itself would make any directory look like a run's.
         if (!overwrite && !RunSearch.IsRun(full) && (Names.FirstOrDefault(name => Path.Exists(Path.Combine(full, name))) ?? FindWeights(paths)) is { } foreign)
             throw new CharRnnException(
-                path, $"holds a {foreign} that is no run's",
+                path, $"holds a {foreign} that does not belong to a run",
                 $"choose another directory, or give --overwrite {(IsOwn(foreign) ? "to replace it" : "to train beside it")}");
 
         return Locked(path, () =>

@@ -50,7 +50,7 @@ public static class RunSearch
             throw new CharRnnException(path, File.Exists(full) ? "is a file where a run's directory was expected" : "does not exist", remedy);
         return IsRun(full)
             ? new RunPaths(path)
-            : throw new CharRnnException(path, "is no run's directory", remedy);
+            : throw new CharRnnException(path, "is not a run's directory", remedy);
     }
 
     /// <summary>Whether a path is one of a run's files that nothing else may write: all but its report.</summary>

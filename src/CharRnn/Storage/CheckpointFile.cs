@@ -193,7 +193,7 @@ public static class CheckpointFile
         long end = LaterInteger(file, Ended);
         return end >= 0 && end < s_ends.Length
             ? s_ends[end]
-            : throw FileErrors.Damaged(file.Path, $"tensor {Ended} is {end}, no end of training that this program knows");
+            : throw FileErrors.Damaged(file.Path, $"tensor {Ended} is {end}, not 0 to {s_ends.Length - 1}");
     }
 
     private static int ReadBatchSize(SafetensorsFile file)

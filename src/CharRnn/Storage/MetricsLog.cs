@@ -82,7 +82,7 @@ public sealed class MetricsLog : IDisposable
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
-            throw FileErrors.Damaged(path, $"line {line} is no report", e);
+            throw FileErrors.Damaged(path, $"line {line} is not a report", e);
         }
     }
 

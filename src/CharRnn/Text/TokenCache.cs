@@ -69,7 +69,7 @@ public sealed partial class TokenCache(string directory)
         }
         catch (Exception e) when (e is CharRnnException || FileErrors.IsFileFailure(e))
         {
-            notes.Add($"{path}: cannot be used, and is made anew");
+            notes.Add($"{path}: cannot be used and is made again");
             return null;
         }
     }
@@ -110,7 +110,7 @@ public sealed partial class TokenCache(string directory)
         using var file = SafetensorsFile.Open(path);
         string? Key(string key) => file.Metadata.GetValueOrDefault(key);
         if (Key("format") != Format || Key("version") != Version || Key("hash") != hash || Key("checksum") != file.ReadChecksum(cancellation))
-            throw FileErrors.Damaged(path, "its metadata do not tell of this text");
+            throw FileErrors.Damaged(path, "its metadata describe another text");
 
         long[] counts = file.ReadIntegers(Counts, 2);
         (long length, long chunkTokens) = (counts[0], counts[1]);
@@ -119,7 +119,7 @@ public sealed partial class TokenCache(string directory)
         long[] tokenOfId = file.ReadIntegers(TokenOfId, characters.Length);
         if (chunkTokens is < 1 or > int.MaxValue || length < 1 || length > file.Entry(Tokens).Count || widths.Length != (length + chunkTokens - 1) / chunkTokens
             || widths.Any(width => width is not (1 or 2 or 4)) || !tokenOfId.Order().SequenceEqual(Enumerable.Range(0, characters.Length).Select(i => (long)i)))
-            throw FileErrors.Damaged(path, "its tensors disagree");
+            throw FileErrors.Damaged(path, "its tensors do not agree with each other");
 
         var chunks = new TokenChunk[widths.Length];
         long offset = 0, begin = file.PayloadOffset + file.Entry(Tokens).Begin;
@@ -137,7 +137,7 @@ public sealed partial class TokenCache(string directory)
         }
         catch (ArgumentException e)
         {
-            throw FileErrors.Damaged(path, "its characters are none", e);
+            throw FileErrors.Damaged(path, "its characters are not valid", e);
         }
 
         SafeFileHandle handle = RegularFile.OpenHandle(path);
@@ -146,7 +146,7 @@ public sealed partial class TokenCache(string directory)
     }
 
     private static CharRnnException Unreadable(string path, Exception e) =>
-        new(path, $"the tokens that it keeps cannot be read ({e.Message.TrimEnd('.')})", "delete it and go on with --resume: it is made anew", e);
+        new(path, $"the tokens that it keeps cannot be read ({e.Message.TrimEnd('.')})", "delete it and go on with --resume: it is made again", e);
 
     private static void Touch(string path)
     {

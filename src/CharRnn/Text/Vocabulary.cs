@@ -20,15 +20,15 @@ public sealed class Vocabulary
         Encoding = encoding;
         _codePoints = [.. codePoints];
         if (_codePoints.Length == 0)
-            throw new ArgumentException("there is no character", nameof(codePoints));
+            throw new ArgumentException("there are no characters", nameof(codePoints));
         _tokens = new Dictionary<int, int>(_codePoints.Length);
         for (int i = 0; i < _codePoints.Length; i++)
         {
             int c = _codePoints[i];
             if (encoding == TextEncoding.Bytes ? c is < 0 or > 255 : !Rune.IsValid(c))
-                throw new ArgumentException($"U+{c:X4} is no character of this encoding", nameof(codePoints));
+                throw new ArgumentException($"U+{c:X4} is not a character of this encoding", nameof(codePoints));
             if (!_tokens.TryAdd(c, i))
-                throw new ArgumentException($"U+{c:X4} stands at indices {_tokens[c]} and {i}", nameof(codePoints));
+                throw new ArgumentException($"U+{c:X4} occurs at indices {_tokens[c]} and {i}", nameof(codePoints));
         }
     }
 
@@ -59,7 +59,7 @@ public sealed class Vocabulary
         int at = tokens.IndexOfAnyExceptInRange(0, vocabularySize - 1);
         if (at >= 0)
             throw new ArgumentOutOfRangeException(
-                name, tokens[at], $"is no token of a vocabulary of {vocabularySize} characters: those are 0 to {vocabularySize - 1}");
+                name, tokens[at], $"is not a token of a vocabulary of {vocabularySize} characters: those are 0 to {vocabularySize - 1}");
     }
 
     /// <summary>Appends a token's character as it stands in a text: its UTF-8 bytes, or the byte itself.</summary>
