@@ -83,7 +83,6 @@ internal static class MlpCommands
         };
         foreach (Option option in Optimizer.All.Reverse())
             command.Options.Insert(4, option);
-        command.Validators.Add(Optimizer.Check);
         command.SetAction(Train);
         return command;
     }
@@ -119,12 +118,6 @@ internal static class MlpCommands
     private static int Train(ParseResult options)
     {
         CancellationToken stop = Interrupts.Watch();
-        Table table = ReadTable(options, stop);
-        (int[] training, int[] validation) = Split(table.Rows.Count, options.GetValue(ValidationFraction)!.Value, options.GetValue(Seed)!.Value);
-        NetworkLoss? wanted = options.GetValue(Loss).Value;
-        var encoding = TableEncoding.Learn(table, training, options.GetRequiredValue(Label), wanted is null ? null : wanted == NetworkLoss.SquaredError);
-        NetworkShape shape = Shape(options, encoding, wanted, table);
-        LabelledData data = encoding.Encode(table, training, shape.Loss, withAnswers: true), held = encoding.Encode(table, validation, shape.Loss, withAnswers: true);
         NetworkOptions how = Optimizer.Read(options, new NetworkOptions()) with
         {
             BatchSize = options.GetValue(BatchSize)!.Value,
@@ -132,6 +125,12 @@ internal static class MlpCommands
             GradientTolerance = options.GetValue(Tolerance)!.Value,
             LossTolerance = options.GetValue(ChangeTolerance)!.Value,
         };
+        Table table = ReadTable(options, stop);
+        (int[] training, int[] validation) = Split(table.Rows.Count, options.GetValue(ValidationFraction)!.Value, options.GetValue(Seed)!.Value);
+        NetworkLoss? wanted = options.GetValue(Loss).Value;
+        var encoding = TableEncoding.Learn(table, training, options.GetRequiredValue(Label), wanted is null ? null : wanted == NetworkLoss.SquaredError);
+        NetworkShape shape = Shape(options, encoding, wanted, table);
+        LabelledData data = encoding.Encode(table, training, shape.Loss, withAnswers: true), held = encoding.Encode(table, validation, shape.Loss, withAnswers: true);
 
         using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
         NetworkEngine.RequireMemory(device, shape, data.Count, how);

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using System.Globalization;
 using CharRnn.Runs;
 using CharRnn.Training;
@@ -50,24 +49,18 @@ internal sealed class OptimizerOptions
     /// <summary>Their names without dashes, as config.json has them.</summary>
     public IEnumerable<string> Names => All.Select(option => option.Name[2..]);
 
-    /// <summary>Refuses an option that the optimizer does not have.</summary>
-    public void Check(CommandResult result)
-    {
-        if (result.GetResult(_rule) is { Errors: var errors } && errors.Any())
-            return;
-        Choice<UpdateRule> rule = result.GetValue(_rule);
-        foreach ((Option option, UpdateRule[] rules) in _some)
-            if (result.GetResult(option) is { Implicit: false } && !rules.Contains(rule.Value))
-                result.AddError($"{option.Name}: is not an option of --optimizer {rule}; leave it out");
-    }
-
     /// <summary>What they say, on top of what holds without them.</summary>
+    /// <exception cref="UsageException">One is given that the optimizer does not have.</exception>
     public T Read<T>(ParseResult options, T defaults)
         where T : UpdateOptions
     {
+        Choice<UpdateRule> rule = options.GetValue(_rule);
+        foreach ((Option option, UpdateRule[] rules) in _some)
+            if (options.GetResult(option) is { Implicit: false } && !rules.Contains(rule.Value))
+                throw new UsageException($"{option.Name}: is not an option of --optimizer {rule}; leave it out");
         UpdateOptions read = defaults with
         {
-            Optimizer = options.GetValue(_rule).Value,
+            Optimizer = rule.Value,
             Clip = Finite(options.GetValue(_clip).Value),
             ClipNorm = Finite(options.GetValue(_clipNorm).Value),
         };

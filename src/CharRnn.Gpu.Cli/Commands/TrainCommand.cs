@@ -135,7 +135,6 @@ internal static class TrainCommand
         };
         foreach (Option option in Optimizer.All.Reverse())
             command.Options.Insert(4, option);
-        command.Validators.Add(Optimizer.Check);
         command.Validators.Add(result =>
         {
             if (result.GetValue(Resume) && result.GetResult(Out) is null)
@@ -236,6 +235,9 @@ internal static class TrainCommand
             throw new CharRnnException(
                 run.CheckpointPath, $"has {checkpoint.Snapshot.BatchSize} streams, and {run.ConfigurationPath} says {step.BatchSize}",
                 "restore the config.json that the run wrote");
+        if (!checkpoint.Snapshot.Moments.Select(moment => moment.Name).SequenceEqual(step.Moments))
+            throw new CharRnnException(
+                run.CheckpointPath, $"is of another optimizer than {run.ConfigurationPath} says", "restore the config.json that the run wrote");
         TextSplit split = Split(corpus, step, schedule);
         var cursor = new StreamCursor(split.Training.Length / step.BatchSize, step.SequenceLength);
         if (checkpoint.Snapshot.Position > cursor.StreamLength)

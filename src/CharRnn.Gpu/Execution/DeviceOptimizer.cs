@@ -52,6 +52,9 @@ internal sealed class DeviceOptimizer : IDisposable
     /// <summary>The gradient of the last step.</summary>
     public ParameterSet<float> ReadGradient() => _gradient.Read();
 
+    /// <summary>A gradient that no step has computed: for tests.</summary>
+    public void WriteGradient(ParameterSet<float> gradient) => _gradient.Write(gradient);
+
     /// <summary>The squares of the last step's gradient, part by part.</summary>
     public float[] ReadSquares() => _squares.Read(0, _layout.Parts);
 

@@ -44,6 +44,19 @@ public sealed class BadOptionTests : IDisposable
     public void A_value_out_of_its_range(string command, string option, string value, string expected) =>
         _shell.Fails(2, option, $"is '{value}'; give {expected}", command, "run", option, value);
 
+    [Theory]
+    [InlineData("--momentum", "0.9", "adam")]
+    [InlineData("--beta1", "0.5", "adagrad")]
+    [InlineData("--rms-decay", "0.5", "sgd")]
+    [InlineData("--epsilon", "1e-6", "sgd")]
+    public void An_option_that_the_optimizer_does_not_have(string option, string value, string optimizer)
+    {
+        string found = $"is not an option of --optimizer {optimizer}; leave it out";
+        _shell.Fails(2, option, found, "train", "--optimizer", optimizer, option, value);
+        _shell.Write("table.csv", "a,b\n1,2\n2,3\n3,4\n");
+        _shell.Fails(2, option, found, "mlp", "train", "table.csv", "--label", "b", "--optimizer", optimizer, option, value);
+    }
+
     [Fact]
     public void What_the_command_line_lacks_or_has_too_much_of()
     {

@@ -63,6 +63,27 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
         Assert.Equal(300, lines[^1].Split('|')[1].Split(' ', StringSplitOptions.RemoveEmptyEntries).Sum(cell => int.Parse(cell, CultureInfo.InvariantCulture)));
     }
 
+    [Theory]
+    [InlineData("adagrad")]
+    [InlineData("rmsprop", "--clip-norm", "1")]
+    [InlineData("adam", "--clip", "1", "--beta1", "0.8")]
+    [InlineData("adamw", "--learning-rate", "0.05")]
+    [InlineData("sgd", "--momentum", "0.9")]
+    public void Every_optimizer_learns_a_table(string optimizer, params string[] options)
+    {
+        _shell.Write("line.csv", $"x,y,side\n{string.Concat(Enumerable.Range(0, 80).Select(i => $"{i % 9},{i % 7},{(i % 9 > i % 7 ? "over" : "under")}\n"))}");
+        string run = $"by-{optimizer}";
+        JsonElement[] lines =
+        [
+            .. _shell.Succeeds([
+                "mlp", "train", "line.csv", "--label", "side", "--epochs", "60", "--batch-size", "8", "--optimizer", optimizer, .. options, "--out", run,
+                "--device", "cpu", "--json",
+            ]).Lines.Select(line => JsonElement.Parse(line)),
+        ];
+        Assert.InRange(lines[^2].GetProperty("loss").GetDouble(), 0, 0.7 * lines[0].GetProperty("loss").GetDouble());
+        Assert.Equal(optimizer, JsonElement.Parse(File.ReadAllText(_shell[$"{run}/config.json"])).GetProperty("optimizer").GetString());
+    }
+
     [Fact]
     public void Predictions_are_the_references()
     {

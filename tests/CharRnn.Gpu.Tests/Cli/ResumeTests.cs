@@ -61,6 +61,9 @@ public sealed class ResumeTests : IDisposable
     [InlineData("exponential", "--decay-every", "10")]
     [InlineData("step", "--decay-every", "15", "--decay", "0.3", "--min-learning-rate", "0.02")]
     [InlineData("plateau", "--decay-patience", "1", "--decay", "0.7")]
+    [InlineData("cosine", "--optimizer", "adamw", "--clip", "none", "--clip-norm", "0.5", "--weight-decay", "0.1", "--learning-rate", "0.02")]
+    [InlineData("linear", "--optimizer", "rmsprop", "--rms-decay", "0.9", "--epsilon", "1e-6")]
+    [InlineData("cosine", "--optimizer", "sgd", "--momentum", "0.9", "--learning-rate", "0.3")]
     public void A_run_with_a_schedule_that_was_killed_equals_one_that_was_not(string schedule, params string[] options)
     {
         // Measured so often that the validation loss goes up now and then.

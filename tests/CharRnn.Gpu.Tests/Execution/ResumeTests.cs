@@ -38,6 +38,41 @@ public class ResumeTests
         Assert.Equal(expected, second.Steps(Steps - stop).Bits());
     }
 
+    public static MatrixTheoryData<DeviceKind, UpdateRule> Rules => new(Enum.GetValues<DeviceKind>(), Enum.GetValues<UpdateRule>());
+
+    [Theory]
+    [MemberData(nameof(Rules))]
+    public void Every_optimizer_goes_on_from_any_step_as_if_nothing_had_been(DeviceKind kind, UpdateRule rule)
+    {
+        const int all = 21;
+        ComputeDevice device = TestDevices.Get(kind);
+        StepOptions options = Sizes.Options with { Optimizer = rule, ClipNorm = 0.5, WeightDecay = 0.01, Momentum = rule == UpdateRule.Sgd ? 0.9 : 0 };
+        TrainingCase sizes = Sizes with { Options = options };
+        TestRun Begin()
+        {
+            var run = new TestRun(device, sizes, fused: true, WindowTokens);
+            run.Engine.LearningRateAt = step => options.LearningRate / (1 + (0.1 * step));
+            return run;
+        }
+
+        using TestRun whole = Begin();
+        var states = new EngineState[all];
+        for (int step = 0; step < all; step++)
+        {
+            states[step] = whole.Engine.ReadState();
+            whole.Steps(1);
+        }
+
+        int[] expected = whole.Bits();
+        for (int stop = 1; stop < all; stop++)
+        {
+            using TestRun resumed = Begin();
+            resumed.Engine.Restore(states[stop]);
+            Assert.Equal(expected[..^all], resumed.Steps(all - stop).Bits()[..^(all - stop)]);
+            Assert.Equal(whole.Losses.Skip(stop), resumed.Losses);
+        }
+    }
+
     [Theory]
     [MemberData(nameof(TestDevices.KindsAndPlans), MemberType = typeof(TestDevices))]
     public void Looking_at_the_model_between_steps_disturbs_nothing(DeviceKind kind, bool fused)

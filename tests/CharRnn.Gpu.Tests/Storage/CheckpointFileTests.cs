@@ -39,6 +39,35 @@ public class CheckpointFileTests
         Assert.Same(loaded.Snapshot.Weights, loaded.Model.Weights);
     }
 
+    [Theory]
+    [InlineData("adagrad")]
+    [InlineData("rmsprop")]
+    [InlineData("adam.m", "adam.v")]
+    [InlineData("momentum")]
+    [InlineData]
+    public void Whatever_an_optimizer_remembers_returns(params string[] names)
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.File("c");
+        TrainingSnapshot saved = Samples.Snapshot() with { Moments = [.. names.Select((name, i) => new Moment(name, Samples.Weights(5, 3, 100 * (i + 1))))] };
+        CheckpointFile.Save(path, Samples.Vocabulary(), saved);
+        TrainingSnapshot loaded = CheckpointFile.Load(path).Snapshot;
+        Assert.Equal(names, loaded.Moments.Select(moment => moment.Name));
+        foreach ((Moment expected, Moment actual) in saved.Moments.Zip(loaded.Moments))
+            Samples.AssertEqual(expected.Values, actual.Values);
+        Samples.AssertEqual(saved.Weights, ModelFile.Load(path).Weights);
+
+        foreach (Moment moment in saved.Moments)
+        {
+            moment.Values.Why[1] = -1e-9f;
+            if (moment.Name is "adam.m" or "momentum")
+                CheckpointFile.Save(path, Samples.Vocabulary(), saved);
+            else
+                Errors.Expect(path, $"tensor {moment.Name}.Why has a value below 0", () => CheckpointFile.Save(path, Samples.Vocabulary(), saved));
+            moment.Values.Why[1] = 1;
+        }
+    }
+
     [Fact]
     public void Equal_states_give_equal_bytes()
     {

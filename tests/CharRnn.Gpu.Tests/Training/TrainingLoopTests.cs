@@ -122,7 +122,7 @@ public class TrainingLoopTests
         Loop(engine, null, linear).Run(events, CancellationToken.None);
         Assert.Equal(20, engine.Rates.Count);
         Assert.Equal((0.1f, 0f), ((float)engine.Rates[4], (float)engine.Rates[19]));
-        Assert.All(events.Reports, report => Assert.Equal((float)engine.Rates[(int)report.Iteration - 1], report.LearningRate));
+        Assert.All(events.Reports, report => Assert.Equal(engine.Rates[(int)report.Iteration - 1], report.LearningRate));
     }
 
     // Measurements at 5, 10, ...: better, worse, worse, better, then worse for ever.
