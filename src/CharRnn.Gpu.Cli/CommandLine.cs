@@ -66,7 +66,9 @@ internal static class CommandLine
         }
     }
 
-    /// <summary>What is relative to a directory that was deleted is nowhere; ILGPU, too, asks where it is.</summary>
+    /// <summary>
+    /// Refuses to start in a directory that was deleted: relative paths have no meaning there, and ILGPU asks for it, too.
+    /// </summary>
     private static void RequireCurrentDirectory()
     {
         try
@@ -103,10 +105,10 @@ internal static class CommandLine
     };
 
     /// <summary>The message for an unknown name, with the nearest known one.</summary>
-    /// <param name="name">What was given.</param>
+    /// <param name="name">The given name.</param>
     /// <param name="kind">What it should have been, with its article.</param>
     /// <param name="known">The names there are.</param>
-    /// <param name="otherwise">What to do if none is near.</param>
+    /// <param name="otherwise">What to do if no known name is near.</param>
     public static string UnknownName(string name, string kind, IEnumerable<string> known, string otherwise)
     {
         string? nearest = known.Where(other => Distance(name, other) <= Math.Max(2, name.Length / 3)).MinBy(other => Distance(name, other));
@@ -124,7 +126,7 @@ internal static class CommandLine
 
     public static IEnumerable<string> OptionNames(Command command) => command.Options.Select(option => option.Name);
 
-    /// <summary>What is wrong with the command line alone; null if nothing is.</summary>
+    /// <summary>What is wrong with the command line by itself; null if nothing is.</summary>
     private static string? UsageError(ParseResult result)
     {
         Command command = result.CommandResult.Command;
@@ -170,7 +172,7 @@ internal static class CommandLine
 
     private static OptionResult? Option(SymbolResult? result) => result is null or OptionResult ? result as OptionResult : Option(result.Parent);
 
-    /// <summary>In the list of commands, a line each.</summary>
+    /// <summary>Keeps the first line of each description for the list of commands.</summary>
     private static void KeepSummaries(Command group)
     {
         foreach (Command command in group.Subcommands)

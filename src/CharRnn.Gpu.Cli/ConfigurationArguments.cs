@@ -34,7 +34,7 @@ internal sealed class ConfigurationArguments
         var arguments = new ConfigurationArguments(train, args[1..]);
         arguments.AddFiles();
         fileOfOption = arguments._fileOfOption;
-        return [args[0], .. arguments.All]; // behind the command line's own they could end up behind a --
+        return [args[0], .. arguments.All]; // after the command line's own they could end up after a --
     }
 
     private void AddFiles()
@@ -99,7 +99,7 @@ internal sealed class ConfigurationArguments
     {
         foreach (string name in TrainCommand.FixedOptions)
         {
-            // What the run does not name it has as it is by default.
+            // An option that the run does not name has its default there.
             string? kept = saved.Has(name) ? saved.GetOptionText(name) : null;
             if (Value($"--{name}") is { } given && !(kept is null ? IsDefault($"--{name}", given) : IsSame($"--{name}", given, kept)))
                 throw new CharRnnException(
@@ -115,7 +115,7 @@ internal sealed class ConfigurationArguments
     /// <summary>Whether a text stands for what an option is where it is not given.</summary>
     private bool IsDefault(string option, string text) => Parsed(option, text) is { } value && value.Equals(Parsed(option));
 
-    /// <summary>An option's value with this text behind it, or none; null where it has none, or a wrong one.</summary>
+    /// <summary>The value of an option that is given with this text, or not given; null if it has no value, or an invalid one.</summary>
     private object? Parsed(string option, params string[] text)
     {
         ParseResult parsed = _train.Parse(text.Length == 0 ? [] : [option, .. text], CommandLine.ParserConfiguration);
@@ -134,7 +134,7 @@ internal sealed class ConfigurationArguments
     private static bool Names(string argument, string option) =>
         argument.StartsWith(option, StringComparison.Ordinal) && (argument.Length == option.Length || argument[option.Length] is '=' or ':');
 
-    /// <summary>The value behind an option, as <c>--name value</c>, <c>--name=value</c> or <c>--name:value</c>.</summary>
+    /// <summary>The value after an option, as <c>--name value</c>, <c>--name=value</c> or <c>--name:value</c>.</summary>
     private string? Value(string option)
     {
         string[] all = [.. All];

@@ -43,7 +43,7 @@ public static class InspectPage
         return Page.Build($"{inspection.Name}: what it sees", ["inspect.html"], ["inspect.js"], data.ToJsonString());
     }
 
-    /// <summary>A character as text; a byte that is no ASCII by its number.</summary>
+    /// <summary>A character as text; a byte above 127 as its number.</summary>
     private static string Character(Vocabulary vocabulary, int token)
     {
         int c = vocabulary.CodePoints[token];

@@ -15,7 +15,7 @@ public static class TableLearning
         /// <param name="rows">The rows to learn means and deviations from.</param>
         /// <param name="label">The label's column.</param>
         /// <param name="isRegression">Whether the label is a quantity; null to find out.</param>
-        /// <exception cref="CharRnnException">A cell is empty, or a column is of no use.</exception>
+        /// <exception cref="CharRnnException">A cell is empty, or a column cannot be used.</exception>
         public static TableEncoding Learn(Table table, IReadOnlyList<int> rows, string label, bool? isRegression)
         {
             int answer = table.ColumnOf(label);
@@ -58,7 +58,7 @@ public static class TableLearning
         return new ColumnEncoding(name, null, mean, deviation > 1e-12 * Math.Abs(mean) ? deviation : 1); // a constant says nothing
     }
 
-    /// <summary>The values of a column; of one of numbers, numbers in their order: 1 and 1.0 are the same.</summary>
+    /// <summary>The values of a column in order; in a column of numbers, 1 and 1.0 are the same value.</summary>
     private static string[] Categories(Table table, int column)
     {
         string[] texts = [.. table.Rows.Select(row => row[column]).Distinct()];

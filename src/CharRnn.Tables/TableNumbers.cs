@@ -2,7 +2,7 @@ using CharRnn.Networks;
 
 namespace CharRnn.Tables;
 
-/// <summary>Makes rows of a table the numbers that a network reads.</summary>
+/// <summary>Turns rows of a table into the numbers that a network reads.</summary>
 public static class TableNumbers
 {
     /// <summary>Rows as numbers.</summary>
@@ -11,7 +11,9 @@ public static class TableNumbers
     /// <param name="rows">The rows.</param>
     /// <param name="loss">What the answers are for.</param>
     /// <param name="withAnswers">Whether the label's column is read.</param>
-    /// <exception cref="CharRnnException">A column is missing, or a cell is empty, no number, or of a category that was not learned.</exception>
+    /// <exception cref="CharRnnException">
+    /// A column is missing, or a cell is empty, not a number, or of a category that was not learned.
+    /// </exception>
     public static LabelledData Encode(this TableEncoding encoding, Table table, IReadOnlyList<int> rows, NetworkLoss loss, bool withAnswers)
     {
         (IReadOnlyList<ColumnEncoding> inputs, ColumnEncoding answer) = encoding;

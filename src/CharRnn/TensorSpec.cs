@@ -37,7 +37,7 @@ public interface IModelShape
     IReadOnlyList<TensorSpec> Tensors { get; }
 }
 
-/// <summary>What follows from a list of tensors.</summary>
+/// <summary>Properties that follow from a list of tensors.</summary>
 public static class ModelShapes
 {
     extension(IModelShape shape)

@@ -19,7 +19,7 @@ internal static class BenchCommand
 {
     private const int VocabularySize = 65; // tiny Shakespeare's, so that figures compare with those of other programs
 
-    // As many as an engine needs to know its pace.
+    // Enough steps for an engine to learn its pace.
     private const int WarmUpCalls = 10, ProfiledCalls = 3;
 
     private static readonly Option<DeviceSelection> Device = SharedOptions.Device();

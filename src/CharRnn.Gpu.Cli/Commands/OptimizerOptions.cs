@@ -15,10 +15,10 @@ internal sealed class OptimizerOptions
     private readonly Option<double?> _learningRate, _momentum, _beta1, _beta2, _rmsDecay, _epsilon, _weightDecay;
     private readonly Option<Choice<double>> _clip, _clipNorm;
 
-    // The options that hold for some rules only.
+    // Options that only some rules have.
     private readonly (Option Option, UpdateRule[] Rules)[] _some;
 
-    /// <param name="defaults">What holds where no option is given.</param>
+    /// <param name="defaults">The values of options that are not given.</param>
     public OptimizerOptions(UpdateOptions defaults)
     {
         Choice<UpdateRule>[] rules =
@@ -43,14 +43,14 @@ internal sealed class OptimizerOptions
         ];
     }
 
-    /// <summary>All of them, in the order of the help.</summary>
+    /// <summary>All options in the order of the help.</summary>
     public IReadOnlyList<Option> All => [_rule, _learningRate, _clip, _clipNorm, _momentum, _beta1, _beta2, _rmsDecay, _epsilon, _weightDecay];
 
-    /// <summary>Their names without dashes, as config.json has them.</summary>
+    /// <summary>The names of the options without dashes, as in config.json.</summary>
     public IEnumerable<string> Names => All.Select(option => option.Name[2..]);
 
-    /// <summary>What they say, on top of what holds without them.</summary>
-    /// <exception cref="UsageException">One is given that the optimizer does not have.</exception>
+    /// <summary>Reads the options; what is not given keeps its default.</summary>
+    /// <exception cref="UsageException">An option is given that the optimizer does not have.</exception>
     public T Read<T>(ParseResult options, T defaults)
         where T : UpdateOptions
     {
@@ -81,7 +81,7 @@ internal sealed class OptimizerOptions
         return (T)read;
     }
 
-    /// <summary>Records an optimizer, with those of its numbers that hold for its rule.</summary>
+    /// <summary>Records an optimizer with the numbers that its rule uses.</summary>
     public void Save(RunConfiguration configuration, UpdateOptions optimizer)
     {
         configuration.Set(_rule.Name[2..], WordOf(optimizer.Optimizer));

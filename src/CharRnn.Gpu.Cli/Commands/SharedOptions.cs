@@ -47,20 +47,20 @@ internal static class SharedOptions
         "--unknown", "What to do with characters that the model does not know.", new("error", UnknownCharacters.Error), new("skip", UnknownCharacters.Skip));
 
     /// <summary>A whole number.</summary>
-    /// <param name="name">With its dashes.</param>
-    /// <param name="defaultValue">Where it is not given; null if it then has no value.</param>
-    /// <param name="least">The smallest that makes sense.</param>
-    /// <param name="description">For the help.</param>
+    /// <param name="name">The name with its dashes.</param>
+    /// <param name="defaultValue">The value if the option is not given; null for none.</param>
+    /// <param name="least">The smallest valid number.</param>
+    /// <param name="description">The description in the help.</param>
     public static Option<T?> WholeNumber<T>(string name, T? defaultValue, T least, string description)
         where T : struct, IBinaryInteger<T>, IMinMaxValue<T> =>
         Number(name, defaultValue, string.Create(CultureInfo.InvariantCulture, $"a whole number from {least} to {T.MaxValue}"), n => n >= least, description);
 
     /// <summary>A number within bounds.</summary>
-    /// <param name="name">With its dashes.</param>
-    /// <param name="defaultValue">Where it is not given; null if it then has no value.</param>
+    /// <param name="name">The name with its dashes.</param>
+    /// <param name="defaultValue">The value if the option is not given; null for none.</param>
     /// <param name="expected">The bounds in words, for the error.</param>
     /// <param name="isValid">The bounds.</param>
-    /// <param name="description">For the help.</param>
+    /// <param name="description">The description in the help.</param>
     public static Option<T?> Number<T>(string name, T? defaultValue, string expected, Func<T, bool> isValid, string description)
         where T : struct, INumber<T>
     {
@@ -123,11 +123,11 @@ internal static class SharedOptions
         return corpus;
     }
 
-    /// <summary>A file to write that is nobody's work: neither what is read or written besides, nor a run's own.</summary>
+    /// <summary>A file that may be written: neither one that this command also reads or writes, nor a run's own.</summary>
     /// <param name="option">The option that names it.</param>
     /// <param name="path">The file.</param>
-    /// <param name="others">What is read or written besides.</param>
-    /// <exception cref="CharRnnException">It is.</exception>
+    /// <param name="others">The other files that the command reads or writes.</param>
+    /// <exception cref="CharRnnException">The file may not be written.</exception>
     public static string NewFile(Option<string> option, string path, params ReadOnlySpan<string?> others)
     {
         if (path.Length == 0 || path.Contains('\0', StringComparison.Ordinal))

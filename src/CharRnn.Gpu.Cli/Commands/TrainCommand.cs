@@ -19,7 +19,7 @@ internal static class TrainCommand
     private static readonly TrainingSchedule ScheduleDefaults = new();
     private static readonly LearningRateSchedule RateDefaults = new();
 
-    // Half the rate each time: a run that needs more of them has another trouble.
+    // The rate is halved each time: a run that needs more rollbacks has another problem.
     private const int MaxRollbacks = 10;
 
     // A directory of this name is given as ./none.
@@ -100,7 +100,7 @@ internal static class TrainCommand
         "seed", "encoding", "val-fraction", "eval-length",
     ];
 
-    // Which schedules use what besides the learning rate and its warm-up.
+    // The schedules that use each option besides the learning rate and its warm-up.
     private static readonly (Option Option, LearningRateDecay[] Schedules)[] ScheduleOptions =
     [
         (MinLearningRate, [.. Enum.GetValues<LearningRateDecay>().Where(decay => decay != LearningRateDecay.Constant)]),
@@ -116,7 +116,7 @@ internal static class TrainCommand
         "checkpoint-every", "keep-checkpoints", "on-divergence", "cache", "tensorboard",
     ];
 
-    /// <summary>What a run's config.json records beside its options: a --config made of it is welcome.</summary>
+    /// <summary>What a run's config.json records besides its options: it can be given as a --config, too.</summary>
     public static readonly string[] RecordedNames = ["version", "corpus", "corpus-hash", "vocabulary-size", "corpus-characters", "unigram-entropy", "bigram-entropy", "device-name"];
 
     public static Command Create()
@@ -153,8 +153,8 @@ internal static class TrainCommand
     private static bool Uses(LearningRateDecay schedule, Option option) =>
         ScheduleOptions.First(used => used.Option == option).Schedules.Contains(schedule);
 
-    /// <summary>What only several options together show.</summary>
-    /// <exception cref="UsageException">They do not fit together.</exception>
+    /// <summary>Checks options that depend on each other.</summary>
+    /// <exception cref="UsageException">They contradict each other.</exception>
     private static void CheckSchedule(ParseResult options)
     {
         Choice<LearningRateDecay> schedule = options.GetValue(Schedule);
@@ -179,7 +179,7 @@ internal static class TrainCommand
             throw new UsageException($"{measuring}: needs measurements on the way; give an --eval-every over 0");
     }
 
-    /// <summary>What it is in the options that cannot do without measurements; null if nothing is.</summary>
+    /// <summary>The option that needs measurements; null if there is none.</summary>
     private static string? Measuring(ParseResult options) =>
         options.GetValue(Schedule).Value == LearningRateDecay.Plateau ? "--schedule plateau"
         : options.GetValue(Patience) > 0 ? "--patience"
@@ -208,7 +208,7 @@ internal static class TrainCommand
         using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
         RequireMemory(shape, step, split, device);
 
-        // Whatever may fail comes before the directory: --overwrite gives up an older run.
+        // Everything that may fail comes before the directory, because --overwrite removes an older run.
         using var model = new DeviceModel(device, start ?? InitialWeights.Create(shape, schedule.Seed));
         using var engine = new TrainingEngine(model, split.Training, step);
         using RunDirectory run = RunDirectory.Create(options.GetValue(Out) ?? SharedOptions.NewRunDirectory(), options.GetValue(Overwrite));
@@ -237,7 +237,8 @@ internal static class TrainCommand
                 "restore the config.json that the run wrote");
         if (!checkpoint.Snapshot.Moments.Select(moment => moment.Name).SequenceEqual(step.Moments))
             throw new CharRnnException(
-                run.CheckpointPath, $"is of another optimizer than {run.ConfigurationPath} says", "restore the config.json that the run wrote");
+                run.CheckpointPath, $"was written with another optimizer than {run.ConfigurationPath} says",
+                "restore the config.json that the run wrote");
         TextSplit split = Split(corpus, step, schedule);
         var cursor = new StreamCursor(split.Training.Length / step.BatchSize, step.SequenceLength);
         if (checkpoint.Snapshot.Position > cursor.StreamLength)
@@ -268,10 +269,10 @@ internal static class TrainCommand
         return Train(options, step, schedule, corpus, split, engine, run, initFrom, checkpoint.Snapshot, stop);
     }
 
-    /// <summary>How a run is finished, and what would make it go on, for people; null where it is not.</summary>
+    /// <summary>Says how a run is finished, and what would make it go on; null if it is not finished.</summary>
     private static string? Finish(string directory, TrainingSchedule schedule, TrainingSnapshot snapshot, long total)
     {
-        // Of the measurement at which it stopped early, the snapshot, which is of the moment before, knows nothing.
+        // The snapshot was taken before the measurement at which training stopped early, so it does not count that one.
         if (snapshot.EndedBy == TrainingOutcome.StoppedEarly && snapshot.Iteration < total)
         {
             long waited = snapshot.EvaluationsSinceBest + 1;
@@ -290,7 +291,9 @@ internal static class TrainCommand
         return string.Create(CultureInfo.InvariantCulture, $" at iteration {snapshot.Iteration}; {remedy}");
     }
 
-    /// <summary>Where the rates depend on the last step, another one would make it another run, of which there is no half.</summary>
+    /// <summary>
+    /// Refuses another number of steps if the learning rates depend on it: the first half of such a run would be different.
+    /// </summary>
     private static void RequireSameTotal(string directory, TrainingSchedule schedule, RunConfiguration saved, long stepsPerEpoch)
     {
         if (!schedule.LearningRates.DependsOnTotal)
@@ -329,7 +332,7 @@ internal static class TrainCommand
         if (!Output.IsQuiet)
             Introduce(corpus, split, validation, schedule.TotalIterations(engine.Cursor.StepsPerEpoch), engine, run, resumeFrom);
 
-        // Where a run goes back to that diverges before its first checkpoint.
+        // A run that diverges before its first checkpoint goes back to this state.
         EngineState? start = options.GetValue(OnDivergence).Value && !File.Exists(run.CheckpointPath) ? engine.ReadState() : null;
         for (int rollbacks = 0; ; rollbacks++)
         {
@@ -414,7 +417,7 @@ internal static class TrainCommand
     private static TokenCache? OpenCache(ParseResult options) =>
         (CachePath(options) ?? TokenCache.DefaultDirectory) is { } directory and not NoCache ? new TokenCache(directory) : null;
 
-    /// <summary>What --cache says, as an absolute path; null where it is not given.</summary>
+    /// <summary>The directory of --cache as an absolute path; null if it is not given.</summary>
     private static string? CachePath(ParseResult options)
     {
         string? given = options.GetValue(Cache);

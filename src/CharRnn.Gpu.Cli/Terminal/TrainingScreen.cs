@@ -19,7 +19,7 @@ internal sealed class TrainingScreen(IAnsiConsole console, Vocabulary vocabulary
     // Often enough to look alive, and a drawing of some tenths of a millisecond is still nothing beside it.
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
 
-    // Lines that are no sample: the figures, the bar, the sample's heading and the blank ones.
+    // Lines that do not belong to the sample: the figures, the bar, the sample's heading and the blank ones.
     private const int OtherLines = 9;
 
     private static readonly Style Dim = new(decoration: Decoration.Dim), Strong = new(decoration: Decoration.Bold), Done = new(Color.Green);

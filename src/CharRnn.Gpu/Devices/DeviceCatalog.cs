@@ -38,7 +38,7 @@ public static class DeviceCatalog
     };
 
     /// <summary>Opens the CPU with a number of workers; the results do not depend on it.</summary>
-    /// <param name="workers">Their number, 1 to <see cref="MaxWorkers"/>; as many as there are cores where it is left out.</param>
+    /// <param name="workers">Their number, 1 to <see cref="MaxWorkers"/>; the number of cores if it is left out.</param>
     /// <param name="profiling">Whether kernels can be timed.</param>
     /// <exception cref="ArgumentOutOfRangeException">There are no workers, or too many.</exception>
     public static ComputeDevice OpenCpu(int? workers = null, bool profiling = false)
@@ -61,7 +61,7 @@ public static class DeviceCatalog
     /// <exception cref="ArgumentOutOfRangeException">The kind is another, or the index negative.</exception>
     public static ComputeDevice OpenGpu(DeviceKind kind, int index, bool profiling = false) => OpenGpu(kind, index, profiling, GpuGroupSize);
 
-    /// <summary>The same with groups of at most so many threads, like a device that has no larger ones.</summary>
+    /// <summary>The same with groups of at most this many threads, like a device without larger ones.</summary>
     internal static ComputeDevice OpenGpu(DeviceKind kind, int index, bool profiling, int mostThreads)
     {
         if (kind is not (DeviceKind.Cuda or DeviceKind.OpenCl))

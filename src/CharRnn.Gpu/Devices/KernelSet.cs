@@ -9,8 +9,8 @@ namespace CharRnn.Gpu.Devices;
 internal sealed class KernelSet
 {
     /// <summary>
-    /// What CUDA's assembler must keep to: groups of at most so many threads, of which as many as the device counts teams must
-    /// fit a multiprocessor. 65,536 registers for 2 × 256 threads are 128 each.
+    /// The limits that CUDA's assembler must keep to: the threads of a group, and the groups that must fit on a multiprocessor at
+    /// once, which are counted as teams. 65,536 registers for 2 × 256 threads are 128 for each thread.
     /// </summary>
     public static readonly KernelSpecialization CudaBudget = new(DeviceCatalog.GpuGroupSize, DeviceCatalog.TeamsPerMultiprocessor);
 

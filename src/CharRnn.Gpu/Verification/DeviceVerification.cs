@@ -47,10 +47,10 @@ public sealed class DeviceVerification
 
     private DeviceVerification(ComputeDevice device, Action<string, float[]> corrupt) => (_device, _corrupt) = (device, corrupt);
 
-    /// <summary>All checks, over several sizes, fresh and trained weights, with and without the clip biting.</summary>
+    /// <summary>Runs all checks: several sizes, with fresh and trained weights, and with gradients below and above the clip.</summary>
     public static IEnumerable<VerificationCheck> Run(ComputeDevice device) => Run(device, (_, _) => { });
 
-    /// <summary>One case of each kernel: under a second. Null if all is well, else what is wrong.</summary>
+    /// <summary>Checks one case of each kernel in less than a second. Returns null if all is well, otherwise what is wrong.</summary>
     public static string? QuickCheck(ComputeDevice device)
     {
         foreach (VerificationCheck check in new DeviceVerification(device, (_, _) => { }).Check(new Case(17, 33, 5, 9, true)))

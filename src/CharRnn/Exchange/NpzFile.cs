@@ -39,10 +39,10 @@ public static class NpzFile
         });
     }
 
-    /// <summary>Reads a model; its characters end up in ascending order, whatever theirs was.</summary>
+    /// <summary>Reads a model, and sorts its characters into ascending order.</summary>
     /// <param name="path">The file.</param>
     /// <param name="vocabulary">The characters in index order, where the file does not have them.</param>
-    /// <param name="vocabularyPath">Where those are from, for errors.</param>
+    /// <param name="vocabularyPath">The file of those characters, for errors.</param>
     /// <exception cref="CharRnnException">The file cannot be read, lacks an array, or an array is of another type or shape.</exception>
     public static CharacterModel Load(string path, Vocabulary? vocabulary = null, string? vocabularyPath = null)
     {
@@ -83,7 +83,7 @@ public static class NpzFile
 
     private static Stream Entry(ZipArchive archive, string name, string type, string shape)
     {
-        // Not compressed, as np.savez has it, and with a date that does not change.
+        // The entries are not compressed, as in np.savez, and their date is constant.
         ZipArchiveEntry entry = archive.CreateEntry($"{name}.npy", CompressionLevel.NoCompression);
         entry.LastWriteTime = new DateTimeOffset(1980, 1, 1, 0, 0, 0, TimeSpan.Zero);
         Stream stream = entry.Open();

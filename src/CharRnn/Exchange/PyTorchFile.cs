@@ -35,10 +35,10 @@ public static class PyTorchFile
         SafetensorsFile.Write(path, metadata, theirs);
     }
 
-    /// <summary>Reads a state, whatever the module called its parts; its characters end up in ascending order.</summary>
+    /// <summary>Reads a state, whatever the names of the module's parts. Its characters are sorted into ascending order.</summary>
     /// <param name="path">The file.</param>
     /// <param name="vocabulary">The characters in index order, where the file's metadata do not have them.</param>
-    /// <param name="vocabularyPath">Where those are from, for errors.</param>
+    /// <param name="vocabularyPath">The file of those characters, for errors.</param>
     /// <exception cref="CharRnnException">The file cannot be read, or holds another kind of network.</exception>
     public static CharacterModel Load(string path, Vocabulary? vocabulary = null, string? vocabularyPath = null)
     {

@@ -102,8 +102,8 @@ public static class AtomicFile
     }
 
     /// <summary>
-    /// Gives a file another's place. Windows refuses that while anybody has one of them open, if only to look at it: then it is
-    /// tried again for a moment.
+    /// Puts one file in the place of another. Windows refuses that while any program has one of them open, even only to read it;
+    /// then it is tried again for a moment.
     /// </summary>
     /// <exception cref="CharRnnException">The file system refuses.</exception>
     internal static void Replace(string path, string by)
@@ -144,7 +144,7 @@ public static class AtomicFile
 
     /// <summary>
     /// Makes a rename survive a power cut. .NET cannot open a directory, hence libc; Windows needs nothing.
-    /// A file system that cannot do it is no error: the file is whole under either content.
+    /// It is not an error if a file system cannot do it: the file is whole under either content.
     /// </summary>
     private static void FlushDirectory(string directory)
     {

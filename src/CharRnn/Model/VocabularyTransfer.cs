@@ -14,7 +14,7 @@ public sealed record VocabularyTransfer(ParameterSet<float> Weights, IReadOnlyLi
     /// </summary>
     /// <param name="model">The model.</param>
     /// <param name="vocabulary">The characters of the text; of the model's encoding.</param>
-    /// <param name="seed">Of the fresh weights.</param>
+    /// <param name="seed">The seed of the fresh weights.</param>
     /// <exception cref="ArgumentException">The encodings differ.</exception>
     public static VocabularyTransfer Of(CharacterModel model, Vocabulary vocabulary, ulong seed)
     {
@@ -46,7 +46,7 @@ public sealed record VocabularyTransfer(ParameterSet<float> Weights, IReadOnlyLi
         return new VocabularyTransfer(to, added, [.. model.Vocabulary.CodePoints.Where(c => !vocabulary.TryGetToken(c, out _))]);
     }
 
-    /// <summary>What was done, for people; null where both vocabularies are the same.</summary>
+    /// <summary>A description of what was done, for people; null if both vocabularies are the same.</summary>
     /// <param name="model">The model that was given.</param>
     /// <param name="vocabulary">The characters of the text.</param>
     public string? Describe(CharacterModel model, Vocabulary vocabulary)

@@ -11,7 +11,7 @@ public sealed class LabelledData
     /// <param name="inputs">Numbers in a row.</param>
     /// <param name="x">The rows, <c>[n, inputs]</c>.</param>
     /// <param name="classes">y of a softmax, <c>[n]</c>.</param>
-    /// <exception cref="ArgumentException">The arrays are no whole number of rows, or not the same number.</exception>
+    /// <exception cref="ArgumentException">The arrays are not a whole number of rows, or not the same number of rows.</exception>
     public LabelledData(int inputs, float[] x, int[] classes)
         : this(inputs, x, classes.Length) => Classes = classes;
 
@@ -19,14 +19,14 @@ public sealed class LabelledData
     /// <param name="x">The rows, <c>[n, inputs]</c>.</param>
     /// <param name="outputs">Numbers in a row's target.</param>
     /// <param name="targets">y, <c>[n, outputs]</c>.</param>
-    /// <exception cref="ArgumentException">The arrays are no whole number of rows, or not the same number.</exception>
+    /// <exception cref="ArgumentException">The arrays are not a whole number of rows, or not the same number of rows.</exception>
     public LabelledData(int inputs, float[] x, int outputs, float[] targets)
         : this(inputs, x, Rows(targets, outputs)) => (Outputs, Targets) = (outputs, targets);
 
-    /// <summary>Rows of which nothing is said yet.</summary>
+    /// <summary>Rows without labels.</summary>
     /// <param name="inputs">Numbers in a row.</param>
     /// <param name="x">The rows, <c>[n, inputs]</c>.</param>
-    /// <exception cref="ArgumentException">They are no whole number of rows.</exception>
+    /// <exception cref="ArgumentException">They are not a whole number of rows.</exception>
     public LabelledData(int inputs, float[] x)
         : this(inputs, x, Rows(x, inputs))
     {

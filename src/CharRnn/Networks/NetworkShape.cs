@@ -41,7 +41,7 @@ public sealed record NetworkShape : IModelShape
     /// <param name="layers">At least one; one alone is a neuron, or several side by side.</param>
     /// <param name="loss">What is minimised.</param>
     /// <exception cref="ArgumentException">
-    /// A width is not positive, an activation or the loss is none, or the last layer has an activation where the loss brings its own.
+    /// A width is not positive, an activation or the loss is unknown, or the last layer has an activation although the loss has its own.
     /// </exception>
     public NetworkShape(int inputs, IReadOnlyList<Layer> layers, NetworkLoss loss)
     {
@@ -91,7 +91,7 @@ public sealed record NetworkShape : IModelShape
     /// <summary>The place of a layer's biases there.</summary>
     public static int BiasesOf(int layer) => (2 * layer) + 1;
 
-    /// <summary>Whether both have the same layers, whoever listed them.</summary>
+    /// <summary>Whether both have the same layers.</summary>
     public bool Equals(NetworkShape? other) =>
         other is not null && (Inputs, Loss) == (other.Inputs, other.Loss) && Layers.SequenceEqual(other.Layers);
 

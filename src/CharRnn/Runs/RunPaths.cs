@@ -4,7 +4,7 @@ using CharRnn.Files;
 
 namespace CharRnn.Runs;
 
-/// <summary>Where the files of a run lie, and which names are theirs.</summary>
+/// <summary>The paths of a run's files, and which names belong to a run.</summary>
 public partial class RunPaths
 {
     internal const string ConfigurationName = "config.json";
@@ -111,7 +111,7 @@ public partial class RunPaths
 
     /// <summary>The weights' file that a MODEL on the command line means: the file itself, or the one in a run's directory.</summary>
     /// <param name="path">A run's directory or any file.</param>
-    /// <param name="best">Of a directory, whether to take best.safetensors and not model.safetensors.</param>
+    /// <param name="best">Whether to take best.safetensors of a directory instead of model.safetensors.</param>
     /// <exception cref="CharRnnException">There is nothing at the path, or the directory has no such model.</exception>
     public static string FindModel(string path, bool best = false)
     {

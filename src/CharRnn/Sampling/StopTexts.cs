@@ -96,7 +96,7 @@ public sealed class StopTexts
     {
         private readonly int[] _tokens;
 
-        // Of the first i + 1 tokens, the longest end, not the whole, with which the text also begins.
+        // The length of the longest proper suffix of the first i + 1 tokens with which the text also begins.
         private readonly int[] _borders;
 
         public Stop(string text, int[] tokens)

@@ -27,7 +27,7 @@ internal static class ModelMetadata
     // The payload's checksum does not cover the header, where a changed bit makes a model write other letters.
     private const string VocabularyChecksum = "vocabulary-checksum", DescriptionChecksum = "description-checksum";
 
-    // The cause of a refusal that is no damage: the file is whole, and of another kind.
+    // The cause of a refusal that is not about damage: the file is intact, and of another kind.
     private static readonly NotSupportedException s_otherKind = new("The file is of another kind.");
 
     private const string OursRemedy = "give a model or checkpoint written by charrnn";

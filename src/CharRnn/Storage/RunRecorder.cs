@@ -87,7 +87,7 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
         _told.Clear();
     });
 
-    /// <summary>To be called at the end of training, which has no next save to try again.</summary>
+    /// <summary>Call it at the end of training, when no next save can try again.</summary>
     /// <exception cref="CharRnnException">The last checkpoint is not on the disk.</exception>
     public void RequireSaved()
     {

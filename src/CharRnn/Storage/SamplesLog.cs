@@ -62,5 +62,5 @@ public sealed partial class SamplesLog : IDisposable
 
 /// <summary>A text that a model wrote along the way.</summary>
 /// <param name="Iteration">Completed steps when it was drawn.</param>
-/// <param name="Text">The text; bytes that are no UTF-8 are U+FFFD.</param>
+/// <param name="Text">The text; bytes that are not UTF-8 are U+FFFD.</param>
 public readonly record struct Sample(long Iteration, string Text);

@@ -8,11 +8,11 @@ namespace CharRnn.Storage;
 
 /// <summary>
 /// A run's curves as TensorBoard reads them: a file of Event messages in TFRecord framing (length, its checksum, message, its
-/// checksum: masked CRC-32C). Each start writes a file of its own, which tells TensorBoard to forget what lies behind its first step.
+/// checksum: masked CRC-32C). Each start writes a file of its own, which tells TensorBoard to forget what comes after its first step.
 /// </summary>
 public sealed class TensorBoardLog : IDisposable
 {
-    // TensorBoard forgets what an earlier start wrote at this step and behind it.
+    // TensorBoard forgets what an earlier start wrote at this step and after it.
     private const int SessionStart = 1;
 
     private readonly AppendOnlyFile _file;

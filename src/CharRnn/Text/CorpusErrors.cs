@@ -5,10 +5,10 @@ namespace CharRnn.Text;
 /// <summary>The wording of every error about a corpus, in one place.</summary>
 internal static class CorpusErrors
 {
-    /// <summary>What to do about bytes that are no text, where the encoding can be chosen.</summary>
+    /// <summary>What to do about bytes that are not text, if the encoding can be chosen.</summary>
     public const string UseBytes = "use --encoding bytes";
 
-    /// <summary>What to do about them where the model has chosen it.</summary>
+    /// <summary>What to do about them if the model determines the encoding.</summary>
     public const string GiveText = "give UTF-8 text, as the model was trained on";
 
     public static CharRnnException Missing(string path) => path.Contains('\uFFFD', StringComparison.Ordinal)

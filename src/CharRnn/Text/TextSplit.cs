@@ -1,6 +1,6 @@
 namespace CharRnn.Text;
 
-/// <summary>A text cut in two: what is trained on, and behind it what is only measured.</summary>
+/// <summary>A text cut in two: the part that is trained on, and after it the part that is only measured.</summary>
 /// <param name="Training">The first tokens.</param>
 /// <param name="Validation">The last <c>⌊f·N⌋</c> tokens; may be empty.</param>
 public sealed record TextSplit(ITokenSource Training, ITokenSource Validation)

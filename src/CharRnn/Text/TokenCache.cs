@@ -9,9 +9,9 @@ namespace CharRnn.Text;
 /// <summary>
 /// A directory that keeps the tokens of large texts, so that the next start reads a text only to see that it is the same.
 /// A file in it is named by the text's length and hash and by the format's version, is in the safetensors format, and is
-/// checked whole before it is used. Nothing is lost with it: it may be deleted at any time.
+/// checked whole before it is used. It may be deleted at any time without loss.
 /// </summary>
-/// <param name="directory">Where; made when it is first needed.</param>
+/// <param name="directory">The directory, which is created when it is first needed.</param>
 public sealed partial class TokenCache(string directory)
 {
     private const string Version = "1", Format = "charrnn-tokens";
@@ -19,10 +19,10 @@ public sealed partial class TokenCache(string directory)
     private const string Tokens = "tokens", Counts = "counts", Widths = "widths", Characters = "characters", TokenOfId = "token-of-id";
     private const int HeaderBytes = 4096;
 
-    // Nobody reads one text for a day.
+    // No reading of a text takes a day.
     private static readonly TimeSpan UnusedFor = TimeSpan.FromDays(30), WrittenFor = TimeSpan.FromDays(1);
 
-    /// <summary>The operating system's folder for a user's caches, and in it this program's; null where there is none.</summary>
+    /// <summary>This program's folder in the operating system's folder for a user's caches; null if there is none.</summary>
     public static string? DefaultDirectory
     {
         get
@@ -36,7 +36,7 @@ public sealed partial class TokenCache(string directory)
         }
     }
 
-    /// <summary>Whether it may hold the tokens of a text of so many bytes: whether hashing the text is worth while.</summary>
+    /// <summary>Whether it may hold the tokens of a text of this many bytes, so that hashing the text is worth while.</summary>
     internal bool MayHold(long bytes)
     {
         try
@@ -49,7 +49,7 @@ public sealed partial class TokenCache(string directory)
         }
     }
 
-    /// <summary>The tokens of a text, if it has them, whole.</summary>
+    /// <summary>The tokens of a text, if it has them and they are intact.</summary>
     /// <param name="bytes">The text's length, byte order marks included.</param>
     /// <param name="hash"><see cref="Corpus.Hash"/> of the text.</param>
     /// <param name="encoding">What a character is.</param>

@@ -14,7 +14,7 @@ public sealed class Vocabulary
 
     /// <param name="encoding">What a character is.</param>
     /// <param name="codePoints">The characters, in index order, each once.</param>
-    /// <exception cref="ArgumentException">There is none, or a character stands twice or is none of the encoding.</exception>
+    /// <exception cref="ArgumentException">There are no characters, or one occurs twice or does not belong to the encoding.</exception>
     public Vocabulary(TextEncoding encoding, IEnumerable<int> codePoints)
     {
         Encoding = encoding;
@@ -45,13 +45,13 @@ public sealed class Vocabulary
     /// <returns>False if the vocabulary has no such character.</returns>
     public bool TryGetToken(int codePoint, out int token) => _tokens.TryGetValue(codePoint, out token);
 
-    /// <summary>The first input where there is no text before it: a newline where the vocabulary has one, else token 0.</summary>
+    /// <summary>The first input where there is no text before it: a newline if the vocabulary has one, otherwise token 0.</summary>
     public int StartToken => TryGetToken('\n', out int token) ? token : 0;
 
     /// <summary>Checks that numbers are tokens: what reads a text of others reads memory that is not its own.</summary>
     /// <param name="tokens">The numbers.</param>
     /// <param name="vocabularySize">V.</param>
-    /// <param name="name">What they are called in the error.</param>
+    /// <param name="name">The name of the tokens in the error.</param>
     /// <exception cref="ArgumentOutOfRangeException">One is not from 0 to V - 1; says which, and V.</exception>
     public static void RequireTokens(
         ReadOnlySpan<int> tokens, int vocabularySize, [CallerArgumentExpression(nameof(tokens))] string? name = null)
