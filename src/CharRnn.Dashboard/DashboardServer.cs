@@ -303,7 +303,7 @@ public sealed class DashboardServer : IAsyncDisposable
         ? throw new CharRnnException(name, $"is given {values.Count} times", "give it once")
         : query[name];
 
-    /// <summary>The directories of the runs there are by now, by the names that the page knows: a request names no path.</summary>
+    /// <summary>The directories of the current runs by the names that the page knows, because a request contains no path.</summary>
     private Dictionary<string, string> Runs()
     {
         IReadOnlyList<string> runs = RunSearch.Find(_root);

@@ -10,7 +10,7 @@ internal static class CommandLine
 {
     private const int Done = 0, Failed = 1, WrongUsage = 2;
 
-    /// <summary>No response files: an argument that begins with @ is a file of that name.</summary>
+    /// <summary>There are no response files: an argument that begins with @ is the name of a file.</summary>
     public static ParserConfiguration ParserConfiguration { get; } = new() { ResponseFileTokenReplacer = null };
 
     public static int Run(string[] args)
@@ -107,7 +107,7 @@ internal static class CommandLine
     /// <summary>The message for an unknown name, with the nearest known one.</summary>
     /// <param name="name">The given name.</param>
     /// <param name="kind">What it should have been, with its article.</param>
-    /// <param name="known">The names there are.</param>
+    /// <param name="known">The known names.</param>
     /// <param name="otherwise">What to do if no known name is near.</param>
     public static string UnknownName(string name, string kind, IEnumerable<string> known, string otherwise)
     {
@@ -118,7 +118,7 @@ internal static class CommandLine
     private static string FullName(CommandResult result) =>
         result.Parent is CommandResult parent ? $"{FullName(parent)} {result.Command.Name}" : "charrnn";
 
-    /// <summary>[suggest]: a shell asks how an unfinished line may go on.</summary>
+    /// <summary>Whether a shell asks, with [suggest], how an unfinished line may go on.</summary>
     private static bool IsDirective(ParseResult result) => result.Tokens.Any(token => token.Type == TokenType.Directive);
 
     private static bool HasFlag(ParseResult result, string name) =>
@@ -158,7 +158,7 @@ internal static class CommandLine
 
         ParseError error = result.Errors[0];
         if (error.Message.StartsWith('-'))
-            return error.Message; // in our words
+            return error.Message; // a message of this program
         return (Option(error.SymbolResult), error.SymbolResult) switch
         {
             ({ IdentifierTokenCount: 0 } option, _) => $"{option.Option.Name}: is missing; give {option.Option.Name} {option.Option.HelpName}",

@@ -24,7 +24,7 @@ internal sealed class ConfigurationArguments
     /// <summary>The arguments, with those of the files added.</summary>
     /// <param name="args">The command line.</param>
     /// <param name="root">The program.</param>
-    /// <param name="fileOfOption">For each option that came from a file, the file.</param>
+    /// <param name="fileOfOption">The file of each option that came from one.</param>
     public static string[] Expand(string[] args, RootCommand root, out IReadOnlyDictionary<string, string> fileOfOption)
     {
         fileOfOption = new Dictionary<string, string>();
@@ -58,7 +58,7 @@ internal sealed class ConfigurationArguments
 
     private void Add(RunConfiguration configuration, string path, bool isSavedRun)
     {
-        // Either says how long to train: what stands nearer at hand goes before the other, --iterations before --epochs.
+        // Either option says how long to train: one on the command line counts before one in a file, and --iterations before --epochs.
         bool hasLength = Has("--iterations") || Has("--epochs");
         foreach (string name in configuration.Names)
         {
@@ -94,7 +94,7 @@ internal sealed class ConfigurationArguments
         }
     }
 
-    /// <summary>A run goes on with the sizes and rates it was begun with.</summary>
+    /// <summary>Refuses other values of the options that a resumed run keeps.</summary>
     private void RefuseChanges(RunConfiguration saved, string run)
     {
         foreach (string name in TrainCommand.FixedOptions)
@@ -112,7 +112,7 @@ internal sealed class ConfigurationArguments
     private bool IsSame(string option, string one, string other) =>
         one == other || (Parsed(option, one) is { } value && value.Equals(Parsed(option, other)));
 
-    /// <summary>Whether a text stands for what an option is where it is not given.</summary>
+    /// <summary>Whether a text stands for the default of an option.</summary>
     private bool IsDefault(string option, string text) => Parsed(option, text) is { } value && value.Equals(Parsed(option));
 
     /// <summary>The value of an option that is given with this text, or not given; null if it has no value, or an invalid one.</summary>

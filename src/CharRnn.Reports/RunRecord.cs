@@ -7,9 +7,9 @@ namespace CharRnn.Reports;
 
 /// <summary>What a run wrote into its directory.</summary>
 /// <param name="Name">The name of the run on a page.</param>
-/// <param name="Configuration">Its config.json.</param>
+/// <param name="Configuration">The content of its config.json.</param>
 /// <param name="Reports">The reports in its metrics.jsonl, thinned as <see cref="Curve"/> says.</param>
-/// <param name="Samples">Its samples.txt, or the end of a long one.</param>
+/// <param name="Samples">The samples in its samples.txt, or in the end of a long one.</param>
 public sealed record RunRecord(string Name, RunConfiguration Configuration, IReadOnlyList<TrainingReport> Reports, IReadOnlyList<Sample> Samples)
 {
     // More points than pixels tell nothing, and a page should open at once.
@@ -35,7 +35,7 @@ public sealed record RunRecord(string Name, RunConfiguration Configuration, IRea
 
     /// <summary>Reads what a finished or running run has written so far. Files may have any length; the memory is bounded.</summary>
     /// <param name="directory">The run's directory.</param>
-    /// <param name="cancellation">Heard between two lines.</param>
+    /// <param name="cancellation">Checked between two lines.</param>
     /// <exception cref="CharRnnException">The directory is not a run's, or a file in it cannot be read.</exception>
     public static RunRecord Read(string directory, CancellationToken cancellation = default)
     {

@@ -140,8 +140,8 @@ internal static class BenchCommand
     };
 
     /// <summary>
-    /// Of a plan of the same kind over few time steps, or the reference would take minutes, but of streams enough to be cut into
-    /// blocks: the worst tensor's norm of the difference over its norm.
+    /// The largest error of a gradient: the norm of its difference from the reference over its norm. The plan is of the same kind but
+    /// has few time steps, because the reference would take minutes otherwise, and enough streams to be divided into blocks.
     /// </summary>
     private static double GradientError(ComputeDevice device, ModelShape shape, StepOptions step, PlanKind kind)
     {
@@ -169,7 +169,7 @@ internal static class BenchCommand
 
     private static long TextLength(StepOptions step) => Math.Max(100_000L, 10L * step.SequenceLength) * step.BatchSize;
 
-    /// <summary>What an engine is found to do that has warmed up.</summary>
+    /// <summary>Measures an engine after it has warmed up.</summary>
     private static T OfEngine<T>(ComputeDevice device, ExecutionPlan plan, ModelShape shape, StepOptions step, Func<TrainingEngine, T> measure)
     {
         using var model = new DeviceModel(device, InitialWeights.Create(shape, 1));
@@ -182,7 +182,9 @@ internal static class BenchCommand
         return measure(engine);
     }
 
-    /// <summary>Its cost per character does not depend on B or T, so a short sequence of one stream will do.</summary>
+    /// <summary>
+    /// Measures the reference. Its cost per character does not depend on B or T, so a short sequence of one stream is enough.
+    /// </summary>
     private static double MeasureReference(ModelShape shape, double seconds)
     {
         const int T = 25;

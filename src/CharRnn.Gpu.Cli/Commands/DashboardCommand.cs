@@ -5,7 +5,7 @@ using CharRnn.Gpu.Devices;
 
 namespace CharRnn.Gpu.Cli.Commands;
 
-/// <summary><c>charrnn dashboard</c>: a page in the browser that follows runs and writes with their models.</summary>
+/// <summary><c>charrnn dashboard</c>: serves a page that follows runs and writes text with their models.</summary>
 internal static class DashboardCommand
 {
     private static readonly Argument<string> Root = new("RUN_OR_DIR") { Description = "A run's directory, or a directory with runs in it." };

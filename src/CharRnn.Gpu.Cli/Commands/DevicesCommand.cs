@@ -6,7 +6,7 @@ using CharRnn.Gpu.Devices;
 
 namespace CharRnn.Gpu.Cli.Commands;
 
-/// <summary><c>charrnn devices</c>: what is here, what cannot be used and why, and what auto would choose.</summary>
+/// <summary><c>charrnn devices</c>: lists the devices, those that cannot be used with the reason, and the one that auto chooses.</summary>
 internal static class DevicesCommand
 {
     private static readonly Option<bool> Json = SharedOptions.Json();
@@ -51,7 +51,7 @@ internal static class DevicesCommand
         return 0;
     }
 
-    /// <summary>The devices of a kind; where there is none, an entry that says so.</summary>
+    /// <summary>The devices of a kind; if there are none, one entry that says so.</summary>
     private static IReadOnlyList<DeviceDescription> List(DeviceKind kind) => DeviceCatalog.List(kind) is { Count: > 0 } devices
         ? devices
         : [new DeviceDescription(

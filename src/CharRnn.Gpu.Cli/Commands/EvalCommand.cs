@@ -10,7 +10,7 @@ using CharRnn.Training;
 
 namespace CharRnn.Gpu.Cli.Commands;
 
-/// <summary><c>charrnn eval</c>: how well a model predicts a text.</summary>
+/// <summary><c>charrnn eval</c>: measures how well a model predicts a text.</summary>
 internal static class EvalCommand
 {
     private static readonly Argument<string> ModelPath = new("MODEL") { Description = "A run's directory, or a .safetensors file of a run." };

@@ -12,15 +12,15 @@ using CharRnn.Training;
 
 namespace CharRnn.Gpu.Cli.Commands;
 
-/// <summary><c>charrnn inspect</c>: what a network sees of a text, and what its weights are like.</summary>
+/// <summary><c>charrnn inspect</c>: shows what a network sees in a text, and describes its weights.</summary>
 internal static class InspectCommand
 {
     private const int Best = 5, OwnText = 1000;
 
-    // A page of more would take a browser long.
+    // A browser would take long to show a page with more.
     private const int MostCharacters = 20_000, MostValues = 16 << 20;
 
-    // A unit beyond this hardly learns any more; one that moves less than this tells nothing.
+    // A unit beyond the first value hardly learns any more; one that moves less than the second says nothing.
     private const float Saturated = 0.97f, Dead = 0.01f;
 
     private static readonly Argument<string> ModelPath = new("MODEL") { Description = "A run's directory, or a .safetensors file of a run." };

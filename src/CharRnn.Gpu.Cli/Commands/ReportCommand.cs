@@ -6,12 +6,12 @@ using CharRnn.Runs;
 
 namespace CharRnn.Gpu.Cli.Commands;
 
-/// <summary><c>charrnn report</c>: a page of what a run did, or of several beside each other.</summary>
+/// <summary><c>charrnn report</c>: makes a page that shows one or several runs.</summary>
 internal static class ReportCommand
 {
     private const string DefaultName = "report.html";
 
-    private static readonly Argument<string[]> Runs = new("RUN") { Description = "Run directories, finished or at work.", Arity = ArgumentArity.OneOrMore };
+    private static readonly Argument<string[]> Runs = new("RUN") { Description = "Run directories; the runs may still be training.", Arity = ArgumentArity.OneOrMore };
     private static readonly Option<string> Out = new("--out") { Description = $"The page [default: RUN/{DefaultName}, for several runs {DefaultName}].", HelpName = "FILE" };
 
     private static readonly Option<string> Png = new("--png") { Description = "Also write a picture of the losses.", HelpName = "FILE" };

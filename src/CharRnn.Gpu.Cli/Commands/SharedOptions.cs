@@ -153,7 +153,7 @@ internal static class SharedOptions
     public static ComputeDevice Open(DeviceSelection selection) => Open(selection, DeviceVerification.QuickCheck);
 
     /// <summary>Opens the device.</summary>
-    /// <param name="selection">What <c>--device</c> says.</param>
+    /// <param name="selection">The value of <c>--device</c>.</param>
     /// <param name="check">Says what is wrong with an open device; null if nothing is.</param>
     /// <param name="profiling">Whether kernels can be timed.</param>
     public static ComputeDevice Open(DeviceSelection selection, Func<ComputeDevice, string?> check, bool profiling = false) =>

@@ -8,7 +8,7 @@ using ILGPU.Runtime;
 
 namespace CharRnn.Gpu.Cli.Commands;
 
-/// <summary><c>--version</c>: what this program is, what it runs on, and whether drivers are to be found.</summary>
+/// <summary><c>--version</c>: prints the versions of the program and of what it runs on, and whether drivers are present.</summary>
 internal sealed class VersionAction : SynchronousCommandLineAction
 {
     /// <summary>The version and the commit that it was built from.</summary>

@@ -86,7 +86,7 @@ internal sealed class TrainingScreen(IAnsiConsole console, Vocabulary vocabulary
 
     /// <summary>The lines of the screen as it is now.</summary>
     /// <param name="width">Columns of the terminal.</param>
-    /// <param name="height">Its rows: more lines could not be drawn over, and the cursor stands below them.</param>
+    /// <param name="height">Rows of the terminal. More lines could not be drawn over, and the cursor stands below them.</param>
     internal IReadOnlyList<IRenderable> Render(int width, int height)
     {
         var rows = new List<IRenderable>

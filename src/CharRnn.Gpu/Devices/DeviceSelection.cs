@@ -3,12 +3,12 @@ using ILGPU.Runtime;
 
 namespace CharRnn.Gpu.Devices;
 
-/// <summary>What <c>--device</c> says: <c>auto</c>, <c>cpu</c>, <c>cuda[:i]</c> or <c>opencl[:i]</c>.</summary>
+/// <summary>The value of <c>--device</c>: <c>auto</c>, <c>cpu</c>, <c>cuda[:i]</c> or <c>opencl[:i]</c>.</summary>
 /// <param name="Kind">The kind asked for; null for auto.</param>
-/// <param name="Index">Which device of that kind, from 0.</param>
+/// <param name="Index">The index of the device among those of its kind, from 0.</param>
 public readonly record struct DeviceSelection(DeviceKind? Kind, int Index)
 {
-    /// <summary>CUDA if there is a device, else an OpenCL GPU, else the CPU.</summary>
+    /// <summary>CUDA if there is a device, otherwise an OpenCL GPU, otherwise the CPU.</summary>
     public static DeviceSelection Auto => new(null, 0);
 
     /// <summary>Reads a selection.</summary>

@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 namespace CharRnn.Files;
 
 /// <summary>
-/// A log that only grows, by whole records: a record that does not fit on the disk leaves no part behind, is kept in
+/// A log that only grows, by whole records: no part of a record that does not fit on the disk stays in the file; it is kept in
 /// memory and written before the next one.
 /// </summary>
 internal sealed class AppendOnlyFile : IDisposable

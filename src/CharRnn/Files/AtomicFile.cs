@@ -85,7 +85,7 @@ public static class AtomicFile
             }
             catch (Exception e) when (FileErrors.IsFileFailure(e))
             {
-                // Only litter stays behind.
+                // Only an unused file remains.
             }
         }
     }
@@ -138,7 +138,7 @@ public static class AtomicFile
         }
         catch (Exception e) when (FileErrors.IsFileFailure(e))
         {
-            // Only litter stays behind, and the failure that led here is the one to report.
+            // Only an unused file remains, and the failure that led here is the one to report.
         }
     }
 

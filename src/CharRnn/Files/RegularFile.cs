@@ -6,7 +6,7 @@ namespace CharRnn.Files;
 
 /// <summary>
 /// Opens files where only a regular file belongs: a pipe or device in its place could block the program for ever.
-/// What a file is, is asked of the open handle, so that nobody can change it in between.
+/// The kind of a file is asked of the open handle, so that nobody can change it in between.
 /// </summary>
 internal static class RegularFile
 {

@@ -22,7 +22,7 @@ internal sealed record SafetensorsHeader(IReadOnlyDictionary<string, string> Met
 
     /// <summary>The entries of tensors that follow each other.</summary>
     /// <param name="tensors">The tensors.</param>
-    /// <param name="begin">Where the first begins in the payload.</param>
+    /// <param name="begin">The offset of the first one in the payload.</param>
     public static IEnumerable<SafetensorsEntry> Lay(IEnumerable<SafetensorsTensor> tensors, long begin)
     {
         foreach (SafetensorsTensor tensor in tensors)

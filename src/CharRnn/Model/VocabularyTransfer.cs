@@ -2,7 +2,7 @@ using CharRnn.Text;
 
 namespace CharRnn.Model;
 
-/// <summary>A model's weights for a text of other characters: each character keeps what was learned of it, wherever it stands.</summary>
+/// <summary>A model's weights for a text with other characters: each character keeps what was learned about it, at its new index.</summary>
 /// <param name="Weights">The weights, in the order of the new vocabulary.</param>
 /// <param name="Added">Characters that the model did not have.</param>
 /// <param name="Dropped">Characters of the model that the text does not have.</param>

@@ -16,7 +16,7 @@ public enum DescentEnd
     NotFinite,
 }
 
-/// <summary>How to descend.</summary>
+/// <summary>The options of a descent.</summary>
 /// <exception cref="ArgumentOutOfRangeException">
 /// The step size is not over 0, or not finite; a tolerance or the number of steps is below 0.
 /// </exception>
@@ -55,7 +55,7 @@ public static class GradientDescent
     /// <summary>Descends from a point.</summary>
     /// <param name="f">The function.</param>
     /// <param name="gradient">The gradient of the function, with as many numbers as a point.</param>
-    /// <param name="start">Where to begin.</param>
+    /// <param name="start">The point at which to begin.</param>
     /// <param name="options">How.</param>
     /// <exception cref="ArgumentException">The gradient has another length than the point.</exception>
     public static Descent Minimise(Func<double[], double> f, Func<double[], double[]> gradient, double[] start, DescentOptions options)

@@ -16,7 +16,7 @@ public enum ActivationFunction
     Relu,
 }
 
-/// <summary>What is minimised; each with the output that belongs to it.</summary>
+/// <summary>The loss that is minimised; each has its own kind of output.</summary>
 public enum NetworkLoss
 {
     /// <summary>Mean over rows and outputs of (h - y)²; the last layer's own activation is the output.</summary>
@@ -39,7 +39,7 @@ public sealed record NetworkShape : IModelShape
 {
     /// <param name="inputs">Numbers in a row of the data.</param>
     /// <param name="layers">At least one; one alone is a neuron, or several side by side.</param>
-    /// <param name="loss">What is minimised.</param>
+    /// <param name="loss">The loss that is minimised.</param>
     /// <exception cref="ArgumentException">
     /// A width is not positive, an activation or the loss is unknown, or the last layer has an activation although the loss has its own.
     /// </exception>
@@ -64,7 +64,7 @@ public sealed record NetworkShape : IModelShape
     /// <summary>The layers, from the first hidden one to the output.</summary>
     public IReadOnlyList<Layer> Layers { get; }
 
-    /// <summary>What is minimised.</summary>
+    /// <summary>The loss that is minimised.</summary>
     public NetworkLoss Loss { get; }
 
     /// <summary>Numbers that it computes of a row.</summary>

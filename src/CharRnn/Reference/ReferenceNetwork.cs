@@ -49,7 +49,7 @@ public static class ReferenceNetwork
         return z;
     }
 
-    /// <summary>What the network says of one row: probabilities, or with the squared error its outputs.</summary>
+    /// <summary>The network's answer for one row: probabilities, or with the squared error its outputs.</summary>
     public static double[] Output(ParameterSet<double> p, double[] row)
     {
         double[] z = Logits(p, row)[^1];

@@ -7,7 +7,7 @@ namespace CharRnn.Runs;
 
 /// <summary>
 /// config.json: a flat JSON object of names, as the command line spells its options, to strings, numbers, flags or lists
-/// of strings, in the order in which they were set. It knows no option: what a name means is the command line's business.
+/// of strings, in the order in which they were set. It does not know the options: the meaning of a name belongs to the command line.
 /// </summary>
 public sealed class RunConfiguration
 {

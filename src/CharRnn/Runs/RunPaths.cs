@@ -20,7 +20,7 @@ public partial class RunPaths
     /// <summary>Files that hold weights, the run's and others.</summary>
     internal const string WeightsPattern = "*.safetensors";
 
-    // Gaps in all that kills may have left among the ages of checkpoints.
+    // The most gaps that kills may have left among the ages of checkpoints.
     private const int MostGaps = 3;
 
     /// <param name="root">The directory.</param>
@@ -46,8 +46,8 @@ public partial class RunPaths
     public string BestModelPath => Path.Combine(Root, BestModelName);
 
     /// <summary>
-    /// best-before-end.safetensors: what <see cref="BestModelPath"/> was until the measurement at the end of training; there only
-    /// where that was the best.
+    /// best-before-end.safetensors: what <see cref="BestModelPath"/> was before the measurement at the end of training. It exists only
+    /// if that was the best.
     /// </summary>
     public string BestBeforeEndPath => Path.Combine(Root, BestBeforeEndName);
 

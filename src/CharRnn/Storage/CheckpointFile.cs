@@ -5,7 +5,7 @@ using CharRnn.Training;
 
 namespace CharRnn.Storage;
 
-/// <summary>What a checkpoint holds.</summary>
+/// <summary>The content of a checkpoint.</summary>
 /// <param name="Vocabulary">The V characters.</param>
 /// <param name="Snapshot">The state of training.</param>
 public sealed record Checkpoint(Vocabulary Vocabulary, TrainingSnapshot Snapshot)
@@ -162,7 +162,7 @@ public static class CheckpointFile
     /// <summary>Whether a file is a checkpoint: it counts iterations, as no model does.</summary>
     internal static bool IsCheckpoint(SafetensorsFile file) => file.Has(Iteration);
 
-    /// <summary>Whether a tensor's name is one of a checkpoint's beside the weights.</summary>
+    /// <summary>Whether a tensor's name belongs to a checkpoint's state, not to the weights.</summary>
     internal static bool IsState(string name)
         => name.StartsWith(StatePrefix, StringComparison.Ordinal)
             || s_moments.Any(set => set.Any(moment => name.StartsWith($"{moment}.", StringComparison.Ordinal)));

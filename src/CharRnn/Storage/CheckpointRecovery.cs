@@ -42,6 +42,6 @@ public static class CheckpointRecovery
         }
     }
 
-    /// <summary>Whether a file cannot be what it was written as, rather than be of another kind or out of reach.</summary>
+    /// <summary>Whether a file is damaged, rather than of another kind or unreadable.</summary>
     private static bool IsDamage(CharRnnException e) => e.InnerException is not { } cause || !FileErrors.IsFileFailure(cause);
 }

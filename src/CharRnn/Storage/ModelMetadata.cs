@@ -7,7 +7,7 @@ using CharRnn.Text;
 namespace CharRnn.Storage;
 
 /// <summary>
-/// What stands under <c>__metadata__</c> of a model or checkpoint: what the file is, its characters and its checksum.
+/// The <c>__metadata__</c> of a model or checkpoint: the kind of the file, its characters and its checksum.
 /// No time, path or device, so that equal weights give equal bytes.
 /// </summary>
 internal static class ModelMetadata

@@ -6,7 +6,7 @@ using CharRnn.Networks;
 namespace CharRnn.Storage;
 
 /// <summary>A feed-forward network, and how a table's rows become its inputs.</summary>
-/// <param name="Parameters">Its weights and biases.</param>
+/// <param name="Parameters">The weights and biases of the network.</param>
 /// <param name="Encoding">How columns of a table become its numbers.</param>
 public sealed record NetworkModel(ParameterSet<float> Parameters, TableEncoding Encoding)
 {

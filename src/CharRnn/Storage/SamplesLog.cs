@@ -32,7 +32,7 @@ public sealed partial class SamplesLog : IDisposable
         _file.Append([.. Encoding.ASCII.GetBytes(header), .. text, (byte)'\n', (byte)'\n']);
     }
 
-    /// <summary>The samples of a log that may still be growing; of one of more than 4 MiB those that begin in its last 4.</summary>
+    /// <summary>The samples of a log that may still be growing; of a log of more than 4 MiB, those that begin in its last 4 MiB.</summary>
     /// <exception cref="CharRnnException">It cannot be read.</exception>
     public static IReadOnlyList<Sample> Read(string path)
     {

@@ -65,7 +65,7 @@ public sealed class Corpus : IDisposable
 
     /// <summary>Reads a text from a stream, to its end, and finds its vocabulary.</summary>
     /// <param name="stream">The text; stays open.</param>
-    /// <param name="name">What it is called in messages.</param>
+    /// <param name="name">The name of the text in messages.</param>
     /// <param name="options">The encoding and the limits; null for the defaults.</param>
     /// <param name="cancellation">Ends the reading with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="CharRnnException">The text cannot be decoded or learned from; the message says where and why.</exception>
@@ -87,7 +87,7 @@ public sealed class Corpus : IDisposable
     /// <inheritdoc cref="ReadWith(Vocabulary, IReadOnlyList{string}, UnknownCharacters, CorpusOptions?, CancellationToken)"/>
     /// <param name="vocabulary">The characters and the encoding.</param>
     /// <param name="stream">The text; stays open.</param>
-    /// <param name="name">What it is called in messages.</param>
+    /// <param name="name">The name of the text in messages.</param>
     /// <param name="unknown">What to do with other characters.</param>
     /// <param name="options">The limits; null for the defaults.</param>
     /// <param name="cancellation">Ends the reading with an <see cref="OperationCanceledException"/>.</param>

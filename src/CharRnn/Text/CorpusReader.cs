@@ -35,7 +35,7 @@ internal sealed class CorpusReader : IDisposable
     /// <param name="table">The characters.</param>
     /// <param name="options">How to read.</param>
     /// <param name="remedy">What to do about bytes that are not text.</param>
-    /// <param name="file">Where the tokens go; owned. Null for memory and a temporary file.</param>
+    /// <param name="file">The file for the tokens, which is then owned; null for memory and a temporary file.</param>
     public CorpusReader(CharacterTable table, CorpusOptions options, string remedy, TokenFile? file = null)
         : this(table.Encoding, options, remedy)
     {
@@ -72,7 +72,7 @@ internal sealed class CorpusReader : IDisposable
     /// <summary>XxHash128 of the encoding and the text so far, in lower-case hexadecimal digits.</summary>
     public string Hash => Convert.ToHexStringLower(_hash.GetCurrentHash());
 
-    /// <summary>What a user should know about the text.</summary>
+    /// <summary>Notes about the text for the user.</summary>
     public IReadOnlyList<string> Notes => _notes;
 
     /// <summary>Reads a file, a pipe or a device; the size of a file must not change meanwhile.</summary>
@@ -102,9 +102,9 @@ internal sealed class CorpusReader : IDisposable
 
     /// <summary>Reads a stream to its end, or until it is longer than it was said to be.</summary>
     /// <param name="stream">The text.</param>
-    /// <param name="name">What it is called in errors.</param>
-    /// <param name="expected">Its length, bytes; 0 if not known.</param>
-    /// <param name="cancellation">Heard between two buffers, and while a pipe is waited for.</param>
+    /// <param name="name">The name of the stream in errors.</param>
+    /// <param name="expected">The length of the stream in bytes; 0 if it is not known.</param>
+    /// <param name="cancellation">Checked between two buffers, and while the reader waits for a pipe.</param>
     /// <returns>Bytes read.</returns>
     public long Read(Stream stream, string name, long expected, CancellationToken cancellation)
     {
@@ -126,7 +126,7 @@ internal sealed class CorpusReader : IDisposable
     }
 
     /// <summary>Checks that the text does not end inside a character, nor before its first.</summary>
-    /// <param name="name">What the whole text is called.</param>
+    /// <param name="name">The name of the whole text.</param>
     public void CheckEnd(string name)
     {
         if (_carried > 0)

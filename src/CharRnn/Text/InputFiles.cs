@@ -31,7 +31,7 @@ internal sealed class InputFiles
     }
 
     /// <summary>All files of all inputs in ordinal order of their full paths, each once, however the inputs name it.</summary>
-    /// <param name="inputs">What was given.</param>
+    /// <param name="inputs">The given inputs.</param>
     /// <param name="notes">Takes a line for all that was left out.</param>
     /// <exception cref="CharRnnException">An input is missing, unreadable, a run's, a glob without a match or a directory without text.</exception>
     public static IReadOnlyList<InputFile> Find(IEnumerable<string> inputs, ICollection<string> notes)
@@ -258,7 +258,7 @@ internal sealed class InputFiles
         private readonly string[] _segments;
         private readonly SortedDictionary<string, bool> _matches = new(StringComparer.Ordinal);
 
-        // Where a ** has been, and the links that it has not yet followed, each with its segment.
+        // The places that a ** has visited, and the links that it has not followed yet, each with its segment.
         private readonly HashSet<(string RealPath, int Segment)> _seen = [];
         private readonly SortedSet<(string Path, int Segment)> _links = new(Comparer<(string Path, int Segment)>.Create(
             (a, b) => string.CompareOrdinal(a.Path, b.Path) is not 0 and int order ? order : a.Segment.CompareTo(b.Segment)));
@@ -270,7 +270,7 @@ internal sealed class InputFiles
             _segments = pattern[_root.Length..].Split(Separators, StringSplitOptions.RemoveEmptyEntries);
         }
 
-        /// <summary>What matches, and whether a link lies on the way there.</summary>
+        /// <summary>The matching paths, and whether the way to each has a link.</summary>
         public SortedDictionary<string, bool> Matches()
         {
             Match(_root, 0, isLinked: false);

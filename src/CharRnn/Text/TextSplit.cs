@@ -40,7 +40,7 @@ public sealed record TextSplit(ITokenSource Training, ITokenSource Validation)
     }
 
     /// <summary>Checks that the training part is long enough.</summary>
-    /// <param name="name">What the text is called in the error.</param>
+    /// <param name="name">The name of the text in the error.</param>
     /// <param name="batchSize">B, streams.</param>
     /// <param name="sequenceLength">T, tokens per step.</param>
     /// <exception cref="CharRnnException">It has fewer than <see cref="RequiredLength"/> tokens.</exception>

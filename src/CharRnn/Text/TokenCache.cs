@@ -217,7 +217,7 @@ public sealed partial class TokenCache(string directory)
             Destination = new TokenFile(handle, HeaderBytes, e => new TokenCacheException(e), e => Unreadable(path, e));
         }
 
-        /// <summary>Where the tokens go.</summary>
+        /// <summary>The file for the tokens.</summary>
         public TokenFile Destination { get; }
 
         /// <summary>Keeps what was collected, and goes on reading from it.</summary>
@@ -263,7 +263,7 @@ public sealed partial class TokenCache(string directory)
             }
         }
 
-        /// <summary>Takes the file's name away if it is not kept: then it is gone as soon as nobody reads it.</summary>
+        /// <summary>Deletes the name of a file that is not kept: the file itself is gone as soon as nobody reads it.</summary>
         public void Dispose()
         {
             if (_isKept)
@@ -282,7 +282,7 @@ public sealed partial class TokenCache(string directory)
     }
 }
 
-/// <summary>What a cache has of a text.</summary>
+/// <summary>The tokens of a text in a cache.</summary>
 internal sealed record CachedTokens(Vocabulary Vocabulary, TokenStore Tokens);
 
 /// <summary>A cache refuses what it is given: the text is to be read again without it.</summary>

@@ -45,7 +45,7 @@ public sealed class Vocabulary
     /// <returns>False if the vocabulary has no such character.</returns>
     public bool TryGetToken(int codePoint, out int token) => _tokens.TryGetValue(codePoint, out token);
 
-    /// <summary>The first input where there is no text before it: a newline if the vocabulary has one, otherwise token 0.</summary>
+    /// <summary>The first input of a text without a beginning: a newline if the vocabulary has one, otherwise token 0.</summary>
     public int StartToken => TryGetToken('\n', out int token) ? token : 0;
 
     /// <summary>Checks that numbers are tokens: what reads a text of others reads memory that is not its own.</summary>
@@ -90,7 +90,7 @@ public sealed class Vocabulary
     /// <summary>The tokens of a short text, such as a prime; a file is read by <see cref="Corpus.ReadWith(Vocabulary, IReadOnlyList{string}, UnknownCharacters, CorpusOptions?, CancellationToken)"/>.</summary>
     /// <param name="text">The text; with <see cref="TextEncoding.Bytes"/> the bytes of its UTF-8 form count.</param>
     /// <param name="unknown">What to do with characters that the vocabulary does not have.</param>
-    /// <param name="subject">What the text is called in errors: the option that gave it.</param>
+    /// <param name="subject">The name of the text in errors: the option that gave it.</param>
     /// <exception cref="CharRnnException">The text has unknown characters, or half a surrogate pair.</exception>
     public int[] Encode(string text, UnknownCharacters unknown, string subject)
     {
@@ -107,7 +107,7 @@ public sealed class Vocabulary
     /// <inheritdoc cref="Encode(string, UnknownCharacters, string)"/>
     /// <param name="text">The text's bytes: UTF-8 with <see cref="TextEncoding.Utf8"/>, else any.</param>
     /// <param name="unknown">What to do with characters that the vocabulary does not have.</param>
-    /// <param name="subject">What the text is called in errors.</param>
+    /// <param name="subject">The name of the text in errors.</param>
     /// <exception cref="CharRnnException">The text has unknown characters, or is not valid UTF-8.</exception>
     public int[] Encode(ReadOnlySpan<byte> text, UnknownCharacters unknown, string subject)
     {
