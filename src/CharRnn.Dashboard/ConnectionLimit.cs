@@ -14,7 +14,7 @@ internal sealed class ConnectionLimit : IDisposable
     // A browser opens six at most.
     private const int Most = 16, Least = 2;
 
-    // What is opened later: a hundred assemblies, each of which takes a descriptor, a device's driver, a run's files.
+    // Left for what is opened later: a hundred assemblies, a device's driver and a run's files each take descriptors.
     private const int StillToOpen = 120;
 
     private readonly SemaphoreSlim _room = new(Math.Clamp(FreeDescriptors() - StillToOpen, Least, Most));
@@ -35,7 +35,7 @@ internal sealed class ConnectionLimit : IDisposable
         }
     };
 
-    /// <summary>To be called when no connection is left.</summary>
+    /// <summary>Call it when no connection is left.</summary>
     public void Dispose() => _room.Dispose();
 
     /// <summary>How many more the process may have; elsewhere than on Linux .NET raises the limit to thousands.</summary>

@@ -66,7 +66,7 @@ public sealed class DashboardServer : IAsyncDisposable
         _application.MapGet("/sample", SendSample);
     }
 
-    /// <summary>Where it answers, with the token that it asks for.</summary>
+    /// <summary>The address at which it answers, with its token.</summary>
     public Uri Address => new(new Uri(_application.Urls.First()), $"?{TokenName}={_token}");
 
     /// <summary>Starts to listen on the loopback address.</summary>
@@ -92,7 +92,7 @@ public sealed class DashboardServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Stops; whoever still listens to a text is cut off.</summary>
+    /// <summary>Stops the server, and cuts off texts that are still being written.</summary>
     public async ValueTask DisposeAsync()
     {
         using var enough = new CancellationTokenSource(Patience);
@@ -103,7 +103,7 @@ public sealed class DashboardServer : IAsyncDisposable
         _connections.Dispose();
     }
 
-    /// <summary>Refuses whoever is no page of ours, and words failures.</summary>
+    /// <summary>Refuses requests that do not come from our pages, and puts failures into words.</summary>
     private async Task Guard(HttpContext context, RequestDelegate next)
     {
         context.Response.Headers.XContentTypeOptions = "nosniff";
@@ -118,7 +118,7 @@ public sealed class DashboardServer : IAsyncDisposable
             }
             catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
             {
-                // Nobody waits for it any more.
+                // Nobody waits for the answer any more.
             }
             catch (Exception e) when (!context.Response.HasStarted)
             {
@@ -130,7 +130,7 @@ public sealed class DashboardServer : IAsyncDisposable
     /// <summary>Why a request is not answered; null if it is.</summary>
     private string? Refusal(HttpRequest request)
     {
-        // A name that its owner points at this machine is no name of ours, and its pages may ask for nothing.
+        // Another name that points at this machine belongs to another site, whose pages may ask for nothing.
         if (request.Host.Host is not ("localhost" or "127.0.0.1"))
             return $"{request.Host}: is not this dashboard";
         if (request.Headers["Sec-Fetch-Site"].ToString() is not ("" or "same-origin" or "none")
@@ -239,7 +239,7 @@ public sealed class DashboardServer : IAsyncDisposable
         return new JsonObject { ["name"] = name, ["error"] = found };
     }
 
-    /// <summary>Reads something when no other request does: whoever only looks must not use up the machine of whoever trains.</summary>
+    /// <summary>Reads something while no other request does, so that looking at runs takes little from training.</summary>
     /// <exception cref="CharRnnException">The other takes too long, on a disk that does not answer.</exception>
     private async Task<T> InTurn<T>(Func<T> read, CancellationToken stop)
     {
@@ -303,7 +303,7 @@ public sealed class DashboardServer : IAsyncDisposable
         ? throw new CharRnnException(name, $"is given {values.Count} times", "give it once")
         : query[name];
 
-    /// <summary>The directories of the runs there are by now, by the names that the page knows: a request names no path.</summary>
+    /// <summary>The directories of the current runs by the names that the page knows, because a request contains no path.</summary>
     private Dictionary<string, string> Runs()
     {
         IReadOnlyList<string> runs = RunSearch.Find(_root);
@@ -314,9 +314,9 @@ public sealed class DashboardServer : IAsyncDisposable
     private static string Directory(Dictionary<string, string> runs, string? name) =>
         runs.TryGetValue(name ?? "", out string? directory) ? directory : throw NoRun(name is { Length: > 0 } ? name : "run");
 
-    private static CharRnnException NoRun(string name) => new(name, "is no run here", "choose one of those that are listed");
+    private static CharRnnException NoRun(string name) => new(name, "is not a run here", "choose one of those that are listed");
 
-    /// <summary>What a run writes down; nothing if it is gone by now.</summary>
+    /// <summary>The files that a run writes; none if the run is gone by now.</summary>
     private static (string Name, long Length, DateTime Changed)[] Files(string directory)
     {
         try

@@ -12,17 +12,17 @@ namespace CharRnn.Dashboard;
 
 /// <summary>A text to be written.</summary>
 /// <param name="ModelPath">The weights' file, which is read when the text's turn comes: the model as it is by then.</param>
-/// <param name="Prime">What it begins with.</param>
+/// <param name="Prime">The text to continue.</param>
 /// <param name="Length">New characters to write.</param>
 /// <param name="StopTexts">The text ends before the first of them.</param>
 /// <param name="Options">How they are drawn.</param>
 /// <param name="Seed">The draws' seed.</param>
 internal sealed record WritingOrder(string ModelPath, string Prime, int Length, IReadOnlyList<string> StopTexts, SamplingOptions Options, ulong Seed);
 
-/// <summary>Writes texts one after the other, on one thread, which owns the device: a GPU's context belongs to a thread.</summary>
+/// <summary>Writes one text after another, on one thread, which owns the device: a GPU's context belongs to a thread.</summary>
 internal sealed class ModelWriter : IDisposable
 {
-    private const int MostOrders = 100; // those whose reader has left wait as well
+    private const int MostOrders = 100; // orders whose reader has left count until their turn comes
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     private readonly BlockingCollection<(WritingOrder Order, ChannelWriter<byte[]> Text, CancellationToken Stop)> _orders = new(MostOrders);
@@ -38,18 +38,20 @@ internal sealed class ModelWriter : IDisposable
     }
 
     /// <summary>Orders a text.</summary>
-    /// <returns>Its bytes, without the prime's, as they are written. What fails, fails there.</returns>
+    /// <returns>The bytes of the text, without the prime, as they are written. A failure is thrown where they are read.</returns>
     /// <exception cref="CharRnnException">Too many texts wait to be written.</exception>
     public ChannelReader<byte[]> Write(WritingOrder order, CancellationToken stop)
     {
-        // It need not be bounded: an order's length is.
+        // The channel needs no bound, because the length of an order has one.
         var text = Channel.CreateUnbounded<byte[]>();
         return _orders.TryAdd((order, text.Writer, stop))
             ? text.Reader
             : throw new CharRnnException("the dashboard", $"has {MostOrders} texts to write before this one", "try again when some are done");
     }
 
-    /// <summary>Ends after the order at work, and closes the device; if that takes too long, both end with the process.</summary>
+    /// <summary>
+    /// Ends after the order that is being written, and closes the device; if that takes too long, both end with the process.
+    /// </summary>
     public void Dispose()
     {
         _orders.CompleteAdding();

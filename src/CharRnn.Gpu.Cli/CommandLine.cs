@@ -10,7 +10,7 @@ internal static class CommandLine
 {
     private const int Done = 0, Failed = 1, WrongUsage = 2;
 
-    /// <summary>No response files: an argument that begins with @ is a file of that name.</summary>
+    /// <summary>There are no response files: an argument that begins with @ is the name of a file.</summary>
     public static ParserConfiguration ParserConfiguration { get; } = new() { ResponseFileTokenReplacer = null };
 
     public static int Run(string[] args)
@@ -66,7 +66,9 @@ internal static class CommandLine
         }
     }
 
-    /// <summary>What is relative to a directory that was deleted is nowhere; ILGPU, too, asks where it is.</summary>
+    /// <summary>
+    /// Refuses to start in a directory that was deleted: relative paths have no meaning there, and ILGPU asks for it, too.
+    /// </summary>
     private static void RequireCurrentDirectory()
     {
         try
@@ -102,21 +104,21 @@ internal static class CommandLine
         BenchCommand.Create(),
     };
 
-    /// <summary>The message for a name that is none, with the nearest that is.</summary>
-    /// <param name="name">What was given.</param>
-    /// <param name="kind">What it should have been one of.</param>
-    /// <param name="known">The names there are.</param>
-    /// <param name="otherwise">What to do if none is near.</param>
+    /// <summary>The message for an unknown name, with the nearest known one.</summary>
+    /// <param name="name">The given name.</param>
+    /// <param name="kind">What it should have been, with its article.</param>
+    /// <param name="known">The known names.</param>
+    /// <param name="otherwise">What to do if no known name is near.</param>
     public static string UnknownName(string name, string kind, IEnumerable<string> known, string otherwise)
     {
         string? nearest = known.Where(other => Distance(name, other) <= Math.Max(2, name.Length / 3)).MinBy(other => Distance(name, other));
-        return $"{name}: is no {kind}; {(nearest is null ? otherwise : $"did you mean {nearest}?")}";
+        return $"{name}: is not {kind}; {(nearest is null ? otherwise : $"did you mean {nearest}?")}";
     }
 
     private static string FullName(CommandResult result) =>
         result.Parent is CommandResult parent ? $"{FullName(parent)} {result.Command.Name}" : "charrnn";
 
-    /// <summary>[suggest]: a shell asks how an unfinished line may go on.</summary>
+    /// <summary>Whether a shell asks, with [suggest], how an unfinished line may go on.</summary>
     private static bool IsDirective(ParseResult result) => result.Tokens.Any(token => token.Type == TokenType.Directive);
 
     private static bool HasFlag(ParseResult result, string name) =>
@@ -124,7 +126,7 @@ internal static class CommandLine
 
     public static IEnumerable<string> OptionNames(Command command) => command.Options.Select(option => option.Name);
 
-    /// <summary>What is wrong with the command line alone; null if nothing is.</summary>
+    /// <summary>What is wrong with the command line by itself; null if nothing is.</summary>
     private static string? UsageError(ParseResult result)
     {
         Command command = result.CommandResult.Command;
@@ -138,15 +140,15 @@ internal static class CommandLine
         {
             string option = stray.Split('=')[0];
             if (Path.Exists(stray))
-                return $"{stray}: is no option of {name}; write ./{stray} for the file of that name";
+                return $"{stray}: is not an option of {name}; write ./{stray} for the file of that name";
             return OptionNames(command).Contains(option)
                 ? $"{option}: stands before the command; put it behind: {name} {option}"
-                : UnknownName(option, $"option of {name}", OptionNames(command), $"see {help}");
+                : UnknownName(option, $"an option of {name}", OptionNames(command), $"see {help}");
         }
 
         bool isGroup = command.Subcommands.Count > 0;
         if (isGroup && result.UnmatchedTokens is [var verb, ..])
-            return UnknownName(verb, "command", command.Subcommands.Select(c => c.Name), $"see {help}");
+            return UnknownName(verb, "a command", command.Subcommands.Select(c => c.Name), $"see {help}");
         if (result.Errors.Count == 0)
             return null;
         if (isGroup)
@@ -156,7 +158,7 @@ internal static class CommandLine
 
         ParseError error = result.Errors[0];
         if (error.Message.StartsWith('-'))
-            return error.Message; // in our words
+            return error.Message; // a message of this program
         return (Option(error.SymbolResult), error.SymbolResult) switch
         {
             ({ IdentifierTokenCount: 0 } option, _) => $"{option.Option.Name}: is missing; give {option.Option.Name} {option.Option.HelpName}",
@@ -170,7 +172,7 @@ internal static class CommandLine
 
     private static OptionResult? Option(SymbolResult? result) => result is null or OptionResult ? result as OptionResult : Option(result.Parent);
 
-    /// <summary>In the list of commands, a line each.</summary>
+    /// <summary>Keeps the first line of each description for the list of commands.</summary>
     private static void KeepSummaries(Command group)
     {
         foreach (Command command in group.Subcommands)

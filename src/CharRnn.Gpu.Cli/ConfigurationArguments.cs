@@ -24,7 +24,7 @@ internal sealed class ConfigurationArguments
     /// <summary>The arguments, with those of the files added.</summary>
     /// <param name="args">The command line.</param>
     /// <param name="root">The program.</param>
-    /// <param name="fileOfOption">For each option that came from a file, the file.</param>
+    /// <param name="fileOfOption">The file of each option that came from one.</param>
     public static string[] Expand(string[] args, RootCommand root, out IReadOnlyDictionary<string, string> fileOfOption)
     {
         fileOfOption = new Dictionary<string, string>();
@@ -34,7 +34,7 @@ internal sealed class ConfigurationArguments
         var arguments = new ConfigurationArguments(train, args[1..]);
         arguments.AddFiles();
         fileOfOption = arguments._fileOfOption;
-        return [args[0], .. arguments.All]; // behind the command line's own they could end up behind a --
+        return [args[0], .. arguments.All]; // after the command line's own they could end up after a --
     }
 
     private void AddFiles()
@@ -48,7 +48,7 @@ internal sealed class ConfigurationArguments
         {
             RunConfiguration saved = RunConfiguration.Read(savedPath);
             if (saved.Kind == RunKind.Table)
-                throw new CharRnnException(run, "is a run of charrnn mlp train", "start it anew in another --out: only runs on text are resumed");
+                throw new CharRnnException(run, "is a run of charrnn mlp train", "only runs on text can be resumed: start it anew in another --out");
             RefuseChanges(saved, run);
             if (!HasInput() && saved.Has("input") && saved.GetTexts("input").FirstOrDefault(IsGone) is { } pipe)
                 throw new CharRnnException(run, $"its text came from {(pipe == "-" ? "stdin" : pipe)}, which is not kept", $"give the same text again: a file, or PROGRAM | charrnn train - --resume --out {ShellText.Quote(run)}");
@@ -58,7 +58,7 @@ internal sealed class ConfigurationArguments
 
     private void Add(RunConfiguration configuration, string path, bool isSavedRun)
     {
-        // Either says how long to train: what stands nearer at hand goes before the other, --iterations before --epochs.
+        // Either option says how long to train: one on the command line counts before one in a file, and --iterations before --epochs.
         bool hasLength = Has("--iterations") || Has("--epochs");
         foreach (string name in configuration.Names)
         {
@@ -75,7 +75,7 @@ internal sealed class ConfigurationArguments
             string[] known = [.. CommandLine.OptionNames(_train).Where(o => o is not "--config" and not "--help").Select(o => o[2..]), "input"];
             if (!known.Contains(name))
             {
-                throw new UsageException($"{path}: {CommandLine.UnknownName(name, "option of charrnn train", known, "see charrnn train --help")}");
+                throw new UsageException($"{path}: {CommandLine.UnknownName(name, "an option of charrnn train", known, "see charrnn train --help")}");
             }
 
             if (Has(option)
@@ -94,12 +94,12 @@ internal sealed class ConfigurationArguments
         }
     }
 
-    /// <summary>A run goes on with the sizes and rates it was begun with.</summary>
+    /// <summary>Refuses other values of the options that a resumed run keeps.</summary>
     private void RefuseChanges(RunConfiguration saved, string run)
     {
         foreach (string name in TrainCommand.FixedOptions)
         {
-            // What the run does not name it has as it is by default.
+            // An option that the run does not name has its default there.
             string? kept = saved.Has(name) ? saved.GetOptionText(name) : null;
             if (Value($"--{name}") is { } given && !(kept is null ? IsDefault($"--{name}", given) : IsSame($"--{name}", given, kept)))
                 throw new CharRnnException(
@@ -112,10 +112,10 @@ internal sealed class ConfigurationArguments
     private bool IsSame(string option, string one, string other) =>
         one == other || (Parsed(option, one) is { } value && value.Equals(Parsed(option, other)));
 
-    /// <summary>Whether a text stands for what an option is where it is not given.</summary>
+    /// <summary>Whether a text stands for the default of an option.</summary>
     private bool IsDefault(string option, string text) => Parsed(option, text) is { } value && value.Equals(Parsed(option));
 
-    /// <summary>An option's value with this text behind it, or none; null where it has none, or a wrong one.</summary>
+    /// <summary>The value of an option that is given with this text, or not given; null if it has no value, or an invalid one.</summary>
     private object? Parsed(string option, params string[] text)
     {
         ParseResult parsed = _train.Parse(text.Length == 0 ? [] : [option, .. text], CommandLine.ParserConfiguration);
@@ -134,7 +134,7 @@ internal sealed class ConfigurationArguments
     private static bool Names(string argument, string option) =>
         argument.StartsWith(option, StringComparison.Ordinal) && (argument.Length == option.Length || argument[option.Length] is '=' or ':');
 
-    /// <summary>The value behind an option, as <c>--name value</c>, <c>--name=value</c> or <c>--name:value</c>.</summary>
+    /// <summary>The value after an option, as <c>--name value</c>, <c>--name=value</c> or <c>--name:value</c>.</summary>
     private string? Value(string option)
     {
         string[] all = [.. All];

@@ -5,15 +5,15 @@ using CharRnn.Files;
 namespace CharRnn.Gpu.Cli;
 
 /// <summary>
-/// How many files the program may have open. With too few it cannot even load what would report that, so it looks first, with
-/// hardly more than the core library.
+/// Checks how many files the program may have open. With too few it cannot even load the code that would report that, so this
+/// check comes first and needs hardly more than the core library.
 /// </summary>
 internal static class OpenFileLimit
 {
-    // Every assembly of the program and of .NET takes two, some 50 of them where a network is trained: 106 were seen.
+    // Every assembly of the program and of .NET takes two, and training loads about 50 of them: 106 were seen.
     private const ulong Needed = 128;
 
-    /// <summary>Whether they are enough; if not, it says so on stderr.</summary>
+    /// <summary>Whether there are enough; if not, it says so on stderr.</summary>
     public static bool Suffices()
     {
         if (OperatingSystem.IsWindows()

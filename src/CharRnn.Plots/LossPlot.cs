@@ -16,7 +16,7 @@ public static class LossPlot
     // Near the largest number there is, the difference of two would be none: what lies beyond is drawn at the edge, as on the pages.
     private const double Largest = 1e300;
 
-    // As on the pages.
+    // The same as on the pages.
     private static readonly Color[] s_colours = [.. ((string[])["#2563eb", "#d97706", "#059669", "#db2777", "#7c3aed", "#0891b2"]).Select(Color.FromHex)];
 
     private static readonly LinePattern[] s_patterns = [LinePattern.Dotted, LinePattern.Dashed, LinePattern.DenselyDashed, LinePattern.Dashed];

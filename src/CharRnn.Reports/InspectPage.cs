@@ -4,13 +4,13 @@ using CharRnn.Text;
 
 namespace CharRnn.Reports;
 
-/// <summary>What a network sees of a text, character by character.</summary>
+/// <summary>What a network sees in a text, character by character.</summary>
 /// <param name="Name">The model, as it was given.</param>
-/// <param name="Vocabulary">Its characters.</param>
+/// <param name="Vocabulary">The characters of the model.</param>
 /// <param name="Tokens">The text, N of them.</param>
 /// <param name="Activations">Hidden states after each character, <c>[N, H]</c>.</param>
 /// <param name="BestTokens">The likeliest characters to follow each, <c>[N, K]</c>.</param>
-/// <param name="BestProbabilities">Their probabilities.</param>
+/// <param name="BestProbabilities">The probabilities of these tokens.</param>
 /// <param name="Surprisal">Nats, <c>[N]</c>.</param>
 public sealed record Inspection(
     string Name, Vocabulary Vocabulary, int[] Tokens, float[] Activations, int[] BestTokens, float[] BestProbabilities, float[] Surprisal);
@@ -43,7 +43,7 @@ public static class InspectPage
         return Page.Build($"{inspection.Name}: what it sees", ["inspect.html"], ["inspect.js"], data.ToJsonString());
     }
 
-    /// <summary>A character as text; a byte that is no ASCII by its number.</summary>
+    /// <summary>A character as text; a byte above 127 as its number.</summary>
     private static string Character(Vocabulary vocabulary, int token)
     {
         int c = vocabulary.CodePoints[token];

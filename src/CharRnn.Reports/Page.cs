@@ -10,8 +10,8 @@ internal static partial class Page
 {
     /// <summary>The page's bytes.</summary>
     /// <param name="title">Stands in the browser's tab.</param>
-    /// <param name="body">Of <c>Pages/</c>: what the page consists of.</param>
-    /// <param name="scripts">Of <c>Pages/</c>: what it does, in this order.</param>
+    /// <param name="body">The files in <c>Pages/</c> with the content of the page.</param>
+    /// <param name="scripts">The files in <c>Pages/</c> with the scripts of the page, in this order.</param>
     /// <param name="data">JSON with <c>&lt;</c> escaped, as System.Text.Json does it, so that no text ends the script that holds it.</param>
     public static byte[] Build(string title, IEnumerable<string> body, IEnumerable<string> scripts, string data)
     {
@@ -28,7 +28,7 @@ internal static partial class Page
         return Encoding.UTF8.GetBytes(Mark().Replace(Read("page.html"), mark => parts[mark.Groups[1].Value]));
     }
 
-    /// <summary>Numbers with as many digits as can be seen, null for what is none.</summary>
+    /// <summary>Numbers with as many digits as can be seen; null for a value that is not finite.</summary>
     public static JsonArray Numbers(IEnumerable<double> values, int digits) =>
         new([.. values.Select(value => double.IsFinite(value) ? JsonValue.Create(Rounded(value, digits)) : null)]);
 

@@ -19,7 +19,7 @@ public static class ReportPage
     internal static byte[] Build(IReadOnlyList<RunRecord> runs) =>
         Page.Build(string.Join(", ", runs.Select(run => run.Name)), ["report.html"], ["chart.js", "report.js"], new JsonArray([.. runs.Select(Data)]).ToJsonString());
 
-    /// <summary>What the page shows of a run.</summary>
+    /// <summary>The part of a run that the page shows.</summary>
     internal static JsonObject Data(RunRecord run)
     {
         IReadOnlyList<TrainingReport> reports = run.Reports;

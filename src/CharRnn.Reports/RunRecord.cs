@@ -5,23 +5,23 @@ using CharRnn.Training;
 
 namespace CharRnn.Reports;
 
-/// <summary>What a run wrote down.</summary>
-/// <param name="Name">What it is called on a page.</param>
-/// <param name="Configuration">Its config.json.</param>
-/// <param name="Reports">Its metrics.jsonl, as many as a curve shows (<see cref="Curve"/>).</param>
-/// <param name="Samples">Its samples.txt, or the end of a long one.</param>
+/// <summary>What a run wrote into its directory.</summary>
+/// <param name="Name">The name of the run on a page.</param>
+/// <param name="Configuration">The content of its config.json.</param>
+/// <param name="Reports">The reports in its metrics.jsonl, thinned as <see cref="Curve"/> says.</param>
+/// <param name="Samples">The samples in its samples.txt, or in the end of a long one.</param>
 public sealed record RunRecord(string Name, RunConfiguration Configuration, IReadOnlyList<TrainingReport> Reports, IReadOnlyList<Sample> Samples)
 {
     // More points than pixels tell nothing, and a page should open at once.
     private const int MostReports = 20_000;
 
     /// <summary>
-    /// Whether it has a classic smoothed loss that is worth a look: min-char-rnn's, of one stream. With more streams it lags far
-    /// behind the training that it stands for.
+    /// Whether it has a classic smoothed loss that is worth a look: that of one stream, as in min-char-rnn. With more streams
+    /// the smoothed loss lags far behind the training.
     /// </summary>
     public bool HasSmoothLoss => Number("batch-size") == 1 && Reports.Any(report => double.IsFinite(report.SmoothLossPerCharacter));
 
-    /// <summary>What its loss is to be compared with, as far as it wrote that down.</summary>
+    /// <summary>The losses to compare its own with, as far as the run recorded them.</summary>
     public IReadOnlyList<Baseline> Baselines =>
     [
         .. new Baseline[]
@@ -33,10 +33,10 @@ public sealed record RunRecord(string Name, RunConfiguration Configuration, IRea
         }.Where(baseline => double.IsFinite(baseline.Nats)),
     ];
 
-    /// <summary>Reads what a run, finished or at work, has written so far; files of any length, in bounded memory.</summary>
+    /// <summary>Reads what a finished or running run has written so far. Files may have any length; the memory is bounded.</summary>
     /// <param name="directory">The run's directory.</param>
-    /// <param name="cancellation">Heard between two lines.</param>
-    /// <exception cref="CharRnnException">It is no run's, or a file in it cannot be read.</exception>
+    /// <param name="cancellation">Checked between two lines.</param>
+    /// <exception cref="CharRnnException">The directory is not a run's, or a file in it cannot be read.</exception>
     public static RunRecord Read(string directory, CancellationToken cancellation = default)
     {
         RunPaths files = RunSearch.PathsOf(directory);
@@ -45,8 +45,8 @@ public sealed record RunRecord(string Name, RunConfiguration Configuration, IRea
     }
 
     /// <summary>
-    /// What a curve shows of any number of reports: all of a few, else every n-th and the last, every n-th validation, which
-    /// is rare and costs more than a point, and the best one. Seconds are those at work in all: a resumed run counts from 0 again.
+    /// Chooses the reports that a curve shows. If there are many, these are every n-th one, the last one, every n-th one with a
+    /// validation loss, and the best of these. Seconds are summed over all starts, because a resumed run counts from 0 again.
     /// </summary>
     internal static TrainingReport[] Curve(IEnumerable<TrainingReport> reports, CancellationToken cancellation = default)
     {
@@ -77,7 +77,7 @@ public sealed record RunRecord(string Name, RunConfiguration Configuration, IRea
         Configuration.Has(key) && double.TryParse(Configuration.GetDisplayText(key), NumberStyles.Float, CultureInfo.InvariantCulture, out double value) ? value : double.NaN;
 }
 
-/// <summary>A loss that needs no network.</summary>
-/// <param name="Name">What knows no more than this.</param>
-/// <param name="Nats">Per character.</param>
+/// <summary>A loss that can be reached without a network.</summary>
+/// <param name="Name">The name of a predictor that knows no more than this.</param>
+/// <param name="Nats">The loss in nats per character.</param>
 public readonly record struct Baseline(string Name, double Nats);

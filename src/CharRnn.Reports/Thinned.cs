@@ -1,6 +1,8 @@
 namespace CharRnn.Reports;
 
-/// <summary>Of a sequence of any length every n-th and the last, where n is the least power of two for which they are few.</summary>
+/// <summary>
+/// Keeps every n-th item of a sequence of any length, and the last one. n is the smallest power of two that keeps few enough.
+/// </summary>
 /// <param name="most">Items to keep besides the last; an even number.</param>
 internal sealed class Thinned<T>(int most)
 {
@@ -8,10 +10,10 @@ internal sealed class Thinned<T>(int most)
     private long _count, _step = 1;
     private T[] _last = [];
 
-    /// <summary>What is left of those that were added, in their order.</summary>
+    /// <summary>The items that were kept, in their order.</summary>
     public IEnumerable<T> Items => _kept.Concat(_last);
 
-    /// <summary>Takes the next.</summary>
+    /// <summary>Adds the next item.</summary>
     public void Add(T item)
     {
         bool isKept = _count++ % _step == 0;

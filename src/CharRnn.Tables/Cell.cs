@@ -2,10 +2,10 @@ using System.Globalization;
 
 namespace CharRnn.Tables;
 
-/// <summary>What a cell's text stands for.</summary>
+/// <summary>Reads the text of a cell.</summary>
 internal static class Cell
 {
-    // What stands for a value that is not there.
+    // Texts that stand for a missing value.
     private static readonly string[] s_missing = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "?"];
 
     public static bool IsMissing(string text) => s_missing.Contains(text);

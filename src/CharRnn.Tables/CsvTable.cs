@@ -9,12 +9,12 @@ namespace CharRnn.Tables;
 /// <summary>Tables in CSV (RFC 4180): a header, quoted fields, UTF-8.</summary>
 public static class CsvTable
 {
-    // What a table may be separated by instead, for the advice.
+    // Other delimiters that a table may have, for the advice.
     private static readonly string[] s_others = [";", "\t", "|", ","];
 
     /// <summary>Reads a whole table.</summary>
     /// <param name="path">The file; <c>-</c> for standard input.</param>
-    /// <param name="delimiter">What stands between fields.</param>
+    /// <param name="delimiter">The text between fields.</param>
     /// <exception cref="CharRnnException">It cannot be read, has no header or no rows, or a row is damaged or of another length; names the line.</exception>
     public static Table Read(string path, string delimiter = ",")
     {
@@ -33,7 +33,7 @@ public static class CsvTable
         }
         catch (DecoderFallbackException e)
         {
-            throw new CharRnnException(path, "is no UTF-8 text", "save the table as CSV in UTF-8", e);
+            throw new CharRnnException(path, "is not UTF-8 text", "save the table as CSV in UTF-8", e);
         }
     }
 

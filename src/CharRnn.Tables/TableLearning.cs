@@ -15,12 +15,12 @@ public static class TableLearning
         /// <param name="rows">The rows to learn means and deviations from.</param>
         /// <param name="label">The label's column.</param>
         /// <param name="isRegression">Whether the label is a quantity; null to find out.</param>
-        /// <exception cref="CharRnnException">A cell is empty, or a column is of no use.</exception>
+        /// <exception cref="CharRnnException">A cell is empty, or a column cannot be used.</exception>
         public static TableEncoding Learn(Table table, IReadOnlyList<int> rows, string label, bool? isRegression)
         {
             int answer = table.ColumnOf(label);
             if (table.Columns.Count < 2)
-                throw new CharRnnException(table.Name, "has the label's column alone", "give a table with a column to learn from");
+                throw new CharRnnException(table.Name, "has only the label's column", "give a table with a column to learn from");
             RequireWhole(table);
             ColumnEncoding[] inputs = [.. Enumerable.Range(0, table.Columns.Count).Where(c => c != answer).Select(c => Column(table, rows, c, IsNumeric(table, c)))];
 
@@ -34,7 +34,7 @@ public static class TableLearning
             if (!quantity && classes > Math.Max(MostNumberClasses, table.Rows.Count / 2))
                 throw new CharRnnException(
                     table.Name, $"column '{label}' has {classes} different values in {table.Rows.Count} rows",
-                    numeric ? "give --loss squared-error, which takes a quantity" : "give another --label: nothing is learned of what hardly comes twice");
+                    numeric ? "give --loss squared-error, which takes a quantity" : "give another --label: values that hardly occur twice cannot be learned");
             ColumnEncoding answers = Column(table, rows, answer, quantity);
             return new TableEncoding(inputs, answers);
         }
@@ -48,17 +48,17 @@ public static class TableLearning
             string[] categories = Categories(table, column);
             return categories.Length <= ColumnEncoding.MostCategories
                 ? new ColumnEncoding(name, categories, 0, 1)
-                : throw new CharRnnException(table.Name, $"column '{name}' has {categories.Length} different texts", $"leave it out, or bring it to at most {ColumnEncoding.MostCategories}");
+                : throw new CharRnnException(table.Name, $"column '{name}' has {categories.Length} different texts", $"leave it out, or reduce it to at most {ColumnEncoding.MostCategories}");
         }
 
         double[] values = [.. rows.Select(r => Cell.Parse(table.Rows[r][column]))];
         double mean = values.Average(), deviation = Math.Sqrt(values.Average(value => (value - mean) * (value - mean)));
         if (!double.IsFinite(mean) || !double.IsFinite(deviation))
-            throw new CharRnnException(table.Name, $"column '{name}' has numbers too large to take a mean of", "scale them, or leave the column out");
+            throw new CharRnnException(table.Name, $"column '{name}' has numbers that are too large for a mean", "scale them, or leave the column out");
         return new ColumnEncoding(name, null, mean, deviation > 1e-12 * Math.Abs(mean) ? deviation : 1); // a constant says nothing
     }
 
-    /// <summary>The values of a column; of one of numbers, numbers in their order: 1 and 1.0 are the same.</summary>
+    /// <summary>The values of a column in order; in a column of numbers, 1 and 1.0 are the same value.</summary>
     private static string[] Categories(Table table, int column)
     {
         string[] texts = [.. table.Rows.Select(row => row[column]).Distinct()];
@@ -78,7 +78,7 @@ public static class TableLearning
     private static CharRnnException NotANumber(Table table, int column, string remedy)
     {
         int row = Enumerable.Range(0, table.Rows.Count).First(r => !Cell.IsNumber(table.Rows[r][column]));
-        return table.Wrong(row, table.Columns[column], $"'{table.Rows[row][column]}' is no number", remedy);
+        return table.Wrong(row, table.Columns[column], $"'{table.Rows[row][column]}' is not a number", remedy);
     }
 
     /// <summary>Whether a column is one of numbers.</summary>

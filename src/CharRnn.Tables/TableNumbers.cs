@@ -2,7 +2,7 @@ using CharRnn.Networks;
 
 namespace CharRnn.Tables;
 
-/// <summary>Makes rows of a table the numbers that a network reads.</summary>
+/// <summary>Turns rows of a table into the numbers that a network reads.</summary>
 public static class TableNumbers
 {
     /// <summary>Rows as numbers.</summary>
@@ -11,7 +11,9 @@ public static class TableNumbers
     /// <param name="rows">The rows.</param>
     /// <param name="loss">What the answers are for.</param>
     /// <param name="withAnswers">Whether the label's column is read.</param>
-    /// <exception cref="CharRnnException">A column is missing, or a cell is empty, no number, or of a category that was not learned.</exception>
+    /// <exception cref="CharRnnException">
+    /// A column is missing, or a cell is empty, not a number, or of a category that was not learned.
+    /// </exception>
     public static LabelledData Encode(this TableEncoding encoding, Table table, IReadOnlyList<int> rows, NetworkLoss loss, bool withAnswers)
     {
         (IReadOnlyList<ColumnEncoding> inputs, ColumnEncoding answer) = encoding;
@@ -42,7 +44,7 @@ public static class TableNumbers
         if (Cell.IsMissing(text))
             throw Cell.Missing(table, row, how.Name);
         if (!Cell.IsNumber(text))
-            throw table.Wrong(row, how.Name, $"'{text}' is no number", "the column was learned as one of numbers: correct the value");
+            throw table.Wrong(row, how.Name, $"'{text}' is not a number", "the column had only numbers in training: correct the value");
         float value = (float)((Cell.Parse(text) - how.Mean) / how.Deviation);
         return float.IsFinite(value) ? value : throw table.Wrong(row, how.Name, $"{text} is too large", "give a number like those that were learned");
     }
@@ -57,6 +59,6 @@ public static class TableNumbers
         if (Cell.IsMissing(text))
             throw Cell.Missing(table, row, how.Name);
         string known = how.Categories.Count <= 10 ? string.Join(", ", how.Categories) : $"{string.Join(", ", how.Categories.Take(10))}, ...";
-        throw table.Wrong(row, how.Name, $"'{text}' is no value that was learned", $"the column was learned with {known}");
+        throw table.Wrong(row, how.Name, $"'{text}' is not a value that was learned", $"the column was learned with {known}");
     }
 }

@@ -1,6 +1,6 @@
 namespace CharRnn;
 
-/// <summary>What a tensor is to its model: how a device lays it out, and what is computed with it, follow from that.</summary>
+/// <summary>The role of a tensor in its model, which decides how a device lays it out and what is computed with it.</summary>
 public enum TensorRole
 {
     /// <summary>A matrix that rows of activations are multiplied by, forward and back.</summary>
@@ -17,10 +17,10 @@ public enum TensorRole
 }
 
 /// <summary>A named tensor of a model, as its shape lists it.</summary>
-/// <param name="Name">Its name in files.</param>
-/// <param name="Rows">Its inputs: rows in the row-vector convention of E1 and E2; 1 for a bias.</param>
-/// <param name="Columns">Its outputs.</param>
-/// <param name="Role">What it is to the model.</param>
+/// <param name="Name">The name of the tensor in files.</param>
+/// <param name="Rows">The number of inputs: rows in the row-vector convention of E1 and E2; 1 for a bias.</param>
+/// <param name="Columns">The number of outputs.</param>
+/// <param name="Role">The role of the tensor in its model.</param>
 public readonly record struct TensorSpec(string Name, int Rows, int Columns, TensorRole Role)
 {
     /// <summary>Values in it.</summary>
@@ -37,7 +37,7 @@ public interface IModelShape
     IReadOnlyList<TensorSpec> Tensors { get; }
 }
 
-/// <summary>What follows from a list of tensors.</summary>
+/// <summary>Properties that follow from a list of tensors.</summary>
 public static class ModelShapes
 {
     extension(IModelShape shape)

@@ -217,7 +217,7 @@ test('the dashboard shows what it can of runs that are damaged or gone', async (
   assert.notEqual(a, b);
 
   appendFileSync(join(other, 'metrics.jsonl'), 'garbage\n');
-  await until(page, () => document.getElementById('state').textContent.includes('is no report') && document.querySelectorAll('#loss path').length === 3);
+  await until(page, () => document.getElementById('state').textContent.includes('is not a report') && document.querySelectorAll('#loss path').length === 3);
 
   // Looked at closer where nothing is after a start anew.
   const box = await page.locator('#loss svg').boundingBox(), metrics = join(whole, 'metrics.jsonl');

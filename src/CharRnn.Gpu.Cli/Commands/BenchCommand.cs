@@ -19,17 +19,17 @@ internal static class BenchCommand
 {
     private const int VocabularySize = 65; // tiny Shakespeare's, so that figures compare with those of other programs
 
-    // As many as an engine needs to know its pace.
+    // Enough steps for an engine to learn its pace.
     private const int WarmUpCalls = 10, ProfiledCalls = 3;
 
     private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
-    private static readonly Option<double?> Seconds = SharedOptions.Number<double>("--seconds", 3, "a number over 0", Limits.IsPositive, "Time to measure each configuration for.");
-    private static readonly Option<int?> HiddenSize = Size("--hidden-size", "H of the one configuration to measure.");
-    private static readonly Option<int?> BatchSize = Size("--batch-size", "B of it.");
-    private static readonly Option<int?> SequenceLength = Size("--seq-length", "T of it.");
+    private static readonly Option<double?> Seconds = SharedOptions.Number<double>("--seconds", 3, "a number over 0", Limits.IsPositive, "Seconds for which each configuration is measured.");
+    private static readonly Option<int?> HiddenSize = Size("--hidden-size", "H, the hidden units of the one configuration to measure.");
+    private static readonly Option<int?> BatchSize = Size("--batch-size", "B, the streams of that configuration.");
+    private static readonly Option<int?> SequenceLength = Size("--seq-length", "T, the characters that a gradient reaches back in that configuration.");
     private static readonly Option<Choice<PlanKind?>> Plan = SharedOptions.OneOf<PlanKind?>(
-        "--plan", "How steps are put on the device.", [new("auto", null), .. Enum.GetValues<PlanKind>().Select(kind => new Choice<PlanKind?>(ExecutionPlan.Word(kind), kind))]);
-    private static readonly Option<bool> Profile = new("--profile") { Description = "Also the device's time in each kernel, per step." };
+        "--plan", "How steps are arranged on the device.", [new("auto", null), .. Enum.GetValues<PlanKind>().Select(kind => new Choice<PlanKind?>(ExecutionPlan.Word(kind), kind))]);
+    private static readonly Option<bool> Profile = new("--profile") { Description = "Also show the device's time in each kernel, per step." };
     private static readonly Option<bool> Json = SharedOptions.Json();
 
     private static readonly StepOptions[] Configurations =
@@ -44,8 +44,8 @@ internal static class BenchCommand
     {
         var command = new Command("bench", """
             Measures whole training steps and sampling on a device, after checking them against the scalar reference.
-            Characters per second, GFLOP per second (6H² + 6HV per character), how many times the reference's speed that is, the
-            gradients' error, and characters written per second. Of four configurations, or of the one that is given.
+            It prints characters per second, GFLOP per second (6H² + 6HV per character), how many times the reference's speed that
+            is, the gradients' error, and characters written per second, for four configurations or for the one that is given.
 
             Example: charrnn bench --device cpu
             """)
@@ -140,8 +140,8 @@ internal static class BenchCommand
     };
 
     /// <summary>
-    /// Of a plan of the same kind over few time steps, or the reference would take minutes, but of streams enough to be cut into
-    /// blocks: the worst tensor's norm of the difference over its norm.
+    /// The largest error of a gradient: the norm of its difference from the reference over its norm. The plan is of the same kind but
+    /// has few time steps, because the reference would take minutes otherwise, and enough streams to be divided into blocks.
     /// </summary>
     private static double GradientError(ComputeDevice device, ModelShape shape, StepOptions step, PlanKind kind)
     {
@@ -169,7 +169,7 @@ internal static class BenchCommand
 
     private static long TextLength(StepOptions step) => Math.Max(100_000L, 10L * step.SequenceLength) * step.BatchSize;
 
-    /// <summary>What an engine is found to do that has warmed up.</summary>
+    /// <summary>Measures an engine after it has warmed up.</summary>
     private static T OfEngine<T>(ComputeDevice device, ExecutionPlan plan, ModelShape shape, StepOptions step, Func<TrainingEngine, T> measure)
     {
         using var model = new DeviceModel(device, InitialWeights.Create(shape, 1));
@@ -182,7 +182,9 @@ internal static class BenchCommand
         return measure(engine);
     }
 
-    /// <summary>Its cost per character does not depend on B or T, so a short sequence of one stream will do.</summary>
+    /// <summary>
+    /// Measures the reference. Its cost per character does not depend on B or T, so a short sequence of one stream is enough.
+    /// </summary>
     private static double MeasureReference(ModelShape shape, double seconds)
     {
         const int T = 25;

@@ -5,19 +5,19 @@ using CharRnn.Gpu.Devices;
 
 namespace CharRnn.Gpu.Cli.Commands;
 
-/// <summary><c>charrnn dashboard</c>: a page in the browser that follows runs and writes with their models.</summary>
+/// <summary><c>charrnn dashboard</c>: serves a page that follows runs and writes text with their models.</summary>
 internal static class DashboardCommand
 {
-    private static readonly Argument<string> Root = new("RUN_OR_DIR") { Description = "A run's directory, or one with runs in it." };
-    private static readonly Option<int?> Port = SharedOptions.Number<int>("--port", 6107, "a port from 0 to 65535", port => port is >= 0 and <= 65535, "Where it answers, on this machine alone; 0 for any port that is free.");
+    private static readonly Argument<string> Root = new("RUN_OR_DIR") { Description = "A run's directory, or a directory with runs in it." };
+    private static readonly Option<int?> Port = SharedOptions.Number<int>("--port", 6107, "a port from 0 to 65535", port => port is >= 0 and <= 65535, "The port on this machine; 0 takes any free port.");
     private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
 
     public static Command Create()
     {
         var command = new Command("dashboard", """
             Shows runs in a browser as they train, and writes with their models.
-            It answers to this machine alone, and there only to a browser that opened the address it prints, whose token is new at each start.
-            It changes nothing, and opens the device when the first text is asked for. Ctrl-C ends it.
+            It answers only to this machine, and there only to a browser that opened the address that it prints, whose token is new
+            at each start. It changes no files, and opens the device when a text is first asked for. Ctrl-C ends it.
 
             Example: charrnn dashboard runs
             """)

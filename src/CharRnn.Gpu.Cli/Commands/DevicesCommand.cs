@@ -6,7 +6,7 @@ using CharRnn.Gpu.Devices;
 
 namespace CharRnn.Gpu.Cli.Commands;
 
-/// <summary><c>charrnn devices</c>: what is here, what cannot be used and why, and what auto would choose.</summary>
+/// <summary><c>charrnn devices</c>: lists the devices, those that cannot be used with the reason, and the one that auto chooses.</summary>
 internal static class DevicesCommand
 {
     private static readonly Option<bool> Json = SharedOptions.Json();
@@ -51,18 +51,18 @@ internal static class DevicesCommand
         return 0;
     }
 
-    /// <summary>The devices of a kind; where there is none, an entry that says so.</summary>
+    /// <summary>The devices of a kind; if there are none, one entry that says so.</summary>
     private static IReadOnlyList<DeviceDescription> List(DeviceKind kind) => DeviceCatalog.List(kind) is { Count: > 0 } devices
         ? devices
         : [new DeviceDescription(
             DeviceCatalog.IdOf(kind), kind, "none", 0, "", false,
-            DriverLibrary.IsPresent(kind) ? "no driver shows a device of this kind" : $"{DriverLibrary.FileOf(kind)} is not here; a driver brings it")];
+            DriverLibrary.IsPresent(kind) ? "no driver shows a device of this kind" : $"{DriverLibrary.FileOf(kind)} is not here; it comes with a driver")];
 
     private static string Describe(DeviceDescription device, bool chosen)
     {
         if (device.Rejection is not null)
             return $"  {device.Id,-10} {device.Name}; not usable: {device.Rejection}";
-        string gpu = device.Kind == DeviceKind.OpenCl && !device.IsGpu ? "; no GPU, so auto passes it over" : "";
+        string gpu = device.Kind == DeviceKind.OpenCl && !device.IsGpu ? "; it is not a GPU, so auto does not choose it" : "";
         return string.Create(
             CultureInfo.InvariantCulture,
             $"{(chosen ? '*' : ' ')} {device.Id,-10} {device.Name}, {device.MemorySize / 1e9:F1} GB, {device.Details}{gpu}{(chosen ? "  <- auto chooses this" : "")}");

@@ -10,7 +10,7 @@ using CharRnn.Training;
 
 namespace CharRnn.Gpu.Cli.Commands;
 
-/// <summary><c>charrnn eval</c>: how well a model predicts a text.</summary>
+/// <summary><c>charrnn eval</c>: measures how well a model predicts a text.</summary>
 internal static class EvalCommand
 {
     private static readonly Argument<string> ModelPath = new("MODEL") { Description = "A run's directory, or a .safetensors file of a run." };
@@ -24,7 +24,7 @@ internal static class EvalCommand
     {
         var command = new Command("eval", """
             Measures a model on a text, in nats per character, bits per character and as perplexity.
-            The loss is the mean of predicting each character from all before it, from zero state.
+            The loss is the mean of predicting each character from all characters before it, starting from zero state.
 
             Example: charrnn eval runs/first README.md --unknown skip
             """)

@@ -14,20 +14,20 @@ internal static class ExchangeCommands
     private static readonly Argument<string> ModelPath = new("MODEL") { Description = "A run's directory, or a .safetensors file of a run." };
     private static readonly Option<bool> Best = SharedOptions.Best();
     private static readonly Option<Choice<(Action<string, CharacterModel> Save, string Extension)>> ExportFormat = SharedOptions.OneOf<(Action<string, CharacterModel>, string)>(
-        "--format", "ONNX; NumPy under min-char-rnn's names; the state of a PyTorch nn.RNN and nn.Linear, as safetensors.",
+        "--format", "ONNX; NumPy arrays with min-char-rnn's names; or the state of a PyTorch nn.RNN and nn.Linear, as safetensors.",
         new("onnx", (OnnxFile.Save, ".onnx")), new("npz", (NpzFile.Save, ".npz")), new("pytorch", (PyTorchFile.Save, ".pytorch.safetensors")));
-    private static readonly Option<string> ExportTo = new("--out") { Description = "The file [default: model with the format's extension].", HelpName = "FILE" };
+    private static readonly Option<string> ExportTo = new("--out") { Description = "The file to write [default: model.onnx, model.npz or model.pytorch.safetensors].", HelpName = "FILE" };
 
-    private static readonly Argument<string> ForeignPath = new("FILE") { Description = "A .npz of min-char-rnn's arrays, or a .safetensors of a PyTorch module's state." };
-    private static readonly Option<string> VocabularyFile = new("--vocabulary") { Description = "A file of the characters in index order, where FILE does not have them; - reads stdin.", HelpName = "FILE" };
+    private static readonly Argument<string> ForeignPath = new("FILE") { Description = "An .npz file of min-char-rnn's arrays, or a .safetensors file of a PyTorch module's state." };
+    private static readonly Option<string> VocabularyFile = new("--vocabulary") { Description = "A file with the characters in index order, for a FILE that does not have them; - reads stdin.", HelpName = "FILE" };
     private static readonly Option<Choice<TextEncoding>> Encoding = SharedOptions.Encoding();
-    private static readonly Option<string> ImportTo = new("--out") { Description = "The model [default: imported.safetensors].", HelpName = "FILE" };
+    private static readonly Option<string> ImportTo = new("--out") { Description = "The model to write [default: imported.safetensors].", HelpName = "FILE" };
 
     public static Command CreateExport()
     {
         var command = new Command("export", """
-            Writes a model for other programs: ONNX, NumPy, PyTorch.
-            ONNX: tokens int64 [T, B] and h0 [1, B, H] in, logits [T, B, V] and hn out.
+            Writes a model for other programs: ONNX, NumPy or PyTorch.
+            The inputs of the ONNX graph are tokens int64 [T, B] and h0 [1, B, H]; its outputs are logits [T, B, V] and hn.
 
             Example: charrnn export runs/first --format onnx --out first.onnx
             """)
@@ -48,9 +48,9 @@ internal static class ExchangeCommands
     public static Command CreateImport()
     {
         var command = new Command("import", """
-            Makes a model of another program's weights: NumPy, PyTorch.
-            NumPy's npz has min-char-rnn's Wxh, Whh, Why, bh, by and chars; of PyTorch it is the state of a nn.RNN and a nn.Linear,
-            saved as safetensors. The characters are brought into ascending order.
+            Makes a model from the weights of another program: NumPy or PyTorch.
+            NumPy's npz file has min-char-rnn's Wxh, Whh, Why, bh, by and chars; PyTorch's file is the state of an nn.RNN and an
+            nn.Linear, saved as safetensors. The characters are sorted into ascending order.
 
             Example: charrnn import weights.npz --out imported.safetensors
             """)

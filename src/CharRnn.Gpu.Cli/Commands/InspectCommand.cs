@@ -12,19 +12,19 @@ using CharRnn.Training;
 
 namespace CharRnn.Gpu.Cli.Commands;
 
-/// <summary><c>charrnn inspect</c>: what a network sees of a text, and what its weights are like.</summary>
+/// <summary><c>charrnn inspect</c>: shows what a network sees in a text, and describes its weights.</summary>
 internal static class InspectCommand
 {
     private const int Best = 5, OwnText = 1000;
 
-    // A page of more would take a browser long.
+    // A browser would take long to show a page with more.
     private const int MostCharacters = 20_000, MostValues = 16 << 20;
 
-    // A unit beyond this hardly learns any more; one that moves less than this tells nothing.
+    // A unit beyond the first value hardly learns any more; one that moves less than the second says nothing.
     private const float Saturated = 0.97f, Dead = 0.01f;
 
     private static readonly Argument<string> ModelPath = new("MODEL") { Description = "A run's directory, or a .safetensors file of a run." };
-    private static readonly Argument<string> Text = new("TEXT|FILE") { Description = "A file, - for stdin, or the text itself. None: what the model writes.", Arity = ArgumentArity.ZeroOrOne };
+    private static readonly Argument<string> Text = new("TEXT|FILE") { Description = "A file, - for stdin, or the text itself. Without it, the model writes the text.", Arity = ArgumentArity.ZeroOrOne };
     private static readonly Option<bool> BestModel = SharedOptions.Best();
     private static readonly Option<string> Out = new("--out") { Description = "The page [default: inspect.html].", HelpName = "FILE" };
     private static readonly Option<Choice<UnknownCharacters>> Unknown = SharedOptions.Unknown();
@@ -33,9 +33,9 @@ internal static class InspectCommand
     public static Command Create()
     {
         var command = new Command("inspect", """
-            Makes a page of what the network sees in a text, and tells its sizes, norms and saturation.
-            The page colours the text by any hidden unit's activation, by surprisal, or has the five likeliest next characters
-            under each, and finds the units that follow quotes, lines or indentation.
+            Makes a page that shows what the network sees in a text, and prints its sizes, norms and saturation.
+            The page colours the text by the activation of any hidden unit or by surprisal, shows the five likeliest next
+            characters under each character, and finds the units that follow quotes, lines or indentation.
 
             Example: charrnn inspect runs/first README.md --unknown skip
             """)
@@ -66,7 +66,7 @@ internal static class InspectCommand
         using var evaluator = new Evaluator(deviceModel, streams: 1);
         TextTrace trace = Output.Waited("reading it with the network", () => evaluator.Trace(new TokenArray(tokens), Best, stop));
         if (trace.Surprisal.Concat(trace.Activations).Concat(trace.BestProbabilities).Any(value => !float.IsFinite(value)))
-            throw new CharRnnException(path, "what it computes is not finite: its weights are far too large", "give a model whose training did not diverge");
+            throw new CharRnnException(path, "its results are not finite: its weights are far too large", "give a model whose training did not diverge");
         InspectPage.Write(page, new Inspection(path, model.Vocabulary, tokens, trace.Activations, trace.BestTokens, trace.BestProbabilities, trace.Surprisal));
         if (!Output.IsQuiet)
             Summarise(model, trace, tokens.Length, page);
@@ -77,7 +77,7 @@ internal static class InspectCommand
     {
         bool isFile = StandardStreams.IsInput(text) || Path.Exists(text);
         if (!isFile && !text.Any(char.IsWhiteSpace) && (text.Contains('/', StringComparison.Ordinal) || Path.HasExtension(text)))
-            throw new CharRnnException(text, "does not exist", "check the path; a text that looks like one may have a space or go into a file");
+            throw new CharRnnException(text, "does not exist", "check the path; to give a text that looks like one, put it into a file");
         if (!isFile)
             return vocabulary.Encode(text, unknown, "TEXT");
         using Corpus corpus = SharedOptions.ReadText(how => Corpus.ReadWith(vocabulary, [text], unknown, how, stop), new CorpusOptions());

@@ -13,12 +13,12 @@ internal sealed class OptimizerOptions
 
     private readonly Option<Choice<UpdateRule>> _rule;
     private readonly Option<double?> _learningRate, _momentum, _beta1, _beta2, _rmsDecay, _epsilon, _weightDecay;
-    private readonly Option<double> _clip, _clipNorm;
+    private readonly Option<Choice<double>> _clip, _clipNorm;
 
-    // The options that hold for some rules only.
+    // Options that only some rules have.
     private readonly (Option Option, UpdateRule[] Rules)[] _some;
 
-    /// <param name="defaults">What holds where no option is given.</param>
+    /// <param name="defaults">The values of options that are not given.</param>
     public OptimizerOptions(UpdateOptions defaults)
     {
         Choice<UpdateRule>[] rules =
@@ -28,14 +28,14 @@ internal sealed class OptimizerOptions
         ];
         _rule = SharedOptions.OneOf("--optimizer", "The rule that updates the weights.", [.. rules.OrderBy(rule => rule.Value != defaults.Optimizer)]);
         _learningRate = Number("--learning-rate", Float, IsFloat, "η, the step size [default: 0.1 for adagrad and sgd, 0.01 for rmsprop, 0.001 for adam and adamw].");
-        _clip = NumberOrNone("--clip", defaults.Clip, "Cut each element of the gradient to ± this number.");
-        _clipNorm = NumberOrNone("--clip-norm", defaults.ClipNorm, "Scale a gradient of a larger norm down to this one, before --clip.");
-        _momentum = Number("--momentum", Part, Limits.IsPart, "μ of sgd [default: 0].");
+        _clip = NumberOrNone("--clip", defaults.Clip, "Limit each element of the gradient to ± this number; none switches it off.");
+        _clipNorm = NumberOrNone("--clip-norm", defaults.ClipNorm, "Scale a gradient with a larger norm down to this norm, before --clip; none switches it off.");
+        _momentum = Number("--momentum", Part, Limits.IsPart, "μ, the momentum of sgd [default: 0].");
         _beta1 = Number("--beta1", Part, Limits.IsPart, "β₁ of adam and adamw [default: 0.9].");
         _beta2 = Number("--beta2", Part, Limits.IsPart, "β₂ of adam and adamw [default: 0.999].");
         _rmsDecay = Number("--rms-decay", Part, Limits.IsPart, "α of rmsprop [default: 0.99].");
-        _epsilon = Number("--epsilon", Float, IsFloat, "ε, which keeps divisions from being by 0 [default: 1e-8]; sgd has none.");
-        _weightDecay = Number("--weight-decay", "a number from 0", Limits.IsNotNegative, "λ, which draws weights, not biases, to 0 [default: 0.01 for adamw, else 0].");
+        _epsilon = Number("--epsilon", Float, IsFloat, "ε, which keeps a divisor from being 0 [default: 1e-8]; sgd does not use it.");
+        _weightDecay = Number("--weight-decay", "a number from 0", Limits.IsNotNegative, "λ, which draws weights, but no biases, to 0 [default: 0.01 for adamw, otherwise 0].");
         _some =
         [
             (_momentum, [UpdateRule.Sgd]), (_beta1, [UpdateRule.Adam, UpdateRule.AdamW]), (_beta2, [UpdateRule.Adam, UpdateRule.AdamW]),
@@ -43,14 +43,14 @@ internal sealed class OptimizerOptions
         ];
     }
 
-    /// <summary>All of them, in the order of the help.</summary>
+    /// <summary>All options in the order of the help.</summary>
     public IReadOnlyList<Option> All => [_rule, _learningRate, _clip, _clipNorm, _momentum, _beta1, _beta2, _rmsDecay, _epsilon, _weightDecay];
 
-    /// <summary>Their names without dashes, as config.json has them.</summary>
+    /// <summary>The names of the options without dashes, as in config.json.</summary>
     public IEnumerable<string> Names => All.Select(option => option.Name[2..]);
 
-    /// <summary>What they say, on top of what holds without them.</summary>
-    /// <exception cref="UsageException">One is given that the optimizer does not have.</exception>
+    /// <summary>Reads the options; what is not given keeps its default.</summary>
+    /// <exception cref="UsageException">An option is given that the optimizer does not have.</exception>
     public T Read<T>(ParseResult options, T defaults)
         where T : UpdateOptions
     {
@@ -61,8 +61,8 @@ internal sealed class OptimizerOptions
         UpdateOptions read = defaults with
         {
             Optimizer = rule.Value,
-            Clip = Finite(options.GetValue(_clip)),
-            ClipNorm = Finite(options.GetValue(_clipNorm)),
+            Clip = Finite(options.GetValue(_clip).Value),
+            ClipNorm = Finite(options.GetValue(_clipNorm).Value),
         };
         if (options.GetValue(_learningRate) is { } learningRate)
             read = read with { LearningRate = learningRate };
@@ -81,12 +81,12 @@ internal sealed class OptimizerOptions
         return (T)read;
     }
 
-    /// <summary>Records an optimizer, with those of its numbers that hold for its rule.</summary>
+    /// <summary>Records an optimizer with the numbers that its rule uses.</summary>
     public void Save(RunConfiguration configuration, UpdateOptions optimizer)
     {
         configuration.Set(_rule.Name[2..], WordOf(optimizer.Optimizer));
         configuration.Set(_learningRate.Name[2..], optimizer.LearningRate);
-        foreach ((Option<double> option, double? value) in ((Option<double>, double?)[])[(_clip, optimizer.Clip), (_clipNorm, optimizer.ClipNorm)])
+        foreach ((Option option, double? value) in ((Option, double?)[])[(_clip, optimizer.Clip), (_clipNorm, optimizer.ClipNorm)])
             if (value is { } number)
                 configuration.Set(option.Name[2..], number);
             else
@@ -97,6 +97,10 @@ internal sealed class OptimizerOptions
                 configuration.Set(option.Name[2..], value);
         configuration.Set(_weightDecay.Name[2..], optimizer.WeightDecay);
     }
+
+    // One word for one number, however it was given: a resume compares them.
+    private static Choice<double> Limit(double value) =>
+        new(double.IsFinite(value) ? value.ToString(CultureInfo.InvariantCulture) : None, value);
 
     private static string WordOf(UpdateRule rule) => rule.ToString().ToLowerInvariant();
 
@@ -109,21 +113,20 @@ internal sealed class OptimizerOptions
         SharedOptions.Number(name, null, expected, isValid, description);
 
     /// <summary>A number over 0, or none, which is infinite.</summary>
-    private static Option<double> NumberOrNone(string name, double? defaultValue, string description) => new(name)
+    private static Option<Choice<double>> NumberOrNone(string name, double? defaultValue, string description) => new(name)
     {
-        Description = string.Create(
-            CultureInfo.InvariantCulture, $"{description} none switches it off [default: {(defaultValue is { } number ? number.ToString(CultureInfo.InvariantCulture) : None)}]."),
+        Description = description,
         HelpName = $"N|{None}",
-        DefaultValueFactory = _ => defaultValue ?? double.PositiveInfinity,
+        DefaultValueFactory = _ => Limit(defaultValue ?? double.PositiveInfinity),
         CustomParser = result =>
         {
             string text = result.Tokens.Count == 0 ? "" : result.Tokens[^1].Value;
             if (text == None)
-                return double.PositiveInfinity;
+                return Limit(double.PositiveInfinity);
             if (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && IsFloat(value))
-                return value;
+                return Limit(value);
             result.AddError($"{name}: is '{text}'; give {Float}, or {None}");
-            return 0;
+            return default;
         },
     };
 }

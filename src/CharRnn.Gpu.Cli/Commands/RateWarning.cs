@@ -4,14 +4,14 @@ using CharRnn.Training;
 namespace CharRnn.Gpu.Cli.Commands;
 
 /// <summary>
-/// Says it when the model stays worse on the validation part than one that knows nothing: a rate that is too high saturates the
-/// hidden units, and then the training loss falls, and from zero state the model writes nonsense.
+/// Warns when the model stays worse on the validation part than a model that knows nothing: a learning rate that is too high
+/// saturates the hidden units; then the training loss falls, but the model writes nonsense from zero state.
 /// </summary>
 /// <param name="vocabularySize">V.</param>
-/// <param name="warn">Takes the line.</param>
+/// <param name="warn">Takes the warning.</param>
 internal sealed class RateWarning(int vocabularySize, Action<string> warn) : ITrainingObserver
 {
-    // Once may be an accident of the first steps; of a longer time it is said once.
+    // One such measurement may be an accident of the first steps; after several, the warning is given once.
     private const int Times = 2;
 
     private int _times;

@@ -6,22 +6,22 @@ using CharRnn.Runs;
 
 namespace CharRnn.Gpu.Cli.Commands;
 
-/// <summary><c>charrnn report</c>: a page of what a run did, or of several beside each other.</summary>
+/// <summary><c>charrnn report</c>: makes a page that shows one or several runs.</summary>
 internal static class ReportCommand
 {
     private const string DefaultName = "report.html";
 
-    private static readonly Argument<string[]> Runs = new("RUN") { Description = "Run directories, finished or at work.", Arity = ArgumentArity.OneOrMore };
-    private static readonly Option<string> Out = new("--out") { Description = $"The page [default: RUN/{DefaultName}, of several runs {DefaultName}].", HelpName = "FILE" };
+    private static readonly Argument<string[]> Runs = new("RUN") { Description = "Run directories; the runs may still be training.", Arity = ArgumentArity.OneOrMore };
+    private static readonly Option<string> Out = new("--out") { Description = $"The page [default: RUN/{DefaultName}, for several runs {DefaultName}].", HelpName = "FILE" };
 
-    private static readonly Option<string> Png = new("--png") { Description = "Also a picture of the losses, for where no page can be.", HelpName = "FILE" };
+    private static readonly Option<string> Png = new("--png") { Description = "Also write a picture of the losses.", HelpName = "FILE" };
 
     public static Command Create()
     {
         var command = new Command("report", """
-            Makes a page of what a run did, or of several in one plot.
-            Loss, validation, speed, learning rate, samples and options in one file, to be opened in any browser without a network.
-            Training writes that of its own run as it goes.
+            Makes a page that shows what a run did, or several runs in one plot.
+            It has losses, speed, learning rate, samples and options in one file, which any browser opens without a network.
+            Training keeps such a page of its own run up to date.
 
             Example: charrnn report runs/first runs/second --out both.html
             """)

@@ -8,7 +8,7 @@ namespace CharRnn.Gpu.Cli.Commands;
 
 /// <summary>Keeps a run's report.html up to date while it trains, at a cost of less than a hundredth of its time.</summary>
 /// <param name="directory">The run's directory.</param>
-/// <param name="warn">Takes a line when it cannot be written; said once.</param>
+/// <param name="warn">Takes a warning, once, if the report cannot be written.</param>
 internal sealed class ReportWriter(string directory, Action<string> warn) : ITrainingObserver
 {
     private const int PausesPerWriting = 200;
@@ -24,7 +24,7 @@ internal sealed class ReportWriter(string directory, Action<string> warn) : ITra
             Write();
     }
 
-    /// <summary>Writes the report as the run stands: to be called at its end.</summary>
+    /// <summary>Writes the report of the current state. Call it at the end of the run.</summary>
     public void Write()
     {
         long started = Stopwatch.GetTimestamp();
@@ -34,7 +34,7 @@ internal sealed class ReportWriter(string directory, Action<string> warn) : ITra
         }
         catch (Exception e)
         {
-            // A page to look at must never end a run.
+            // A failure to write the page must never end a run.
             if (!_hasWarned)
                 warn($"report.html could not be written: {Failure.Describe(e)}; training goes on");
             _hasWarned = true;

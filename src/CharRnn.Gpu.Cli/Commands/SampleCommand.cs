@@ -15,22 +15,22 @@ internal static class SampleCommand
 {
     private static readonly Argument<string> ModelPath = new("MODEL") { Description = "A run's directory, or a .safetensors file of a run." };
     private static readonly Option<bool> Best = SharedOptions.Best();
-    private static readonly Option<long?> Length = SharedOptions.WholeNumber<long>("--length", 500, 0, "New characters to write.");
+    private static readonly Option<long?> Length = SharedOptions.WholeNumber<long>("--length", 500, 0, "Number of new characters to write.");
     private static readonly Option<float?> Temperature = SharedOptions.Number<float>(
-        "--temperature", 1, "a number from 0 to 3.4e38", Limits.IsNotNegative, "Below 1 safer, above 1 wilder; 0 always takes the likeliest character.");
-    private static readonly Option<int?> TopK = SharedOptions.WholeNumber<int>("--top-k", 0, 0, "Draw from the K likeliest characters only; 0 from all.");
-    private static readonly Option<float?> TopP = SharedOptions.Number<float>("--top-p", 1, "a number over 0, at most 1", Limits.IsProbability, "Draw from the likeliest characters that together reach this probability.");
-    private static readonly Option<string> Prime = new("--prime") { Description = "Text to go on from; it is written first.", HelpName = "TEXT" };
-    private static readonly Option<string> PrimeFile = new("--prime-file") { Description = "A file with that text; - reads stdin.", HelpName = "FILE" };
+        "--temperature", 1, "a number from 0 to 3.4e38", Limits.IsNotNegative, "Below 1 the text is safer, above 1 wilder; 0 always takes the likeliest character.");
+    private static readonly Option<int?> TopK = SharedOptions.WholeNumber<int>("--top-k", 0, 0, "Draw only from the K likeliest characters; 0 draws from all.");
+    private static readonly Option<float?> TopP = SharedOptions.Number<float>("--top-p", 1, "a number over 0, at most 1", Limits.IsProbability, "Draw only from the likeliest characters that together reach this probability.");
+    private static readonly Option<string> Prime = new("--prime") { Description = "The text to continue; it is written first.", HelpName = "TEXT" };
+    private static readonly Option<string> PrimeFile = new("--prime-file") { Description = "A file with the text to continue; - reads stdin.", HelpName = "FILE" };
     private static readonly Option<string[]> Stop = new("--stop")
     {
         Description = "End before the first place where this text would be written; may be given several times. "
-            + "The model never writes a text with characters that it does not know, which is an error, or with --unknown skip left out.",
+            + "A text with characters that the model does not know is an error, or with --unknown skip left out: it is never written.",
         HelpName = "TEXT",
         Arity = ArgumentArity.OneOrMore,
     };
     private static readonly Option<ulong?> Seed = SharedOptions.WholeNumber<ulong>("--seed", null, 0, "The same seed gives the same text; without one, a random seed is shown.");
-    private static readonly Option<int?> Count = SharedOptions.WholeNumber<int>("--count", 1, 1, "Samples to write, each from the start.");
+    private static readonly Option<int?> Count = SharedOptions.WholeNumber<int>("--count", 1, 1, "Number of samples to write, each from the start.");
     private static readonly Option<Choice<UnknownCharacters>> Unknown = SharedOptions.Unknown();
     private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
     private static readonly Option<bool> Json = SharedOptions.Json();
@@ -135,7 +135,7 @@ internal static class SampleCommand
         if (options.GetValue(PrimeFile) is not { } path)
             return vocabulary.Encode(options.GetValue(Prime) ?? "", unknown, "--prime");
         if (path.Length == 0)
-            throw new CharRnnException("--prime-file", "is no path", "give the path of a text file");
+            throw new CharRnnException("--prime-file", "is not a path", "give the path of a text file");
         using Corpus corpus = SharedOptions.ReadText(how => Corpus.ReadWith(vocabulary, [path], unknown, how, stop), new CorpusOptions());
         int[] tokens = new int[corpus.Tokens.Length];
         corpus.Tokens.Read(0, tokens);

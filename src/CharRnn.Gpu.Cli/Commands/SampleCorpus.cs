@@ -5,7 +5,7 @@ namespace CharRnn.Gpu.Cli.Commands;
 /// <summary>The text that <c>train</c> reads when it gets none: the sources of this program, which SampleCorpus.targets embeds.</summary>
 internal static class SampleCorpus
 {
-    /// <summary>What it is called in messages.</summary>
+    /// <summary>The name of the text in messages.</summary>
     public const string Name = "the sample corpus";
 
     private const string Prefix = "corpus/";

@@ -20,7 +20,7 @@ internal static class SharedOptions
 {
     public static Option<DeviceSelection> Device() => new("--device")
     {
-        Description = "auto, cpu, cuda[:i] or opencl[:i]. auto takes CUDA, then an OpenCL GPU, then the CPU; cpu touches no GPU driver.",
+        Description = "The device: auto, cpu, cuda[:i] or opencl[:i]. auto takes CUDA, then an OpenCL GPU, then the CPU; cpu touches no GPU driver.",
         HelpName = "DEVICE",
         DefaultValueFactory = _ => DeviceSelection.Auto,
         CustomParser = result =>
@@ -34,11 +34,11 @@ internal static class SharedOptions
 
     public static Option<bool> Verbose() => new("--verbose") { Description = "Show timings, and stack traces of errors." };
 
-    public static Option<bool> Quiet() => new("--quiet") { Description = "Show nothing but results, warnings and errors." };
+    public static Option<bool> Quiet() => new("--quiet") { Description = "Show only results, warnings and errors." };
 
-    public static Option<bool> Json() => new("--json") { Description = "Write results as JSON, a line each." };
+    public static Option<bool> Json() => new("--json") { Description = "Write each result as a line of JSON." };
 
-    public static Option<bool> Best() => new("--best") { Description = "Of a run's directory, the weights of the best validation loss." };
+    public static Option<bool> Best() => new("--best") { Description = "Use the weights with the best validation loss instead of the latest; MODEL must be a run's directory." };
 
     public static Option<Choice<TextEncoding>> Encoding() => OneOf<TextEncoding>(
         "--encoding", "What a character is: a Unicode scalar value of UTF-8 text, or a byte.", new("utf-8", TextEncoding.Utf8), new("bytes", TextEncoding.Bytes));
@@ -47,20 +47,20 @@ internal static class SharedOptions
         "--unknown", "What to do with characters that the model does not know.", new("error", UnknownCharacters.Error), new("skip", UnknownCharacters.Skip));
 
     /// <summary>A whole number.</summary>
-    /// <param name="name">With its dashes.</param>
-    /// <param name="defaultValue">Where it is not given; null if it then has no value.</param>
-    /// <param name="least">The smallest that makes sense.</param>
-    /// <param name="description">For the help.</param>
+    /// <param name="name">The name with its dashes.</param>
+    /// <param name="defaultValue">The value if the option is not given; null for none.</param>
+    /// <param name="least">The smallest valid number.</param>
+    /// <param name="description">The description in the help.</param>
     public static Option<T?> WholeNumber<T>(string name, T? defaultValue, T least, string description)
         where T : struct, IBinaryInteger<T>, IMinMaxValue<T> =>
         Number(name, defaultValue, string.Create(CultureInfo.InvariantCulture, $"a whole number from {least} to {T.MaxValue}"), n => n >= least, description);
 
     /// <summary>A number within bounds.</summary>
-    /// <param name="name">With its dashes.</param>
-    /// <param name="defaultValue">Where it is not given; null if it then has no value.</param>
+    /// <param name="name">The name with its dashes.</param>
+    /// <param name="defaultValue">The value if the option is not given; null for none.</param>
     /// <param name="expected">The bounds in words, for the error.</param>
     /// <param name="isValid">The bounds.</param>
-    /// <param name="description">For the help.</param>
+    /// <param name="description">The description in the help.</param>
     public static Option<T?> Number<T>(string name, T? defaultValue, string expected, Func<T, bool> isValid, string description)
         where T : struct, INumber<T>
     {
@@ -123,22 +123,22 @@ internal static class SharedOptions
         return corpus;
     }
 
-    /// <summary>A file to write that is nobody's work: neither what is read or written besides, nor a run's own.</summary>
+    /// <summary>A file that may be written: neither one that this command also reads or writes, nor a run's own.</summary>
     /// <param name="option">The option that names it.</param>
     /// <param name="path">The file.</param>
-    /// <param name="others">What is read or written besides.</param>
-    /// <exception cref="CharRnnException">It is.</exception>
+    /// <param name="others">The other files that the command reads or writes.</param>
+    /// <exception cref="CharRnnException">The file may not be written.</exception>
     public static string NewFile(Option<string> option, string path, params ReadOnlySpan<string?> others)
     {
         if (path.Length == 0 || path.Contains('\0', StringComparison.Ordinal))
-            throw new CharRnnException(option.Name, "is no path", "give a file");
+            throw new CharRnnException(option.Name, "is not a path", "give a file");
         if (path == "-")
             throw new CharRnnException(option.Name, "is '-', and stdout is not written to here", "give a file; write ./- for one of that name");
         // On most disks of Windows and macOS case does not matter.
         StringComparison names = OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase;
         foreach (string? other in others)
             if (other is { Length: > 0 } && Path.GetFullPath(other).Equals(Path.GetFullPath(path), names))
-                throw new CharRnnException(path, "is read or written besides", $"give another {option.Name}");
+                throw new CharRnnException(path, "is also read or written by this command", $"give another {option.Name}");
         return RunSearch.IsRunFile(path) ? throw new CharRnnException(path, "is a run's own file", $"give another {option.Name}") : path;
     }
 
@@ -153,7 +153,7 @@ internal static class SharedOptions
     public static ComputeDevice Open(DeviceSelection selection) => Open(selection, DeviceVerification.QuickCheck);
 
     /// <summary>Opens the device.</summary>
-    /// <param name="selection">What <c>--device</c> says.</param>
+    /// <param name="selection">The value of <c>--device</c>.</param>
     /// <param name="check">Says what is wrong with an open device; null if nothing is.</param>
     /// <param name="profiling">Whether kernels can be timed.</param>
     public static ComputeDevice Open(DeviceSelection selection, Func<ComputeDevice, string?> check, bool profiling = false) =>

@@ -6,10 +6,10 @@ namespace CharRnn.Gpu.Cli.Commands;
 
 /// <summary>A network's outputs in the words of its table.</summary>
 /// <param name="model">The network.</param>
-/// <param name="outputs">What it said of n rows, <c>[n, outputs]</c>.</param>
+/// <param name="outputs">The outputs for n rows, <c>[n, outputs]</c>.</param>
 internal sealed class TableAnswers(NetworkModel model, float[] outputs)
 {
-    // A matrix of more is not read any more.
+    // Nobody reads a larger matrix.
     private const int MostShown = 20;
 
     private readonly NetworkShape _shape = model.Shape;
@@ -17,11 +17,11 @@ internal sealed class TableAnswers(NetworkModel model, float[] outputs)
 
     private int Count => outputs.Length / _shape.Outputs;
 
-    /// <summary>The share of rows whose class is told; null of a quantity.</summary>
+    /// <summary>The share of rows whose class was predicted correctly; null for a quantity.</summary>
     public double? Accuracy(LabelledData data) =>
         _classes is null ? null : Enumerable.Range(0, Count).Count(r => ClassOf(r) == Label(data, r)) / (double)Count;
 
-    /// <summary>The root of the mean squared error in the label's own unit; null of classes.</summary>
+    /// <summary>The root of the mean squared error in the label's own unit; null for classes.</summary>
     public double? RootMeanSquare(LabelledData data) => _classes is not null ? null
         : model.Encoding.Label.Deviation * Math.Sqrt(Enumerable.Range(0, Count).Average(r => Math.Pow(outputs[r] - data.Targets[r], 2)));
 

@@ -19,7 +19,7 @@ internal static class TrainCommand
     private static readonly TrainingSchedule ScheduleDefaults = new();
     private static readonly LearningRateSchedule RateDefaults = new();
 
-    // Half the rate each time: a run that needs more of them has another trouble.
+    // The rate is halved each time: a run that needs more rollbacks has another problem.
     private const int MaxRollbacks = 10;
 
     // A directory of this name is given as ./none.
@@ -27,66 +27,66 @@ internal static class TrainCommand
 
     public static readonly Argument<string[]> Input = new("INPUT")
     {
-        Description = "Files, directories or globs, joined in ordinal order; - reads stdin. None: this program's own sources.",
+        Description = "Files, directories or globs, joined in ordinal order; - reads stdin. Without INPUT, the sources of this program.",
         Arity = ArgumentArity.ZeroOrMore,
     };
 
     private static readonly Option<string> Out = new("--out") { Description = "The run's directory [default: runs/<time>].", HelpName = "DIR" };
-    private static readonly Option<int?> HiddenSize = Size("--hidden-size", StepDefaults.HiddenSize, "H, hidden units.");
-    private static readonly Option<int?> SequenceLength = Size("--seq-length", StepDefaults.SequenceLength, "T, characters that a gradient reaches back.");
-    private static readonly Option<int?> BatchSize = Size("--batch-size", StepDefaults.BatchSize, "B, streams of the text trained at once.");
+    private static readonly Option<int?> HiddenSize = Size("--hidden-size", StepDefaults.HiddenSize, "H, the number of hidden units.");
+    private static readonly Option<int?> SequenceLength = Size("--seq-length", StepDefaults.SequenceLength, "T, the number of characters that a gradient reaches back.");
+    private static readonly Option<int?> BatchSize = Size("--batch-size", StepDefaults.BatchSize, "B, the number of streams of the text that are trained at once.");
     private static readonly OptimizerOptions Optimizer = new(StepDefaults);
     private static readonly Option<Choice<LearningRateDecay>> Schedule = SharedOptions.OneOf<LearningRateDecay>(
         "--schedule",
-        "How the learning rate goes on: cosine and linear reach the minimum at the last step, so their runs are not resumed to another "
-        + "end; exponential and step multiply it by --decay in every --decay-every steps, gradually or at once; plateau does where the "
-        + "validation loss does not improve.",
+        "How the learning rate changes: cosine and linear reach the minimum at the last step, so their runs can only be resumed to the "
+        + "same end; exponential and step multiply the rate by --decay in every --decay-every steps, gradually or at once; plateau does "
+        + "so when the validation loss does not improve.",
         new("constant", LearningRateDecay.Constant), new("cosine", LearningRateDecay.Cosine), new("linear", LearningRateDecay.Linear),
         new("exponential", LearningRateDecay.Exponential), new("step", LearningRateDecay.Step), new("plateau", LearningRateDecay.Plateau));
     private static readonly Option<long?> Warmup = SharedOptions.WholeNumber<long>(
-        "--warmup", RateDefaults.Warmup, 0, "Steps at the start in which the learning rate rises from 0.");
+        "--warmup", RateDefaults.Warmup, 0, "Number of steps at the start in which the learning rate rises from 0.");
     private static readonly Option<double?> MinLearningRate = SharedOptions.Number<double>(
         "--min-learning-rate", RateDefaults.MinLearningRate, "a number from 0", Limits.IsNotNegative,
-        "The rate below which no schedule goes.");
+        "The learning rate below which no schedule goes.");
     private static readonly Option<double?> Decay = SharedOptions.Number<double>(
         "--decay", RateDefaults.Decay, "a number over 0, at most 1", Limits.IsProbability,
-        "The factor of the schedules exponential, step and plateau.");
+        "The factor by which exponential, step and plateau multiply the learning rate.");
     private static readonly Option<long?> DecayEvery = SharedOptions.WholeNumber<long>(
-        "--decay-every", null, 1, "Steps in which exponential and step multiply by --decay once.");
+        "--decay-every", null, 1, "Number of steps in which exponential and step multiply the learning rate by --decay once.");
     private static readonly Option<long?> DecayPatience = SharedOptions.WholeNumber<long>(
         "--decay-patience", RateDefaults.DecayPatience, 1,
-        "Measurements in a row without improvement after which plateau multiplies by --decay.");
-    private static readonly Option<long?> Iterations = SharedOptions.WholeNumber<long>("--iterations", null, 1, "Steps in total, since the start also after --resume [default: by --epochs].");
-    private static readonly Option<long?> Epochs = SharedOptions.WholeNumber<long>("--epochs", ScheduleDefaults.Epochs, 1, "Passes over the text in total, where there is no --iterations.");
-    private static readonly Option<ulong?> Seed = SharedOptions.WholeNumber<ulong>("--seed", ScheduleDefaults.Seed, 0, "Of the first weights and the samples.");
+        "Number of measurements in a row without improvement after which plateau multiplies the learning rate by --decay.");
+    private static readonly Option<long?> Iterations = SharedOptions.WholeNumber<long>("--iterations", null, 1, "Total number of steps, counted from the start of the run also after --resume [default: set by --epochs].");
+    private static readonly Option<long?> Epochs = SharedOptions.WholeNumber<long>("--epochs", ScheduleDefaults.Epochs, 1, "Total number of passes over the text, unless --iterations is given.");
+    private static readonly Option<ulong?> Seed = SharedOptions.WholeNumber<ulong>("--seed", ScheduleDefaults.Seed, 0, "Seed for the initial weights and the samples.");
     private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
     private static readonly Option<Choice<TextEncoding>> Encoding = SharedOptions.Encoding();
-    private static readonly Option<string> InitFrom = new("--init-from") { Description = "A model whose weights to start from; they are mapped by character to this text's.", HelpName = "MODEL" };
+    private static readonly Option<string> InitFrom = new("--init-from") { Description = "The model whose weights the run starts from; they are mapped to this text by character.", HelpName = "MODEL" };
     private static readonly Option<bool> Resume = new("--resume") { Description = "Go on with the run in --out, exactly where it stopped." };
-    private static readonly Option<bool> Overwrite = new("--overwrite") { Description = "Give up the run that --out holds." };
+    private static readonly Option<bool> Overwrite = new("--overwrite") { Description = "Replace the run that --out holds." };
     private static readonly Option<double?> ValidationFraction = SharedOptions.Number<double>(
-        "--val-fraction", ScheduleDefaults.ValidationFraction, "a number from 0, below 1", Limits.IsPart, "The share of the text, its end, to measure on and not train on.");
+        "--val-fraction", ScheduleDefaults.ValidationFraction, "a number from 0, below 1", Limits.IsPart, "The share of the text, at its end, that is measured on and not trained on.");
     private static readonly Option<long?> LogEvery = Cadence(
-        "--log-every", ScheduleDefaults.LogEvery, "Iterations between reports; 0 is only at the end.");
+        "--log-every", ScheduleDefaults.LogEvery, "Number of iterations between reports; 0 reports only at the end.");
     private static readonly Option<long?> SampleEvery = Cadence(
-        "--sample-every", ScheduleDefaults.SampleEvery, "Iterations between samples, of which one comes at the end; 0 is never.");
-    private static readonly Option<int?> SampleLength = SharedOptions.WholeNumber<int>("--sample-length", ScheduleDefaults.SampleLength, 1, "Characters of a sample.");
+        "--sample-every", ScheduleDefaults.SampleEvery, "Number of iterations between samples, one of which is written at the end; 0 writes none.");
+    private static readonly Option<int?> SampleLength = SharedOptions.WholeNumber<int>("--sample-length", ScheduleDefaults.SampleLength, 1, "Number of characters in a sample.");
     private static readonly Option<long?> EvalEvery = Cadence(
-        "--eval-every", ScheduleDefaults.EvalEvery, "Iterations between measurements on the validation part; 0 is only at the end.");
+        "--eval-every", ScheduleDefaults.EvalEvery, "Number of iterations between measurements on the validation part; 0 measures only at the end.");
     private static readonly Option<long?> EvalLength = SharedOptions.WholeNumber<long>(
-        "--eval-length", ScheduleDefaults.EvalLength, TrainingEngine.MinValidationLength, "Most characters of the validation part to measure on, its first.");
+        "--eval-length", ScheduleDefaults.EvalLength, TrainingEngine.MinValidationLength, "The largest number of characters of the validation part to measure on, from its start.");
     private static readonly Option<long?> Patience = SharedOptions.WholeNumber<long>(
         "--patience", ScheduleDefaults.Patience, 0,
-        "End training after so many measurements in a row without a better validation loss; 0 is never.");
-    private static readonly Option<long?> CheckpointEvery = Cadence("--checkpoint-every", ScheduleDefaults.CheckpointEvery, "Iterations between saves; 0 is only at the end.");
-    private static readonly Option<int?> KeepCheckpoints = SharedOptions.WholeNumber<int>("--keep-checkpoints", 2, 1, "Checkpoints to keep, the last included.");
+        "End training after this many measurements in a row without a better validation loss; 0 never does.");
+    private static readonly Option<long?> CheckpointEvery = Cadence("--checkpoint-every", ScheduleDefaults.CheckpointEvery, "Number of iterations between saves; 0 saves only at the end.");
+    private static readonly Option<int?> KeepCheckpoints = SharedOptions.WholeNumber<int>("--keep-checkpoints", 2, 1, "Number of checkpoints to keep, including the last one.");
     private static readonly Option<Choice<bool>> OnDivergence = SharedOptions.OneOf<bool>(
-        "--on-divergence", "Where a loss is not finite or absurd: stop, or go back to the last checkpoint with half the learning rate.", new("stop", false), new("rollback", true));
-    private static readonly Option<bool> TensorBoard = new("--tensorboard") { Description = "Write the curves for TensorBoard, too, below the run's directory." };
-    private static readonly Option<string> Config = new("--config") { Description = "A JSON file of these options, named without dashes; - reads stdin. What the command line says itself wins.", HelpName = "FILE" };
+        "--on-divergence", "What to do when the loss is not finite or absurdly high: stop, or go back to the last checkpoint with half the learning rate.", new("stop", false), new("rollback", true));
+    private static readonly Option<bool> TensorBoard = new("--tensorboard") { Description = "Also write the curves for TensorBoard, below the run's directory." };
+    private static readonly Option<string> Config = new("--config") { Description = "A JSON file of these options, named without dashes; - reads stdin. Options on the command line take precedence.", HelpName = "FILE" };
     private static readonly Option<string> Cache = new("--cache")
     {
-        Description = "Where the tokens of files of over 256 MB are kept for the next start; none is nowhere [default: the system's folder for caches].",
+        Description = "Where to keep the tokens of files over 256 MB for the next start; none does not keep them [default: the system's folder for caches].",
         HelpName = "DIR|none",
     };
     private static readonly Option<bool> Verbose = SharedOptions.Verbose();
@@ -100,7 +100,7 @@ internal static class TrainCommand
         "seed", "encoding", "val-fraction", "eval-length",
     ];
 
-    // Which schedules use what besides the learning rate and its warm-up.
+    // The schedules that use each option besides the learning rate and its warm-up.
     private static readonly (Option Option, LearningRateDecay[] Schedules)[] ScheduleOptions =
     [
         (MinLearningRate, [.. Enum.GetValues<LearningRateDecay>().Where(decay => decay != LearningRateDecay.Constant)]),
@@ -116,7 +116,7 @@ internal static class TrainCommand
         "checkpoint-every", "keep-checkpoints", "on-divergence", "cache", "tensorboard",
     ];
 
-    /// <summary>What a run's config.json records beside its options: a --config made of it is welcome.</summary>
+    /// <summary>What a run's config.json records besides its options: it can be given as a --config, too.</summary>
     public static readonly string[] RecordedNames = ["kind", "version", "corpus", "corpus-hash", "vocabulary-size", "corpus-characters", "unigram-entropy", "bigram-entropy", "device-name"];
 
     public static Command Create()
@@ -138,7 +138,7 @@ internal static class TrainCommand
         command.Validators.Add(result =>
         {
             if (result.GetValue(Resume) && result.GetResult(Out) is null)
-                result.AddError("--resume: has no run to go on with; give its directory as --out");
+                result.AddError("--resume: does not say which run to go on with; give its directory as --out");
             if (result.GetValue(Resume) && result.GetValue(Overwrite))
                 result.AddError("--overwrite: is given with --resume; give one of them");
             if (result.GetValue(Resume) && result.GetResult(InitFrom) is not null)
@@ -153,8 +153,8 @@ internal static class TrainCommand
     private static bool Uses(LearningRateDecay schedule, Option option) =>
         ScheduleOptions.First(used => used.Option == option).Schedules.Contains(schedule);
 
-    /// <summary>What only several options together show.</summary>
-    /// <exception cref="UsageException">They do not fit together.</exception>
+    /// <summary>Checks options that depend on each other.</summary>
+    /// <exception cref="UsageException">They contradict each other.</exception>
     private static void CheckSchedule(ParseResult options)
     {
         Choice<LearningRateDecay> schedule = options.GetValue(Schedule);
@@ -170,7 +170,7 @@ internal static class TrainCommand
         if (options.GetValue(MinLearningRate) is { } least && ReadStep(options).LearningRate is var rate && least > rate)
             throw new UsageException(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{MinLearningRate.Name}: is {least}, above the --learning-rate of {rate}; give one that is not"));
+                $"{MinLearningRate.Name}: is {least}, above the --learning-rate of {rate}; give a smaller one"));
         if (Measuring(options) is not { } measuring)
             return;
         if (options.GetValue(ValidationFraction) == 0)
@@ -179,7 +179,7 @@ internal static class TrainCommand
             throw new UsageException($"{measuring}: needs measurements on the way; give an --eval-every over 0");
     }
 
-    /// <summary>What it is in the options that cannot do without measurements; null if nothing is.</summary>
+    /// <summary>The option that needs measurements; null if there is none.</summary>
     private static string? Measuring(ParseResult options) =>
         options.GetValue(Schedule).Value == LearningRateDecay.Plateau ? "--schedule plateau"
         : options.GetValue(Patience) > 0 ? "--patience"
@@ -208,7 +208,7 @@ internal static class TrainCommand
         using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
         RequireMemory(shape, step, split, device);
 
-        // Whatever may fail comes before the directory: --overwrite gives up an older run.
+        // Everything that may fail comes before the directory, because --overwrite removes an older run.
         using var model = new DeviceModel(device, start ?? InitialWeights.Create(shape, schedule.Seed));
         using var engine = new TrainingEngine(model, split.Training, step);
         using RunDirectory run = RunDirectory.Create(options.GetValue(Out) ?? SharedOptions.NewRunDirectory(), options.GetValue(Overwrite));
@@ -237,12 +237,13 @@ internal static class TrainCommand
                 "restore the config.json that the run wrote");
         if (!checkpoint.Snapshot.Moments.Select(moment => moment.Name).SequenceEqual(step.Moments))
             throw new CharRnnException(
-                run.CheckpointPath, $"is of another optimizer than {run.ConfigurationPath} says", "restore the config.json that the run wrote");
+                run.CheckpointPath, $"was written with another optimizer than {run.ConfigurationPath} says",
+                "restore the config.json that the run wrote");
         TextSplit split = Split(corpus, step, schedule);
         var cursor = new StreamCursor(split.Training.Length / step.BatchSize, step.SequenceLength);
         if (checkpoint.Snapshot.Position > cursor.StreamLength)
             throw new CharRnnException(
-                run.CheckpointPath, $"has its place at {checkpoint.Snapshot.Position} in streams of {cursor.StreamLength} characters",
+                run.CheckpointPath, $"is at position {checkpoint.Snapshot.Position} in streams of {cursor.StreamLength} characters",
                 "restore the config.json and the checkpoint that the run wrote");
 
         RequireValidation(options, split);
@@ -258,7 +259,7 @@ internal static class TrainCommand
         ModelShape shape = checkpoint.Model.Shape;
         using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
         if (!Output.IsQuiet && saved.Has("device-name") && saved.GetText("device-name") is var before && before != device.Name)
-            Output.Note($"{directory}: was trained on {before}, and goes on on {device.Name}, whose results differ in the last digits");
+            Output.Note($"{directory}: was trained on {before} and goes on with {device.Name}, whose results differ in the last digits");
         RequireMemory(shape, step, split, device);
         using var model = new DeviceModel(device, checkpoint.Snapshot.Weights);
         using var engine = new TrainingEngine(model, split.Training, step);
@@ -268,10 +269,10 @@ internal static class TrainCommand
         return Train(options, step, schedule, corpus, split, engine, run, initFrom, checkpoint.Snapshot, stop);
     }
 
-    /// <summary>How a run is finished, and what would make it go on, for people; null where it is not.</summary>
+    /// <summary>Says how a run is finished, and what would make it go on; null if it is not finished.</summary>
     private static string? Finish(string directory, TrainingSchedule schedule, TrainingSnapshot snapshot, long total)
     {
-        // Of the measurement at which it stopped early, the snapshot, which is of the moment before, knows nothing.
+        // The snapshot was taken before the measurement at which training stopped early, so it does not count that one.
         if (snapshot.EndedBy == TrainingOutcome.StoppedEarly && snapshot.Iteration < total)
         {
             long waited = snapshot.EvaluationsSinceBest + 1;
@@ -290,7 +291,9 @@ internal static class TrainCommand
         return string.Create(CultureInfo.InvariantCulture, $" at iteration {snapshot.Iteration}; {remedy}");
     }
 
-    /// <summary>Where the rates depend on the last step, another one would make it another run, of which there is no half.</summary>
+    /// <summary>
+    /// Refuses another number of steps if the learning rates depend on it: the first half of such a run would be different.
+    /// </summary>
     private static void RequireSameTotal(string directory, TrainingSchedule schedule, RunConfiguration saved, long stepsPerEpoch)
     {
         if (!schedule.LearningRates.DependsOnTotal)
@@ -329,7 +332,7 @@ internal static class TrainCommand
         if (!Output.IsQuiet)
             Introduce(corpus, split, validation, schedule.TotalIterations(engine.Cursor.StepsPerEpoch), engine, run, resumeFrom);
 
-        // Where a run goes back to that diverges before its first checkpoint.
+        // A run that diverges before its first checkpoint goes back to this state.
         EngineState? start = options.GetValue(OnDivergence).Value && !File.Exists(run.CheckpointPath) ? engine.ReadState() : null;
         for (int rollbacks = 0; ; rollbacks++)
         {
@@ -414,7 +417,7 @@ internal static class TrainCommand
     private static TokenCache? OpenCache(ParseResult options) =>
         (CachePath(options) ?? TokenCache.DefaultDirectory) is { } directory and not NoCache ? new TokenCache(directory) : null;
 
-    /// <summary>What --cache says, as an absolute path; null where it is not given.</summary>
+    /// <summary>The directory of --cache as an absolute path; null if it is not given.</summary>
     private static string? CachePath(ParseResult options)
     {
         string? given = options.GetValue(Cache);
@@ -424,7 +427,7 @@ internal static class TrainCommand
         }
         catch (ArgumentException e)
         {
-            throw new CharRnnException("--cache", "is no path", "give a directory, or none", e);
+            throw new CharRnnException("--cache", "is not a path", "give a directory, or none", e);
         }
     }
 

@@ -7,7 +7,7 @@ using CharRnn.Gpu.Verification;
 
 namespace CharRnn.Gpu.Cli.Commands;
 
-/// <summary><c>charrnn verify</c>: every kernel and whole training steps on a device against the reference.</summary>
+/// <summary><c>charrnn verify</c>: compares every kernel and whole training steps on a device with the reference.</summary>
 internal static class VerifyCommand
 {
     private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
@@ -17,7 +17,8 @@ internal static class VerifyCommand
     {
         var command = new Command("verify", """
             Compares every kernel and whole training steps on a device with the scalar reference in double precision.
-            Several sizes, fresh and trained weights, with and without the clip biting. Exits 1 if any result is off.
+            It tries several sizes, with fresh and trained weights and with gradients below and above the clip. It exits with 1 if
+            any result is wrong.
 
             Example: charrnn verify --device cpu
             """)
@@ -30,7 +31,7 @@ internal static class VerifyCommand
 
     private static int Run(ParseResult options)
     {
-        // No quick check first: this is the thorough one, and shows what is wrong.
+        // There is no quick check first: this command is the thorough check, and shows what is wrong.
         using ComputeDevice device = SharedOptions.Open(options.GetValue(Device), _ => null);
         if (!options.GetValue(Json))
             Output.Line($"{device.Name} ({DeviceCatalog.IdOf(device.Kind)}), {device.Teams} teams of {device.GroupSize}");

@@ -8,7 +8,7 @@ using ILGPU.Runtime;
 
 namespace CharRnn.Gpu.Cli.Commands;
 
-/// <summary><c>--version</c>: what this program is, what it runs on, and whether drivers are to be found.</summary>
+/// <summary><c>--version</c>: prints the versions of the program and of what it runs on, and whether drivers are present.</summary>
 internal sealed class VersionAction : SynchronousCommandLineAction
 {
     /// <summary>The version and the commit that it was built from.</summary>
@@ -19,7 +19,7 @@ internal sealed class VersionAction : SynchronousCommandLineAction
         Output.Line($"charrnn {Version}");
         Output.Line($"{RuntimeInformation.FrameworkDescription}, {RuntimeInformation.RuntimeIdentifier}, ILGPU {typeof(Accelerator).Assembly.GetName().Version?.ToString(3)}");
         foreach (DeviceKind kind in (DeviceKind[])[DeviceKind.Cuda, DeviceKind.OpenCl])
-            Output.Line($"{(kind == DeviceKind.Cuda ? "CUDA" : "OpenCL")}: {DriverLibrary.FileOf(kind)} {(DriverLibrary.IsPresent(kind) ? "is here (charrnn devices tells what it drives)" : "is not here")}");
+            Output.Line($"{(kind == DeviceKind.Cuda ? "CUDA" : "OpenCL")}: {DriverLibrary.FileOf(kind)} {(DriverLibrary.IsPresent(kind) ? "is here (charrnn devices lists its devices)" : "is not here")}");
         return 0;
     }
 }

@@ -3,10 +3,10 @@ using ILGPU.Runtime;
 
 namespace CharRnn.Gpu.Cli.Terminal;
 
-/// <summary>What a user is told of an exception.</summary>
+/// <summary>Describes exceptions for users.</summary>
 internal static class Failure
 {
-    /// <summary>The line that a user sees of a failure.</summary>
+    /// <summary>The line that a user sees for a failure.</summary>
     public static string Describe(Exception e) => e switch
     {
         CharRnnException => e.Message,

@@ -4,7 +4,7 @@ namespace CharRnn.Gpu.Cli.Terminal;
 
 /// <summary>
 /// SIGINT, SIGTERM and SIGHUP ask the work to stop and save; a second SIGINT or SIGTERM ends the program at once. On Windows they are
-/// Ctrl-C, the end of the session and a console window that is closed, and Ctrl-Break is as Ctrl-C.
+/// Ctrl-C, the end of the session and a console window that is closed, and Ctrl-Break does the same as Ctrl-C.
 /// </summary>
 internal static class Interrupts
 {
@@ -16,11 +16,11 @@ internal static class Interrupts
     private static int s_watchesCursor;
     private static bool s_wasAsked;
 
-    /// <summary>128 + the signal's number, as shells expect; 0 before any.</summary>
+    /// <summary>128 + the signal's number, as shells expect; 0 before any signal.</summary>
     public static int ExitCode { get; private set; }
 
-    /// <summary>Watches from now on.</summary>
-    /// <returns>Cancelled by the first signal.</returns>
+    /// <summary>Starts to watch for signals.</summary>
+    /// <returns>A token that the first signal cancels.</returns>
     public static CancellationToken Watch()
     {
         Watch(PosixSignal.SIGINT, 130);
@@ -31,17 +31,17 @@ internal static class Interrupts
         return Source.Token;
     }
 
-    /// <summary>From now on a file that grows beyond <c>ulimit -f</c> is an error of the writing, not the end of the program.</summary>
+    /// <summary>Makes a file that grows beyond <c>ulimit -f</c> an error of the write instead of the end of the program.</summary>
     public static void OutliveLargeFiles()
     {
         if (!OperatingSystem.IsWindows())
             Registrations.Add(PosixSignalRegistration.Create(FileSizeExceeded, context => context.Cancel = true));
     }
 
-    /// <summary>Stops the work as a signal does, but for the exit code, which stays 0.</summary>
+    /// <summary>Stops the work as a signal does, but leaves the exit code at 0.</summary>
     public static void Stop() => Source.Cancel();
 
-    /// <summary>Has the cursor shown before a signal ends the program in the middle of a drawing.</summary>
+    /// <summary>Shows the cursor again before a signal ends the program in the middle of a drawing.</summary>
     public static void WatchCursor()
     {
         if (Interlocked.Exchange(ref s_watchesCursor, 1) == 0)
@@ -51,7 +51,7 @@ internal static class Interrupts
 
     private static void Watch(PosixSignal signal, int exitCode) => Registrations.Add(PosixSignalRegistration.Create(signal, context =>
     {
-        // A terminal that closes may send its signal twice, and a service manager sends it beside another.
+        // A terminal that closes may send its signal twice, and a service manager may send it besides another.
         bool isRequest = signal != PosixSignal.SIGHUP;
         if (isRequest && s_wasAsked)
         {

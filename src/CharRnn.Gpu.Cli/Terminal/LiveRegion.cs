@@ -26,7 +26,7 @@ internal sealed class LiveRegion : IDisposable
         TrySend(Begin);
     }
 
-    /// <summary>Draws lines, each narrower than the terminal and together less high, over those that were drawn before.</summary>
+    /// <summary>Draws lines, each narrower than the terminal and fewer than its rows, over those that were drawn before.</summary>
     /// <exception cref="IOException">The terminal is gone.</exception>
     public void Draw(IReadOnlyList<IRenderable> lines)
     {
@@ -49,7 +49,7 @@ internal sealed class LiveRegion : IDisposable
         }
     }
 
-    /// <summary>Gives the terminal back as it was: the cursor shown, and long lines wrapped. What was drawn last stays.</summary>
+    /// <summary>Restores the terminal: it shows the cursor and wraps long lines. The last drawing stays.</summary>
     public void Restore() => TrySend(End);
 
     /// <summary>Ends the drawing.</summary>

@@ -18,7 +18,7 @@ internal static class Output
     private static volatile LiveRegion? s_region;
     private static bool s_saidNoRoom;
 
-    // Keeps the begin of a character until its end comes with the next piece.
+    // Keeps the first bytes of a character until the others come with the next piece.
     private static readonly Decoder ModelDecoder = Encoding.UTF8.GetDecoder();
 
     /// <summary>Whether a person reads stdout.</summary>
@@ -30,7 +30,7 @@ internal static class Output
     /// <summary>Whether <c>--quiet</c> was given.</summary>
     public static bool IsQuiet { get; set; }
 
-    /// <summary>To be called before anything is written.</summary>
+    /// <summary>Prepares the streams. Call it before anything is written.</summary>
     public static void Prepare()
     {
         if (OperatingSystem.IsWindows())
@@ -39,7 +39,7 @@ internal static class Output
             Console.SetError(TextWriter.Null);
     }
 
-    /// <summary>Help; where it cannot be written, it was not needed.</summary>
+    /// <summary>Writes help, which is left out if it cannot be written.</summary>
     public static void Help(string text)
     {
         try
@@ -48,7 +48,7 @@ internal static class Output
         }
         catch (CharRnnException)
         {
-            // No room.
+            // There is no room for it.
         }
     }
 
@@ -60,8 +60,8 @@ internal static class Output
     }
 
     /// <summary>Bytes of results as they are; with no stdout at all, as a daemon has it, they go nowhere.</summary>
-    /// <exception cref="OutputClosedException">Nobody reads any more.</exception>
-    /// <exception cref="CharRnnException">They find no room.</exception>
+    /// <exception cref="OutputClosedException">The reader has closed the stream.</exception>
+    /// <exception cref="CharRnnException">There is no room for them.</exception>
     public static void Raw(ReadOnlySpan<byte> bytes)
     {
         try
@@ -115,7 +115,7 @@ internal static class Output
         return s_region = new LiveRegion(console, ended: () => s_region = null);
     }
 
-    /// <summary>To be called before the program ends in the middle of a drawing: the cursor and the wrapping of lines come back.</summary>
+    /// <summary>Restores the cursor and the wrapping of lines. Call it before the program ends in the middle of a drawing.</summary>
     public static void ShowCursor()
     {
         // A terminal that takes nothing more holds the one who draws, with its lock; that must not hold the end.
@@ -123,7 +123,7 @@ internal static class Output
             Task.Run(region.Restore).Wait(200);
     }
 
-    /// <summary>Something worth knowing that is no result. Where it cannot be written, nobody is told.</summary>
+    /// <summary>Writes something worth knowing that is not a result. It is left out if it cannot be written.</summary>
     public static void Note(string text)
     {
         string line = TerminalText.Escape(text.ReplaceLineEndings("\n"));
@@ -169,9 +169,9 @@ internal static class Output
     }
 
     /// <summary>Does some work that may take a while, and says so to a person who waits for it.</summary>
-    /// <param name="work">What it is.</param>
+    /// <param name="work">A description of the work.</param>
     /// <param name="run">The work.</param>
-    /// <param name="detail">How far it is; null if that cannot be told.</param>
+    /// <param name="detail">Says how far the work is; null if that is unknown.</param>
     public static T Waited<T>(string work, Func<T> run, Func<string>? detail = null) => Timed(work, () => Waiting.For(work, detail, run));
 
     /// <summary>Does some work; with <c>--verbose</c>, notes how long it took.</summary>

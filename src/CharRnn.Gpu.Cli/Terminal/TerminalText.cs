@@ -19,7 +19,7 @@ internal static class TerminalText
         return safe.ToString();
     }
 
-    /// <summary>A message on one line that can be read at a glance: of a longer one, which holds a long value, the begin and the end.</summary>
+    /// <summary>A message on one line that can be read at a glance. A longer one is shortened to its start and its end.</summary>
     public static string OneLine(string text)
     {
         const int most = 500, begin = 200;
@@ -27,7 +27,7 @@ internal static class TerminalText
         return text.Length <= most ? text : $"{text[..begin].TrimEnd()} [...] {text[^(most - begin)..].TrimStart()}";
     }
 
-    /// <summary>Lines of at most so many columns, cut between characters.</summary>
+    /// <summary>Splits a text into lines of at most this many columns, between characters.</summary>
     public static IEnumerable<string> Wrap(string text, int columns)
     {
         foreach (string line in text.Split('\n'))

@@ -19,7 +19,7 @@ internal sealed class TrainingScreen(IAnsiConsole console, Vocabulary vocabulary
     // Often enough to look alive, and a drawing of some tenths of a millisecond is still nothing beside it.
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
 
-    // Lines that are no sample: the figures, the bar, the sample's heading and the blank ones.
+    // Lines that do not belong to the sample: the figures, the bar, the sample's heading and the blank ones.
     private const int OtherLines = 9;
 
     private static readonly Style Dim = new(decoration: Decoration.Dim), Strong = new(decoration: Decoration.Bold), Done = new(Color.Green);
@@ -86,7 +86,7 @@ internal sealed class TrainingScreen(IAnsiConsole console, Vocabulary vocabulary
 
     /// <summary>The lines of the screen as it is now.</summary>
     /// <param name="width">Columns of the terminal.</param>
-    /// <param name="height">Its rows: more lines could not be drawn over, and the cursor stands below them.</param>
+    /// <param name="height">Rows of the terminal. More lines could not be drawn over, and the cursor stands below them.</param>
     internal IReadOnlyList<IRenderable> Render(int width, int height)
     {
         var rows = new List<IRenderable>

@@ -8,9 +8,9 @@ internal static class Waiting
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(0.5), Pause = TimeSpan.FromSeconds(0.2);
 
-    /// <summary>Does some work on this thread; another shows a line on stderr the while, if that is a terminal.</summary>
-    /// <param name="what">What is being done.</param>
-    /// <param name="detail">How far it is; null if that cannot be told.</param>
+    /// <summary>Does some work on this thread; another shows a line on stderr meanwhile, if that is a terminal.</summary>
+    /// <param name="what">A description of the work.</param>
+    /// <param name="detail">Says how far the work is; null if that is unknown.</param>
     /// <param name="work">The work.</param>
     public static T For<T>(string what, Func<string>? detail, Func<T> work)
     {
@@ -30,7 +30,7 @@ internal static class Waiting
         finally
         {
             done.Set();
-            Task.WhenAny(shown).Wait(); // a line that cannot be shown is no failure of the work
+            Task.WhenAny(shown).Wait(); // a line that cannot be shown is not a failure of the work
         }
     }
 

@@ -21,7 +21,7 @@ public sealed class ComputeDevice : IDisposable
         Kernels = new KernelSet(this);
     }
 
-    /// <summary>What kind of device it is.</summary>
+    /// <summary>The kind of the device.</summary>
     public DeviceKind Kind { get; }
 
     /// <summary>The driver's name for it.</summary>
@@ -41,7 +41,7 @@ public sealed class ComputeDevice : IDisposable
         ? device.GetDeviceInfo<long>(CLDeviceInfoType.CL_DEVICE_MAX_MEM_ALLOC_SIZE)
         : MemorySize;
 
-    /// <summary>What plans depend on.</summary>
+    /// <summary>The properties that plans depend on.</summary>
     public DeviceTraits Traits => new(Kind, Teams, GroupSize);
 
     internal DeviceLife Life { get; }

@@ -7,8 +7,8 @@ using ILGPU.Runtime.OpenCL;
 namespace CharRnn.Gpu.Devices;
 
 /// <summary>A device of this machine, or one that cannot be used.</summary>
-/// <param name="Id">What <c>--device</c> takes: cpu, cuda:0, opencl:1.</param>
-/// <param name="Kind">Its kind.</param>
+/// <param name="Id">The value for <c>--device</c>: cpu, cuda:0, opencl:1.</param>
+/// <param name="Kind">The kind of the device.</param>
 /// <param name="Name">The driver's name for it.</param>
 /// <param name="MemorySize">Memory in bytes; 0 if unknown.</param>
 /// <param name="Details">Cores, group size, versions, for people.</param>
@@ -17,7 +17,7 @@ namespace CharRnn.Gpu.Devices;
 public sealed record DeviceDescription(
     string Id, DeviceKind Kind, string Name, long MemorySize, string Details, bool IsGpu, string? Rejection);
 
-/// <summary>Finds and opens devices. No driver is touched but those of the kinds asked for.</summary>
+/// <summary>Finds and opens devices. Only drivers of the kinds that are asked for are touched.</summary>
 public static class DeviceCatalog
 {
     /// <summary>Threads of a team on a GPU: enough to hide latency, and no more than most OpenCL devices have to offer.</summary>
@@ -38,7 +38,7 @@ public static class DeviceCatalog
     };
 
     /// <summary>Opens the CPU with a number of workers; the results do not depend on it.</summary>
-    /// <param name="workers">Their number, 1 to <see cref="MaxWorkers"/>; as many as there are cores where it is left out.</param>
+    /// <param name="workers">The number of workers, 1 to <see cref="MaxWorkers"/>; the number of cores if it is left out.</param>
     /// <param name="profiling">Whether kernels can be timed.</param>
     /// <exception cref="ArgumentOutOfRangeException">There are no workers, or too many.</exception>
     public static ComputeDevice OpenCpu(int? workers = null, bool profiling = false)
@@ -55,13 +55,13 @@ public static class DeviceCatalog
 
     /// <summary>Opens a GPU or another device with a driver of its own.</summary>
     /// <param name="kind">CUDA or OpenCL.</param>
-    /// <param name="index">Which of them, from 0, in the order of <see cref="List"/>'s usable ones.</param>
+    /// <param name="index">The index among the usable devices of <see cref="List"/>, from 0.</param>
     /// <param name="profiling">Whether kernels can be timed, which costs a little.</param>
     /// <exception cref="CharRnnException">There is no such device, or it does not open.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The kind is another, or the index negative.</exception>
     public static ComputeDevice OpenGpu(DeviceKind kind, int index, bool profiling = false) => OpenGpu(kind, index, profiling, GpuGroupSize);
 
-    /// <summary>The same with groups of at most so many threads, like a device that has no larger ones.</summary>
+    /// <summary>The same with groups of at most this many threads, like a device without larger ones.</summary>
     internal static ComputeDevice OpenGpu(DeviceKind kind, int index, bool profiling, int mostThreads)
     {
         if (kind is not (DeviceKind.Cuda or DeviceKind.OpenCl))

@@ -14,11 +14,11 @@ internal sealed class DeviceLife
     private readonly Lock _turn;
     private bool _isOver;
 
-    /// <summary>A device's.</summary>
+    /// <summary>The life of a device.</summary>
     public DeviceLife(ComputeDevice device) => (_owner, _accelerator, _turn) = (device, device.Accelerator, new());
 
-    /// <summary>Of what has memory there.</summary>
-    /// <param name="owner">What it is.</param>
+    /// <summary>The life of an object that has memory on a device.</summary>
+    /// <param name="owner">The object.</param>
     /// <param name="standsOn">The life of the model that it reads, or of the device.</param>
     public DeviceLife(object owner, DeviceLife standsOn) =>
         (_owner, _standsOn, _accelerator, _turn) = (owner, standsOn, standsOn._accelerator, standsOn._turn);

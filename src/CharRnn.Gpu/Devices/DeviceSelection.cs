@@ -3,16 +3,16 @@ using ILGPU.Runtime;
 
 namespace CharRnn.Gpu.Devices;
 
-/// <summary>What <c>--device</c> says: <c>auto</c>, <c>cpu</c>, <c>cuda[:i]</c> or <c>opencl[:i]</c>.</summary>
+/// <summary>The value of <c>--device</c>: <c>auto</c>, <c>cpu</c>, <c>cuda[:i]</c> or <c>opencl[:i]</c>.</summary>
 /// <param name="Kind">The kind asked for; null for auto.</param>
-/// <param name="Index">Which device of that kind, from 0.</param>
+/// <param name="Index">The index of the device among those of its kind, from 0.</param>
 public readonly record struct DeviceSelection(DeviceKind? Kind, int Index)
 {
-    /// <summary>CUDA if there is a device, else an OpenCL GPU, else the CPU.</summary>
+    /// <summary>CUDA if there is a device, otherwise an OpenCL GPU, otherwise the CPU.</summary>
     public static DeviceSelection Auto => new(null, 0);
 
     /// <summary>Reads a selection.</summary>
-    /// <returns>False if the text is none.</returns>
+    /// <returns>False if the text is not a selection.</returns>
     public static bool TryParse(string text, out DeviceSelection selection)
     {
         string[] parts = text.Split(':');
@@ -32,7 +32,7 @@ public readonly record struct DeviceSelection(DeviceKind? Kind, int Index)
     /// <param name="check">Says what is wrong with an open device; null if nothing is.</param>
     /// <param name="warn">Takes the warnings.</param>
     /// <param name="profiling">Whether kernels can be timed, which costs a little.</param>
-    /// <exception cref="CharRnnException">The device asked for is absent, does not open or fails its check.</exception>
+    /// <exception cref="CharRnnException">The chosen device is absent, does not open or fails its check.</exception>
     public ComputeDevice Open(Func<ComputeDevice, string?> check, Action<string> warn, bool profiling = false)
     {
         if (Kind is { } kind)
@@ -69,7 +69,7 @@ public readonly record struct DeviceSelection(DeviceKind? Kind, int Index)
         yield return (DeviceKind.Cpu, 0);
     }
 
-    /// <summary>As <see cref="TryParse"/> reads it.</summary>
+    /// <summary>The selection as <see cref="TryParse"/> reads it.</summary>
     public override string ToString() => Kind switch
     {
         null => "auto",

@@ -2,7 +2,7 @@ using ILGPU.Runtime.OpenCL;
 
 namespace CharRnn.Gpu.Devices;
 
-/// <summary>What a driver says when it fails, for people.</summary>
+/// <summary>Turns failures of drivers into texts for people.</summary>
 public static class DriverErrors
 {
     /// <summary>The reason in one line. OpenCL's is the code's name: its exceptions carry no message.</summary>

@@ -7,7 +7,7 @@ internal sealed class KernelProfile(Accelerator accelerator) : IDisposable
 {
     private readonly List<(string Kernel, ProfilingMarker Begin, ProfilingMarker End)> _launches = [];
 
-    /// <summary>Marks a launch's begin; disposing of what it gives marks the end.</summary>
+    /// <summary>Marks the start of a launch; disposing of the result marks its end.</summary>
     public Launch Begin(string kernel) => new(this, kernel, accelerator.DefaultStream.AddProfilingMarker());
 
     /// <summary>Launches and seconds of each kernel, in the order of their first launches.</summary>
@@ -29,7 +29,7 @@ internal sealed class KernelProfile(Accelerator accelerator) : IDisposable
 
     private void End(string kernel, ProfilingMarker begin) => _launches.Add((kernel, begin, accelerator.DefaultStream.AddProfilingMarker()));
 
-    /// <summary>A launch on its way; none where nobody profiles.</summary>
+    /// <summary>A launch that is being measured; empty without a profile.</summary>
     internal readonly struct Launch(KernelProfile profile, string kernel, ProfilingMarker begin) : IDisposable
     {
         public void Dispose() => profile?.End(kernel, begin);

@@ -9,8 +9,8 @@ namespace CharRnn.Gpu.Devices;
 internal sealed class KernelSet
 {
     /// <summary>
-    /// What CUDA's assembler must keep to: groups of at most so many threads, of which as many as the device counts teams must
-    /// fit a multiprocessor. 65,536 registers for 2 × 256 threads are 128 each.
+    /// The limits that CUDA's assembler must keep to: the threads of a group, and the groups that must fit on a multiprocessor at
+    /// once, which are counted as teams. 65,536 registers for 2 × 256 threads are 128 for each thread.
     /// </summary>
     public static readonly KernelSpecialization CudaBudget = new(DeviceCatalog.GpuGroupSize, DeviceCatalog.TeamsPerMultiprocessor);
 
@@ -46,7 +46,7 @@ internal sealed class KernelSet
         _evaluate = accelerator.LoadStreamKernel<ForwardViews, RnnDims, StepArguments>(EvaluateKernel.Run, specialization);
         _sample = accelerator.LoadStreamKernel<SampleViews, RnnDims, DrawArguments, int, int>(SampleKernel.Run, specialization);
 
-        // Who trains one kind of network has no use for the other's.
+        // A program that trains one kind of network does not need the kernels of the other.
         _networkSteps = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments, int>(NetworkStepsKernel.Run, specialization));
         _networkLayer = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments, int, int, Shares>(NetworkLayerKernel.Run, specialization));
         _networkGradient = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments>(NetworkGradientKernel.Run, specialization));
@@ -56,7 +56,7 @@ internal sealed class KernelSet
     /// <summary>Launches so far: what a training step costs in overhead.</summary>
     public long Launches { get; private set; }
 
-    /// <summary>Takes the device's time of every launch; usually nobody does.</summary>
+    /// <summary>Takes the device's time of every launch; usually null.</summary>
     public KernelProfile? Profile { get; set; }
 
     public void Hidden(TrainingViews v, RnnDims d, StepArguments step, bool fetch, int begin, int end, Shares shares)
@@ -83,7 +83,7 @@ internal sealed class KernelSet
         _gradient(Teams(step.Teams), v, d, step);
     }
 
-    /// <summary>The update, after the gradient's norm where it needs that.</summary>
+    /// <summary>The update, after the norm of the gradient if the update needs it.</summary>
     public void Update(UpdateViews v, UpdateArguments update, int slot, int teams)
     {
         if (update.NeedsNorm)

@@ -39,7 +39,7 @@ public sealed class DeviceVerification
         new(146, 40, 1, 25, true), // one stream, more characters than hidden units
         new(9, 47, 35, 3, true), // blocks of streams and of units
         new(17, 128, 1, 6, true), new(17, 129, 1, 6, true), // weights that just fit a group's registers, and do not
-        new(20, 300, 6, 50, true), // large enough for whatever a product does with operands that no cache holds
+        new(20, 300, 6, 50, true), // large enough for products whose operands fit in no cache
     ];
 
     private readonly ComputeDevice _device;
@@ -47,10 +47,10 @@ public sealed class DeviceVerification
 
     private DeviceVerification(ComputeDevice device, Action<string, float[]> corrupt) => (_device, _corrupt) = (device, corrupt);
 
-    /// <summary>All checks, over several sizes, fresh and trained weights, with and without the clip biting.</summary>
+    /// <summary>Runs all checks: several sizes, with fresh and trained weights, and with gradients below and above the clip.</summary>
     public static IEnumerable<VerificationCheck> Run(ComputeDevice device) => Run(device, (_, _) => { });
 
-    /// <summary>One case of each kernel: under a second. Null if all is well, else what is wrong.</summary>
+    /// <summary>Checks one case of each kernel in less than a second. Returns null if all is well, otherwise what is wrong.</summary>
     public static string? QuickCheck(ComputeDevice device)
     {
         foreach (VerificationCheck check in new DeviceVerification(device, (_, _) => { }).Check(new Case(17, 33, 5, 9, true)))
@@ -59,7 +59,7 @@ public sealed class DeviceVerification
         return null;
     }
 
-    /// <summary>The same with a hand in each result before it is compared, by which a test sees a wrong kernel fail.</summary>
+    /// <summary>Runs the same checks, but changes each result before it is compared, so that a test can see a wrong kernel fail.</summary>
     internal static IEnumerable<VerificationCheck> Run(ComputeDevice device, Action<string, float[]> corrupt)
     {
         var verification = new DeviceVerification(device, corrupt);
@@ -148,7 +148,9 @@ public sealed class DeviceVerification
         }
     }
 
-    /// <summary>The optimizers of a case: Adagrad with a clip that bites or does not, and, where it is small, every other one.</summary>
+    /// <summary>
+    /// The optimizers of a case: Adagrad with gradients below or above the clip, and in a small case every other optimizer.
+    /// </summary>
     private static IEnumerable<StepOptions> Optimizers(Case sizes)
     {
         // At the usual rate of 0.1 Adagrad's first steps throw the weights so far that rounding grows a thousandfold.
@@ -202,7 +204,7 @@ public sealed class DeviceVerification
     }
 
     /// <summary>
-    /// The losses of the next steps; NaN, which agrees with nothing, of those that were not made because training diverged.
+    /// The losses of the next steps. Steps that were not made because training diverged have NaN, which agrees with nothing.
     /// </summary>
     internal static float[] Losses(TrainingEngine engine, int steps)
     {
@@ -275,7 +277,7 @@ public sealed class DeviceVerification
     {
         public ModelShape Shape => new(V, H);
 
-        /// <summary>One case has them all: an update does not know what model its parameters are of.</summary>
+        /// <summary>One case has all optimizers, because an update does not depend on the model of its parameters.</summary>
         public bool HasEveryOptimizer => (V, H) == (9, 47);
 
         public StepOptions Options => new() { HiddenSize = H, BatchSize = B, SequenceLength = T };

@@ -6,16 +6,16 @@ using CharRnn.Training;
 
 namespace CharRnn.Gpu.Verification;
 
-/// <summary>What training reached.</summary>
-/// <param name="CharactersPerSecond">Of all streams.</param>
-/// <param name="LaunchesPerStep">Kernel launches.</param>
+/// <summary>The speed of training.</summary>
+/// <param name="CharactersPerSecond">The characters of all streams.</param>
+/// <param name="LaunchesPerStep">The number of kernel launches.</param>
 public readonly record struct TrainingThroughput(double CharactersPerSecond, double LaunchesPerStep);
 
-/// <summary>What a kernel takes of a training step.</summary>
-/// <param name="Kernel">Its name.</param>
-/// <param name="LaunchesPerStep">Its launches.</param>
+/// <summary>The time that a kernel takes in a training step.</summary>
+/// <param name="Kernel">The name of the kernel.</param>
+/// <param name="LaunchesPerStep">The number of its launches.</param>
 /// <param name="SecondsPerStep">The device's time in all of them.</param>
-/// <param name="FlopsPerStep">Its part of the step's products; NaN where it has none.</param>
+/// <param name="FlopsPerStep">The operations of its products; NaN if it has none.</param>
 public readonly record struct KernelTime(string Kernel, double LaunchesPerStep, double SecondsPerStep, double FlopsPerStep);
 
 /// <summary>How fast a device works, in characters per second of wall-clock time.</summary>
@@ -24,10 +24,10 @@ public static class Throughput
     // Every launch of a profile keeps two marks.
     private const int MaxProfiledSteps = 20;
 
-    /// <summary>Training steps, one after the other, from the state as it is.</summary>
-    /// <param name="engine">Who trains.</param>
-    /// <param name="step">Its sizes.</param>
-    /// <param name="seconds">For about so long.</param>
+    /// <summary>Measures training steps from the current state on.</summary>
+    /// <param name="engine">The engine that trains.</param>
+    /// <param name="step">The sizes of its steps.</param>
+    /// <param name="seconds">How long to measure, approximately.</param>
     /// <exception cref="CharRnnException">Training diverged: skipped steps would count as fast ones.</exception>
     public static TrainingThroughput OfTraining(TrainingEngine engine, StepOptions step, double seconds)
     {
@@ -41,10 +41,10 @@ public static class Throughput
         return new TrainingThroughput(steps * (double)step.BatchSize * step.SequenceLength / elapsed, (engine.Launches - launches) / (double)steps);
     }
 
-    /// <summary>The device's time of some training steps, by kernel.</summary>
-    /// <param name="engine">Who trains, with a fixed plan, on a device that was opened for profiling.</param>
-    /// <param name="step">Its sizes.</param>
-    /// <param name="calls">For so many calls of the engine.</param>
+    /// <summary>Measures the device's time in each kernel over some training steps.</summary>
+    /// <param name="engine">The engine that trains, with a fixed plan, on a device that was opened for profiling.</param>
+    /// <param name="step">The sizes of its steps.</param>
+    /// <param name="calls">The number of calls of the engine.</param>
     public static IReadOnlyList<KernelTime> Profile(TrainingEngine engine, StepOptions step, int calls)
     {
         (double h, double v, double rows) = (engine.Model.Shape.HiddenSize, engine.Model.Shape.VocabularySize, (double)step.BatchSize * step.SequenceLength);
@@ -80,9 +80,9 @@ public static class Throughput
         ? throw new CharRnnException("training", "diverged while it was measured", "skipped steps are not worth timing; measure other sizes")
         : result.Losses.Length;
 
-    /// <summary>Writing one text.</summary>
-    /// <param name="sampler">Who writes.</param>
-    /// <param name="seconds">For about so long.</param>
+    /// <summary>Measures how fast one text is written.</summary>
+    /// <param name="sampler">The sampler that writes.</param>
+    /// <param name="seconds">How long to measure, approximately.</param>
     public static double OfSampling(Sampler sampler, double seconds)
     {
         long written = 0, started = Stopwatch.GetTimestamp();

@@ -2,7 +2,7 @@
 
 const colours = ['--a', '--b', '--c', '--d', '--e', '--f'].map(name => `var(${name})`);
 
-// Near the largest number there is, the difference of two would be none: what lies beyond is drawn at the edge.
+// Near the largest number, the difference of two values would be infinite: larger values are drawn at the edge.
 const limited = value => Math.max(-1e300, Math.min(1e300, value));
 
 // The ends of a scale from one value to another, so far apart that places between them can be told.
@@ -43,7 +43,7 @@ function thin(points, columnOf) {
   return kept;
 }
 
-// A plot in an element, made once; show() draws it anew with what there is by then, and keeps what was hidden or looked at closer.
+// A plot in an element, made once; show() draws it again with new data, and keeps what is hidden or zoomed.
 class Chart {
   constructor(holder) {
     Object.assign(this, { hidden: new Set(), closer: null, scale: null, series: [], options: {} });
@@ -72,7 +72,7 @@ class Chart {
     return this.series.some(one => one.points?.some(([x]) => x >= from && x <= to));
   }
 
-  // Made anew only where it changes: a button may have the focus.
+  // Rebuilt only when it changes, because a button may have the focus.
   showLegend() {
     const look = JSON.stringify(this.series.map(one => [one.name, one.colour, one.dash]));
     if (look === this.look) return;

@@ -30,7 +30,7 @@ function choose() {
   refresh();
 }
 
-// The list is made anew only where a name comes or goes: a box may have the focus.
+// The list is rebuilt only when a name comes or goes, because a box may have the focus.
 function showRuns() {
   const names = listed.map(run => run.name), before = at('model').value;
   if (JSON.stringify(names) !== at('runs').shown) {
@@ -94,7 +94,7 @@ async function refresh() {
   } catch (e) {
     at('state').textContent = e instanceof TypeError ? 'the dashboard does not answer; is it still running?' : e.message;
   }
-  // Whoever only looks must not slow down whoever trains.
+  // Looking at runs must not slow down training.
   if (mine === round) timer = setTimeout(() => { if (!document.hidden) refresh(); }, Math.min(longPause, Math.max(shortPause, 20 * (performance.now() - started))));
 }
 

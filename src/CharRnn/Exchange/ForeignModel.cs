@@ -10,11 +10,11 @@ public static class ForeignModel
 {
     internal const string NotFiniteRemedy = "give a model whose training did not diverge";
 
-    /// <summary>Reads a model from an <see cref="NpzFile"/> or a <see cref="PyTorchFile"/>: which it is, the content tells.</summary>
+    /// <summary>Reads a model from an <see cref="NpzFile"/> or a <see cref="PyTorchFile"/>: the content shows which it is.</summary>
     /// <param name="path">The file.</param>
     /// <param name="vocabulary">The characters in index order, where the file does not have them.</param>
-    /// <param name="vocabularyPath">Where those are from, for errors.</param>
-    /// <exception cref="CharRnnException">The file cannot be read, or is no such model.</exception>
+    /// <param name="vocabularyPath">The file of those characters, for errors.</param>
+    /// <exception cref="CharRnnException">The file cannot be read, or is not such a model.</exception>
     public static CharacterModel Load(string path, Vocabulary? vocabulary = null, string? vocabularyPath = null)
     {
         if (StandardStreams.IsInput(path))
@@ -27,7 +27,7 @@ public static class ForeignModel
             : throw kind.InPlaceOfModel(path, "give an npz archive of min-char-rnn's arrays, or a PyTorch module's state as safetensors");
     }
 
-    /// <summary>A model of matrices whose rows are outputs, its characters brought into ascending order.</summary>
+    /// <summary>Makes a model from matrices whose rows are outputs, and sorts its characters into ascending order.</summary>
     /// <param name="vocabulary">Its characters in its order.</param>
     /// <param name="tensors"><c>Wxh [H,V]</c>, <c>Whh [H,H]</c>, <c>bh [H]</c>, <c>Why [V,H]</c>, <c>by [V]</c>.</param>
     internal static CharacterModel Of(Vocabulary vocabulary, float[][] tensors)
@@ -40,7 +40,7 @@ public static class ForeignModel
     }
 
     /// <summary>Characters in index order.</summary>
-    /// <exception cref="CharRnnException">One is none, or stands twice.</exception>
+    /// <exception cref="CharRnnException">One is not a character of the encoding, or occurs twice.</exception>
     internal static Vocabulary Characters(string path, TextEncoding encoding, IEnumerable<int> codePoints)
     {
         try
@@ -53,13 +53,15 @@ public static class ForeignModel
         }
     }
 
-    /// <summary>The characters of weights for so many: a line end that a given file ends with, as editors make one, is none of them.</summary>
+    /// <summary>
+    /// The characters for weights of this size. A line end at the end of a given file, as editors write it, does not count.
+    /// </summary>
     /// <param name="path">The weights' file.</param>
     /// <param name="vocabulary">The characters in index order.</param>
     /// <param name="size">V of the weights.</param>
-    /// <param name="weights">Which of them say so.</param>
-    /// <param name="whose">What the characters are called where they have no file of their own.</param>
-    /// <param name="vocabularyPath">Their file; null where they have none.</param>
+    /// <param name="weights">The weights that have this size, for errors.</param>
+    /// <param name="whose">The name of the characters in errors, if they have no file of their own.</param>
+    /// <param name="vocabularyPath">The file of the characters; null if they have none.</param>
     /// <exception cref="CharRnnException">They are more or fewer.</exception>
     internal static Vocabulary Fit(string path, Vocabulary vocabulary, int size, string weights, string whose, string? vocabularyPath)
     {

@@ -18,7 +18,7 @@ namespace CharRnn.Exchange;
 /// </summary>
 internal sealed partial class NpyArray
 {
-    // Deflate makes nothing smaller than by this.
+    // Deflate does not compress by a larger factor.
     private const int MostCompressed = 1032;
 
     private readonly string _path, _name, _type;
@@ -28,14 +28,14 @@ internal sealed partial class NpyArray
     private NpyArray(string path, string name, string type, bool isColumnMajor, int[] shape, byte[] values) =>
         (_path, _name, _type, _isColumnMajor, Shape, _values) = (path, name, type, isColumnMajor, shape, values);
 
-    /// <summary>Its sizes, outermost first; none of a single value.</summary>
+    /// <summary>The sizes of the array, outermost first; empty for a single value.</summary>
     public int[] Shape { get; }
 
     /// <summary>Reads an array.</summary>
     /// <param name="path">The archive, for errors.</param>
     /// <param name="name">The array, for errors.</param>
-    /// <param name="entry">Where it lies.</param>
-    /// <exception cref="CharRnnException">It is no plain array.</exception>
+    /// <param name="entry">The entry of the archive.</param>
+    /// <exception cref="CharRnnException">It is not a plain array.</exception>
     /// <exception cref="InvalidDataException">It is damaged.</exception>
     public static NpyArray Read(string path, string name, ZipArchiveEntry entry)
     {
@@ -56,7 +56,7 @@ internal sealed partial class NpyArray
         string header = Encoding.Latin1.GetString(headerBytes);
         Match typeKey = TypeKey().Match(header), orderKey = OrderKey().Match(header), shapeKey = ShapeKey().Match(header);
         if (!typeKey.Success || !orderKey.Success || !shapeKey.Success)
-            throw new CharRnnException(path, $"array {name} is no plain array of numbers or characters", Remedy(name));
+            throw new CharRnnException(path, $"array {name} is not a plain array of numbers or characters", Remedy(name));
 
         string type = typeKey.Groups[1].Value;
         int[] shape = [.. Sizes().Matches(shapeKey.Groups[1].Value).Select(size => int.Parse(size.Value, CultureInfo.InvariantCulture))];
@@ -73,7 +73,7 @@ internal sealed partial class NpyArray
             checksum.Append(piece.AsSpan(0, count));
         }
 
-        // What is of no type that is read here is refused for that, when it is asked for its values.
+        // An array of an unknown type is refused when it is asked for its values.
         return values.Length == length && (length == 0 || checksum.GetCurrentHashAsUInt32() == entry.Crc32)
             ? new NpyArray(path, name, type, orderKey.Groups[1].Value == "True", shape, values.ToArray())
             : throw new InvalidDataException();
@@ -85,8 +85,8 @@ internal sealed partial class NpyArray
         }
     }
 
-    /// <summary>The values, row-major, of any type of numbers.</summary>
-    /// <exception cref="CharRnnException">They are no numbers, or one is not finite.</exception>
+    /// <summary>The values in row-major order, converted from any numeric type.</summary>
+    /// <exception cref="CharRnnException">They are not numbers, or one is not finite.</exception>
     public float[] Floats()
     {
         float[] values = _type.TrimStart('<', '>', '|', '=') switch
@@ -116,7 +116,7 @@ internal sealed partial class NpyArray
     }
 
     /// <summary>The characters: of an array of strings of one character each, of one string, or of bytes.</summary>
-    /// <exception cref="CharRnnException">They are none, or one stands twice.</exception>
+    /// <exception cref="CharRnnException">They are not characters, or one occurs twice.</exception>
     public Vocabulary Characters()
     {
         string type = _type.TrimStart('<', '>', '|', '=');
@@ -124,7 +124,7 @@ internal sealed partial class NpyArray
         if (type != "u1" && !isString)
             throw NoCharacters($"is of type {FileErrors.Quote(_type)}, not of strings or bytes", type is ['i' or 'u', ..] ? "chr(c)" : "str(c)");
 
-        // Shorter strings have zeros behind them, so U+0000 is an empty one.
+        // Shorter strings are followed by zeros, so U+0000 is an empty string.
         int[] units = isUnicode ? InOrder<int>() : [.. _values.Select(value => (int)value)];
         int width = Width(_type) / (isUnicode ? sizeof(int) : 1);
         int[] characters = [.. units];
@@ -133,7 +133,7 @@ internal sealed partial class NpyArray
         else if (width > 1)
             characters = [.. units.Chunk(width).Select((text, i) => text.AsSpan(1).ContainsAnyExcept(0) ? throw Several(i) : text[0])];
 
-        // A byte that is no ASCII is a character by itself in Python 2 only.
+        // A byte above 127 is a character by itself only in Python 2.
         bool isBytes = type == "u1" || (isString && !isUnicode && characters.Any(character => character > 0x7F));
         return ForeignModel.Characters(_path, isBytes ? TextEncoding.Bytes : TextEncoding.Utf8, characters);
     }
@@ -148,7 +148,7 @@ internal sealed partial class NpyArray
     private CharRnnException NoCharacters(string found, string character) =>
         new(_path, $"array {_name} {found}", $"save it with {_name}=np.array([{character} for c in {_name}]) among the arrays of np.savez");
 
-    /// <summary>Bytes of a value; 0 of what is read here as nothing at all.</summary>
+    /// <summary>The number of bytes of a value; 0 for a type that is not read here.</summary>
     private static int Width(string type) =>
         SimpleType().Match(type) is { Success: true } match && int.TryParse(match.Groups[2].Value, CultureInfo.InvariantCulture, out int size)
             ? checked(match.Groups[1].Value == "U" ? sizeof(int) * size : size)

@@ -39,10 +39,10 @@ public static class NpzFile
         });
     }
 
-    /// <summary>Reads a model; its characters end up in ascending order, whatever theirs was.</summary>
+    /// <summary>Reads a model, and sorts its characters into ascending order.</summary>
     /// <param name="path">The file.</param>
     /// <param name="vocabulary">The characters in index order, where the file does not have them.</param>
-    /// <param name="vocabularyPath">Where those are from, for errors.</param>
+    /// <param name="vocabularyPath">The file of those characters, for errors.</param>
     /// <exception cref="CharRnnException">The file cannot be read, lacks an array, or an array is of another type or shape.</exception>
     public static CharacterModel Load(string path, Vocabulary? vocabulary = null, string? vocabularyPath = null)
     {
@@ -59,7 +59,7 @@ public static class NpzFile
             (int[] wxh, int[] whh, int[] bh, int[] why, int[] by) = (arrays[0].Shape, arrays[1].Shape, arrays[2].Shape, arrays[3].Shape, arrays[4].Shape);
             int h = Most([.. wxh.Take(1), .. whh, .. bh.Take(1), .. why.Skip(1)]), v = Most([.. wxh.Skip(1), .. why.Take(1), .. by.Take(1)]);
             if (h == 0 || v == 0)
-                throw new CharRnnException(path, $"has {h} hidden units and {v} characters, by the shapes of its arrays", "give a model that has some");
+                throw new CharRnnException(path, $"has {h} hidden units and {v} characters, by the shapes of its arrays", "give a model that has both");
             foreach ((string name, NpyArray array, int[] size) in Names.Zip(arrays, (int[][])[[h, v], [h, h], [h, 1], [v, h], [v, 1]]))
                 if (!array.Shape.SequenceEqual(size) && !(size[1] == 1 && array.Shape.SequenceEqual([size[0]])))
                     throw new CharRnnException(
@@ -69,7 +69,7 @@ public static class NpzFile
         }
         catch (Exception e) when (e is InvalidDataException or EndOfStreamException or OverflowException or FormatException)
         {
-            throw new CharRnnException(path, "is no npz file", Remedy, e);
+            throw new CharRnnException(path, "is not an npz file", Remedy, e);
         }
         catch (Exception e) when (FileErrors.IsFileFailure(e))
         {
@@ -83,7 +83,7 @@ public static class NpzFile
 
     private static Stream Entry(ZipArchive archive, string name, string type, string shape)
     {
-        // Not compressed, as np.savez has it, and with a date that does not change.
+        // The entries are not compressed, as in np.savez, and their date is constant.
         ZipArchiveEntry entry = archive.CreateEntry($"{name}.npy", CompressionLevel.NoCompression);
         entry.LastWriteTime = new DateTimeOffset(1980, 1, 1, 0, 0, 0, TimeSpan.Zero);
         Stream stream = entry.Open();

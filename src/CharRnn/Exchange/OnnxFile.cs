@@ -30,7 +30,7 @@ public static class OnnxFile
         SafetensorsTensor[] files = [.. WeightTensors.Create("", model.Weights)];
         float[] Values(int i) => (float[])files[i].Values;
 
-        // RNN's tensors are [directions, ...], and its bias is the input's and the state's, one behind the other.
+        // RNN's tensors are [directions, ...], and its bias is the input's and the state's, one after the other.
         ProtobufWriter graph = new ProtobufWriter()
             .Message(1, Node("OneHot", ["tokens", "depth", "off_on"], ["x"]))
             .Message(1, Node("RNN", ["x", "Wxh", "Whh", "bh", "", "h0"], ["h", "hn"], new ProtobufWriter().Text(1, "hidden_size").Integer(3, h).Integer(20, 2)))

@@ -35,10 +35,10 @@ public static class PyTorchFile
         SafetensorsFile.Write(path, metadata, theirs);
     }
 
-    /// <summary>Reads a state, whatever the module called its parts; its characters end up in ascending order.</summary>
+    /// <summary>Reads a state, whatever the names of the module's parts. Its characters are sorted into ascending order.</summary>
     /// <param name="path">The file.</param>
     /// <param name="vocabulary">The characters in index order, where the file's metadata do not have them.</param>
-    /// <param name="vocabularyPath">Where those are from, for errors.</param>
+    /// <param name="vocabularyPath">The file of those characters, for errors.</param>
     /// <exception cref="CharRnnException">The file cannot be read, or holds another kind of network.</exception>
     public static CharacterModel Load(string path, Vocabulary? vocabulary = null, string? vocabularyPath = null)
     {
@@ -58,7 +58,7 @@ public static class PyTorchFile
         SafetensorsEntry[] rest = [.. file.Tensors.Where(tensor => !tensor.Name.StartsWith($"{prefix}weight_", StringComparison.Ordinal) && !tensor.Name.StartsWith($"{prefix}bias_", StringComparison.Ordinal))];
         if (file.Has($"{prefix}weight_ih_l1") || file.Has($"{prefix}weight_ih_l0_reverse") || states.Name != $"{prefix}weight_hh_l0"
             || rest.Length is < 1 or > 2 || rest.Count(tensor => tensor.Shape.Count == 2) != 1)
-            throw new CharRnnException(path, $"holds {file.Tensors.Count} tensors that are no single nn.RNN layer and nn.Linear", Remedy);
+            throw new CharRnnException(path, $"holds {file.Tensors.Count} tensors that are not one nn.RNN layer and one nn.Linear", Remedy);
 
         if (inputs.Shape is not [var rows, var v] || rows != h || v is < 1 or > int.MaxValue)
             throw new CharRnnException(path, $"tensor {inputs.Name} has shape {SafetensorsEntry.ShapeText(inputs.Shape)}, not [{h}, V]", Remedy);

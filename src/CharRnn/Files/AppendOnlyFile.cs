@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 namespace CharRnn.Files;
 
 /// <summary>
-/// A log that only grows, by whole records: a record that does not fit on the disk leaves no part behind, is kept in
+/// A log that only grows, by whole records: no part of a record that does not fit on the disk stays in the file; it is kept in
 /// memory and written before the next one.
 /// </summary>
 internal sealed class AppendOnlyFile : IDisposable
@@ -59,7 +59,7 @@ internal sealed class AppendOnlyFile : IDisposable
     /// <summary>Closes the file.</summary>
     public void Dispose() => _stream.Dispose();
 
-    /// <summary>Cuts a log back to a recorded length and then to the end of its last whole line. No file is no error.</summary>
+    /// <summary>Cuts a log back to a recorded length and then to the end of its last whole line. A missing file is not an error.</summary>
     /// <exception cref="CharRnnException">The file system refuses, or it is a link, a pipe or a device.</exception>
     public static void CutBack(string path, long length)
     {
@@ -79,7 +79,7 @@ internal sealed class AppendOnlyFile : IDisposable
         }
     }
 
-    /// <summary>The whole lines of a log, without their ends, while it may be written; none where there is no file.</summary>
+    /// <summary>The complete lines of a log that may still be growing, without their line ends; none if there is no file.</summary>
     /// <param name="path">The log, of any length.</param>
     /// <param name="longest">Bytes that a line may have.</param>
     /// <returns>Lines, each to be used before the next is asked for.</returns>
@@ -107,7 +107,7 @@ internal sealed class AppendOnlyFile : IDisposable
         }
     }
 
-    /// <summary>The end of a log, while it may be written: of a longer one what begins with its first line there; nothing where there is no file.</summary>
+    /// <summary>The end of a log that may still be growing, from the start of a line on; nothing if there is no file.</summary>
     /// <param name="path">The log, of any length.</param>
     /// <param name="most">Bytes to read.</param>
     /// <exception cref="CharRnnException">It cannot be read.</exception>

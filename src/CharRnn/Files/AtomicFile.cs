@@ -85,7 +85,7 @@ public static class AtomicFile
             }
             catch (Exception e) when (FileErrors.IsFileFailure(e))
             {
-                // Only litter stays behind.
+                // Only an unused file remains.
             }
         }
     }
@@ -102,8 +102,8 @@ public static class AtomicFile
     }
 
     /// <summary>
-    /// Gives a file another's place. Windows refuses that while anybody has one of them open, if only to look at it: then it is
-    /// tried again for a moment.
+    /// Puts one file in the place of another. Windows refuses that while any program has one of them open, even only to read it;
+    /// then it is tried again for a moment.
     /// </summary>
     /// <exception cref="CharRnnException">The file system refuses.</exception>
     internal static void Replace(string path, string by)
@@ -138,13 +138,13 @@ public static class AtomicFile
         }
         catch (Exception e) when (FileErrors.IsFileFailure(e))
         {
-            // Only litter stays behind, and the failure that led here is the one to report.
+            // Only an unused file remains, and the failure that led here is the one to report.
         }
     }
 
     /// <summary>
     /// Makes a rename survive a power cut. .NET cannot open a directory, hence libc; Windows needs nothing.
-    /// A file system that cannot do it is no error: the file is whole under either content.
+    /// It is not an error if a file system cannot do it: the file is whole under either content.
     /// </summary>
     private static void FlushDirectory(string directory)
     {

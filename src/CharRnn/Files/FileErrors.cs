@@ -43,7 +43,7 @@ internal static class FileErrors
     /// <summary>Whether another handle holds the file's lock.</summary>
     public static bool IsInUse(Exception e) => e is IOException && s_inUse.Contains(e.HResult);
 
-    /// <summary>What to say when a file cannot be read.</summary>
+    /// <summary>The error for a file that cannot be read.</summary>
     public static CharRnnException Reading(string path, Exception e) => e switch
     {
         _ when Directory.Exists(path) => new(path, "is a directory where a file was expected", "give the path of a file", e),
@@ -54,7 +54,7 @@ internal static class FileErrors
         _ => new(path, $"could not be read ({OneLine(e.Message)})", "check the path and the disk", e),
     };
 
-    /// <summary>What to say when a file or directory cannot be written.</summary>
+    /// <summary>The error for a file or directory that cannot be written.</summary>
     public static CharRnnException Writing(string path, Exception e) => e switch
     {
         NotSupportedException when new FileInfo(path).LinkTarget is not null

@@ -7,13 +7,13 @@ using Microsoft.Win32.SafeHandles;
 namespace CharRnn.Files;
 
 /// <summary>
-/// What a file is, by its first bytes and never by its name: the one place that knows what people give where a text or a
-/// model belongs, and the command that makes one of it.
+/// The kind of a file, by its first bytes and never by its name. This is the one place that knows what people give instead of a
+/// text or a model, and the command that converts it.
 /// </summary>
-/// <param name="Name">As errors name it, behind "is".</param>
+/// <param name="Name">The name in errors, after "is".</param>
 internal sealed record FileKind(string Name)
 {
-    /// <summary>Bytes of a file's begin that tell all kinds from each other: a tar archive says what it is at byte 257.</summary>
+    /// <summary>Bytes at the start of a file that tell all kinds from each other: a tar archive says what it is at byte 257.</summary>
     public const int HeadBytes = 512;
 
     private const int LongestPath = 100;
@@ -89,23 +89,23 @@ internal sealed record FileKind(string Name)
         ([0xFE, 0xFF], Unicode("UTF-16BE", ", by its byte order mark")),
     ];
 
-    /// <summary>Whether its bytes are characters, one behind the other, in UTF-8 or another extension of ASCII.</summary>
+    /// <summary>Whether its bytes are characters, one after the other, in UTF-8 or another extension of ASCII.</summary>
     public bool IsText { get; private init; }
 
-    /// <summary>What unpacks or converts FILE to standard output; null where no command does.</summary>
+    /// <summary>The command that unpacks or converts FILE to standard output; null if there is none.</summary>
     private string? Command { get; init; }
 
-    /// <summary>Whether what the command puts out may be anything, a model, too.</summary>
+    /// <summary>Whether the output of the command may be of any kind, even a model.</summary>
     private bool IsPacked { get; init; }
 
     /// <summary>What to do where a text belongs and no command helps.</summary>
     private string TextRemedy { get; init; } = "give a text";
 
-    /// <summary>What to do where a model belongs and no command helps; null of what is no model at all.</summary>
+    /// <summary>What to do where a model belongs and no command helps; null if the file is no kind of model.</summary>
     private string? ModelRemedy { get; init; }
 
-    /// <summary>What a file is that begins like this; null of binary data of no kind known here.</summary>
-    /// <param name="head">Its first <see cref="HeadBytes"/> bytes, or all of them where it has fewer.</param>
+    /// <summary>The kind of a file that begins like this; null for binary data of an unknown kind.</summary>
+    /// <param name="head">The first <see cref="HeadBytes"/> bytes of the file, or all of them if it has fewer.</param>
     public static FileKind? Of(ReadOnlySpan<byte> head)
     {
         if (head.IsEmpty)
@@ -133,7 +133,7 @@ internal sealed record FileKind(string Name)
             : IsWindows1252(head) ? Windows1252 : null;
     }
 
-    /// <summary>What a file is.</summary>
+    /// <summary>The kind of a file.</summary>
     /// <exception cref="CharRnnException">It cannot be read.</exception>
     public static FileKind? OfFile(string path)
     {
@@ -148,22 +148,22 @@ internal sealed record FileKind(string Name)
         }
     }
 
-    /// <summary>What an open file is.</summary>
+    /// <summary>The kind of an open file.</summary>
     public static FileKind? Of(SafeFileHandle handle)
     {
         Span<byte> head = stackalloc byte[(int)Math.Min(HeadBytes, RandomAccess.GetLength(handle))];
         return Of(head[..RandomAccess.Read(handle, head, 0)]);
     }
 
-    /// <summary>What to say where a text belongs.</summary>
+    /// <summary>The error for such a file in place of a text.</summary>
     public CharRnnException InPlaceOfText(string path) => new(path, $"is {Name}", TextAdvice(path));
 
     /// <summary>What to do where a text belongs: the command, with the file's own name.</summary>
     public string TextAdvice(string path) => Command is null ? TextRemedy : Advice(path, ".txt");
 
-    /// <summary>What to say where a model belongs.</summary>
+    /// <summary>The error for such a file in place of a model.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="otherwise">What to do where this is no model at all.</param>
+    /// <param name="otherwise">What to do if the file is no kind of model.</param>
     public CharRnnException InPlaceOfModel(string path, string otherwise = "give a run's directory, or a .safetensors file of a model")
     {
         string remedy = ModelRemedy?.Replace("FILE", Quote(path), StringComparison.Ordinal) ?? otherwise;
@@ -176,7 +176,7 @@ internal sealed record FileKind(string Name)
 
     private static string Iconv(string encoding) => $"iconv -f {encoding} -t UTF-8 < FILE";
 
-    // By the name of its first entry, which stands from byte 30 on.
+    // The name of the first entry, from byte 30 on, shows the kind.
     private static FileKind OfZip(ReadOnlySpan<byte> head)
     {
         if (head.Length < 30)
@@ -191,7 +191,7 @@ internal sealed record FileKind(string Name)
             : Zip;
     }
 
-    // Spaces, line ends and digits are ASCII in most languages; a binary file soon has a unit that is no character.
+    // Spaces, line ends and digits are ASCII in most languages; a binary file soon has a unit that is not a character.
     private static bool IsUtf16(ReadOnlySpan<byte> head, int lowByte)
     {
         if (head.Length < 2 || (head.Length < HeadBytes && head.Length % 2 != 0))
@@ -238,7 +238,7 @@ internal sealed record FileKind(string Name)
         return high * 3 <= head.Length;
     }
 
-    // What the command makes lies beside the file, under a name that is not the file's own.
+    // The command writes beside the file, under another name.
     private string Advice(string path, string extension)
     {
         if (!StandardStreams.IsInput(path) && File.Exists(path))

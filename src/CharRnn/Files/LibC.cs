@@ -8,7 +8,7 @@ internal static class LibC
 {
     public const int ReadOnly = 0, ReadWrite = 2;
 
-    /// <summary>For <see cref="fcntl"/>: F_GETFD, and of its answer FD_CLOEXEC.</summary>
+    /// <summary>Arguments and results of <see cref="fcntl"/>: F_GETFD and FD_CLOEXEC.</summary>
     public const int GetDescriptorFlags = 1, ClosesOnExecute = 1;
 
     /// <summary>Lock for this handle alone, and fail at once where another has it: LOCK_EX | LOCK_NB.</summary>

@@ -5,8 +5,8 @@ using Microsoft.Win32.SafeHandles;
 namespace CharRnn.Files;
 
 /// <summary>
-/// Opens files where only a regular file belongs: a pipe or device in its place could hold up whoever opens it for ever.
-/// What a file is, is asked of the open handle, so that nobody can change it in between.
+/// Opens files where only a regular file belongs: a pipe or device in its place could block the program for ever.
+/// The kind of a file is asked of the open handle, so that nobody can change it in between.
 /// </summary>
 internal static class RegularFile
 {
@@ -26,14 +26,14 @@ internal static class RegularFile
     /// <param name="path">The file.</param>
     /// <param name="options">Hints for Windows; elsewhere the system reads ahead as it sees fit.</param>
     /// <exception cref="NotSupportedException">It is a pipe, a device or a directory.</exception>
-    /// <exception cref="IOException">There is none, or the file system refuses.</exception>
+    /// <exception cref="IOException">The file does not exist, or the file system refuses.</exception>
     /// <exception cref="UnauthorizedAccessException">This user may not read it.</exception>
     public static SafeFileHandle OpenHandle(string path, FileOptions options = FileOptions.None) => OperatingSystem.IsWindows()
         ? File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, options)
         : OpenExisting(path, LibC.ReadOnly) ?? throw new FileNotFoundException("No such file", path);
 
     /// <summary>
-    /// Opens a file that this program keeps under a name of its own, to write it where it stands; made where there is none.
+    /// Opens a file that this program keeps under a name of its own, to write it where it stands; it is created if there is none.
     /// A symbolic link in its place is not followed: what it leads to is somebody else's.
     /// </summary>
     /// <param name="path">The file.</param>
@@ -58,7 +58,7 @@ internal static class RegularFile
             }
             catch (IOException) when (File.Exists(path))
             {
-                // Another was quicker.
+                // Another process was quicker.
             }
         }
     }
@@ -72,7 +72,7 @@ internal static class RegularFile
         handle.Dispose();
     }
 
-    /// <summary>To be called before a file is renamed over another: refuses to do away with a pipe or device, such as /dev/null.</summary>
+    /// <summary>Call it before a file is renamed over another: it refuses to replace a pipe or device, such as /dev/null.</summary>
     /// <exception cref="NotSupportedException">There is one at the path, or at the end of a link there.</exception>
     public static void RequireReplaceable(string path)
     {
@@ -81,12 +81,12 @@ internal static class RegularFile
             throw new NotSupportedException();
     }
 
-    /// <summary>Whether a path leads to a device that is no terminal and none of the program's own streams. Only Linux tells.</summary>
+    /// <summary>Whether a path leads to a device other than a terminal or the program's own streams. Only Linux can tell.</summary>
     public static bool IsDevice(string path) => OperatingSystem.IsLinux()
         && !Array.Exists(s_streams, start => path.StartsWith(start, StringComparison.Ordinal))
         && TypeOf(WorkingDirectory, path, 0) is (CharacterDevice or BlockDevice);
 
-    /// <returns>Null where there is no file.</returns>
+    /// <returns>Null if there is no file.</returns>
     private static SafeFileHandle? OpenExisting(string path, int flags)
     {
         byte[] name = Encoding.UTF8.GetBytes(Path.GetFullPath(path) + '\0');

@@ -5,9 +5,9 @@ namespace CharRnn.Files;
 /// <summary>What a safetensors header says about one tensor, checked against the file.</summary>
 /// <param name="Name">The tensor's name.</param>
 /// <param name="Dtype">The type of its elements.</param>
-/// <param name="Shape">Its sizes, outermost first; none for a scalar.</param>
-/// <param name="Begin">Where its bytes begin in the payload.</param>
-/// <param name="End">Where they end, exclusive: <c>End - Begin</c> = elements × element size.</param>
+/// <param name="Shape">The sizes of the tensor, outermost first; none for a scalar.</param>
+/// <param name="Begin">The offset of its first byte in the payload.</param>
+/// <param name="End">The offset after its last byte: <c>End - Begin</c> = elements × element size.</param>
 public sealed record SafetensorsEntry(string Name, SafetensorsDtype Dtype, IReadOnlyList<long> Shape, long Begin, long End)
 {
     /// <summary>Number of elements.</summary>

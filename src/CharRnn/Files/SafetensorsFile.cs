@@ -25,13 +25,13 @@ public sealed class SafetensorsFile : IDisposable
     /// <summary>The path as it was given.</summary>
     public string Path { get; }
 
-    /// <summary>The strings under <c>__metadata__</c>; empty where there is none.</summary>
+    /// <summary>The strings under <c>__metadata__</c>; empty if there are none.</summary>
     public IReadOnlyDictionary<string, string> Metadata => _header.Metadata;
 
     /// <summary>The tensors in the order of their bytes.</summary>
     public IReadOnlyList<SafetensorsEntry> Tensors => _header.Tensors;
 
-    /// <summary>Where the payload begins in the file.</summary>
+    /// <summary>The offset of the payload in the file.</summary>
     internal long PayloadOffset { get; }
 
     /// <summary>Opens a file and checks its whole header against its length.</summary>
@@ -70,12 +70,12 @@ public sealed class SafetensorsFile : IDisposable
         => AtomicFile.Write(path, stream => Write(stream, metadata, tensors), replacing);
 
     /// <summary>Writes the same bytes for the same arguments, on any machine.</summary>
-    /// <param name="stream">Where to write; it stays open.</param>
+    /// <param name="stream">The stream to write to; it stays open.</param>
     /// <param name="metadata">The strings of <c>__metadata__</c>, written in ordinal order of their keys.</param>
     /// <param name="tensors">
     /// The tensors, in the order in which they will lie. A reader that maps the file wants 8-byte elements first.
     /// </param>
-    /// <exception cref="ArgumentException">A tensor's name stands twice or is <c>__metadata__</c>.</exception>
+    /// <exception cref="ArgumentException">A tensor's name occurs twice or is <c>__metadata__</c>.</exception>
     public static void Write(Stream stream, IReadOnlyDictionary<string, string> metadata, IReadOnlyList<SafetensorsTensor> tensors)
     {
         byte[] header = SafetensorsHeader.Of(metadata, tensors).Build();
@@ -98,7 +98,7 @@ public sealed class SafetensorsFile : IDisposable
     /// <summary>The values of an F32 tensor, row-major.</summary>
     /// <param name="name">The tensor's name.</param>
     /// <param name="shape">The shape it must have.</param>
-    /// <exception cref="CharRnnException">There is no such tensor, its dtype or shape is another, or it cannot be read.</exception>
+    /// <exception cref="CharRnnException">There is no such tensor, it has another dtype or shape, or it cannot be read.</exception>
     public float[] ReadFloats(string name, params ReadOnlySpan<long> shape) => ReadValues<float>(name, SafetensorsDtype.F32, shape);
 
     /// <summary>The values of an F64 tensor, row-major.</summary>
@@ -159,7 +159,7 @@ public sealed class SafetensorsFile : IDisposable
         ReadExactly(path, handle, lengthBytes, 0);
         ulong headerLength = BinaryPrimitives.ReadUInt64LittleEndian(lengthBytes);
         if (headerLength > SafetensorsHeader.MaxLength)
-            throw FileErrors.Damaged(path, $"it is no safetensors file: its header length is {headerLength} bytes, over the format's limit of {SafetensorsHeader.MaxLength}");
+            throw FileErrors.Damaged(path, $"it is not a safetensors file: its header length is {headerLength} bytes, over the format's limit of {SafetensorsHeader.MaxLength}");
 
         payloadLength = fileLength - sizeof(ulong) - (long)headerLength;
         if (payloadLength < 0)

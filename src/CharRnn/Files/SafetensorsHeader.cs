@@ -13,16 +13,16 @@ internal sealed record SafetensorsHeader(IReadOnlyDictionary<string, string> Met
     /// <summary>The format's limit, in bytes.</summary>
     public const int MaxLength = 100_000_000;
 
-    /// <summary>The name that is no tensor.</summary>
+    /// <summary>The name of the metadata, which is not a tensor.</summary>
     public const string MetadataName = "__metadata__";
 
-    /// <summary>The header of a file of these tensors, in this order from the payload's begin.</summary>
+    /// <summary>The header of a file of these tensors, in this order from the start of the payload.</summary>
     public static SafetensorsHeader Of(IReadOnlyDictionary<string, string> metadata, IReadOnlyList<SafetensorsTensor> tensors) =>
         new(metadata, [.. Lay(tensors, 0)]);
 
-    /// <summary>Where tensors lie that follow each other.</summary>
+    /// <summary>The entries of tensors that follow each other.</summary>
     /// <param name="tensors">The tensors.</param>
-    /// <param name="begin">Where the first begins in the payload.</param>
+    /// <param name="begin">The offset of the first one in the payload.</param>
     public static IEnumerable<SafetensorsEntry> Lay(IEnumerable<SafetensorsTensor> tensors, long begin)
     {
         foreach (SafetensorsTensor tensor in tensors)
@@ -36,7 +36,9 @@ internal sealed record SafetensorsHeader(IReadOnlyDictionary<string, string> Met
     /// The bytes of a header, the same for the same arguments: metadata first with its keys in ordinal order, then the
     /// tensors in the order given, all in ASCII, padded with spaces so that the payload begins at a multiple of 8.
     /// </summary>
-    /// <exception cref="ArgumentException">A name stands twice or is <c>__metadata__</c>, or the header is over the format's limit.</exception>
+    /// <exception cref="ArgumentException">
+    /// A name occurs twice or is <c>__metadata__</c>, or the header is over the format's limit.
+    /// </exception>
     public byte[] Build()
     {
         using var buffer = new MemoryStream();

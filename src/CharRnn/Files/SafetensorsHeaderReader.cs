@@ -28,7 +28,7 @@ internal ref struct SafetensorsHeaderReader
     /// <summary>Reads a header.</summary>
     /// <param name="path">The file, for errors.</param>
     /// <param name="header">The header's bytes.</param>
-    /// <param name="payloadLength">Bytes of the file behind the header: the tensors must cover them exactly, each byte once.</param>
+    /// <param name="payloadLength">Bytes of the file after the header: the tensors must cover them exactly, each byte once.</param>
     /// <exception cref="CharRnnException">Anything in it breaks the format's rules.</exception>
     public static SafetensorsHeader Read(string path, ReadOnlySpan<byte> header, long payloadLength)
     {
@@ -78,7 +78,7 @@ internal ref struct SafetensorsHeaderReader
         {
             Expect(JsonTokenType.String, $"metadata key {FileErrors.Quote(key)}");
             if (!_metadata.TryAdd(key, Text()))
-                throw Damaged($"metadata key {FileErrors.Quote(key)} stands twice");
+                throw Damaged($"metadata key {FileErrors.Quote(key)} occurs twice");
             if (_metadata.Count > MaxEntries)
                 throw Damaged($"it holds more than {MaxEntries} metadata keys");
         }

@@ -41,7 +41,7 @@ public sealed class SafetensorsTensor
     /// <summary>The type of its elements.</summary>
     public SafetensorsDtype Dtype { get; }
 
-    /// <summary>Its sizes, outermost first; none for a scalar.</summary>
+    /// <summary>The sizes of the tensor, outermost first; none for a scalar.</summary>
     public IReadOnlyList<long> Shape { get; }
 
     /// <summary>The values, row-major, as they were given.</summary>

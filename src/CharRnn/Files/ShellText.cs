@@ -3,7 +3,7 @@ namespace CharRnn.Files;
 /// <summary>Commands that a program advises, so that they work as they stand.</summary>
 public static class ShellText
 {
-    /// <summary>A path as one word for a shell, in quotes where anything in it would mean something else there, and that is no option.</summary>
+    /// <summary>A path as one word for a shell: in quotes where it has characters with a meaning there, and never like an option.</summary>
     public static string Quote(string path)
     {
         if (path.StartsWith('-'))

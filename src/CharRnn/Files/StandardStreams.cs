@@ -16,13 +16,13 @@ public static class StandardStreams
     public const int Error = 2;
 
     /// <summary>Whether a stream was open when the program started. Always true on Windows, where .NET itself knows.</summary>
-    /// <param name="descriptor">Which.</param>
+    /// <param name="descriptor">The descriptor of the stream.</param>
     public static bool IsOpen(int descriptor)
     {
         if (OperatingSystem.IsWindows())
             return true;
 
-        // What .NET opens is closed when another program is executed. What this program inherited was not, or it would not be here.
+        // Descriptors that .NET opens are closed on exec; those that this program inherited are not, or they would not be here.
         int flags = LibC.fcntl(descriptor, LibC.GetDescriptorFlags);
         return flags >= 0 && (flags & LibC.ClosesOnExecute) == 0;
     }
@@ -32,7 +32,7 @@ public static class StandardStreams
 
     /// <summary>Opens a file or pipe to read it once, from start to end, or stdin; others may write, rename and delete it meanwhile.</summary>
     /// <exception cref="CharRnnException">It is stdin, and closed; or it is a device, such as /dev/zero.</exception>
-    /// <exception cref="IOException">There is none, or the file system refuses.</exception>
+    /// <exception cref="IOException">The file does not exist, or the file system refuses.</exception>
     /// <exception cref="UnauthorizedAccessException">This user may not read it.</exception>
     public static Stream OpenToRead(string path)
     {

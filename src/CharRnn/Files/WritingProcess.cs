@@ -9,7 +9,7 @@ internal static class WritingProcess
     private static readonly TimeSpan ClockSlack = TimeSpan.FromSeconds(5);
 
     /// <summary>Whether it is still there, on this machine.</summary>
-    /// <param name="id">Its number, which another process may have by now.</param>
+    /// <param name="id">The number of the process, which another one may have by now.</param>
     /// <param name="written">A file that it wrote: older than that other process.</param>
     public static bool IsThere(int id, string written)
     {

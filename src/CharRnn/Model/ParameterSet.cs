@@ -1,7 +1,7 @@
 namespace CharRnn.Model;
 
 /// <summary>
-/// One value per parameter of a model: its weights, or as well their gradients or what an optimizer remembers of them.
+/// One value per parameter of a model: its weights, their gradients, or what an optimizer remembers of them.
 /// Matrices are row-major in the row-vector convention of E1 and E2, so that a row belongs to an input;
 /// model files hold their transposes.
 /// </summary>
@@ -44,7 +44,7 @@ public sealed class ParameterSet<T>
 }
 
 /// <summary>One named tensor of a <see cref="ParameterSet{T}"/>.</summary>
-/// <param name="Spec">What it is.</param>
+/// <param name="Spec">The description of the tensor.</param>
 /// <param name="Values">The values, row-major; the set's own array, not a copy.</param>
 public readonly record struct ParameterTensor<T>(TensorSpec Spec, T[] Values)
     where T : unmanaged

@@ -2,7 +2,7 @@ using CharRnn.Text;
 
 namespace CharRnn.Model;
 
-/// <summary>A model's weights for a text of other characters: each character keeps what was learned of it, wherever it stands.</summary>
+/// <summary>A model's weights for a text with other characters: each character keeps what was learned about it, at its new index.</summary>
 /// <param name="Weights">The weights, in the order of the new vocabulary.</param>
 /// <param name="Added">Characters that the model did not have.</param>
 /// <param name="Dropped">Characters of the model that the text does not have.</param>
@@ -14,12 +14,12 @@ public sealed record VocabularyTransfer(ParameterSet<float> Weights, IReadOnlyLi
     /// </summary>
     /// <param name="model">The model.</param>
     /// <param name="vocabulary">The characters of the text; of the model's encoding.</param>
-    /// <param name="seed">Of the fresh weights.</param>
+    /// <param name="seed">The seed of the fresh weights.</param>
     /// <exception cref="ArgumentException">The encodings differ.</exception>
     public static VocabularyTransfer Of(CharacterModel model, Vocabulary vocabulary, ulong seed)
     {
         if (model.Vocabulary.Encoding != vocabulary.Encoding)
-            throw new ArgumentException("another encoding", nameof(vocabulary));
+            throw new ArgumentException("has another encoding than the model", nameof(vocabulary));
 
         ParameterSet<float> from = model.Weights;
         (int h, int oldV, int newV) = (from.Sizes.HiddenSize, from.Sizes.VocabularySize, vocabulary.Size);
@@ -46,7 +46,7 @@ public sealed record VocabularyTransfer(ParameterSet<float> Weights, IReadOnlyLi
         return new VocabularyTransfer(to, added, [.. model.Vocabulary.CodePoints.Where(c => !vocabulary.TryGetToken(c, out _))]);
     }
 
-    /// <summary>What was done, for people; null where both vocabularies are the same.</summary>
+    /// <summary>A description of what was done, for people; null if both vocabularies are the same.</summary>
     /// <param name="model">The model that was given.</param>
     /// <param name="vocabulary">The characters of the text.</param>
     public string? Describe(CharacterModel model, Vocabulary vocabulary)

@@ -9,14 +9,14 @@ public enum DescentEnd
     /// <summary>The function changed by less than the tolerance.</summary>
     SmallChange,
 
-    /// <summary>It took as many steps, or epochs, as it may.</summary>
+    /// <summary>It reached the largest number of steps or epochs.</summary>
     EnoughSteps,
 
     /// <summary>The function or its gradient is no longer finite: the step size is too large.</summary>
     NotFinite,
 }
 
-/// <summary>How to descend.</summary>
+/// <summary>The options of a descent.</summary>
 /// <exception cref="ArgumentOutOfRangeException">
 /// The step size is not over 0, or not finite; a tolerance or the number of steps is below 0.
 /// </exception>
@@ -35,7 +35,7 @@ public sealed record DescentOptions
     public int MaxSteps { get; init => field = Limits.NotNegative(value); } = 10_000;
 }
 
-/// <summary>Where a descent ended, and how it came there.</summary>
+/// <summary>The point at which a descent ended, and its path.</summary>
 /// <param name="Path">Every point, the start first, the last one where it ended.</param>
 /// <param name="Value">The function there.</param>
 /// <param name="GradientNorm">The gradient's Euclidean norm there.</param>
@@ -45,7 +45,7 @@ public sealed record Descent(IReadOnlyList<double[]> Path, double Value, double 
     /// <summary>Steps that were made.</summary>
     public int Steps => Path.Count - 1;
 
-    /// <summary>Where it ended.</summary>
+    /// <summary>The point at which it ended.</summary>
     public double[] Point => Path[^1];
 }
 
@@ -54,8 +54,8 @@ public static class GradientDescent
 {
     /// <summary>Descends from a point.</summary>
     /// <param name="f">The function.</param>
-    /// <param name="gradient">Its gradient, as many numbers as a point has.</param>
-    /// <param name="start">Where to begin.</param>
+    /// <param name="gradient">The gradient of the function, with as many numbers as a point.</param>
+    /// <param name="start">The point at which to begin.</param>
     /// <param name="options">How.</param>
     /// <exception cref="ArgumentException">The gradient has another length than the point.</exception>
     public static Descent Minimise(Func<double[], double> f, Func<double[], double[]> gradient, double[] start, DescentOptions options)

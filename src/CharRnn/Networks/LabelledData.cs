@@ -11,7 +11,7 @@ public sealed class LabelledData
     /// <param name="inputs">Numbers in a row.</param>
     /// <param name="x">The rows, <c>[n, inputs]</c>.</param>
     /// <param name="classes">y of a softmax, <c>[n]</c>.</param>
-    /// <exception cref="ArgumentException">The arrays are no whole number of rows, or not the same number.</exception>
+    /// <exception cref="ArgumentException">The arrays are not a whole number of rows, or not the same number of rows.</exception>
     public LabelledData(int inputs, float[] x, int[] classes)
         : this(inputs, x, classes.Length) => Classes = classes;
 
@@ -19,14 +19,14 @@ public sealed class LabelledData
     /// <param name="x">The rows, <c>[n, inputs]</c>.</param>
     /// <param name="outputs">Numbers in a row's target.</param>
     /// <param name="targets">y, <c>[n, outputs]</c>.</param>
-    /// <exception cref="ArgumentException">The arrays are no whole number of rows, or not the same number.</exception>
+    /// <exception cref="ArgumentException">The arrays are not a whole number of rows, or not the same number of rows.</exception>
     public LabelledData(int inputs, float[] x, int outputs, float[] targets)
         : this(inputs, x, Rows(targets, outputs)) => (Outputs, Targets) = (outputs, targets);
 
-    /// <summary>Rows of which nothing is said yet.</summary>
+    /// <summary>Rows without labels.</summary>
     /// <param name="inputs">Numbers in a row.</param>
     /// <param name="x">The rows, <c>[n, inputs]</c>.</param>
-    /// <exception cref="ArgumentException">They are no whole number of rows.</exception>
+    /// <exception cref="ArgumentException">They are not a whole number of rows.</exception>
     public LabelledData(int inputs, float[] x)
         : this(inputs, x, Rows(x, inputs))
     {
@@ -64,7 +64,7 @@ public sealed class LabelledData
             throw new ArgumentException($"rows of {Inputs} numbers, for a network of {shape.Inputs} inputs");
         bool hasClasses = Classes.Length > 0, hasTargets = Targets.Length > 0, wantsClasses = shape.Loss == NetworkLoss.CrossEntropy;
         if (mustAnswer ? wantsClasses != hasClasses || wantsClasses == hasTargets : wantsClasses ? hasTargets : hasClasses)
-            throw new ArgumentException($"{shape.Loss} wants {(wantsClasses ? "classes" : "targets")}");
+            throw new ArgumentException($"{shape.Loss} needs {(wantsClasses ? "classes" : "targets")}");
         if (hasTargets && Outputs != shape.Outputs)
             throw new ArgumentException($"targets of {Outputs} numbers, for a network of {shape.Outputs} outputs");
         if (Classes.AsSpan().IndexOfAnyExceptInRange(0, shape.Outputs - 1) is >= 0 and int row)
@@ -85,6 +85,6 @@ public sealed class LabelledData
         ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
         return values.Length % width == 0
             ? values.Length / width
-            : throw new ArgumentException($"has {values.Length} numbers, which are no rows of {width}", name);
+            : throw new ArgumentException($"has {values.Length} numbers, not a whole number of rows of {width}", name);
     }
 }

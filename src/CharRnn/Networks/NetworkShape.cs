@@ -16,7 +16,7 @@ public enum ActivationFunction
     Relu,
 }
 
-/// <summary>What is minimised; each with the output that belongs to it.</summary>
+/// <summary>The loss that is minimised; each has its own kind of output.</summary>
 public enum NetworkLoss
 {
     /// <summary>Mean over rows and outputs of (h - y)²; the last layer's own activation is the output.</summary>
@@ -39,9 +39,9 @@ public sealed record NetworkShape : IModelShape
 {
     /// <param name="inputs">Numbers in a row of the data.</param>
     /// <param name="layers">At least one; one alone is a neuron, or several side by side.</param>
-    /// <param name="loss">What is minimised.</param>
+    /// <param name="loss">The loss that is minimised.</param>
     /// <exception cref="ArgumentException">
-    /// A width is not positive, an activation or the loss is none, or the last layer has an activation where the loss brings its own.
+    /// A width is not positive, an activation or the loss is unknown, or the last layer has an activation although the loss has its own.
     /// </exception>
     public NetworkShape(int inputs, IReadOnlyList<Layer> layers, NetworkLoss loss)
     {
@@ -50,11 +50,11 @@ public sealed record NetworkShape : IModelShape
         if (layers.Any(layer => layer.Width < 1))
             throw new ArgumentException("a layer has no neurons", nameof(layers));
         if (!layers.All(layer => Enum.IsDefined(layer.Activation)))
-            throw new ArgumentException("a layer has an activation that is none", nameof(layers));
+            throw new ArgumentException("a layer has an unknown activation", nameof(layers));
         if (!Enum.IsDefined(loss))
-            throw new ArgumentOutOfRangeException(nameof(loss), loss, "is no loss");
+            throw new ArgumentOutOfRangeException(nameof(loss), loss, "is not a loss");
         if (loss != NetworkLoss.SquaredError && layers[^1].Activation != ActivationFunction.Identity)
-            throw new ArgumentException("a cross-entropy brings its own activation: the last layer has none", nameof(layers));
+            throw new ArgumentException("a cross-entropy has its own activation: give the last layer none", nameof(layers));
         (Inputs, Layers, Loss) = (inputs, [.. layers], loss);
     }
 
@@ -64,7 +64,7 @@ public sealed record NetworkShape : IModelShape
     /// <summary>The layers, from the first hidden one to the output.</summary>
     public IReadOnlyList<Layer> Layers { get; }
 
-    /// <summary>What is minimised.</summary>
+    /// <summary>The loss that is minimised.</summary>
     public NetworkLoss Loss { get; }
 
     /// <summary>Numbers that it computes of a row.</summary>
@@ -91,7 +91,7 @@ public sealed record NetworkShape : IModelShape
     /// <summary>The place of a layer's biases there.</summary>
     public static int BiasesOf(int layer) => (2 * layer) + 1;
 
-    /// <summary>Whether both have the same layers, whoever listed them.</summary>
+    /// <summary>Whether both have the same layers.</summary>
     public bool Equals(NetworkShape? other) =>
         other is not null && (Inputs, Loss) == (other.Inputs, other.Loss) && Layers.SequenceEqual(other.Layers);
 

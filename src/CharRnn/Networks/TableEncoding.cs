@@ -5,12 +5,14 @@ namespace CharRnn.Networks;
 
 /// <summary>How a column's cells become numbers.</summary>
 /// <param name="Name">The column.</param>
-/// <param name="Categories">Its values, each of which is a number of its own, 1 or 0; null for a column of numbers.</param>
+/// <param name="Categories">
+/// The values of the column, each of which becomes a number of its own, 1 or 0; null for a column of numbers.
+/// </param>
 /// <param name="Mean">Of a column of numbers, what is taken away,</param>
 /// <param name="Deviation">and what it is then divided by.</param>
 public sealed record ColumnEncoding(string Name, IReadOnlyList<string>? Categories, double Mean, double Deviation)
 {
-    /// <summary>The most values that a column may have: one of more is a name or a text, of which nothing is learned.</summary>
+    /// <summary>The most values that a column may have: a column with more has names or texts, from which nothing can be learned.</summary>
     public const int MostCategories = 1000;
 
     /// <summary>Numbers that a cell becomes.</summary>
@@ -25,7 +27,7 @@ public sealed record TableEncoding(IReadOnlyList<ColumnEncoding> Inputs, ColumnE
     /// <summary>Numbers in a row.</summary>
     public int Width => Inputs.Sum(column => column.Width);
 
-    /// <summary>As text, to be kept with a model.</summary>
+    /// <summary>The encoding as text, which is kept with a model.</summary>
     public string ToJson() => JsonSerializer.Serialize(this);
 
     /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>

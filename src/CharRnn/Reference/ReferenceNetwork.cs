@@ -49,7 +49,7 @@ public static class ReferenceNetwork
         return z;
     }
 
-    /// <summary>What the network says of one row: probabilities, or with the squared error its outputs.</summary>
+    /// <summary>The network's answer for one row: probabilities, or with the squared error its outputs.</summary>
     public static double[] Output(ParameterSet<double> p, double[] row)
     {
         double[] z = Logits(p, row)[^1];
@@ -146,7 +146,7 @@ public static class ReferenceNetwork
 
     private static double[] Row(LabelledData data, int r) => [.. data.X[(r * data.Inputs)..((r + 1) * data.Inputs)].Select(value => (double)value)];
 
-    // Neither overflows, whatever z.
+    // Neither form overflows for any z.
     private static double Sigmoid(double z) => z >= 0 ? 1 / (1 + Math.Exp(-z)) : Math.Exp(z) / (1 + Math.Exp(z));
 
     private static double SoftPlus(double z) => Math.Max(z, 0) + Math.Log(1 + Math.Exp(-Math.Abs(z)));

@@ -46,7 +46,7 @@ public sealed class ReferenceOptimizer(UpdateOptions options, IModelShape shape)
         }
     }
 
-    /// <summary>What is taken from a parameter, and its moments brought up to date.</summary>
+    /// <summary>Updates the moments of a parameter, and returns what is subtracted from it.</summary>
     private double Change(int tensor, int index, double g, double rate)
     {
         double epsilon = options.Epsilon;

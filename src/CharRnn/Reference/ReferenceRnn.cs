@@ -61,15 +61,15 @@ public static class ReferenceRnn
     /// <param name="w">The weights.</param>
     /// <param name="tokens"><c>[T+1, B]</c>: row t is the input at t and the target at t-1.</param>
     /// <param name="carried">h[-1], <c>[B, H]</c>.</param>
-    /// <exception cref="ArgumentException">An array is no whole number of rows, or a token is none of V.</exception>
+    /// <exception cref="ArgumentException">An array is not a whole number of rows, or a token is not in the vocabulary.</exception>
     public static ReferencePass Run(ParameterSet<double> w, int[] tokens, double[] carried)
     {
         (int V, int H) = (w.Sizes.VocabularySize, w.Sizes.HiddenSize);
         Vocabulary.RequireTokens(tokens, V);
         if (carried.Length == 0 || carried.Length % H != 0)
-            throw new ArgumentException($"has {carried.Length} numbers, which are no states of {H} units", nameof(carried));
+            throw new ArgumentException($"has {carried.Length} numbers, not a whole number of states of {H} units", nameof(carried));
         if (tokens.Length == 0 || tokens.Length % (carried.Length / H) != 0)
-            throw new ArgumentException($"has {tokens.Length} tokens, which are no rows of {carried.Length / H} streams", nameof(tokens));
+            throw new ArgumentException($"has {tokens.Length} tokens, not a whole number of rows of {carried.Length / H} streams", nameof(tokens));
         int B = carried.Length / H;
         int T = (tokens.Length / B) - 1;
         var pass = new ReferencePass(w.Sizes, T, B);
@@ -138,7 +138,7 @@ public static class ReferenceRnn
     /// <param name="w">The weights.</param>
     /// <param name="tokens">N tokens; the first is only an input, the last only a target.</param>
     /// <param name="h">The state before the first token, <c>[H]</c>; on return the state after the last input.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A token is none of V.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A token is not in the vocabulary.</exception>
     public static double Evaluate(ParameterSet<double> w, ReadOnlySpan<int> tokens, ref double[] h)
     {
         Vocabulary.RequireTokens(tokens, w.Sizes.VocabularySize);

@@ -37,7 +37,7 @@ public static class ReferenceSampler
     }
 
     /// <summary>The character at u: the first, in vocabulary order, whose cumulative probability exceeds u.</summary>
-    /// <param name="probabilities">As <see cref="Probabilities"/> gives them.</param>
+    /// <param name="probabilities">The probabilities from <see cref="Probabilities"/>.</param>
     /// <param name="u">A uniform number in [0, 1).</param>
     public static int Choose(double[] probabilities, double u)
     {

@@ -7,7 +7,7 @@ namespace CharRnn.Runs;
 
 /// <summary>
 /// config.json: a flat JSON object of names, as the command line spells its options, to strings, numbers, flags or lists
-/// of strings, in the order in which they were set. It knows no option: what a name means is the command line's business.
+/// of strings, in the order in which they were set. It does not know the options: the meaning of a name belongs to the command line.
 /// </summary>
 public sealed class RunConfiguration
 {
@@ -18,7 +18,7 @@ public sealed class RunConfiguration
     {
         Indented = true,
         NewLine = "\n",
-        // Paths stay readable; the file is no part of a web page.
+        // Paths stay readable; the file is not part of a web page.
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
@@ -54,7 +54,9 @@ public sealed class RunConfiguration
     /// <summary>Reads a configuration.</summary>
     /// <param name="path">The file.</param>
     /// <param name="mayBePipe">Whether a user named it: it may then be a pipe, or <c>-</c> for standard input. A run's own file is neither.</param>
-    /// <exception cref="CharRnnException">The file cannot be read, is no flat JSON object, has a name twice or a value of another kind.</exception>
+    /// <exception cref="CharRnnException">
+    /// The file cannot be read, is not a flat JSON object, has a name twice or a value of another kind.
+    /// </exception>
     public static RunConfiguration Read(string path, bool mayBePipe = false)
     {
         byte[] json = ReadBytes(path, mayBePipe);
@@ -138,7 +140,9 @@ public sealed class RunConfiguration
         };
     }
 
-    /// <summary>A value as it would stand behind its option on the command line: a number as it is written in the file, true or false.</summary>
+    /// <summary>
+    /// A value as it would stand after its option on the command line: a number as it is written in the file, true or false.
+    /// </summary>
     /// <exception cref="CharRnnException">There is no value of this name, or it is a list.</exception>
     public string GetOptionText(string name)
     {

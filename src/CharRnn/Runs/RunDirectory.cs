@@ -5,7 +5,7 @@ namespace CharRnn.Runs;
 /// <summary>
 /// A run's directory, locked for as long as it is open: config.json, model.safetensors, best.safetensors,
 /// checkpoint.safetensors and some older ones, metrics.jsonl, samples.txt. A run writes config.json first and saves its
-/// checkpoint before its model. A directory that holds weights, whoever put them there, is not started over unasked.
+/// checkpoint before its model. A directory that holds any weights is not used for a new run unless that is asked for.
 /// </summary>
 public sealed class RunDirectory : RunPaths, IDisposable
 {
@@ -21,10 +21,10 @@ public sealed class RunDirectory : RunPaths, IDisposable
     /// else (corpus, options, device) before; files of other names stay, a user's copy of a checkpoint among them.
     /// </summary>
     /// <param name="path">The directory.</param>
-    /// <param name="overwrite">Whether to give up an older run's checkpoints and models, or files that only look like a run's.</param>
+    /// <param name="overwrite">Whether to replace an older run's checkpoints and models, or files that only look like a run's.</param>
     /// <exception cref="CharRnnException">
-    /// The path is a file or cannot be written, another run is at work in it, or, without <paramref name="overwrite"/>,
-    /// it holds weights of any name, or files of a run's names that come from no run.
+    /// The path is a file or cannot be written, another run uses it, or, without <paramref name="overwrite"/>,
+    /// it holds weights of any name, or files that only look like a run's.
     /// </exception>
     public static RunDirectory Create(string path, bool overwrite = false)
     {
@@ -47,7 +47,7 @@ public sealed class RunDirectory : RunPaths, IDisposable
         // Before the lock, which itself would make any directory look like a run's.
         if (!overwrite && !RunSearch.IsRun(full) && (Names.FirstOrDefault(name => Path.Exists(Path.Combine(full, name))) ?? FindWeights(paths)) is { } foreign)
             throw new CharRnnException(
-                path, $"holds a {foreign} that is no run's",
+                path, $"holds a {foreign} that does not belong to a run",
                 $"choose another directory, or give --overwrite {(IsOwn(foreign) ? "to replace it" : "to train beside it")}");
 
         return Locked(path, () =>
@@ -72,7 +72,9 @@ public sealed class RunDirectory : RunPaths, IDisposable
     }
 
     /// <summary>Opens a run's directory to go on from its checkpoint.</summary>
-    /// <exception cref="CharRnnException">The directory is missing, empty, no run's or without a checkpoint, cannot be written, or another run is at work in it.</exception>
+    /// <exception cref="CharRnnException">
+    /// The directory is missing, empty, not a run's or without a checkpoint, cannot be written, or another run uses it.
+    /// </exception>
     public static RunDirectory Resume(string path)
     {
         string full = FileErrors.FullPath(path);
@@ -104,7 +106,7 @@ public sealed class RunDirectory : RunPaths, IDisposable
 
     /// <summary>Puts the last checkpoint aside under a name that no other file has, and an older one in its place.</summary>
     /// <param name="age">The older one's age.</param>
-    /// <returns>Where the last one is now.</returns>
+    /// <returns>The path at which the last one is now.</returns>
     /// <exception cref="CharRnnException">The file system refuses.</exception>
     internal string FallBack(int age)
     {
@@ -121,8 +123,8 @@ public sealed class RunDirectory : RunPaths, IDisposable
         }
     }
 
-    /// <summary>To be called when a new checkpoint is whole on the disk: the others become older by one.</summary>
-    /// <param name="keep">Checkpoints to keep with the new one, at least 1; what is older goes.</param>
+    /// <summary>Makes the other checkpoints older by one. Call it when a new checkpoint is complete on the disk.</summary>
+    /// <param name="keep">Checkpoints to keep with the new one, at least 1; older ones are removed.</param>
     public void AgeCheckpoints(int keep)
     {
         IReadOnlyList<int> ages = OlderCheckpointAges;
@@ -151,7 +153,7 @@ public sealed class RunDirectory : RunPaths, IDisposable
     }
 
     /// <summary>
-    /// To be called when a better model of the end of training is whole on the disk: the best one before it is kept under another name.
+    /// Keeps the best model under another name. Call it when a better model of the end of training is complete on the disk.
     /// </summary>
     /// <exception cref="CharRnnException">The file system refuses.</exception>
     public void KeepBestBeforeEnd()

@@ -92,7 +92,7 @@ internal sealed class RunLock : IDisposable
         }
         catch (Exception e) when (FileErrors.IsFileFailure(e))
         {
-            return null; // nobody holds the lock, or whoever does has not yet written it
+            return null; // nobody holds the lock, or its holder has not written the file yet
         }
     }
 }

@@ -4,7 +4,7 @@ using CharRnn.Files;
 
 namespace CharRnn.Runs;
 
-/// <summary>Where the files of a run lie, and which names are theirs.</summary>
+/// <summary>The paths of a run's files, and which names belong to a run.</summary>
 public partial class RunPaths
 {
     internal const string ConfigurationName = "config.json";
@@ -20,7 +20,7 @@ public partial class RunPaths
     /// <summary>Files that hold weights, the run's and others.</summary>
     internal const string WeightsPattern = "*.safetensors";
 
-    // Gaps in all that kills may have left among the ages of checkpoints.
+    // The most gaps that kills may have left among the ages of checkpoints.
     private const int MostGaps = 3;
 
     /// <param name="root">The directory.</param>
@@ -46,8 +46,8 @@ public partial class RunPaths
     public string BestModelPath => Path.Combine(Root, BestModelName);
 
     /// <summary>
-    /// best-before-end.safetensors: what <see cref="BestModelPath"/> was until the measurement at the end of training; there only
-    /// where that was the best.
+    /// best-before-end.safetensors: what <see cref="BestModelPath"/> was before the measurement at the end of training. It exists only
+    /// if that was the best.
     /// </summary>
     public string BestBeforeEndPath => Path.Combine(Root, BestBeforeEndName);
 
@@ -111,7 +111,7 @@ public partial class RunPaths
 
     /// <summary>The weights' file that a MODEL on the command line means: the file itself, or the one in a run's directory.</summary>
     /// <param name="path">A run's directory or any file.</param>
-    /// <param name="best">Of a directory, whether to take best.safetensors and not model.safetensors.</param>
+    /// <param name="best">Whether to take best.safetensors of a directory instead of model.safetensors.</param>
     /// <exception cref="CharRnnException">There is nothing at the path, or the directory has no such model.</exception>
     public static string FindModel(string path, bool best = false)
     {

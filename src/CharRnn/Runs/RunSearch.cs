@@ -2,7 +2,7 @@ using CharRnn.Files;
 
 namespace CharRnn.Runs;
 
-/// <summary>Tells the directories of runs, finished or at work, from others, and finds them; it locks none.</summary>
+/// <summary>Finds the directories of runs and tells them from others. It locks none of them.</summary>
 public static class RunSearch
 {
     private const int Depth = 6;
@@ -40,8 +40,8 @@ public static class RunSearch
         }
     }
 
-    /// <summary>The files of a run, finished or at work, to be read.</summary>
-    /// <exception cref="CharRnnException">There is no directory, or it is no run's.</exception>
+    /// <summary>The paths of a finished or running run, for reading.</summary>
+    /// <exception cref="CharRnnException">There is no directory, or it is not a run's.</exception>
     public static RunPaths PathsOf(string path)
     {
         const string remedy = "give the directory of a run";
@@ -50,7 +50,7 @@ public static class RunSearch
             throw new CharRnnException(path, File.Exists(full) ? "is a file where a run's directory was expected" : "does not exist", remedy);
         return IsRun(full)
             ? new RunPaths(path)
-            : throw new CharRnnException(path, "is no run's directory", remedy);
+            : throw new CharRnnException(path, "is not a run's directory", remedy);
     }
 
     /// <summary>Whether a path is one of a run's files that nothing else may write: all but its report.</summary>

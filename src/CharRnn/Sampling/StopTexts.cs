@@ -17,10 +17,10 @@ public sealed class StopTexts
     /// <param name="vocabulary">The characters of what is written.</param>
     /// <param name="texts">The texts; none ends nothing. With <see cref="TextEncoding.Bytes"/> the bytes of their UTF-8 form count.</param>
     /// <param name="unknown">
-    /// What to do with a text that has characters which the vocabulary does not: it can never be written, so
+    /// What to do with a text that has characters outside the vocabulary: it can never be written, so
     /// <see cref="UnknownCharacters.Skip"/> leaves it out as a whole.
     /// </param>
-    /// <param name="subject">What the texts are called in errors: the option that gave them.</param>
+    /// <param name="subject">The name of the texts in errors: the option that gave them.</param>
     /// <exception cref="ArgumentException">A text is empty.</exception>
     /// <exception cref="CharRnnException">A text has unknown characters, or half a surrogate pair.</exception>
     public static StopTexts Of(Vocabulary vocabulary, IEnumerable<string> texts, UnknownCharacters unknown, string subject)
@@ -40,7 +40,7 @@ public sealed class StopTexts
 
     /// <summary>Ends a text where a stop text begins.</summary>
     /// <param name="pieces">The tokens of the text, in pieces as they are written; no more of them are asked for than are needed.</param>
-    /// <param name="found">Told the stop text that ended it, if one did.</param>
+    /// <param name="found">Receives the stop text that ended the text, if one did.</param>
     /// <returns>The tokens, in pieces. What may still become a stop text is held back until that is known.</returns>
     public IEnumerable<int[]> Cut(IEnumerable<int[]> pieces, Action<string>? found = null)
     {
@@ -96,7 +96,7 @@ public sealed class StopTexts
     {
         private readonly int[] _tokens;
 
-        // Of the first i + 1 tokens, the longest end, not the whole, with which the text also begins.
+        // The length of the longest proper suffix of the first i + 1 tokens with which the text also begins.
         private readonly int[] _borders;
 
         public Stop(string text, int[] tokens)
@@ -110,8 +110,8 @@ public sealed class StopTexts
 
         public bool IsWhole(int matched) => matched == _tokens.Length;
 
-        /// <summary>How much of the text stands at the end of what is written.</summary>
-        /// <param name="matched">How much did before the token.</param>
+        /// <summary>How many tokens of the stop text are at the end of what was written.</summary>
+        /// <param name="matched">How many there were before the token.</param>
         /// <param name="token">The token.</param>
         public int Next(int matched, int token)
         {

@@ -5,7 +5,7 @@ using CharRnn.Training;
 
 namespace CharRnn.Storage;
 
-/// <summary>What a checkpoint holds.</summary>
+/// <summary>The content of a checkpoint.</summary>
 /// <param name="Vocabulary">The V characters.</param>
 /// <param name="Snapshot">The state of training.</param>
 public sealed record Checkpoint(Vocabulary Vocabulary, TrainingSnapshot Snapshot)
@@ -18,7 +18,7 @@ public sealed record Checkpoint(Vocabulary Vocabulary, TrainingSnapshot Snapshot
 /// All that an exact resume needs, as a safetensors file: a model's tensors and metadata, what the optimizer remembers in the
 /// same shapes under <c>adagrad.*</c>, <c>rmsprop.*</c>, <c>adam.m.*</c> and <c>adam.v.*</c>, or <c>momentum.*</c>,
 /// <c>state.hidden [B,H]</c>, counters as I64 and losses as F64 scalars under <c>state.*</c>. It loads as a model, too. The first
-/// version's files, which knew Adagrad alone and fewer counters, load as well.
+/// version's files, which have only Adagrad and fewer counters, can be loaded as well.
 /// </summary>
 public static class CheckpointFile
 {
@@ -43,21 +43,21 @@ public static class CheckpointFile
     private const string PlateauWaited = "state.plateau_waited";
     private const string PlateauDecays = "state.plateau_decays";
 
-    // Every set of moments that a rule remembers; the last is of a rule that remembers nothing.
+    // The moments that each rule remembers; the last rule remembers nothing.
     private static readonly string[][] s_moments = [[Adagrad], ["rmsprop"], ["adam.m", "adam.v"], ["momentum"], []];
 
-    // Sums and means of squares.
+    // Moments that are sums or means of squares.
     private static readonly string[] s_squares = [Adagrad, "rmsprop", "adam.v"];
 
     private static readonly string[] s_counters = [Iteration, Position, Epoch, EventsDue, MetricsLength, SamplesLength];
     private static readonly string[] s_losses = [LastLoss, SmoothLoss, BestValidationLoss];
 
-    // Files of before have none of these, and are read as if they were 0, the best loss of a plateau as if there was none.
+    // Files of version 1 have none of these; they are then 0, and the best loss of a plateau is NaN.
     private static readonly string[] s_laterCounters =
         [Ended, LossCount, BestIteration, EvaluationsSinceBest, PlateauWaited, PlateauDecays];
     private static readonly string[] s_laterNumbers = [LossSum, PlateauBest];
 
-    // Their places are what a file has.
+    // A file has the index of its end in this list.
     private static readonly TrainingOutcome?[] s_ends = [null, TrainingOutcome.Finished, TrainingOutcome.StoppedEarly];
 
     /// <summary>Saves a state atomically; equal states give equal bytes.</summary>
@@ -105,7 +105,7 @@ public static class CheckpointFile
 
     /// <summary>Loads a state, bit for bit as it was saved.</summary>
     /// <exception cref="CharRnnException">
-    /// As for <see cref="ModelFile.Load"/>; the file is a model and no checkpoint; a counter is out of its range.
+    /// As for <see cref="ModelFile.Load"/>; the file is a model, not a checkpoint; a counter is out of its range.
     /// </exception>
     public static Checkpoint Load(string path)
     {
@@ -162,7 +162,7 @@ public static class CheckpointFile
     /// <summary>Whether a file is a checkpoint: it counts iterations, as no model does.</summary>
     internal static bool IsCheckpoint(SafetensorsFile file) => file.Has(Iteration);
 
-    /// <summary>Whether a tensor's name is one of a checkpoint's beside the weights.</summary>
+    /// <summary>Whether a tensor's name belongs to a checkpoint's state, not to the weights.</summary>
     internal static bool IsState(string name)
         => name.StartsWith(StatePrefix, StringComparison.Ordinal)
             || s_moments.Any(set => set.Any(moment => name.StartsWith($"{moment}.", StringComparison.Ordinal)));
@@ -193,7 +193,7 @@ public static class CheckpointFile
         long end = LaterInteger(file, Ended);
         return end >= 0 && end < s_ends.Length
             ? s_ends[end]
-            : throw FileErrors.Damaged(file.Path, $"tensor {Ended} is {end}, no end of training that this program knows");
+            : throw FileErrors.Damaged(file.Path, $"tensor {Ended} is {end}, not 0 to {s_ends.Length - 1}");
     }
 
     private static int ReadBatchSize(SafetensorsFile file)
@@ -206,7 +206,7 @@ public static class CheckpointFile
 
     private static void CheckState(string path, TrainingSnapshot snapshot, string remedy)
     {
-        // A square below zero would make the root of E9, E14 and E15 NaN.
+        // A square below zero would make the roots in E9, E14 and E15 NaN.
         foreach ((string name, ParameterSet<float> values) in snapshot.Moments.Where(moment => s_squares.Contains(moment.Name)))
             foreach (ParameterTensor<float> tensor in values.Tensors)
                 if (Array.Exists(tensor.Values, value => value < 0))

@@ -10,8 +10,8 @@ public static class CheckpointRecovery
     /// <param name="run">The run's directory.</param>
     /// <param name="warn">Takes a line about a damaged one, which is put aside under a name that no other has.</param>
     /// <exception cref="CharRnnException">
-    /// As for <see cref="CheckpointFile.Load"/>, of the last one, where none is whole; of any that cannot be read, or is whole and
-    /// of another kind or a newer version.
+    /// The exception of <see cref="CheckpointFile.Load"/>: for the last checkpoint, if none is intact; for any that cannot be read,
+    /// or is intact and of another kind or a newer version.
     /// </exception>
     public static Checkpoint LoadCheckpoint(this RunDirectory run, Action<string> warn)
     {
@@ -42,6 +42,6 @@ public static class CheckpointRecovery
         }
     }
 
-    /// <summary>Whether a file cannot be what it was written as, rather than be of another kind or out of reach.</summary>
+    /// <summary>Whether a file is damaged, rather than of another kind or unreadable.</summary>
     private static bool IsDamage(CharRnnException e) => e.InnerException is not { } cause || !FileErrors.IsFileFailure(cause);
 }

@@ -10,7 +10,7 @@ namespace CharRnn.Storage;
 /// </summary>
 public sealed class MetricsLog : IDisposable
 {
-    // Ours have some 300 bytes.
+    // Lines of this program have about 300 bytes.
     private const int LongestLine = 1 << 16;
 
     private readonly AppendOnlyFile _file;
@@ -53,9 +53,9 @@ public sealed class MetricsLog : IDisposable
 
     /// <summary>
     /// The reports of a log that may still be growing, each read when it is asked for, so that a log of any length costs
-    /// no memory: of a last line that is not whole, nothing.
+    /// no memory. An incomplete last line is left out.
     /// </summary>
-    /// <exception cref="CharRnnException">It cannot be read, or a line is no report; thrown where that line is asked for.</exception>
+    /// <exception cref="CharRnnException">It cannot be read, or a line is not a report; thrown where that line is asked for.</exception>
     public static IEnumerable<TrainingReport> Read(string path)
     {
         long line = 0;
@@ -82,7 +82,7 @@ public sealed class MetricsLog : IDisposable
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
-            throw FileErrors.Damaged(path, $"line {line} is no report", e);
+            throw FileErrors.Damaged(path, $"line {line} is not a report", e);
         }
     }
 

@@ -47,8 +47,8 @@ public static class ModelFile
         return new CharacterModel(vocabulary, WeightTensors.Read(file, "", shape));
     }
 
-    /// <summary>Checks that a loaded model can go on as one of a text and a configuration.</summary>
-    /// <param name="path">Where the model came from.</param>
+    /// <summary>Checks that a loaded model fits a text and a configuration.</summary>
+    /// <param name="path">The file that the model was loaded from.</param>
     /// <param name="model">The model.</param>
     /// <param name="vocabulary">The characters of the text: they must be the same in the same order.</param>
     /// <param name="hiddenSize">H of the configuration.</param>
@@ -66,7 +66,7 @@ public static class ModelFile
     }
 
     /// <summary>Checks that the weights of a loaded model can be mapped to a text's characters (<see cref="VocabularyTransfer"/>).</summary>
-    /// <param name="path">Where the model came from.</param>
+    /// <param name="path">The file that the model was loaded from.</param>
     /// <param name="model">The model.</param>
     /// <param name="vocabulary">The characters of the text.</param>
     /// <param name="hiddenSize">H of the configuration.</param>

@@ -7,7 +7,7 @@ using CharRnn.Text;
 namespace CharRnn.Storage;
 
 /// <summary>
-/// What stands under <c>__metadata__</c> of a model or checkpoint: what the file is, its characters and its checksum.
+/// The <c>__metadata__</c> of a model or checkpoint: the kind of the file, its characters and its checksum.
 /// No time, path or device, so that equal weights give equal bytes.
 /// </summary>
 internal static class ModelMetadata
@@ -27,7 +27,7 @@ internal static class ModelMetadata
     // The payload's checksum does not cover the header, where a changed bit makes a model write other letters.
     private const string VocabularyChecksum = "vocabulary-checksum", DescriptionChecksum = "description-checksum";
 
-    // The cause of a refusal that is no damage: the file is whole, and of another kind.
+    // The cause of a refusal that is not about damage: the file is intact, and of another kind.
     private static readonly NotSupportedException s_otherKind = new("The file is of another kind.");
 
     private const string OursRemedy = "give a model or checkpoint written by charrnn";

@@ -6,8 +6,8 @@ using CharRnn.Networks;
 namespace CharRnn.Storage;
 
 /// <summary>A feed-forward network, and how a table's rows become its inputs.</summary>
-/// <param name="Parameters">Its weights and biases.</param>
-/// <param name="Encoding">What its numbers stand for.</param>
+/// <param name="Parameters">The weights and biases of the network.</param>
+/// <param name="Encoding">How columns of a table become its numbers.</param>
 public sealed record NetworkModel(ParameterSet<float> Parameters, TableEncoding Encoding)
 {
     /// <summary>The network.</summary>
@@ -46,7 +46,7 @@ public static class NetworkFile
     }
 
     /// <summary>Loads a network.</summary>
-    /// <exception cref="CharRnnException">The file cannot be read, breaks the format, or is no network's.</exception>
+    /// <exception cref="CharRnnException">The file cannot be read, breaks the format, or is not a network's.</exception>
     public static NetworkModel Load(string path)
     {
         using var file = SafetensorsFile.Open(path);

@@ -7,8 +7,8 @@ using CharRnn.Training;
 namespace CharRnn.Storage;
 
 /// <summary>
-/// Writes a run down in its directory as it goes. A disk that is full, or away, does not end training: the refusal is
-/// told once, and what is unwritten is tried again at the next save.
+/// Writes the files of a run while it trains. A disk that is full or missing does not end training: a warning is given
+/// once, and what could not be written is tried again at the next save.
 /// </summary>
 public sealed class RunRecorder : ITrainingObserver, IDisposable
 {
@@ -26,7 +26,7 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
 
     /// <param name="run">The run's directory, open.</param>
     /// <param name="vocabulary">The characters.</param>
-    /// <param name="resumeFrom">Where an earlier run stopped: its logs, and its best model, go back to there.</param>
+    /// <param name="resumeFrom">The state in which an earlier run stopped; the logs and the best model go back to it.</param>
     /// <param name="keep">Checkpoints to keep, at least 1.</param>
     /// <param name="warn">Takes a line when something cannot be written.</param>
     /// <param name="tensorBoard">A log for TensorBoard, closed with this; null for none.</param>
@@ -87,7 +87,7 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
         _told.Clear();
     });
 
-    /// <summary>To be called at the end of training, which has no next save to try again.</summary>
+    /// <summary>Call it at the end of training, when no next save can try again.</summary>
     /// <exception cref="CharRnnException">The last checkpoint is not on the disk.</exception>
     public void RequireSaved()
     {

@@ -32,7 +32,7 @@ public sealed partial class SamplesLog : IDisposable
         _file.Append([.. Encoding.ASCII.GetBytes(header), .. text, (byte)'\n', (byte)'\n']);
     }
 
-    /// <summary>The samples of a log that may still be growing; of one of more than 4 MiB those that begin in its last 4.</summary>
+    /// <summary>The samples of a log that may still be growing; of a log of more than 4 MiB, those that begin in its last 4 MiB.</summary>
     /// <exception cref="CharRnnException">It cannot be read.</exception>
     public static IReadOnlyList<Sample> Read(string path)
     {
@@ -62,5 +62,5 @@ public sealed partial class SamplesLog : IDisposable
 
 /// <summary>A text that a model wrote along the way.</summary>
 /// <param name="Iteration">Completed steps when it was drawn.</param>
-/// <param name="Text">The text; bytes that are no UTF-8 are U+FFFD.</param>
+/// <param name="Text">The text; bytes that are not UTF-8 are U+FFFD.</param>
 public readonly record struct Sample(long Iteration, string Text);

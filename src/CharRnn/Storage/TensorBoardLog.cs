@@ -8,20 +8,20 @@ namespace CharRnn.Storage;
 
 /// <summary>
 /// A run's curves as TensorBoard reads them: a file of Event messages in TFRecord framing (length, its checksum, message, its
-/// checksum: masked CRC-32C). Each start writes a file of its own, which tells TensorBoard to forget what lies behind its first step.
+/// checksum: masked CRC-32C). Each start writes a file of its own, which tells TensorBoard to forget what comes after its first step.
 /// </summary>
 public sealed class TensorBoardLog : IDisposable
 {
-    // TensorBoard forgets what an earlier start wrote at this step and behind it.
+    // TensorBoard forgets what an earlier start wrote at this step and after it.
     private const int SessionStart = 1;
 
     private readonly AppendOnlyFile _file;
     private readonly bool _smoothed;
     private readonly TimeProvider _time;
 
-    /// <summary>Begins a file in a directory, which is made where there is none.</summary>
+    /// <summary>Begins a file in a directory, which is created if it does not exist.</summary>
     /// <param name="directory">The directory that TensorBoard is pointed at; no symbolic link.</param>
-    /// <param name="resumeFrom">Where training goes on; null at the start.</param>
+    /// <param name="resumeFrom">The state from which training goes on; null at the start.</param>
     /// <param name="smoothed">Whether the classic smoothed loss is a curve of its own.</param>
     /// <param name="time">Gives the events' times.</param>
     /// <exception cref="CharRnnException">The file system refuses.</exception>
@@ -31,7 +31,7 @@ public sealed class TensorBoardLog : IDisposable
         try
         {
             if (new DirectoryInfo(directory).LinkTarget is not null)
-                throw new NotSupportedException(); // what it leads to is not the run's
+                throw new NotSupportedException(); // the target of a link does not belong to the run
             Directory.CreateDirectory(directory);
         }
         catch (Exception e) when (FileErrors.IsFileFailure(e))
@@ -42,7 +42,7 @@ public sealed class TensorBoardLog : IDisposable
         // Files are read in the order of their names: the time with its fraction, so that two starts of a second are two files.
         _file = new AppendOnlyFile(Path.Combine(directory, string.Create(CultureInfo.InvariantCulture, $"events.out.tfevents.{Now:F6}.charrnn")));
         Append(new ProtobufWriter().Double(1, Now).Text(3, "brain.Event:2"));
-        // What is due at this very iteration is still to come, or comes in another way than at the end that was taken back.
+        // Reports of this iteration are still to come, or replace those of an end that was taken back.
         long first = resumeFrom is null ? 0 : resumeFrom.EventsDue ? resumeFrom.Iteration : resumeFrom.Iteration + 1;
         Append(new ProtobufWriter().Double(1, Now).Integer(2, first).Message(7, new ProtobufWriter().Integer(1, SessionStart)));
     }

@@ -10,11 +10,11 @@ namespace CharRnn.Storage;
 /// </summary>
 internal static class WeightTensors
 {
-    // A character model's tensors, of which a file's sizes are read: their names do not hang on the sizes.
+    // A character model's tensors, to find those of a file: their names do not depend on the sizes.
     private static readonly IReadOnlyList<TensorSpec> s_character = new ModelShape(1, 1).Tensors;
 
     /// <summary>The tensors to write.</summary>
-    /// <param name="prefix">Stands before each name.</param>
+    /// <param name="prefix">The text before each name.</param>
     /// <param name="parameters">The set; biases are used in place, matrices are copied.</param>
     public static IEnumerable<SafetensorsTensor> Create(string prefix, ParameterSet<float> parameters)
         => parameters.Tensors.Select(tensor => new SafetensorsTensor(

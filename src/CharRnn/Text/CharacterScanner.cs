@@ -6,16 +6,16 @@ namespace CharRnn.Text;
 /// <summary>Turns bytes into characters' ids.</summary>
 internal sealed class CharacterScanner(CharacterTable table, TokenStoreBuilder tokens)
 {
-    // As many as stay in the nearest cache from being written to being packed.
+    // Few enough to stay in the nearest cache until they are packed.
     private readonly int[] _ids = new int[4096];
 
     /// <summary>Why a scan ended.</summary>
     public enum Stop
     {
-        /// <summary>All bytes are read, but for up to three of a character that goes on behind them.</summary>
+        /// <summary>All bytes were read, except up to three of a character that continues after them.</summary>
         End,
 
-        /// <summary>The next byte begins no UTF-8 character.</summary>
+        /// <summary>The next byte does not begin a UTF-8 character.</summary>
         InvalidByte,
 
         /// <summary>The next byte is a NUL, which no text has.</summary>
@@ -57,7 +57,7 @@ internal sealed class CharacterScanner(CharacterTable table, TokenStoreBuilder t
         return stop;
     }
 
-    // The way of most characters: a byte that is one by itself, and has its id already.
+    // Most characters go this way: a byte that is a character by itself and already has its id.
     private void CopyKnownBytes(ReadOnlySpan<byte> bytes, ref int at, Span<int> ids, ref int count)
     {
         ReadOnlySpan<int> idOfByte = table.IdOfByte;
@@ -107,7 +107,7 @@ internal sealed class CharacterScanner(CharacterTable table, TokenStoreBuilder t
         }
     }
 
-    // One character of any kind; length 0 if there is none.
+    // Decodes one character of any kind; the length is 0 if there is none.
     private Stop Decode(ReadOnlySpan<byte> bytes, out int character, out int length)
     {
         character = bytes[0];
@@ -123,7 +123,7 @@ internal sealed class CharacterScanner(CharacterTable table, TokenStoreBuilder t
             return status == OperationStatus.InvalidData ? Stop.InvalidByte : Stop.End;
         }
 
-        // Only here, out of the others' way: a NUL has no id, unless a vocabulary gives it one.
+        // A NUL is checked only here, which most characters do not reach: it has no id, unless a vocabulary gives it one.
         if (character == 0)
             length = 0;
         return character == 0 ? Stop.Nul : Stop.End;

@@ -33,10 +33,10 @@ internal sealed class CharacterTable
     /// <summary>What a character is.</summary>
     public TextEncoding Encoding { get; }
 
-    /// <summary>Per code point its id + 1, or a value below 1 where <see cref="TryGetId"/> must be asked.</summary>
+    /// <summary>For each code point its id + 1, or a value below 1 if <see cref="TryGetId"/> must be asked.</summary>
     public ReadOnlySpan<int> Entries => _entries;
 
-    /// <summary>Per value of a byte the id of the character that it is by itself; -1 if it has none yet or is none.</summary>
+    /// <summary>For each value of a byte, the id of the character that it is by itself; -1 if it is not one, or has no id yet.</summary>
     public ReadOnlySpan<int> IdOfByte => _idOfByte;
 
     /// <summary>The characters outside the given vocabulary, in the order they were met.</summary>
@@ -45,8 +45,8 @@ internal sealed class CharacterTable
     /// <summary>How often any of <see cref="Unknown"/> was met.</summary>
     public long UnknownCount { get; private set; }
 
-    /// <summary>The id of a character, a new one if need be.</summary>
-    /// <returns>False if it is none of the given vocabulary's.</returns>
+    /// <summary>Finds the id of a character, or gives it a new one.</summary>
+    /// <returns>False if the character is not in the given vocabulary.</returns>
     public bool TryGetId(int character, out int id)
     {
         int entry = _entries[character];

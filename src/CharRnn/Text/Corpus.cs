@@ -1,7 +1,7 @@
 namespace CharRnn.Text;
 
 /// <summary>
-/// A text as tokens: read once, from start to end, however large and whatever it comes from. Files are joined as they
+/// A text as tokens: read once, from start to end, whatever its size and source. Files are joined as they
 /// are, with nothing between them; line ends stay as they are.
 /// </summary>
 public sealed class Corpus : IDisposable
@@ -21,7 +21,7 @@ public sealed class Corpus : IDisposable
         Notes = [.. source.Notes, .. reader.Notes, .. notes];
     }
 
-    /// <summary>What the text is called in messages: its only file, or the first and how many more.</summary>
+    /// <summary>The name of the text in messages: its only file, or the first file and how many more.</summary>
     public string Name { get; }
 
     /// <summary>The files read, in this order, named by way of the inputs; a stream's name.</summary>
@@ -48,7 +48,7 @@ public sealed class Corpus : IDisposable
     /// <summary>Characters left out because the given vocabulary does not have them.</summary>
     public long SkippedCharacters { get; }
 
-    /// <summary>What a user should be told about the text, one line each.</summary>
+    /// <summary>Notes about the text for the user, one line each.</summary>
     public IReadOnlyList<string> Notes { get; }
 
     /// <summary>Reads a text and finds its vocabulary.</summary>
@@ -65,7 +65,7 @@ public sealed class Corpus : IDisposable
 
     /// <summary>Reads a text from a stream, to its end, and finds its vocabulary.</summary>
     /// <param name="stream">The text; stays open.</param>
-    /// <param name="name">What it is called in messages.</param>
+    /// <param name="name">The name of the text in messages.</param>
     /// <param name="options">The encoding and the limits; null for the defaults.</param>
     /// <param name="cancellation">Ends the reading with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="CharRnnException">The text cannot be decoded or learned from; the message says where and why.</exception>
@@ -87,7 +87,7 @@ public sealed class Corpus : IDisposable
     /// <inheritdoc cref="ReadWith(Vocabulary, IReadOnlyList{string}, UnknownCharacters, CorpusOptions?, CancellationToken)"/>
     /// <param name="vocabulary">The characters and the encoding.</param>
     /// <param name="stream">The text; stays open.</param>
-    /// <param name="name">What it is called in messages.</param>
+    /// <param name="name">The name of the text in messages.</param>
     /// <param name="unknown">What to do with other characters.</param>
     /// <param name="options">The limits; null for the defaults.</param>
     /// <param name="cancellation">Ends the reading with an <see cref="OperationCanceledException"/>.</param>
@@ -100,7 +100,7 @@ public sealed class Corpus : IDisposable
 
     private static Corpus Learn(CorpusSource source, CorpusOptions options, CancellationToken cancellation)
     {
-        // What fits in memory is made into tokens sooner than it is looked up; packed tokens have this byte order.
+        // A text that fits in memory is made into tokens faster than it is looked up; packed tokens have this byte order.
         TokenCache? cache = source.Bytes > options.MemoryLimit && BitConverter.IsLittleEndian ? options.Cache : null;
         List<string> notes = [];
         if (cache?.MayHold(source.Bytes) == true)

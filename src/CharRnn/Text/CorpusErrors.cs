@@ -5,10 +5,10 @@ namespace CharRnn.Text;
 /// <summary>The wording of every error about a corpus, in one place.</summary>
 internal static class CorpusErrors
 {
-    /// <summary>What to do about bytes that are no text, where the encoding can be chosen.</summary>
+    /// <summary>What to do about bytes that are not text, if the encoding can be chosen.</summary>
     public const string UseBytes = "use --encoding bytes";
 
-    /// <summary>What to do about them where the model has chosen it.</summary>
+    /// <summary>What to do about them if the model determines the encoding.</summary>
     public const string GiveText = "give UTF-8 text, as the model was trained on";
 
     public static CharRnnException Missing(string path) => path.Contains('\uFFFD', StringComparison.Ordinal)
@@ -44,7 +44,7 @@ internal static class CorpusErrors
         new(name,
             $"needs at least {TextSplit.RequiredLength(batchSize, sequenceLength)} characters"
             + $" (batch size {batchSize} x (sequence length {sequenceLength} + 2)), has {has}"
-            + (validation > 0 ? $" to train on beside the {validation} to validate with" : ""),
+            + (validation > 0 ? $" to train on besides the {validation} for validation" : ""),
             "give more text or lower --batch-size or --seq-length");
 
     /// <param name="path">The file.</param>
@@ -82,10 +82,10 @@ internal static class CorpusErrors
         new(subject, $"has characters that the model's vocabulary does not: {names}", "leave them out, as --unknown skip does");
 
     public static CharRnnException NoKnownCharacter(string name) =>
-        new(name, "has not one character of the model's vocabulary", "give text like that which the model was trained on");
+        new(name, "has no character of the model's vocabulary", "give text like that which the model was trained on");
 
     public static CharRnnException LoneSurrogate(string subject, int index) =>
-        new(subject, $"is no valid Unicode text, with half a surrogate pair at index {index}", "give whole characters");
+        new(subject, $"is not valid Unicode text, with half a surrogate pair at index {index}", "give whole characters");
 
     public static CharRnnException Spill(string directory, Exception cause) =>
         new(directory, $"cannot hold the part of the corpus that exceeds memory ({cause.Message.TrimEnd('.')})",

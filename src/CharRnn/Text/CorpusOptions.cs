@@ -4,7 +4,7 @@ namespace CharRnn.Text;
 /// <exception cref="ArgumentOutOfRangeException">A size or limit is below 1, or the memory below 0.</exception>
 public sealed record CorpusOptions
 {
-    /// <summary>What a character is. Not used where a vocabulary is given: it brings its own.</summary>
+    /// <summary>What a character is. It is not used if a vocabulary is given, which has its own encoding.</summary>
     public TextEncoding Encoding { get; init; } = TextEncoding.Utf8;
 
     /// <summary>
@@ -22,13 +22,13 @@ public sealed record CorpusOptions
     /// </summary>
     public long MemoryLimit { get; init => field = Limits.NotNegative(value); } = 256L << 20;
 
-    /// <summary>Where the temporary file lies; null for the system's directory for temporary files.</summary>
+    /// <summary>The directory of the temporary file; null for the system's directory for temporary files.</summary>
     public string? SpillDirectory { get; init; }
 
     /// <summary>Keeps the tokens of files that exceed <see cref="MemoryLimit"/> for the next start; null to keep nothing.</summary>
     public TokenCache? Cache { get; init; }
 
-    /// <summary>Told after every buffer of about a megabyte, on the thread that reads.</summary>
+    /// <summary>Hears the progress after every buffer of about a megabyte, on the thread that reads.</summary>
     public IProgress<ReadingProgress>? Progress { get; init; }
 
     /// <summary>Bytes asked of a file at once. Tests make it small to put an edge inside every character.</summary>
@@ -38,7 +38,7 @@ public sealed record CorpusOptions
     internal int ChunkTokens { get; init; } = 1 << 20;
 }
 
-/// <summary>How far a text is read.</summary>
+/// <summary>How much of a text has been read.</summary>
 /// <param name="Bytes">Bytes read so far, over all files.</param>
 /// <param name="TotalBytes">Bytes there are; 0 if not known.</param>
 public readonly record struct ReadingProgress(long Bytes, long TotalBytes);

@@ -9,7 +9,7 @@ namespace CharRnn.Text;
 /// </summary>
 internal sealed class CorpusReader : IDisposable
 {
-    // Of a character cut off at a buffer's end there are at most three.
+    // At most three bytes of a character are left at the end of a buffer.
     private const int CarriedBytes = 3;
 
     private readonly CorpusOptions _options;
@@ -23,10 +23,10 @@ internal sealed class CorpusReader : IDisposable
     private readonly bool _knowsNul;
     private readonly byte[] _head = new byte[FileKind.HeadBytes];
 
-    // What is read of the head and not yet scanned.
+    // The part of the head that was read and not yet scanned.
     private ReadOnlyMemory<byte> _ahead;
 
-    // The begin of a character whose rest is still to be read lies at the buffer's front; it came from here.
+    // The first bytes of a character whose rest is still to be read are at the start of the buffer; they came from here.
     private int _carried;
     private string _carriedFrom = "";
     private long _carriedOffset;
@@ -34,8 +34,8 @@ internal sealed class CorpusReader : IDisposable
     /// <summary>A reader that makes tokens.</summary>
     /// <param name="table">The characters.</param>
     /// <param name="options">How to read.</param>
-    /// <param name="remedy">What to do about bytes that are no text.</param>
-    /// <param name="file">Where the tokens go; owned. Null for memory and a temporary file.</param>
+    /// <param name="remedy">What to do about bytes that are not text.</param>
+    /// <param name="file">The file for the tokens, which is then owned; null for memory and a temporary file.</param>
     public CorpusReader(CharacterTable table, CorpusOptions options, string remedy, TokenFile? file = null)
         : this(table.Encoding, options, remedy)
     {
@@ -48,7 +48,7 @@ internal sealed class CorpusReader : IDisposable
     /// <inheritdoc cref="CorpusReader(CharacterTable, CorpusOptions, string, TokenFile?)"/>
     /// <param name="encoding">What a character is.</param>
     /// <param name="options">How to read.</param>
-    /// <param name="remedy">What to do about bytes that are no text.</param>
+    /// <param name="remedy">What to do about bytes that are not text.</param>
     public CorpusReader(TextEncoding encoding, CorpusOptions options, string remedy)
     {
         _options = options;
@@ -72,10 +72,10 @@ internal sealed class CorpusReader : IDisposable
     /// <summary>XxHash128 of the encoding and the text so far, in lower-case hexadecimal digits.</summary>
     public string Hash => Convert.ToHexStringLower(_hash.GetCurrentHash());
 
-    /// <summary>What a user should know about the text.</summary>
+    /// <summary>Notes about the text for the user.</summary>
     public IReadOnlyList<string> Notes => _notes;
 
-    /// <summary>Reads a file, a pipe or a device; a file's size must stay as it is the while.</summary>
+    /// <summary>Reads a file, a pipe or a device; the size of a file must not change meanwhile.</summary>
     public void ReadFile(InputFile file, CancellationToken cancellation)
     {
         try
@@ -85,7 +85,7 @@ internal sealed class CorpusReader : IDisposable
             long before = hasSize ? stream.Length : 0;
             long read = Read(stream, file.Path, before, cancellation);
 
-            // What has no size at all is no plain file: a device, or a file of /proc.
+            // A file without a size is not a plain file: it is a device, or a file of /proc.
             long after = hasSize ? stream.Length : 0;
             if ((read != before || after != before) && (before > 0 || after > 0))
                 throw CorpusErrors.Changed(file.Path, before, read, after);
@@ -102,9 +102,9 @@ internal sealed class CorpusReader : IDisposable
 
     /// <summary>Reads a stream to its end, or until it is longer than it was said to be.</summary>
     /// <param name="stream">The text.</param>
-    /// <param name="name">What it is called in errors.</param>
-    /// <param name="expected">Its length, bytes; 0 if not known.</param>
-    /// <param name="cancellation">Heard between two buffers, and while a pipe is waited for.</param>
+    /// <param name="name">The name of the stream in errors.</param>
+    /// <param name="expected">The length of the stream in bytes; 0 if it is not known.</param>
+    /// <param name="cancellation">Checked between two buffers, and while the reader waits for a pipe.</param>
     /// <returns>Bytes read.</returns>
     public long Read(Stream stream, string name, long expected, CancellationToken cancellation)
     {
@@ -126,7 +126,7 @@ internal sealed class CorpusReader : IDisposable
     }
 
     /// <summary>Checks that the text does not end inside a character, nor before its first.</summary>
-    /// <param name="name">What the whole text is called.</param>
+    /// <param name="name">The name of the whole text.</param>
     public void CheckEnd(string name)
     {
         if (_carried > 0)
@@ -147,7 +147,7 @@ internal sealed class CorpusReader : IDisposable
     private static Stream Open(InputFile file, CancellationToken cancellation) =>
         Task.Run(() => StandardStreams.OpenToRead(file.Path), cancellation).WaitAsync(cancellation).GetAwaiter().GetResult();
 
-    // Where to read on, behind the carried bytes.
+    // The free part of the buffer, after the carried bytes.
     private Memory<byte> FreePart() => _buffer.AsMemory(_carried, _options.ReadBytes);
 
     private int Fill(Stream stream, Memory<byte> free, CancellationToken cancellation)
@@ -174,7 +174,7 @@ internal sealed class CorpusReader : IDisposable
         return count;
     }
 
-    // The UTF-8 mark is no part of the text; what is of another kind is none that can be read here.
+    // The UTF-8 mark is not part of the text; a file of another kind cannot be read here.
     private int SkipMark(string name)
     {
         if (_encoding == TextEncoding.Bytes)
@@ -202,7 +202,7 @@ internal sealed class CorpusReader : IDisposable
 
         CharacterScanner.Stop stop = _scanner.Scan(bytes, out int consumed);
 
-        // What is carried is the begin of one character, so only a scan that got nowhere ends inside it.
+        // The carried bytes are the start of one character, so only a scan that read nothing ends inside it.
         bool inCarried = consumed == 0 && _carried > 0;
         if (!inCarried)
         {

@@ -1,15 +1,15 @@
 namespace CharRnn.Text;
 
-/// <summary>Where a text comes from.</summary>
-/// <param name="Name">What it is called in errors about the whole of it.</param>
-/// <param name="Files">What is read, in order.</param>
+/// <summary>The source of a text.</summary>
+/// <param name="Name">The name of the whole text in errors.</param>
+/// <param name="Files">The files to read, in order.</param>
 /// <param name="ReadInto">Reads all of it.</param>
 internal sealed record CorpusSource(string Name, IReadOnlyList<string> Files, Action<CorpusReader, CancellationToken> ReadInto)
 {
     /// <summary>Bytes of all files together, byte order marks included; 0 if it can be read only once, or has no size.</summary>
     public long Bytes { get; private init; }
 
-    /// <summary>What a user should know about what is read and what is not.</summary>
+    /// <summary>Notes for the user about what is read and what is left out.</summary>
     public IReadOnlyList<string> Notes { get; private init; } = [];
 
     /// <summary>The files that the command line's inputs stand for.</summary>

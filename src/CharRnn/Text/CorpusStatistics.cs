@@ -16,7 +16,7 @@ public readonly record struct CorpusStatistics(double UnigramEntropy, double Big
     /// <summary>Counts the characters and pairs of a text, of its first 4 million where it is longer.</summary>
     /// <param name="text">The text.</param>
     /// <param name="vocabularySize">V.</param>
-    /// <exception cref="ArgumentOutOfRangeException">There is no character, or a token is none of V.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The vocabulary is empty, or a token is not in it.</exception>
     public static CorpusStatistics Of(ITokenSource text, int vocabularySize)
     {
         Limits.Size(vocabularySize, nameof(vocabularySize));

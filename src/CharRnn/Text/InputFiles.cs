@@ -5,7 +5,7 @@ using CharRnn.Runs;
 namespace CharRnn.Text;
 
 /// <summary>One file to read.</summary>
-/// <param name="Path">As shown in messages; <c>-</c> for standard input.</param>
+/// <param name="Path">The path as messages show it; <c>-</c> for standard input.</param>
 internal readonly record struct InputFile(string Path)
 {
     /// <summary>Standard input, which is read as it comes, whatever it is connected to.</summary>
@@ -22,7 +22,7 @@ internal sealed class InputFiles
     private static readonly EnumerationOptions Everything = new() { AttributesToSkip = 0, IgnoreInaccessible = false };
     private static readonly char[] Separators = OperatingSystem.IsWindows() ? ['/', '\\'] : ['/'];
 
-    // By their real path. Of a file's names the one without a link counts, else the first.
+    // The files by their real path. If a file has several names, the one without a link counts, otherwise the first.
     private readonly Dictionary<string, Name> _files = new(StringComparer.Ordinal);
     private readonly SortedSet<string> _runs = new(StringComparer.Ordinal), _brokenLinks = new(StringComparer.Ordinal);
 
@@ -31,7 +31,7 @@ internal sealed class InputFiles
     }
 
     /// <summary>All files of all inputs in ordinal order of their full paths, each once, however the inputs name it.</summary>
-    /// <param name="inputs">What was given.</param>
+    /// <param name="inputs">The given inputs.</param>
     /// <param name="notes">Takes a line for all that was left out.</param>
     /// <exception cref="CharRnnException">An input is missing, unreadable, a run's, a glob without a match or a directory without text.</exception>
     public static IReadOnlyList<InputFile> Find(IEnumerable<string> inputs, ICollection<string> notes)
@@ -57,7 +57,7 @@ internal sealed class InputFiles
         return [.. files.OrderBy(name => name.Full, StringComparer.Ordinal).Select(name => new InputFile(name.Path))];
     }
 
-    // Names that differ in case only are names of one file on most disks of Windows and macOS, and of as many files elsewhere.
+    // Names that differ only in case are names of one file on most disks of Windows and macOS, and of several files elsewhere.
     private static IEnumerable<Name> OfOneFile(IEnumerable<KeyValuePair<string, Name>> named)
     {
         KeyValuePair<string, Name>[] all = [.. named];
@@ -112,7 +112,7 @@ internal sealed class InputFiles
 
     private bool AddBelow(string directory, bool isLinked)
     {
-        // Links wait until all is seen that needs none: what lies behind them may be the same, or lead in a circle.
+        // Links wait until everything else was seen: they may lead to the same files, or in a circle.
         var seen = new HashSet<string>(StringComparer.Ordinal);
         var links = new SortedSet<string>(StringComparer.Ordinal);
         bool any = AddBelow(directory, RealPath(directory), isLinked, seen, links);
@@ -193,7 +193,7 @@ internal sealed class InputFiles
 
     private static bool IsLink(FileSystemInfo entry) => entry.LinkTarget is not null;
 
-    // Where an entry leads, itself if it is no link; null where a link leads nowhere, which .NET says exists, or in a circle.
+    // The target of an entry, which is itself if it is not a link; null if a link leads nowhere (.NET says that it exists) or in a circle.
     private static FileSystemInfo? Target(FileSystemInfo entry)
     {
         // A shell's <(...) is a descriptor there: a link to something that has no path.
@@ -231,7 +231,7 @@ internal sealed class InputFiles
     private static IEnumerable<FileSystemInfo> Entries(string directory) =>
         new DirectoryInfo(directory.Length == 0 ? "." : directory).EnumerateFileSystemInfos("*", Everything);
 
-    // .NET reads what is no UTF-8 in a name as U+FFFD, and then finds nothing of that name. To be asked of what is about to be read.
+    // .NET reads bytes of a name that are not UTF-8 as U+FFFD, and then finds no such file. Ask this before a file is read.
     private static void RequireName(FileSystemInfo entry, string path)
     {
         if (entry.Name.Contains('\uFFFD', StringComparison.Ordinal) && !IsLink(entry) && !Path.Exists(entry.FullName))
@@ -241,7 +241,7 @@ internal sealed class InputFiles
     /// <summary>One of a file's names.</summary>
     /// <param name="IsLinked">Whether a link lies on the way from the input.</param>
     /// <param name="Full">The full path with forward slashes: the files' order.</param>
-    /// <param name="Path">As shown in messages.</param>
+    /// <param name="Path">The path as messages show it.</param>
     private readonly record struct Name(bool IsLinked, string Full, string Path)
     {
         public bool GoesBefore(Name other) => IsLinked != other.IsLinked ? other.IsLinked : string.CompareOrdinal(Full, other.Full) < 0;
@@ -258,7 +258,7 @@ internal sealed class InputFiles
         private readonly string[] _segments;
         private readonly SortedDictionary<string, bool> _matches = new(StringComparer.Ordinal);
 
-        // Where a ** has been, and the links that it has not yet followed, each with its segment.
+        // The places that a ** has visited, and the links that it has not followed yet, each with its segment.
         private readonly HashSet<(string RealPath, int Segment)> _seen = [];
         private readonly SortedSet<(string Path, int Segment)> _links = new(Comparer<(string Path, int Segment)>.Create(
             (a, b) => string.CompareOrdinal(a.Path, b.Path) is not 0 and int order ? order : a.Segment.CompareTo(b.Segment)));
@@ -270,7 +270,7 @@ internal sealed class InputFiles
             _segments = pattern[_root.Length..].Split(Separators, StringSplitOptions.RemoveEmptyEntries);
         }
 
-        /// <summary>What matches, and whether a link lies on the way there.</summary>
+        /// <summary>The matching paths, and whether the way to each has a link.</summary>
         public SortedDictionary<string, bool> Matches()
         {
             Match(_root, 0, isLinked: false);

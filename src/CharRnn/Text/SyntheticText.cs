@@ -5,11 +5,11 @@ namespace CharRnn.Text;
 /// <summary>Random tokens, the same each time: a text of any length that needs no file, for checks and measurements.</summary>
 /// <param name="vocabularySize">V; every token below it is equally likely.</param>
 /// <param name="length">Number of tokens.</param>
-/// <param name="begin">Where in the endless sequence it begins.</param>
-/// <exception cref="ArgumentOutOfRangeException">There is no character, or the length or the begin is negative.</exception>
+/// <param name="begin">The position in the endless sequence at which it begins.</param>
+/// <exception cref="ArgumentOutOfRangeException">The vocabulary is empty, or the length or the start is negative.</exception>
 public sealed class SyntheticText(int vocabularySize, long length, long begin = 0) : ITokenSource
 {
-    // Its own random numbers, whatever seeds and sequences others use.
+    // Its random numbers are its own, whatever seeds and sequences others use.
     private const ulong Seed = 5, Sequence = 1UL << 63;
 
     private readonly int _vocabularySize = Limits.Size(vocabularySize, nameof(vocabularySize));

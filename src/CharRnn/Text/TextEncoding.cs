@@ -6,6 +6,6 @@ public enum TextEncoding
     /// <summary>A Unicode scalar value, decoded from UTF-8.</summary>
     Utf8,
 
-    /// <summary>A byte, for text in any encoding and for data that is no text at all.</summary>
+    /// <summary>A byte, for text in any encoding and for data that is not text.</summary>
     Bytes,
 }

@@ -1,6 +1,6 @@
 namespace CharRnn.Text;
 
-/// <summary>A text cut in two: what is trained on, and behind it what is only measured.</summary>
+/// <summary>A text cut in two: the part that is trained on, and after it the part that is only measured.</summary>
 /// <param name="Training">The first tokens.</param>
 /// <param name="Validation">The last <c>⌊f·N⌋</c> tokens; may be empty.</param>
 public sealed record TextSplit(ITokenSource Training, ITokenSource Validation)
@@ -40,7 +40,7 @@ public sealed record TextSplit(ITokenSource Training, ITokenSource Validation)
     }
 
     /// <summary>Checks that the training part is long enough.</summary>
-    /// <param name="name">What the text is called in the error.</param>
+    /// <param name="name">The name of the text in the error.</param>
     /// <param name="batchSize">B, streams.</param>
     /// <param name="sequenceLength">T, tokens per step.</param>
     /// <exception cref="CharRnnException">It has fewer than <see cref="RequiredLength"/> tokens.</exception>

@@ -9,9 +9,9 @@ namespace CharRnn.Text;
 /// <summary>
 /// A directory that keeps the tokens of large texts, so that the next start reads a text only to see that it is the same.
 /// A file in it is named by the text's length and hash and by the format's version, is in the safetensors format, and is
-/// checked whole before it is used. Nothing is lost with it: it may be deleted at any time.
+/// checked whole before it is used. It may be deleted at any time without loss.
 /// </summary>
-/// <param name="directory">Where; made when it is first needed.</param>
+/// <param name="directory">The directory, which is created when it is first needed.</param>
 public sealed partial class TokenCache(string directory)
 {
     private const string Version = "1", Format = "charrnn-tokens";
@@ -19,10 +19,10 @@ public sealed partial class TokenCache(string directory)
     private const string Tokens = "tokens", Counts = "counts", Widths = "widths", Characters = "characters", TokenOfId = "token-of-id";
     private const int HeaderBytes = 4096;
 
-    // Nobody reads one text for a day.
+    // No reading of a text takes a day.
     private static readonly TimeSpan UnusedFor = TimeSpan.FromDays(30), WrittenFor = TimeSpan.FromDays(1);
 
-    /// <summary>The operating system's folder for a user's caches, and in it this program's; null where there is none.</summary>
+    /// <summary>This program's folder in the operating system's folder for a user's caches; null if there is none.</summary>
     public static string? DefaultDirectory
     {
         get
@@ -36,7 +36,7 @@ public sealed partial class TokenCache(string directory)
         }
     }
 
-    /// <summary>Whether it may hold the tokens of a text of so many bytes: whether hashing the text is worth while.</summary>
+    /// <summary>Whether it may hold the tokens of a text of this many bytes, so that hashing the text is worth while.</summary>
     internal bool MayHold(long bytes)
     {
         try
@@ -49,7 +49,7 @@ public sealed partial class TokenCache(string directory)
         }
     }
 
-    /// <summary>The tokens of a text, if it has them, whole.</summary>
+    /// <summary>The tokens of a text, if it has them and they are intact.</summary>
     /// <param name="bytes">The text's length, byte order marks included.</param>
     /// <param name="hash"><see cref="Corpus.Hash"/> of the text.</param>
     /// <param name="encoding">What a character is.</param>
@@ -69,7 +69,7 @@ public sealed partial class TokenCache(string directory)
         }
         catch (Exception e) when (e is CharRnnException || FileErrors.IsFileFailure(e))
         {
-            notes.Add($"{path}: cannot be used, and is made anew");
+            notes.Add($"{path}: cannot be used and is made again");
             return null;
         }
     }
@@ -110,7 +110,7 @@ public sealed partial class TokenCache(string directory)
         using var file = SafetensorsFile.Open(path);
         string? Key(string key) => file.Metadata.GetValueOrDefault(key);
         if (Key("format") != Format || Key("version") != Version || Key("hash") != hash || Key("checksum") != file.ReadChecksum(cancellation))
-            throw FileErrors.Damaged(path, "its metadata do not tell of this text");
+            throw FileErrors.Damaged(path, "its metadata describe another text");
 
         long[] counts = file.ReadIntegers(Counts, 2);
         (long length, long chunkTokens) = (counts[0], counts[1]);
@@ -119,7 +119,7 @@ public sealed partial class TokenCache(string directory)
         long[] tokenOfId = file.ReadIntegers(TokenOfId, characters.Length);
         if (chunkTokens is < 1 or > int.MaxValue || length < 1 || length > file.Entry(Tokens).Count || widths.Length != (length + chunkTokens - 1) / chunkTokens
             || widths.Any(width => width is not (1 or 2 or 4)) || !tokenOfId.Order().SequenceEqual(Enumerable.Range(0, characters.Length).Select(i => (long)i)))
-            throw FileErrors.Damaged(path, "its tensors disagree");
+            throw FileErrors.Damaged(path, "its tensors do not agree with each other");
 
         var chunks = new TokenChunk[widths.Length];
         long offset = 0, begin = file.PayloadOffset + file.Entry(Tokens).Begin;
@@ -137,7 +137,7 @@ public sealed partial class TokenCache(string directory)
         }
         catch (ArgumentException e)
         {
-            throw FileErrors.Damaged(path, "its characters are none", e);
+            throw FileErrors.Damaged(path, "its characters are not valid", e);
         }
 
         SafeFileHandle handle = RegularFile.OpenHandle(path);
@@ -146,7 +146,7 @@ public sealed partial class TokenCache(string directory)
     }
 
     private static CharRnnException Unreadable(string path, Exception e) =>
-        new(path, $"the tokens that it keeps cannot be read ({e.Message.TrimEnd('.')})", "delete it and go on with --resume: it is made anew", e);
+        new(path, $"the tokens that it keeps cannot be read ({e.Message.TrimEnd('.')})", "delete it and go on with --resume: it is made again", e);
 
     private static void Touch(string path)
     {
@@ -217,7 +217,7 @@ public sealed partial class TokenCache(string directory)
             Destination = new TokenFile(handle, HeaderBytes, e => new TokenCacheException(e), e => Unreadable(path, e));
         }
 
-        /// <summary>Where the tokens go.</summary>
+        /// <summary>The file for the tokens.</summary>
         public TokenFile Destination { get; }
 
         /// <summary>Keeps what was collected, and goes on reading from it.</summary>
@@ -263,7 +263,7 @@ public sealed partial class TokenCache(string directory)
             }
         }
 
-        /// <summary>Takes the file's name away if it is not kept: then it is gone as soon as nobody reads it.</summary>
+        /// <summary>Deletes the name of a file that is not kept: the file itself is gone as soon as nobody reads it.</summary>
         public void Dispose()
         {
             if (_isKept)
@@ -282,7 +282,7 @@ public sealed partial class TokenCache(string directory)
     }
 }
 
-/// <summary>What a cache has of a text.</summary>
+/// <summary>The tokens of a text in a cache.</summary>
 internal sealed record CachedTokens(Vocabulary Vocabulary, TokenStore Tokens);
 
 /// <summary>A cache refuses what it is given: the text is to be read again without it.</summary>

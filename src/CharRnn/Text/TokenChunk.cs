@@ -5,7 +5,7 @@ namespace CharRnn.Text;
 
 /// <summary>A run of tokens stored in 1, 2 or 4 bytes each, whichever its largest needs.</summary>
 /// <param name="Memory">The tokens, or null if they lie in the file.</param>
-/// <param name="FileOffset">Where they lie in the file, bytes.</param>
+/// <param name="FileOffset">The offset of the tokens in the file, in bytes.</param>
 /// <param name="Width">Bytes per token: 1, 2 or 4, in the machine's byte order.</param>
 internal readonly record struct TokenChunk(byte[]? Memory, long FileOffset, int Width)
 {

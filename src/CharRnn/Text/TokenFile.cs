@@ -6,9 +6,9 @@ namespace CharRnn.Text;
 
 /// <summary>A file of packed tokens: a nameless temporary one, or one of a <see cref="TokenCache"/>.</summary>
 /// <param name="handle">The open file; owned.</param>
-/// <param name="length">Where the next bytes go.</param>
-/// <param name="writing">What is thrown where it cannot be written.</param>
-/// <param name="reading">What is thrown where it cannot be read, or is damaged.</param>
+/// <param name="length">The offset at which the next bytes are written.</param>
+/// <param name="writing">Makes the exception for a file that cannot be written.</param>
+/// <param name="reading">Makes the exception for a file that cannot be read, or is damaged.</param>
 internal sealed class TokenFile(SafeFileHandle handle, long length, Func<Exception, Exception> writing, Func<Exception, CharRnnException> reading) : IDisposable
 {
     /// <summary>XxHash3 of all that was appended.</summary>
@@ -17,9 +17,9 @@ internal sealed class TokenFile(SafeFileHandle handle, long length, Func<Excepti
     /// <summary>The file's end.</summary>
     public long Length { get; private set; } = length;
 
-    /// <summary>A file that is gone with its process, however that ends.</summary>
-    /// <param name="directory">Where it lies.</param>
-    /// <param name="start">Where its first bytes go; a test leaves a gap before them.</param>
+    /// <summary>Creates a file that is deleted when its process ends in whatever way.</summary>
+    /// <param name="directory">The directory of the file.</param>
+    /// <param name="start">The offset of its first bytes; a test leaves a gap before them.</param>
     /// <exception cref="CharRnnException">No file can be made there.</exception>
     public static TokenFile CreateTemporary(string directory, long start = 0)
     {
@@ -43,7 +43,7 @@ internal sealed class TokenFile(SafeFileHandle handle, long length, Func<Excepti
 
     /// <summary>Makes a file that only its user may open, from the start: a text may be private.</summary>
     /// <param name="path">The file; nothing may be there, not even a link.</param>
-    /// <param name="share">What other handles may do meanwhile.</param>
+    /// <param name="share">What other handles may do at the same time.</param>
     /// <param name="options">How it is used.</param>
     public static SafeFileHandle Create(string path, FileShare share, FileOptions options = FileOptions.None)
     {
@@ -54,7 +54,7 @@ internal sealed class TokenFile(SafeFileHandle handle, long length, Func<Excepti
     }
 
     /// <summary>Appends bytes; one writer at a time.</summary>
-    /// <returns>Where they lie.</returns>
+    /// <returns>The offset of the bytes.</returns>
     public long Append(ReadOnlySpan<byte> bytes)
     {
         long offset = Length;
@@ -97,7 +97,7 @@ internal sealed class TokenFile(SafeFileHandle handle, long length, Func<Excepti
         }
     }
 
-    /// <summary>What to throw where it holds what was never written.</summary>
+    /// <summary>The exception for a file with bytes that were never written.</summary>
     public CharRnnException Damaged() => reading(new InvalidDataException("it was changed"));
 
     /// <inheritdoc/>

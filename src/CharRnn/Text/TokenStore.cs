@@ -22,7 +22,7 @@ public sealed class TokenStore : ITokenSource, IDisposable
     /// <param name="chunkTokens">Tokens per chunk.</param>
     /// <param name="length">Tokens in all.</param>
     /// <param name="tokenOfId">The token of every id; empty if ids are tokens.</param>
-    /// <param name="file">Where chunks without memory lie; owned.</param>
+    /// <param name="file">The file with the chunks that are not in memory; owned.</param>
     internal TokenStore(TokenChunk[] chunks, int chunkTokens, long length, int[] tokenOfId, TokenFile? file)
     {
         _chunks = chunks;

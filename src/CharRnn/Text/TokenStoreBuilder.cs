@@ -3,7 +3,7 @@ namespace CharRnn.Text;
 /// <summary>Collects ids into a <see cref="TokenStore"/>, chunk by chunk, with one chunk of work space.</summary>
 /// <remarks>Disposing gives up what was collected; a store that was built owns it instead.</remarks>
 /// <param name="options">The size of a chunk, and how much may lie in memory.</param>
-/// <param name="file">Where all chunks go; null to keep them in memory up to the limit and behind it in a temporary file.</param>
+/// <param name="file">The file for all chunks; null to keep them in memory up to the limit, and the rest in a temporary file.</param>
 internal sealed class TokenStoreBuilder(CorpusOptions options, TokenFile? file = null) : IDisposable
 {
     private readonly List<TokenChunk> _chunks = [];
@@ -16,7 +16,7 @@ internal sealed class TokenStoreBuilder(CorpusOptions options, TokenFile? file =
     private Task _writing = Task.CompletedTask;
     private byte[] _written = [];
 
-    // The chunk being filled: so many tokens, as wide as the widest of them needs. Text rarely needs more than one byte.
+    // The chunk being filled; its tokens are as wide as the widest of them needs. Text rarely needs more than one byte.
     private byte[] _chunk = new byte[options.ChunkTokens];
     private int _count;
     private int _width = 1;

@@ -14,21 +14,21 @@ public sealed class Vocabulary
 
     /// <param name="encoding">What a character is.</param>
     /// <param name="codePoints">The characters, in index order, each once.</param>
-    /// <exception cref="ArgumentException">There is none, or a character stands twice or is none of the encoding.</exception>
+    /// <exception cref="ArgumentException">There are no characters, or one occurs twice or does not belong to the encoding.</exception>
     public Vocabulary(TextEncoding encoding, IEnumerable<int> codePoints)
     {
         Encoding = encoding;
         _codePoints = [.. codePoints];
         if (_codePoints.Length == 0)
-            throw new ArgumentException("there is no character", nameof(codePoints));
+            throw new ArgumentException("there are no characters", nameof(codePoints));
         _tokens = new Dictionary<int, int>(_codePoints.Length);
         for (int i = 0; i < _codePoints.Length; i++)
         {
             int c = _codePoints[i];
             if (encoding == TextEncoding.Bytes ? c is < 0 or > 255 : !Rune.IsValid(c))
-                throw new ArgumentException($"U+{c:X4} is no character of this encoding", nameof(codePoints));
+                throw new ArgumentException($"U+{c:X4} is not a character of this encoding", nameof(codePoints));
             if (!_tokens.TryAdd(c, i))
-                throw new ArgumentException($"U+{c:X4} stands at indices {_tokens[c]} and {i}", nameof(codePoints));
+                throw new ArgumentException($"U+{c:X4} occurs at indices {_tokens[c]} and {i}", nameof(codePoints));
         }
     }
 
@@ -45,13 +45,13 @@ public sealed class Vocabulary
     /// <returns>False if the vocabulary has no such character.</returns>
     public bool TryGetToken(int codePoint, out int token) => _tokens.TryGetValue(codePoint, out token);
 
-    /// <summary>The first input where there is no text before it: a newline where the vocabulary has one, else token 0.</summary>
+    /// <summary>The first input of a text without a beginning: a newline if the vocabulary has one, otherwise token 0.</summary>
     public int StartToken => TryGetToken('\n', out int token) ? token : 0;
 
     /// <summary>Checks that numbers are tokens: what reads a text of others reads memory that is not its own.</summary>
     /// <param name="tokens">The numbers.</param>
     /// <param name="vocabularySize">V.</param>
-    /// <param name="name">What they are called in the error.</param>
+    /// <param name="name">The name of the tokens in the error.</param>
     /// <exception cref="ArgumentOutOfRangeException">One is not from 0 to V - 1; says which, and V.</exception>
     public static void RequireTokens(
         ReadOnlySpan<int> tokens, int vocabularySize, [CallerArgumentExpression(nameof(tokens))] string? name = null)
@@ -59,7 +59,7 @@ public sealed class Vocabulary
         int at = tokens.IndexOfAnyExceptInRange(0, vocabularySize - 1);
         if (at >= 0)
             throw new ArgumentOutOfRangeException(
-                name, tokens[at], $"is no token of a vocabulary of {vocabularySize} characters: those are 0 to {vocabularySize - 1}");
+                name, tokens[at], $"is not a token of a vocabulary of {vocabularySize} characters: those are 0 to {vocabularySize - 1}");
     }
 
     /// <summary>Appends a token's character as it stands in a text: its UTF-8 bytes, or the byte itself.</summary>
@@ -90,7 +90,7 @@ public sealed class Vocabulary
     /// <summary>The tokens of a short text, such as a prime; a file is read by <see cref="Corpus.ReadWith(Vocabulary, IReadOnlyList{string}, UnknownCharacters, CorpusOptions?, CancellationToken)"/>.</summary>
     /// <param name="text">The text; with <see cref="TextEncoding.Bytes"/> the bytes of its UTF-8 form count.</param>
     /// <param name="unknown">What to do with characters that the vocabulary does not have.</param>
-    /// <param name="subject">What the text is called in errors: the option that gave it.</param>
+    /// <param name="subject">The name of the text in errors: the option that gave it.</param>
     /// <exception cref="CharRnnException">The text has unknown characters, or half a surrogate pair.</exception>
     public int[] Encode(string text, UnknownCharacters unknown, string subject)
     {
@@ -107,7 +107,7 @@ public sealed class Vocabulary
     /// <inheritdoc cref="Encode(string, UnknownCharacters, string)"/>
     /// <param name="text">The text's bytes: UTF-8 with <see cref="TextEncoding.Utf8"/>, else any.</param>
     /// <param name="unknown">What to do with characters that the vocabulary does not have.</param>
-    /// <param name="subject">What the text is called in errors.</param>
+    /// <param name="subject">The name of the text in errors.</param>
     /// <exception cref="CharRnnException">The text has unknown characters, or is not valid UTF-8.</exception>
     public int[] Encode(ReadOnlySpan<byte> text, UnknownCharacters unknown, string subject)
     {

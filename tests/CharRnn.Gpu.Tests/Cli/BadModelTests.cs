@@ -22,7 +22,7 @@ public sealed class BadModelTests(TinyRun run) : IClassFixture<TinyRun>
 
     [Theory]
     [InlineData("ab", "its vocabulary has 2 characters, but tensor by has shape [7]")]
-    [InlineData("\n\r abbé", "U+0062 stands at indices 4 and 5")]
+    [InlineData("\n\r abbé", "U+0062 occurs at indices 4 and 5")]
     public void A_vocabulary_that_disagrees(string vocabulary, string found) => Refused(found, (metadata, _) => metadata["vocabulary"] = vocabulary);
 
     [Fact]

@@ -62,11 +62,11 @@ public sealed class BadOptionTests : IDisposable
     {
         _shell.Fails(2, "charrnn", "no command is given; give one of train, sample, eval, report, dashboard, inspect, export, import, mlp, devices, verify, bench");
         _shell.Fails(2, "charrnn mlp", "no command is given; give one of train, predict, eval, or see charrnn mlp --help", "mlp");
-        _shell.Fails(2, "tarin", "is no command; did you mean train?", "mlp", "tarin");
+        _shell.Fails(2, "tarin", "is not a command; did you mean train?", "mlp", "tarin");
         _shell.Fails(2, "--label", "is missing; give --label COLUMN", "mlp", "train", "table.csv");
-        _shell.Fails(2, "--layres", "is no option of charrnn mlp train; did you mean --layers?", "mlp", "train", "table.csv", "--layres", "3");
+        _shell.Fails(2, "--layres", "is not an option of charrnn mlp train; did you mean --layers?", "mlp", "train", "table.csv", "--layres", "3");
         _shell.Fails(2, "--layers", "is '4,0'; give whole numbers from 1, with commas between them, or none", "mlp", "train", "table.csv", "--label", "y", "--layers", "4,0");
-        _shell.Fails(2, "trian", "is no command; did you mean train?", "trian", "lines.txt");
+        _shell.Fails(2, "trian", "is not a command; did you mean train?", "trian", "lines.txt");
         _shell.Fails(2, "MODEL", "is missing; see charrnn sample --help", "sample");
         _shell.Fails(2, "INPUT", "is missing; see charrnn eval --help", "eval", "run");
         _shell.Fails(2, "more", "is one argument too many; see charrnn devices --help", "devices", "more");
@@ -86,7 +86,7 @@ public sealed class BadOptionTests : IDisposable
         _shell.Fails(2, "--decay-every", "is not used by --schedule plateau; leave it out, or give --schedule exponential or step", "train", "--schedule", "plateau", "--decay-every", "5");
         _shell.Fails(2, "--decay-patience", "is not used by --schedule step; leave it out, or give --schedule plateau", "train", "--schedule", "step", "--decay-every", "5", "--decay-patience", "3");
         _shell.Fails(2, "--decay-every", "is missing, and --schedule exponential needs it", "train", "--schedule", "exponential");
-        _shell.Fails(2, "--min-learning-rate", "is 0.2, above the --learning-rate of 0.1; give one that is not", "train", "--schedule", "linear", "--min-learning-rate", "0.2");
+        _shell.Fails(2, "--min-learning-rate", "is 0.2, above the --learning-rate of 0.1; give a smaller one", "train", "--schedule", "linear", "--min-learning-rate", "0.2");
         _shell.Fails(2, "--schedule plateau", "needs a validation part to measure on; give a --val-fraction over 0", "train", "--schedule", "plateau", "--val-fraction", "0");
         _shell.Fails(2, "--patience", "needs measurements on the way; give an --eval-every over 0", "train", "--patience", "3", "--eval-every", "0");
         _shell.Fails(1, "--patience", "needs a validation part of at least 32 characters, and there are 4", "train", "lines.txt", "--val-fraction", "0.01", "--patience", "3", "--device", "cpu", "--out", "run");
@@ -96,16 +96,16 @@ public sealed class BadOptionTests : IDisposable
     [Fact]
     public void An_option_or_key_that_there_is_not()
     {
-        _shell.Fails(2, "--hiden-size", "is no option of charrnn train; did you mean --hidden-size?", "train", "lines.txt", "--hiden-size", "3");
+        _shell.Fails(2, "--hiden-size", "is not an option of charrnn train; did you mean --hidden-size?", "train", "lines.txt", "--hiden-size", "3");
         _shell.Fails(2, "--hiden-size", "did you mean --hidden-size?", "train", "--hiden-size=3");
         _shell.Fails(2, "-out", "did you mean --out?", "train", "-out", "run");
         _shell.Write("-notes.txt", "a text");
-        _shell.Fails(2, "-notes.txt", "is no option of charrnn eval; write ./-notes.txt for the file of that name", "eval", "run", "-notes.txt");
+        _shell.Fails(2, "-notes.txt", "is not an option of charrnn eval; write ./-notes.txt for the file of that name", "eval", "run", "-notes.txt");
         _shell.Fails(1, "./-notes.txt", "needs at least 27 characters", "train", "./-notes.txt", "--device", "cpu");
-        _shell.Fails(2, "--frobnicate", "is no option of charrnn eval; see charrnn eval --help", "eval", "run", "lines.txt", "--frobnicate");
+        _shell.Fails(2, "--frobnicate", "is not an option of charrnn eval; see charrnn eval --help", "eval", "run", "lines.txt", "--frobnicate");
 
         _shell.Write("typo.json", """{"hiden-size": 3}""");
-        _shell.Fails(2, "typo.json", "hiden-size: is no option of charrnn train; did you mean hidden-size?", "train", "lines.txt", "--config", "typo.json");
+        _shell.Fails(2, "typo.json", "hiden-size: is not an option of charrnn train; did you mean hidden-size?", "train", "lines.txt", "--config", "typo.json");
         _shell.Write("zero.json", """{"hidden-size": 0}""");
         _shell.Fails(2, "zero.json", "hidden-size: is '0'; give a whole number from 1", "train", "lines.txt", "--config", "zero.json");
         _shell.Write("flag.json", """{"quiet": 3}""");
@@ -113,7 +113,7 @@ public sealed class BadOptionTests : IDisposable
         _shell.Write("no-flag.json", """{"hidden-size": true}""");
         _shell.Fails(2, "no-flag.json", "hidden-size: is 'true'; give a whole number from 1", "train", "lines.txt", "--config", "no-flag.json");
         _shell.Write("config.json", """{"config": "other.json"}""");
-        _shell.Fails(2, "config.json", "config: is no option of charrnn train; see", "train", "lines.txt", "--config", "config.json");
+        _shell.Fails(2, "config.json", "config: is not an option of charrnn train; see", "train", "lines.txt", "--config", "config.json");
         _shell.Write("torn.json", """{"hidden-size": """);
         _shell.Fails(1, "torn.json", "is not valid JSON", "train", "lines.txt", "--config", "torn.json");
         _shell.Fails(1, "none.json", "does not exist", "train", "lines.txt", "--config", "none.json");
@@ -133,7 +133,7 @@ public sealed class BadOptionTests : IDisposable
     {
         _shell.Succeeds("train", "lines.txt", "--out", "run", "--iterations", "1", "--hidden-size", "16", "--device", "cpu");
         byte[] model = File.ReadAllBytes(_shell["run/model.safetensors"]);
-        _shell.Fails(1, "--cache", "is no path; give a directory, or none", "train", "lines.txt", "--out", "run", "--overwrite", "--cache", "", "--device", "cpu");
+        _shell.Fails(1, "--cache", "is not a path; give a directory, or none", "train", "lines.txt", "--out", "run", "--overwrite", "--cache", "", "--device", "cpu");
         Assert.Equal(model, File.ReadAllBytes(_shell["run/model.safetensors"]));
     }
 

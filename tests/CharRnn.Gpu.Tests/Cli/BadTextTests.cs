@@ -34,7 +34,7 @@ public sealed class BadTextTests : IDisposable
     [Fact]
     public void Text_that_teaches_nothing()
     {
-        Refused(_shell.Write("short.txt", "0123456789012345678901234567890\n"), "needs at least 30 characters (batch size 3 x (sequence length 8 + 2)), has 29 to train on beside the 3 to validate with");
+        Refused(_shell.Write("short.txt", "0123456789012345678901234567890\n"), "needs at least 30 characters (batch size 3 x (sequence length 8 + 2)), has 29 to train on besides the 3 for validation");
         Refused(_shell.Write("same.txt", new string('a', 100)), "has one distinct character only, 'a' (U+0061)");
         Refused(_shell.Write("all.txt", string.Concat(Enumerable.Range(0x10000, 65_537).Select(char.ConvertFromUtf32))), "has 65,537 distinct characters, more than the 65,536 allowed, for which a model of 16 hidden units would need 26 MB");
     }

@@ -21,15 +21,15 @@ public sealed class CommandLineTests
     [InlineData("sample", "--topk", "--top-k")]
     [InlineData("sample", "--prime-fil", "--prime-file")]
     public void A_mistyped_option_is_answered_with_the_nearest(string command, string given, string meant) =>
-        Assert.Equal($"{given}: is no option; did you mean {meant}?", CommandLine.UnknownName(given, "option", Options(command), "see help"));
+        Assert.Equal($"{given}: is not an option; did you mean {meant}?", CommandLine.UnknownName(given, "an option", Options(command), "see help"));
 
     [Theory]
     [InlineData("--lr")]
-    [InlineData("--velocity")]
+    [InlineData("--dropout")]
     [InlineData("--frobnicate")]
     [InlineData("-x")]
     public void What_is_near_to_nothing_is_answered_with_the_help(string given) =>
-        Assert.Equal($"{given}: is no option; see help", CommandLine.UnknownName(given, "option", Options("train"), "see help"));
+        Assert.Equal($"{given}: is not an option; see help", CommandLine.UnknownName(given, "an option", Options("train"), "see help"));
 
     [Fact]
     public void Every_command_and_option_says_what_it_is()

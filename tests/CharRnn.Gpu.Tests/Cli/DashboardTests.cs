@@ -86,9 +86,9 @@ public sealed partial class DashboardTests : IClassFixture<TinyRun>, IAsyncLifet
         _shell.Copy("run", "runs/b/damaged");
         File.AppendAllText(_shell["runs/b/damaged/metrics.jsonl"], "garbage\n");
         var report = JsonElement.Parse(await _client.GetStringAsync("report?run=b/damaged&run=a&run=neither", s_stop));
-        Assert.Contains("metrics.jsonl: line 9 is no report", report[0].GetProperty("error").GetString()!.Replace('\\', '/'), StringComparison.Ordinal);
+        Assert.Contains("metrics.jsonl: line 9 is not a report", report[0].GetProperty("error").GetString()!.Replace('\\', '/'), StringComparison.Ordinal);
         Assert.Equal(8, report[1].GetProperty("loss").GetArrayLength());
-        Assert.Equal("neither: is no run here; choose one of those that are listed", report[2].GetProperty("error").GetString());
+        Assert.Equal("neither: is not a run here; choose one of those that are listed", report[2].GetProperty("error").GetString());
         Directory.Delete(_shell["runs/b/damaged"], recursive: true);
     }
 
@@ -280,11 +280,11 @@ public sealed partial class DashboardTests : IClassFixture<TinyRun>, IAsyncLifet
     }
 
     [Theory]
-    [InlineData("sample?run=none", "none: is no run here; choose one of those that are listed")]
-    [InlineData("sample", "run: is no run here; choose one of those that are listed")]
-    [InlineData("sample?run=../run", "../run: is no run here; choose one of those that are listed")]
-    [InlineData("sample?run=%2Fetc", "/etc: is no run here; choose one of those that are listed")]
-    [InlineData("sample?run=neither", "neither: is no run here; choose one of those that are listed")]
+    [InlineData("sample?run=none", "none: is not a run here; choose one of those that are listed")]
+    [InlineData("sample", "run: is not a run here; choose one of those that are listed")]
+    [InlineData("sample?run=../run", "../run: is not a run here; choose one of those that are listed")]
+    [InlineData("sample?run=%2Fetc", "/etc: is not a run here; choose one of those that are listed")]
+    [InlineData("sample?run=neither", "neither: is not a run here; choose one of those that are listed")]
     [InlineData("sample?run=a&length=0", "length: is '0'; give a whole number from 1 to 100000")]
     [InlineData("sample?run=a&length=1e99", "length: is '1e99'; give a whole number from 1 to 100000")]
     [InlineData("sample?run=a&temperature=NaN", "temperature: is 'NaN'; give a number from 0")]

@@ -41,9 +41,9 @@ public sealed class InspectTests(TinyRun run) : IClassFixture<TinyRun>
         _shell.Fails(1, "TEXT", "has fewer than 2 characters", "inspect", "run", "", "--device", "cpu");
         byte[] metrics = File.ReadAllBytes(_shell["run/metrics.jsonl"]);
         _shell.Fails(1, "run/metrics.jsonl", "is a run's own file; give another --out", "inspect", "run", "ab", "--out", "run/metrics.jsonl", "--device", "cpu");
-        _shell.Fails(1, "run/model.safetensors", "is read or written besides", "export", "run/model.safetensors", "--out", "run/model.safetensors");
+        _shell.Fails(1, "run/model.safetensors", "is also read or written by this command", "export", "run/model.safetensors", "--out", "run/model.safetensors");
         if (!OperatingSystem.IsLinux())
-            _shell.Fails(1, "run/MODEL.safetensors", "is read or written besides", "export", "run/model.safetensors", "--out", "run/MODEL.safetensors");
+            _shell.Fails(1, "run/MODEL.safetensors", "is also read or written by this command", "export", "run/model.safetensors", "--out", "run/MODEL.safetensors");
         _shell.Fails(1, "run/model.safetensors", "is a run's own file", "export", "run", "--out", "run/model.safetensors");
         _shell.Fails(1, "run/checkpoint-1.safetensors", "is a run's own file", "report", "run", "--out", "run/checkpoint-1.safetensors");
         Assert.Equal(metrics, File.ReadAllBytes(_shell["run/metrics.jsonl"]));

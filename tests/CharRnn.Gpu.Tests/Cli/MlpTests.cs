@@ -166,12 +166,12 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
         _shell.Fails(1, "ragged.csv", "line 3 has 1 fields, the header has 2", "mlp", "train", "ragged.csv", "--label", "y", "--out", "bad");
         _shell.Fails(1, "missing.csv", "line 3, column 'a': the value is missing", "mlp", "train", "missing.csv", "--label", "y", "--out", "bad");
         _shell.Fails(1, "spirals.csv", "has no column 'arms'; its columns are x, y, arm", "mlp", "train", "spirals.csv", "--label", "arms", "--out", "bad");
-        _shell.Fails(1, "spirals.csv", "is no number; give --loss auto", "mlp", "train", "spirals.csv", "--label", "arm", "--loss", "squared-error", "--out", "bad");
+        _shell.Fails(1, "spirals.csv", "is not a number; give --loss auto", "mlp", "train", "spirals.csv", "--label", "arm", "--loss", "squared-error", "--out", "bad");
         _shell.Fails(1, "spirals.csv", "give --loss squared-error, which takes a quantity", "mlp", "train", "spirals.csv", "--label", "x", "--loss", "cross-entropy", "--out", "bad");
         _shell.Fails(1, "--layers", "give fewer or narrower --layers", "mlp", "train", "spirals.csv", "--label", "arm", "--layers", "100000,100000", "--out", "bad", "--device", "cpu");
         Assert.False(Directory.Exists(_shell["bad"]));
         _shell.Write("square.csv", "a,y\n1000,1\n-1000,2.5\n500,3\n");
-        _shell.Fails(1, "run", "is a run of charrnn mlp train; start it anew", "train", "--resume", "--out", "run");
+        _shell.Fails(1, "run", "is a run of charrnn mlp train; only runs on text can be resumed", "train", "--resume", "--out", "run");
         CommandResult diverged = _shell.Run("mlp", "train", "square.csv", "--label", "y", "--learning-rate", "1e20", "--layers", "none", "--val-fraction", "0", "--out", "diverged", "--device", "cpu");
         Assert.Equal(1, diverged.ExitCode);
         Assert.Contains("error: diverged: training diverged at step", diverged.Error, StringComparison.Ordinal);

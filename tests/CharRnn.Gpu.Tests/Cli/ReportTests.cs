@@ -41,7 +41,7 @@ public sealed partial class ReportTests(TinyRun run) : IClassFixture<TinyRun>
         File.WriteAllLines(metrics, ((string[])["1.7e308", "-1.7e308"]).Select(loss => Loss().Replace(report, $"\"loss\":{loss}")));
         Assert.Equal(["other/report.html", "largest.png"], _shell.Succeeds("report", "other", "--png", "largest.png").Lines);
         _shell.Fails(1, "run/metrics.jsonl", "is a run's own file", "report", "run", "--png", "run/metrics.jsonl", "--quiet");
-        _shell.Fails(1, "both.html", "is read or written besides", "report", "run", "--png", "both.html", "--out", "both.html", "--quiet");
+        _shell.Fails(1, "both.html", "is also read or written by this command", "report", "run", "--png", "both.html", "--out", "both.html", "--quiet");
     }
 
     [Fact]
@@ -50,9 +50,9 @@ public sealed partial class ReportTests(TinyRun run) : IClassFixture<TinyRun>
         _shell.Fails(1, "none", "does not exist", "report", "none");
         _shell.Fails(1, "lines.txt", "is a file where a run's directory was expected", "report", "lines.txt");
         Directory.CreateDirectory(_shell["empty"]);
-        _shell.Fails(1, "empty", "is no run's directory", "report", "run", "empty");
+        _shell.Fails(1, "empty", "is not a run's directory", "report", "run", "empty");
         File.AppendAllText(_shell[$"{_shell.Copy("run", "damaged")}/metrics.jsonl"], "{}\n");
-        _shell.Fails(1, "damaged/metrics.jsonl", "line 9 is no report", "report", "damaged");
+        _shell.Fails(1, "damaged/metrics.jsonl", "line 9 is not a report", "report", "damaged");
     }
 
     [GeneratedRegex("\"loss\":[0-9.]+")]

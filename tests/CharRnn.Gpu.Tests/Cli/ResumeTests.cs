@@ -208,8 +208,8 @@ public sealed class ResumeTests : IDisposable
         _shell.Fails(1, "empty", "is empty", "train", "--resume", "--out", "empty");
         _shell.Fails(1, "foreign", "holds no checkpoint.safetensors", "train", "--resume", "--out", "foreign");
         _shell.Fails(1, "none", "does not exist", "train", "--resume", "--out", "none");
-        _shell.Fails(1, "foreign", "holds a config.json that is no run's", "train", "other.txt", "--out", "foreign", "--device", "cpu");
-        _shell.Fails(2, "--resume", "has no run to go on with", "train", "--resume");
+        _shell.Fails(1, "foreign", "holds a config.json that does not belong to a run", "train", "other.txt", "--out", "foreign", "--device", "cpu");
+        _shell.Fails(2, "--resume", "does not say which run to go on with", "train", "--resume");
     }
 
     [Fact]
@@ -289,7 +289,7 @@ public sealed class ResumeTests : IDisposable
         byte[] before = File.ReadAllBytes(_shell["run/checkpoint.safetensors"]);
         _shell.Fails(1, "opencl:99", "no such device; use one of those here: ", "train", "--resume", "--out", "run", "--iterations", "7");
         Assert.Equal(before, File.ReadAllBytes(_shell["run/checkpoint.safetensors"]));
-        Assert.Contains("run: was trained on Cray-1, and goes on on CPU, whose results differ in the last digits", Resume("run", "--iterations", "7", "--device", "cpu").ErrorLines);
+        Assert.Contains("run: was trained on Cray-1 and goes on with CPU, whose results differ in the last digits", Resume("run", "--iterations", "7", "--device", "cpu").ErrorLines);
         Assert.DoesNotContain("Cray-1", Resume("run", "--iterations", "8").Error, StringComparison.Ordinal);
     }
 

@@ -124,9 +124,9 @@ public class ExchangeTests
 
         static SafetensorsTensor Zeros(string name, params long[] shape) => new(name, shape, new float[shape.Aggregate(1L, (a, b) => a * b)]);
         Refused("has 0 tensors named ...weight_ih_l0, not one", Zeros("fc.weight", 2, 3));
-        Refused("no single nn.RNN layer", Zeros("r.weight_ih_l0", 3, 2), Zeros("r.weight_hh_l0", 3, 3), Zeros("e.weight", 2, 2), Zeros("fc.weight", 2, 3)); // an embedding, too
+        Refused("not one nn.RNN layer and one nn.Linear", Zeros("r.weight_ih_l0", 3, 2), Zeros("r.weight_hh_l0", 3, 3), Zeros("e.weight", 2, 2), Zeros("fc.weight", 2, 3)); // an embedding, too
         Refused("has shape [12, 3], not [H, H]", Zeros("l.weight_ih_l0", 12, 2), Zeros("l.weight_hh_l0", 12, 3), Zeros("fc.weight", 2, 3)); // an LSTM's four gates
-        Refused("no single nn.RNN layer", Zeros("r.weight_ih_l0", 3, 2), Zeros("r.weight_hh_l0", 3, 3), Zeros("r.weight_ih_l1", 3, 3), Zeros("r.weight_hh_l1", 3, 3), Zeros("fc.weight", 2, 3));
+        Refused("not one nn.RNN layer and one nn.Linear", Zeros("r.weight_ih_l0", 3, 2), Zeros("r.weight_hh_l0", 3, 3), Zeros("r.weight_ih_l1", 3, 3), Zeros("r.weight_hh_l1", 3, 3), Zeros("fc.weight", 2, 3));
         Refused("tensor fc.weight has shape [5, 3], not [2, 3]", Zeros("r.weight_ih_l0", 3, 2), Zeros("r.weight_hh_l0", 3, 3), Zeros("fc.weight", 5, 3));
         SafetensorsFile.Write(path, new Dictionary<string, string>(), [Zeros("r.weight_ih_l0", 3, 2), Zeros("r.weight_hh_l0", 3, 3), Zeros("fc.weight", 2, 3)]);
         Assert.Equal(new ModelShape(2, 3), PyTorchFile.Load(path, two).Weights.Shape); // without biases they are zeros
@@ -180,9 +180,9 @@ public class ExchangeTests
         Refused("array chars has 6 characters, array Wxh is for 7", "chars.npy", "{'descr': '|u1', 'fortran_order': False, 'shape': (6,), }", [1, 2, 3, 4, 5, 6]);
         Refused("tensor bh is NaN at [1, 0]", "bh.npy", $"{{'descr': '<f2', 'fortran_order': False, 'shape': ({H}, 1), }}", [0, 0, 0, 0x7E, .. new byte[2 * (H - 2)]]);
         Refused("array by has the value 1E+300, more than a weight can be", "by.npy", "{'descr': '<f8', 'fortran_order': False, 'shape': (7, 1), }", [.. new byte[48], .. BitConverter.GetBytes(1e300)]);
-        Refused("is no plain array", "by.npy", "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (7,), }", new byte[28]);
-        Refused("is no npz file", "by.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (999999999, 999999999), }", new byte[28]);
-        Refused("is no npz file", "by.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (100000000,), }", new byte[28]);
+        Refused("is not a plain array", "by.npy", "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (7,), }", new byte[28]);
+        Refused("is not an npz file", "by.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (999999999, 999999999), }", new byte[28]);
+        Refused("is not an npz file", "by.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (100000000,), }", new byte[28]);
     }
 
     // Header versions 1.0 to 3.0, Python 2's long numbers, either byte order, column-major, and every type of numbers.
@@ -290,7 +290,7 @@ public class ExchangeTests
         ModelFile.Save(directory.File("ours"), model);
         Errors.Expect(directory.File("ours"), "is a model of charrnn already", () => ForeignModel.Load(directory.File("ours")));
         Errors.Expect(directory.Write("text.npz", "text"), "is text; give an npz archive of min-char-rnn's arrays, or", () => ForeignModel.Load(directory.File("text.npz")));
-        Errors.Expect(directory.Write("empty.npz", ""), "is no npz file", () => ForeignModel.Load(directory.File("empty.npz")));
+        Errors.Expect(directory.Write("empty.npz", ""), "is not an npz file", () => ForeignModel.Load(directory.File("empty.npz")));
         Errors.Expect("-", "is standard input", () => ForeignModel.Load("-"));
 
         using (var file = SafetensorsFile.Open(state))

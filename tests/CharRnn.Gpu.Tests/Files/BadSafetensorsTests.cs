@@ -36,7 +36,7 @@ public class BadSafetensorsTests
         ["duplicate tensor"] = (Header("{" + Entry("a") + "," + Entry("a") + "}"), "tensor \"a\" is described twice"),
         ["duplicate tensor, one escaped"] = (Header("{" + Entry("a") + "," + Entry("\\u0061") + "}"), "tensor \"a\" is described twice"),
         ["duplicate metadata"] = (Header("""{"__metadata__":{},"__metadata__":{}}"""), "__metadata__ twice"),
-        ["duplicate metadata key"] = (Header("""{"__metadata__":{"k":"1","k":"2"}}"""), "metadata key \"k\" stands twice"),
+        ["duplicate metadata key"] = (Header("""{"__metadata__":{"k":"1","k":"2"}}"""), "metadata key \"k\" occurs twice"),
         ["duplicate dtype"] = (Header("""{"a":{"dtype":"F32","dtype":"F32"}}"""), "tensor \"a\" has dtype twice"),
         ["duplicate shape"] = (Header("""{"a":{"shape":[],"shape":[]}}"""), "tensor \"a\" has shape twice"),
         ["duplicate data_offsets"] = (Header("""{"a":{"data_offsets":[0,4],"data_offsets":[0,4]}}"""), "tensor \"a\" has data_offsets twice"),

@@ -148,7 +148,7 @@ public class RunDirectoryTests
     {
         using var directory = new TemporaryDirectory();
         directory.Write(name, "weights");
-        Errors.Expect(directory.Root, $"holds a {name} that is no run's", () => RunDirectory.Create(directory.Root));
+        Errors.Expect(directory.Root, $"holds a {name} that does not belong to a run", () => RunDirectory.Create(directory.Root));
         Assert.Equal([name], directory.Names());
 
         directory.Write("config.json", Configuration);
@@ -344,7 +344,7 @@ public class RunDirectoryTests
         using var directory = new TemporaryDirectory();
         directory.Write(name, content);
         for (int attempt = 0; attempt < 2; attempt++)
-            Errors.Expect(directory.Root, $"holds a {name} that is no run's", () => RunDirectory.Create(directory.Root));
+            Errors.Expect(directory.Root, $"holds a {name} that does not belong to a run", () => RunDirectory.Create(directory.Root));
         Assert.Equal([name], directory.Names());
         Assert.Equal(content, File.ReadAllText(directory.File(name)));
         RunDirectory.Create(directory.Root, overwrite: true).Dispose();

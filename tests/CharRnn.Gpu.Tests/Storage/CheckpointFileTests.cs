@@ -201,7 +201,7 @@ public class CheckpointFileTests
         { "state.samples_length", "tensor state.samples_length is -5" },
         { "state.smooth_loss", "tensor state.smooth_loss is not finite" },
         { "state.best_validation_loss", "tensor state.best_validation_loss is infinite" },
-        { "state.ended", "tensor state.ended is 7, no end of training that this program knows" },
+        { "state.ended", "tensor state.ended is 7, not 0 to 2" },
         { "state.loss_sum", "tensor state.loss_sum is not finite" },
         { "state.loss_count", "tensor state.loss_count is F64, not I64" },
         { "state.plateau_best", "tensor state.plateau_best is infinite" },

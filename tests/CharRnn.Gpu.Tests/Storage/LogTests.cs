@@ -66,7 +66,7 @@ public class LogTests
         foreach (string bad in (string[])["{}", "[]", "no json", "{\"iteration\": \"x\"}"])
         {
             File.WriteAllText(directory.File("bad"), MetricsLog.Line(s_line) is var line ? $"{System.Text.Encoding.UTF8.GetString(line)}{bad}\n" : "");
-            Errors.Expect(directory.File("bad"), "line 2 is no report", () => _ = MetricsLog.Read(directory.File("bad")).Count());
+            Errors.Expect(directory.File("bad"), "line 2 is not a report", () => _ = MetricsLog.Read(directory.File("bad")).Count());
         }
     }
 
@@ -82,7 +82,7 @@ public class LogTests
                 stream.Write(line);
         Assert.Equal(lines, MetricsLog.Read(path).Count(report => report == s_line));
         File.AppendAllText(path, new string(' ', 65_536) + "\n");
-        Errors.Expect(path, $"line {lines + 1} is no report", () => _ = MetricsLog.Read(path).Count());
+        Errors.Expect(path, $"line {lines + 1} is not a report", () => _ = MetricsLog.Read(path).Count());
         File.AppendAllText(directory.File("endless"), new string(' ', 65_537));
         Errors.Expect(directory.File("endless"), "line 1 is longer than 65536 bytes", () => _ = MetricsLog.Read(directory.File("endless")).Count());
 

@@ -173,7 +173,7 @@ public class ModelFileTests
     [InlineData("vocabulary", "", "metadata key vocabulary is empty")]
     [InlineData("vocabulary", "a", "its vocabulary has 1 characters, but tensor by has shape [2]")]
     [InlineData("vocabulary", "abc", "its vocabulary has 3 characters, but tensor by has shape [2]")]
-    [InlineData("vocabulary", "aa", "U+0061 stands at indices 0 and 1")]
+    [InlineData("vocabulary", "aa", "U+0061 occurs at indices 0 and 1")]
     [InlineData("checksum", "0123456789abcdef", "metadata key checksum says \"0123456789abcdef\"")]
     public void Wrong_metadata_are_refused(string key, string? value, string found)
     {
@@ -198,7 +198,7 @@ public class ModelFileTests
 
     [Fact]
     public void A_character_beyond_a_byte_is_no_byte()
-        => ExpectBad("U+0100 is no character", Metadata.Replace("utf-8", "bytes", StringComparison.Ordinal).Replace("\"ab\"", "\"aĀ\"", StringComparison.Ordinal), s_tensors);
+        => ExpectBad("U+0100 is not a character", Metadata.Replace("utf-8", "bytes", StringComparison.Ordinal).Replace("\"ab\"", "\"aĀ\"", StringComparison.Ordinal), s_tensors);
 
     [Fact]
     public void No_metadata_at_all_is_refused() => ExpectBad("metadata key format is missing", "{}", s_tensors);

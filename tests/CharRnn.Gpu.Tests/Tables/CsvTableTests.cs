@@ -46,7 +46,7 @@ public sealed class CsvTableTests : IDisposable
     {
         string bytes = _directory.Write("bytes.csv", "");
         File.WriteAllBytes(bytes, [.. "a,b\n1,"u8, 0xFF, 0xFE, .. "\n"u8]);
-        Assert.Contains("is no UTF-8 text; save", Assert.Throws<CharRnnException>(() => CsvTable.Read(bytes)).Message, StringComparison.Ordinal);
+        Assert.Contains("is not UTF-8 text; save", Assert.Throws<CharRnnException>(() => CsvTable.Read(bytes)).Message, StringComparison.Ordinal);
         Assert.Contains("is a directory where a table was expected", Assert.Throws<CharRnnException>(() => CsvTable.Read(Path.GetDirectoryName(bytes)!)).Message, StringComparison.Ordinal);
         Assert.Contains("does not exist", Assert.Throws<CharRnnException>(() => CsvTable.Read(bytes + "x")).Message, StringComparison.Ordinal);
     }

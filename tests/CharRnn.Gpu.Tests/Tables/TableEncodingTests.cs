@@ -58,16 +58,16 @@ public class TableEncodingTests
         int[] all = [0, 1, 2];
         Fails("table: line 3, column 'x': the value is missing; fill it in, or leave out the row or the column", () => TableEncoding.Learn(Table("x,y", "1,a", ",b", "2,a"), all, "y", null));
         Fails("table: has no column 'z'; its columns are x, y", () => TableEncoding.Learn(Table("x,y", "1,a", "2,b", "3,a"), all, "z", null));
-        Fails("table: has the label's column alone; give a table with a column to learn from", () => TableEncoding.Learn(Table("y", "a", "b", "a"), all, "y", null));
+        Fails("table: has only the label's column; give a table with a column to learn from", () => TableEncoding.Learn(Table("y", "a", "b", "a"), all, "y", null));
         Fails("table: column 'y' is 'a' in every row; give another --label", () => TableEncoding.Learn(Table("x,y", "1,a", "2,a", "3,a"), all, "y", null));
-        Fails("table: line 2, column 'y': 'a' is no number; give --loss auto, or another --label", () => TableEncoding.Learn(Table("x,y", "1,a", "2,2", "3,b"), all, "y", true));
+        Fails("table: line 2, column 'y': 'a' is not a number; give --loss auto, or another --label", () => TableEncoding.Learn(Table("x,y", "1,a", "2,2", "3,b"), all, "y", true));
         foreach (string missing in (string[])["NA", "NaN", "?", "null"])
             Fails("table: line 3, column 'x': the value is missing; fill it in, or leave out the row or the column", () => TableEncoding.Learn(Table("x,y", "1,a", $"{missing},b", "2,a"), all, "y", null));
-        Fails("table: line 3, column 'x': 'much' is no number; most of the column are numbers: correct the value, or leave the row or the column out", () => TableEncoding.Learn(Table("x,y", "1,a", "much,b", "2,a"), all, "y", null));
-        Fails("table: column 'x' has numbers too large to take a mean of; scale them, or leave the column out", () => TableEncoding.Learn(Table("x,y", "1e200,a", "-1e200,b", "2,a"), all, "y", null));
+        Fails("table: line 3, column 'x': 'much' is not a number; most of the column are numbers: correct the value, or leave the row or the column out", () => TableEncoding.Learn(Table("x,y", "1,a", "much,b", "2,a"), all, "y", null));
+        Fails("table: column 'x' has numbers that are too large for a mean; scale them, or leave the column out", () => TableEncoding.Learn(Table("x,y", "1e200,a", "-1e200,b", "2,a"), all, "y", null));
         string[] many = [.. Enumerable.Range(0, 2500).Select(i => string.Create(CultureInfo.InvariantCulture, $"name{i},{i % 2}"))];
-        Fails("table: column 'x' has 2500 different texts; leave it out, or bring it to at most 1000", () => TableEncoding.Learn(Table("x,y", many), [.. Enumerable.Range(0, 2500)], "y", null));
-        Fails("table: column 'x' has 2500 different values in 2500 rows; give another --label: nothing is learned of what hardly comes twice", () => TableEncoding.Learn(Table("y,x", [.. many.Select(row => string.Join(',', row.Split(',').Reverse()))]), [.. Enumerable.Range(0, 2500)], "x", null));
+        Fails("table: column 'x' has 2500 different texts; leave it out, or reduce it to at most 1000", () => TableEncoding.Learn(Table("x,y", many), [.. Enumerable.Range(0, 2500)], "y", null));
+        Fails("table: column 'x' has 2500 different values in 2500 rows; give another --label: values that hardly occur twice cannot be learned", () => TableEncoding.Learn(Table("y,x", [.. many.Select(row => string.Join(',', row.Split(',').Reverse()))]), [.. Enumerable.Range(0, 2500)], "x", null));
     }
 
     [Fact]
@@ -86,11 +86,11 @@ public class TableEncodingTests
         var encoding = TableEncoding.Learn(Table("x,colour,y", "1,red,a", "3,blue,b"), [0, 1], "y", null);
         void Encode(Table table, bool withAnswers = false) => encoding.Encode(table, [0], NetworkLoss.CrossEntropy, withAnswers);
         Fails("table: has no column 'colour'; its columns are x", () => Encode(Table("x", "1")));
-        Fails("table: line 2, column 'colour': 'pink' is no value that was learned; the column was learned with blue, red", () => Encode(Table("x,colour", "1,pink")));
-        Fails("table: line 2, column 'x': 'much' is no number; the column was learned as one of numbers: correct the value", () => Encode(Table("x,colour", "much,red")));
+        Fails("table: line 2, column 'colour': 'pink' is not a value that was learned; the column was learned with blue, red", () => Encode(Table("x,colour", "1,pink")));
+        Fails("table: line 2, column 'x': 'much' is not a number; the column had only numbers in training: correct the value", () => Encode(Table("x,colour", "much,red")));
         Fails("table: line 2, column 'x': 1e300 is too large; give a number like those that were learned", () => Encode(Table("x,colour", "1e300,red")));
         Fails("table: line 2, column 'x': the value is missing; fill it in, or leave out the row or the column", () => Encode(Table("x,colour", ",red")));
-        Fails("table: line 2, column 'y': 'c' is no value that was learned; the column was learned with a, b", () => Encode(Table("x,colour,y", "1,red,c"), withAnswers: true));
+        Fails("table: line 2, column 'y': 'c' is not a value that was learned; the column was learned with a, b", () => Encode(Table("x,colour,y", "1,red,c"), withAnswers: true));
     }
 
     private static void Fails(string message, Action action) => Assert.Equal(message, Assert.Throws<CharRnnException>(action).Message);

@@ -71,7 +71,7 @@ public sealed class BadCorpusTests : IDisposable
 
     [Theory]
     [InlineData(4, 25, 0.0, 107, "needs at least 108 characters (batch size 4 x (sequence length 25 + 2)), has 107; give more text or lower --batch-size or --seq-length")]
-    [InlineData(4, 25, 0.1, 118, "needs at least 108 characters (batch size 4 x (sequence length 25 + 2)), has 107 to train on beside the 11 to validate with; give more text or lower --batch-size or --seq-length")]
+    [InlineData(4, 25, 0.1, 118, "needs at least 108 characters (batch size 4 x (sequence length 25 + 2)), has 107 to train on besides the 11 for validation; give more text or lower --batch-size or --seq-length")]
     [InlineData(int.MaxValue, int.MaxValue, 0.0, 9, "needs at least 4611686018427387903 characters (batch size 2147483647 x (sequence length 2147483647 + 2)), has 9; give more text or lower --batch-size or --seq-length")]
     public void A_text_too_short(int batchSize, int sequenceLength, double validation, int length, string expected)
     {

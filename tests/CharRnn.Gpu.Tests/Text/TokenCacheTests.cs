@@ -76,7 +76,7 @@ public sealed class TokenCacheTests : IDisposable
                 bad[place] ^= (byte)(1 << bit);
                 File.WriteAllBytes(entry, cut ? good[..place] : bad);
                 string note = Assert.Single(ReadsAs(s_text, path, Options)[..^1].DefaultIfEmpty("harmless"));
-                Assert.True(note == $"{entry}: cannot be used, and is made anew" || (note == "harmless" && !cut && place < 4096), note);
+                Assert.True(note == $"{entry}: cannot be used and is made again" || (note == "harmless" && !cut && place < 4096), note);
                 Assert.Equal(note == "harmless" ? bad : good, File.ReadAllBytes(entry));
             },
             iter: 300,
@@ -161,7 +161,7 @@ public sealed class TokenCacheTests : IDisposable
         }
 
         CharRnnException e = Assert.Throws<CharRnnException>(() => TextFolder.Tokens(corpus.Tokens));
-        Assert.Equal($"{entry}: the tokens that it keeps cannot be read (it was changed); delete it and go on with --resume: it is made anew", e.Message);
+        Assert.Equal($"{entry}: the tokens that it keeps cannot be read (it was changed); delete it and go on with --resume: it is made again", e.Message);
         using (var other = new FileStream(entry, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete))
             other.SetLength(4100);
         Assert.Contains("(it was cut off)", Assert.Throws<CharRnnException>(() => TextFolder.Tokens(corpus.Tokens)).Message, StringComparison.Ordinal);
@@ -210,7 +210,7 @@ public sealed class TokenCacheTests : IDisposable
         string entry = Entry();
         File.Delete(entry);
         NamedPipe.Make(entry);
-        Assert.Contains($"{entry}: cannot be used, and is made anew", ReadsAs(s_text, path, Options));
+        Assert.Contains($"{entry}: cannot be used and is made again", ReadsAs(s_text, path, Options));
         Assert.Contains("has the tokens", Assert.Single(ReadsAs(s_text, path, Options)));
     }
 

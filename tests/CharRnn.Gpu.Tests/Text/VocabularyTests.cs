@@ -58,7 +58,7 @@ public sealed class VocabularyTests : IDisposable
 
     [Fact]
     public void Half_a_surrogate_pair_is_no_text() =>
-        Assert.Equal("--prime: is no valid Unicode text, with half a surrogate pair at index 1; give whole characters", Unknown("a\ud83d"));
+        Assert.Equal("--prime: is not valid Unicode text, with half a surrogate pair at index 1; give whole characters", Unknown("a\ud83d"));
 
     [Fact]
     public void Bytes_that_are_no_utf8_are_refused()
@@ -107,7 +107,7 @@ public sealed class VocabularyTests : IDisposable
     public void A_file_of_nothing_known_is_refused()
     {
         Assert.Equal(
-            "text: has not one character of the model's vocabulary; give text like that which the model was trained on",
+            "text: has no character of the model's vocabulary; give text like that which the model was trained on",
             TextFolder.Error(() => ReadWith("xyz"u8.ToArray(), UnknownCharacters.Skip)));
         Assert.Contains("is empty", TextFolder.Error(() => ReadWith([], UnknownCharacters.Skip)));
     }
