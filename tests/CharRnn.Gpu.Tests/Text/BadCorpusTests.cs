@@ -189,7 +189,7 @@ public sealed class BadCorpusTests : IDisposable
     [Fact]
     public void A_runs_directory_is_no_text_and_is_left_out_of_one()
     {
-        _folder.Write("runs/first/run.lock", "");
+        _folder.Write("runs/first/config.json", "{\"kind\": \"text\"}");
         _folder.Write("runs/first/samples.txt", "what a model wrote");
         string run = _folder["runs/first"];
         foreach (TextEncoding encoding in Enum.GetValues<TextEncoding>())
