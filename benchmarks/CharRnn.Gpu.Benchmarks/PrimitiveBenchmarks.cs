@@ -116,8 +116,8 @@ public class PrimitiveBenchmarks : IDisposable
 
     [BenchmarkCategory("E9, all parameters"), Benchmark]
     public void AdagradUpdate() => ParameterUpdate.Run(
-        default, _weights.View, _memory.View, default, _gradient.View, 0, _weights.View.IntLength,
-        new UpdateArguments(ParameterUpdate.Adagrad, 5, 0, 0, 1, 0, 1, 1e-8f, 0, 0), new StepRates(1e-6f, 1, 1), 1, default, -1);
+        default, _weights.View, _memory.View, _memory.View, _gradient.View, 0, _weights.View.IntLength,
+        new UpdateArguments(ParameterUpdate.Adagrad, 5, 0, 0, 1, 0, 1, 1e-8f, 0, 0, 0), new StepRates(1e-6f, 1, 1), 1, default, -1);
 
     [BenchmarkCategory("finite?, Whh"), Benchmark]
     public void FlagNonFinite() => Reduction.FlagNonFinite(_flags.View, 0, _gradient.Views.Whh, _gradient.Views.Whh.IntLength);

@@ -10,8 +10,8 @@ namespace CharRnn.Gpu.Kernels;
 /// <code>g = clip(g · min(1, N/s), ±c), then the rule: see ParameterUpdate</code>
 /// Shapes:    θ, g, moments: every parameter.
 /// Launch:    one group per team, a step's last launch; a team owns a share of the arena's parts.
-/// Writes:    its parts of θ and the moments, the same of the transposes, and, where the norm was not asked for before, their sums
-///            of squares; nothing if any team saw a value that is not finite in this step's gradients or loss, if the norm is not
+/// Writes:    its parts of θ and the moments, the same of the transposes, and, where they are asked for and NormKernel has not
+///            written them, their sums of squares; nothing if any team saw a value that is not finite in this step's gradients or loss, if the norm is not
 ///            finite, or if training has ended before.
 /// Reference: ReferenceOptimizer.Update.
 /// </remarks>
@@ -41,15 +41,18 @@ public static class UpdateKernel
             return;
         }
 
-        int parts = v.Squares.IntLength, end = Share.Begin(parts, team + 1, teams);
+        // Part by part where their squares are asked for; else all of a team's parts are one.
+        int parts = v.Squares.IntLength, first = Share.Begin(parts, team, teams), end = Share.Begin(parts, team + 1, teams);
+        bool isMeasured = update.IsMeasured != 0 && !update.NeedsNorm;
+        int together = isMeasured ? 1 : end - first;
         StepRates rates = v.RatesOf(slot);
-        for (int part = Share.Begin(parts, team, teams); part < end; part++)
+        for (int part = first; part < end; part += together)
         {
-            int begin = PartBegin(v, part), count = PartBegin(v, part + 1) - begin;
+            int begin = PartBegin(v, part), after = PartBegin(v, part + together);
             ParameterUpdate.Run(
-                scratch, v.Theta, v.First, v.Second, v.Gradient, begin, count, update, rates, scale, v.Squares, update.NeedsNorm ? -1 : part);
+                scratch, v.Theta, v.First, v.Second, v.Gradient, begin, after - begin, update, rates, scale, v.Squares, isMeasured ? part : -1);
             for (int matrix = 0; matrix < v.Matrices.IntLength; matrix++)
-                Transpose(v, v.Matrices[matrix], begin, begin + count);
+                Transpose(v, v.Matrices[matrix], begin, after);
         }
     }
 

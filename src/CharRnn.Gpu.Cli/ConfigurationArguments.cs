@@ -47,7 +47,7 @@ internal sealed class ConfigurationArguments
         if (Has("--resume") && Value("--out") is { } run && Path.Combine(run, "config.json") is var savedPath && File.Exists(savedPath))
         {
             RunConfiguration saved = RunConfiguration.Read(savedPath);
-            if (saved.Has("layers"))
+            if (saved.Kind == RunKind.Table)
                 throw new CharRnnException(run, "is a run of charrnn mlp train", "only runs on text can be resumed: start it anew in another --out");
             RefuseChanges(saved, run);
             if (!HasInput() && saved.Has("input") && saved.GetTexts("input").FirstOrDefault(IsGone) is { } pipe)

@@ -1,5 +1,6 @@
 using CharRnn.Files;
 using CharRnn.Reports;
+using CharRnn.Runs;
 using CharRnn.Training;
 using ScottPlot;
 using ScottPlot.Plottables;
@@ -67,7 +68,7 @@ public static class LossPlot
                 line.LegendText = baseline.Name + (texts.Length > 1 ? $" of {string.Join(", ", text.Select(run => run.Name))}" : "");
             }
 
-        bool onlyTables = runs.All(run => run.Configuration.Has("layers"));
+        bool onlyTables = runs.All(run => run.Configuration.Kind == RunKind.Table);
         plot.XLabel(!several ? "iterations" : onlyTables ? "rows" : "characters");
         plot.YLabel(onlyTables ? "loss" : "nats per character");
         plot.Axes.Margins(horizontal: 0.01);

@@ -76,7 +76,8 @@ public readonly struct StepRates(float rate, float rootCorrection, float keep)
 
 /// <summary>An optimizer: a rule, and its numbers that are the same at every step.</summary>
 public readonly struct UpdateArguments(
-    int rule, float clip, float clipNorm, float first, float firstRest, float second, float secondRest, float epsilon, float decay, int decayed)
+    int rule, float clip, float clipNorm, float first, float firstRest, float second, float secondRest, float epsilon, float decay, int decayed,
+    int isMeasured)
 {
     /// <summary>A <see cref="Primitives.ParameterUpdate"/>.</summary>
     public readonly int Rule = rule;
@@ -101,6 +102,9 @@ public readonly struct UpdateArguments(
 
     /// <summary>So many of the arena's values decay in either way: its weights, or none.</summary>
     public readonly int Decayed = decayed;
+
+    /// <summary>1 if the host or a later step asks for the gradient's norm.</summary>
+    public readonly int IsMeasured = isMeasured;
 
     /// <summary>Whether an update asks for the gradient's norm first, which all teams must have computed.</summary>
     public bool NeedsNorm => ClipNorm > 0f;

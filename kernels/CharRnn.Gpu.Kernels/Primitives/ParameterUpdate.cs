@@ -132,7 +132,7 @@ public static unsafe class ParameterUpdate
             Vector<float> slope = *(Vector<float>*)(gradient + i), weight = *(Vector<float>*)(theta + i);
             Vector<float> m = T.Moments > 0 ? *(Vector<float>*)(first + i) : default, v = T.Moments > 1 ? *(Vector<float>*)(second + i) : default;
             sum = Simd.FusedMultiplyAdd(slope, slope, sum);
-            Vector<float> clipped = Vector.MinNative(n.Clip, Vector.MaxNative(-n.Clip, slope * n.Scale)); // a NaN, as the second, is what comes out
+            Vector<float> clipped = Vector.MinNative(n.Clip, Vector.MaxNative(n.NegativeClip, slope * n.Scale)); // a NaN, as the second, is what comes out
             T.Update(ref weight, ref m, ref v, clipped, n);
             *(Vector<float>*)(theta + i) = weight;
             if (T.Moments > 0)
@@ -147,7 +147,7 @@ public static unsafe class ParameterUpdate
     /// <summary>The numbers of an update in every lane.</summary>
     private readonly struct Numbers(UpdateArguments update, StepRates rates, float scale)
     {
-        public readonly Vector<float> Clip = new(update.Clip), Scale = new(scale), Decay = new(update.Decay), Keep = new(rates.Keep);
+        public readonly Vector<float> Clip = new(update.Clip), NegativeClip = new(-update.Clip), Scale = new(scale), Decay = new(update.Decay), Keep = new(rates.Keep);
         public readonly Vector<float> Rate = new(rates.Rate), RootCorrection = new(rates.RootCorrection), Epsilon = new(update.Epsilon);
         public readonly Vector<float> First = new(update.First), FirstRest = new(update.FirstRest);
         public readonly Vector<float> Second = new(update.Second), SecondRest = new(update.SecondRest);
@@ -158,6 +158,7 @@ public static unsafe class ParameterUpdate
     {
         public static int Moments => T.Moments;
 
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static void Update(ref Vector<float> theta, ref Vector<float> first, ref Vector<float> second, Vector<float> g, in Numbers n)
         {
             g = Simd.FusedMultiplyAdd(n.Decay, theta, g);
@@ -170,6 +171,7 @@ public static unsafe class ParameterUpdate
     {
         public static int Moments => 1;
 
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static void Update(ref Vector<float> theta, ref Vector<float> first, ref Vector<float> second, Vector<float> g, in Numbers n)
         {
             first = Simd.FusedMultiplyAdd(g, g, first);
@@ -181,6 +183,7 @@ public static unsafe class ParameterUpdate
     {
         public static int Moments => 1;
 
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static void Update(ref Vector<float> theta, ref Vector<float> first, ref Vector<float> second, Vector<float> g, in Numbers n)
         {
             first = Simd.FusedMultiplyAdd(n.Second, first, n.SecondRest * g * g);
@@ -192,6 +195,7 @@ public static unsafe class ParameterUpdate
     {
         public static int Moments => 2;
 
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static void Update(ref Vector<float> theta, ref Vector<float> first, ref Vector<float> second, Vector<float> g, in Numbers n)
         {
             first = Simd.FusedMultiplyAdd(n.First, first, n.FirstRest * g);
@@ -204,6 +208,7 @@ public static unsafe class ParameterUpdate
     {
         public static int Moments => 1;
 
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static void Update(ref Vector<float> theta, ref Vector<float> first, ref Vector<float> second, Vector<float> g, in Numbers n)
         {
             first = Simd.FusedMultiplyAdd(n.First, first, g);
@@ -215,6 +220,7 @@ public static unsafe class ParameterUpdate
     {
         public static int Moments => 0;
 
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static void Update(ref Vector<float> theta, ref Vector<float> first, ref Vector<float> second, Vector<float> g, in Numbers n) =>
             theta -= n.Rate * g;
     }

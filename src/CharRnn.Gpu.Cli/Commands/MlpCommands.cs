@@ -308,7 +308,7 @@ internal static class MlpCommands
     private static void SaveConfiguration(
         ParseResult options, NetworkOptions how, NetworkShape shape, TableEncoding encoding, LabelledData data, ComputeDevice device, RunDirectory run)
     {
-        var configuration = new RunConfiguration();
+        var configuration = new RunConfiguration { Kind = RunKind.Table };
         configuration.Set("version", VersionAction.Version);
         string input = options.GetRequiredValue(Data);
         configuration.Set("input", [StandardStreams.IsInput(input) ? input : Path.GetFullPath(input)]);

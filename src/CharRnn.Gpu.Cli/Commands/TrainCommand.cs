@@ -117,7 +117,7 @@ internal static class TrainCommand
     ];
 
     /// <summary>What a run's config.json records besides its options: it can be given as a --config, too.</summary>
-    public static readonly string[] RecordedNames = ["version", "corpus", "corpus-hash", "vocabulary-size", "corpus-characters", "unigram-entropy", "bigram-entropy", "device-name"];
+    public static readonly string[] RecordedNames = ["kind", "version", "corpus", "corpus-hash", "vocabulary-size", "corpus-characters", "unigram-entropy", "bigram-entropy", "device-name"];
 
     public static Command Create()
     {
@@ -495,7 +495,7 @@ internal static class TrainCommand
     private static void SaveConfiguration(
         ParseResult options, StepOptions step, TrainingSchedule schedule, Corpus corpus, ComputeDevice device, RunDirectory run, string? initFrom)
     {
-        var configuration = new RunConfiguration();
+        var configuration = new RunConfiguration { Kind = RunKind.Text };
         configuration.Set("version", VersionAction.Version);
         configuration.Set("input", [.. (options.GetValue(Input) ?? []).Select(i => StandardStreams.IsInput(i) ? i : Path.GetFullPath(i))]); // a resume may come from another directory
         configuration.Set("corpus", corpus.Name);

@@ -22,9 +22,11 @@ internal sealed class DeviceOptimizer : IDisposable
     /// <param name="options">The rule and its numbers.</param>
     /// <param name="slots">Steps whose rates are there at once.</param>
     /// <param name="status">The steps' status.</param>
+    /// <param name="isMeasured">Whether somebody asks for the gradient's norm.</param>
     /// <exception cref="CharRnnException">The device has no room for it.</exception>
     public DeviceOptimizer(
-        ComputeDevice device, ParameterLayout layout, DeviceParameters theta, UpdateOptions options, int slots, AlignedBuffer<int> status)
+        ComputeDevice device, ParameterLayout layout, DeviceParameters theta, UpdateOptions options, int slots, AlignedBuffer<int> status,
+        bool isMeasured)
     {
         (_options, _layout) = (options, layout);
         _gradient = new DeviceParameters(device, layout);
@@ -39,7 +41,7 @@ internal sealed class DeviceOptimizer : IDisposable
         Views = new UpdateViews(
             theta.View, _gradient.View, _moments.Length > 0 ? _moments[0].View : _none.View, _moments.Length > 1 ? _moments[1].View : _none.View,
             _transposed.View, _matrices.View, _squares.View, _rates.View, status.View);
-        Arguments = ArgumentsOf(options, (int)layout.WeightsLength);
+        Arguments = ArgumentsOf(options, (int)layout.WeightsLength, isMeasured);
     }
 
     public UpdateViews Views { get; }
@@ -114,7 +116,7 @@ internal sealed class DeviceOptimizer : IDisposable
             buffer.Dispose();
     }
 
-    private static UpdateArguments ArgumentsOf(UpdateOptions options, int weights)
+    private static UpdateArguments ArgumentsOf(UpdateOptions options, int weights, bool isMeasured)
     {
         (int rule, double first, double second) = options.Optimizer switch
         {
@@ -127,6 +129,6 @@ internal sealed class DeviceOptimizer : IDisposable
         return new UpdateArguments(
             rule, (float)(options.Clip ?? double.PositiveInfinity), (float)(options.ClipNorm ?? 0), (float)first, (float)(1 - first), (float)second,
             (float)(1 - second), (float)options.Epsilon, options.Optimizer == UpdateRule.AdamW ? 0 : (float)options.WeightDecay,
-            options.WeightDecay > 0 ? weights : 0);
+            options.WeightDecay > 0 ? weights : 0, isMeasured ? 1 : 0);
     }
 }

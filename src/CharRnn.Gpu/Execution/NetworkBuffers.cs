@@ -50,7 +50,7 @@ internal sealed class NetworkBuffers : IDisposable
         layers.Write(_layers);
         _buffers.Add(_theta = new DeviceParameters(device, parameters));
         _status = New<int>(device, NetworkStatus.TeamFlags + device.Teams);
-        _buffers.Add(_optimizer = new DeviceOptimizer(device, parameters, _theta, options, slots, _status));
+        _buffers.Add(_optimizer = new DeviceOptimizer(device, parameters, _theta, options, slots, _status, isMeasured: true));
         AlignedBuffer<float> deltas = New<float>(device, delta);
         (_h, _losses) = (New<float>(device, h), New<float>(device, batch));
         _data = New<float>(device, (long)rows * RnnDims.PaddedRow(shape.Inputs));

@@ -17,7 +17,8 @@ function clock(seconds) {
 }
 
 // A feed-forward network's run: it reads rows of a table, not characters.
-const isTable = run => 'layers' in run.configuration;
+// Runs of earlier programs do not name their kind.
+const isTable = run => (run.configuration.kind ?? ('label' in run.configuration ? 'table' : 'text')) === 'table';
 
 function head(runs, several) {
   at('head').replaceChildren();

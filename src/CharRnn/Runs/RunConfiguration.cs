@@ -22,6 +22,8 @@ public sealed class RunConfiguration
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
+    private const string KindName = "kind";
+
     private readonly string _path;
     private readonly List<string> _names = [];
     private readonly Dictionary<string, JsonElement> _values = new(StringComparer.Ordinal);
@@ -36,6 +38,18 @@ public sealed class RunConfiguration
 
     /// <summary>The names in their order.</summary>
     public IReadOnlyList<string> Names => _names;
+
+    /// <summary>
+    /// The kind of the run that wrote it, under <c>kind</c>; null where no run did. Runs of earlier programs do not name it, and are
+    /// told by what only their kind records.
+    /// </summary>
+    public RunKind? Kind
+    {
+        get => _values.TryGetValue(KindName, out JsonElement value)
+            ? Enum.GetValues<RunKind>().Cast<RunKind?>().FirstOrDefault(kind => value.ValueKind == JsonValueKind.String && value.ValueEquals(WordOf(kind!.Value)))
+            : Has("hidden-size") ? RunKind.Text : Has("label") && Has("layers") ? RunKind.Table : null;
+        set => Set(KindName, WordOf(value ?? throw new ArgumentNullException(nameof(value))));
+    }
 
     /// <summary>Reads a configuration.</summary>
     /// <param name="path">The file.</param>
@@ -145,6 +159,8 @@ public sealed class RunConfiguration
     /// <exception cref="CharRnnException">There is no value of this name.</exception>
     public string GetDisplayText(string name) =>
         Value(name).ValueKind == JsonValueKind.Array ? string.Join(", ", GetTexts(name)) : GetOptionText(name);
+
+    private static string WordOf(RunKind kind) => kind == RunKind.Text ? "text" : "table";
 
     private static byte[] ReadBytes(string path, bool mayBePipe)
     {

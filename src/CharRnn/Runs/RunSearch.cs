@@ -10,11 +10,11 @@ public static class RunSearch
     /// <summary>Whether a directory is a run's: config.json alone proves nothing, other programs have one, too.</summary>
     internal static bool IsRun(string directory)
     {
-        if (File.Exists(Path.Combine(directory, RunLock.LockName)) || File.Exists(Path.Combine(directory, RunPaths.CheckpointName)))
+        if (File.Exists(Path.Combine(directory, RunPaths.CheckpointName)))
             return true;
         try
         {
-            return RunConfiguration.Read(Path.Combine(directory, RunPaths.ConfigurationName)).Has("hidden-size");
+            return RunConfiguration.Read(Path.Combine(directory, RunPaths.ConfigurationName)).Kind is not null;
         }
         catch (CharRnnException)
         {

@@ -115,7 +115,7 @@ public class ParameterUpdateTests
         D = Values.Pad([.. Values.Random(Rows * Columns, 4).Select((v, i) => i % 4 == 0 ? 0 : Math.Abs(v))], Rows, Columns),
         N = new(
             Columns: Rows * Padded, X: decayed > 0 ? Scale : 1,
-            Update: new UpdateArguments(rule, Clip, 0, First, 1 - First, Second, 1 - Second, Epsilon, Decay, decayed),
+            Update: new UpdateArguments(rule, Clip, 0, First, 1 - First, Second, 1 - Second, Epsilon, Decay, decayed, 0),
             Rates: new StepRates(Rate, RootCorrection, Keep)),
     };
 
