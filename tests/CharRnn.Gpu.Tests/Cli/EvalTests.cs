@@ -44,6 +44,6 @@ public sealed class EvalTests(TinyRun run) : IClassFixture<TinyRun>
         _shell.Write("other.txt", "abc");
         _shell.Fails(1, "other.txt", "'c' (U+0063)", "eval", "run", "other.txt");
         _shell.Write("xyz.txt", "xyz");
-        _shell.Fails(1, "xyz.txt", "not one character of the model's vocabulary", "eval", "run", "xyz.txt", "--unknown", "skip");
+        _shell.Fails(1, "xyz.txt", "has no character of the model's vocabulary", "eval", "run", "xyz.txt", "--unknown", "skip");
     }
 }
