@@ -39,14 +39,14 @@ internal static class MlpCommands
 
     private static readonly OptimizerOptions Optimizer = new(new NetworkOptions());
     private static readonly Option<float?> Tolerance = SharedOptions.Number<float>(
-        "--tolerance", 0, "a number from 0", Limits.IsNotNegative, "Ends where the gradient's norm is below it (of mini-batches, the mean over an epoch).");
+        "--tolerance", 0, "a number from 0", Limits.IsNotNegative, "Training ends where the gradient's norm is below it (of mini-batches, the mean over an epoch).");
 
     private static readonly Option<float?> ChangeTolerance = SharedOptions.Number<float>(
-        "--change-tolerance", 0, "a number from 0", Limits.IsNotNegative, "Ends where the loss changes by less in an epoch.");
+        "--change-tolerance", 0, "a number from 0", Limits.IsNotNegative, "Training ends where the loss changes by less in an epoch.");
 
     private static readonly Option<long?> Epochs = SharedOptions.WholeNumber<long>("--epochs", 1000, 1, "Passes over the data, at most.");
     private static readonly Option<int?> BatchSize = SharedOptions.WholeNumber<int>("--batch-size", 0, 0, "Rows of a step; 0 for all of them.");
-    private static readonly Option<ulong?> Seed = SharedOptions.WholeNumber<ulong>("--seed", 1, 0, "Of the first weights, the split and the order of rows.");
+    private static readonly Option<ulong?> Seed = SharedOptions.WholeNumber<ulong>("--seed", 1, 0, "Seed for the initial weights, the split and the order of rows.");
     private static readonly Option<double?> ValidationFraction = SharedOptions.Number<double>(
         "--val-fraction", 0.2, "a number from 0, below 1", Limits.IsPart, "The part of the rows, drawn by the seed, that is measured on and not trained on.");
 

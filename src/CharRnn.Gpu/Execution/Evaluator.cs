@@ -76,7 +76,7 @@ public sealed class Evaluator : IDisposable
     public TextTrace Trace(ITokenSource text, int best, CancellationToken cancellation = default)
     {
         if (_streams != 1)
-            throw new InvalidOperationException("a text in several streams is no one text");
+            throw new InvalidOperationException("a text in several streams is not one text");
         ArgumentOutOfRangeException.ThrowIfLessThan(best, 1);
         (int h, int v) = (_model.Shape.HiddenSize, _model.Shape.VocabularySize);
         best = Math.Min(best, v);
