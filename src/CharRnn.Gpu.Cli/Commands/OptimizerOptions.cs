@@ -21,11 +21,7 @@ internal sealed class OptimizerOptions
     /// <param name="defaults">The values of options that are not given.</param>
     public OptimizerOptions(UpdateOptions defaults)
     {
-        Choice<UpdateRule>[] rules =
-        [
-            new("adagrad", UpdateRule.Adagrad), new("rmsprop", UpdateRule.RmsProp), new("adam", UpdateRule.Adam), new("adamw", UpdateRule.AdamW),
-            new("sgd", UpdateRule.Sgd),
-        ];
+        Choice<UpdateRule>[] rules = [.. Enum.GetValues<UpdateRule>().Select(rule => new Choice<UpdateRule>(WordOf(rule), rule))];
         _rule = SharedOptions.OneOf("--optimizer", "The rule that updates the weights.", [.. rules.OrderBy(rule => rule.Value != defaults.Optimizer)]);
         _learningRate = Number("--learning-rate", Float, IsFloat, "η, the step size [default: 0.1 for adagrad and sgd, 0.01 for rmsprop, 0.001 for adam and adamw].");
         _clip = NumberOrNone("--clip", defaults.Clip, "Limit each element of the gradient to ± this number; none switches it off.");

@@ -6,7 +6,9 @@ using CharRnn.Training;
 
 namespace CharRnn.Gpu.Execution;
 
-/// <summary>An optimizer on a device: the gradient, what its rule remembers, the transposes of the weights, and the rates of the next steps.</summary>
+/// <summary>
+/// An optimizer on a device: the gradient, what its rule remembers, the transposes of the weights, and the rates of the next steps.
+/// </summary>
 internal sealed class DeviceOptimizer : IDisposable
 {
     private readonly UpdateOptions _options;
@@ -97,13 +99,13 @@ internal sealed class DeviceOptimizer : IDisposable
     public void WriteRates(long done, int count, Func<long, double> rateAt)
     {
         var rates = new float[count * StepRates.Count];
+        bool isAdam = _options.Optimizer is UpdateRule.Adam or UpdateRule.AdamW;
         for (int i = 0; i < count; i++)
         {
             (double eta, long t) = (Limits.NotNegative(rateAt(done + i), "LearningRateAt"), done + i + 1);
-            bool isAdam = _options.Optimizer is UpdateRule.Adam or UpdateRule.AdamW;
             Span<float> step = rates.AsSpan(i * StepRates.Count);
             step[0] = (float)(isAdam ? eta / (1 - Math.Pow(_options.Beta1, t)) : eta);
-            step[1] = (float)(1 / Math.Sqrt(1 - Math.Pow(_options.Beta2, t)));
+            step[1] = (float)(isAdam ? 1 / Math.Sqrt(1 - Math.Pow(_options.Beta2, t)) : 1);
             step[2] = (float)(_options.Optimizer == UpdateRule.AdamW ? 1 - (eta * _options.WeightDecay) : 1);
         }
 

@@ -22,7 +22,6 @@ public sealed record Checkpoint(Vocabulary Vocabulary, TrainingSnapshot Snapshot
 /// </summary>
 public static class CheckpointFile
 {
-    private const string Adagrad = "adagrad";
     private const string StatePrefix = "state.";
     private const string Hidden = "state.hidden";
     private const string Iteration = "state.iteration";
@@ -42,12 +41,6 @@ public static class CheckpointFile
     private const string PlateauBest = "state.plateau_best";
     private const string PlateauWaited = "state.plateau_waited";
     private const string PlateauDecays = "state.plateau_decays";
-
-    // The moments that each rule remembers; the last rule remembers nothing.
-    private static readonly string[][] s_moments = [[Adagrad], ["rmsprop"], ["adam.m", "adam.v"], ["momentum"], []];
-
-    // Moments that are sums or means of squares.
-    private static readonly string[] s_squares = [Adagrad, "rmsprop", "adam.v"];
 
     private static readonly string[] s_counters = [Iteration, Position, Epoch, EventsDue, MetricsLength, SamplesLength];
     private static readonly string[] s_losses = [LastLoss, SmoothLoss, BestValidationLoss];
@@ -114,7 +107,7 @@ public static class CheckpointFile
         if (!IsCheckpoint(file))
             throw new CharRnnException(path, $"tensor {Iteration} is missing: it is a model, not a checkpoint", "give a run's checkpoint.safetensors");
         ModelShape shape = WeightTensors.ReadShape(file, vocabulary.Size);
-        string[] moments = MomentsOf(file, shape);
+        IReadOnlyList<string> moments = MomentsOf(file, shape);
         RequireKnown(file, shape, moments);
         WeightTensors.Check(file, "", shape);
         foreach (string name in moments)
@@ -165,13 +158,13 @@ public static class CheckpointFile
     /// <summary>Whether a tensor's name belongs to a checkpoint's state, not to the weights.</summary>
     internal static bool IsState(string name)
         => name.StartsWith(StatePrefix, StringComparison.Ordinal)
-            || s_moments.Any(set => set.Any(moment => name.StartsWith($"{moment}.", StringComparison.Ordinal)));
+            || UpdateOptions.EveryMoments.Any(set => set.Any(moment => name.StartsWith($"{moment}.", StringComparison.Ordinal)));
 
     /// <summary>The moments that a file has.</summary>
-    private static string[] MomentsOf(SafetensorsFile file, ModelShape shape) =>
-        s_moments.First(set => set.All(moment => shape.Tensors.Any(spec => file.Has($"{moment}.{spec.Name}"))));
+    private static IReadOnlyList<string> MomentsOf(SafetensorsFile file, ModelShape shape) =>
+        UpdateOptions.EveryMoments.First(set => set.All(moment => shape.Tensors.Any(spec => file.Has($"{moment}.{spec.Name}"))));
 
-    private static void RequireKnown(SafetensorsFile file, ModelShape shape, string[] moments)
+    private static void RequireKnown(SafetensorsFile file, ModelShape shape, IReadOnlyList<string> moments)
     {
         HashSet<string> known =
         [
@@ -207,7 +200,7 @@ public static class CheckpointFile
     private static void CheckState(string path, TrainingSnapshot snapshot, string remedy)
     {
         // A square below zero would make the roots in E9, E14 and E15 NaN.
-        foreach ((string name, ParameterSet<float> values) in snapshot.Moments.Where(moment => s_squares.Contains(moment.Name)))
+        foreach ((string name, ParameterSet<float> values) in snapshot.Moments.Where(moment => UpdateOptions.IsOfSquares(moment.Name)))
             foreach (ParameterTensor<float> tensor in values.Tensors)
                 if (Array.Exists(tensor.Values, value => value < 0))
                     throw new CharRnnException(path, $"tensor {name}.{tensor.Spec.Name} has a value below 0, but holds sums of squares", remedy);

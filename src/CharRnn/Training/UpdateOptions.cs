@@ -94,6 +94,12 @@ public abstract record UpdateOptions
         return value;
     }
 
+    /// <summary>Every list that <see cref="Moments"/> can be, the longest first.</summary>
+    public static IReadOnlyList<IReadOnlyList<string>> EveryMoments { get; } = [["adam.m", "adam.v"], ["adagrad"], ["rmsprop"], ["momentum"], []];
+
+    /// <summary>Whether a moment holds sums or means of squares, which are never below 0.</summary>
+    public static bool IsOfSquares(string moment) => moment is "adam.v" or "adagrad" or "rmsprop";
+
     /// <summary>The η that a rule has where none is set.</summary>
     public static double DefaultLearningRate(UpdateRule rule) => rule switch
     {
