@@ -7,8 +7,8 @@ namespace CharRnn.Gpu.Kernels;
 /// <remarks>
 /// <code>N1 of a hidden layer, N1–N3 of the last one, or N4: see NetworkPass</code>
 /// Shapes:    as <see cref="NetworkViews"/>.
-/// Launch:    one group per block: shares of the rows, and of the neurons but for the last layer forward, whose losses need all. The
-///            first launch of a step is the first layer's, whose blocks fetch the rows that they read, some of them the same.
+/// Launch:    one group per block: shares of the rows, and of the neurons but for the last layer forward, whose losses need all;
+///            after NetworkBeginKernel.
 /// Writes:    its block.
 /// Reference: ReferenceNetwork.Run.
 /// </remarks>
@@ -19,8 +19,6 @@ public static class NetworkLayerKernel
     {
         int team = Team.Index();
         var scratch = Team.Scratch();
-        if (l == 0)
-            NetworkSteps.Judge(v, step);
         if (NetworkSteps.Ended(v))
             return;
         NetworkLayer layer = v.Layers[l];
@@ -29,8 +27,6 @@ public static class NetworkLayerKernel
         int left = Share.PanelBegin(neurons, column, shares.Columns), width = Share.PanelBegin(neurons, column + 1, shares.Columns) - left;
         if (count == 0 || width == 0)
             return;
-        if (l == 0)
-            NetworkPass.Fetch(v, step, first, count);
         if (back != 0)
             NetworkPass.Backward(scratch, v, layer, v.Layers[l - 1], first, count, left, width);
         else if (l == v.Layers.IntLength - 1)

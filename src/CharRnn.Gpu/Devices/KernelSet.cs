@@ -26,6 +26,7 @@ internal sealed class KernelSet
     private readonly Action<KernelConfig, ForwardViews, RnnDims, StepArguments> _evaluate;
     private readonly Action<KernelConfig, SampleViews, RnnDims, DrawArguments, int, int> _sample;
     private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments, int>> _networkSteps;
+    private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments>> _networkBegin;
     private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments, int, int, Shares>> _networkLayer;
     private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments>> _networkGradient;
     private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments>> _networkEvaluate;
@@ -48,6 +49,7 @@ internal sealed class KernelSet
 
         // A program that trains one kind of network does not need the kernels of the other.
         _networkSteps = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments, int>(NetworkStepsKernel.Run, specialization));
+        _networkBegin = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments>(NetworkBeginKernel.Run, specialization));
         _networkLayer = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments, int, int, Shares>(NetworkLayerKernel.Run, specialization));
         _networkGradient = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments>(NetworkGradientKernel.Run, specialization));
         _networkEvaluate = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments>(NetworkEvaluateKernel.Run, specialization));
@@ -124,6 +126,12 @@ internal sealed class KernelSet
     {
         using KernelProfile.Launch launch = Launch("NetworkSteps");
         _networkSteps.Value(Teams(first.Teams), v, first, steps);
+    }
+
+    public void NetworkBegin(NetworkViews v, NetworkArguments step)
+    {
+        using KernelProfile.Launch launch = Launch("NetworkBegin");
+        _networkBegin.Value(Teams(step.Teams), v, step);
     }
 
     public void NetworkLayer(NetworkViews v, NetworkArguments step, int layer, bool back, Shares shares)

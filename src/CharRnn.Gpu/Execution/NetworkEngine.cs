@@ -192,6 +192,7 @@ public sealed class NetworkEngine : IDisposable
 
         NetworkViews v = _buffers.Views;
         int last = v.Layers.IntLength - 1;
+        kernels.NetworkBegin(v, step);
         for (int l = 0; l <= last; l++)
             kernels.NetworkLayer(v, step, l, back: false, l < last ? _plan.Blocks(step.Count, _buffers.WidthOf(l)) : new Shares(Math.Min(_plan.Teams, step.Count), 1));
         for (int l = last; l > 0; l--)

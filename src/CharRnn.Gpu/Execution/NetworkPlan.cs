@@ -24,7 +24,7 @@ internal sealed record NetworkPlan(bool ManySteps, int Teams, string Reason)
         string figures = string.Create(CultureInfo.InvariantCulture, $"{flops / 1e6:0.###} MFLOP a step");
         if (device.Kind == DeviceKind.Cpu)
             return new NetworkPlan(true, device.Teams, $"{figures}: many steps a launch, workers meet between phases");
-        int launches = (2 * shape.Layers.Count) + 1;
+        int launches = (2 * shape.Layers.Count) + 2;
         return flops < launches * FlopsPerLaunch
             ? new NetworkPlan(true, 1, $"{figures}: one group runs many steps a launch, launches would cost more than sharing saves")
             : new NetworkPlan(false, device.Teams, $"{figures}: a launch for each layer forward and back, the gradients and the update");
