@@ -20,7 +20,11 @@ internal static class WeightHashes
 {
     private const int Steps = 50;
 
-    private static readonly Option<string> Device = new("--device") { Description = "cpu, cuda or opencl.", DefaultValueFactory = _ => "cpu" };
+    private static readonly Option<string> Device = new("--device")
+    {
+        Description = "cpu, cuda or opencl.",
+        DefaultValueFactory = _ => "cpu",
+    };
 
     private static readonly (int V, int H, int B, int T)[] Sizes =
         [(17, 33, 5, 9), (65, 100, 1, 25), (65, 128, 50, 50), (130, 100, 4, 25), (2000, 64, 6, 10), (20, 300, 6, 20)];
@@ -50,7 +54,8 @@ internal static class WeightHashes
         foreach ((int inputs, int[] hidden, int outputs, int rows, int batch) in Networks)
             foreach (NetworkPlan plan in NetworkPlan.All(device.Traits))
                 Print(
-                    $"{string.Join('-', (int[])[inputs, .. hidden, outputs])} rows={rows} batch={batch} {(plan.ManySteps ? "many steps" : "layers")}",
+                    $"{string.Join('-', (int[])[inputs, .. hidden, outputs])} rows={rows} batch={batch} "
+                        + (plan.ManySteps ? "many steps" : "layers"),
                     FeedForward(device, inputs, hidden, outputs, rows, batch, plan));
         return 0;
     }
@@ -58,17 +63,20 @@ internal static class WeightHashes
     private static IEnumerable<float[]> Recurrent(ComputeDevice device, ModelShape shape, StepOptions step, PlanKind kind)
     {
         using var model = new DeviceModel(device, InitialWeights.Create(shape, 1));
-        using var engine = new TrainingEngine(model, new SyntheticText(shape.VocabularySize, step.BatchSize * ((7L * step.SequenceLength) + 3)), step)
+        var text = new SyntheticText(shape.VocabularySize, step.BatchSize * ((7L * step.SequenceLength) + 3));
+        using var engine = new TrainingEngine(model, text, step)
         {
             Plan = ExecutionPlan.Of(kind, shape, step, device.Traits, "as told").Fixed,
         };
         for (int done = 0; done < Steps;)
             done += engine.RunSteps(Steps - done).Losses.Length;
         EngineState state = engine.ReadState();
-        return [.. state.Moments.Select(moment => moment.Values).Prepend(state.Weights).SelectMany(set => set.Tensors).Select(tensor => tensor.Values), state.HiddenState];
+        IEnumerable<ParameterSet<float>> sets = state.Moments.Select(moment => moment.Values).Prepend(state.Weights);
+        return [.. sets.SelectMany(set => set.Tensors).Select(tensor => tensor.Values), state.HiddenState];
     }
 
-    private static IEnumerable<float[]> FeedForward(ComputeDevice device, int inputs, int[] hidden, int outputs, int rows, int batch, NetworkPlan plan)
+    private static IEnumerable<float[]> FeedForward(
+        ComputeDevice device, int inputs, int[] hidden, int outputs, int rows, int batch, NetworkPlan plan)
     {
         var shape = new NetworkShape(
             inputs, [.. hidden.Select(width => new Layer(width, ActivationFunction.Tanh)), new Layer(outputs, ActivationFunction.Identity)],
@@ -78,7 +86,8 @@ internal static class WeightHashes
         LabelledData data = outputs == 1
             ? new(inputs, x, 1, [.. y.Select(value => value > 0.5f ? 1f : 0f)])
             : new(inputs, x, [.. y.Select(value => (int)(value * outputs))]);
-        using var engine = new NetworkEngine(device, InitialNetwork.Create(shape, 1), data, new NetworkOptions { LearningRate = 0.1f, BatchSize = batch }, plan);
+        var options = new NetworkOptions { LearningRate = 0.1f, BatchSize = batch };
+        using var engine = new NetworkEngine(device, InitialNetwork.Create(shape, 1), data, options, plan);
         while (engine.Step < Steps)
             engine.RunSteps(Steps - engine.Step);
         return [.. engine.ReadParameters().Tensors.Select(NeuronByNeuron)];
@@ -86,7 +95,11 @@ internal static class WeightHashes
 
     /// <summary>A tensor as files hold it.</summary>
     private static float[] NeuronByNeuron(ParameterTensor<float> tensor) =>
-        [.. from column in Enumerable.Range(0, tensor.Spec.Columns) from row in Enumerable.Range(0, tensor.Spec.Rows) select tensor.Values[(row * tensor.Spec.Columns) + column]];
+        [
+            .. from column in Enumerable.Range(0, tensor.Spec.Columns)
+               from row in Enumerable.Range(0, tensor.Spec.Rows)
+               select tensor.Values[(row * tensor.Spec.Columns) + column],
+        ];
 
     private static void Print(string name, IEnumerable<float[]> values)
     {

@@ -11,14 +11,15 @@ namespace CharRnn.Gpu.Kernels;
 /// Shapes:    θ, g, moments: every parameter.
 /// Launch:    one group per team, a step's last launch; a team owns a share of the arena's parts.
 /// Writes:    its parts of θ and the moments, the same of the transposes, and, where they are asked for and NormKernel has not
-///            written them, their sums of squares; nothing if any team saw a value that is not finite in this step's gradients or loss, if the norm is not
-///            finite, or if training has ended before.
+///            written them, their sums of squares; nothing if any team saw a value that is not finite in this step's gradients or
+///            loss, if the norm is not finite, or if training has ended before.
 /// Reference: ReferenceOptimizer.Update.
 /// </remarks>
 public static class UpdateKernel
 {
     /// <summary>The kernel.</summary>
-    public static void Run(UpdateViews v, UpdateArguments update, int slot, int teams) => RunTeam(Team.Index(), Team.Scratch(), v, update, slot, teams);
+    public static void Run(UpdateViews v, UpdateArguments update, int slot, int teams) =>
+        RunTeam(Team.Index(), Team.Scratch(), v, update, slot, teams);
 
     internal static void RunTeam(int team, ArrayView<float> scratch, UpdateViews v, UpdateArguments update, int slot, int teams)
     {
@@ -50,7 +51,8 @@ public static class UpdateKernel
         {
             int begin = PartBegin(v, part), after = PartBegin(v, part + together);
             ParameterUpdate.Run(
-                scratch, v.Theta, v.First, v.Second, v.Gradient, begin, after - begin, update, rates, scale, v.Squares, isMeasured ? part : -1);
+                scratch, v.Theta, v.First, v.Second, v.Gradient, begin, after - begin, update, rates, scale, v.Squares,
+                isMeasured ? part : -1);
             for (int matrix = 0; matrix < v.Matrices.IntLength; matrix++)
                 Transpose(v, v.Matrices[matrix], begin, after);
         }

@@ -41,7 +41,8 @@ public readonly struct NetworkLayer(
 public readonly struct NetworkViews(
     ArrayView<NetworkLayer> layers, UpdateViews update, ArrayView<float> h, ArrayView<float> delta,
     ArrayView<float> data, ArrayView<float> targets, ArrayView<int> classes, ArrayView<int> order,
-    ArrayView<float> batchTargets, ArrayView<int> batchClasses, ArrayView<float> losses, ArrayView<float> stepLosses, ArrayView<float> stepSquares)
+    ArrayView<float> batchTargets, ArrayView<int> batchClasses, ArrayView<float> losses, ArrayView<float> stepLosses,
+    ArrayView<float> stepSquares)
 {
     /// <summary>L layers.</summary>
     public readonly ArrayView<NetworkLayer> Layers = layers;

@@ -76,8 +76,8 @@ public readonly struct StepRates(float rate, float rootCorrection, float keep)
 
 /// <summary>An optimizer: a rule, and its numbers that are the same at every step.</summary>
 public readonly struct UpdateArguments(
-    int rule, float clip, float clipNorm, float first, float firstRest, float second, float secondRest, float epsilon, float decay, int decayed,
-    int isMeasured)
+    int rule, float clip, float clipNorm, float first, float firstRest, float second, float secondRest, float epsilon, float decay,
+    int decayed, int isMeasured)
 {
     /// <summary>A <see cref="Primitives.ParameterUpdate"/>.</summary>
     public readonly int Rule = rule;

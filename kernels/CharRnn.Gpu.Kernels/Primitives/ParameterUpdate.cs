@@ -20,7 +20,8 @@ public static unsafe class ParameterUpdate
         static abstract int Moments { get; }
 
         /// <summary>The parameter's and its moments' new values.</summary>
-        static abstract void Update(ref Vector<float> theta, ref Vector<float> first, ref Vector<float> second, Vector<float> g, in Numbers n);
+        static abstract void Update(
+            ref Vector<float> theta, ref Vector<float> first, ref Vector<float> second, Vector<float> g, in Numbers n);
     }
 
     /// <summary>
@@ -123,16 +124,20 @@ public static unsafe class ParameterUpdate
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static Vector<float> Each<T>(float* theta, float* first, float* second, float* gradient, int begin, int end, in Numbers numbers, Vector<float> sum)
+    private static Vector<float> Each<T>(
+        float* theta, float* first, float* second, float* gradient, int begin, int end, in Numbers numbers, Vector<float> sum)
         where T : struct, IRule
     {
         Numbers n = numbers;
         for (int i = begin; i < end; i += Vector<float>.Count)
         {
             Vector<float> slope = *(Vector<float>*)(gradient + i), weight = *(Vector<float>*)(theta + i);
-            Vector<float> m = T.Moments > 0 ? *(Vector<float>*)(first + i) : default, v = T.Moments > 1 ? *(Vector<float>*)(second + i) : default;
+            Vector<float> m = T.Moments > 0 ? *(Vector<float>*)(first + i) : default;
+            Vector<float> v = T.Moments > 1 ? *(Vector<float>*)(second + i) : default;
             sum = Simd.FusedMultiplyAdd(slope, slope, sum);
-            Vector<float> clipped = Vector.MinNative(n.Clip, Vector.MaxNative(n.NegativeClip, slope * n.Scale)); // a NaN, as the second, is what comes out
+
+            // These return their second operand where it is NaN.
+            Vector<float> clipped = Vector.MinNative(n.Clip, Vector.MaxNative(n.NegativeClip, slope * n.Scale));
             T.Update(ref weight, ref m, ref v, clipped, n);
             *(Vector<float>*)(theta + i) = weight;
             if (T.Moments > 0)
@@ -147,7 +152,8 @@ public static unsafe class ParameterUpdate
     /// <summary>The numbers of an update in every lane.</summary>
     private readonly struct Numbers(UpdateArguments update, StepRates rates, float scale)
     {
-        public readonly Vector<float> Clip = new(update.Clip), NegativeClip = new(-update.Clip), Scale = new(scale), Decay = new(update.Decay), Keep = new(rates.Keep);
+        public readonly Vector<float> Clip = new(update.Clip), NegativeClip = new(-update.Clip), Scale = new(scale);
+        public readonly Vector<float> Decay = new(update.Decay), Keep = new(rates.Keep);
         public readonly Vector<float> Rate = new(rates.Rate), RootCorrection = new(rates.RootCorrection), Epsilon = new(update.Epsilon);
         public readonly Vector<float> First = new(update.First), FirstRest = new(update.FirstRest);
         public readonly Vector<float> Second = new(update.Second), SecondRest = new(update.SecondRest);
@@ -221,7 +227,8 @@ public static unsafe class ParameterUpdate
         public static int Moments => 0;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static void Update(ref Vector<float> theta, ref Vector<float> first, ref Vector<float> second, Vector<float> g, in Numbers n) =>
+        public static void Update(
+            ref Vector<float> theta, ref Vector<float> first, ref Vector<float> second, Vector<float> g, in Numbers n) =>
             theta -= n.Rate * g;
     }
 }

@@ -22,16 +22,22 @@ internal sealed class OptimizerOptions
     public OptimizerOptions(UpdateOptions defaults)
     {
         Choice<UpdateRule>[] rules = [.. Enum.GetValues<UpdateRule>().Select(rule => new Choice<UpdateRule>(WordOf(rule), rule))];
-        _rule = SharedOptions.OneOf("--optimizer", "The rule that updates the weights.", [.. rules.OrderBy(rule => rule.Value != defaults.Optimizer)]);
-        _learningRate = Number("--learning-rate", Float, IsFloat, "η, the step size [default: 0.1 for adagrad and sgd, 0.01 for rmsprop, 0.001 for adam and adamw].");
+        _rule = SharedOptions.OneOf(
+            "--optimizer", "The rule that updates the weights.", [.. rules.OrderBy(rule => rule.Value != defaults.Optimizer)]);
+        _learningRate = Number(
+            "--learning-rate", Float, IsFloat,
+            "η, the step size [default: 0.1 for adagrad and sgd, 0.01 for rmsprop, 0.001 for adam and adamw].");
         _clip = NumberOrNone("--clip", defaults.Clip, "Limit each element of the gradient to ± this number; none switches it off.");
-        _clipNorm = NumberOrNone("--clip-norm", defaults.ClipNorm, "Scale a gradient with a larger norm down to this norm, before --clip; none switches it off.");
+        _clipNorm = NumberOrNone(
+            "--clip-norm", defaults.ClipNorm, "Scale a gradient with a larger norm down to this norm, before --clip; none switches it off.");
         _momentum = Number("--momentum", Part, Limits.IsPart, "μ, the momentum of sgd [default: 0].");
         _beta1 = Number("--beta1", Part, Limits.IsPart, "β₁ of adam and adamw [default: 0.9].");
         _beta2 = Number("--beta2", Part, Limits.IsPart, "β₂ of adam and adamw [default: 0.999].");
         _rmsDecay = Number("--rms-decay", Part, Limits.IsPart, "α of rmsprop [default: 0.99].");
         _epsilon = Number("--epsilon", Float, IsFloat, "ε, which keeps a divisor from being 0 [default: 1e-8]; sgd does not use it.");
-        _weightDecay = Number("--weight-decay", "a number from 0", Limits.IsNotNegative, "λ, which draws weights, but no biases, to 0 [default: 0.01 for adamw, otherwise 0].");
+        _weightDecay = Number(
+            "--weight-decay", "a number from 0", Limits.IsNotNegative,
+            "λ, which draws weights, but no biases, to 0 [default: 0.01 for adamw, otherwise 0].");
         _some =
         [
             (_momentum, [UpdateRule.Sgd]), (_beta1, [UpdateRule.Adam, UpdateRule.AdamW]), (_beta2, [UpdateRule.Adam, UpdateRule.AdamW]),
@@ -40,7 +46,8 @@ internal sealed class OptimizerOptions
     }
 
     /// <summary>All options in the order of the help.</summary>
-    public IReadOnlyList<Option> All => [_rule, _learningRate, _clip, _clipNorm, _momentum, _beta1, _beta2, _rmsDecay, _epsilon, _weightDecay];
+    public IReadOnlyList<Option> All =>
+        [_rule, _learningRate, _clip, _clipNorm, _momentum, _beta1, _beta2, _rmsDecay, _epsilon, _weightDecay];
 
     /// <summary>The names of the options without dashes, as in config.json.</summary>
     public IEnumerable<string> Names => All.Select(option => option.Name[2..]);

@@ -41,8 +41,8 @@ internal sealed class DeviceOptimizer : IDisposable
         _rates = new AlignedBuffer<float>(device, slots * StepRates.Count);
         _none = new AlignedBuffer<float>(device, Layout.PanelWidth);
         Views = new UpdateViews(
-            theta.View, _gradient.View, _moments.Length > 0 ? _moments[0].View : _none.View, _moments.Length > 1 ? _moments[1].View : _none.View,
-            _transposed.View, _matrices.View, _squares.View, _rates.View, status.View);
+            theta.View, _gradient.View, _moments.Length > 0 ? _moments[0].View : _none.View,
+            _moments.Length > 1 ? _moments[1].View : _none.View, _transposed.View, _matrices.View, _squares.View, _rates.View, status.View);
         Arguments = ArgumentsOf(options, (int)layout.WeightsLength, isMeasured);
     }
 
@@ -129,8 +129,8 @@ internal sealed class DeviceOptimizer : IDisposable
             _ => (ParameterUpdate.Adam, options.Beta1, options.Beta2),
         };
         return new UpdateArguments(
-            rule, (float)(options.Clip ?? double.PositiveInfinity), (float)(options.ClipNorm ?? 0), (float)first, (float)(1 - first), (float)second,
-            (float)(1 - second), (float)options.Epsilon, options.Optimizer == UpdateRule.AdamW ? 0 : (float)options.WeightDecay,
+            rule, (float)(options.Clip ?? double.PositiveInfinity), (float)(options.ClipNorm ?? 0), (float)first, (float)(1 - first),
+            (float)second, (float)(1 - second), (float)options.Epsilon, options.Optimizer == UpdateRule.AdamW ? 0 : (float)options.WeightDecay,
             options.WeightDecay > 0 ? weights : 0, isMeasured ? 1 : 0);
     }
 }

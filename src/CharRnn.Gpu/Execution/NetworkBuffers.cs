@@ -35,11 +35,12 @@ internal sealed class NetworkBuffers : IDisposable
         for (int l = 0; l < _layers.Length; l++)
         {
             (int inputs, int outputs) = (shape.InputsOf(l), shape.Layers[l].Width);
-            ParameterLayout.Place weights = parameters.Places[NetworkShape.WeightsOf(l)], bias = parameters.Places[NetworkShape.BiasesOf(l)];
+            ParameterLayout.Place weights = parameters.Places[NetworkShape.WeightsOf(l)];
+            ParameterLayout.Place bias = parameters.Places[NetworkShape.BiasesOf(l)];
             long below = h - ((long)batch * RnnDims.PaddedRow(inputs));
             _layers[l] = new NetworkLayer(
-                inputs, outputs, Kind(shape, l), (int)weights.Offset, (int)bias.Offset, (int)weights.Transposed, (int)below, (int)h, (int)delta,
-                NetworkPlan.Cuts(inputs, outputs, batch, device.Traits));
+                inputs, outputs, Kind(shape, l), (int)weights.Offset, (int)bias.Offset, (int)weights.Transposed, (int)below,
+                (int)h, (int)delta, NetworkPlan.Cuts(inputs, outputs, batch, device.Traits));
             h += (long)batch * RnnDims.PaddedRow(outputs);
             delta += (long)batch * RnnDims.PaddedRow(outputs);
         }

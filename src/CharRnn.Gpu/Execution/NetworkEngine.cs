@@ -9,7 +9,9 @@ using CharRnn.Training;
 namespace CharRnn.Gpu.Execution;
 
 /// <summary>How a feed-forward network is trained; by plain gradient descent, unless told otherwise.</summary>
-/// <exception cref="ArgumentOutOfRangeException">A number is negative, or not finite, or one of the optimizer's is outside its bounds.</exception>
+/// <exception cref="ArgumentOutOfRangeException">
+/// A number is negative, or not finite, or one of the optimizer's is outside its bounds.
+/// </exception>
 public sealed record NetworkOptions : UpdateOptions
 {
     /// <summary>Gradient descent (N6).</summary>

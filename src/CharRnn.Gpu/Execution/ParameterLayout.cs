@@ -64,7 +64,8 @@ internal sealed class ParameterLayout
     ];
 
     /// <summary>Floats that a matrix takes in panels.</summary>
-    public static long PanelsLength(int rows, int columns) => (columns + Layout.PanelWidth - 1L) / Layout.PanelWidth * rows * Layout.PanelWidth;
+    public static long PanelsLength(int rows, int columns) =>
+        (columns + Layout.PanelWidth - 1L) / Layout.PanelWidth * rows * Layout.PanelWidth;
 
     /// <summary>A tensor's place.</summary>
     /// <param name="Spec">The tensor.</param>

@@ -71,7 +71,8 @@ public sealed class TrainingEngine : ITrainingEngine
         _da = new AlignedBuffer<float>(model.Device, (long)d.T * d.B * d.HRow);
         _stepLosses = new AlignedBuffer<float>(model.Device, MaxStepsPerCall);
         _status = new AlignedBuffer<int>(model.Device, StepStatus.TeamFlags + Math.Max(Plan.Teams, model.Device.Teams));
-        _optimizer = new DeviceOptimizer(model.Device, model.Layout, model.Parameters, options, MaxStepsPerCall, _status, isMeasured: false);
+        _optimizer = new DeviceOptimizer(
+            model.Device, model.Layout, model.Parameters, options, MaxStepsPerCall, _status, isMeasured: false);
         _views = new TrainingViews(
             _forward.Views, _da.View, _optimizer.Gradient, _optimizer.Views, _optimizer.Transposed(ModelShape.Whh),
             _optimizer.Transposed(ModelShape.Why), _stepLosses.View);

@@ -106,7 +106,9 @@ public sealed class DeviceVerification
         yield return Compare(kernel, "loss (N2)", name, [expectedLoss], [actualLoss], LossTolerance);
         foreach ((ParameterTensor<double> e, ParameterTensor<float> a) in expected.Tensors.Zip(actual.Tensors))
             yield return Compare(kernel, $"gradient of {e.Spec.Name} (N5)", name, e.Values, a.Values, GradientTolerance);
-        yield return Compare(kernel, "parameters after a step (N6)", name, [.. after.Tensors.SelectMany(t => t.Values)], [.. updated.Tensors.SelectMany(t => t.Values)], LossTolerance);
+        yield return Compare(
+            kernel, "parameters after a step (N6)", name, [.. after.Tensors.SelectMany(t => t.Values)],
+            [.. updated.Tensors.SelectMany(t => t.Values)], LossTolerance);
         double[] outputs = [.. Enumerable.Range(0, Rows).SelectMany(r => ReferenceNetwork.Output(before, [.. x[(r * Inputs)..((r + 1) * Inputs)].Select(value => (double)value)]))];
         yield return Compare("NetworkEvaluate", "outputs (N1)", name, outputs, answers.Outputs, LossTolerance);
         yield return Compare("NetworkEvaluate", "loss (N2)", name, [expectedLoss], [(float)answers.Loss], LossTolerance);
@@ -163,7 +165,8 @@ public sealed class DeviceVerification
         foreach (UpdateRule rule in Enum.GetValues<UpdateRule>().Where(rule => rule != UpdateRule.Adagrad))
         {
             // Plain descent changes so little that a float's last digits would show.
-            StepOptions plain = sizes.Options with { Optimizer = rule, LearningRate = rule == UpdateRule.Sgd ? 1 : 0.01, Clip = null, WeightDecay = 0 };
+            double rate = rule == UpdateRule.Sgd ? 1 : 0.01;
+            StepOptions plain = sizes.Options with { Optimizer = rule, LearningRate = rate, Clip = null, WeightDecay = 0 };
             yield return plain;
             yield return plain with { ClipNorm = 1e-2, Clip = 1e-3, WeightDecay = 0.1, Momentum = rule == UpdateRule.Sgd ? 0.9 : 0 };
         }
@@ -176,7 +179,8 @@ public sealed class DeviceVerification
         var reference = new ReferenceTrainer(weights, text, options);
         double[] losses = [.. Enumerable.Range(0, steps).Select(_ => reference.Step().Loss)];
         string clip = options.ClipNorm is null ? biting ? "biting" : "loose" : options.Clip < 1 ? "by norm and value" : "by norm";
-        string name = $"{sizes}, {options.Optimizer}, {steps} step{(steps > 1 ? "s" : "")}, clip {clip}{(options.WeightDecay > 0 ? ", decay" : "")}";
+        string name = $"{sizes}, {options.Optimizer}, {steps} step{(steps > 1 ? "s" : "")}, clip {clip}"
+            + (options.WeightDecay > 0 ? ", decay" : "");
         foreach (PlanKind plan in ExecutionPlan.Kinds(_device.Traits, sizes.B))
         {
             using var model = new DeviceModel(_device, weights);

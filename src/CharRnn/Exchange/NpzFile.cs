@@ -56,10 +56,13 @@ public static class NpzFile
                 ? NpyArray.Read(path, Characters, characters).Characters()
                 : throw new CharRnnException(
                     path, $"has no array {Characters}, the characters in index order", "add it, or give them as --vocabulary FILE");
-            (int[] wxh, int[] whh, int[] bh, int[] why, int[] by) = (arrays[0].Shape, arrays[1].Shape, arrays[2].Shape, arrays[3].Shape, arrays[4].Shape);
-            int h = Most([.. wxh.Take(1), .. whh, .. bh.Take(1), .. why.Skip(1)]), v = Most([.. wxh.Skip(1), .. why.Take(1), .. by.Take(1)]);
+            (int[] wxh, int[] whh, int[] bh) = (arrays[0].Shape, arrays[1].Shape, arrays[2].Shape);
+            (int[] why, int[] by) = (arrays[3].Shape, arrays[4].Shape);
+            int h = Most([.. wxh.Take(1), .. whh, .. bh.Take(1), .. why.Skip(1)]);
+            int v = Most([.. wxh.Skip(1), .. why.Take(1), .. by.Take(1)]);
             if (h == 0 || v == 0)
-                throw new CharRnnException(path, $"has {h} hidden units and {v} characters, by the shapes of its arrays", "give a model that has both");
+                throw new CharRnnException(
+                    path, $"has {h} hidden units and {v} characters, by the shapes of its arrays", "give a model that has both");
             foreach ((string name, NpyArray array, int[] size) in Names.Zip(arrays, (int[][])[[h, v], [h, h], [h, 1], [v, h], [v, 1]]))
                 if (!array.Shape.SequenceEqual(size) && !(size[1] == 1 && array.Shape.SequenceEqual([size[0]])))
                     throw new CharRnnException(

@@ -17,7 +17,8 @@ public sealed class ParameterSet<T>
     {
         foreach (TensorSpec spec in shape.Tensors)
             if (spec.Count < 1 || spec.Count > Array.MaxLength)
-                throw new ArgumentOutOfRangeException(nameof(shape), spec.Count, $"tensor {spec.Name} must have 1 to {Array.MaxLength} values");
+                throw new ArgumentOutOfRangeException(
+                    nameof(shape), spec.Count, $"tensor {spec.Name} must have 1 to {Array.MaxLength} values");
         Shape = shape;
         _tensors = [.. shape.Tensors.Select(spec => new ParameterTensor<T>(spec, new T[spec.Count]))];
     }

@@ -10,7 +10,8 @@ public static class NetworkParameters
     {
         /// <summary>The network.</summary>
         /// <exception cref="ArgumentException">The parameters are those of another kind of model.</exception>
-        public NetworkShape Network => set.Shape as NetworkShape ?? throw new ArgumentException("are not a feed-forward network's", nameof(set));
+        public NetworkShape Network => set.Shape as NetworkShape
+            ?? throw new ArgumentException("are not a feed-forward network's", nameof(set));
 
         /// <summary>W[l], <c>[in, out]</c>, row-major.</summary>
         public T[] Weights(int layer) => set[NetworkShape.WeightsOf(layer)];

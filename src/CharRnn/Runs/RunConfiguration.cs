@@ -46,7 +46,8 @@ public sealed class RunConfiguration
     public RunKind? Kind
     {
         get => _values.TryGetValue(KindName, out JsonElement value)
-            ? Enum.GetValues<RunKind>().Cast<RunKind?>().FirstOrDefault(kind => value.ValueKind == JsonValueKind.String && value.ValueEquals(WordOf(kind!.Value)))
+            ? Enum.GetValues<RunKind>().Cast<RunKind?>()
+                .FirstOrDefault(kind => value.ValueKind == JsonValueKind.String && value.ValueEquals(WordOf(kind!.Value)))
             : Has("hidden-size") ? RunKind.Text : Has("label") && Has("layers") ? RunKind.Table : null;
         set => Set(KindName, WordOf(value ?? throw new ArgumentNullException(nameof(value))));
     }

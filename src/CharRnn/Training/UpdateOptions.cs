@@ -95,7 +95,8 @@ public abstract record UpdateOptions
     }
 
     /// <summary>Every list that <see cref="Moments"/> can be, the longest first.</summary>
-    public static IReadOnlyList<IReadOnlyList<string>> EveryMoments { get; } = [["adam.m", "adam.v"], ["adagrad"], ["rmsprop"], ["momentum"], []];
+    public static IReadOnlyList<IReadOnlyList<string>> EveryMoments { get; } =
+        [["adam.m", "adam.v"], ["adagrad"], ["rmsprop"], ["momentum"], []];
 
     /// <summary>Whether a moment holds sums or means of squares, which are never below 0.</summary>
     public static bool IsOfSquares(string moment) => moment is "adam.v" or "adagrad" or "rmsprop";

@@ -15,7 +15,8 @@ public sealed class GoldenOptimizerTests : IDisposable
 {
     private const int Updates = 3;
 
-    private readonly SafetensorsFile _file = SafetensorsFile.Open(Path.Combine(AppContext.BaseDirectory, "golden", "optimizers.safetensors"));
+    private readonly SafetensorsFile _file = SafetensorsFile.Open(
+        Path.Combine(AppContext.BaseDirectory, "golden", "optimizers.safetensors"));
 
     private static readonly string[] s_rules = ["adagrad", "rmsprop", "adam", "adamw", "sgd", "momentum"], s_cases = ["plain", "clipped"];
 
@@ -82,7 +83,9 @@ public sealed class GoldenOptimizerTests : IDisposable
             Epsilon = Number("epsilon"),
             WeightDecay = 0,
         };
-        return name == "plain" ? plain : plain with { Clip = Number("clip"), ClipNorm = Number("clip_norm"), WeightDecay = Number("weight_decay") };
+        return name == "plain"
+            ? plain
+            : plain with { Clip = Number("clip"), ClipNorm = Number("clip_norm"), WeightDecay = Number("weight_decay") };
     }
 
     /// <summary>In the file's matrices rows are outputs.</summary>
@@ -91,7 +94,8 @@ public sealed class GoldenOptimizerTests : IDisposable
         var parameters = new ParameterSet<double>(Shape);
         foreach ((TensorSpec spec, double[] to) in parameters.Tensors)
         {
-            double[] values = _file.ReadDoubles($"{prefix}.{spec.Symbol}", spec.Role == TensorRole.Bias ? [spec.Columns] : [spec.Columns, spec.Rows]);
+            double[] values = _file.ReadDoubles(
+                $"{prefix}.{spec.Symbol}", spec.Role == TensorRole.Bias ? [spec.Columns] : [spec.Columns, spec.Rows]);
             for (int i = 0; i < to.Length; i++)
                 to[i] = values[(i % spec.Columns * spec.Rows) + (i / spec.Columns)];
         }
