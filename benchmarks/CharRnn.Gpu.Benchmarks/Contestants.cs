@@ -147,11 +147,11 @@ internal sealed class OurNetwork : IContestant
 
     public double Measure(double seconds)
     {
-        long started = Stopwatch.GetTimestamp(), before = _engine.Step;
+        long started = Stopwatch.GetTimestamp(), before = _engine.Iteration;
         do
             _engine.RunSteps(long.MaxValue);
         while (Stopwatch.GetElapsedTime(started).TotalSeconds < seconds);
-        return (_engine.Step - before) * (double)_rows / Stopwatch.GetElapsedTime(started).TotalSeconds;
+        return (_engine.Iteration - before) * (double)_rows / Stopwatch.GetElapsedTime(started).TotalSeconds;
     }
 
     public void Dispose() => _engine.Dispose();

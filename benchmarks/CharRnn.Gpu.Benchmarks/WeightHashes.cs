@@ -70,7 +70,7 @@ internal static class WeightHashes
         };
         for (int done = 0; done < Steps;)
             done += engine.RunSteps(Steps - done).Losses.Length;
-        EngineState state = engine.ReadState();
+        TextState state = engine.ReadState();
         IEnumerable<ParameterSet<float>> sets = state.Moments.Select(moment => moment.Values).Prepend(state.Weights);
         return [.. sets.SelectMany(set => set.Tensors).Select(tensor => tensor.Values), state.HiddenState];
     }
@@ -88,9 +88,9 @@ internal static class WeightHashes
             : new(inputs, x, [.. y.Select(value => (int)(value * outputs))]);
         var options = new NetworkOptions { LearningRate = 0.1f, BatchSize = batch };
         using var engine = new NetworkEngine(device, InitialNetwork.Create(shape, 1), data, options, plan);
-        while (engine.Step < Steps)
-            engine.RunSteps(Steps - engine.Step);
-        return [.. engine.ReadParameters().Tensors.Select(NeuronByNeuron)];
+        while (engine.Iteration < Steps)
+            engine.RunSteps(Steps - engine.Iteration);
+        return [.. engine.ReadWeights().Tensors.Select(NeuronByNeuron)];
     }
 
     /// <summary>A tensor as files hold it.</summary>

@@ -12,12 +12,13 @@ namespace CharRnn.Gpu.Cli;
 /// </summary>
 internal sealed class ConfigurationArguments
 {
-    private readonly Command _train;
+    private readonly TrainingVerb _verb;
+    private readonly Command _command;
     private readonly string[] _given;
     private readonly List<string> _added = [];
     private readonly Dictionary<string, string> _fileOfOption = [];
 
-    private ConfigurationArguments(Command train, string[] given) => (_train, _given) = (train, given);
+    private ConfigurationArguments(TrainingVerb verb, Command command, string[] given) => (_verb, _command, _given) = (verb, command, given);
 
     private IEnumerable<string> All => _added.Concat(_given);
 
@@ -28,13 +29,15 @@ internal sealed class ConfigurationArguments
     public static string[] Expand(string[] args, RootCommand root, out IReadOnlyDictionary<string, string> fileOfOption)
     {
         fileOfOption = new Dictionary<string, string>();
-        if (args.Length == 0 || root.Subcommands.FirstOrDefault(c => c.Name == args[0]) is not { Name: "train" } train)
+        TrainingVerb[] verbs = [TrainCommand.Verb, MlpTrainCommand.Verb];
+        if (verbs.FirstOrDefault(verb => args.Take(verb.Path.Count).SequenceEqual(verb.Path)) is not { } verb)
             return args;
 
-        var arguments = new ConfigurationArguments(train, args[1..]);
+        Command command = verb.Path.Aggregate<string, Command>(root, (group, name) => group.Subcommands.First(one => one.Name == name));
+        var arguments = new ConfigurationArguments(verb, command, args[verb.Path.Count..]);
         arguments.AddFiles();
         fileOfOption = arguments._fileOfOption;
-        return [args[0], .. arguments.All]; // after the command line's own they could end up after a --
+        return [.. verb.Path, .. arguments.All]; // after the command line's own they could end up after a --
     }
 
     private void AddFiles()
@@ -44,17 +47,25 @@ internal sealed class ConfigurationArguments
             throw new UsageException("--config: is -, and so is another input; give one of them as a file");
         if (path is not null)
             Add(RunConfiguration.Read(path, mayBePipe: true), path, isSavedRun: false);
-        if (Has("--resume") && Value("--out") is { } run && Path.Combine(run, "config.json") is var savedPath && File.Exists(savedPath))
+        if (!Has("--resume") || Value("--out") is not { } run)
+            return;
+        string savedPath = RunDirectory.RequireResumable(run).ConfigurationPath;
+        RunConfiguration saved = RunConfiguration.Read(savedPath);
+        if (saved.Kind is { } kind && kind != _verb.Kind)
         {
-            RunConfiguration saved = RunConfiguration.Read(savedPath);
-            if (saved.Kind == RunKind.Table)
-                throw new CharRnnException(run, "is a run of charrnn mlp train", "only runs on text can be resumed: start it anew in another --out");
-            RefuseChanges(saved, run);
-            if (!HasInput() && saved.Has("input") && saved.GetTexts("input").FirstOrDefault(IsGone) is { } pipe)
-                throw new CharRnnException(run, $"its text came from {(pipe == "-" ? "stdin" : pipe)}, which is not kept", $"give the same text again: a file, or PROGRAM | charrnn train - --resume --out {ShellText.Quote(run)}");
-            Add(saved, savedPath, isSavedRun: true);
+            string other = (kind == TrainCommand.Verb.Kind ? TrainCommand.Verb : MlpTrainCommand.Verb).Name;
+            throw new CharRnnException(run, $"is a run of {other}", $"resume it with: {other} --resume --out {ShellText.Quote(run)}");
         }
+
+        RefuseChanges(saved, run);
+        if (!HasInput() && saved.Has("input") && saved.GetTexts("input").FirstOrDefault(IsGone) is { } pipe)
+            throw new CharRnnException(
+                run, $"its {DataWord} came from {(pipe == "-" ? "stdin" : pipe)}, which is not kept",
+                $"give the same {DataWord} again: a file, or PROGRAM | {_verb.Name} - --resume --out {ShellText.Quote(run)}");
+        Add(saved, savedPath, isSavedRun: true);
     }
+
+    private string DataWord => _verb.Kind == RunKind.Text ? "text" : "table";
 
     private void Add(RunConfiguration configuration, string path, bool isSavedRun)
     {
@@ -62,7 +73,7 @@ internal sealed class ConfigurationArguments
         bool hasLength = Has("--iterations") || Has("--epochs");
         foreach (string name in configuration.Names)
         {
-            if (isSavedRun ? !TrainCommand.SavedOptions.Contains(name) : TrainCommand.RecordedNames.Contains(name))
+            if (isSavedRun ? !_verb.TakenNames.Contains(name) : _verb.RecordedNames.Contains(name))
                 continue;
             if (name == "input")
             {
@@ -72,10 +83,10 @@ internal sealed class ConfigurationArguments
             }
 
             string option = $"--{name}";
-            string[] known = [.. CommandLine.OptionNames(_train).Where(o => o is not "--config" and not "--help").Select(o => o[2..]), "input"];
+            string[] known = [.. CommandLine.OptionNames(_command).Where(o => o is not "--config" and not "--help").Select(o => o[2..]), "input"];
             if (!known.Contains(name))
             {
-                throw new UsageException($"{path}: {CommandLine.UnknownName(name, "an option of charrnn train", known, "see charrnn train --help")}");
+                throw new UsageException($"{path}: {CommandLine.UnknownName(name, $"an option of {_verb.Name}", known, $"see {_verb.Name} --help")}");
             }
 
             if (Has(option)
@@ -83,7 +94,7 @@ internal sealed class ConfigurationArguments
                 || (name is "epochs" && configuration.Has("iterations")))
                 continue;
             string text = configuration.GetOptionText(name);
-            bool isFlag = _train.Options.First(o => o.Name == option).ValueType == typeof(bool);
+            bool isFlag = _command.Options.First(o => o.Name == option).ValueType == typeof(bool);
             if (isFlag && text is not ("true" or "false"))
                 throw new UsageException($"{path}: {name}: is '{text}'; give true or false");
             _fileOfOption[option] = path;
@@ -97,14 +108,17 @@ internal sealed class ConfigurationArguments
     /// <summary>Refuses other values of the options that a resumed run keeps.</summary>
     private void RefuseChanges(RunConfiguration saved, string run)
     {
-        foreach (string name in TrainCommand.FixedOptions)
+        foreach (string name in _verb.KeptNames)
         {
             // An option that the run does not name has its default there.
             string? kept = saved.Has(name) ? saved.GetOptionText(name) : null;
             if (Value($"--{name}") is { } given && !(kept is null ? IsDefault($"--{name}", given) : IsSame($"--{name}", given, kept)))
+            {
+                string anew = _verb.Kind == RunKind.Text ? $" from these weights with --init-from {ShellText.Quote(run)} and another --out" : " in another --out";
                 throw new CharRnnException(
                     $"--{name}", $"is {given} here and {kept ?? "not given"} in the run to resume",
-                    $"leave it out: a resume may change how long, on which device and how often it reports; or start a new run from these weights with --init-from {ShellText.Quote(run)} and another --out");
+                    $"leave it out: a resume may change how long, on which device and how often it reports; or start a new run{anew}");
+            }
         }
     }
 
@@ -118,8 +132,8 @@ internal sealed class ConfigurationArguments
     /// <summary>The value of an option that is given with this text, or not given; null if it has no value, or an invalid one.</summary>
     private object? Parsed(string option, params string[] text)
     {
-        ParseResult parsed = _train.Parse(text.Length == 0 ? [] : [option, .. text], CommandLine.ParserConfiguration);
-        OptionResult? result = parsed.GetResult(_train.Options.First(o => o.Name == option));
+        ParseResult parsed = _command.Parse(text.Length == 0 ? [] : [option, .. text], CommandLine.ParserConfiguration);
+        OptionResult? result = parsed.GetResult(_command.Options.First(o => o.Name == option));
         return result is null || result.Errors.Any() ? null : result.GetValueOrDefault<object?>();
     }
 
@@ -127,7 +141,7 @@ internal sealed class ConfigurationArguments
     private static bool IsGone(string input) => StandardStreams.IsInput(input)
         || input.StartsWith("/dev/fd/", StringComparison.Ordinal) || input.StartsWith("/proc/", StringComparison.Ordinal);
 
-    private bool HasInput() => _train.Parse([.. All], CommandLine.ParserConfiguration).GetResult(TrainCommand.Input)?.Tokens.Count > 0;
+    private bool HasInput() => _command.Parse([.. All], CommandLine.ParserConfiguration).GetResult(_verb.Input)?.Tokens.Count > 0;
 
     private bool Has(string option) => All.Any(a => Names(a, option));
 

@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.IO.Hashing;
+using System.Text;
 
 namespace CharRnn.Tables;
 
@@ -17,6 +19,23 @@ public sealed record Table(string Name, IReadOnlyList<string> Columns, IReadOnly
             if (Columns[i] == name)
                 return i;
         throw new CharRnnException(Name, $"has no column '{name}'", $"its columns are {string.Join(", ", Columns)}");
+    }
+
+    /// <summary>Tells tables apart: XxHash128 of the columns' names and the cells, each with its length.</summary>
+    public string Hash
+    {
+        get
+        {
+            var hash = new XxHash128();
+            foreach (string cell in Rows.SelectMany(row => row).Prepend(string.Join('\n', Columns)))
+            {
+                byte[] text = Encoding.UTF8.GetBytes(cell);
+                hash.Append(text);
+                hash.Append(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"\n{text.Length}\n")));
+            }
+
+            return Convert.ToHexStringLower(hash.GetCurrentHash());
+        }
     }
 
     internal CharRnnException Wrong(int row, string column, string found, string remedy) =>

@@ -102,6 +102,14 @@ internal static class SharedOptions
         return option;
     }
 
+    /// <summary>A choice of each value of an enumeration, by its name in lower case.</summary>
+    public static Choice<T>[] ChoicesOf<T>()
+        where T : struct, Enum => [.. Enum.GetValues<T>().Select(value => new Choice<T>(WordOf(value), value))];
+
+    /// <summary>The word for a value of an enumeration.</summary>
+    public static string WordOf<T>(T value)
+        where T : struct, Enum => value.ToString().ToLowerInvariant();
+
     /// <summary>Loads the model that MODEL and <c>--best</c> name.</summary>
     public static CharacterModel LoadModel(string path, bool best)
     {

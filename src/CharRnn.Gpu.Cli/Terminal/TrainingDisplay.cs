@@ -2,16 +2,14 @@ using System.Globalization;
 using System.Text;
 using CharRnn.Model;
 using CharRnn.Storage;
-using CharRnn.Text;
 using CharRnn.Training;
 
 namespace CharRnn.Gpu.Cli.Terminal;
 
 /// <summary>Shows a training run as plain lines: a line per report, the samples as they come.</summary>
-/// <param name="vocabulary">The characters.</param>
+/// <param name="words">How reports read.</param>
 /// <param name="json">Whether a report is a line of metrics.jsonl, and samples are not shown.</param>
-/// <param name="smoothed">Whether the classic smoothed loss is shown, too.</param>
-internal sealed class TrainingDisplay(Vocabulary vocabulary, bool json, bool smoothed) : ITrainingObserver
+internal sealed class TrainingDisplay(ReportWords words, bool json) : ITrainingObserver
 {
     public void Reported(TrainingReport report)
     {
@@ -21,14 +19,14 @@ internal sealed class TrainingDisplay(Vocabulary vocabulary, bool json, bool smo
             Output.AlongTheWay(() => Output.Line(Describe(report)));
     }
 
-    public void Sampled(long iteration, int[] tokens)
+    public void Sampled(long iteration, ReadOnlyMemory<byte> text)
     {
         if (json || Output.IsQuiet)
             return;
         Output.AlongTheWay(() =>
         {
             Output.Line(string.Create(CultureInfo.InvariantCulture, $"--- sample at iteration {iteration} ---"));
-            Output.ModelText(vocabulary.Decode(tokens));
+            Output.ModelText(text.Span);
             Output.Line("\n---");
         });
     }
@@ -36,17 +34,14 @@ internal sealed class TrainingDisplay(Vocabulary vocabulary, bool json, bool smo
     private string Describe(TrainingReport report)
     {
         var line = new StringBuilder();
-        line.Append(
-            CultureInfo.InvariantCulture,
-            $"epoch {report.Epoch} iteration {report.Iteration}: "
-            + $"loss {report.Loss:F4} nats, {Loss.BitsPerCharacter(report.Loss):F4} bits per character");
-        if (smoothed)
+        line.Append(CultureInfo.InvariantCulture, $"epoch {report.Epoch} iteration {report.Iteration}: loss {words.Loss(report.Loss)}");
+        if (words.IsSmoothed)
             line.Append(CultureInfo.InvariantCulture, $", smoothed {report.SmoothLoss:F3}");
+        if (!double.IsNaN(report.GradientNorm))
+            line.Append(CultureInfo.InvariantCulture, $", gradient {report.GradientNorm:G4}");
         if (!double.IsNaN(report.ValidationLoss))
-            line.Append(
-                CultureInfo.InvariantCulture,
-                $", validation {report.ValidationLoss:F4} nats, {Loss.BitsPerCharacter(report.ValidationLoss):F4} bits per character");
-        line.Append(CultureInfo.InvariantCulture, $", {report.CharactersPerSecond:N0} characters/s");
+            line.Append(CultureInfo.InvariantCulture, $", validation {words.Loss(report.ValidationLoss)}");
+        line.Append(CultureInfo.InvariantCulture, $", {report.CharactersPerSecond:N0} {words.Examples}/s");
         return line.ToString();
     }
 }
@@ -62,7 +57,7 @@ internal sealed class ObserverList(params ITrainingObserver[] observers) : ITrai
 
     public void Improved(ParameterSet<float> weights) => Array.ForEach(observers, o => o.Improved(weights));
 
-    public void Sampled(long iteration, int[] tokens) => Array.ForEach(observers, o => o.Sampled(iteration, tokens));
+    public void Sampled(long iteration, ReadOnlyMemory<byte> text) => Array.ForEach(observers, o => o.Sampled(iteration, text));
 
     public void Checkpointed(TrainingSnapshot snapshot) => Array.ForEach(observers, o => o.Checkpointed(snapshot));
 }

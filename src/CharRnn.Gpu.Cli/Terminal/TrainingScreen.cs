@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
-using CharRnn.Text;
 using CharRnn.Training;
 using Spectre.Console;
 using Spectre.Console.Rendering;
@@ -10,11 +9,9 @@ namespace CharRnn.Gpu.Cli.Terminal;
 
 /// <summary>Shows a training run on a terminal, in place: where it stands, how well it does, and its last sample.</summary>
 /// <param name="console">The terminal.</param>
-/// <param name="vocabulary">The characters.</param>
+/// <param name="words">How reports read.</param>
 /// <param name="resumedFrom">Where an earlier run stopped; null at the start.</param>
-/// <param name="smoothed">Whether the classic smoothed loss is shown, too.</param>
-internal sealed class TrainingScreen(IAnsiConsole console, Vocabulary vocabulary, TrainingSnapshot? resumedFrom, bool smoothed)
-    : ITrainingObserver
+internal sealed class TrainingScreen(IAnsiConsole console, ReportWords words, TrainingSnapshot? resumedFrom) : ITrainingObserver
 {
     // Often enough to look alive, and a drawing of some tenths of a millisecond is still nothing beside it.
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
@@ -62,10 +59,10 @@ internal sealed class TrainingScreen(IAnsiConsole console, Vocabulary vocabulary
     }
 
     /// <inheritdoc/>
-    public void Sampled(long iteration, int[] tokens)
+    public void Sampled(long iteration, ReadOnlyMemory<byte> text)
     {
-        string text = Encoding.UTF8.GetString(vocabulary.Decode(tokens)).Replace("\r\n", "\n", StringComparison.Ordinal).Replace("\t", "    ", StringComparison.Ordinal);
-        _sample = (iteration, TerminalText.Escape(text));
+        string shown = Encoding.UTF8.GetString(text.Span).Replace("\r\n", "\n", StringComparison.Ordinal);
+        _sample = (iteration, TerminalText.Escape(shown.Replace("\t", "    ", StringComparison.Ordinal)));
     }
 
     private void Draw()
@@ -91,13 +88,21 @@ internal sealed class TrainingScreen(IAnsiConsole console, Vocabulary vocabulary
     {
         var rows = new List<IRenderable>
         {
-            Line(width, (N($"epoch {_now.Epoch}  iteration {_now.Iteration:N0} of {_total:N0}"), Strong), (N($"  {Share:P0}  {TimeLeft()}"), Style.Plain)),
+            Line(
+                width, (N($"epoch {_now.Epoch}  iteration {_now.Iteration:N0} of {_total:N0}"), Strong),
+                (N($"  {Share:P0}  {TimeLeft()}"), Style.Plain)),
             Bar(width),
-            Line(width, ("loss        ", Dim), (Bits(_now.Loss), Strong), (smoothed ? N($"  smoothed {_now.SmoothLoss:F3}") : "", Dim)),
+            Line(width, ("loss        ", Dim), (words.Loss(_now.Loss), Strong), (words.IsSmoothed ? N($"  smoothed {_now.SmoothLoss:F3}") : "", Dim)),
         };
         if (!double.IsNaN(_validation))
-            rows.Add(Line(width, ("validation  ", Dim), (Bits(_validation), Strong), (_best.Iteration > 0 ? N($"  best {_best.Loss:F4} at {_best.Iteration:N0}") : N($"  best {_best.Loss:F4}"), Dim)));
-        rows.Add(Line(width, ("speed       ", Dim), (N($"{_now.CharactersPerSecond:N0} characters/s"), Strong), (N($"  {_now.Characters:N0} characters, {Clock(_now.Seconds)}"), Dim)));
+        {
+            string best = $"  best {words.ShortLoss(_best.Loss)}{(_best.Iteration > 0 ? N($" at {_best.Iteration:N0}") : "")}";
+            rows.Add(Line(width, ("validation  ", Dim), (words.Loss(_validation), Strong), (best, Dim)));
+        }
+
+        rows.Add(Line(
+            width, ("speed       ", Dim), (N($"{_now.CharactersPerSecond:N0} {words.Examples}/s"), Strong),
+            (N($"  {_now.Characters:N0} {words.Examples}, {Clock(_now.Seconds)}"), Dim)));
         if (_sample is var (iteration, text) && height > OtherLines)
         {
             rows.Add(new Paragraph(" "));
@@ -109,8 +114,6 @@ internal sealed class TrainingScreen(IAnsiConsole console, Vocabulary vocabulary
     }
 
     private double Share => _total > 0 ? Math.Min(1, (double)_now.Iteration / _total) : 0;
-
-    private static string Bits(double nats) => string.Create(CultureInfo.InvariantCulture, $"{nats:F4} nats  {Loss.BitsPerCharacter(nats):F4} bits per character");
 
     private static string N(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
@@ -144,6 +147,8 @@ internal sealed class TrainingScreen(IAnsiConsole console, Vocabulary vocabulary
     private static string Clock(double seconds)
     {
         var time = TimeSpan.FromSeconds(Math.Min(seconds, 1e9));
-        return N(time.TotalDays >= 1 ? $"{(int)time.TotalDays} d {time.Hours} h" : time.TotalHours >= 1 ? $"{time.Hours}:{time.Minutes:D2}:{time.Seconds:D2}" : (FormattableString)$"{time.Minutes}:{time.Seconds:D2}");
+        return time.TotalDays >= 1 ? N($"{(int)time.TotalDays} d {time.Hours} h")
+            : time.TotalHours >= 1 ? N($"{time.Hours}:{time.Minutes:D2}:{time.Seconds:D2}")
+            : N($"{time.Minutes}:{time.Seconds:D2}");
     }
 }

@@ -29,6 +29,7 @@ internal sealed class NetworkBuffers : IDisposable
     public NetworkBuffers(ComputeDevice device, NetworkShape shape, int rows, int batch, int order, int slots, UpdateOptions options)
     {
         Require(device, shape, rows, batch, options);
+        Shape = shape;
         var parameters = new ParameterLayout(shape);
         long delta = 0, h = (long)batch * RnnDims.PaddedRow(shape.Inputs);
         _layers = new NetworkLayer[shape.Layers.Count];
@@ -85,6 +86,9 @@ internal sealed class NetworkBuffers : IDisposable
             throw new CharRnnException("--layers", $"need {MemoryNeed.Readable(bytes)}, {device.Name} has {MemoryNeed.Readable(device.MemorySize)}", Remedy);
     }
 
+    /// <summary>The network.</summary>
+    public NetworkShape Shape { get; }
+
     public NetworkViews Views { get; }
 
     /// <summary>Puts rows of data into their places, from the first on.</summary>
@@ -112,6 +116,12 @@ internal sealed class NetworkBuffers : IDisposable
 
     public ParameterSet<float> ReadGradient() => _optimizer.ReadGradient();
 
+    /// <inheritdoc cref="DeviceOptimizer.ReadMoments"/>
+    public IReadOnlyList<Moment> ReadMoments() => _optimizer.ReadMoments();
+
+    /// <inheritdoc cref="DeviceOptimizer.WriteMoments"/>
+    public void WriteMoments(IReadOnlyList<Moment> moments) => _optimizer.WriteMoments(moments);
+
     /// <summary>How the next steps change the parameters.</summary>
     public UpdateArguments Update => _optimizer.Arguments;
 
@@ -125,14 +135,12 @@ internal sealed class NetworkBuffers : IDisposable
         _stepLosses.Write([lastLoss]);
     }
 
-    /// <summary>How many of a call's steps are done, and how they ended: the one read that the host waits for.</summary>
-    public (int Completed, DescentEnd? End) ReadStatus(int steps)
+    /// <summary>How many of a call's steps are done, and whether the next is not finite: the one read that the host waits for.</summary>
+    public (int Completed, bool Diverged) ReadStatus(int steps)
     {
         int[] status = _status.Read(0, NetworkStatus.TeamFlags);
         (int diverged, int converged) = (status[NetworkStatus.Diverged], status[NetworkStatus.Converged]);
-        return diverged > 0 && (converged == 0 || diverged <= converged) ? (diverged - 1, DescentEnd.NotFinite)
-            : converged > 0 ? (converged, DescentEnd.SmallGradient)
-            : (steps, null);
+        return diverged > 0 && (converged == 0 || diverged <= converged) ? (diverged - 1, true) : (converged > 0 ? converged : steps, false);
     }
 
     /// <summary>J and the gradient's squared norm of some steps.</summary>

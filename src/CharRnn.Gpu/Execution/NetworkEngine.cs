@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Kernels.Arguments;
 using CharRnn.Model;
@@ -26,34 +25,22 @@ public sealed record NetworkOptions : UpdateOptions
     /// <summary>The seed of each epoch's order; with all rows in one step there is nothing to order.</summary>
     public ulong Seed { get; init; } = 1;
 
-    /// <summary>With all rows in one step: the step whose gradient has a smaller norm is the last. 0 to go on.</summary>
+    /// <summary>
+    /// The step whose gradient has a smaller norm is the last, or with mini-batches the epoch in which that is so on average; 0 is
+    /// never.
+    /// </summary>
     public float GradientTolerance { get; init => field = Limits.NotNegative(value); }
 
-    /// <summary>With all rows in one step: the step that changed J by less is the last. 0 to go on.</summary>
+    /// <summary>The step, or with mini-batches the epoch, that changed J by less is the last; 0 is never.</summary>
     public float LossTolerance { get; init => field = Limits.NotNegative(value); }
 
     /// <summary>Rows of a step, of data of so many.</summary>
     internal int BatchOf(int rows) => BatchSize == 0 ? rows : Math.Min(BatchSize, rows);
 }
 
-/// <summary>What some steps brought.</summary>
-/// <param name="Losses">J of each completed step's rows, in order, before its update.</param>
-/// <param name="GradientNorms">Its gradient's Euclidean norm.</param>
-/// <param name="End">
-/// Why there is no next step: <see cref="DescentEnd.NotFinite"/>, where the step after these was not applied, or one of the tolerances;
-/// null if there is one.
-/// </param>
-public readonly record struct NetworkSteps(float[] Losses, float[] GradientNorms, DescentEnd? End);
-
 /// <summary>Trains a feed-forward network on a device. All memory is allocated here, once; many steps are one call.</summary>
-public sealed class NetworkEngine : IDisposable
+public sealed class NetworkEngine : ITrainingEngine
 {
-    private const int MaxStepsPerCall = 8192;
-    private const double SecondsPerCall = 0.1;
-
-    // GPU drivers of desktops stop a kernel that runs for seconds.
-    private const double SecondsPerGpuLaunch = 0.025;
-
     // Of the order of rows, so many epochs lie on the device at once.
     private const int MostOrdered = 1 << 20;
 
@@ -62,10 +49,10 @@ public sealed class NetworkEngine : IDisposable
     private readonly NetworkOptions _options;
     private readonly NetworkBuffers _buffers;
     private readonly NetworkPlan _plan;
-    private readonly Pace _pace;
-    private readonly int _rows, _batch, _epochsOrdered;
+    private readonly StepRunner _runner;
+    private readonly int _rows, _batch, _stepsPerEpoch, _epochsOrdered;
     private long _firstOrdered = -1;
-    private float _lastLoss = float.PositiveInfinity;
+    private EpochProgress _progress = EpochProgress.Start;
     private bool _diverged;
 
     /// <param name="device">Where.</param>
@@ -89,12 +76,13 @@ public sealed class NetworkEngine : IDisposable
         (_device, _options, _rows, _life) = (device, options, data.Count, new DeviceLife(this, device.Life));
         using Lock.Scope held = _life.Enter();
         _batch = options.BatchOf(_rows);
-        StepsPerEpoch = (_rows + _batch - 1) / _batch;
-        _epochsOrdered = StepsPerEpoch == 1 ? MaxStepsPerCall : Math.Clamp(MostOrdered / _rows, 1, MaxStepsPerCall);
+        LearningRateAt = _ => options.LearningRate;
+        _stepsPerEpoch = StepsPerEpochOf(_rows, options);
+        _epochsOrdered = _stepsPerEpoch == 1 ? StepRunner.MaxSteps : Math.Clamp(MostOrdered / _rows, 1, StepRunner.MaxSteps);
         _plan = plan ?? NetworkPlan.Choose(shape, _batch, device.Traits);
-        _pace = new Pace(guess: shape.TrainingFlops * _batch / 5e9);
+        _runner = new StepRunner(guess: shape.TrainingFlops * _batch / 5e9);
         _buffers = new NetworkBuffers(
-            device, shape, _rows, _batch, StepsPerEpoch == 1 ? _rows : _rows * _epochsOrdered, MaxStepsPerCall, options);
+            device, shape, _rows, _batch, _stepsPerEpoch == 1 ? _rows : _rows * _epochsOrdered, StepRunner.MaxSteps, options);
         _buffers.WriteData(data);
         _buffers.WriteParameters(initial);
     }
@@ -104,61 +92,79 @@ public sealed class NetworkEngine : IDisposable
     public static void RequireMemory(ComputeDevice device, NetworkShape shape, int rows, NetworkOptions options) =>
         NetworkBuffers.Require(device, shape, rows, options.BatchOf(rows), options);
 
-    /// <summary>Steps so far.</summary>
-    public long Step { get; private set; }
+    /// <summary>Completed steps of the whole run.</summary>
+    public long Iteration { get; private set; }
 
-    /// <summary>Steps that take every row once.</summary>
-    public int StepsPerEpoch { get; }
+    /// <inheritdoc/>
+    public long StepsPerEpoch => _stepsPerEpoch;
 
-    /// <summary>Rows of a step.</summary>
-    /// <param name="step">Its number, from 0.</param>
-    public int RowsOf(long step) => Math.Min(_batch, _rows - ((int)(step % StepsPerEpoch) * _batch));
+    /// <inheritdoc/>
+    public Func<long, double> LearningRateAt { get; set; }
+
+    /// <summary>Steps in an epoch of so many rows.</summary>
+    public static int StepsPerEpochOf(int rows, NetworkOptions options) => (rows + options.BatchOf(rows) - 1) / options.BatchOf(rows);
+
+    /// <summary>Rows that so many first steps train on: the last step of an epoch may have fewer than the others.</summary>
+    public long RowsIn(long steps) => (steps / _stepsPerEpoch * _rows) + (steps % _stepsPerEpoch * _batch);
 
     /// <summary>How steps are put on the device, for people.</summary>
     public string Plan => _plan.Reason;
 
-    /// <summary>Makes some of the next steps: as many as a tenth of a second takes.</summary>
-    /// <param name="maxSteps">At most so many, at least 1.</param>
-    /// <exception cref="CharRnnException">A call before ended with <see cref="DescentEnd.NotFinite"/>: there is no next step.</exception>
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentOutOfRangeException">No step is asked for, or a learning rate is below 0 or not finite.</exception>
     /// <exception cref="ObjectDisposedException">The engine or its device is disposed of.</exception>
-    public NetworkSteps RunSteps(long maxSteps)
+    public StepsResult RunSteps(long maxSteps)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxSteps, 1);
         using Lock.Scope held = _life.Enter();
         if (_diverged)
-            throw new CharRnnException("training", "has diverged: the next step is not finite", "start anew with a lower learning rate");
-        Turn turn = _pace.Next(_plan.ManySteps && _plan.Teams > 1);
-        int most = (int)Math.Min(Math.Min(maxSteps, turn.MaxSteps), Math.Clamp((long)(SecondsPerCall / turn.SecondsPerStep), 1, MaxStepsPerCall));
+            throw StepRunner.Diverged;
+        if (_stepsPerEpoch > 1 && (_options.GradientTolerance > 0 || _options.LossTolerance > 0))
+            maxSteps = Math.Min(maxSteps, _stepsPerEpoch - (Iteration % _stepsPerEpoch)); // the epoch may be the last
+        Turn turn = _runner.Begin(_plan.ManySteps && _plan.Teams > 1, maxSteps, out int most);
         int first = Order(ref most);
-        _buffers.BeginCall(_lastLoss);
-        _buffers.WriteRates(Step, most, _ => _options.LearningRate);
-        long started = Stopwatch.GetTimestamp();
-        int steps = 0;
-        while (steps < most && Stopwatch.GetElapsedTime(started).TotalSeconds < 2 * SecondsPerCall)
-            steps += Launch(turn, Arguments(first + steps, steps, turn.Alone ? 1 : _plan.Teams), most - steps);
+        _buffers.BeginCall((float)_progress.LossBefore);
+        _buffers.WriteRates(Iteration, most, LearningRateAt);
+        int steps = _runner.Launch(most, (done, left) => Launch(turn, Arguments(first + done, done, turn.Alone ? 1 : _plan.Teams), left));
 
-        (int completed, DescentEnd? end) = _buffers.ReadStatus(steps);
+        (int completed, bool diverged) = _buffers.ReadStatus(steps);
         (float[] losses, float[] squares) = completed == 0 ? ([], []) : _buffers.ReadSteps(completed);
-        _pace.Measured(turn, steps, Stopwatch.GetElapsedTime(started).TotalSeconds);
-        if (completed > 0 && end != DescentEnd.NotFinite)
-        {
-            float before = completed > 1 ? losses[^2] : _lastLoss;
-            bool isLast = StepsPerEpoch == 1 && Kernels.NetworkSteps.IsLast(squares[^1], before, losses[^1], _options.GradientTolerance, _options.LossTolerance);
-            end = !isLast ? null : Math.Sqrt(squares[^1]) < _options.GradientTolerance ? DescentEnd.SmallGradient : DescentEnd.SmallChange;
-        }
-
-        _diverged = end == DescentEnd.NotFinite;
-        Step += completed;
-        _lastLoss = completed > 0 ? losses[^1] : _lastLoss;
-        return new NetworkSteps(losses, [.. squares.Select(MathF.Sqrt)], end);
+        _runner.End(turn, steps);
+        TrainingOutcome? converged = null;
+        foreach ((float loss, float square) in losses.Zip(squares))
+            converged = Advance(loss, square);
+        _diverged = diverged;
+        return new StepsResult(losses, diverged ? TrainingOutcome.Diverged : converged) { GradientNorms = squares.Select(MathF.Sqrt).ToArray() };
     }
 
-    /// <summary>The parameters as they are.</summary>
+    /// <inheritdoc/>
     /// <exception cref="ObjectDisposedException">The engine or its device is disposed of.</exception>
-    public ParameterSet<float> ReadParameters()
+    public ParameterSet<float> ReadWeights()
     {
         using Lock.Scope held = _life.Enter();
         return _buffers.ReadParameters();
+    }
+
+    EngineState ITrainingEngine.ReadState() => ReadState();
+
+    /// <inheritdoc cref="ITrainingEngine.ReadState"/>
+    /// <exception cref="ObjectDisposedException">The engine or its device is disposed of.</exception>
+    public TableState ReadState()
+    {
+        using Lock.Scope held = _life.Enter();
+        return new TableState(_buffers.ReadParameters(), _buffers.ReadMoments(), Iteration, _progress);
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="ObjectDisposedException">The engine or its device is disposed of.</exception>
+    public void Restore(EngineState state)
+    {
+        var table = state as TableState ?? throw new ArgumentException("is of another kind of engine", nameof(state));
+        state.RequireFits(_buffers.Shape, _options);
+        using Lock.Scope held = _life.Enter();
+        _buffers.WriteParameters(state.Weights);
+        _buffers.WriteMoments(state.Moments);
+        (Iteration, _progress, _firstOrdered, _diverged) = (state.Iteration, table.Progress, -1, false);
     }
 
     /// <summary>
@@ -167,7 +173,7 @@ public sealed class NetworkEngine : IDisposable
     internal (float Loss, ParameterSet<float> Gradient) Trace()
     {
         using Lock.Scope held = _life.Enter();
-        return (RunSteps(1).Losses is [float loss] ? loss : float.NaN, _buffers.ReadGradient());
+        return (RunSteps(1).Losses.Span is [float loss] ? loss : float.NaN, _buffers.ReadGradient());
     }
 
     /// <summary>How far the gradient of the next step, which is made, is off the reference's: norm of the difference over norm, the worst array's.</summary>
@@ -177,17 +183,46 @@ public sealed class NetworkEngine : IDisposable
     /// <summary>Frees the device memory; the device stays.</summary>
     public void Dispose() => _life.End(_buffers.Dispose);
 
-    private NetworkArguments Arguments(int first, int slot, int teams) => StepsPerEpoch == 1
+    private NetworkArguments Arguments(int first, int slot, int teams) => _stepsPerEpoch == 1
         ? new NetworkArguments(_rows, _batch, 1, 0, slot, _buffers.Update, _options.GradientTolerance, _options.LossTolerance, teams)
-        : new NetworkArguments(_rows, _batch, StepsPerEpoch * _epochsOrdered, first, slot, _buffers.Update, 0, 0, teams);
+        : new NetworkArguments(_rows, _batch, _stepsPerEpoch * _epochsOrdered, first, slot, _buffers.Update, 0, 0, teams);
+
+    /// <summary>Counts a step.</summary>
+    /// <returns>How training converged with it; null if it did not.</returns>
+    private TrainingOutcome? Advance(float loss, float square)
+    {
+        long rows = RowsIn(Iteration + 1) - RowsIn(Iteration++);
+        if (_stepsPerEpoch == 1)
+        {
+            float before = (float)_progress.LossBefore;
+            _progress = _progress with { LossBefore = loss };
+            return !Kernels.NetworkSteps.IsLast(square, before, loss, _options.GradientTolerance, _options.LossTolerance) ? null
+                : Math.Sqrt(square) < _options.GradientTolerance ? TrainingOutcome.SmallGradient
+                : TrainingOutcome.SmallChange;
+        }
+
+        _progress = _progress with
+        {
+            LossSum = _progress.LossSum + (rows * (double)loss),
+            NormSum = _progress.NormSum + (rows * Math.Sqrt(square)),
+            Rows = _progress.Rows + rows,
+        };
+        if (Iteration % _stepsPerEpoch != 0)
+            return null;
+        (double mean, double norm) = (_progress.LossSum / _progress.Rows, _progress.NormSum / _progress.Rows);
+        TrainingOutcome? converged = norm < _options.GradientTolerance ? TrainingOutcome.SmallGradient
+            : Math.Abs(_progress.LossBefore - mean) < _options.LossTolerance ? TrainingOutcome.SmallChange
+            : null;
+        _progress = EpochProgress.Start with { LossBefore = mean };
+        return converged;
+    }
 
     private int Launch(Turn turn, NetworkArguments step, int most)
     {
         KernelSet kernels = _device.Kernels;
         if (_plan.ManySteps)
         {
-            double seconds = _device.Kind == DeviceKind.Cpu ? SecondsPerCall : SecondsPerGpuLaunch;
-            int steps = (int)Math.Clamp((long)(seconds / turn.SecondsPerStep), 1, most);
+            int steps = (int)Math.Min(StepRunner.StepsOfLaunch(turn, _device.Kind), most);
             kernels.NetworkSteps(_buffers.Views, step, steps);
             return steps;
         }
@@ -209,7 +244,7 @@ public sealed class NetworkEngine : IDisposable
     /// <returns>The next step's number within the order.</returns>
     private int Order(ref int most)
     {
-        if (StepsPerEpoch == 1)
+        if (_stepsPerEpoch == 1)
         {
             if (_firstOrdered < 0)
                 _buffers.WriteOrder([.. Enumerable.Range(0, _rows)]);
@@ -217,7 +252,7 @@ public sealed class NetworkEngine : IDisposable
             return 0; // the one epoch, again and again
         }
 
-        long epoch = Step / StepsPerEpoch;
+        long epoch = Iteration / _stepsPerEpoch;
         if (_firstOrdered < 0 || epoch >= _firstOrdered + _epochsOrdered)
         {
             _firstOrdered = epoch;
@@ -227,8 +262,8 @@ public sealed class NetworkEngine : IDisposable
             _buffers.WriteOrder(order);
         }
 
-        int first = (int)(Step - (_firstOrdered * StepsPerEpoch));
-        most = Math.Min(most, (_epochsOrdered * StepsPerEpoch) - first);
+        int first = (int)(Iteration - (_firstOrdered * _stepsPerEpoch));
+        most = Math.Min(most, (_epochsOrdered * _stepsPerEpoch) - first);
         return first;
     }
 

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Kernels.Arguments;
 using CharRnn.Model;
@@ -10,7 +9,7 @@ using CharRnn.Training;
 namespace CharRnn.Gpu.Execution;
 
 /// <summary>Trains a model on a device. All memory is allocated here, once; nothing happens on the host per time step.</summary>
-public sealed class TrainingEngine : ITrainingEngine
+public sealed class TrainingEngine : ITextEngine
 {
     /// <summary>Tokens of all streams that lie on the device at once by default: 64 MB. Longer texts pass by in windows.</summary>
     public const long DefaultWindowTokens = 16 << 20;
@@ -21,12 +20,6 @@ public sealed class TrainingEngine : ITrainingEngine
     /// <summary>The shortest validation text that can be measured on: two characters a stream.</summary>
     public const int MinValidationLength = 2 * ValidationStreams;
 
-    private const int MaxStepsPerCall = 8192;
-    private const double SecondsPerCall = 0.1;
-
-    // GPU drivers of desktops stop a kernel that runs for seconds.
-    private const double SecondsPerGpuLaunch = 0.025;
-
     private readonly DeviceLife _life;
     private readonly ITokenSource _text;
     private readonly StepOptions _options;
@@ -36,7 +29,7 @@ public sealed class TrainingEngine : ITrainingEngine
     private readonly AlignedBuffer<float> _stepLosses;
     private readonly AlignedBuffer<int> _status;
     private readonly TrainingViews _views;
-    private readonly Pace _pace;
+    private readonly StepRunner _runner;
     private readonly Evaluator _evaluator;
     private readonly Sampler _sampler;
     private readonly int[] _windowRow;
@@ -69,25 +62,28 @@ public sealed class TrainingEngine : ITrainingEngine
         _windowRow = new int[window];
         RnnDims d = _forward.Dims;
         _da = new AlignedBuffer<float>(model.Device, (long)d.T * d.B * d.HRow);
-        _stepLosses = new AlignedBuffer<float>(model.Device, MaxStepsPerCall);
+        _stepLosses = new AlignedBuffer<float>(model.Device, StepRunner.MaxSteps);
         _status = new AlignedBuffer<int>(model.Device, StepStatus.TeamFlags + Math.Max(Plan.Teams, model.Device.Teams));
         _optimizer = new DeviceOptimizer(
-            model.Device, model.Layout, model.Parameters, options, MaxStepsPerCall, _status, isMeasured: false);
+            model.Device, model.Layout, model.Parameters, options, StepRunner.MaxSteps, _status, isMeasured: false);
         _views = new TrainingViews(
             _forward.Views, _da.View, _optimizer.Gradient, _optimizer.Views, _optimizer.Transposed(ModelShape.Whh),
             _optimizer.Transposed(ModelShape.Why), _stepLosses.View);
         _evaluator = new Evaluator(model, ValidationStreams);
         _sampler = new Sampler(model);
 
-        _pace = new Pace(guess: model.Shape.TrainingFlops * d.T * d.B / 5e9);
+        _runner = new StepRunner(guess: model.Shape.TrainingFlops * d.T * d.B / 5e9);
         _optimizer.WriteTransposes(model.Read());
     }
 
     /// <summary>The model it trains.</summary>
     public DeviceModel Model { get; }
 
-    /// <inheritdoc/>
+    /// <summary>Where in the text training stands.</summary>
     public StreamCursor Cursor { get; private set; }
+
+    /// <inheritdoc/>
+    public long StepsPerEpoch => Cursor.StepsPerEpoch;
 
     /// <summary>How steps are put on the device.</summary>
     /// <exception cref="ArgumentException">The device cannot run it.</exception>
@@ -120,59 +116,54 @@ public sealed class TrainingEngine : ITrainingEngine
         ArgumentOutOfRangeException.ThrowIfLessThan(maxSteps, 1);
         using Lock.Scope held = _life.Enter();
         if (_diverged)
-            throw new CharRnnException("training", "has diverged: the next step is not finite", "restore an earlier state, or start anew, with a lower learning rate");
-        Turn turn = _pace.Next(Plan.Alone is not null);
-        int most = (int)Math.Min(maxSteps, Math.Min(turn.MaxSteps, Math.Clamp((long)(SecondsPerCall / turn.SecondsPerStep), 1, MaxStepsPerCall)));
+            throw StepRunner.Diverged;
+        Turn turn = _runner.Begin(Plan.Alone is not null, maxSteps, out int most);
         _status.Clear();
         _optimizer.WriteRates(Iteration, most, LearningRateAt);
-        long started = Stopwatch.GetTimestamp();
-        int steps = 0;
-        while (steps < most && Stopwatch.GetElapsedTime(started).TotalSeconds < 2 * SecondsPerCall)
-            steps += Launch(turn, steps, most - steps);
+        int steps = _runner.Launch(most, (done, left) => Launch(turn, done, left));
 
         // The synchronisation of this call: one read of the status and of the losses.
         int divergedSlot = _status.Read(StepStatus.Diverged, 1)[0] - 1;
         int completed = divergedSlot < 0 ? steps : divergedSlot;
         float[] losses = completed == 0 ? [] : _stepLosses.Read(0, completed);
-        _pace.Measured(turn, steps, Stopwatch.GetElapsedTime(started).TotalSeconds);
+        _runner.End(turn, steps);
         _diverged = divergedSlot >= 0;
         Iteration += completed;
-        return new StepsResult(losses, _diverged);
+        return new StepsResult(losses, _diverged ? TrainingOutcome.Diverged : null);
     }
 
     /// <inheritdoc/>
     public ParameterSet<float> ReadWeights() => Model.Read();
 
-    /// <inheritdoc/>
+    EngineState ITrainingEngine.ReadState() => ReadState();
+
+    /// <inheritdoc cref="ITrainingEngine.ReadState"/>
     /// <exception cref="ObjectDisposedException">The engine, its model or the device is disposed of.</exception>
-    public EngineState ReadState()
+    public TextState ReadState()
     {
         using Lock.Scope held = _life.Enter();
-        return new EngineState(
-            Model.Read(), _optimizer.ReadMoments(), _forward.ReadCarriedState(), Cursor.Position, Cursor.Epoch, Iteration);
+        return new TextState(
+            Model.Read(), _optimizer.ReadMoments(), Iteration, _forward.ReadCarriedState(), Cursor.Position, Cursor.Epoch);
     }
 
     /// <inheritdoc/>
-    /// <exception cref="ArgumentException">The state is one of other sizes, or its place is outside the text.</exception>
+    /// <exception cref="ArgumentException">The state's place is outside the text.</exception>
     /// <exception cref="ObjectDisposedException">The engine, its model or the device is disposed of.</exception>
     public void Restore(EngineState state)
     {
-        (ModelShape shape, int batchSize) = (Model.Shape, _options.BatchSize);
-        if (!state.Moments.Select(moment => moment.Name).SequenceEqual(_options.Moments))
-            throw new ArgumentException($"is of another optimizer than {_options.Optimizer}", nameof(state));
-        bool isOfShape = state.Moments.Select(moment => moment.Values).Prepend(state.Weights).All(values => values.Shape.Equals(shape));
-        if (!isOfShape || state.HiddenState.Length != batchSize * shape.HiddenSize)
-            throw new ArgumentException($"is of other sizes than {shape} and {batchSize} streams", nameof(state));
-        if (state.Position < -1 || state.Position > Cursor.StreamLength || state.Epoch < 0 || state.Iteration < 0)
+        var text = state as TextState ?? throw new ArgumentException("is of another kind of engine", nameof(state));
+        state.RequireFits(Model.Shape, _options);
+        if (text.HiddenState.Length != _options.BatchSize * Model.Shape.HiddenSize)
+            throw new ArgumentException($"is of other sizes than {Model.Shape} and {_options.BatchSize} streams", nameof(state));
+        if (text.Position < -1 || text.Position > Cursor.StreamLength || text.Epoch < 0)
             throw new ArgumentOutOfRangeException(
-                nameof(state), (state.Position, state.Epoch, state.Iteration),
-                $"is not a position, epoch and iteration in streams of {Cursor.StreamLength} tokens");
+                nameof(state), (text.Position, text.Epoch), $"is not a position and epoch in streams of {Cursor.StreamLength} tokens");
         using Lock.Scope held = _life.Enter();
         Model.Write(state.Weights);
         _optimizer.WriteTransposes(state.Weights);
         _optimizer.WriteMoments(state.Moments);
-        _forward.WriteCarriedState(state.HiddenState);
-        Cursor = Cursor with { Position = state.Position, Epoch = state.Epoch };
+        _forward.WriteCarriedState(text.HiddenState);
+        Cursor = Cursor with { Position = text.Position, Epoch = text.Epoch };
         Iteration = state.Iteration;
         _diverged = false;
     }
@@ -236,7 +227,7 @@ public sealed class TrainingEngine : ITrainingEngine
         if (plan.Kind is PlanKind.ManySteps or PlanKind.Stream)
         {
             long untilWindowEnds = (_forward.WindowLength - 1 - step.Position) / _options.SequenceLength;
-            long perLaunch = (long)((Model.Device.Kind == DeviceKind.Cpu ? SecondsPerCall : SecondsPerGpuLaunch) / turn.SecondsPerStep);
+            long perLaunch = StepRunner.StepsOfLaunch(turn, Model.Device.Kind);
             steps = (int)Math.Clamp(Math.Min(perLaunch, Math.Min(untilWindowEnds, Cursor.StepsBeforeWrap)), 1, maxSteps);
             if (plan.Kind == PlanKind.Stream)
                 Model.Device.Kernels.TrainStream(_views, _forward.Dims, step, steps);

@@ -98,7 +98,7 @@ public sealed class DeviceVerification
         new ReferenceOptimizer(options, shape).Update(after, expected);
         using var engine = new NetworkEngine(_device, parameters, data, options, plan);
         (float actualLoss, ParameterSet<float> actual) = engine.Trace();
-        ParameterSet<float> updated = engine.ReadParameters();
+        ParameterSet<float> updated = engine.ReadWeights();
         using var predictor = new NetworkPredictor(_device, shape, 50);
         NetworkAnswers answers = predictor.Apply(parameters, data);
 

@@ -71,14 +71,13 @@ public sealed class RunDirectory : RunPaths, IDisposable
         });
     }
 
-    /// <summary>Opens a run's directory to go on from its checkpoint.</summary>
-    /// <exception cref="CharRnnException">
-    /// The directory is missing, empty, not a run's or without a checkpoint, cannot be written, or another run uses it.
-    /// </exception>
-    public static RunDirectory Resume(string path)
+    /// <summary>Checks, before the directory is locked, that a run can go on from its checkpoint.</summary>
+    /// <returns>The run's paths.</returns>
+    /// <exception cref="CharRnnException">The directory is missing, empty, not a run's or without a checkpoint.</exception>
+    public static RunPaths RequireResumable(string path)
     {
         string full = FileErrors.FullPath(path);
-        var paths = new RunPaths(full);
+        var paths = new RunPaths(path);
         const string remedy = "give the directory of a run that saved a checkpoint, or leave --resume out";
         if (File.Exists(full))
             throw new CharRnnException(path, "is a file where a run's directory was expected", remedy);
@@ -90,8 +89,19 @@ public sealed class RunDirectory : RunPaths, IDisposable
             throw new CharRnnException(path, isEmpty ? "is empty" : $"holds no {CheckpointName}", remedy);
         }
 
-        if (!File.Exists(paths.ConfigurationPath))
-            throw new CharRnnException(path, $"holds a {Path.GetFileName(last)} but no {ConfigurationName}", remedy);
+        return File.Exists(paths.ConfigurationPath)
+            ? paths
+            : throw new CharRnnException(path, $"holds a {Path.GetFileName(last)} but no {ConfigurationName}", remedy);
+    }
+
+    /// <summary>Opens a run's directory to go on from its checkpoint.</summary>
+    /// <exception cref="CharRnnException">
+    /// As <see cref="RequireResumable"/>; it cannot be written, or another run uses it.
+    /// </exception>
+    public static RunDirectory Resume(string path)
+    {
+        RunPaths paths = RequireResumable(path);
+        string full = FileErrors.FullPath(path);
         return Locked(path, () =>
         {
             RemoveLeftovers(full);

@@ -1,24 +1,26 @@
 using CharRnn.Files;
 using CharRnn.Model;
-using CharRnn.Text;
 using CharRnn.Training;
 
 namespace CharRnn.Storage;
 
 /// <summary>The content of a checkpoint.</summary>
-/// <param name="Vocabulary">The V characters.</param>
+/// <param name="Description">What makes a model of the weights.</param>
 /// <param name="Snapshot">The state of training.</param>
-public sealed record Checkpoint(Vocabulary Vocabulary, TrainingSnapshot Snapshot)
+public sealed record Checkpoint(ModelDescription Description, TrainingSnapshot Snapshot)
 {
-    /// <summary>The model as it stood.</summary>
-    public CharacterModel Model => new(Vocabulary, Snapshot.Weights);
+    /// <summary>The character model as it stood.</summary>
+    /// <exception cref="InvalidOperationException">It is a model of another kind.</exception>
+    public CharacterModel Model => Description is CharacterDescription { Vocabulary: var vocabulary }
+        ? new(vocabulary, Snapshot.Weights)
+        : throw new InvalidOperationException("The checkpoint holds no character model.");
 }
 
 /// <summary>
 /// All that an exact resume needs, as a safetensors file: a model's tensors and metadata, what the optimizer remembers in the
 /// same shapes under <c>adagrad.*</c>, <c>rmsprop.*</c>, <c>adam.m.*</c> and <c>adam.v.*</c>, or <c>momentum.*</c>,
-/// <c>state.hidden [B,H]</c>, counters as I64 and losses as F64 scalars under <c>state.*</c>. It loads as a model, too. The first
-/// version's files, which have only Adagrad and fewer counters, can be loaded as well.
+/// counters as I64 and losses as F64 scalars under <c>state.*</c>, and of a text's training <c>state.hidden [B,H]</c>. It loads as a
+/// model, too. The first version's files, which have only Adagrad and fewer counters, can be loaded as well.
 /// </summary>
 public static class CheckpointFile
 {
@@ -41,8 +43,12 @@ public static class CheckpointFile
     private const string PlateauBest = "state.plateau_best";
     private const string PlateauWaited = "state.plateau_waited";
     private const string PlateauDecays = "state.plateau_decays";
+    private const string LossBefore = "state.loss_before";
+    private const string EpochLossSum = "state.epoch_loss_sum";
+    private const string EpochNormSum = "state.epoch_norm_sum";
+    private const string EpochRows = "state.epoch_rows";
 
-    private static readonly string[] s_counters = [Iteration, Position, Epoch, EventsDue, MetricsLength, SamplesLength];
+    private static readonly string[] s_counters = [Iteration, EventsDue, MetricsLength, SamplesLength];
     private static readonly string[] s_losses = [LastLoss, SmoothLoss, BestValidationLoss];
 
     // Files of version 1 have none of these; they are then 0, and the best loss of a plateau is NaN.
@@ -50,31 +56,33 @@ public static class CheckpointFile
         [Ended, LossCount, BestIteration, EvaluationsSinceBest, PlateauWaited, PlateauDecays];
     private static readonly string[] s_laterNumbers = [LossSum, PlateauBest];
 
+    // What only the training of one kind of model has.
+    private static readonly string[] s_textCounters = [Position, Epoch];
+    private static readonly string[] s_tableCounters = [EpochRows], s_tableNumbers = [LossBefore, EpochLossSum, EpochNormSum];
+
     // A file has the index of its end in this list.
-    private static readonly TrainingOutcome?[] s_ends = [null, TrainingOutcome.Finished, TrainingOutcome.StoppedEarly];
+    private static readonly TrainingOutcome?[] s_ends =
+        [null, TrainingOutcome.Finished, TrainingOutcome.StoppedEarly, TrainingOutcome.SmallGradient, TrainingOutcome.SmallChange];
 
     /// <summary>Saves a state atomically; equal states give equal bytes.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="vocabulary">The V characters.</param>
+    /// <param name="description">What makes a model of the weights.</param>
     /// <param name="snapshot">The state.</param>
     /// <param name="replacing">See <see cref="AtomicFile.Write"/>.</param>
     /// <exception cref="CharRnnException">A value is not finite, or the file system refuses; an old file stays as it was.</exception>
-    public static void Save(string path, Vocabulary vocabulary, TrainingSnapshot snapshot, Action? replacing = null)
+    public static void Save(string path, ModelDescription description, TrainingSnapshot snapshot, Action? replacing = null)
     {
         const string remedy = "nothing was saved: lower --learning-rate or --clip";
-        long[] hiddenShape = [snapshot.BatchSize, snapshot.Weights.Sizes.HiddenSize];
         WeightTensors.RequireFinite(path, "", snapshot.Weights, remedy);
-        foreach ((string name, ParameterSet<float> values) in snapshot.Moments)
+        foreach ((string name, ParameterSet<float> values) in snapshot.Engine.Moments)
             WeightTensors.RequireFinite(path, $"{name}.", values, remedy);
-        WeightTensors.RequireFinite(path, Hidden, hiddenShape, snapshot.HiddenState, remedy);
         CheckState(path, snapshot, remedy);
 
         // Elements of 8 bytes first: every tensor then lies at a multiple of its element size.
         SafetensorsTensor[] tensors =
         [
             new(Iteration, [], [snapshot.Iteration]),
-            new(Position, [], [snapshot.Position]),
-            new(Epoch, [], [snapshot.Epoch]),
+            .. PlaceOf(snapshot.Engine),
             new(EventsDue, [], [snapshot.EventsDue ? 1L : 0L]),
             new(MetricsLength, [], [snapshot.MetricsLength]),
             new(SamplesLength, [], [snapshot.SamplesLength]),
@@ -90,10 +98,11 @@ public static class CheckpointFile
             new(PlateauWaited, [], [snapshot.Plateau.Waited]),
             new(PlateauDecays, [], [snapshot.Plateau.Decays]),
             .. WeightTensors.Create("", snapshot.Weights),
-            .. snapshot.Moments.SelectMany(moment => WeightTensors.Create($"{moment.Name}.", moment.Values)),
-            new(Hidden, hiddenShape, snapshot.HiddenState),
+            .. snapshot.Engine.Moments.SelectMany(moment => WeightTensors.Create($"{moment.Name}.", moment.Values)),
         ];
-        SafetensorsFile.Write(path, ModelMetadata.Create(vocabulary, tensors, ModelMetadata.Version), tensors, replacing);
+        if (snapshot.Engine is TextState text)
+            tensors = [.. tensors, new(Hidden, HiddenShape(text), text.HiddenState)];
+        SafetensorsFile.Write(path, description.Metadata(tensors, ModelMetadata.Version), tensors, replacing);
     }
 
     /// <summary>Loads a state, bit for bit as it was saved.</summary>
@@ -103,35 +112,41 @@ public static class CheckpointFile
     public static Checkpoint Load(string path)
     {
         using var file = SafetensorsFile.Open(path);
-        Vocabulary vocabulary = ModelMetadata.Read(file);
+        ModelDescription description = ModelMetadata.IsNetwork(file) ? NetworkFile.Describe(file) : new CharacterDescription(ModelMetadata.Read(file));
         if (!IsCheckpoint(file))
             throw new CharRnnException(path, $"tensor {Iteration} is missing: it is a model, not a checkpoint", "give a run's checkpoint.safetensors");
-        ModelShape shape = WeightTensors.ReadShape(file, vocabulary.Size);
+        IModelShape shape = description switch
+        {
+            NetworkDescription network => network.Shape,
+            CharacterDescription characters => WeightTensors.ReadShape(file, characters.Vocabulary.Size),
+            _ => throw new InvalidOperationException("There is no other kind of model."),
+        };
         IReadOnlyList<string> moments = MomentsOf(file, shape);
+        bool isText = shape is ModelShape;
         RequireKnown(file, shape, moments);
         WeightTensors.Check(file, "", shape);
         foreach (string name in moments)
             WeightTensors.Check(file, $"{name}.", shape);
-        int batchSize = ReadBatchSize(file);
-        foreach (string name in s_counters)
+        int batchSize = isText ? ReadBatchSize(file) : 0;
+        foreach (string name in s_counters.Concat(isText ? s_textCounters : s_tableCounters).Concat(s_laterCounters.Where(file.Has)))
             file.Require(name, SafetensorsDtype.I64);
-        foreach (string name in s_losses)
-            file.Require(name, SafetensorsDtype.F64);
-        foreach (string name in s_laterCounters.Where(file.Has))
-            file.Require(name, SafetensorsDtype.I64);
-        foreach (string name in s_laterNumbers.Where(file.Has))
+        foreach (string name in s_losses.Concat(isText ? [] : s_tableNumbers).Concat(s_laterNumbers.Where(file.Has)))
             file.Require(name, SafetensorsDtype.F64);
         ModelMetadata.CheckChecksum(file);
 
+        ParameterSet<float> weights = WeightTensors.Read(file, "", shape);
+        Moment[] remembered = [.. moments.Select(name => new Moment(name, WeightTensors.Read(file, $"{name}.", shape)))];
+        long iteration = file.ReadIntegers(Iteration)[0];
         var snapshot = new TrainingSnapshot
         {
-            Weights = WeightTensors.Read(file, "", shape),
-            Moments = [.. moments.Select(name => new Moment(name, WeightTensors.Read(file, $"{name}.", shape)))],
-            HiddenState = file.ReadFloats(Hidden, batchSize, shape.HiddenSize),
-            BatchSize = batchSize,
-            Iteration = file.ReadIntegers(Iteration)[0],
-            Position = file.ReadIntegers(Position)[0],
-            Epoch = file.ReadIntegers(Epoch)[0],
+            Engine = shape is ModelShape sizes
+                ? new TextState(
+                    weights, remembered, iteration, file.ReadFloats(Hidden, batchSize, sizes.HiddenSize), file.ReadIntegers(Position)[0],
+                    file.ReadIntegers(Epoch)[0])
+                : new TableState(
+                    weights, remembered, iteration, new EpochProgress(
+                        file.ReadDoubles(LossBefore)[0], file.ReadDoubles(EpochLossSum)[0], file.ReadDoubles(EpochNormSum)[0],
+                        file.ReadIntegers(EpochRows)[0])),
             EventsDue = file.ReadIntegers(EventsDue)[0] != 0,
             LastLoss = file.ReadDoubles(LastLoss)[0],
             SmoothLoss = file.ReadDoubles(SmoothLoss)[0],
@@ -146,10 +161,8 @@ public static class CheckpointFile
             Plateau = new PlateauState(
                 LaterNumber(file, PlateauBest, double.NaN), LaterInteger(file, PlateauWaited), LaterInteger(file, PlateauDecays)),
         };
-        const string remedy = "give an intact checkpoint";
-        WeightTensors.RequireFinite(path, Hidden, [batchSize, shape.HiddenSize], snapshot.HiddenState, remedy);
-        CheckState(path, snapshot, remedy);
-        return new Checkpoint(vocabulary, snapshot);
+        CheckState(path, snapshot, "give an intact checkpoint");
+        return new Checkpoint(description, snapshot);
     }
 
     /// <summary>Whether a file is a checkpoint: it counts iterations, as no model does.</summary>
@@ -161,15 +174,30 @@ public static class CheckpointFile
             || UpdateOptions.EveryMoments.Any(set => set.Any(moment => name.StartsWith($"{moment}.", StringComparison.Ordinal)));
 
     /// <summary>The moments that a file has.</summary>
-    private static IReadOnlyList<string> MomentsOf(SafetensorsFile file, ModelShape shape) =>
+    private static IReadOnlyList<string> MomentsOf(SafetensorsFile file, IModelShape shape) =>
         UpdateOptions.EveryMoments.First(set => set.All(moment => shape.Tensors.Any(spec => file.Has($"{moment}.{spec.Name}"))));
 
-    private static void RequireKnown(SafetensorsFile file, ModelShape shape, IReadOnlyList<string> moments)
+    /// <summary>The scalars that say how far an engine is in its data.</summary>
+    private static SafetensorsTensor[] PlaceOf(EngineState engine) => engine switch
     {
+        TextState text => [new(Position, [], [text.Position]), new(Epoch, [], [text.Epoch])],
+        TableState { Progress: var progress } =>
+        [
+            new(LossBefore, [], [progress.LossBefore]), new(EpochLossSum, [], [progress.LossSum]),
+            new(EpochNormSum, [], [progress.NormSum]), new(EpochRows, [], [progress.Rows]),
+        ],
+        _ => throw new ArgumentException("is of an unknown kind", nameof(engine)),
+    };
+
+    private static long[] HiddenShape(TextState text) => [text.BatchSize, text.Weights.Sizes.HiddenSize];
+
+    private static void RequireKnown(SafetensorsFile file, IModelShape shape, IReadOnlyList<string> moments)
+    {
+        IEnumerable<string> own = shape is ModelShape ? [Hidden, .. s_textCounters] : [.. s_tableCounters, .. s_tableNumbers];
         HashSet<string> known =
         [
             .. ((string[])["", .. moments.Select(moment => $"{moment}.")]).SelectMany(prefix => shape.Tensors.Select(spec => prefix + spec.Name)),
-            Hidden, .. s_counters, .. s_losses, .. s_laterCounters, .. s_laterNumbers,
+            .. own, .. s_counters, .. s_losses, .. s_laterCounters, .. s_laterNumbers,
         ];
         foreach (SafetensorsEntry tensor in file.Tensors)
             if (!known.Contains(tensor.Name))
@@ -200,16 +228,21 @@ public static class CheckpointFile
     private static void CheckState(string path, TrainingSnapshot snapshot, string remedy)
     {
         // A square below zero would make the roots in E9, E14 and E15 NaN.
-        foreach ((string name, ParameterSet<float> values) in snapshot.Moments.Where(moment => UpdateOptions.IsOfSquares(moment.Name)))
+        foreach ((string name, ParameterSet<float> values) in snapshot.Engine.Moments.Where(moment => UpdateOptions.IsOfSquares(moment.Name)))
             foreach (ParameterTensor<float> tensor in values.Tensors)
                 if (Array.Exists(tensor.Values, value => value < 0))
                     throw new CharRnnException(path, $"tensor {name}.{tensor.Spec.Name} has a value below 0, but holds sums of squares", remedy);
 
+        var text = snapshot.Engine as TextState;
+        EpochProgress? progress = (snapshot.Engine as TableState)?.Progress;
+        if (text is not null)
+            WeightTensors.RequireFinite(path, Hidden, HiddenShape(text), text.HiddenState, remedy);
         foreach ((string name, long value, long least) in new (string, long, long)[]
         {
             (Iteration, snapshot.Iteration, 0),
-            (Position, snapshot.Position, -1),
-            (Epoch, snapshot.Epoch, 0),
+            (Position, text?.Position ?? 0, -1),
+            (Epoch, text?.Epoch ?? 0, 0),
+            (EpochRows, progress?.Rows ?? 0, 0),
             (MetricsLength, snapshot.MetricsLength, 0),
             (SamplesLength, snapshot.SamplesLength, 0),
             (LossCount, snapshot.LossCount, 0),
@@ -221,15 +254,19 @@ public static class CheckpointFile
             if (value < least)
                 throw new CharRnnException(path, $"tensor {name} is {value}, not at least {least}", remedy);
 
-        foreach ((string name, double value) in new[] { (SmoothLoss, snapshot.SmoothLoss), (LossSum, snapshot.LossSum) })
-            if (!double.IsFinite(value))
-                throw new CharRnnException(path, $"tensor {name} is not finite", remedy);
-        // NaN says that there was no step or no validation yet.
-        if (double.IsInfinity(snapshot.LastLoss))
-            throw new CharRnnException(path, $"tensor {LastLoss} is infinite", remedy);
-        if (double.IsInfinity(snapshot.BestValidationLoss))
-            throw new CharRnnException(path, $"tensor {BestValidationLoss} is infinite", remedy);
-        if (double.IsInfinity(snapshot.Plateau.Best))
-            throw new CharRnnException(path, $"tensor {PlateauBest} is infinite", remedy);
+        // Some are NaN where there was no step or measurement yet; the classic smoothed loss is one of texts.
+        foreach ((string name, double value, bool mayBeNaN) in new (string, double, bool)[]
+        {
+            (SmoothLoss, snapshot.SmoothLoss, text is null),
+            (LossSum, snapshot.LossSum, false),
+            (EpochLossSum, progress?.LossSum ?? 0, false),
+            (EpochNormSum, progress?.NormSum ?? 0, false),
+            (LossBefore, progress?.LossBefore ?? 0, true),
+            (LastLoss, snapshot.LastLoss, true),
+            (BestValidationLoss, snapshot.BestValidationLoss, true),
+            (PlateauBest, snapshot.Plateau.Best, true),
+        })
+            if (double.IsInfinity(value) || (double.IsNaN(value) && !mayBeNaN))
+                throw new CharRnnException(path, $"tensor {name} is {(mayBeNaN ? "infinite" : "not finite")}", remedy);
     }
 }

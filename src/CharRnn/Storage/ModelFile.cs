@@ -18,12 +18,8 @@ public static class ModelFile
     /// <param name="model">The model.</param>
     /// <param name="replacing">See <see cref="AtomicFile.Write"/>.</param>
     /// <exception cref="CharRnnException">A weight is not finite, or the file system refuses; an old file stays as it was.</exception>
-    public static void Save(string path, CharacterModel model, Action? replacing = null)
-    {
-        WeightTensors.RequireFinite(path, "", model.Weights, "nothing was saved: lower --learning-rate or --clip");
-        SafetensorsTensor[] tensors = [.. WeightTensors.Create("", model.Weights)];
-        SafetensorsFile.Write(path, ModelMetadata.Create(model.Vocabulary, tensors), tensors, replacing);
-    }
+    public static void Save(string path, CharacterModel model, Action? replacing = null) =>
+        new CharacterDescription(model.Vocabulary).Save(path, model.Weights, replacing);
 
     /// <summary>
     /// Loads the weights of a model or of a checkpoint. Keys of the metadata that this program does not know are

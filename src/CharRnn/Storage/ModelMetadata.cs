@@ -34,7 +34,7 @@ internal static class ModelMetadata
 
     /// <summary>The metadata of a file with these characters and tensors.</summary>
     public static Dictionary<string, string> Create(
-        Vocabulary vocabulary, IEnumerable<SafetensorsTensor> tensors, int version = FirstVersion)
+        Vocabulary vocabulary, IEnumerable<SafetensorsTensor> tensors, int version)
     {
         (string encoding, string text) = (EncodingName(vocabulary), VocabularyText(vocabulary));
         return Create(
@@ -42,10 +42,15 @@ internal static class ModelMetadata
     }
 
     /// <summary>The metadata of a feed-forward network's file: these descriptions, and what must agree with them.</summary>
-    public static Dictionary<string, string> CreateNetwork(int layers, Dictionary<string, string> descriptions, IEnumerable<SafetensorsTensor> tensors) => Create(
-        NetworkCell, layers,
-        new(descriptions) { [DescriptionChecksum] = ChecksumOf([.. descriptions.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => pair.Value)]) },
-        tensors, FirstVersion);
+    public static Dictionary<string, string> CreateNetwork(
+        int layers, Dictionary<string, string> descriptions, IEnumerable<SafetensorsTensor> tensors, int version)
+    {
+        string[] inOrder = [.. descriptions.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => pair.Value)];
+        return Create(NetworkCell, layers, new(descriptions) { [DescriptionChecksum] = ChecksumOf(inOrder) }, tensors, version);
+    }
+
+    /// <summary>Whether a file says that it holds a feed-forward network.</summary>
+    public static bool IsNetwork(SafetensorsFile file) => file.Metadata.GetValueOrDefault("cell") == NetworkCell;
 
     /// <summary>Checks that a file is a feed-forward network's with these descriptions, and how many layers it says it has.</summary>
     /// <exception cref="CharRnnException">A key is missing or has a value this program does not know.</exception>

@@ -26,34 +26,32 @@ public static class NetworkFile
 
     /// <summary>Saves a network atomically; equal networks give equal bytes.</summary>
     /// <exception cref="CharRnnException">A weight is not finite, or the file system refuses; an old file stays as it was.</exception>
-    public static void Save(string path, NetworkModel model)
-    {
-        NetworkShape shape = model.Shape;
-        WeightTensors.RequireFinite(path, "", model.Parameters, "nothing was saved: lower --learning-rate");
-        SafetensorsTensor[] tensors = [.. WeightTensors.Create("", model.Parameters)];
-        SafetensorsFile.Write(
-            path,
-            ModelMetadata.CreateNetwork(
-                shape.Layers.Count,
-                new()
-                {
-                    ["activations"] = string.Join(',', shape.Layers.Select(layer => layer.Activation)),
-                    ["loss"] = shape.Loss.ToString(),
-                    ["table"] = model.Encoding.ToJson(),
-                },
-                tensors),
-            tensors);
-    }
+    public static void Save(string path, NetworkModel model) => new NetworkDescription(model.Shape, model.Encoding).Save(path, model.Parameters);
 
-    /// <summary>Loads a network.</summary>
+    /// <summary>Loads the network of a model or of a checkpoint.</summary>
     /// <exception cref="CharRnnException">The file cannot be read, breaks the format, or is not a network's.</exception>
     public static NetworkModel Load(string path)
     {
         using var file = SafetensorsFile.Open(path);
+        NetworkDescription description = Describe(file);
+        bool isCheckpoint = CheckpointFile.IsCheckpoint(file);
+        int count = description.Shape.Layers.Count, tensors = file.Tensors.Count(tensor => !(isCheckpoint && CheckpointFile.IsState(tensor.Name)));
+        if (tensors != 2 * count)
+            throw FileErrors.Damaged(path, $"it says that it has {count} layers, and has {tensors} tensors");
+        WeightTensors.Check(file, "", description.Shape);
+        ModelMetadata.CheckChecksum(file);
+        return new NetworkModel(WeightTensors.Read(file, "", description.Shape), description.Encoding);
+    }
+
+    /// <summary>Reads what a file says of its network; reads no values.</summary>
+    /// <exception cref="CharRnnException">It is not a network's, or contradicts itself.</exception>
+    internal static NetworkDescription Describe(SafetensorsFile file)
+    {
+        string path = file.Path;
         int count = ModelMetadata.ReadNetwork(file, ["activations", "loss", "table"]);
         string[] activations = file.Metadata["activations"].Split(',');
-        if (count > MostLayers || activations.Length != count || file.Tensors.Count != 2 * count)
-            throw FileErrors.Damaged(path, $"it says that it has {count} layers, with {activations.Length} activations and {file.Tensors.Count} tensors");
+        if (count > MostLayers || activations.Length != count)
+            throw FileErrors.Damaged(path, $"it says that it has {count} layers, with {activations.Length} activations");
 
         TableEncoding encoding = ReadEncoding(file);
         var layers = new Layer[count];
@@ -71,12 +69,10 @@ public static class NetworkFile
         int answers = loss == NetworkLoss.CrossEntropy ? encoding.Label.Width : 1;
         if (loss == NetworkLoss.BinaryCrossEntropy && encoding.Label.Width != 2)
             throw FileErrors.Damaged(path, $"its label has {encoding.Label.Width} categories, and its loss is for 2");
-        if (inputs != answers || (loss == NetworkLoss.SquaredError) != (encoding.Label.Categories is null) || (loss != NetworkLoss.SquaredError && layers[^1].Activation != ActivationFunction.Identity))
+        bool isQuantity = loss == NetworkLoss.SquaredError, fitsActivation = isQuantity || layers[^1].Activation == ActivationFunction.Identity;
+        if (inputs != answers || isQuantity != (encoding.Label.Categories is null) || !fitsActivation)
             throw FileErrors.Damaged(path, $"its last layer has {inputs} neurons, which do not fit its loss and label");
-        var shape = new NetworkShape(encoding.Width, layers, loss);
-        WeightTensors.Check(file, "", shape);
-        ModelMetadata.CheckChecksum(file);
-        return new NetworkModel(WeightTensors.Read(file, "", shape), encoding);
+        return new NetworkDescription(new NetworkShape(encoding.Width, layers, loss), encoding);
     }
 
     private static TableEncoding ReadEncoding(SafetensorsFile file)
@@ -94,5 +90,6 @@ public static class NetworkFile
     private static T Word<T>(SafetensorsFile file, string key, string word)
         where T : struct, Enum => Enum.GetNames<T>().Contains(word)
         ? Enum.Parse<T>(word)
-        : throw new CharRnnException(file.Path, $"metadata key {key} has {FileErrors.Quote(word)}, not one of {string.Join(", ", Enum.GetNames<T>())}", Remedy);
+        : throw new CharRnnException(
+            file.Path, $"metadata key {key} has {FileErrors.Quote(word)}, not one of {string.Join(", ", Enum.GetNames<T>())}", Remedy);
 }

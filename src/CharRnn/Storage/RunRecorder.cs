@@ -1,7 +1,6 @@
 using CharRnn.Files;
 using CharRnn.Model;
 using CharRnn.Runs;
-using CharRnn.Text;
 using CharRnn.Training;
 
 namespace CharRnn.Storage;
@@ -13,9 +12,9 @@ namespace CharRnn.Storage;
 public sealed class RunRecorder : ITrainingObserver, IDisposable
 {
     private readonly RunDirectory _run;
-    private readonly Vocabulary _vocabulary;
+    private readonly ModelDescription _description;
     private readonly MetricsLog _metrics;
-    private readonly SamplesLog _samples;
+    private readonly SamplesLog? _samples;
     private readonly TensorBoardLog? _tensorBoard;
     private readonly int _keep;
     private readonly Action<string> _warn;
@@ -25,16 +24,16 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
     private CharRnnException? _unsavedBecause;
 
     /// <param name="run">The run's directory, open.</param>
-    /// <param name="vocabulary">The characters.</param>
+    /// <param name="description">What makes a model of the weights.</param>
     /// <param name="resumeFrom">The state in which an earlier run stopped; the logs and the best model go back to it.</param>
     /// <param name="keep">Checkpoints to keep, at least 1.</param>
     /// <param name="warn">Takes a line when something cannot be written.</param>
     /// <param name="tensorBoard">A log for TensorBoard, closed with this; null for none.</param>
     /// <exception cref="ArgumentOutOfRangeException">No checkpoint is to be kept.</exception>
     public RunRecorder(
-        RunDirectory run, Vocabulary vocabulary, TrainingSnapshot? resumeFrom, int keep, Action<string> warn, TensorBoardLog? tensorBoard = null)
+        RunDirectory run, ModelDescription description, TrainingSnapshot? resumeFrom, int keep, Action<string> warn, TensorBoardLog? tensorBoard = null)
     {
-        (_run, _vocabulary, _keep, _warn, _tensorBoard) = (run, vocabulary, Limits.Size(keep, nameof(keep)), warn, tensorBoard);
+        (_run, _description, _keep, _warn, _tensorBoard) = (run, description, Limits.Size(keep, nameof(keep)), warn, tensorBoard);
         if (resumeFrom is not null)
         {
             run.TruncateLogs(resumeFrom.MetricsLength, resumeFrom.SamplesLength);
@@ -42,7 +41,7 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
         }
 
         _metrics = new MetricsLog(run.MetricsPath);
-        _samples = new SamplesLog(run.SamplesPath);
+        _samples = description.WritesText ? new SamplesLog(run.SamplesPath) : null;
     }
 
     /// <inheritdoc/>
@@ -53,7 +52,7 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
             FlushLogs();
             SaveBest();
         });
-        _lengthsBeforeEnd = (_metrics.Length, _samples.Length);
+        _lengthsBeforeEnd = Lengths;
     }
 
     /// <inheritdoc/>
@@ -72,18 +71,18 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
     }
 
     /// <inheritdoc/>
-    public void Sampled(long iteration, int[] tokens) => Attempt(() => _samples.Append(iteration, _vocabulary.Decode(tokens)));
+    public void Sampled(long iteration, ReadOnlyMemory<byte> text) => Attempt(() => _samples?.Append(iteration, text.Span));
 
     /// <summary>Saves the checkpoint, then the model: a model without a checkpoint would be no run to go on from.</summary>
     public void Checkpointed(TrainingSnapshot snapshot) => _unsavedBecause = Attempt(() =>
     {
         FlushLogs();
         SaveBest();
-        (long metrics, long samples) = _lengthsBeforeEnd ?? (_metrics.Length, _samples.Length);
+        (long metrics, long samples) = _lengthsBeforeEnd ?? Lengths;
         CheckpointFile.Save(
-            _run.CheckpointPath, _vocabulary, snapshot with { MetricsLength = metrics, SamplesLength = samples },
+            _run.CheckpointPath, _description, snapshot with { MetricsLength = metrics, SamplesLength = samples },
             () => _run.AgeCheckpoints(_keep));
-        ModelFile.Save(_run.ModelPath, new CharacterModel(_vocabulary, snapshot.Weights));
+        _description.Save(_run.ModelPath, snapshot.Weights);
         _told.Clear();
     });
 
@@ -99,14 +98,16 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
     public void Dispose()
     {
         _metrics.Dispose();
-        _samples.Dispose();
+        _samples?.Dispose();
         _tensorBoard?.Dispose();
     }
+
+    private (long Metrics, long Samples) Lengths => (_metrics.Length, _samples?.Length ?? 0);
 
     private void FlushLogs()
     {
         _metrics.FlushToDisk();
-        _samples.FlushToDisk();
+        _samples?.FlushToDisk();
     }
 
     private void SaveBest()
@@ -114,7 +115,7 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
         if (_unsavedBest is null)
             return;
         Action? keepLast = _lengthsBeforeEnd is null ? null : _run.KeepBestBeforeEnd;
-        ModelFile.Save(_run.BestModelPath, new CharacterModel(_vocabulary, _unsavedBest), keepLast);
+        _description.Save(_run.BestModelPath, _unsavedBest, keepLast);
         _unsavedBest = null;
     }
 

@@ -1,19 +1,14 @@
 using System.Diagnostics;
 using System.Globalization;
-using CharRnn.Sampling;
-using CharRnn.Text;
 
 namespace CharRnn.Training;
 
 /// <summary>The order of training: the next steps up to the next event, their losses, the event. It knows no device.</summary>
-/// <param name="engine">Runs the steps; at the start of training, or restored to <paramref name="resumeFrom"/>.</param>
-/// <param name="options">T, B and η.</param>
+/// <param name="learner">What is trained: its engine is at the start of training, or restored to <paramref name="resumeFrom"/>.</param>
+/// <param name="learningRate">η, which the schedule changes.</param>
 /// <param name="schedule">When what is due.</param>
-/// <param name="vocabulary">The characters.</param>
-/// <param name="validation">The validation text; null for none.</param>
 /// <param name="resumeFrom">Where an earlier run stopped; null at the start.</param>
-public sealed class TrainingLoop(
-    ITrainingEngine engine, StepOptions options, TrainingSchedule schedule, Vocabulary vocabulary, ITokenSource? validation, TrainingSnapshot? resumeFrom)
+public sealed class TrainingLoop(Learner learner, double learningRate, TrainingSchedule schedule, TrainingSnapshot? resumeFrom)
 {
     // Nats per character, smoothed: a ruined model may still guess the characters of one step. A model that knows nothing
     // has ln V, at most 14; one that a bold rate shakes, some hundreds. A huge rate saturates every hidden unit, and then
@@ -21,35 +16,42 @@ public sealed class TrainingLoop(
     private const double AbsurdLoss = 1e6;
 
     private readonly Stopwatch _clock = new();
+    private readonly ITrainingEngine _engine = learner.Engine;
     private long _iteration = resumeFrom?.Iteration ?? 0;
-    private double _smoothLoss = resumeFrom?.SmoothLoss ?? Loss.InitialSmooth(options.SequenceLength, vocabulary.Size);
+    private double _smoothLoss = resumeFrom?.SmoothLoss ?? learner.InitialSmoothLoss;
     private long _evaluationsSinceBest = resumeFrom?.EvaluationsSinceBest ?? 0;
     private PlateauState _plateau = resumeFrom?.Plateau ?? PlateauState.Start;
     private double _lastLoss = resumeFrom?.LastLoss ?? double.NaN;
     private double _lossSum = resumeFrom?.LossSum ?? 0;
     private long _lossCount = resumeFrom?.LossCount ?? 0;
+    private double _normSum;
+    private long _normCount;
     private bool _eventsDue = resumeFrom?.EventsDue ?? false;
+    private TrainingOutcome? _converged;
     private (long Iteration, TimeSpan Time) _lastReport;
     private long _lastCheckpoint = -1;
     private long _total;
 
-    /// <summary>The best validation loss so far, nats per character, and its iteration; NaN and 0 while there is none.</summary>
+    /// <summary>The best validation loss so far and its iteration; NaN and 0 while there is none.</summary>
     public (double ValidationLoss, long Iteration) Best { get; private set; } =
         (resumeFrom?.BestValidationLoss ?? double.NaN, resumeFrom?.BestIteration ?? 0);
 
     /// <summary>How training diverged, for people; null while it has not.</summary>
     public string? Divergence { get; private set; }
 
-    /// <summary>Trains to the end of the schedule or of its patience, a stop, or a loss that is not finite or absurd.</summary>
+    /// <summary>
+    /// Trains to the end of the schedule or of its patience, to where the engine has converged, a stop, or a loss that is not finite
+    /// or absurd.
+    /// </summary>
     /// <param name="observer">Hears of everything; what it does to report and save takes training's time.</param>
     /// <param name="stop">Looked at between calls of the engine, about ten times a second.</param>
     public TrainingOutcome Run(ITrainingObserver observer, CancellationToken stop)
     {
         _clock.Start();
         _lastReport = (_iteration, TimeSpan.Zero);
-        _total = schedule.TotalIterations(engine.Cursor.StepsPerEpoch);
-        engine.LearningRateAt = LearningRateAt;
-        while ((_eventsDue || _iteration < _total) && !stop.IsCancellationRequested)
+        _total = schedule.TotalIterations(_engine.StepsPerEpoch);
+        _engine.LearningRateAt = LearningRateAt;
+        while (_converged is not null || ((_eventsDue || _iteration < _total) && !stop.IsCancellationRequested))
         {
             if (_eventsDue)
             {
@@ -59,30 +61,38 @@ public sealed class TrainingLoop(
             }
 
             long next = schedule.NextEvent(_iteration, _total);
-            StepsResult result = engine.RunSteps(next - _iteration);
-            foreach (float loss in result.Losses.Span)
-            {
-                _smoothLoss = Loss.Smooth(_smoothLoss, _lastLoss = loss);
-                _lossSum += loss;
-            }
-
-            _lossCount += result.Losses.Length;
-            _iteration += result.Losses.Length;
-            if (result.Diverged || !(_smoothLoss <= AbsurdLoss * options.SequenceLength))
+            StepsResult result = _engine.RunSteps(next - _iteration);
+            Add(result);
+            if (result.Diverged || _smoothLoss > AbsurdLoss * learner.LossTerms)
             {
                 Divergence = result.Diverged
                     ? "a loss or gradient is not finite"
-                    : string.Create(CultureInfo.InvariantCulture, $"the smoothed loss is {_smoothLoss / options.SequenceLength:0.0e+0} nats per character");
+                    : string.Create(CultureInfo.InvariantCulture, $"the smoothed loss is {_smoothLoss / learner.LossTerms:0.0e+0} nats per character");
                 return TrainingOutcome.Diverged;
             }
 
             observer.Progressed(Report(double.NaN), _total);
-            _eventsDue = _iteration == next;
+            _converged = result.End;
+            _eventsDue = _iteration == next || _converged is not null;
         }
 
         if (_lastCheckpoint != _iteration)
             Checkpoint(observer, Snapshot());
         return _iteration >= _total && !_eventsDue ? TrainingOutcome.Finished : TrainingOutcome.Stopped;
+    }
+
+    /// <summary>Counts some steps and their losses.</summary>
+    private void Add(StepsResult result)
+    {
+        foreach (float loss in result.Losses.Span)
+        {
+            long weight = learner.WeightOf(_iteration++);
+            _smoothLoss = Loss.Smooth(_smoothLoss, _lastLoss = loss);
+            (_lossSum, _lossCount) = (_lossSum + (weight * (double)loss), _lossCount + weight);
+        }
+
+        foreach (float norm in result.GradientNorms.Span)
+            (_normSum, _normCount) = (_normSum + norm, _normCount + 1);
     }
 
     /// <summary>
@@ -92,21 +102,23 @@ public sealed class TrainingLoop(
     /// <returns>How training ends here; null where it goes on or was stopped.</returns>
     private TrainingOutcome? RaiseEvents(ITrainingObserver observer, CancellationToken stop)
     {
-        TrainingOutcome? end = _iteration >= _total ? TrainingOutcome.Finished : null;
-        bool evaluationDue = validation is not null && TrainingSchedule.IsDue(schedule.EvalEvery, _iteration);
-        bool evaluate = evaluationDue || (validation is not null && end is not null);
+        TrainingOutcome? end = _converged ?? (_iteration >= _total ? TrainingOutcome.Finished : null);
+        bool evaluationDue = learner.HasValidation && TrainingSchedule.IsDue(schedule.EvalEvery, _iteration);
+        bool evaluate = evaluationDue || (learner.HasValidation && end is not null);
         bool isBest = false;
         double validationLoss = double.NaN;
-        int[]? sample = null;
+        byte[]? sample = null;
+        if (_converged is not null)
+            stop = CancellationToken.None; // whoever goes on makes a step more, and so this end cannot be put off
         try
         {
             if (evaluate)
-                validationLoss = engine.Evaluate(validation!, stop);
+                validationLoss = learner.Evaluate(stop);
             isBest = double.IsFinite(validationLoss) && !(validationLoss >= Best.ValidationLoss);
             if (evaluationDue && !isBest && schedule.Patience > 0 && _evaluationsSinceBest + 1 >= schedule.Patience)
                 end ??= TrainingOutcome.StoppedEarly;
             if (end is null ? TrainingSchedule.IsDue(schedule.SampleEvery, _iteration) : schedule.SampleEvery > 0)
-                sample = engine.Sample(schedule.SampleLength, vocabulary.StartToken, new SamplingOptions(), schedule.Seed, (ulong)_iteration, stop);
+                sample = learner.Sample(_iteration, stop);
         }
         catch (OperationCanceledException)
         {
@@ -122,13 +134,13 @@ public sealed class TrainingLoop(
         {
             observer.Reported(Report(validationLoss));
             _lastReport = (_iteration, _clock.Elapsed);
-            (_lossSum, _lossCount) = (0, 0);
+            (_lossSum, _lossCount, _normSum, _normCount) = (0, 0, 0, 0);
         }
 
         if (isBest)
         {
             Best = (validationLoss, _iteration);
-            observer.Improved(engine.ReadWeights());
+            observer.Improved(_engine.ReadWeights());
         }
 
         if (evaluationDue)
@@ -153,47 +165,38 @@ public sealed class TrainingLoop(
         _lastCheckpoint = _iteration;
     }
 
-    private TrainingSnapshot Snapshot()
+    private TrainingSnapshot Snapshot() => new()
     {
-        EngineState state = engine.ReadState();
-        return new TrainingSnapshot
-        {
-            Weights = state.Weights,
-            Moments = state.Moments,
-            HiddenState = state.HiddenState,
-            BatchSize = options.BatchSize,
-            Iteration = _iteration,
-            Position = state.Position,
-            Epoch = state.Epoch,
-            EventsDue = _eventsDue,
-            EndedBy = null,
-            LastLoss = _lastLoss,
-            LossSum = _lossSum,
-            LossCount = _lossCount,
-            SmoothLoss = _smoothLoss,
-            BestValidationLoss = Best.ValidationLoss,
-            BestIteration = Best.Iteration,
-            EvaluationsSinceBest = _evaluationsSinceBest,
-            Plateau = _plateau,
-            MetricsLength = 0, // whoever writes the logs knows their lengths
-            SamplesLength = 0,
-        };
-    }
+        Engine = _engine.ReadState(),
+        EventsDue = _eventsDue,
+        EndedBy = null,
+        LastLoss = _lastLoss,
+        LossSum = _lossSum,
+        LossCount = _lossCount,
+        SmoothLoss = _smoothLoss,
+        BestValidationLoss = Best.ValidationLoss,
+        BestIteration = Best.Iteration,
+        EvaluationsSinceBest = _evaluationsSinceBest,
+        Plateau = _plateau,
+        MetricsLength = 0, // whoever writes the logs knows their lengths
+        SamplesLength = 0,
+    };
 
     private TrainingReport Report(double validationLoss)
     {
         double seconds = (_clock.Elapsed - _lastReport.Time).TotalSeconds;
-        long charactersPerStep = (long)options.SequenceLength * options.BatchSize;
+        long examples = learner.ExamplesIn(_iteration), epoch = (_iteration / _engine.StepsPerEpoch) + Math.Sign(_iteration % _engine.StepsPerEpoch);
         double loss = _lossCount > 0 ? _lossSum / _lossCount : _lastLoss; // a checkpoint of before counted none
         return new TrainingReport(
-            _iteration, engine.Cursor.Epoch, _iteration * charactersPerStep, loss / options.SequenceLength, _smoothLoss,
-            _smoothLoss / options.SequenceLength, validationLoss,
-            (_iteration - _lastReport.Iteration) * charactersPerStep / seconds, _clock.Elapsed.TotalSeconds,
-            LearningRateAt(_iteration - 1));
+            _iteration, epoch, examples, loss / learner.LossTerms, _smoothLoss, _smoothLoss / learner.LossTerms, validationLoss,
+            (examples - learner.ExamplesIn(_lastReport.Iteration)) / seconds, _clock.Elapsed.TotalSeconds, LearningRateAt(_iteration - 1))
+        {
+            GradientNorm = _normSum / _normCount,
+        };
     }
 
     private double LearningRateAt(long completedSteps) =>
-        schedule.LearningRates.At(completedSteps, options.LearningRate, _total, _plateau.Decays);
+        schedule.LearningRates.At(completedSteps, learningRate, _total, _plateau.Decays);
 }
 
 /// <summary>How training ended.</summary>
@@ -209,6 +212,12 @@ public enum TrainingOutcome
     /// The validation loss did not get better for as long as <see cref="TrainingSchedule.Patience"/> bears; everything is saved.
     /// </summary>
     StoppedEarly,
+
+    /// <summary>The gradient's norm fell below a tolerance; everything is saved.</summary>
+    SmallGradient,
+
+    /// <summary>The loss changed by less than a tolerance; everything is saved.</summary>
+    SmallChange,
 
     /// <summary>
     /// A loss or gradient was not finite, and its update was skipped; or the loss is absurd, though finite. Nothing was
@@ -246,7 +255,9 @@ public interface ITrainingObserver
     }
 
     /// <summary>The model wrote a text.</summary>
-    void Sampled(long iteration, int[] tokens)
+    /// <param name="iteration">Completed steps.</param>
+    /// <param name="text">The text's bytes, as the vocabulary decodes them.</param>
+    void Sampled(long iteration, ReadOnlyMemory<byte> text)
     {
     }
 
@@ -258,15 +269,19 @@ public interface ITrainingObserver
 
 /// <summary>Where training stands.</summary>
 /// <param name="Iteration">Completed steps.</param>
-/// <param name="Epoch">Passes over the text begun.</param>
-/// <param name="Characters">Characters trained on: iterations · B · T.</param>
-/// <param name="Loss">The mean loss of the steps since the last report, nats per character; NaN before the first step.</param>
-/// <param name="SmoothLoss">The classic smoothed loss: nats, a sum over T.</param>
+/// <param name="Epoch">Passes over the data begun.</param>
+/// <param name="Characters">Characters trained on: iterations · B · T; of a table rows.</param>
+/// <param name="Loss">The mean loss of the steps since the last report, nats per character, or J of a table; NaN before the first step.</param>
+/// <param name="SmoothLoss">The classic smoothed loss: nats, a sum over T; NaN of a table.</param>
 /// <param name="SmoothLossPerCharacter">The same, nats per character.</param>
-/// <param name="ValidationLoss">Nats per character; NaN where none was measured.</param>
-/// <param name="CharactersPerSecond">Characters over wall time since the last report.</param>
+/// <param name="ValidationLoss">Nats per character, or J; NaN where none was measured.</param>
+/// <param name="CharactersPerSecond">Characters or rows over wall time since the last report.</param>
 /// <param name="Seconds">Wall time since this program began to train.</param>
 /// <param name="LearningRate">η of the last step.</param>
 public readonly record struct TrainingReport(
     long Iteration, long Epoch, long Characters, double Loss, double SmoothLoss, double SmoothLossPerCharacter,
-    double ValidationLoss, double CharactersPerSecond, double Seconds, double LearningRate);
+    double ValidationLoss, double CharactersPerSecond, double Seconds, double LearningRate)
+{
+    /// <summary>The mean norm of the gradients of the steps since the last report; NaN of an engine that does not measure it. No log has it.</summary>
+    public double GradientNorm { get; init; } = double.NaN;
+}

@@ -8,29 +8,14 @@ namespace CharRnn.Training;
 /// </summary>
 public sealed record TrainingSnapshot
 {
-    /// <summary>The weights.</summary>
-    public required ParameterSet<float> Weights { get; init; }
-
-    /// <summary>What the optimizer remembers, as <see cref="UpdateOptions.Moments"/> lists it.</summary>
-    public required IReadOnlyList<Moment> Moments { get; init; }
-
-    /// <summary>The carried hidden state, <c>[B, H]</c>.</summary>
-    public required float[] HiddenState { get; init; }
-
     /// <summary>The part that an engine holds.</summary>
-    public EngineState Engine => new(Weights, Moments, HiddenState, Position, Epoch, Iteration);
+    public required EngineState Engine { get; init; }
 
-    /// <summary>B, the number of streams.</summary>
-    public required int BatchSize { get; init; }
+    /// <summary>The weights.</summary>
+    public ParameterSet<float> Weights => Engine.Weights;
 
     /// <summary>Completed steps.</summary>
-    public required long Iteration { get; init; }
-
-    /// <summary>p, where the next step begins before any wrap; -1 before the first step.</summary>
-    public required long Position { get; init; }
-
-    /// <summary>Passes of p begun.</summary>
-    public required long Epoch { get; init; }
+    public long Iteration => Engine.Iteration;
 
     /// <summary>Whether the reports, samples and saves of this iteration are still to come.</summary>
     public required bool EventsDue { get; init; }
@@ -41,19 +26,19 @@ public sealed record TrainingSnapshot
     /// </summary>
     public required TrainingOutcome? EndedBy { get; init; }
 
-    /// <summary>The loss of the last step, nats, a sum over T; NaN before the first.</summary>
+    /// <summary>The loss of the last step, of a text nats, a sum over T; NaN before the first.</summary>
     public required double LastLoss { get; init; }
 
-    /// <summary>The sum of the losses of the steps since the last report, nats, sums over T.</summary>
+    /// <summary>The sum of the losses of the steps since the last report, each times its <see cref="Learner.WeightOf"/>.</summary>
     public required double LossSum { get; init; }
 
-    /// <summary>Steps since the last report.</summary>
+    /// <summary>The sum of the weights of these steps.</summary>
     public required long LossCount { get; init; }
 
-    /// <summary>The classic smoothed loss, nats, a sum over T.</summary>
+    /// <summary>The classic smoothed loss, nats, a sum over T; NaN where there is none.</summary>
     public required double SmoothLoss { get; init; }
 
-    /// <summary>The best validation loss so far, nats per character; NaN if there was none.</summary>
+    /// <summary>The best validation loss so far, of a text nats per character; NaN if there was none.</summary>
     public required double BestValidationLoss { get; init; }
 
     /// <summary>The iteration of <see cref="BestValidationLoss"/>; 0 if there was none.</summary>

@@ -111,10 +111,10 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
         foreach (string name in (string[])["model.safetensors", "best.safetensors", "config.json", "metrics.jsonl", "report.html"])
             Assert.True(File.Exists(_shell[$"run/{name}"]), name);
         Assert.Equal(100, File.ReadLines(_shell["run/metrics.jsonl"]).Count());
-        Assert.Equal("2-24-24-1", RunConfiguration.Read(_shell["run/config.json"]).GetText("layers"));
+        Assert.Equal("2-24-24-1", RunConfiguration.Read(_shell["run/config.json"]).GetText("widths"));
         Assert.Contains("\"constant answer\"", File.ReadAllText(_shell["run/report.html"]), StringComparison.Ordinal);
         _shell.Succeeds("mlp", "eval", "run", "spirals.csv", "--best", "--device", "cpu");
-        _shell.Fails(1, "run", "holds the model.safetensors of a run", "mlp", "train", "spirals.csv", "--label", "arm", "--out", "run", "--device", "cpu");
+        _shell.Fails(1, "run", "holds the checkpoint.safetensors of a run; give --resume to go on, --overwrite to start anew", "mlp", "train", "spirals.csv", "--label", "arm", "--out", "run", "--device", "cpu");
         Assert.Contains("metadata key cell is \"mlp\"", _shell.Run("sample", "run", "--device", "cpu").Error, StringComparison.Ordinal);
     }
 
@@ -171,10 +171,10 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
         _shell.Fails(1, "--layers", "give fewer or narrower --layers", "mlp", "train", "spirals.csv", "--label", "arm", "--layers", "100000,100000", "--out", "bad", "--device", "cpu");
         Assert.False(Directory.Exists(_shell["bad"]));
         _shell.Write("square.csv", "a,y\n1000,1\n-1000,2.5\n500,3\n");
-        _shell.Fails(1, "run", "is a run of charrnn mlp train; only runs on text can be resumed", "train", "--resume", "--out", "run");
+        _shell.Fails(1, "run", "is a run of charrnn mlp train; resume it with: charrnn mlp train --resume --out run", "train", "--resume", "--out", "run");
         CommandResult diverged = _shell.Run("mlp", "train", "square.csv", "--label", "y", "--learning-rate", "1e20", "--layers", "none", "--val-fraction", "0", "--out", "diverged", "--device", "cpu");
         Assert.Equal(1, diverged.ExitCode);
-        Assert.Contains("error: diverged: training diverged at step", diverged.Error, StringComparison.Ordinal);
+        Assert.Contains("error: diverged: training diverged: a loss or gradient is not finite, before the first checkpoint", diverged.Error, StringComparison.Ordinal);
         Assert.False(File.Exists(_shell["diverged/model.safetensors"]));
         Assert.DoesNotContain("\"loss\":0,", File.ReadAllText(_shell["diverged/metrics.jsonl"]), StringComparison.Ordinal);
     }

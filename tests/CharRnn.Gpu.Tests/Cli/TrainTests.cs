@@ -5,6 +5,7 @@ using CharRnn.Gpu.Execution;
 using CharRnn.Model;
 using CharRnn.Runs;
 using CharRnn.Storage;
+using CharRnn.Training;
 using CharRnn.Text;
 
 namespace CharRnn.Gpu.Tests.Cli;
@@ -28,7 +29,7 @@ public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
         Assert.Equal(new ModelShape(7, 16), run.Model.Shape);
         Assert.Equal(new ModelShape(7, 16), ModelFile.Load(_shell["run/best.safetensors"]).Weights.Shape);
         Checkpoint checkpoint = CheckpointFile.Load(_shell["run/checkpoint.safetensors"]);
-        Assert.Equal((300, 3), (checkpoint.Snapshot.Iteration, checkpoint.Snapshot.BatchSize));
+        Assert.Equal((300, 3), (checkpoint.Snapshot.Iteration, ((TextState)checkpoint.Snapshot.Engine).BatchSize));
         Assert.Equal(run.Model.Weights.Whh, checkpoint.Snapshot.Weights.Whh);
     }
 

@@ -69,7 +69,7 @@ public class DivergenceTests
         Assert.Equal(completed, result.Losses.Length);
         Assert.All(result.Losses.ToArray(), loss => Assert.True(float.IsFinite(loss)));
 
-        EngineState expected = before.Steps(completed).Engine.ReadState(), actual = run.Engine.ReadState();
+        TextState expected = before.Steps(completed).Engine.ReadState(), actual = run.Engine.ReadState();
         Assert.Equal(before.Losses, result.Losses.ToArray());
         Assert.Equal(TestRun.Bits(expected.Weights), TestRun.Bits(actual.Weights));
         Assert.Equal(TestRun.Bits(expected.Moments[0].Values), TestRun.Bits(actual.Moments[0].Values));

@@ -3,6 +3,7 @@ using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
 using CharRnn.Gpu.Tests.Devices;
 using CharRnn.Gpu.Tests.Networks;
+using CharRnn.Gpu.Tests.Storage;
 using CharRnn.Gpu.Verification;
 using CharRnn.Model;
 using CharRnn.Networks;
@@ -149,11 +150,11 @@ public class MisuseTests
     {
         using var run = new TestRun(TestDevices.Get(DeviceKind.Cpu), TrainingCase.Streams, fused: true);
         int[] before = run.Steps(3).Bits();
-        EngineState state = run.Engine.ReadState();
+        TextState state = run.Engine.ReadState();
         var other = new ParameterSet<float>(new ModelShape(33, 17));
         foreach (EngineState wrong in (EngineState[])
         [
-            state with { Weights = other }, state with { Moments = [new Moment("adagrad", other)] }, state with { Moments = [] }, state with { HiddenState = [] },
+            state with { Weights = other }, state with { Moments = [new Moment("adagrad", other)] }, state with { Moments = [] }, state with { HiddenState = [] }, Samples.TableState(),
             state with { Position = -2 }, state with { Position = long.MaxValue }, state with { Epoch = -1 }, state with { Iteration = -1 },
         ])
             Assert.ThrowsAny<ArgumentException>(() => run.Engine.Restore(wrong));
@@ -193,12 +194,14 @@ public class MisuseTests
 
         using var engine = new NetworkEngine(device, parameters, TestNetworks.Data(shape, 9, 1), new NetworkOptions { BatchSize = 4 });
         Assert.Throws<ArgumentOutOfRangeException>(() => engine.RunSteps(0));
-        var training = new NetworkTraining(engine, 9, new NetworkOptions { BatchSize = 4 });
-        Assert.Throws<ArgumentOutOfRangeException>(() => training.Run(0, 1, _ => { }, CancellationToken.None));
-        Assert.Throws<ArgumentOutOfRangeException>(() => training.Run(1, 0, _ => { }, CancellationToken.None));
-        Assert.Equal(DescentEnd.EnoughSteps, training.Run(2, 1, _ => { }, CancellationToken.None));
-        Assert.Equal(DescentEnd.EnoughSteps, training.Run(1, 1, _ => { }, CancellationToken.None)); // it is beyond
-        Assert.Equal(6, engine.Step);
+        TableState state = engine.ReadState();
+        foreach (EngineState wrong in (EngineState[])
+        [
+            state with { Weights = TestNetworks.Parameters(wider, 1) }, state with { Moments = [new Moment("momentum", parameters)] },
+            state with { Iteration = -1 }, Samples.State(),
+        ])
+            Assert.ThrowsAny<ArgumentException>(() => engine.Restore(wrong));
+        Assert.Equal(0, engine.Iteration);
     }
 
     /// <summary>
@@ -222,7 +225,7 @@ public class MisuseTests
         using var predictor = new NetworkPredictor(device, shape, 9);
         CancellationToken cancellation = TestContext.Current.CancellationToken;
         var text = new SyntheticText(V, 20);
-        EngineState state = engine.ReadState();
+        EngineState state = engine.ReadState(), networkState = network.ReadState();
         using IEnumerator<int[]> begun = sampler.Write([0], 1000, new(), 1, 0).GetEnumerator();
         Assert.True(begun.MoveNext());
 
@@ -243,7 +246,7 @@ public class MisuseTests
         ]);
         (IDisposable Of, Action[] Calls)[] ofDevice =
         [
-            (network, [() => network.RunSteps(1), () => network.ReadParameters()]),
+            (network, [() => network.RunSteps(1), () => network.ReadWeights(), () => network.ReadState(), () => network.Restore(networkState)]),
             (predictor, [() => predictor.Apply(parameters, data, cancellation)]),
         ];
         (IDisposable[] disposed, (IDisposable Of, Action[] Calls)[] dead) = what switch

@@ -79,7 +79,7 @@ public class RepeatabilityTests
             {
                 double rate = RateOf(step);
                 one.Engine.LearningRateAt = _ => rate;
-                EngineState before = one.Engine.ReadState();
+                TextState before = one.Engine.ReadState();
                 one.Steps(1);
                 Assert.Equal(step == 9, TestRun.Bits(before.Weights).SequenceEqual(TestRun.Bits(one.Engine.ReadWeights())));
                 if (step != 5)

@@ -64,7 +64,7 @@ internal sealed class TestRun : IDisposable
     /// <summary>All that training leaves behind, bit by bit: state, place, and the losses from some step on.</summary>
     public int[] Bits(int firstLoss = 0)
     {
-        EngineState state = Engine.ReadState();
+        TextState state = Engine.ReadState();
         return
         [
             .. Bits(state.Weights), .. state.Moments.SelectMany(moment => Bits(moment.Values)), .. Bits(state.HiddenState),

@@ -41,7 +41,7 @@ public sealed class GoldenDeviceTests : IDisposable
         Agreement.Within(2e-6, losses[1], NextLoss(engine), "loss 2");
         WithinEach(1e-4, $"{name}.grad3", engine.Trace().Gradient);
         Agreement.Within(2e-6, losses[2], NextLoss(engine), "loss 3");
-        EngineState state = engine.ReadState();
+        TextState state = engine.ReadState();
         ChangeWithin(2e-4, $"{name}.weights3", initial, state.Weights);
         WithinEach(3e-4, $"{name}.memory3", state.Moments[0].Values);
         Agreement.Within(3e-5, _golden.State(name), state.HiddenState, $"{name}.state3");

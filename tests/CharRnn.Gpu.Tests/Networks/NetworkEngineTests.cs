@@ -4,6 +4,7 @@ using CharRnn.Gpu.Tests.Devices;
 using CharRnn.Model;
 using CharRnn.Networks;
 using CharRnn.Reference;
+using CharRnn.Training;
 
 namespace CharRnn.Gpu.Tests.Networks;
 
@@ -38,7 +39,7 @@ public class NetworkEngineTests
 
                 ParameterSet<double> updated = parameters.Convert(value => (double)value);
                 new ReferenceOptimizer(new NetworkOptions { LearningRate = 0.5 }, shape).Update(updated, expected);
-                Agreement.Within(1e-6, TestNetworks.Flat(updated), TestNetworks.Flat(engine.ReadParameters()), what);
+                Agreement.Within(1e-6, TestNetworks.Flat(updated), TestNetworks.Flat(engine.ReadWeights()), what);
             }
     }
 
@@ -53,12 +54,12 @@ public class NetworkEngineTests
         using var engine = new NetworkEngine(device, TestNetworks.Parameters(shape, 4), data, new NetworkOptions { LearningRate = 0.2f });
         var optimizer = new ReferenceOptimizer(new NetworkOptions { LearningRate = 0.2 }, shape);
         var (losses, norms) = (new List<float>(), new List<float>());
-        while (engine.Step < 300)
+        while (engine.Iteration < 300)
         {
-            NetworkSteps steps = engine.RunSteps(300 - engine.Step);
+            StepsResult steps = engine.RunSteps(300 - engine.Iteration);
             Assert.Null(steps.End);
-            losses.AddRange(steps.Losses);
-            norms.AddRange(steps.GradientNorms);
+            losses.AddRange(steps.Losses.Span);
+            norms.AddRange(steps.GradientNorms.Span);
         }
 
         for (int i = 0; i < 300; i++)
@@ -69,7 +70,7 @@ public class NetworkEngineTests
             optimizer.Update(expected, gradient);
         }
 
-        Agreement.Within(1e-4, TestNetworks.Flat(expected), TestNetworks.Flat(engine.ReadParameters()), "after 300 steps");
+        Agreement.Within(1e-4, TestNetworks.Flat(expected), TestNetworks.Flat(engine.ReadWeights()), "after 300 steps");
     }
 
     [Theory]
@@ -88,9 +89,9 @@ public class NetworkEngineTests
                 using var engine = new NetworkEngine(device, TestNetworks.Parameters(shape, 1), data, how);
                 Assert.Equal((20 + batch - 1) / batch, engine.StepsPerEpoch);
                 var losses = new List<float>();
-                while (engine.Step < 5 * engine.StepsPerEpoch)
-                    losses.AddRange(engine.RunSteps((5 * engine.StepsPerEpoch) - engine.Step).Losses);
-                return [.. losses, .. engine.ReadParameters().Tensors.SelectMany(tensor => tensor.Values)];
+                while (engine.Iteration < 5 * engine.StepsPerEpoch)
+                    losses.AddRange(engine.RunSteps((5 * engine.StepsPerEpoch) - engine.Iteration).Losses.Span);
+                return [.. losses, .. engine.ReadWeights().Tensors.SelectMany(tensor => tensor.Values)];
             }
 
             float[] one = Train(options);
@@ -116,14 +117,14 @@ public class NetworkEngineTests
             using ComputeDevice device = DeviceCatalog.OpenCpu(workers);
             using var engine = new NetworkEngine(device, TestNetworks.Parameters(shape, 6), data, new NetworkOptions { BatchSize = 64, LearningRate = 0.1f });
         var (losses, norms) = (new List<float>(), new List<float>());
-            while (engine.Step < 60)
+            while (engine.Iteration < 60)
             {
-                NetworkSteps steps = engine.RunSteps(60 - engine.Step);
-                losses.AddRange(steps.Losses);
-                norms.AddRange(steps.GradientNorms);
+                StepsResult steps = engine.RunSteps(60 - engine.Iteration);
+                losses.AddRange(steps.Losses.Span);
+                norms.AddRange(steps.GradientNorms.Span);
             }
 
-            return string.Join(' ', losses.Concat(norms).Concat(engine.ReadParameters().Tensors.SelectMany(tensor => tensor.Values)).Select(BitConverter.SingleToInt32Bits));
+            return string.Join(' ', losses.Concat(norms).Concat(engine.ReadWeights().Tensors.SelectMany(tensor => tensor.Values)).Select(BitConverter.SingleToInt32Bits));
         })];
         Assert.Single(results.Distinct());
     }
@@ -139,9 +140,9 @@ public class NetworkEngineTests
             var shape = new NetworkShape(2, layers, NetworkLoss.BinaryCrossEntropy);
             using var engine = new NetworkEngine(device, InitialNetwork.Create(shape, 1), data, new NetworkOptions { LearningRate = 0.5f });
             float last = float.NaN;
-            while (engine.Step < 4000)
-                last = engine.RunSteps(4000 - engine.Step).Losses[^1];
-            ParameterSet<double> trained = engine.ReadParameters().Convert(value => (double)value);
+            while (engine.Iteration < 4000)
+                last = engine.RunSteps(4000 - engine.Iteration).Losses.Span[^1];
+            ParameterSet<double> trained = engine.ReadWeights().Convert(value => (double)value);
             return (last, [.. Enumerable.Range(0, 4).Select(r => ReferenceNetwork.Output(trained, [data.X[2 * r], data.X[(2 * r) + 1]])[0])]);
         }
 
@@ -168,16 +169,16 @@ public class NetworkEngineTests
             var neuron = new ParameterSet<float>(new NetworkShape(1, [new Layer(1, ActivationFunction.Identity)], NetworkLoss.BinaryCrossEntropy));
             (neuron.Weights(0)[0], neuron.Biases(0)[0]) = (w, b);
             using var engine = new NetworkEngine(device, neuron, new LabelledData(1, x, 1, y), new NetworkOptions { LearningRate = 3, GradientTolerance = 1e-6f });
-            DescentEnd? end = null;
+            TrainingOutcome? end = null;
             float norm = float.NaN;
-            while (end is null && engine.Step < 100_000)
+            while (end is null && engine.Iteration < 100_000)
             {
-                NetworkSteps steps = engine.RunSteps(100_000 - engine.Step);
-                (end, norm) = (steps.End, steps.GradientNorms[^1]);
+                StepsResult steps = engine.RunSteps(100_000 - engine.Iteration);
+                (end, norm) = (steps.End, steps.GradientNorms.Span[^1]);
             }
 
-            ParameterSet<float> found = engine.ReadParameters();
-            Assert.Equal(DescentEnd.SmallGradient, end);
+            ParameterSet<float> found = engine.ReadWeights();
+            Assert.Equal(TrainingOutcome.SmallGradient, end);
             Assert.InRange(norm, 0, 1e-6);
             Assert.InRange(found.Weights(0)[0], weight - 1e-4, weight + 1e-4);
             Assert.InRange(found.Biases(0)[0], bias - 1e-4, bias + 1e-4);
@@ -191,38 +192,38 @@ public class NetworkEngineTests
         ComputeDevice device = TestDevices.Get(kind);
         var shape = new NetworkShape(1, [new Layer(1, ActivationFunction.Identity)], NetworkLoss.SquaredError);
         var data = new LabelledData(1, [-1, 1], 1, [-2, 2]); // J = (w - 2)² + b²: a step at 0.25 halves both
-        (NetworkSteps Steps, long Count, float Weight) Train(NetworkOptions options)
+        (StepsResult Steps, long Count, float Weight) Train(NetworkOptions options)
         {
             using var engine = new NetworkEngine(device, new ParameterSet<float>(shape), data, options);
             while (true)
             {
-                NetworkSteps steps = engine.RunSteps(1000);
-                if (steps.End is not null || engine.Step >= 1000)
-                    return (steps, engine.Step, engine.ReadParameters().Weights(0)[0]);
+                StepsResult steps = engine.RunSteps(1000);
+                if (steps.End is not null || engine.Iteration >= 1000)
+                    return (steps, engine.Iteration, engine.ReadWeights().Weights(0)[0]);
             }
         }
 
         // The gradient is 2 (w - 2): 4, 2, 1, …; step k begins at 4 · 2⁻ᵏ and ends at w = 2 - 2⁻ᵏ.
-        (NetworkSteps steps, long count, float weight) = Train(new NetworkOptions { LearningRate = 0.25f, GradientTolerance = 0.01f });
-        Assert.Equal((DescentEnd.SmallGradient, 10L), (steps.End, count));
-        Assert.Equal(4f / 512, steps.GradientNorms[^1], 1e-6f);
+        (StepsResult steps, long count, float weight) = Train(new NetworkOptions { LearningRate = 0.25f, GradientTolerance = 0.01f });
+        Assert.Equal((TrainingOutcome.SmallGradient, 10L), (steps.End, count));
+        Assert.Equal(4f / 512, steps.GradientNorms.Span[^1], 1e-6f);
         Assert.Equal(2 - (1f / 512), weight, 1e-6f);
 
         // J = 4 · 4⁻ᵏ; from the sixth to the seventh it changes by 0.003, before by more than 0.01.
         (steps, count, _) = Train(new NetworkOptions { LearningRate = 0.25f, LossTolerance = 0.01f });
-        Assert.Equal((DescentEnd.SmallChange, 7L), (steps.End, count));
+        Assert.Equal((TrainingOutcome.SmallChange, 7L), (steps.End, count));
 
         // η over 1 moves away until floats end; the last step that is made has a finite loss.
         (steps, _, weight) = Train(new NetworkOptions { LearningRate = 10 });
-        Assert.Equal(DescentEnd.NotFinite, steps.End);
+        Assert.Equal(TrainingOutcome.Diverged, steps.End);
         Assert.True(float.IsFinite(weight));
 
         // Who does not look at the end hears of it at the next call.
         using var overlooked = new NetworkEngine(device, new ParameterSet<float>(shape), data, new NetworkOptions { LearningRate = 10 });
         string message = Assert.Throws<CharRnnException>(() =>
         {
-            while (overlooked.Step < 1000)
-                overlooked.RunSteps(1000 - overlooked.Step);
+            while (overlooked.Iteration < 1000)
+                overlooked.RunSteps(1000 - overlooked.Iteration);
         }).Message;
         Assert.StartsWith("training: has diverged", message, StringComparison.Ordinal);
     }
@@ -264,10 +265,99 @@ public class NetworkEngineTests
         var data = new LabelledData(1, new float[33], 1, [10, .. new float[32]]);
         var options = new NetworkOptions { LearningRate = 1e-30, BatchSize = 32 };
         using var engine = new NetworkEngine(device, new ParameterSet<float>(shape), data, options);
-        var reports = new List<NetworkReport>();
-        Assert.Equal(DescentEnd.EnoughSteps, new NetworkTraining(engine, 33, options).Run(5, 1, reports.Add, CancellationToken.None));
-        Assert.Equal([1, 2, 3, 4, 5], reports.Select(report => report.Epoch));
+        using var predictor = new NetworkPredictor(device, shape, 1);
+        var learner = new TableLearner(engine, predictor, data.Select([]));
+        var schedule = new TrainingSchedule { Epochs = 5, LogEvery = engine.StepsPerEpoch, CheckpointEvery = 0 };
+        var reports = new Reports();
+        Assert.Equal(TrainingOutcome.Finished, new TrainingLoop(learner, options.LearningRate, schedule, null).Run(reports, CancellationToken.None));
+        Assert.Equal([(1, 33), (2, 66), (3, 99), (4, 132), (5, 165)], reports.Select(report => (report.Epoch, report.Characters)));
         Assert.All(reports, report => Assert.Equal(100.0 / 33, report.Loss, 1e-4));
+    }
+
+    /// <summary>A state is one of a step of many or of an epoch that is half done, of every rule and with tolerances that end it.</summary>
+    public static MatrixTheoryData<DeviceKind, UpdateRule, int> Resumes => new(Enum.GetValues<DeviceKind>(), Enum.GetValues<UpdateRule>(), [0, 7]);
+
+    [Theory]
+    [MemberData(nameof(Resumes))]
+    public void A_restored_engine_goes_on_from_any_step_as_if_nothing_had_been(DeviceKind kind, UpdateRule rule, int batch)
+    {
+        const int all = 21;
+        ComputeDevice device = TestDevices.Get(kind);
+        NetworkShape shape = TestNetworks.Shape(5, [9], 3, ActivationFunction.Tanh, NetworkLoss.CrossEntropy);
+        LabelledData data = TestNetworks.Data(shape, 26, 4);
+        var options = new NetworkOptions
+        {
+            BatchSize = batch, Optimizer = rule, ClipNorm = 0.5, WeightDecay = 0.01, Momentum = rule == UpdateRule.Sgd ? 0.9 : 0, LossTolerance = 1e-30f,
+        };
+        NetworkEngine Begin() => new(device, TestNetworks.Parameters(shape, 6), data, options)
+        {
+            LearningRateAt = step => options.LearningRate / (1 + (0.1 * step)),
+        };
+        static float[] Losses(NetworkEngine engine, int steps)
+        {
+            var losses = new List<float>();
+            while (losses.Count < steps)
+                losses.AddRange(engine.RunSteps(steps - losses.Count).Losses.Span);
+            return [.. losses];
+        }
+
+        using NetworkEngine whole = Begin();
+        var (states, losses) = (new TableState[all], new List<float>());
+        for (int step = 0; step < all; step++)
+        {
+            states[step] = whole.ReadState();
+            losses.AddRange(Losses(whole, 1));
+        }
+
+        TableState expected = whole.ReadState();
+        using NetworkEngine resumed = Begin();
+        for (int stop = all - 1; stop >= 0; stop--)
+        {
+            resumed.Restore(states[stop]);
+            Assert.Equal(losses.Skip(stop), Losses(resumed, all - stop));
+            TableState actual = resumed.ReadState();
+            Assert.Equal(expected, actual with { Weights = expected.Weights, Moments = expected.Moments });
+            Storage.Samples.AssertEqual(expected.Weights, actual.Weights);
+            foreach ((Moment e, Moment a) in expected.Moments.Zip(actual.Moments))
+                Storage.Samples.AssertEqual(e.Values, a.Values);
+        }
+    }
+
+    [Theory]
+    [InlineData(0.3, 0)]
+    [InlineData(0, 2e-4)]
+    public void Mini_batches_end_with_the_epoch_whose_means_a_tolerance_covers(double gradientTolerance, double lossTolerance)
+    {
+        ComputeDevice device = TestDevices.Get(DeviceKind.Cpu);
+        NetworkShape shape = TestNetworks.Shape(2, [], 1, ActivationFunction.Identity, NetworkLoss.SquaredError);
+        LabelledData data = TestNetworks.Data(shape, 20, 2);
+        NetworkOptions options = new() { LearningRate = 0.01, BatchSize = 7 };
+        var (steps, rows) = (new List<(double Loss, double Norm)>(), new[] { 7, 7, 6 });
+        using (var free = new NetworkEngine(device, TestNetworks.Parameters(shape, 1), data, options))
+            while (free.Iteration < 600)
+            {
+                StepsResult some = free.RunSteps(600 - free.Iteration);
+                steps.AddRange(some.Losses.ToArray().Zip(some.GradientNorms.ToArray(), (loss, norm) => ((double)loss, (double)norm)));
+            }
+
+        (double Loss, double Norm)[] epochs =
+            [.. steps.Chunk(3).Select(epoch => (epoch.Zip(rows, (s, n) => s.Loss * n).Sum() / 20, epoch.Zip(rows, (s, n) => s.Norm * n).Sum() / 20))];
+        int last = Enumerable.Range(1, 199)
+            .First(e => epochs[e].Norm < gradientTolerance || Math.Abs(epochs[e].Loss - epochs[e - 1].Loss) < lossTolerance);
+        Assert.InRange(last, 2, 190); // neither at once nor never
+
+        options = options with { GradientTolerance = (float)gradientTolerance, LossTolerance = (float)lossTolerance };
+        using var engine = new NetworkEngine(device, TestNetworks.Parameters(shape, 1), data, options);
+        StepsResult result = default;
+        while (result.End is null)
+            result = engine.RunSteps(600 - engine.Iteration);
+        Assert.Equal(gradientTolerance > 0 ? TrainingOutcome.SmallGradient : TrainingOutcome.SmallChange, result.End);
+        Assert.Equal(3 * (last + 1), engine.Iteration);
+    }
+
+    private sealed class Reports : List<TrainingReport>, ITrainingObserver
+    {
+        public void Reported(TrainingReport report) => Add(report);
     }
 
     [Fact]

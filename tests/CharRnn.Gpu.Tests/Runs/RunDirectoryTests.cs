@@ -258,7 +258,7 @@ public class RunDirectoryTests
         using RunDirectory run = RunDirectory.Create(directory.File("run"));
         File.WriteAllText(run.ConfigurationPath, Configuration);
         foreach (int iteration in iterations)
-            CheckpointFile.Save(run.CheckpointPath, Samples.Vocabulary(), Samples.Snapshot() with { Iteration = iteration }, () => run.AgeCheckpoints(5));
+            CheckpointFile.Save(run.CheckpointPath, Samples.Description, Samples.Snapshot(Samples.State() with { Iteration = iteration }), () => run.AgeCheckpoints(5));
         return run.Root;
     }
 

@@ -23,20 +23,54 @@ public class CheckpointFileTests
     public void A_state_returns_bit_for_bit(double bestValidationLoss)
     {
         using var directory = new TemporaryDirectory();
-        TrainingSnapshot saved = Samples.Snapshot() with { BestValidationLoss = bestValidationLoss, Position = -1 };
-        CheckpointFile.Save(directory.File("c"), Samples.Vocabulary(), saved);
+        TextState state = Samples.State() with { Position = -1 };
+        TrainingSnapshot saved = Samples.Snapshot(state) with { BestValidationLoss = bestValidationLoss };
+        CheckpointFile.Save(directory.File("c"), Samples.Description, saved);
         Checkpoint loaded = CheckpointFile.Load(directory.File("c"));
 
-        Assert.True(Samples.Vocabulary().Matches(loaded.Vocabulary));
+        Assert.True(Samples.Vocabulary().Matches(loaded.Model.Vocabulary));
         Samples.AssertEqual(saved.Weights, loaded.Snapshot.Weights);
-        Samples.AssertEqual(saved.Moments[0].Values, loaded.Snapshot.Moments[0].Values);
-        Assert.Equal(saved.HiddenState, loaded.Snapshot.HiddenState);
+        TextState actual = Assert.IsType<TextState>(loaded.Snapshot.Engine);
+        Samples.AssertEqual(state.Moments[0].Values, actual.Moments[0].Values);
+        Assert.Equal(state.HiddenState, actual.HiddenState);
         Assert.Equal(BitConverter.DoubleToInt64Bits(bestValidationLoss), BitConverter.DoubleToInt64Bits(loaded.Snapshot.BestValidationLoss));
         // The rest are values: records compare them.
-        Assert.Equal(
-            saved,
-            loaded.Snapshot with { Weights = saved.Weights, Moments = saved.Moments, HiddenState = saved.HiddenState, BestValidationLoss = saved.BestValidationLoss });
+        Assert.Equal(state, actual with { Weights = state.Weights, Moments = state.Moments, HiddenState = state.HiddenState });
+        Assert.Equal(saved, loaded.Snapshot with { Engine = state, BestValidationLoss = saved.BestValidationLoss });
         Assert.Same(loaded.Snapshot.Weights, loaded.Model.Weights);
+    }
+
+    [Fact]
+    public void A_state_on_a_table_returns_bit_for_bit_and_is_a_network()
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.File("c");
+        TrainingSnapshot saved = Samples.TableSnapshot();
+        TableState state = Assert.IsType<TableState>(saved.Engine);
+        CheckpointFile.Save(path, Samples.Network, saved);
+        Checkpoint loaded = CheckpointFile.Load(path);
+        TableState actual = Assert.IsType<TableState>(loaded.Snapshot.Engine);
+        Samples.AssertEqual(state.Weights, actual.Weights);
+        foreach ((Moment e, Moment a) in state.Moments.Zip(actual.Moments))
+            Samples.AssertEqual(e.Values, a.Values);
+        Assert.Equal(state, actual with { Weights = state.Weights, Moments = state.Moments });
+        Assert.Equal(saved, loaded.Snapshot with { Engine = state });
+        NetworkDescription description = Assert.IsType<NetworkDescription>(loaded.Description);
+        Assert.Equal((Samples.Network.Shape, Samples.Network.Encoding.ToJson()), (description.Shape, description.Encoding.ToJson()));
+        Assert.Throws<InvalidOperationException>(() => loaded.Model);
+
+        NetworkModel network = NetworkFile.Load(path);
+        Samples.AssertEqual(state.Weights, network.Parameters);
+        Errors.Expect(path, "metadata key cell is \"mlp\", not rnn", () => ModelFile.Load(path));
+        NetworkFile.Save(path, network);
+        Errors.Expect(path, "it is a model, not a checkpoint", () => CheckpointFile.Load(path));
+
+        // The first epoch has none before it.
+        CheckpointFile.Save(path, Samples.Network, Samples.Snapshot(state with { Progress = EpochProgress.Start }));
+        Assert.Equal(EpochProgress.Start, ((TableState)CheckpointFile.Load(path).Snapshot.Engine).Progress);
+        foreach (EpochProgress bad in (EpochProgress[])
+            [state.Progress with { LossSum = double.NaN }, state.Progress with { NormSum = double.PositiveInfinity }, state.Progress with { Rows = -1 }])
+            Assert.Throws<CharRnnException>(() => CheckpointFile.Save(path, Samples.Network, Samples.Snapshot(state with { Progress = bad })));
     }
 
     [Theory]
@@ -49,21 +83,22 @@ public class CheckpointFileTests
     {
         using var directory = new TemporaryDirectory();
         string path = directory.File("c");
-        TrainingSnapshot saved = Samples.Snapshot() with { Moments = [.. names.Select((name, i) => new Moment(name, Samples.Weights(5, 3, 100 * (i + 1))))] };
-        CheckpointFile.Save(path, Samples.Vocabulary(), saved);
-        TrainingSnapshot loaded = CheckpointFile.Load(path).Snapshot;
+        Moment[] moments = [.. names.Select((name, i) => new Moment(name, Samples.Weights(5, 3, 100 * (i + 1))))];
+        TrainingSnapshot saved = Samples.Snapshot(Samples.State() with { Moments = moments });
+        CheckpointFile.Save(path, Samples.Description, saved);
+        EngineState loaded = CheckpointFile.Load(path).Snapshot.Engine;
         Assert.Equal(names, loaded.Moments.Select(moment => moment.Name));
-        foreach ((Moment expected, Moment actual) in saved.Moments.Zip(loaded.Moments))
+        foreach ((Moment expected, Moment actual) in moments.Zip(loaded.Moments))
             Samples.AssertEqual(expected.Values, actual.Values);
         Samples.AssertEqual(saved.Weights, ModelFile.Load(path).Weights);
 
-        foreach (Moment moment in saved.Moments)
+        foreach (Moment moment in moments)
         {
             moment.Values.Why[1] = -1e-9f;
             if (moment.Name is "adam.m" or "momentum")
-                CheckpointFile.Save(path, Samples.Vocabulary(), saved);
+                CheckpointFile.Save(path, Samples.Description, saved);
             else
-                Errors.Expect(path, $"tensor {moment.Name}.Why has a value below 0", () => CheckpointFile.Save(path, Samples.Vocabulary(), saved));
+                Errors.Expect(path, $"tensor {moment.Name}.Why has a value below 0", () => CheckpointFile.Save(path, Samples.Description, saved));
             moment.Values.Why[1] = 1;
         }
     }
@@ -72,8 +107,8 @@ public class CheckpointFileTests
     public void Equal_states_give_equal_bytes()
     {
         using var directory = new TemporaryDirectory();
-        CheckpointFile.Save(directory.File("first"), Samples.Vocabulary(), Samples.Snapshot());
-        CheckpointFile.Save(directory.File("second"), Samples.Vocabulary(), Samples.Snapshot());
+        CheckpointFile.Save(directory.File("first"), Samples.Description, Samples.Snapshot());
+        CheckpointFile.Save(directory.File("second"), Samples.Description, Samples.Snapshot());
         Assert.Equal(File.ReadAllBytes(directory.File("first")), File.ReadAllBytes(directory.File("second")));
     }
 
@@ -81,7 +116,7 @@ public class CheckpointFileTests
     public void Tensors_are_named_shaped_and_aligned()
     {
         using var directory = new TemporaryDirectory();
-        CheckpointFile.Save(directory.File("c"), Samples.Vocabulary(), Samples.Snapshot());
+        CheckpointFile.Save(directory.File("c"), Samples.Description, Samples.Snapshot());
         using var file = SafetensorsFile.Open(directory.File("c"));
 
         Assert.Equal(28, file.Tensors.Count);
@@ -116,20 +151,21 @@ public class CheckpointFileTests
     {
         using var directory = new TemporaryDirectory();
         string path = directory.Write("c", "old");
-        TrainingSnapshot bad = Samples.Snapshot();
+        TextState state = Samples.State();
+        TrainingSnapshot bad = Samples.Snapshot(state);
         switch (what)
         {
             case "weights":
                 bad.Weights.Whh[(1 * 3) + 2] = float.NaN;
                 break;
             case "memory":
-                bad.Moments[0].Values.Bh[1] = float.PositiveInfinity;
+                state.Moments[0].Values.Bh[1] = float.PositiveInfinity;
                 break;
             case "negative memory":
-                bad.Moments[0].Values.Why[1] = -1e-9f;
+                state.Moments[0].Values.Why[1] = -1e-9f;
                 break;
             case "hidden":
-                bad.HiddenState[3] = float.NaN;
+                state.HiddenState[3] = float.NaN;
                 break;
             case "last loss":
                 bad = bad with { LastLoss = double.NegativeInfinity };
@@ -145,7 +181,7 @@ public class CheckpointFileTests
                 break;
         }
 
-        Errors.Expect(path, found, () => CheckpointFile.Save(path, Samples.Vocabulary(), bad));
+        Errors.Expect(path, found, () => CheckpointFile.Save(path, Samples.Description, bad));
         Assert.Equal("old", File.ReadAllText(path));
     }
 
@@ -201,7 +237,7 @@ public class CheckpointFileTests
         { "state.samples_length", "tensor state.samples_length is -5" },
         { "state.smooth_loss", "tensor state.smooth_loss is not finite" },
         { "state.best_validation_loss", "tensor state.best_validation_loss is infinite" },
-        { "state.ended", "tensor state.ended is 7, not 0 to 2" },
+        { "state.ended", "tensor state.ended is 7, not 0 to 4" },
         { "state.loss_sum", "tensor state.loss_sum is not finite" },
         { "state.loss_count", "tensor state.loss_count is F64, not I64" },
         { "state.plateau_best", "tensor state.plateau_best is infinite" },
@@ -248,7 +284,7 @@ public class CheckpointFileTests
     /// <summary>A good checkpoint taken apart; without its checksum, which would be wrong after any change.</summary>
     private static (Dictionary<string, string> Metadata, Dictionary<string, SafetensorsTensor> Tensors) Parts(TemporaryDirectory directory)
     {
-        CheckpointFile.Save(directory.File("whole"), Samples.Vocabulary(), Samples.Snapshot());
+        CheckpointFile.Save(directory.File("whole"), Samples.Description, Samples.Snapshot());
         using var file = SafetensorsFile.Open(directory.File("whole"));
         var metadata = file.Metadata.Where(pair => pair.Key != "checksum").ToDictionary();
         return (metadata, file.Tensors.ToDictionary(t => t.Name, t => t.Dtype switch

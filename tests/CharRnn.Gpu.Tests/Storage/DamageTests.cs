@@ -3,6 +3,7 @@ using CharRnn.Gpu.Tests.Files;
 using CharRnn.Model;
 using CharRnn.Runs;
 using CharRnn.Storage;
+using CharRnn.Training;
 using CsCheck;
 
 namespace CharRnn.Gpu.Tests.Storage;
@@ -20,11 +21,13 @@ public class DamageTests
         TryEveryLength(directory, File.ReadAllBytes(directory.File("m")), path => ModelFile.Load(path));
     }
 
-    [Fact]
-    public void Every_truncation_of_a_checkpoint_is_refused()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Every_truncation_of_a_checkpoint_is_refused(bool ofTable)
     {
         using var directory = new TemporaryDirectory();
-        CheckpointFile.Save(directory.File("c"), Samples.Vocabulary(), Samples.Snapshot());
+        CheckpointFile.Save(directory.File("c"), Description(ofTable), Snapshot(ofTable));
         TryEveryLength(directory, File.ReadAllBytes(directory.File("c")), path => CheckpointFile.Load(path));
     }
 
@@ -48,23 +51,30 @@ public class DamageTests
     }
 
     [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    public void A_checkpoint_with_random_bytes_changed_is_refused_or_has_its_values(int changes)
+    [InlineData(1, false)]
+    [InlineData(2, false)]
+    [InlineData(1, true)]
+    [InlineData(2, true)]
+    public void A_checkpoint_with_random_bytes_changed_is_refused_or_has_its_values(int changes, bool ofTable)
     {
         using var directory = new TemporaryDirectory();
-        CheckpointFile.Save(directory.File("c"), Samples.Vocabulary(), Samples.Snapshot());
+        TrainingSnapshot saved = Snapshot(ofTable);
+        CheckpointFile.Save(directory.File("c"), Description(ofTable), saved);
         byte[] good = File.ReadAllBytes(directory.File("c"));
         TryRandomChanges(directory, good, changes, path =>
         {
             Checkpoint loaded = CheckpointFile.Load(path);
             if (!Has(path, "checksum"))
                 return;
-            Samples.AssertEqual(Samples.Snapshot().Weights, loaded.Snapshot.Weights);
-            Samples.AssertEqual(Samples.Snapshot().Moments[0].Values, loaded.Snapshot.Moments[0].Values);
-            Assert.Equal(Samples.Snapshot().Iteration, loaded.Snapshot.Iteration);
+            Samples.AssertEqual(saved.Weights, loaded.Snapshot.Weights);
+            Samples.AssertEqual(saved.Engine.Moments[0].Values, loaded.Snapshot.Engine.Moments[0].Values);
+            Assert.Equal(saved.Iteration, loaded.Snapshot.Iteration);
         });
     }
+
+    private static ModelDescription Description(bool ofTable) => ofTable ? Samples.Network : Samples.Description;
+
+    private static TrainingSnapshot Snapshot(bool ofTable) => ofTable ? Samples.TableSnapshot() : Samples.Snapshot();
 
     [Fact]
     public void A_configuration_with_random_bytes_changed_is_refused_or_read()

@@ -134,7 +134,7 @@ public class ModelFileTests
     public void A_checkpoint_loads_as_a_model()
     {
         using var directory = new TemporaryDirectory();
-        CheckpointFile.Save(directory.File("c"), Samples.Vocabulary(), Samples.Snapshot());
+        CheckpointFile.Save(directory.File("c"), Samples.Description, Samples.Snapshot());
         Samples.AssertEqual(Samples.Weights(5, 3), ModelFile.Load(directory.File("c")).Weights);
     }
 

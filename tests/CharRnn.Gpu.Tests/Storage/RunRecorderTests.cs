@@ -15,7 +15,7 @@ public class RunRecorderTests
         using RunDirectory run = RunDirectory.Create(directory.File("run"));
         TrainingSnapshot snapshot = Samples.Snapshot();
         var warnings = new List<string>();
-        using var recorder = new RunRecorder(run, Samples.Vocabulary(), null, 2, warnings.Add);
+        using var recorder = new RunRecorder(run, Samples.Description, null, 2, warnings.Add);
 
         // A directory in its place keeps a file from being written, on every system and as every user.
         Directory.CreateDirectory(run.BestModelPath);
@@ -40,9 +40,9 @@ public class RunRecorderTests
     {
         using var directory = new TemporaryDirectory();
         using RunDirectory run = RunDirectory.Create(directory.File("run"));
-        using var recorder = new RunRecorder(run, Samples.Vocabulary(), null, keep, _ => { });
+        using var recorder = new RunRecorder(run, Samples.Description, null, keep, _ => { });
         for (int iteration = 1; iteration <= 5; iteration++)
-            recorder.Checkpointed(Samples.Snapshot() with { Iteration = iteration });
+            recorder.Checkpointed(Samples.Snapshot(Samples.State() with { Iteration = iteration }));
         Assert.Equal(Enumerable.Range(0, keep).Select(age => 5L - age), Iterations());
 
         TrainingSnapshot bad = Samples.Snapshot();
@@ -60,8 +60,8 @@ public class RunRecorderTests
         using var directory = new TemporaryDirectory();
         using RunDirectory run = RunDirectory.Create(directory.File("run"));
         TrainingSnapshot snapshot = Samples.Snapshot();
-        snapshot.Moments[0].Values.Wxh[0] = float.PositiveInfinity;
-        using var recorder = new RunRecorder(run, Samples.Vocabulary(), null, 2, _ => { });
+        snapshot.Engine.Moments[0].Values.Wxh[0] = float.PositiveInfinity;
+        using var recorder = new RunRecorder(run, Samples.Description, null, 2, _ => { });
         Assert.Throws<CharRnnException>(() => recorder.Checkpointed(snapshot));
     }
 }

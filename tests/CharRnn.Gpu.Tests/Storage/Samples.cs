@@ -1,4 +1,7 @@
+using CharRnn.Gpu.Tests.Networks;
 using CharRnn.Model;
+using CharRnn.Networks;
+using CharRnn.Storage;
 using CharRnn.Text;
 using CharRnn.Training;
 
@@ -21,15 +24,30 @@ internal static class Samples
 
     public static CharacterModel Model(int h = 3) => new(Vocabulary(), Weights(5, h));
 
-    public static TrainingSnapshot Snapshot(int v = 5, int h = 3, int b = 2) => new()
+    public static CharacterDescription Description { get; } = new(Vocabulary());
+
+    public static TextState State(int v = 5, int h = 3, int b = 2) => new(
+        Weights(v, h), [new Moment("adagrad", Weights(v, h, 1000))], 1_000_000_000_000,
+        [.. Enumerable.Range(0, b * h).Select(i => (i * 0.1f) - 0.2f)], Position: 75, Epoch: 3);
+
+    /// <summary>The state of a training on a table.</summary>
+    public static TableState TableState()
     {
-        Weights = Weights(v, h),
-        Moments = [new Moment("adagrad", Weights(v, h, 1000))],
-        HiddenState = [.. Enumerable.Range(0, b * h).Select(i => (i * 0.1f) - 0.2f)],
-        BatchSize = b,
-        Iteration = 1_000_000_000_000,
-        Position = 75,
-        Epoch = 3,
+        ParameterSet<float> Parameters(ulong seed) => TestNetworks.Parameters(Network.Shape, seed);
+        return new TableState(
+            Parameters(1), [new Moment("adam.m", Parameters(2)), new Moment("adam.v", Parameters(3).Convert(Math.Abs))], 2_000_000_000_000,
+            new EpochProgress(0.1 + 0.7, 1.1 + 0.2, 0.4, 3_000_000_003));
+    }
+
+    public static NetworkDescription Network { get; } = new(
+        TestNetworks.Shape(3, [4], 2, ActivationFunction.Relu, NetworkLoss.CrossEntropy),
+        new TableEncoding(
+            [new ColumnEncoding("width", null, 1.5, 0.5), new ColumnEncoding("colour", ["red", "green"], 0, 1)],
+            new ColumnEncoding("kind", ["apple", "pear"], 0, 1)));
+
+    public static TrainingSnapshot Snapshot(EngineState? engine = null) => new()
+    {
+        Engine = engine ?? State(),
         EventsDue = true,
         EndedBy = TrainingOutcome.Finished,
         LastLoss = 70.5,
@@ -43,6 +61,10 @@ internal static class Samples
         MetricsLength = 3_000_000_001,
         SamplesLength = 4,
     };
+
+    /// <summary>A training on a table has no classic smoothed loss.</summary>
+    public static TrainingSnapshot TableSnapshot() =>
+        Snapshot(TableState()) with { SmoothLoss = double.NaN, EndedBy = TrainingOutcome.SmallGradient };
 
     public static void AssertEqual(ParameterSet<float> expected, ParameterSet<float> actual)
     {

@@ -22,7 +22,7 @@ public class TensorBoardLogTests
     public void Reports_are_records_of_events(bool smoothed)
     {
         using var directory = new TemporaryDirectory();
-        using (var log = new TensorBoardLog(directory.File("tb"), Samples.Snapshot() with { Iteration = 5, EventsDue = false }, smoothed, new Clock()))
+        using (var log = new TensorBoardLog(directory.File("tb"), Samples.Snapshot(Samples.State() with { Iteration = 5 }) with { EventsDue = false }, smoothed, new Clock()))
             log.Append(new TrainingReport(300, 1, 1, 2.5, 1, 0.5, double.NaN, 1e6, 1, 0.25f));
 
         string path = Assert.Single(Directory.GetFiles(directory.File("tb")));
@@ -44,7 +44,7 @@ public class TensorBoardLogTests
         // At the end of training, or where it was stopped, what is due at the last iteration is still to come.
         using var directory = new TemporaryDirectory();
         foreach ((TrainingSnapshot? from, byte first) in ((TrainingSnapshot?, byte)[])
-            [(null, 0), (Samples.Snapshot() with { Iteration = 5, EventsDue = true }, 5), (Samples.Snapshot() with { Iteration = 5, EventsDue = false }, 6)])
+            [(null, 0), (Samples.Snapshot(Samples.State() with { Iteration = 5 }) with { EventsDue = true }, 5), (Samples.Snapshot(Samples.State() with { Iteration = 5 }) with { EventsDue = false }, 6)])
         {
             new TensorBoardLog(directory.File($"tb{first}"), from, smoothed: false, new Clock()).Dispose();
             byte[] start = Records(File.ReadAllBytes(Assert.Single(Directory.GetFiles(directory.File($"tb{first}")))))[1];

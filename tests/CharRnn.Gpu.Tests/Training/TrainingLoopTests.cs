@@ -74,7 +74,7 @@ public class TrainingLoopTests
             RunDirectory run = from is null ? RunDirectory.Create(directory.File(name)) : RunDirectory.Resume(directory.File(name));
             File.WriteAllText(run.ConfigurationPath, """{"hidden-size": 3}""");
             using var engine = new CountingEngine { Iteration = from?.Iteration ?? 0, ValidationLoss = ValidationLoss };
-            using var recorder = new RunRecorder(run, Samples.Vocabulary(), from, 3, Assert.Fail);
+            using var recorder = new RunRecorder(run, Samples.Description, from, 3, Assert.Fail);
             Assert.Equal(TrainingOutcome.Finished, Loop(engine, from, schedule with { Iterations = iterations }).Run(recorder, CancellationToken.None));
             return run;
         }
@@ -183,6 +183,31 @@ public class TrainingLoopTests
         }
     }
 
+    [Theory]
+    [InlineData(8)]
+    [InlineData(15)] // where an evaluation is due anyway
+    public void Training_ends_where_the_engine_has_converged_and_nothing_puts_that_off(int at)
+    {
+        // A stop that comes with the last step, or while the end is being measured, is too late.
+        foreach ((int iteration, int evaluation) in ((int, int)[])[(0, 0), (at, 0), (0, (at / 5) + (at % 5 == 0 ? 0 : 1))])
+        {
+            using var stop = new CancellationTokenSource();
+            var events = new Events { StopAtIteration = (iteration, stop) };
+            using var engine = new CountingEngine { ConvergesAt = at, StopAtEvaluation = (evaluation, stop) };
+            Assert.Equal(TrainingOutcome.SmallChange, Loop(engine, null).Run(events, stop.Token));
+            Assert.Equal((at, 100 - at), (events.Reports[^1].Iteration, events.Reports[^1].ValidationLoss));
+            Assert.Contains($"sample {at}", events.Lines);
+            TrainingSnapshot snapshot = Assert.IsType<TrainingSnapshot>(events.LastSnapshot);
+            Assert.Equal((at, TrainingOutcome.SmallChange), (snapshot.Iteration, snapshot.EndedBy));
+
+            // A smaller tolerance goes on as if training had never ended.
+            Events whole = new(), resumed = new();
+            Loop(new CountingEngine(), null).Run(whole, CancellationToken.None);
+            Loop(new CountingEngine { Iteration = at }, snapshot).Run(resumed, CancellationToken.None);
+            Assert.Equal(whole.Lines[^resumed.Lines.Count..], resumed.Lines);
+        }
+    }
+
     [Fact]
     public void An_absurd_loss_ends_training_before_it_is_saved()
     {
@@ -201,7 +226,7 @@ public class TrainingLoopTests
         using (RunDirectory run = RunDirectory.Create(directory.File("run")))
         {
             File.WriteAllText(run.ConfigurationPath, """{"hidden-size": 3}""");
-            using var recorder = new RunRecorder(run, Samples.Vocabulary(), null, 2, _ => { });
+            using var recorder = new RunRecorder(run, Samples.Description, null, 2, _ => { });
             Assert.Throws<CLException>(() => Loop(new CountingEngine { FailAt = 14 }, null).Run(recorder, CancellationToken.None));
         }
 
@@ -215,9 +240,11 @@ public class TrainingLoopTests
         Assert.Equal(long.MaxValue, (Schedule with { Iterations = null, Epochs = long.MaxValue / 2 }).TotalIterations(3));
 
     private static TrainingLoop Loop(CountingEngine engine, TrainingSnapshot? resumeFrom, TrainingSchedule? schedule = null) =>
-        new(engine, new StepOptions(), schedule ?? Schedule, Samples.Vocabulary(), new SyntheticText(5, 100), resumeFrom);
+        new(
+            new TextLearner(engine, new StepOptions(), schedule ?? Schedule, Samples.Vocabulary(), new SyntheticText(5, 100)), 0.1, schedule ?? Schedule,
+            resumeFrom);
 
-    private sealed class CountingEngine : ITrainingEngine
+    private sealed class CountingEngine : ITextEngine
     {
         private int _evaluations;
 
@@ -231,7 +258,10 @@ public class TrainingLoopTests
 
         public (int Evaluation, CancellationTokenSource? Source) StopAtEvaluation { get; init; }
 
-        public StreamCursor Cursor { get; } = new(1000, 25);
+        public long StepsPerEpoch => 39;
+
+        /// <summary>The step with which training converges.</summary>
+        public long ConvergesAt { get; init; } = long.MaxValue;
 
         public Func<long, double> LearningRateAt { get; set; } = _ => double.NaN;
 
@@ -240,19 +270,21 @@ public class TrainingLoopTests
 
         public StepsResult RunSteps(long maxSteps)
         {
+            maxSteps = Math.Min(maxSteps, ConvergesAt - Iteration);
             float[] losses = [.. Enumerable.Range(1, (int)maxSteps).Select(n => (100 - Iteration - n) * LossFactor)];
             Rates.AddRange(Enumerable.Range(0, (int)maxSteps).Select(n => LearningRateAt(Iteration + n)));
             Iteration += maxSteps;
             if (Iteration >= FailAt)
                 throw new CLException(CLError.CL_OUT_OF_RESOURCES);
-            return new StepsResult(losses, false);
+            return new StepsResult(losses, Iteration == ConvergesAt ? TrainingOutcome.SmallChange : null);
         }
 
         public static ParameterSet<float> Weights(long iteration) => Samples.Weights(5, 3, iteration);
 
         public ParameterSet<float> ReadWeights() => Weights(Iteration);
 
-        public EngineState ReadState() => new(ReadWeights(), [new Moment("adagrad", ReadWeights())], new float[3], Iteration, 1, Iteration);
+        public EngineState ReadState() =>
+            new TextState(ReadWeights(), [new Moment("adagrad", ReadWeights())], Iteration, new float[3], Iteration, 1);
 
         public void Restore(EngineState state) => throw new NotSupportedException();
 
@@ -295,7 +327,7 @@ public class TrainingLoopTests
 
         public void Improved(ParameterSet<float> weights) => Lines.Add("improved");
 
-        public void Sampled(long iteration, int[] tokens) => Lines.Add(string.Create(CultureInfo.InvariantCulture, $"sample {iteration}"));
+        public void Sampled(long iteration, ReadOnlyMemory<byte> text) => Lines.Add(string.Create(CultureInfo.InvariantCulture, $"sample {iteration}"));
 
         // Where a run was stopped it saves, which one that was not does not: no line for it.
         public void Checkpointed(TrainingSnapshot snapshot) => LastSnapshot = snapshot;

@@ -1,0 +1,373 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using CharRnn.Files;
+using CharRnn.Gpu.Cli.Terminal;
+using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Execution;
+using CharRnn.Networks;
+using CharRnn.Randomness;
+using CharRnn.Runs;
+using CharRnn.Storage;
+using CharRnn.Tables;
+using CharRnn.Training;
+
+namespace CharRnn.Gpu.Cli.Commands;
+
+/// <summary><c>charrnn mlp train</c>: from a table to a trained feed-forward network in a run's directory.</summary>
+internal static class MlpTrainCommand
+{
+    private const string NoLayers = "none";
+
+    // Of the epochs, unless told otherwise, one report for each hundredth, and a checkpoint for each tenth.
+    private const int Reports = 100, Checkpoints = 10;
+
+    private const ulong SplitStream = ulong.MaxValue - 2;
+
+    private static readonly Argument<string> Data = MlpCommands.DataArgument();
+
+    private static readonly Fact<LabelledTable>[] Facts =
+    [
+        new("table-hash", table => table.Table.Hash),
+        new("label-entropy", table => table.LabelEntropy),
+        new("widths", table => string.Join('-', table.Shape.Layers.Select(layer => layer.Width).Prepend(table.Shape.Inputs))),
+        new("rows", table => table.Training.Count),
+    ];
+
+    /// <summary>The verb with its options, in the order of the help.</summary>
+    public static readonly TrainingVerb Verb = new(RunKind.Table, ["mlp", "train"], Data, Facts.Select(fact => fact.Name));
+
+    private static readonly Option<string> Label = Verb.Add(
+        new Option<string>("--label") { Description = "The column to learn to tell from the others.", HelpName = "COLUMN", Required = true },
+        OnResume.Kept);
+    private static readonly Option<int[]?> Layers = Verb.Add(
+        LayersOption(), OnResume.Kept, widths => widths!.Length == 0 ? NoLayers : string.Join(',', widths));
+    private static readonly Option<Choice<ActivationFunction>> Activation = Verb.Add(
+        SharedOptions.OneOf<ActivationFunction>(
+            "--activation", "The hidden neurons' nonlinearity.",
+            new("tanh", ActivationFunction.Tanh), new("sigmoid", ActivationFunction.Sigmoid), new("relu", ActivationFunction.Relu),
+            new("identity", ActivationFunction.Identity)),
+        OnResume.Kept);
+    private static readonly Option<Choice<NetworkLoss?>> Loss = Verb.Add(
+        SharedOptions.OneOf<NetworkLoss?>(
+            "--loss", "What is minimised; auto takes the one that fits the label: of two values, of several, or a quantity.",
+            new("auto", null), new(Word(NetworkLoss.BinaryCrossEntropy), NetworkLoss.BinaryCrossEntropy),
+            new(Word(NetworkLoss.CrossEntropy), NetworkLoss.CrossEntropy), new(Word(NetworkLoss.SquaredError), NetworkLoss.SquaredError)),
+        OnResume.Kept);
+    private static readonly Option<int?> BatchSize = Verb.Add(
+        SharedOptions.WholeNumber<int>("--batch-size", 0, 0, "Rows of a step; 0 for all of them."), OnResume.Kept);
+    private static readonly OptimizerOptions Optimizer = new(Verb, new NetworkOptions());
+    private static readonly ScheduleOptions Schedule = new(Verb);
+    private static readonly Option<float?> Tolerance = Verb.Add(
+        SharedOptions.Number<float>(
+            "--tolerance", 0, "a number from 0", Limits.IsNotNegative,
+            "Training ends where the gradient's norm is below it (of mini-batches, the mean over an epoch)."),
+        OnResume.Taken);
+    private static readonly Option<float?> ChangeTolerance = Verb.Add(
+        SharedOptions.Number<float>(
+            "--change-tolerance", 0, "a number from 0", Limits.IsNotNegative, "Training ends where the loss changes by less in an epoch."),
+        OnResume.Taken);
+    private static readonly Option<long?> Epochs = Verb.Add(
+        SharedOptions.WholeNumber<long>(
+            "--epochs", 1000, 1, "Passes over the data, at most, counted from the start of the run also after --resume."),
+        OnResume.Taken);
+    private static readonly Option<ulong?> Seed = Verb.Add(
+        SharedOptions.WholeNumber<ulong>("--seed", 1, 0, "Seed for the initial weights, the split and the order of rows."), OnResume.Kept);
+    private static readonly Option<double?> ValidationFraction = Verb.Add(
+        SharedOptions.Number<double>(
+            "--val-fraction", 0.2, "a number from 0, below 1", Limits.IsPart,
+            "The part of the rows, drawn by the seed, that is measured on and not trained on."),
+        OnResume.Kept);
+    private static readonly Option<string> Delimiter = Verb.Add(
+        MlpCommands.DelimiterOption(), OnResume.Taken, delimiter => delimiter == "\t" ? "tab" : delimiter);
+    private static readonly RunOptions RunOptions = new(
+        Verb, "epochs", "a hundredth of them", "as --log-every", "a tenth of them");
+
+    public static Command Create()
+    {
+        Command command = Verb.Create("""
+            Trains a network to tell a column of a table from the others.
+            Columns of numbers are standardised; of any other column, each value becomes an input of its own. --layers none is
+            logistic regression, or with a label that is a quantity, a linear one.
+
+            Example: charrnn mlp train iris.csv --label species --layers 16 --out runs/iris
+            """);
+        RunOptions.AddChecks(command);
+        command.SetAction(Run);
+        return command;
+    }
+
+    private static int Run(ParseResult options)
+    {
+        CancellationToken stop = Interrupts.Watch();
+        Verb.RequireUsed(options);
+        NetworkOptions how = ReadNetworkOptions(options);
+        Schedule.Require(options, how.LearningRate, ValidationFraction, RunOptions.EvalEvery);
+
+        using RunDirectory? earlier = RunOptions.OpenEarlier(options);
+        TableCheckpoint? resumed = earlier is null ? null : TableCheckpoint.Load(earlier);
+        LabelledTable table = ReadTable(options, stop);
+        Schedule.RequireValidation(options, table.Validation.Count, 1, "rows");
+        long stepsPerEpoch = NetworkEngine.StepsPerEpochOf(table.Training.Count, how);
+        TrainingSchedule schedule = ReadSchedule(options, stepsPerEpoch);
+        if (resumed?.Finish(table, how, schedule, stepsPerEpoch) is { } finish)
+        {
+            if (!Output.IsQuiet)
+                Output.Note($"{earlier!.Root}: is finished{finish}");
+            return 0;
+        }
+
+        using ComputeDevice device = RunOptions.OpenDevice(options, earlier?.Root, resumed?.Configuration);
+        NetworkEngine.RequireMemory(device, table.Shape, table.Training.Count, how);
+        using var engine = new NetworkEngine(
+            device, resumed?.Snapshot.Weights ?? InitialNetwork.Create(table.Shape, how.Seed), table.Training, how);
+        if (resumed is not null)
+            engine.Restore(resumed.Snapshot.Engine);
+        using var predictor = new NetworkPredictor(device, table.Shape, Math.Max(table.Training.Count, table.Validation.Count));
+
+        using RunDirectory? created = earlier is null ? RunOptions.Create(options) : null;
+        RunDirectory run = earlier ?? created!;
+        if (!Output.IsQuiet)
+            Introduce(table, engine, device, run, resumed?.Snapshot);
+        var training = new TrainingRun(
+            options, RunOptions, run, new TableLearner(engine, predictor, table.Validation),
+            new NetworkDescription(table.Shape, table.Encoding), resumed?.Snapshot)
+        {
+            Words = ReportWords.OfTable,
+            SaveConfiguration = (learningRate, rates) => Verb.Save(
+                run, options, device, Facts, table,
+                [
+                    .. Optimizer.Resolved(how with { LearningRate = learningRate }), .. Schedule.Resolved(rates), (Loss, Word(table.Shape.Loss)),
+                    .. Cadences(options).Select(pair => ((Option)pair.Option, (object?)pair.Epochs)),
+                ]),
+        };
+        TrainingOutcome outcome = training.Train(how.LearningRate, schedule, null, stop);
+        Summarise(options, outcome, predictor, new NetworkModel(engine.ReadWeights(), table.Encoding), table, run, engine);
+        return outcome == TrainingOutcome.Stopped ? Interrupts.ExitCode : 0;
+    }
+
+    private static NetworkOptions ReadNetworkOptions(ParseResult options) => Optimizer.Read(options, new NetworkOptions()) with
+    {
+        BatchSize = options.GetValue(BatchSize)!.Value,
+        Seed = options.GetValue(Seed)!.Value,
+        GradientTolerance = options.GetValue(Tolerance)!.Value,
+        LossTolerance = options.GetValue(ChangeTolerance)!.Value,
+    };
+
+    /// <summary>The cadences in epochs: a hundredth of a training is a fraction that always suits.</summary>
+    private static (Option<long?> Option, long Epochs)[] Cadences(ParseResult options)
+    {
+        long epochs = options.GetValue(Epochs)!.Value;
+        long log = options.GetValue(RunOptions.LogEvery) ?? Math.Max(1, epochs / Reports);
+        return
+        [
+            (RunOptions.LogEvery, log),
+            (RunOptions.EvalEvery, options.GetValue(RunOptions.EvalEvery) ?? log),
+            (RunOptions.CheckpointEvery, options.GetValue(RunOptions.CheckpointEvery) ?? Math.Max(1, epochs / Checkpoints)),
+        ];
+    }
+
+    private static TrainingSchedule ReadSchedule(ParseResult options, long stepsPerEpoch)
+    {
+        Dictionary<Option, long> steps = Cadences(options).ToDictionary(
+            pair => (Option)pair.Option, pair => pair.Epochs > long.MaxValue / stepsPerEpoch ? long.MaxValue : pair.Epochs * stepsPerEpoch);
+        return new TrainingSchedule
+        {
+            Epochs = options.GetValue(Epochs)!.Value,
+            Seed = options.GetValue(Seed)!.Value,
+            ValidationFraction = options.GetValue(ValidationFraction)!.Value,
+            LogEvery = steps[RunOptions.LogEvery],
+            SampleEvery = 0,
+            EvalEvery = steps[RunOptions.EvalEvery],
+            Patience = Schedule.ReadPatience(options),
+            CheckpointEvery = steps[RunOptions.CheckpointEvery],
+            LearningRates = Schedule.Read(options),
+        };
+    }
+
+    private static LabelledTable ReadTable(ParseResult options, CancellationToken stop)
+    {
+        Table table = MlpCommands.ReadTable(options.GetRequiredValue(Data), options.GetValue(Delimiter)!, stop);
+        (int[] training, int[] validation) = Split(
+            table.Rows.Count, options.GetValue(ValidationFraction)!.Value, options.GetValue(Seed)!.Value);
+        NetworkLoss? wanted = options.GetValue(Loss).Value;
+        var encoding = TableEncoding.Learn(
+            table, training, options.GetRequiredValue(Label), wanted is null ? null : wanted == NetworkLoss.SquaredError);
+        NetworkShape shape = Shape(options, encoding, wanted, table);
+        return new LabelledTable(
+            table, encoding, shape, encoding.Encode(table, training, shape.Loss, withAnswers: true),
+            encoding.Encode(table, validation, shape.Loss, withAnswers: true));
+    }
+
+    private static NetworkShape Shape(ParseResult options, TableEncoding encoding, NetworkLoss? wanted, Table table)
+    {
+        int classes = encoding.Label.Categories?.Count ?? 0;
+        NetworkLoss loss = wanted
+            ?? (classes == 0 ? NetworkLoss.SquaredError : classes == 2 ? NetworkLoss.BinaryCrossEntropy : NetworkLoss.CrossEntropy);
+        if (loss == NetworkLoss.BinaryCrossEntropy && classes != 2)
+            throw new CharRnnException(
+                table.Name, $"column '{encoding.Label.Name}' has {classes} values", "give --loss cross-entropy, which takes any number, or auto");
+        ActivationFunction activation = options.GetValue(Activation).Value;
+        IEnumerable<Layer> hidden = options.GetValue(Layers)!.Select(width => new Layer(width, activation));
+        var output = new Layer(loss == NetworkLoss.CrossEntropy ? classes : 1, ActivationFunction.Identity);
+        return new NetworkShape(encoding.Width, [.. hidden, output], loss);
+    }
+
+    /// <summary>The rows, shuffled by the seed and cut in two.</summary>
+    private static (int[] Training, int[] Validation) Split(int rows, double fraction, ulong seed)
+    {
+        int[] order = [.. Enumerable.Range(0, rows).OrderBy(r => Philox.Uniform(seed, SplitStream, (ulong)r)).ThenBy(r => r)];
+        int held = Math.Min((int)(rows * fraction), rows - 1);
+        return (order[held..], order[..held]);
+    }
+
+    private static void Introduce(
+        LabelledTable table, NetworkEngine engine, ComputeDevice device, RunDirectory run, TrainingSnapshot? resumeFrom)
+    {
+        CultureInfo invariant = CultureInfo.InvariantCulture;
+        NetworkShape shape = table.Shape;
+        string label = table.Encoding.Label.Categories is { } classes ? $"{classes.Count} classes" : "a quantity";
+        Output.Note(string.Create(
+            invariant,
+            $"table: {table.Table.Name}, {table.Table.Rows.Count:N0} rows; {table.Training.Count:N0} to train on, "
+            + $"{table.Validation.Count:N0} to measure on; {table.Encoding.Label.Name} is {label}"));
+        string widths = string.Join('-', shape.Layers.Select(layer => layer.Width).Prepend(shape.Inputs));
+        Output.Note(string.Create(invariant, $"model: {widths}, {shape.ParameterCount:N0} parameters, {Word(shape.Loss)}"));
+        Output.Note($"device: {device.Name} ({DeviceCatalog.IdOf(device.Kind)}); {engine.Plan}");
+        Output.Note(string.Create(
+            invariant, $"run: {run.Root}{(resumeFrom is null ? "" : $", resumed at iteration {resumeFrom.Iteration}")}"));
+    }
+
+    private static void Summarise(
+        ParseResult options, TrainingOutcome outcome, NetworkPredictor predictor, NetworkModel model, LabelledTable table, RunDirectory run,
+        NetworkEngine engine)
+    {
+        (string name, string reason) = outcome switch
+        {
+            TrainingOutcome.SmallGradient => ("tolerance", $"the gradient's norm is below {Tolerance.Name}"),
+            TrainingOutcome.SmallChange => ("change-tolerance", $"the loss changes by less than {ChangeTolerance.Name}"),
+            TrainingOutcome.Finished => ("epochs", $"as many epochs as {Epochs.Name} allows"),
+            TrainingOutcome.StoppedEarly => ("patience", "the validation loss got no better for as long as --patience allows"),
+            _ => ("stopped", $"stopped and saved; go on with: {Verb.Name} --resume --out {ShellText.Quote(run.Root)}"),
+        };
+        long epochs = engine.Iteration / engine.StepsPerEpoch;
+        if (!Output.IsQuiet)
+            Output.Note(string.Create(CultureInfo.InvariantCulture, $"ended after {epochs:N0} epochs: {reason}"));
+        var parts = new Dictionary<string, object>();
+        bool json = RunOptions.IsJson(options);
+        foreach ((string part, LabelledData rows) in ((string, LabelledData)[])[("training", table.Training), ("validation", table.Validation)])
+        {
+            if (rows.Count == 0)
+                continue;
+            NetworkAnswers answers = predictor.Apply(model.Parameters, rows, CancellationToken.None);
+            var measured = new TableAnswers(model, answers.Outputs);
+            parts[part] = measured.Json(answers.Loss, rows);
+            if (Output.IsQuiet || json)
+                continue;
+            Output.Line($"{part}:");
+            foreach (string line in measured.Describe(answers.Loss, rows))
+                Output.Line($"  {line}");
+        }
+
+        if (json)
+            Output.Line(JsonSerializer.Serialize(new { ended = name, epochs, measured = parts }));
+        else if (!Output.IsQuiet)
+            Output.Note($"predict with: charrnn mlp predict {ShellText.Quote(run.Root)} DATA.csv");
+    }
+
+    private static string Word(NetworkLoss loss) => loss switch
+    {
+        NetworkLoss.CrossEntropy => "cross-entropy",
+        NetworkLoss.BinaryCrossEntropy => "binary-cross-entropy",
+        _ => "squared-error",
+    };
+
+    private static Option<int[]?> LayersOption() => new("--layers")
+    {
+        Description = "Neurons of each hidden layer; none for none.",
+        HelpName = $"N,N,...|{NoLayers}",
+        DefaultValueFactory = _ => [16],
+        CustomParser = result =>
+        {
+            string text = result.Tokens.Count == 0 ? "" : result.Tokens[^1].Value;
+            if (text == NoLayers)
+                return [];
+            string[] parts = text.Split(',');
+            int[] widths =
+                [.. parts.Select(part => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int width) ? width : 0)];
+            if (widths.All(width => width > 0))
+                return widths;
+            result.AddError($"--layers: is '{text}'; give whole numbers from 1, with commas between them, or {NoLayers}");
+            return null;
+        },
+    };
+
+    /// <summary>A table whose rows are numbers, and the network for them.</summary>
+    private sealed record LabelledTable(Table Table, TableEncoding Encoding, NetworkShape Shape, LabelledData Training, LabelledData Validation)
+    {
+        /// <summary>
+        /// J of the best answer that looks at no input: the classes' entropy in nats, or the standardised quantity's variance, 1.
+        /// </summary>
+        public double LabelEntropy
+        {
+            get
+            {
+                if (Encoding.Label.Categories is null)
+                    return 1;
+                IEnumerable<int> labels = Training.Classes.Length > 0 ? Training.Classes : Training.Targets.Select(y => (int)y);
+                double[] shares = [.. labels.GroupBy(y => y).Select(group => (double)group.Count() / Training.Count)];
+                return -shares.Sum(share => share * Math.Log(share));
+            }
+        }
+    }
+
+    /// <summary>The last state of a run on a table, and what its directory says of it.</summary>
+    private sealed record TableCheckpoint(
+        string Directory, string Path, NetworkDescription Description, TrainingSnapshot Snapshot, RunConfiguration Configuration)
+    {
+        public static TableCheckpoint Load(RunDirectory run)
+        {
+            Checkpoint checkpoint = run.LoadCheckpoint(Output.Warning);
+            var configuration = RunConfiguration.Read(run.ConfigurationPath);
+            return checkpoint.Description is NetworkDescription network
+                ? new(run.Root, run.CheckpointPath, network, checkpoint.Snapshot, configuration)
+                : throw Foreign(run.CheckpointPath, $"holds a character model, and {run.ConfigurationPath} a run on a table");
+        }
+
+        /// <summary>Checks that a run can go on, and says how it is finished; null if it is not.</summary>
+        /// <exception cref="CharRnnException">Table, configuration and checkpoint do not fit each other.</exception>
+        public string? Finish(LabelledTable table, NetworkOptions how, TrainingSchedule schedule, long stepsPerEpoch)
+        {
+            string anew = "start a new run in another --out";
+            if (Configuration.Has("table-hash") && Configuration.GetText("table-hash") is var hash && hash != table.Table.Hash)
+                throw new CharRnnException(
+                    table.Table.Name, $"is not the table that {Directory} was trained on (hash {table.Table.Hash}, was {hash})",
+                    $"give the same table, or {anew}");
+            if (!Description.Shape.Equals(table.Shape) || Description.Encoding.ToJson() != table.Encoding.ToJson())
+                throw Foreign(Path, "holds a network of other layers or columns than the run's config.json says");
+            if (!Snapshot.Engine.Moments.Select(moment => moment.Name).SequenceEqual(how.Moments))
+                throw Foreign(Path, "was written with another optimizer than the run's config.json says");
+            ScheduleOptions.RequireSameTotal(Directory, Configuration, schedule, stepsPerEpoch, $"leave --epochs out, or {anew}");
+            return Converged(how) ?? TrainingRun.Finish(schedule, Snapshot, schedule.TotalIterations(stepsPerEpoch), "--epochs", anew);
+        }
+
+        /// <summary>Says by which tolerance the run ended, if it is as large as then.</summary>
+        private string? Converged(NetworkOptions how)
+        {
+            (Option<float?> option, float now) = Snapshot.EndedBy switch
+            {
+                TrainingOutcome.SmallGradient => (Tolerance, how.GradientTolerance),
+                TrainingOutcome.SmallChange => (ChangeTolerance, how.LossTolerance),
+                _ => (Tolerance, float.NaN),
+            };
+            string name = option.Name[2..];
+            return Configuration.Has(name)
+                && float.TryParse(Configuration.GetOptionText(name), NumberStyles.Float, CultureInfo.InvariantCulture, out float then) && now >= then
+                ? string.Create(CultureInfo.InvariantCulture, $" at iteration {Snapshot.Iteration}; give a smaller {option.Name} to go on")
+                : null;
+        }
+
+        private static CharRnnException Foreign(string path, string found) =>
+            new(path, found, "restore the config.json and the checkpoint that the run wrote");
+    }
+}

@@ -1,0 +1,124 @@
+using System.CommandLine;
+using System.Globalization;
+using CharRnn.Gpu.Cli.Terminal;
+using CharRnn.Runs;
+using CharRnn.Storage;
+using CharRnn.Training;
+
+namespace CharRnn.Gpu.Cli.Commands;
+
+/// <summary>Trains into a run's directory, whatever is trained: records it, shows it, and goes back where it diverges.</summary>
+/// <param name="options">The command line.</param>
+/// <param name="declared">The options of a run.</param>
+/// <param name="run">The run's directory.</param>
+/// <param name="learner">What is trained; restored to <paramref name="resumeFrom"/>.</param>
+/// <param name="description">What makes a model of the weights.</param>
+/// <param name="resumeFrom">The state from which training goes on; null at the start.</param>
+internal sealed class TrainingRun(
+    ParseResult options, RunOptions declared, RunDirectory run, Learner learner, ModelDescription description, TrainingSnapshot? resumeFrom)
+{
+    // The rate is halved each time: a run that needs more rollbacks has another problem.
+    private const int MaxRollbacks = 10;
+
+    /// <summary>How reports read.</summary>
+    public required ReportWords Words { get; init; }
+
+    /// <summary>Writes config.json for these rates.</summary>
+    public required Action<double, LearningRateSchedule> SaveConfiguration { get; init; }
+
+    /// <summary>The best validation loss and its iteration.</summary>
+    public (double ValidationLoss, long Iteration) Best { get; private set; }
+
+    /// <summary>Trains to the end, or to a stop; everything is saved then.</summary>
+    /// <param name="learningRate">η.</param>
+    /// <param name="schedule">When what is due.</param>
+    /// <param name="more">Hears of everything, too.</param>
+    /// <param name="stop">Ends training early.</param>
+    /// <exception cref="CharRnnException">Training diverged, and cannot or should not go back; or the last checkpoint is not on the disk.</exception>
+    public TrainingOutcome Train(double learningRate, TrainingSchedule schedule, ITrainingObserver? more, CancellationToken stop)
+    {
+        // A run that diverges before its first checkpoint goes back to this state.
+        EngineState? start = declared.RollsBack(options) && !File.Exists(run.CheckpointPath) ? learner.Engine.ReadState() : null;
+        SaveConfiguration(learningRate, schedule.LearningRates);
+        for (int rollbacks = 0; ; rollbacks++)
+        {
+            var loop = new TrainingLoop(learner, learningRate, schedule, resumeFrom);
+            TrainingOutcome outcome = TrainOnce(loop, more, stop);
+            Best = loop.Best;
+            if (outcome != TrainingOutcome.Diverged)
+                return outcome;
+
+            bool saved = File.Exists(run.CheckpointPath);
+            double half = learningRate / 2;
+            if (!declared.RollsBack(options) || rollbacks == MaxRollbacks || (float)half == 0)
+                throw new CharRnnException(
+                    run.Root, $"training diverged: {loop.Divergence}, {(saved ? "so the last checkpoint and model are kept" : "before the first checkpoint")}",
+                    $"start anew with {(saved ? "--overwrite and " : "")}a lower --learning-rate or --clip");
+
+            learningRate = half;
+            LearningRateSchedule rates = schedule.LearningRates;
+            schedule = schedule with { LearningRates = rates with { MinLearningRate = rates.MinLearningRate / 2 } };
+            resumeFrom = saved ? CheckpointFile.Load(run.CheckpointPath).Snapshot : null;
+            learner.Engine.Restore(resumeFrom?.Engine ?? start!);
+            SaveConfiguration(learningRate, schedule.LearningRates);
+            if (resumeFrom is null)
+            {
+                run.TruncateLogs(0, 0);
+                run.TakeBackBest(hadBest: false);
+            }
+
+            string from = resumeFrom is null ? "the start" : string.Create(CultureInfo.InvariantCulture, $"the checkpoint of iteration {resumeFrom.Iteration}");
+            Output.Warning(string.Create(
+                CultureInfo.InvariantCulture, $"training diverged: {loop.Divergence}; going on from {from} with --learning-rate {learningRate}"));
+        }
+    }
+
+    /// <summary>
+    /// Says how a run that is to be resumed is finished, and what would make it go on; null if it is not finished.
+    /// </summary>
+    /// <param name="schedule">The schedule that it would go on with.</param>
+    /// <param name="snapshot">Its last checkpoint.</param>
+    /// <param name="total">Its iterations in all.</param>
+    /// <param name="length">The options that say how long it is.</param>
+    /// <param name="anew">How to start anew where it cannot go on.</param>
+    public static string? Finish(TrainingSchedule schedule, TrainingSnapshot snapshot, long total, string length, string anew)
+    {
+        // The snapshot was taken before the measurement at which training stopped early, so it does not count that one.
+        if (snapshot.EndedBy == TrainingOutcome.StoppedEarly && snapshot.Iteration < total)
+        {
+            long waited = snapshot.EvaluationsSinceBest + 1;
+            return schedule.Patience > 0 && waited >= schedule.Patience
+                ? string.Create(
+                    CultureInfo.InvariantCulture,
+                    $": it stopped early at iteration {snapshot.Iteration}; give a --patience over {waited}, or 0, to go on")
+                : null;
+        }
+
+        if (snapshot.Iteration < total || (snapshot.EndedBy is null && snapshot.EventsDue))
+            return null;
+        string remedy = schedule.LearningRates.DependsOnTotal ? $"its schedule has ended; {anew}" : $"give more {length} to go on";
+        return string.Create(CultureInfo.InvariantCulture, $" at iteration {snapshot.Iteration}; {remedy}");
+    }
+
+    private TrainingOutcome TrainOnce(TrainingLoop loop, ITrainingObserver? more, CancellationToken stop)
+    {
+        TensorBoardLog? tensorBoard = declared.HasTensorBoard(options)
+            ? new TensorBoardLog(run.TensorBoardPath, resumeFrom, Words.IsSmoothed, TimeProvider.System)
+            : null;
+        using var recorder = new RunRecorder(run, description, resumeFrom, declared.KeepCheckpoints(options), Output.Warning, tensorBoard);
+        var report = new ReportWriter(run.Root, Output.Warning);
+        bool json = declared.IsJson(options);
+        ITrainingObserver[] heard = [recorder, report, .. more is null ? (ITrainingObserver[])[] : [more]];
+        TrainingOutcome outcome = Output.Timed("training", () =>
+        {
+            if (Output.IsQuiet || json || Output.LiveConsole(isError: false) is not { } console)
+                return loop.Run(new ObserverList([.. heard, new TrainingDisplay(Words, json)]), stop);
+            var screen = new TrainingScreen(console, Words, resumeFrom);
+            return screen.Run(() => loop.Run(new ObserverList([.. heard, screen]), stop));
+        });
+        report.Write();
+        if (outcome != TrainingOutcome.Diverged)
+            recorder.RequireSaved();
+        return outcome;
+    }
+}

@@ -1,0 +1,74 @@
+using CharRnn.Files;
+using CharRnn.Model;
+using CharRnn.Networks;
+using CharRnn.Text;
+
+namespace CharRnn.Storage;
+
+/// <summary>What a model's file says besides the weights, by which they become a model: in <c>__metadata__</c>.</summary>
+public abstract class ModelDescription
+{
+    private protected ModelDescription()
+    {
+    }
+
+    /// <summary>Whether the model writes texts.</summary>
+    public abstract bool WritesText { get; }
+
+    /// <summary>Saves a model atomically; equal models give equal bytes.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="weights">The model's weights.</param>
+    /// <param name="replacing">See <see cref="AtomicFile.Write"/>.</param>
+    /// <exception cref="CharRnnException">A weight is not finite, or the file system refuses; an old file stays as it was.</exception>
+    public void Save(string path, ParameterSet<float> weights, Action? replacing = null)
+    {
+        WeightTensors.RequireFinite(path, "", weights, "nothing was saved: lower --learning-rate or --clip");
+        SafetensorsTensor[] tensors = [.. WeightTensors.Create("", weights)];
+        SafetensorsFile.Write(path, Metadata(tensors, ModelMetadata.FirstVersion), tensors, replacing);
+    }
+
+    /// <summary>The metadata of a file with these tensors.</summary>
+    internal abstract Dictionary<string, string> Metadata(IReadOnlyList<SafetensorsTensor> tensors, int version);
+}
+
+/// <summary>A character model's characters.</summary>
+/// <param name="vocabulary">The V characters.</param>
+public sealed class CharacterDescription(Vocabulary vocabulary) : ModelDescription
+{
+    /// <summary>The V characters.</summary>
+    public Vocabulary Vocabulary { get; } = vocabulary;
+
+    /// <inheritdoc/>
+    public override bool WritesText => true;
+
+    /// <inheritdoc/>
+    internal override Dictionary<string, string> Metadata(IReadOnlyList<SafetensorsTensor> tensors, int version) =>
+        ModelMetadata.Create(Vocabulary, tensors, version);
+}
+
+/// <summary>A feed-forward network's layers, and how a table's rows become its inputs.</summary>
+/// <param name="shape">The layers.</param>
+/// <param name="encoding">How columns of a table become numbers.</param>
+public sealed class NetworkDescription(NetworkShape shape, TableEncoding encoding) : ModelDescription
+{
+    /// <summary>The layers.</summary>
+    public NetworkShape Shape { get; } = shape;
+
+    /// <summary>How columns of a table become numbers.</summary>
+    public TableEncoding Encoding { get; } = encoding;
+
+    /// <inheritdoc/>
+    public override bool WritesText => false;
+
+    /// <inheritdoc/>
+    internal override Dictionary<string, string> Metadata(IReadOnlyList<SafetensorsTensor> tensors, int version) => ModelMetadata.CreateNetwork(
+        Shape.Layers.Count,
+        new()
+        {
+            ["activations"] = string.Join(',', Shape.Layers.Select(layer => layer.Activation)),
+            ["loss"] = Shape.Loss.ToString(),
+            ["table"] = Encoding.ToJson(),
+        },
+        tensors,
+        version);
+}

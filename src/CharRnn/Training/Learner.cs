@@ -1,0 +1,68 @@
+using CharRnn.Sampling;
+using CharRnn.Text;
+
+namespace CharRnn.Training;
+
+/// <summary>What is trained, on whatever data: an engine, and what is to be known and measured of it between its steps.</summary>
+/// <param name="engine">Runs the steps.</param>
+public abstract class Learner(ITrainingEngine engine)
+{
+    /// <summary>Runs the steps.</summary>
+    public ITrainingEngine Engine { get; } = engine;
+
+    /// <summary>Whether there are data to measure on.</summary>
+    public abstract bool HasValidation { get; }
+
+    /// <summary>Losses that are summed in the loss of a step: T of a text, whose losses are shown per character, and else 1.</summary>
+    public virtual int LossTerms => 1;
+
+    /// <summary>Where the classic smoothed loss starts, as a step's loss is; NaN where there is none.</summary>
+    public virtual double InitialSmoothLoss => double.NaN;
+
+    /// <summary>Characters or rows that so many first steps train on.</summary>
+    public abstract long ExamplesIn(long steps);
+
+    /// <summary>The weight of a step's loss in the mean of several.</summary>
+    /// <param name="completedSteps">Steps before it.</param>
+    public virtual long WeightOf(long completedSteps) => 1;
+
+    /// <summary>The loss of the model as it is now on the validation data; training is not disturbed.</summary>
+    /// <returns>Nats per character, or J.</returns>
+    /// <exception cref="OperationCanceledException">It was asked to stop.</exception>
+    public abstract double Evaluate(CancellationToken cancellation);
+
+    /// <summary>A text that the model as it is now writes, as bytes; null of a model that writes none. Training is not disturbed.</summary>
+    /// <param name="iteration">Completed steps; each has random numbers of its own.</param>
+    /// <param name="cancellation">Looked at between launches.</param>
+    /// <exception cref="OperationCanceledException">It was asked to stop.</exception>
+    public virtual byte[]? Sample(long iteration, CancellationToken cancellation) => null;
+}
+
+/// <summary>A character model that is trained on a text.</summary>
+/// <param name="engine">Runs the steps.</param>
+/// <param name="options">T and B.</param>
+/// <param name="schedule">The length of samples and their seed.</param>
+/// <param name="vocabulary">The characters.</param>
+/// <param name="validation">The validation text; null for none.</param>
+public sealed class TextLearner(
+    ITextEngine engine, StepOptions options, TrainingSchedule schedule, Vocabulary vocabulary, ITokenSource? validation) : Learner(engine)
+{
+    /// <inheritdoc/>
+    public override bool HasValidation => validation is not null;
+
+    /// <inheritdoc/>
+    public override int LossTerms => options.SequenceLength;
+
+    /// <inheritdoc/>
+    public override double InitialSmoothLoss => Loss.InitialSmooth(options.SequenceLength, vocabulary.Size);
+
+    /// <inheritdoc/>
+    public override long ExamplesIn(long steps) => steps * options.SequenceLength * options.BatchSize;
+
+    /// <inheritdoc/>
+    public override double Evaluate(CancellationToken cancellation) => engine.Evaluate(validation!, cancellation);
+
+    /// <inheritdoc/>
+    public override byte[] Sample(long iteration, CancellationToken cancellation) => vocabulary.Decode(
+        engine.Sample(schedule.SampleLength, vocabulary.StartToken, new SamplingOptions(), schedule.Seed, (ulong)iteration, cancellation));
+}

@@ -1,0 +1,162 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using CharRnn.Runs;
+using CharRnn.Storage;
+
+namespace CharRnn.Gpu.Tests.Cli;
+
+/// <summary>Runs of <c>mlp train</c> that were stopped, that ended, or that diverged, and that go on.</summary>
+public sealed class MlpResumeTests : IDisposable
+{
+    private static readonly string[] Table = ["mlp", "train", "spirals.csv", "--label", "arm", "--device", "cpu"];
+
+    private readonly Shell _shell = new();
+
+    public MlpResumeTests() => _shell.Write("spirals.csv", MlpTests.Spirals.Points(200, 1));
+
+    public void Dispose() => _shell.Dispose();
+
+    [Theory]
+    [InlineData("--optimizer", "adam", "--batch-size", "32", "--schedule", "exponential", "--decay-every", "20")]
+    [InlineData("--optimizer", "sgd", "--momentum", "0.9", "--warmup", "5", "--clip-norm", "0.1")]
+    [InlineData("--optimizer", "adamw", "--batch-size", "50", "--schedule", "plateau", "--decay-patience", "1", "--learning-rate", "0.1")]
+    public void A_run_to_a_later_end_is_the_run_that_never_ended(params string[] options)
+    {
+        string[] cadence = ["--log-every", "2", "--eval-every", "3", "--checkpoint-every", "4"];
+        _shell.Succeeds([.. Table, .. options, .. cadence, "--epochs", "20", "--out", "whole"]);
+        foreach (string epochs in (string[])["1", "7", "12"])
+        {
+            string run = $"to{epochs}";
+            _shell.Succeeds([.. Table, .. options, .. cadence, "--epochs", epochs, "--out", run]);
+            string said = _shell.Succeeds("mlp", "train", "--resume", "--out", run, "--epochs", "20").Error;
+            Assert.Contains("resumed at iteration", said, StringComparison.Ordinal);
+            AssertSameRun("whole", run);
+        }
+
+        Assert.StartsWith(
+            $"whole: is finished at iteration {Iteration("whole")}; give more --epochs to go on",
+            _shell.Succeeds("mlp", "train", "--resume", "--out", "whole").Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Ctrl_C_stops_and_saves_and_a_resume_leaves_the_same_bytes()
+    {
+        Assert.SkipWhen(Shell.IgnoresInterrupts, "SIGINT is ignored here, as in a script's background jobs, and so it is by what this starts");
+        string[] options = ["--batch-size", "7", "--log-every", "1000", "--checkpoint-every", "0"];
+        using Process process = _shell.Start([.. Table, .. options, "--epochs", "1000000000", "--out", "run"]);
+        string? line = await process.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken);
+        Assert.StartsWith("epoch 1000 iteration 23000: loss ", line, StringComparison.Ordinal);
+        Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        Shell.PressCtrlC(process);
+        Assert.Equal(130, Shell.End(process));
+        Assert.Contains("validation:", await output, StringComparison.Ordinal);
+        Assert.Contains(
+            "stopped and saved; go on with: charrnn mlp train --resume --out run",
+            await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+
+        string epochs = ((Iteration("run") / 23) + 100).ToString(CultureInfo.InvariantCulture);
+        _shell.Succeeds("mlp", "train", "--resume", "--out", "run", "--epochs", epochs, "--quiet");
+        _shell.Succeeds([.. Table, .. options, "--epochs", epochs, "--out", "whole", "--quiet"]);
+        AssertSameRun("whole", "run");
+    }
+
+    [Theory]
+    [InlineData("--tolerance", "0.01", "0.005")]
+    [InlineData("--change-tolerance", "1e-4", "5e-5")]
+    public void A_smaller_tolerance_goes_on_from_where_a_larger_one_ended(string option, string larger, string smaller)
+    {
+        string[] options = ["--layers", "none", "--epochs", "5000"];
+        string ended = _shell.Succeeds([.. Table, .. options, option, larger, "--out", "run"]).Error;
+        Assert.Contains($"is below {option}", ended.Replace("changes by less than", "is below", StringComparison.Ordinal), StringComparison.Ordinal);
+        long before = Iteration("run");
+        Assert.InRange(before, 2, 4999);
+        Assert.StartsWith(
+            $"run: is finished at iteration {before}; give a smaller {option} to go on",
+            _shell.Succeeds("mlp", "train", "--resume", "--out", "run").Error, StringComparison.Ordinal);
+        _shell.Succeeds("mlp", "train", "--resume", "--out", "run", option, smaller);
+        Assert.InRange(Iteration("run"), before + 1, 4999);
+        _shell.Succeeds([.. Table, .. options, option, smaller, "--out", "whole"]);
+        AssertSameRun("whole", "run");
+    }
+
+    [Fact]
+    public void A_run_that_diverges_goes_back_if_it_is_told_to()
+    {
+        _shell.Write("line.csv", $"x,y\n{string.Concat(Enumerable.Range(0, 40).Select(i => $"{i},{(3 * i) + (i % 5) + 0.5}\n"))}");
+        string[] train = ["mlp", "train", "line.csv", "--label", "y", "--layers", "none", "--learning-rate", "3", "--epochs", "400", "--checkpoint-every", "5", "--device", "cpu"];
+        CommandResult diverged = _shell.Run([.. train, "--out", "stop"]);
+        Assert.Equal(1, diverged.ExitCode);
+        Assert.EndsWith("start anew with --overwrite and a lower --learning-rate or --clip", diverged.ErrorLines[^1], StringComparison.Ordinal);
+        Assert.True(File.Exists(_shell["stop/checkpoint.safetensors"]));
+
+        string said = _shell.Succeeds([.. train, "--out", "back", "--on-divergence", "rollback"]).Error;
+        Assert.Matches(@"warning: training diverged: .*; going on from the checkpoint of iteration \d+ with --learning-rate 1\.5", said);
+        Assert.InRange(RunConfiguration.Read(_shell["back/config.json"]).GetOptionText("learning-rate"), "0", "1");
+        Assert.InRange(MetricsLog.Read(_shell["back/metrics.jsonl"]).Last().Loss, 0, 0.1);
+    }
+
+    [Fact]
+    public void Options_from_a_file_patience_and_curves_for_TensorBoard()
+    {
+        _shell.Write("options.json", """{"label": "arm", "layers": "8", "epochs": 3000, "patience": 2, "learning-rate": 0.5, "tensorboard": true}""");
+        string said = _shell.Succeeds("mlp", "train", "spirals.csv", "--config", "options.json", "--device", "cpu", "--out", "run").Error;
+        Assert.Contains("epochs: the validation loss got no better for as long as --patience allows", said, StringComparison.Ordinal);
+        Assert.Single(Directory.GetFiles(_shell["run/tensorboard"], "events.out.tfevents.*.charrnn"));
+        Assert.Equal("2-8-1", RunConfiguration.Read(_shell["run/config.json"]).GetText("widths"));
+        Assert.Matches(
+            @"^run: is finished: it stopped early at iteration \d+; give a --patience over \d+, or 0, to go on",
+            _shell.Succeeds("mlp", "train", "--resume", "--out", "run").Error);
+
+        // A run's own file can be given again, for a new run.
+        _shell.Succeeds("mlp", "train", "--config", "run/config.json", "--out", "again", "--quiet");
+        Assert.Equal(File.ReadAllBytes(_shell["run/model.safetensors"]), File.ReadAllBytes(_shell["again/model.safetensors"]));
+        _shell.Write("bad.json", """{"hidden-size": 3}""");
+        _shell.Fails(2, "bad.json", "hidden-size: is not an option of charrnn mlp train", "mlp", "train", "spirals.csv", "--label", "arm", "--config", "bad.json");
+    }
+
+    [Fact]
+    public void What_does_not_belong_to_the_run_is_refused()
+    {
+        _shell.Succeeds([.. Table, "--epochs", "3", "--out", "run", "--quiet"]);
+        string[] resume = ["mlp", "train", "--resume", "--out", "run", "--epochs", "4"];
+        _shell.Fails(1, "--layers", "is 9 here and 16 in the run to resume", [.. resume, "--layers", "9"]);
+        _shell.Fails(1, "--label", "is x here and arm in the run to resume", [.. resume, "--label", "x"]);
+        _shell.Write("other.csv", MlpTests.Spirals.Points(200, 2));
+        _shell.Fails(1, "other.csv", "is not the table that run was trained on", ["mlp", "train", "other.csv", .. resume[2..]]);
+        _shell.Fails(1, "none", "does not exist; give the directory of a run", "mlp", "train", "--resume", "--out", "none");
+        _shell.Fails(2, "--patience", "needs a validation part to measure on", [.. Table, "--val-fraction", "0", "--patience", "2"]);
+
+        byte[] table = File.ReadAllBytes(_shell["spirals.csv"]);
+        Assert.Equal(0, _shell.Run([table], ["mlp", "train", "-", "--label", "arm", "--epochs", "3", "--out", "piped", "--device", "cpu"]).ExitCode);
+        _shell.Fails(1, "piped", "its table came from stdin, which is not kept", "mlp", "train", "--resume", "--out", "piped");
+        Assert.Equal(0, _shell.Run([table], ["mlp", "train", "-", "--resume", "--out", "piped", "--epochs", "4"]).ExitCode);
+        Assert.Equal(4, Iteration("piped"));
+
+        // Text and table have each other's files.
+        _shell.Write("words.txt", TinyRun.Words(60));
+        _shell.Succeeds("train", "words.txt", "--out", "text", "--hidden-size", "4", "--iterations", "2", "--device", "cpu", "--quiet");
+        _shell.Fails(1, "text", "is a run of charrnn train", "mlp", "train", "--resume", "--out", "text");
+        File.Copy(_shell["text/checkpoint.safetensors"], _shell["run/checkpoint.safetensors"], overwrite: true);
+        _shell.Fails(1, "run/checkpoint.safetensors".Replace('/', Path.DirectorySeparatorChar), "holds a character model", resume);
+        File.Copy(_shell["piped/checkpoint.safetensors"], _shell["text/checkpoint.safetensors"], overwrite: true);
+        _shell.Fails(
+            1, "text/checkpoint.safetensors".Replace('/', Path.DirectorySeparatorChar), "holds a feed-forward network",
+            "train", "--resume", "--out", "text", "--iterations", "3");
+    }
+
+    private long Iteration(string run) => CheckpointFile.Load(_shell[$"{run}/checkpoint.safetensors"]).Snapshot.Iteration;
+
+    private void AssertSameRun(string expected, string actual)
+    {
+        foreach (string name in (string[])["model.safetensors", "best.safetensors"])
+            Assert.Equal(File.ReadAllBytes(_shell[$"{expected}/{name}"]), File.ReadAllBytes(_shell[$"{actual}/{name}"]));
+        Assert.Equal(Lines(expected), Lines(actual));
+
+        string[] Lines(string run) =>
+        [
+            .. MetricsLog.Read(_shell[$"{run}/metrics.jsonl"])
+                .Select(report => Encoding.UTF8.GetString(MetricsLog.Line(report with { CharactersPerSecond = 0, Seconds = 0 }))),
+        ];
+    }
+}
