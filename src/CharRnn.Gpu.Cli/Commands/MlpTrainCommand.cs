@@ -29,7 +29,7 @@ internal static class MlpTrainCommand
     private static readonly Fact<LabelledTable>[] Facts =
     [
         new("table-hash", table => table.Table.Hash),
-        new("label-entropy", table => table.LabelEntropy),
+        new("label-entropy", table => table.Training.ConstantLoss(table.Shape.Loss)),
         new("widths", table => string.Join('-', table.Shape.Layers.Select(layer => layer.Width).Prepend(table.Shape.Inputs))),
         new("rows", table => table.Training.Count),
     ];
@@ -303,23 +303,7 @@ internal static class MlpTrainCommand
     };
 
     /// <summary>A table whose rows are numbers, and the network for them.</summary>
-    private sealed record LabelledTable(Table Table, TableEncoding Encoding, NetworkShape Shape, LabelledData Training, LabelledData Validation)
-    {
-        /// <summary>
-        /// J of the best answer that looks at no input: the classes' entropy in nats, or the standardised quantity's variance, 1.
-        /// </summary>
-        public double LabelEntropy
-        {
-            get
-            {
-                if (Encoding.Label.Categories is null)
-                    return 1;
-                IEnumerable<int> labels = Training.Classes.Length > 0 ? Training.Classes : Training.Targets.Select(y => (int)y);
-                double[] shares = [.. labels.GroupBy(y => y).Select(group => (double)group.Count() / Training.Count)];
-                return -shares.Sum(share => share * Math.Log(share));
-            }
-        }
-    }
+    private sealed record LabelledTable(Table Table, TableEncoding Encoding, NetworkShape Shape, LabelledData Training, LabelledData Validation);
 
     /// <summary>The last state of a run on a table, and what its directory says of it.</summary>
     private sealed record TableCheckpoint(

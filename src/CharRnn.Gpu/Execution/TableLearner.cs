@@ -9,8 +9,14 @@ namespace CharRnn.Gpu.Execution;
 /// <param name="validation">The rows to measure on; there may be none.</param>
 public sealed class TableLearner(NetworkEngine engine, NetworkPredictor predictor, LabelledData validation) : Learner(engine)
 {
+    // So many times the loss of the best answer that looks at no input.
+    private const double Absurd = 1e6;
+
     /// <inheritdoc/>
     public override bool HasValidation => validation.Count > 0;
+
+    /// <inheritdoc/>
+    public override double AbsurdLoss { get; } = engine.ConstantLoss > 0 ? Absurd * engine.ConstantLoss : double.PositiveInfinity;
 
     /// <inheritdoc/>
     public override long ExamplesIn(long steps) => engine.RowsIn(steps);

@@ -56,6 +56,21 @@ public sealed class LabelledData
     /// <summary>y as classes, <c>[n]</c>; empty where there are targets.</summary>
     public int[] Classes { get; } = [];
 
+    /// <summary>
+    /// J of the best answer that looks at no input: of a cross-entropy the entropy of the answers in nats, of the squared error their
+    /// variance, the mean of several.
+    /// </summary>
+    /// <param name="loss">The loss; the data have its answers.</param>
+    public double ConstantLoss(NetworkLoss loss)
+    {
+        if (loss == NetworkLoss.CrossEntropy)
+            return Entropy(Classes.CountBy(y => y).Select(group => group.Value / (double)Count));
+        double[] means = [.. Enumerable.Range(0, Outputs).Select(o => Column(o).Average())];
+        return loss == NetworkLoss.BinaryCrossEntropy
+            ? means.Sum(ones => Entropy([ones, 1 - ones]))
+            : means.Index().Average(mean => Column(mean.Index).Average(y => (y - mean.Item) * (y - mean.Item)));
+    }
+
     /// <summary>Checks that a network can read these rows and, where they have answers or must have them, learn them.</summary>
     /// <exception cref="ArgumentException">It cannot.</exception>
     public void RequireFits(NetworkShape shape, bool mustAnswer)
@@ -79,6 +94,10 @@ public sealed class LabelledData
             : Outputs > 0 ? new LabelledData(Inputs, x, Outputs, [.. rows.SelectMany(r => Targets.AsSpan(r * Outputs, Outputs).ToArray())])
             : new LabelledData(Inputs, x);
     }
+
+    private IEnumerable<double> Column(int output) => Enumerable.Range(0, Count).Select(r => (double)Targets[(r * Outputs) + output]);
+
+    private static double Entropy(IEnumerable<double> shares) => -shares.Where(share => share > 0).Sum(share => share * Math.Log(share));
 
     private static int Rows(float[] values, int width, [CallerArgumentExpression(nameof(values))] string? name = null)
     {

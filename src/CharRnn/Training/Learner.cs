@@ -19,6 +19,12 @@ public abstract class Learner(ITrainingEngine engine)
     /// <summary>Where the classic smoothed loss starts, as a step's loss is; NaN where there is none.</summary>
     public virtual double InitialSmoothLoss => double.NaN;
 
+    /// <summary>
+    /// A loss of a step, smoothed or averaged, that tells that training is lost although it is finite: a huge rate saturates every
+    /// hidden unit, and then nothing overflows any more and nothing is learned.
+    /// </summary>
+    public abstract double AbsurdLoss { get; }
+
     /// <summary>Characters or rows that so many first steps train on.</summary>
     public abstract long ExamplesIn(long steps);
 
@@ -47,6 +53,9 @@ public abstract class Learner(ITrainingEngine engine)
 public sealed class TextLearner(
     ITextEngine engine, StepOptions options, TrainingSchedule schedule, Vocabulary vocabulary, ITokenSource? validation) : Learner(engine)
 {
+    // Nats per character: a model that knows nothing has ln V, at most 14; one that a bold rate shakes, some hundreds.
+    private const double AbsurdCharacterLoss = 1e6;
+
     /// <inheritdoc/>
     public override bool HasValidation => validation is not null;
 
@@ -55,6 +64,9 @@ public sealed class TextLearner(
 
     /// <inheritdoc/>
     public override double InitialSmoothLoss => Loss.InitialSmooth(options.SequenceLength, vocabulary.Size);
+
+    /// <inheritdoc/>
+    public override double AbsurdLoss => AbsurdCharacterLoss * LossTerms;
 
     /// <inheritdoc/>
     public override long ExamplesIn(long steps) => steps * options.SequenceLength * options.BatchSize;

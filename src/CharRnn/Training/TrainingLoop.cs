@@ -10,11 +10,6 @@ namespace CharRnn.Training;
 /// <param name="resumeFrom">Where an earlier run stopped; null at the start.</param>
 public sealed class TrainingLoop(Learner learner, double learningRate, TrainingSchedule schedule, TrainingSnapshot? resumeFrom)
 {
-    // Nats per character, smoothed: a ruined model may still guess the characters of one step. A model that knows nothing
-    // has ln V, at most 14; one that a bold rate shakes, some hundreds. A huge rate saturates every hidden unit, and then
-    // nothing overflows any more and nothing is learned.
-    private const double AbsurdLoss = 1e6;
-
     private readonly Stopwatch _clock = new();
     private readonly ITrainingEngine _engine = learner.Engine;
     private long _iteration = resumeFrom?.Iteration ?? 0;
@@ -63,11 +58,13 @@ public sealed class TrainingLoop(Learner learner, double learningRate, TrainingS
             long next = schedule.NextEvent(_iteration, _total);
             StepsResult result = _engine.RunSteps(next - _iteration);
             Add(result);
-            if (result.Diverged || _smoothLoss > AbsurdLoss * learner.LossTerms)
+            // Of several steps: a ruined model may still guess what one asks for.
+            (string name, double loss) = double.IsNaN(_smoothLoss) ? ("mean loss", MeanLoss) : ("smoothed loss", _smoothLoss);
+            if (result.Diverged || loss > learner.AbsurdLoss)
             {
                 Divergence = result.Diverged
                     ? "a loss or gradient is not finite"
-                    : string.Create(CultureInfo.InvariantCulture, $"the smoothed loss is {_smoothLoss / learner.LossTerms:0.0e+0} nats per character");
+                    : string.Create(CultureInfo.InvariantCulture, $"the {name} is {loss / learner.LossTerms:0.0e+0}");
                 return TrainingOutcome.Diverged;
             }
 
@@ -80,6 +77,9 @@ public sealed class TrainingLoop(Learner learner, double learningRate, TrainingS
             Checkpoint(observer, Snapshot());
         return _iteration >= _total && !_eventsDue ? TrainingOutcome.Finished : TrainingOutcome.Stopped;
     }
+
+    /// <summary>The mean loss of the steps since the last report; checkpoints of the first version counted none.</summary>
+    private double MeanLoss => _lossCount > 0 ? _lossSum / _lossCount : _lastLoss;
 
     /// <summary>Counts some steps and their losses.</summary>
     private void Add(StepsResult result)
@@ -186,9 +186,8 @@ public sealed class TrainingLoop(Learner learner, double learningRate, TrainingS
     {
         double seconds = (_clock.Elapsed - _lastReport.Time).TotalSeconds;
         long examples = learner.ExamplesIn(_iteration), epoch = (_iteration / _engine.StepsPerEpoch) + Math.Sign(_iteration % _engine.StepsPerEpoch);
-        double loss = _lossCount > 0 ? _lossSum / _lossCount : _lastLoss; // a checkpoint of before counted none
         return new TrainingReport(
-            _iteration, epoch, examples, loss / learner.LossTerms, _smoothLoss, _smoothLoss / learner.LossTerms, validationLoss,
+            _iteration, epoch, examples, MeanLoss / learner.LossTerms, _smoothLoss, _smoothLoss / learner.LossTerms, validationLoss,
             (examples - learner.ExamplesIn(_lastReport.Iteration)) / seconds, _clock.Elapsed.TotalSeconds, LearningRateAt(_iteration - 1))
         {
             GradientNorm = _normSum / _normCount,
