@@ -30,6 +30,6 @@ public static class BackwardPass
         v.Forward.Z.SubView(row * d.VRow, rows * d.VRow), d.VRow, v.WhyTransposed, Layout.Panels(d.V), rows, d.H, d.V, 0, 0);
 
     /// <summary>What each time step sends back to the one before it, from the last to the first.</summary>
-    public static void Chain(ArrayView<float> scratch, TrainingViews v, RnnDims d, Part part) =>
-        Recurrence.Backward(scratch, v.Da, v.Forward.H, v.WhhTransposed, d, part);
+    public static void Chain(ArrayView<float> scratch, TrainingViews v, RnnDims d, HiddenBlock block) =>
+        Recurrence.Backward(scratch, v.Da, v.Forward.H, v.WhhTransposed, d, block);
 }

@@ -14,11 +14,11 @@ namespace CharRnn.Gpu.Kernels;
 public static class ChainKernel
 {
     /// <summary>The kernel.</summary>
-    public static void Run(TrainingViews v, RnnDims d, int begin, int end, Shares shares)
+    public static void Run(TrainingViews v, RnnDims d, int begin, int end, BlockGrid grid)
     {
         if (v.Status[StepStatus.Diverged] != 0)
             return;
-        BackwardPass.Chain(Team.Scratch(), v, d, Part.Of(d, begin, end, Team.Index(), shares));
+        BackwardPass.Chain(Team.Scratch(), v, d, HiddenBlock.Of(d, begin, end, Team.Index(), grid));
         Team.Arrive(v.Status, StepStatus.ChainsReady);
     }
 }

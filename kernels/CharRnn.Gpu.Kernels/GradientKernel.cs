@@ -36,13 +36,13 @@ public static class GradientKernel
     /// <summary>A block of dWhy each (E5), and one more: dby (E5) and the step's loss (E3).</summary>
     private static void OutputTasks(int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step)
     {
-        Shares shares = step.Cuts.Output;
-        int tasks = shares.Count + 1, before = step.Slot * (tasks + step.Teams);
+        BlockGrid grid = step.GradientGrids.Output;
+        int tasks = grid.Count + 1, before = step.Slot * (tasks + step.Teams);
         int task = Team.Take(v.Status, StepStatus.OutputTasks, before, -1, team, step.Teams);
         while (task < tasks)
         {
-            if (task < shares.Count)
-                Block(team, scratch, v, v.Gradient.Why, d.B * d.HRow, v.Forward.Z, d.VRow, d, task, shares, d.V);
+            if (task < grid.Count)
+                Block(team, scratch, v, v.Gradient.Why, d.B * d.HRow, v.Forward.Z, d.VRow, d, task, grid, d.V);
             else
                 OutputSums(team, scratch, v, d, step);
             task = Team.Take(v.Status, StepStatus.OutputTasks, before, task, team, step.Teams);
@@ -61,41 +61,41 @@ public static class GradientKernel
     /// <summary>A block of dWhh each, then of dWxh (E8).</summary>
     private static void RecurrentTasks(int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step)
     {
-        Shares shares = step.Cuts.Recurrent, inputs = step.Cuts.Input;
-        int tasks = shares.Count + inputs.Count, before = step.Slot * (tasks + step.Teams);
+        BlockGrid grid = step.GradientGrids.Recurrent, inputs = step.GradientGrids.Input;
+        int tasks = grid.Count + inputs.Count, before = step.Slot * (tasks + step.Teams);
 
         // Groups are dealt on where E5's tasks, one more than its blocks, ended.
-        int place = (team + step.Teams - ((step.Cuts.Output.Count + 1) % step.Teams)) % step.Teams;
+        int place = (team + step.Teams - ((step.GradientGrids.Output.Count + 1) % step.Teams)) % step.Teams;
         int task = Team.Take(v.Status, StepStatus.RecurrentTasks, before, -1, place, step.Teams);
         while (task < tasks)
         {
-            if (task < shares.Count)
-                Block(team, scratch, v, v.Gradient.Whh, 0, v.Da, d.HRow, d, task, shares, d.H);
+            if (task < grid.Count)
+                Block(team, scratch, v, v.Gradient.Whh, 0, v.Da, d.HRow, d, task, grid, d.H);
             else
-                InputBlock(team, scratch, v, d, task - shares.Count, inputs);
+                InputBlock(team, scratch, v, d, task - grid.Count, inputs);
             task = Team.Take(v.Status, StepStatus.RecurrentTasks, before, task, place, step.Teams);
         }
     }
 
     /// <summary>Some columns of some characters' rows of dWxh, and of dbh with the first of them.</summary>
-    private static void InputBlock(int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, int block, Shares shares)
+    private static void InputBlock(int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, int block, BlockGrid grid)
     {
-        int share = block / shares.Columns, column = block - (share * shares.Columns), rows = d.T * d.B;
-        int value = Share.FourBegin(d.V, share, shares.Rows), values = Share.FourBegin(d.V, share + 1, shares.Rows) - value;
-        int first = Share.PanelBegin(d.HRow, column, shares.Columns), columns = Share.PanelBegin(d.HRow, column + 1, shares.Columns) - first;
+        int rowShare = block / grid.Columns, columnShare = block - (rowShare * grid.Columns), rows = d.T * d.B;
+        int value = Share.FourBegin(d.V, rowShare, grid.Rows), values = Share.FourBegin(d.V, rowShare + 1, grid.Rows) - value;
+        int first = Share.PanelBegin(d.HRow, columnShare, grid.Columns), columns = Share.PanelBegin(d.HRow, columnShare + 1, grid.Columns) - first;
         if (columns == 0)
             return;
         var da = v.Da.SubView(first, (rows * d.HRow) - first);
         var wxh = v.Gradient.Wxh.SubView((value * d.HRow) + first, ((d.V - value) * d.HRow) - first);
         if (values > 0)
             RowSums.ScatterAdd(scratch, wxh, v.Forward.Tokens, da, rows, value, values, d.HRow, columns);
-        if (share > 0)
+        if (rowShare > 0)
             return;
 
         // Every row of da is in one row of dWxh, so what is not finite in it shows here; a task that has all those rows has
         // added most of it already.
         var bh = v.Gradient.Bh.SubView(first, columns);
-        if (shares.Rows == 1)
+        if (grid.Rows == 1)
             RowSums.Sum(scratch, bh, wxh, d.V, d.HRow, columns);
         else
             RowSums.Sum(scratch, bh, da, rows, d.HRow, columns);
@@ -105,11 +105,11 @@ public static class GradientKernel
     /// <summary>A block of <c>to = hᵀ·from</c>, a matrix in panels.</summary>
     private static void Block(
         int team, ArrayView<float> scratch, TrainingViews v, ArrayView<float> to, int firstState, ArrayView<float> from, int fromRow, RnnDims d,
-        int block, Shares shares, int columns)
+        int block, BlockGrid grid, int columns)
     {
-        int share = block / shares.Columns, column = block - (share * shares.Columns);
-        int first = Share.FourBegin(d.H, share, shares.Rows), count = Share.FourBegin(d.H, share + 1, shares.Rows) - first;
-        int left = Share.PanelBegin(columns, column, shares.Columns), width = Share.PanelBegin(columns, column + 1, shares.Columns) - left;
+        int rowShare = block / grid.Columns, columnShare = block - (rowShare * grid.Columns);
+        int first = Share.FourBegin(d.H, rowShare, grid.Rows), count = Share.FourBegin(d.H, rowShare + 1, grid.Rows) - first;
+        int left = Share.PanelBegin(columns, columnShare, grid.Columns), width = Share.PanelBegin(columns, columnShare + 1, grid.Columns) - left;
         if (count == 0 || width == 0)
             return;
         Layout panels = Layout.Panels(d.H);

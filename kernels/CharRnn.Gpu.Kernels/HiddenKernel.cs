@@ -15,13 +15,13 @@ namespace CharRnn.Gpu.Kernels;
 public static class HiddenKernel
 {
     /// <summary>The kernel.</summary>
-    public static void Run(TrainingViews v, RnnDims d, StepArguments step, int fetch, int begin, int end, Shares shares)
+    public static void Run(TrainingViews v, RnnDims d, StepArguments step, int fetch, int begin, int end, BlockGrid grid)
     {
         if (v.Status[StepStatus.Diverged] != 0)
             return;
-        var part = Part.Of(d, begin, end, Team.Index(), shares);
-        if (fetch != 0 && part.Count > 0)
-            HiddenPass.Begin(v.Forward, d, step, part.First, part.Count);
-        HiddenPass.Steps(Team.Scratch(), v.Forward, d, part);
+        var block = HiddenBlock.Of(d, begin, end, Team.Index(), grid);
+        if (fetch != 0 && block.Count > 0)
+            HiddenPass.Begin(v.Forward, d, step, block.First, block.Count);
+        HiddenPass.Steps(Team.Scratch(), v.Forward, d, block);
     }
 }

@@ -18,7 +18,7 @@ public static class HiddenPass
     public static void Run(ArrayView<float> scratch, ForwardViews v, RnnDims d, StepArguments step, int first, int count)
     {
         Begin(v, d, step, first, count);
-        Steps(scratch, v, d, Part.Streams(d, 0, d.T, first, count));
+        Steps(scratch, v, d, HiddenBlock.Streams(d, 0, d.T, first, count));
     }
 
     /// <summary>Fetches the characters and the state that the step before left.</summary>
@@ -33,6 +33,6 @@ public static class HiddenPass
     }
 
     /// <summary>Some time steps.</summary>
-    internal static void Steps(ArrayView<float> scratch, ForwardViews v, RnnDims d, Part part) =>
-        Recurrence.Forward(scratch, v.H, v.Tokens, v.Weights, d, part);
+    internal static void Steps(ArrayView<float> scratch, ForwardViews v, RnnDims d, HiddenBlock block) =>
+        Recurrence.Forward(scratch, v.H, v.Tokens, v.Weights, d, block);
 }

@@ -27,16 +27,16 @@ public static class NetworkGradientKernel
             return;
         int layers = v.Layers.IntLength, tasks = layers + 1;
         for (int l = 0; l < layers; l++)
-            tasks += v.Layers[l].Cuts.Count;
+            tasks += v.Layers[l].GradientGrid.Count;
 
         // The largest first: the blocks of the first layers, then the sums.
         int before = step.Slot * (tasks + step.Teams), task = Team.Take(v.Status, NetworkStatus.Tasks, before, -1, team, step.Teams);
         while (task < tasks)
         {
             int l = 0, block = task;
-            while (l < layers && block >= v.Layers[l].Cuts.Count)
+            while (l < layers && block >= v.Layers[l].GradientGrid.Count)
             {
-                block -= v.Layers[l].Cuts.Count;
+                block -= v.Layers[l].GradientGrid.Count;
                 l++;
             }
 
@@ -65,10 +65,10 @@ public static class NetworkGradientKernel
 
     private static void Block(int team, ArrayView<float> scratch, NetworkViews v, NetworkLayer layer, int block, int rows)
     {
-        Shares shares = layer.Cuts;
-        int share = block / shares.Columns, column = block - (share * shares.Columns);
-        int first = Share.FourBegin(layer.Inputs, share, shares.Rows), count = Share.FourBegin(layer.Inputs, share + 1, shares.Rows) - first;
-        int left = Share.PanelBegin(layer.Outputs, column, shares.Columns), width = Share.PanelBegin(layer.Outputs, column + 1, shares.Columns) - left;
+        BlockGrid grid = layer.GradientGrid;
+        int rowShare = block / grid.Columns, columnShare = block - (rowShare * grid.Columns);
+        int first = Share.FourBegin(layer.Inputs, rowShare, grid.Rows), count = Share.FourBegin(layer.Inputs, rowShare + 1, grid.Rows) - first;
+        int left = Share.PanelBegin(layer.Outputs, columnShare, grid.Columns), width = Share.PanelBegin(layer.Outputs, columnShare + 1, grid.Columns) - left;
         if (count == 0 || width == 0)
             return;
         Layout panels = Layout.Panels(layer.Inputs);

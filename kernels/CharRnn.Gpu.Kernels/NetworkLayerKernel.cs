@@ -15,16 +15,16 @@ namespace CharRnn.Gpu.Kernels;
 public static class NetworkLayerKernel
 {
     /// <summary>The kernel.</summary>
-    public static void Run(NetworkViews v, NetworkArguments step, int l, int back, Shares shares)
+    public static void Run(NetworkViews v, NetworkArguments step, int l, int back, BlockGrid grid)
     {
         int team = Team.Index();
         var scratch = Team.Scratch();
         if (NetworkSteps.Ended(v))
             return;
         NetworkLayer layer = v.Layers[l];
-        int rows = step.Count, share = team / shares.Columns, column = team - (share * shares.Columns), neurons = back != 0 ? layer.Inputs : layer.Outputs;
-        int first = Share.Begin(rows, share, shares.Rows), count = Share.Begin(rows, share + 1, shares.Rows) - first;
-        int left = Share.PanelBegin(neurons, column, shares.Columns), width = Share.PanelBegin(neurons, column + 1, shares.Columns) - left;
+        int rows = step.Count, rowShare = team / grid.Columns, columnShare = team - (rowShare * grid.Columns), neurons = back != 0 ? layer.Inputs : layer.Outputs;
+        int first = Share.Begin(rows, rowShare, grid.Rows), count = Share.Begin(rows, rowShare + 1, grid.Rows) - first;
+        int left = Share.PanelBegin(neurons, columnShare, grid.Columns), width = Share.PanelBegin(neurons, columnShare + 1, grid.Columns) - left;
         if (count == 0 || width == 0)
             return;
         if (back != 0)

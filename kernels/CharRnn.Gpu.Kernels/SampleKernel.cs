@@ -43,10 +43,10 @@ public static class SampleKernel
     public static void Run(SampleViews v, RnnDims d, DrawArguments draw, int given, int steps)
     {
         var scratch = Team.Scratch();
-        Recurrence.Forward(scratch, v.H, v.Tokens, v.Weights, d, Part.Streams(d, 0, given, 0, 1));
+        Recurrence.Forward(scratch, v.H, v.Tokens, v.Weights, d, HiddenBlock.Streams(d, 0, given, 0, 1));
         for (int i = given; i < steps; i++)
         {
-            Recurrence.Forward(scratch, v.H, v.Tokens, v.Weights, d, Part.Streams(d, i, i + 1, 0, 1));
+            Recurrence.Forward(scratch, v.H, v.Tokens, v.Weights, d, HiddenBlock.Streams(d, i, i + 1, 0, 1));
             Rows.Copy(v.Z, v.Weights.By, d.VRow);
             Product.Run(
                 scratch, v.Z, Layout.Rows(d.VRow), v.H.SubView((i + 1) * d.HRow, d.HRow), d.HRow, v.Weights.Why, Layout.Panels(d.H), 1, d.V, d.H, 1, 0);

@@ -55,7 +55,7 @@ public static class TrainStepsKernel
 
         Team.Arrive(v.Status, StepStatus.OutputsReady);
         if (count > 0)
-            BackwardPass.Chain(scratch, v, d, Part.Streams(d, 0, d.T, first, count));
+            BackwardPass.Chain(scratch, v, d, HiddenBlock.Streams(d, 0, d.T, first, count));
         Team.Arrive(v.Status, StepStatus.ChainsReady);
     }
 }

@@ -64,12 +64,12 @@ public static class TrainStreamKernel
         int stretches = Stretches(d.T);
         for (int i = 0; i < stretches; i++)
         {
-            HiddenPass.Steps(scratch, v.Forward, d, Part.Streams(d, i * Stretch, StretchEnd(d.T, i), 0, 1));
+            HiddenPass.Steps(scratch, v.Forward, d, HiddenBlock.Streams(d, i * Stretch, StretchEnd(d.T, i), 0, 1));
             Team.Arrive(v.Status, StepStatus.HiddenReady);
         }
 
         Team.Await(v.Status, StepStatus.OutputsReady, (step.Slot + 1) * step.Teams);
-        BackwardPass.Chain(scratch, v, d, Part.Streams(d, 0, d.T, 0, 1));
+        BackwardPass.Chain(scratch, v, d, HiddenBlock.Streams(d, 0, d.T, 0, 1));
     }
 
     private static void Outputs(ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step)

@@ -4,7 +4,7 @@ namespace CharRnn.Gpu.Kernels.Arguments;
 
 /// <summary>A layer of a feed-forward network: its sizes, and where what belongs to it begins.</summary>
 public readonly struct NetworkLayer(
-    int inputs, int outputs, int kind, int weights, int bias, int transposed, int below, int above, int delta, Shares cuts)
+    int inputs, int outputs, int kind, int weights, int bias, int transposed, int below, int above, int delta, BlockGrid gradientGrid)
 {
     /// <summary>Numbers that it reads, and neurons.</summary>
     public readonly int Inputs = inputs, Outputs = outputs;
@@ -30,8 +30,8 @@ public readonly struct NetworkLayer(
     /// <summary>δ[l], <c>[rows, padded]</c>, in <see cref="NetworkViews.Delta"/>; the last layer's z before it.</summary>
     public readonly int Delta = delta;
 
-    /// <summary>How ∇W[l] is cut into tasks; it changes no result.</summary>
-    public readonly Shares Cuts = cuts;
+    /// <summary>How ∇W[l] is divided into tasks; this changes no result.</summary>
+    public readonly BlockGrid GradientGrid = gradientGrid;
 
     /// <summary>The kind of a last layer whose loss is the softmax's cross-entropy.</summary>
     public const int Softmax = -1;

@@ -116,22 +116,9 @@ public static class StepStatus
     public const int TeamFlags = 8 * Line;
 }
 
-/// <summary>How the gradients are cut into tasks.</summary>
-public readonly struct GradientCuts(Shares output, Shares recurrent, Shares input)
-{
-    /// <summary>dWhy.</summary>
-    public readonly Shares Output = output;
-
-    /// <summary>dWhh.</summary>
-    public readonly Shares Recurrent = recurrent;
-
-    /// <summary>dWxh, with dbh.</summary>
-    public readonly Shares Input = input;
-}
-
 /// <summary>What changes from step to step.</summary>
 public readonly struct StepArguments(
-    long position, long windowLength, int startsOver, int slot, UpdateArguments update, int teams, GradientCuts cuts)
+    long position, long windowLength, int startsOver, int slot, UpdateArguments update, int teams, GradientGrids gradientGrids)
 {
     /// <summary>p within the window.</summary>
     public readonly long Position = position;
@@ -151,10 +138,10 @@ public readonly struct StepArguments(
     /// <summary>Teams in this launch.</summary>
     public readonly int Teams = teams;
 
-    /// <summary>How the gradients are cut into tasks; it changes no result.</summary>
-    public readonly GradientCuts Cuts = cuts;
+    /// <summary>How the gradients are divided into tasks; this changes no result.</summary>
+    public readonly GradientGrids GradientGrids = gradientGrids;
 
     /// <summary>The arguments of the n-th step after this one, with no wrap between.</summary>
     public StepArguments Later(int n, int sequenceLength) =>
-        new(Position + ((long)n * sequenceLength), WindowLength, n == 0 ? StartsOver : 0, Slot + n, Update, Teams, Cuts);
+        new(Position + ((long)n * sequenceLength), WindowLength, n == 0 ? StartsOver : 0, Slot + n, Update, Teams, GradientGrids);
 }

@@ -19,69 +19,69 @@ internal static class GroupRecurrence
 
     /// <inheritdoc cref="Recurrence.Forward"/>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void Forward(ArrayView<float> scratch, ArrayView<float> h, ArrayView<int> tokens, ParameterViews w, RnnDims d, Part part)
+    public static void Forward(ArrayView<float> scratch, ArrayView<float> h, ArrayView<int> tokens, ParameterViews w, RnnDims d, HiddenBlock block)
     {
-        if (Resides(d, part))
+        if (Resides(d, block))
         {
-            ForwardResident(scratch, h, tokens, w, d, part);
+            ForwardResident(scratch, h, tokens, w, d, block);
             return;
         }
 
-        var whole = Part.Streams(d, part.Begin, part.End, part.First, part.Count);
+        var whole = HiddenBlock.Streams(d, block.Begin, block.End, block.First, block.Count);
         Layout panels = Layout.Panels(d.H);
-        int from = panels.Offset(0, part.Unit);
-        for (int t = part.Begin; t < part.End; t++)
+        int from = panels.Offset(0, block.Unit);
+        for (int t = block.Begin; t < block.End; t++)
         {
             var end = new ForwardEnd(
-                part.At(h, d, t + 1), tokens.SubView((t * d.B) + part.First, part.Count), w.Wxh.SubView(part.Unit, w.Wxh.IntLength - part.Unit),
-                w.Bh.SubView(part.Unit, w.Bh.IntLength - part.Unit), d.HRow);
-            GroupProduct.Run(scratch, end, whole.At(h, d, t), d.HRow, w.Whh.SubView(from, w.Whh.IntLength - from), panels, part.Count, part.Units, d.H);
+                block.At(h, d, t + 1), tokens.SubView((t * d.B) + block.First, block.Count), w.Wxh.SubView(block.Unit, w.Wxh.IntLength - block.Unit),
+                w.Bh.SubView(block.Unit, w.Bh.IntLength - block.Unit), d.HRow);
+            GroupProduct.Run(scratch, end, whole.At(h, d, t), d.HRow, w.Whh.SubView(from, w.Whh.IntLength - from), panels, block.Count, block.Units, d.H);
         }
     }
 
     /// <inheritdoc cref="Recurrence.Backward"/>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void Backward(ArrayView<float> scratch, ArrayView<float> da, ArrayView<float> h, ArrayView<float> whhTransposed, RnnDims d, Part part)
+    public static void Backward(ArrayView<float> scratch, ArrayView<float> da, ArrayView<float> h, ArrayView<float> whhTransposed, RnnDims d, HiddenBlock block)
     {
-        if (Resides(d, part))
+        if (Resides(d, block))
         {
-            BackwardResident(scratch, da, h, whhTransposed, d, part);
+            BackwardResident(scratch, da, h, whhTransposed, d, block);
             return;
         }
 
-        var whole = Part.Streams(d, part.Begin, part.End, part.First, part.Count);
+        var whole = HiddenBlock.Streams(d, block.Begin, block.End, block.First, block.Count);
         Layout panels = Layout.Panels(d.H);
-        int from = panels.Offset(0, part.Unit);
-        for (int t = part.End - 1; t >= part.Begin; t--)
+        int from = panels.Offset(0, block.Unit);
+        for (int t = block.End - 1; t >= block.Begin; t--)
         {
             // Nothing comes back to the last time step: a sum of no terms.
             bool last = t + 1 == d.T;
             GroupProduct.Run(
-                scratch, new BackwardEnd(part.At(da, d, t), part.At(h, d, t + 1), d.HRow), whole.At(da, d, last ? t : t + 1), d.HRow,
-                whhTransposed.SubView(from, whhTransposed.IntLength - from), panels, part.Count, part.Units, last ? 0 : d.H);
+                scratch, new BackwardEnd(block.At(da, d, t), block.At(h, d, t + 1), d.HRow), whole.At(da, d, last ? t : t + 1), d.HRow,
+                whhTransposed.SubView(from, whhTransposed.IntLength - from), panels, block.Count, block.Units, last ? 0 : d.H);
         }
     }
 
-    private static bool Resides(RnnDims d, Part part) =>
-        part.Count == 1 && part.Units == d.H && d.H <= ResidentSide && part.End - part.Begin > 1 && Group.DimX == Recurrence.ResidentThreads;
+    private static bool Resides(RnnDims d, HiddenBlock block) =>
+        block.Count == 1 && block.Units == d.H && d.H <= ResidentSide && block.End - block.Begin > 1 && Group.DimX == Recurrence.ResidentThreads;
 
-    private static void ForwardResident(ArrayView<float> scratch, ArrayView<float> h, ArrayView<int> tokens, ParameterViews w, RnnDims d, Part part)
+    private static void ForwardResident(ArrayView<float> scratch, ArrayView<float> h, ArrayView<int> tokens, ParameterViews w, RnnDims d, HiddenBlock block)
     {
         Resident weights = Resident.Load(w.Whh, d.H);
         int unit = Group.IdxX;
         bool owner = unit < d.H;
         float bias = owner ? w.Bh[unit] : 0f;
         if (unit < ResidentSide)
-            scratch[State + unit] = owner ? part.At(h, d, part.Begin)[unit] : 0f;
+            scratch[State + unit] = owner ? block.At(h, d, block.Begin)[unit] : 0f;
         Team.Barrier();
-        for (int t = part.Begin; t < part.End; t++)
+        for (int t = block.Begin; t < block.End; t++)
         {
-            float input = owner ? w.Wxh[(tokens[(t * d.B) + part.First] * d.HRow) + unit] + bias : 0f;
+            float input = owner ? w.Wxh[(tokens[(t * d.B) + block.First] * d.HRow) + unit] + bias : 0f;
             weights.Multiply(scratch);
             if (owner)
             {
                 float state = KernelMath.Tanh(Resident.Sum(scratch) + input);
-                part.At(h, d, t + 1)[unit] = state;
+                block.At(h, d, t + 1)[unit] = state;
                 scratch[State + unit] = state;
             }
 
@@ -90,22 +90,22 @@ internal static class GroupRecurrence
     }
 
     private static void BackwardResident(
-        ArrayView<float> scratch, ArrayView<float> da, ArrayView<float> h, ArrayView<float> whhTransposed, RnnDims d, Part part)
+        ArrayView<float> scratch, ArrayView<float> da, ArrayView<float> h, ArrayView<float> whhTransposed, RnnDims d, HiddenBlock block)
     {
         Resident weights = Resident.Load(whhTransposed, d.H);
         int unit = Group.IdxX;
         bool owner = unit < d.H;
         if (unit < ResidentSide)
-            scratch[State + unit] = owner && part.End < d.T ? part.At(da, d, part.End)[unit] : 0f;
+            scratch[State + unit] = owner && block.End < d.T ? block.At(da, d, block.End)[unit] : 0f;
         Team.Barrier();
-        for (int t = part.End - 1; t >= part.Begin; t--)
+        for (int t = block.End - 1; t >= block.Begin; t--)
         {
-            float sent = owner ? part.At(da, d, t)[unit] : 0f, state = owner ? part.At(h, d, t + 1)[unit] : 0f;
+            float sent = owner ? block.At(da, d, t)[unit] : 0f, state = owner ? block.At(h, d, t + 1)[unit] : 0f;
             weights.Multiply(scratch);
             if (owner)
             {
                 float gradient = (Resident.Sum(scratch) + sent) * (1f - (state * state));
-                part.At(da, d, t)[unit] = gradient;
+                block.At(da, d, t)[unit] = gradient;
                 scratch[State + unit] = gradient;
             }
 

@@ -40,7 +40,7 @@ internal sealed class NetworkBuffers : IDisposable
             long below = h - ((long)batch * RnnDims.PaddedRow(inputs));
             _layers[l] = new NetworkLayer(
                 inputs, outputs, Kind(shape, l), (int)weights.Offset, (int)bias.Offset, (int)weights.Transposed, (int)below,
-                (int)h, (int)delta, NetworkPlan.Cuts(inputs, outputs, batch, device.Traits));
+                (int)h, (int)delta, NetworkPlan.GradientGrid(inputs, outputs, batch, device.Traits));
             h += (long)batch * RnnDims.PaddedRow(outputs);
             delta += (long)batch * RnnDims.PaddedRow(outputs);
         }

@@ -196,9 +196,9 @@ public sealed class NetworkEngine : IDisposable
         int last = v.Layers.IntLength - 1;
         kernels.NetworkBegin(v, step);
         for (int l = 0; l <= last; l++)
-            kernels.NetworkLayer(v, step, l, back: false, l < last ? _plan.Blocks(step.Count, _buffers.WidthOf(l)) : new Shares(Math.Min(_plan.Teams, step.Count), 1));
+            kernels.NetworkLayer(v, step, l, back: false, l < last ? _plan.LayerGrid(step.Count, _buffers.WidthOf(l)) : new BlockGrid(Math.Min(_plan.Teams, step.Count), 1));
         for (int l = last; l > 0; l--)
-            kernels.NetworkLayer(v, step, l, back: true, _plan.Blocks(step.Count, _buffers.WidthOf(l - 1)));
+            kernels.NetworkLayer(v, step, l, back: true, _plan.LayerGrid(step.Count, _buffers.WidthOf(l - 1)));
         kernels.NetworkGradient(v, step);
         kernels.Update(v.Update, step.Update, step.Slot, step.Teams);
         return 1;
