@@ -11,7 +11,7 @@ namespace CharRnn.Gpu.Kernels;
 /// da[t] = (1 - h[t]²) ⊙ dh[t]                      (E7)
 /// </code>
 /// Shapes:    dz [T,B,V]  h [T+1,B,H]  da [T,B,H]  Whyᵀ [V,H]  Whhᵀ [H,H].
-/// Launch:    part of a kernel; a team owns streams [first, first + count), which need no other team.
+/// Launch:    within a kernel; a team owns streams [first, first + count), which need no other team.
 /// Writes:    da of the team's own streams (dh on the way there).
 /// Reference: ReferenceRnn.Backward.
 /// </remarks>

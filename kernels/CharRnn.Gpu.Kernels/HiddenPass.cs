@@ -8,7 +8,7 @@ namespace CharRnn.Gpu.Kernels;
 /// <remarks>
 /// <code>h[t] = tanh(Wxh[x[t]] + h[t-1]·Whh + bh)   (E1)</code>
 /// Shapes:    x [T,B]  h [T+1,B,H]  Wxh [V,H]  Whh [H,H]  bh [H].
-/// Launch:    part of a kernel; streams need no other streams.
+/// Launch:    within a kernel; streams need no other streams.
 /// Writes:    tokens and h of the given streams; h[-1] becomes the state that the step before left in h[T-1].
 /// Reference: ReferenceRnn.HiddenStep.
 /// </remarks>

@@ -12,7 +12,7 @@ namespace CharRnn.Gpu.Kernels;
 /// δ[l] = (δ[l+1]·W[l+1]) ⊙ σ′(z[l])                (N4)
 /// </code>
 /// Shapes:    h[l], δ[l] [rows, out]; W[l] [out, in].
-/// Launch:    part of a kernel; rows need no other rows, and a layer's neurons no others of that layer.
+/// Launch:    within a kernel; rows need no other rows, and a layer's neurons no others of that layer.
 /// Writes:    h[l] or δ[l] of those rows and neurons; of the last layer, of whole rows, the losses.
 /// Reference: ReferenceNetwork.Run.
 /// </remarks>

@@ -12,7 +12,7 @@ namespace CharRnn.Gpu.Kernels;
 /// dz = (softmax z - onehot y) / B      (E4)
 /// </code>
 /// Shapes:    h [T,B,H]  y [T,B]  z, dz [T,B,V]  loss [T,B]  Why [H,V]  by [V].
-/// Launch:    part of a kernel; a team owns rows [row, row + rows) of the T·B, in time-major order.
+/// Launch:    within a kernel; a team owns rows [row, row + rows) of the T·B, in time-major order.
 /// Writes:    z, then dz in its place, and the loss, of the team's own rows.
 /// Reference: ReferenceRnn.Logits, ReferenceRnn.Run.
 /// </remarks>

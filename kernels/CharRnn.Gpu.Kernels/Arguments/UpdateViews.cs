@@ -41,7 +41,7 @@ public readonly struct UpdateViews(
     /// <summary>Which matrices these are.</summary>
     public readonly ArrayView<TransposedMatrix> Matrices = matrices;
 
-    /// <summary>Sums of the gradient's squares over the arena's parts, which depend on its length alone.</summary>
+    /// <summary>The sum of the gradient's squares over each segment of the arena. The segments depend on the arena's length alone.</summary>
     public readonly ArrayView<float> Squares = squares;
 
     /// <summary><see cref="StepRates"/> of each step since the host last looked, field by field.</summary>

@@ -3,7 +3,7 @@ using ILGPU;
 namespace CharRnn.Gpu.Kernels.Arguments;
 
 /// <summary>
-/// A character model's part of an arena: the weights, or their gradients. Whh and Why lie in panels
+/// A character model's tensors in an arena: the weights, or their gradients. Whh and Why lie in panels
 /// (<see cref="Layout.Panels"/>), as products read them; the others in rows. The padding is zero.
 /// </summary>
 public readonly struct ParameterViews(
@@ -53,7 +53,7 @@ public readonly struct TrainingViews(
     ForwardViews forward, ArrayView<float> da, ParameterViews gradient, UpdateViews update,
     ArrayView<float> whhTransposed, ArrayView<float> whyTransposed, ArrayView<float> stepLosses)
 {
-    /// <summary>The forward pass's part.</summary>
+    /// <summary>What the forward pass reads and writes.</summary>
     public readonly ForwardViews Forward = forward;
 
     /// <summary>E6 and, in its place, E7: <c>[T, B, HRow]</c>.</summary>
@@ -95,10 +95,10 @@ public static class StepStatus
     /// <summary>Stretches of hidden states that are ready; see <see cref="TrainStreamKernel"/>.</summary>
     public const int HiddenReady = 2 * Line;
 
-    /// <summary>Teams whose part of a step's outputs (E2–E4, E6's dz·Whyᵀ) is ready.</summary>
+    /// <summary>Teams whose share of a step's outputs (E2–E4, E6's dz·Whyᵀ) is ready.</summary>
     public const int OutputsReady = 3 * Line;
 
-    /// <summary>Teams whose part of a step's way back (E6, E7) is ready.</summary>
+    /// <summary>Teams whose share of a step's way back (E6, E7) is ready.</summary>
     public const int ChainsReady = 4 * Line;
 
     /// <summary>Tasks of E5 that were taken; see <see cref="Primitives.Team.Take"/>.</summary>

@@ -194,7 +194,7 @@ internal static class GroupProduct
 
         public int Column(int tile) => tile % _across * TileSide;
 
-        /// <summary>Takes a tile: the element's sums, or where there are slices, a part of them.</summary>
+        /// <summary>Takes a tile: its elements, or where there are slices, one slice's sums.</summary>
         public void Put<TEnd>(ArrayView<float> scratch, TEnd end, int row, int column, Tile sum)
             where TEnd : struct, IProductEnd
         {

@@ -113,7 +113,7 @@ internal static class GroupRecurrence
         }
     }
 
-    /// <summary>A thread's part of a matrix, in registers.</summary>
+    /// <summary>The elements of a matrix that a thread holds in its registers.</summary>
     private readonly struct Resident(Tile w0, Tile w1, Tile w2, Tile w3)
     {
         private readonly Tile _w0 = w0, _w1 = w1, _w2 = w2, _w3 = w3;

@@ -36,7 +36,7 @@ internal static class KernelMath
     }
 
     /// <summary>
-    /// <see cref="Simd.Tanh"/>'s rational function p / q. Below 0.6 it is x + x·(p - q)/q, which rounds the small part only: three
+    /// <see cref="Simd.Tanh"/>'s rational function p / q. Below 0.6 it is x + x·(p - q)/q, which rounds the small term only: three
     /// operations more are nothing to a GPU.
     /// </summary>
     public static float Tanh(float x)
@@ -95,7 +95,7 @@ internal static class Rational
     public const float Limit = 9f;
     public const float P0 = 9.99999979e-01f, P1 = 1.33810244e-01f, P2 = 3.49558673e-03f, P3 = 2.06090610e-05f, P4 = 1.33546347e-08f;
 
-    /// <summary>P - Q, for arguments whose square is small: x + x·(p - q)/q rounds the small part only.</summary>
+    /// <summary>P - Q, for arguments whose square is small: x + x·(p - q)/q rounds the small term only.</summary>
     public const float N1 = P1 - Q1, N2 = P2 - Q2, N3 = P3 - Q3, N4 = P4 - Q4, Small = 0.36f;
 
     public const float Q1 = 4.67143400e-01f, Q2 = 2.58769768e-02f, Q3 = 3.28563261e-04f, Q4 = 7.77654678e-07f;
@@ -106,7 +106,7 @@ internal static class Logarithm
 {
     public const float Log2E = 1.44269504f;
 
-    // ln 2 in two parts: the first has so few bits that its product with an exponent is exact.
+    // ln 2 as a sum of two: the first has so few bits that its product with an exponent is exact.
     public const float Ln2High = 0.693359375f, Ln2Low = -2.12194440e-4f;
 
     public const int RootHalfBits = 0x3F3504F3, MantissaBits = 0x007FFFFF;

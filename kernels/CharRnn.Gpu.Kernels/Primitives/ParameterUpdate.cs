@@ -38,11 +38,11 @@ public static unsafe class ParameterUpdate
     /// <param name="rates">Those of this step.</param>
     /// <param name="scale">What E13 multiplies the gradient by.</param>
     /// <param name="squares">Where the sum of the gradient's squares goes, before clip and scale.</param>
-    /// <param name="part">Its place there; below 0 where nobody asks for it.</param>
+    /// <param name="segment">The index of its place there; below 0 where nobody asks for it.</param>
     [IntrinsicImplementation]
     public static void Run(
         ArrayView<float> scratch, ArrayView<float> theta, ArrayView<float> first, ArrayView<float> second, ArrayView<float> gradient,
-        int begin, int count, UpdateArguments update, StepRates rates, float scale, ArrayView<float> squares, int part)
+        int begin, int count, UpdateArguments update, StepRates rates, float scale, ArrayView<float> squares, int segment)
     {
         Vector<float> sum = update.Rule switch
         {
@@ -52,13 +52,13 @@ public static unsafe class ParameterUpdate
             Momentum => Ranges<MomentumRule>(theta, first, second, gradient, begin, count, update, rates, scale),
             _ => Ranges<DescentRule>(theta, first, second, gradient, begin, count, update, rates, scale),
         };
-        if (part >= 0)
-            squares[part] = Vector.Sum(sum);
+        if (segment >= 0)
+            squares[segment] = Vector.Sum(sum);
     }
 
     internal static void RunOnGroup(
         ArrayView<float> scratch, ArrayView<float> theta, ArrayView<float> first, ArrayView<float> second, ArrayView<float> gradient,
-        int begin, int count, UpdateArguments update, StepRates rates, float scale, ArrayView<float> squares, int part)
+        int begin, int count, UpdateArguments update, StepRates rates, float scale, ArrayView<float> squares, int segment)
     {
         float sum = 0f;
         for (int i = begin + Group.IdxX; i < begin + count; i += Group.DimX)
@@ -103,8 +103,8 @@ public static unsafe class ParameterUpdate
             theta[i] = weight;
         }
 
-        if (part >= 0)
-            Reduction.Total(scratch, squares, part, sum, 1f);
+        if (segment >= 0)
+            Reduction.Total(scratch, squares, segment, sum, 1f);
         else
             Team.Barrier();
     }
