@@ -12,7 +12,7 @@ internal interface IProductEnd
 }
 
 /// <summary>The left side of a product that is a transpose: its rows lie side by side.</summary>
-internal interface ITurnedLeft
+internal interface ITransposedLeft
 {
     /// <summary>Four rows from <paramref name="row"/> on, at a step of k.</summary>
     Float4 Load(int step, int row);
@@ -60,14 +60,14 @@ internal static class GroupProduct
     /// <summary>Computes <c>A[k,m]ᵀ · B[k,n]</c> and hands every element to <paramref name="end"/>.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void RunTransposed<TLeft, TEnd>(ArrayView<float> scratch, TEnd end, TLeft a, ArrayView<float> b, Layout bLayout, int m, int n, int k)
-        where TLeft : struct, ITurnedLeft
+        where TLeft : struct, ITransposedLeft
         where TEnd : struct, IProductEnd
     {
         var cut = new Cut(TileSide, m, n, k);
         for (int work = Group.IdxX; work < cut.Tiles * cut.Slices; work += Group.DimX)
         {
             int slice = work / cut.Tiles, tile = work - (slice * cut.Tiles), row = cut.Row(tile), column = cut.Column(tile);
-            cut.Put(scratch, end, row, column, TurnedTile(a, row, b, bLayout, column, cut.Begin(slice), cut.Stop(slice)));
+            cut.Put(scratch, end, row, column, TransposedTile(a, row, b, bLayout, column, cut.Begin(slice), cut.Stop(slice)));
         }
 
         cut.Finish(scratch, end);
@@ -142,8 +142,8 @@ internal static class GroupProduct
     }
 
     /// <summary>4 × 4 of a transposed A, whose rows lie side by side in every step.</summary>
-    private static Tile TurnedTile<TLeft>(TLeft a, int row, ArrayView<float> b, Layout bLayout, int column, int begin, int stop)
-        where TLeft : struct, ITurnedLeft
+    private static Tile TransposedTile<TLeft>(TLeft a, int row, ArrayView<float> b, Layout bLayout, int column, int begin, int stop)
+        where TLeft : struct, ITransposedLeft
     {
         ArrayView<Float4> wideB = Float4.Of(b);
         int place = bLayout.Offset(begin, column) / TileSide, next = bLayout.Row / TileSide;

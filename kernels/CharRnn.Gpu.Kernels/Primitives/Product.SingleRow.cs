@@ -11,7 +11,7 @@ public static unsafe partial class Product
     {
         /// <summary>One row of C: many vectors at a time, since the loads of B are the limit and latency must still hide.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public void SingleRow(float* a, int aStep, float* b, Layout bLayout, int width, int turn)
+        public void SingleRow(float* a, int aStep, float* b, Layout bLayout, int width, int sweep)
         {
             // Whole panels to each pass, spread evenly, and at most 14 vectors, which leave two registers to work with.
             int panels = Layout.PanelCount(width), most = 14 * Vector<float>.Count / Layout.PanelWidth;
@@ -20,7 +20,7 @@ public static unsafe partial class Product
                 passes = 2; // what does not fit as a whole may in halves
             for (int i = 0; i < passes; i++)
             {
-                int pass = turn % 2 == 0 ? i : passes - 1 - i;
+                int pass = sweep % 2 == 0 ? i : passes - 1 - i;
                 int column = panels * pass / passes * Layout.PanelWidth;
                 int end = Math.Min(width, panels * (pass + 1) / passes * Layout.PanelWidth);
                 Row((end - column) / Vector<float>.Count, a, aStep, b + Place(bLayout, column), bLayout, c + Place(cLayout, column));

@@ -44,18 +44,19 @@ public static unsafe partial class Product
     /// <param name="n">Columns of C.</param>
     /// <param name="k">Terms per element.</param>
     /// <param name="accumulate">0 to overwrite C, 1 to add to it.</param>
-    /// <param name="turn">
-    /// Of one row: odd to take the columns from the last to the first. A chain of products with the same B takes turns, and so
-    /// finds in the cache what the product before it used last. It changes no result.
+    /// <param name="sweep">
+    /// The number of this product among successive products with the same B. Where C has one row, even ones go through the columns
+    /// from the first to the last and odd ones come back, so that each begins with what the one before left in the cache. It changes
+    /// no result.
     /// </param>
     [IntrinsicImplementation]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run(
         ArrayView<float> scratch, ArrayView<float> c, Layout cLayout, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout,
-        int m, int n, int k, int accumulate, int turn)
+        int m, int n, int k, int accumulate, int sweep)
     {
         if (m > 0)
-            Blocks(Simd.Pointer(c), cLayout, Simd.Pointer(a), aRow, 1, Simd.Pointer(b), bLayout, m, Simd.WholeVectors(n), k, accumulate != 0, turn);
+            Blocks(Simd.Pointer(c), cLayout, Simd.Pointer(a), aRow, 1, Simd.Pointer(b), bLayout, m, Simd.WholeVectors(n), k, accumulate != 0, sweep);
     }
 
     internal static void RunOnGroup(
@@ -91,9 +92,9 @@ public static unsafe partial class Product
 
     internal static void RunTransposedOnGroup(
         ArrayView<float> scratch, ArrayView<float> c, Layout cLayout, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout, int m, int n, int k) =>
-        GroupProduct.RunTransposed(scratch, new Element(c, cLayout, 0), new Turned(a, aRow), b, bLayout, m, n, k);
+        GroupProduct.RunTransposed(scratch, new Element(c, cLayout, 0), new TransposedLeft(a, aRow), b, bLayout, m, n, k);
 
-    private readonly struct Turned(ArrayView<float> a, int aRow) : ITurnedLeft
+    private readonly struct TransposedLeft(ArrayView<float> a, int aRow) : ITransposedLeft
     {
         private readonly ArrayView<Float4> _a = Float4.Of(a);
         private readonly int _row = aRow / GroupProduct.TileSide;
@@ -117,14 +118,14 @@ public static unsafe partial class Product
     /// <summary>A product of operands that caches like as they lie, a block of k after the other.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Blocks(
-        float* c, Layout cLayout, float* a, int aRow, int aStep, float* b, Layout bLayout, int m, int width, int k, bool accumulate, int turn)
+        float* c, Layout cLayout, float* a, int aRow, int aStep, float* b, Layout bLayout, int m, int width, int k, bool accumulate, int sweep)
     {
         for (int k0 = 0; k0 < k; k0 += KBlock)
         {
             var block = new Block(c, cLayout, Math.Min(KBlock, k - k0), accumulate || k0 > 0);
             float* blockA = a + ((long)k0 * aStep), blockB = b + ((long)k0 * bLayout.Row);
             if (m == 1)
-                block.SingleRow(blockA, aStep, blockB, bLayout, width, turn);
+                block.SingleRow(blockA, aStep, blockB, bLayout, width, sweep);
             else
                 block.Rows(blockA, aRow, aStep, blockB, bLayout, m, width);
         }

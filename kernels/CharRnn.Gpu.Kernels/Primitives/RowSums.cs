@@ -48,7 +48,7 @@ public static unsafe class RowSums
         GroupProduct.RunTransposed(
             scratch, new Product.Element(to, Layout.Rows(row), 0), default(Ones), from, Layout.Rows(row), 1, columns, rows);
 
-    private readonly struct OneHot(ArrayView<int> indices, int first) : ITurnedLeft
+    private readonly struct OneHot(ArrayView<int> indices, int first) : ITransposedLeft
     {
         private readonly ArrayView<int> _indices = indices;
         private readonly int _first = first;
@@ -60,7 +60,7 @@ public static unsafe class RowSums
         }
     }
 
-    private readonly struct Ones : ITurnedLeft
+    private readonly struct Ones : ITransposedLeft
     {
         public Float4 Load(int step, int row) => new(1f, 0f, 0f, 0f);
     }

@@ -75,8 +75,8 @@ public static class Team
     internal static void AwaitOnGroup(ArrayView<int> _, int __, int ___) => Team.Barrier();
 
     /// <summary>
-    /// Takes a task that no other team takes: on the CPU the next one of all, so that a worker whose core is slower does less;
-    /// on a GPU, those dealt to this team in turn.
+    /// Takes a task that no other team takes. A worker on the CPU takes the next one that is left, so that a worker whose core is
+    /// slower does less. A group on a GPU takes the tasks <c>team</c>, <c>team + teams</c>, <c>team + 2·teams</c> and so on.
     /// </summary>
     /// <param name="words">Where the tasks are counted.</param>
     /// <param name="word">The count's place there; it goes on until the host clears it.</param>
