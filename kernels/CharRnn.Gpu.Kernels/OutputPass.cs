@@ -20,7 +20,7 @@ public static class OutputPass
 {
     // Rows that are computed together, at most: enough for many tiles per reading of Why, and so few that their logits are in a
     // cache yet when the next primitive reads them.
-    private const int BlockRows = 128;
+    private const int RowsAtOnce = 128;
 
     /// <summary>Runs the pass for rows of a step.</summary>
     public static void Run(ArrayView<float> scratch, ForwardViews v, RnnDims d, int row, int rows)
@@ -40,5 +40,5 @@ public static class OutputPass
     }
 
     /// <summary>Time steps whose outputs are one product: the rows of some streams only lie together within a time step.</summary>
-    internal static int StepsAtOnce(RnnDims d, int count) => count < d.B ? 1 : d.B < BlockRows ? BlockRows / d.B : 1;
+    internal static int StepsAtOnce(RnnDims d, int count) => count < d.B ? 1 : d.B < RowsAtOnce ? RowsAtOnce / d.B : 1;
 }

@@ -23,7 +23,7 @@ internal interface ITransposedLeft
 /// registers. Operands are read four floats at a time through the first-level cache; the scratch holds only partial sums.
 /// </summary>
 /// <remarks>
-/// Where there are fewer tiles than threads, k is cut into slices, one thread each, whose sums are added in their order. The
+/// Where there are fewer tiles than threads, k is divided into slices, one for each thread, whose sums are added in their order. The
 /// number of slices depends on the sizes alone. The operands' rows are whole lines, and begin at multiples of four floats.
 /// The methods are not inlined: a kernel has many products, and one of each kind is enough to compile.
 /// </remarks>
@@ -32,8 +32,9 @@ internal static class GroupProduct
     /// <summary>Rows and columns of a tile.</summary>
     public const int TileSide = 4;
 
-    // Steps of k that are summed before they are added to those before: chains of thousands would lose digits.
-    private const int KBlock = 256;
+    // A section's terms: they are summed before they are added to the sections before, since a sum of thousands of terms, one
+    // after the other, would lose digits.
+    private const int SectionTerms = 256;
 
     // Fewer steps than these are not worth a slice.
     private const int SliceSteps = 16;
@@ -45,16 +46,16 @@ internal static class GroupProduct
         where TEnd : struct, IProductEnd
     {
         int tileRows = m < TileSide ? 1 : TileSide;
-        var cut = new Cut(tileRows, m, n, k);
-        for (int work = Group.IdxX; work < cut.Tiles * cut.Slices; work += Group.DimX)
+        var tiling = new Tiling(tileRows, m, n, k);
+        for (int work = Group.IdxX; work < tiling.Tiles * tiling.Slices; work += Group.DimX)
         {
-            int slice = work / cut.Tiles, tile = work - (slice * cut.Tiles), row = cut.Row(tile), column = cut.Column(tile);
-            cut.Put(scratch, end, row, column, tileRows == 1
-                ? RowTile(a, row * aRow, b, bLayout, column, cut.Begin(slice), cut.Stop(slice))
-                : SquareTile(a, row, aRow, m, b, bLayout, column, cut.Begin(slice), cut.Stop(slice)));
+            int slice = work / tiling.Tiles, tile = work - (slice * tiling.Tiles), row = tiling.Row(tile), column = tiling.Column(tile);
+            tiling.Put(scratch, end, row, column, tileRows == 1
+                ? RowTile(a, row * aRow, b, bLayout, column, tiling.Begin(slice), tiling.Stop(slice))
+                : SquareTile(a, row, aRow, m, b, bLayout, column, tiling.Begin(slice), tiling.Stop(slice)));
         }
 
-        cut.Finish(scratch, end);
+        tiling.Finish(scratch, end);
     }
 
     /// <summary>Computes <c>A[k,m]ᵀ · B[k,n]</c> and hands every element to <paramref name="end"/>.</summary>
@@ -63,14 +64,14 @@ internal static class GroupProduct
         where TLeft : struct, ITransposedLeft
         where TEnd : struct, IProductEnd
     {
-        var cut = new Cut(TileSide, m, n, k);
-        for (int work = Group.IdxX; work < cut.Tiles * cut.Slices; work += Group.DimX)
+        var tiling = new Tiling(TileSide, m, n, k);
+        for (int work = Group.IdxX; work < tiling.Tiles * tiling.Slices; work += Group.DimX)
         {
-            int slice = work / cut.Tiles, tile = work - (slice * cut.Tiles), row = cut.Row(tile), column = cut.Column(tile);
-            cut.Put(scratch, end, row, column, TransposedTile(a, row, b, bLayout, column, cut.Begin(slice), cut.Stop(slice)));
+            int slice = work / tiling.Tiles, tile = work - (slice * tiling.Tiles), row = tiling.Row(tile), column = tiling.Column(tile);
+            tiling.Put(scratch, end, row, column, TransposedTile(a, row, b, bLayout, column, tiling.Begin(slice), tiling.Stop(slice)));
         }
 
-        cut.Finish(scratch, end);
+        tiling.Finish(scratch, end);
     }
 
     /// <summary>1 × 4, in the first row of the tile.</summary>
@@ -79,9 +80,9 @@ internal static class GroupProduct
         ArrayView<Float4> wideA = Float4.Of(a), wideB = Float4.Of(b);
         int place = bLayout.Offset(begin, column) / TileSide, next = bLayout.Row / TileSide;
         Float4 total = default;
-        for (int block = begin; block < stop; block += KBlock)
+        for (int section = begin; section < stop; section += SectionTerms)
         {
-            int end = block + KBlock < stop ? block + KBlock : stop, step = block;
+            int end = section + SectionTerms < stop ? section + SectionTerms : stop, step = section;
             Float4 sum = default;
             for (; step + 4 <= end; step += 4, place += 4 * next)
             {
@@ -114,9 +115,9 @@ internal static class GroupProduct
         int p0 = row * aRow, p1 = (row + 1 < m ? row + 1 : m - 1) * aRow, p2 = (row + 2 < m ? row + 2 : m - 1) * aRow, p3 = (row + 3 < m ? row + 3 : m - 1) * aRow;
         int place = bLayout.Offset(begin, column) / TileSide, next = bLayout.Row / TileSide;
         Tile total = default;
-        for (int block = begin; block < stop; block += KBlock)
+        for (int section = begin; section < stop; section += SectionTerms)
         {
-            int end = block + KBlock < stop ? block + KBlock : stop, step = block;
+            int end = section + SectionTerms < stop ? section + SectionTerms : stop, step = section;
             Tile sum = default;
             for (; step + 4 <= end; step += 4, place += 4 * next)
             {
@@ -148,9 +149,9 @@ internal static class GroupProduct
         ArrayView<Float4> wideB = Float4.Of(b);
         int place = bLayout.Offset(begin, column) / TileSide, next = bLayout.Row / TileSide;
         Tile total = default;
-        for (int block = begin; block < stop; block += KBlock)
+        for (int section = begin; section < stop; section += SectionTerms)
         {
-            int end = block + KBlock < stop ? block + KBlock : stop, step = block;
+            int end = section + SectionTerms < stop ? section + SectionTerms : stop, step = section;
             Tile sum = default;
             for (; step + 4 <= end; step += 4, place += 4 * next)
             {
@@ -167,14 +168,14 @@ internal static class GroupProduct
         return total;
     }
 
-    /// <summary>How a product is cut into tiles, and k into slices.</summary>
-    private readonly struct Cut
+    /// <summary>How a product is divided into tiles, and k into slices.</summary>
+    private readonly struct Tiling
     {
         public readonly int Tiles, Slices;
 
         private readonly int _tileRows, _across, _perSlice, _m, _n, _k;
 
-        public Cut(int tileRows, int m, int n, int k)
+        public Tiling(int tileRows, int m, int n, int k)
         {
             (_tileRows, _m, _n, _k) = (tileRows, m, n, k);
             _across = (n + TileSide - 1) / TileSide;

@@ -89,9 +89,9 @@ public static unsafe class OutputLoss
     {
         public static Vector<float> Of(Vector<float> z, Vector<float> y, int columns, out Vector<float> slope)
         {
-            Vector<float> h = T.Of(z), difference = h - y, share = new(1f / columns);
-            slope = (difference + difference) * T.Slope(h) * share;
-            return difference * difference * share;
+            Vector<float> h = T.Of(z), difference = h - y, reciprocal = new(1f / columns);
+            slope = (difference + difference) * T.Slope(h) * reciprocal;
+            return difference * difference * reciprocal;
         }
     }
 

@@ -7,22 +7,22 @@ namespace CharRnn.Gpu.Kernels.Primitives;
 // Products of a single row, which is what a time step of one stream is.
 public static unsafe partial class Product
 {
-    private readonly partial struct Block
+    private readonly partial struct Section
     {
         /// <summary>One row of C: many vectors at a time, since the loads of B are the limit and latency must still hide.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void SingleRow(float* a, int aStep, float* b, Layout bLayout, int width, int sweep)
         {
-            // Whole panels to each pass, spread evenly, and at most 14 vectors, which leave two registers to work with.
+            // Whole panels to each round, spread evenly, and at most 14 vectors, which leave two registers to work with.
             int panels = Layout.PanelCount(width), most = 14 * Vector<float>.Count / Layout.PanelWidth;
-            int passes = (panels + most - 1) / most;
-            if (passes == 1 && panels * k * CacheLine > FirstLevelBytes)
-                passes = 2; // what does not fit as a whole may in halves
-            for (int i = 0; i < passes; i++)
+            int rounds = (panels + most - 1) / most;
+            if (rounds == 1 && panels * k * CacheLine > FirstLevelBytes)
+                rounds = 2; // what does not fit as a whole may in halves
+            for (int i = 0; i < rounds; i++)
             {
-                int pass = sweep % 2 == 0 ? i : passes - 1 - i;
-                int column = panels * pass / passes * Layout.PanelWidth;
-                int end = Math.Min(width, panels * (pass + 1) / passes * Layout.PanelWidth);
+                int round = sweep % 2 == 0 ? i : rounds - 1 - i;
+                int column = panels * round / rounds * Layout.PanelWidth;
+                int end = Math.Min(width, panels * (round + 1) / rounds * Layout.PanelWidth);
                 Row((end - column) / Vector<float>.Count, a, aStep, b + Place(bLayout, column), bLayout, c + Place(cLayout, column));
             }
         }

@@ -4,7 +4,7 @@ using CharRnn.Gpu.Kernels.Arguments;
 
 namespace CharRnn.Gpu.Kernels.Primitives;
 
-// The tiles of C, each held in registers over a block of k.
+// The tiles of C, each held in registers over a section of k.
 public static unsafe partial class Product
 {
     /// <summary>The place of a column; long, since a panel may begin past 2³¹ bytes.</summary>
@@ -14,8 +14,8 @@ public static unsafe partial class Product
     /// <summary>Rows in tiles of at most six, spread evenly: 25 rows are five fives, not four sixes and a one.</summary>
     private static int TileCount(int rows) => (rows + MaxTileRows - 1) / MaxTileRows;
 
-    /// <summary>A product whose k fits one block.</summary>
-    private readonly partial struct Block(float* c, Layout cLayout, int k, bool accumulate)
+    /// <summary>The product of one section of k.</summary>
+    private readonly partial struct Section(float* c, Layout cLayout, int k, bool accumulate)
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Rows(float* a, int aRow, int aStep, float* b, Layout bLayout, int m, int width)
@@ -119,7 +119,7 @@ public static unsafe partial class Product
             }
         }
 
-        /// <summary>One term of every chain of a tile.</summary>
+        /// <summary>Adds one term to every sum of a tile.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private static void Step<TRows, TVectors>(
             float* a, long aRow, float* b, long bNext, ref Vector<float> c00, ref Vector<float> c01, ref Vector<float> c10, ref Vector<float> c11,

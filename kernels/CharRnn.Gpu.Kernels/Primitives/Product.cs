@@ -7,16 +7,18 @@ namespace CharRnn.Gpu.Kernels.Primitives;
 
 /// <summary>The one matrix product, <c>C[m,n] (+)= A[m,k] · B[k,n]</c>: every product of E1–E8 is this one.</summary>
 /// <remarks>
-/// Each element of C gets, block of k by block, a chain of multiply-adds that begins at zero, whatever the tiles: on the CPU
-/// the result does not depend on how rows are shared out, and small terms are not rounded at the size of what C held before.
+/// The sum of each element of C is computed section by section of k. Each section's sum begins at zero, and then is added to what C
+/// holds, so that small terms are not rounded at the size of what C held before. The order of the terms is the same in tiles of all
+/// sizes, so on the CPU the result does not depend on how rows are shared out.
 /// </remarks>
 public static unsafe partial class Product
 {
-    // Steps of k whose panel of B (two vectors wide) and strip of A stay in the first-level cache together.
-    private const int KBlock = 256;
+    // A section's terms: its panel of B (two vectors wide) and strip of A stay in the first-level cache together.
+    private const int SectionTerms = 256;
 
-    // Rows of a transposed A that are packed at a time, at most: with KBlock they take 128 KB of the second-level cache.
-    private const int RowBlock = 128;
+    // The most rows of a transposed A that are packed at a time: with the terms of a section they take 128 KB of the second-level
+    // cache.
+    private const int PackedRows = 128;
 
     // Steps of a transposed A whose cache lines, and B's, stay in the first-level cache as they lie.
     private const int UnpackedSteps = 64;
@@ -56,7 +58,7 @@ public static unsafe partial class Product
         int m, int n, int k, int accumulate, int sweep)
     {
         if (m > 0)
-            Blocks(Simd.Pointer(c), cLayout, Simd.Pointer(a), aRow, 1, Simd.Pointer(b), bLayout, m, Simd.WholeVectors(n), k, accumulate != 0, sweep);
+            Sections(Simd.Pointer(c), cLayout, Simd.Pointer(a), aRow, 1, Simd.Pointer(b), bLayout, m, Simd.WholeVectors(n), k, accumulate != 0, sweep);
     }
 
     internal static void RunOnGroup(
@@ -87,7 +89,7 @@ public static unsafe partial class Product
         if (m > 1 && k > UnpackedSteps)
             Packed(pc, cLayout, pa, aRow, pb, bLayout, m, width, k);
         else
-            Blocks(pc, cLayout, pa, 1, aRow, pb, bLayout, m, width, k, false, 0);
+            Sections(pc, cLayout, pa, 1, aRow, pb, bLayout, m, width, k, false, 0);
     }
 
     internal static void RunTransposedOnGroup(
@@ -115,19 +117,19 @@ public static unsafe partial class Product
         }
     }
 
-    /// <summary>A product of operands that caches like as they lie, a block of k after the other.</summary>
+    /// <summary>Multiplies operands that tiles can read as they lie, section by section of k.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Blocks(
+    private static void Sections(
         float* c, Layout cLayout, float* a, int aRow, int aStep, float* b, Layout bLayout, int m, int width, int k, bool accumulate, int sweep)
     {
-        for (int k0 = 0; k0 < k; k0 += KBlock)
+        for (int k0 = 0; k0 < k; k0 += SectionTerms)
         {
-            var block = new Block(c, cLayout, Math.Min(KBlock, k - k0), accumulate || k0 > 0);
-            float* blockA = a + ((long)k0 * aStep), blockB = b + ((long)k0 * bLayout.Row);
+            var section = new Section(c, cLayout, Math.Min(SectionTerms, k - k0), accumulate || k0 > 0);
+            float* sectionA = a + ((long)k0 * aStep), sectionB = b + ((long)k0 * bLayout.Row);
             if (m == 1)
-                block.SingleRow(blockA, aStep, blockB, bLayout, width, sweep);
+                section.SingleRow(sectionA, aStep, sectionB, bLayout, width, sweep);
             else
-                block.Rows(blockA, aRow, aStep, blockB, bLayout, m, width);
+                section.Rows(sectionA, aRow, aStep, sectionB, bLayout, m, width);
         }
     }
 }

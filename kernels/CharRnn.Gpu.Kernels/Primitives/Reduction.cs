@@ -60,8 +60,8 @@ public static unsafe class Reduction
         if (Group.IdxX == 0)
         {
             float total = 0f;
-            for (int lane = 0; lane < Group.DimX; lane++)
-                total += scratch[lane];
+            for (int thread = 0; thread < Group.DimX; thread++)
+                total += scratch[thread];
             to[index] = total * scale;
         }
 
@@ -76,7 +76,7 @@ public static unsafe class Reduction
         if (count == 0)
             return;
         float* p = Simd.Pointer(values);
-        // x - x is 0 for a finite value, NaN for any other; four chains hide the latency of adding.
+        // x - x is 0 for a finite value, NaN for any other; four sums hide the latency of adding.
         int lanes = Vector<float>.Count, i = 0;
         Vector<float> d0 = default, d1 = default, d2 = default, d3 = default;
         for (; i + (4 * lanes) <= count; i += 4 * lanes)

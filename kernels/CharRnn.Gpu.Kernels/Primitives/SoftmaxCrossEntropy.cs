@@ -69,11 +69,11 @@ public static unsafe class SoftmaxCrossEntropy
         ArrayView<float> scratch, ArrayView<float> z, ArrayView<int> targets, ArrayView<float> losses, int rows, int row, int v, float scale)
     {
         int lanes = Group.DimX < MostLanes ? Group.DimX : MostLanes, sums = Group.DimX;
-        int team = Group.IdxX / lanes, lane = Group.IdxX - (team * lanes), teams = Group.DimX / lanes;
-        for (int begin = 0; begin < rows; begin += teams)
+        int rowsAtOnce = Group.DimX / lanes, place = Group.IdxX / lanes, lane = Group.IdxX - (place * lanes);
+        for (int begin = 0; begin < rows; begin += rowsAtOnce)
         {
-            int r = begin + team, first = r * row;
-            bool works = team < teams && r < rows;
+            int r = begin + place, first = r * row;
+            bool works = place < rowsAtOnce && r < rows;
             float max = float.NegativeInfinity, targetLogit = 0f;
             if (works)
             {
@@ -88,7 +88,7 @@ public static unsafe class SoftmaxCrossEntropy
             if (works)
             {
                 for (int i = 0; i < lanes; i++)
-                    max = scratch[(team * lanes) + i] > max ? scratch[(team * lanes) + i] : max;
+                    max = scratch[(place * lanes) + i] > max ? scratch[(place * lanes) + i] : max;
                 for (int i = lane; i < v; i += lanes)
                 {
                     float e = KernelMath.Exp(z[first + i] - max);
@@ -103,7 +103,7 @@ public static unsafe class SoftmaxCrossEntropy
             {
                 sum = 0f;
                 for (int i = 0; i < lanes; i++)
-                    sum += scratch[sums + (team * lanes) + i];
+                    sum += scratch[sums + (place * lanes) + i];
                 if (lane == 0)
                     losses[r] = max - targetLogit + KernelMath.Log(sum);
                 for (int i = lane; i < row; i += lanes)
