@@ -23,7 +23,7 @@ public static class NetworkGradientKernel
 
     internal static void RunTeam(int team, ArrayView<float> scratch, NetworkViews v, NetworkArguments step)
     {
-        if (NetworkSteps.Ended(v))
+        if (StoppingCriterion.HasEnded(v))
             return;
         int layers = v.Layers.IntLength, tasks = layers + 1;
         for (int l = 0; l < layers; l++)

@@ -19,7 +19,7 @@ public static class NetworkLayerKernel
     {
         int team = Team.Index();
         var scratch = Team.Scratch();
-        if (NetworkSteps.Ended(v))
+        if (StoppingCriterion.HasEnded(v))
             return;
         NetworkLayer layer = v.Layers[l];
         int rows = step.Count, rowShare = team / grid.Columns, columnShare = team - (rowShare * grid.Columns), neurons = back != 0 ? layer.Inputs : layer.Outputs;

@@ -27,8 +27,8 @@ public static class NetworkStepsKernel
         {
             NetworkArguments step = first.Later(n);
             int met = step.Slot * meetings;
-            NetworkSteps.Judge(v, step);
-            if (!NetworkSteps.Ended(v))
+            StoppingCriterion.Apply(v, step);
+            if (!StoppingCriterion.HasEnded(v))
                 Layers(team, scratch, v, step);
             Team.Meet(v.Status, met, step.Teams);
             NetworkGradientKernel.RunTeam(team, scratch, v, step);

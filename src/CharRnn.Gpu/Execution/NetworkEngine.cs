@@ -143,7 +143,7 @@ public sealed class NetworkEngine : IDisposable
         if (completed > 0 && end != DescentEnd.NotFinite)
         {
             float before = completed > 1 ? losses[^2] : _lastLoss;
-            bool isLast = StepsPerEpoch == 1 && Kernels.NetworkSteps.IsLast(squares[^1], before, losses[^1], _options.GradientTolerance, _options.LossTolerance);
+            bool isLast = StepsPerEpoch == 1 && Kernels.StoppingCriterion.IsMet(squares[^1], before, losses[^1], _options.GradientTolerance, _options.LossTolerance);
             end = !isLast ? null : Math.Sqrt(squares[^1]) < _options.GradientTolerance ? DescentEnd.SmallGradient : DescentEnd.SmallChange;
         }
 
