@@ -26,7 +26,7 @@ public static class NetworkPass
         NetworkLayer bottom = v.Layers[0], top = v.Layers[v.Layers.IntLength - 1];
         var order = v.Order.SubView(step.Begin + first, count);
         RowLookup.Pick(v.H.SubView(bottom.Below + (first * bottom.InputRow), count * bottom.InputRow), v.Data, order, count, bottom.InputRow);
-        if (top.Kind == NetworkLayer.Softmax)
+        if (top.Loss == OutputLoss.SoftmaxCrossEntropy)
             RowLookup.PickNumbers(v.BatchClasses.SubView(first, count), v.Classes, order, count);
         else
             RowLookup.Pick(v.BatchTargets.SubView(first * top.OutputRow, count * top.OutputRow), v.Targets, order, count, top.OutputRow);
@@ -34,14 +34,11 @@ public static class NetworkPass
 
     /// <summary>A hidden layer (N1), of rows [first, first + count) and neurons [left, left + width).</summary>
     public static void Forward(ArrayView<float> scratch, NetworkViews v, NetworkLayer layer, int first, int count, int left, int width) =>
-        Neurons(scratch, v, layer, v.H, layer.Above, first, count, left, width, layer.Kind);
+        Neurons(scratch, v, layer, v.H, layer.Above, first, count, left, width, layer.Activation);
 
     /// <summary>What the last layer says, h[L]: of a softmax its logits, of a binary cross-entropy probabilities.</summary>
-    public static void Answer(ArrayView<float> scratch, NetworkViews v, NetworkLayer layer, int first, int count)
-    {
-        int activation = layer.Kind == NetworkLayer.Softmax ? Activation.Identity : layer.Kind == OutputLoss.BinaryCrossEntropy ? Activation.Sigmoid : layer.Kind;
-        Neurons(scratch, v, layer, v.H, layer.Above, first, count, 0, layer.Outputs, activation);
-    }
+    public static void Answer(ArrayView<float> scratch, NetworkViews v, NetworkLayer layer, int first, int count) =>
+        Neurons(scratch, v, layer, v.H, layer.Above, first, count, 0, layer.Outputs, layer.Activation);
 
     /// <summary>The last layer's logits, losses and δ (N1–N3), of rows [first, first + count) of a step's.</summary>
     public static void Output(ArrayView<float> scratch, NetworkViews v, NetworkLayer layer, int first, int count, int rows)
@@ -49,11 +46,12 @@ public static class NetworkPass
         Neurons(scratch, v, layer, v.Delta, layer.Delta, first, count, 0, layer.Outputs, Activation.Identity);
         var z = v.Delta.SubView(layer.Delta + (first * layer.OutputRow), count * layer.OutputRow);
         var losses = v.Losses.SubView(first, count);
-        if (layer.Kind == NetworkLayer.Softmax)
+        if (layer.Loss == OutputLoss.SoftmaxCrossEntropy)
             SoftmaxCrossEntropy.Run(scratch, z, v.BatchClasses.SubView(first, count), losses, count, layer.OutputRow, layer.Outputs, 1f / rows);
         else
             OutputLoss.Run(
-                z, v.BatchTargets.SubView(first * layer.OutputRow, count * layer.OutputRow), losses, count, layer.OutputRow, layer.Outputs, 1f / rows, layer.Kind);
+                z, v.BatchTargets.SubView(first * layer.OutputRow, count * layer.OutputRow), losses, count, layer.OutputRow, layer.Outputs,
+                1f / rows, layer.Loss, layer.Activation);
     }
 
     /// <summary>What a layer sends back to neurons [left, left + width) of the one below (N4).</summary>
@@ -66,7 +64,7 @@ public static class NetworkPass
         Product.Run(
             scratch, to, Layout.Rows(layer.InputRow), delta, layer.OutputRow, v.Update.Transposed.SubView(from, v.Update.Transposed.IntLength - from), panels,
             count, width, layer.Outputs, 0, 0);
-        Activation.RunGradient(to, v.H.SubView(layer.Below + place + left, (count * layer.InputRow) - left), count, layer.InputRow, width, below.Kind);
+        Activation.RunGradient(to, v.H.SubView(layer.Below + place + left, (count * layer.InputRow) - left), count, layer.InputRow, width, below.Activation);
     }
 
     private static void Neurons(

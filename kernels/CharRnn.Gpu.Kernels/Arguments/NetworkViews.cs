@@ -4,7 +4,8 @@ namespace CharRnn.Gpu.Kernels.Arguments;
 
 /// <summary>A layer of a feed-forward network: its sizes, and where what belongs to it begins.</summary>
 public readonly struct NetworkLayer(
-    int inputs, int outputs, int kind, int weights, int bias, int transposed, int below, int above, int delta, BlockGrid gradientGrid)
+    int inputs, int outputs, int activation, int loss, int weights, int bias, int transposed, int below, int above, int delta,
+    BlockGrid gradientGrid)
 {
     /// <summary>Numbers that it reads, and neurons.</summary>
     public readonly int Inputs = inputs, Outputs = outputs;
@@ -12,8 +13,11 @@ public readonly struct NetworkLayer(
     /// <summary>Padded lengths of rows of these.</summary>
     public readonly int InputRow = RnnDims.PaddedRow(inputs), OutputRow = RnnDims.PaddedRow(outputs);
 
-    /// <summary>Of a hidden layer its <see cref="Primitives.Activation"/>; of the last one the <see cref="Primitives.OutputLoss"/>, or <see cref="Softmax"/>.</summary>
-    public readonly int Kind = kind;
+    /// <summary>The layer's σ, an <see cref="Primitives.Activation"/>; the identity where the loss is the softmax's.</summary>
+    public readonly int Activation = activation;
+
+    /// <summary>The last layer's loss, an <see cref="Primitives.OutputLoss"/>; <see cref="Primitives.OutputLoss.None"/> in a hidden layer.</summary>
+    public readonly int Loss = loss;
 
     /// <summary>W[l]ᵀ, <c>[in, out]</c> in panels, in θ and in the gradient.</summary>
     public readonly int Weights = weights;
@@ -32,9 +36,6 @@ public readonly struct NetworkLayer(
 
     /// <summary>How ∇W[l] is divided into tasks; this changes no result.</summary>
     public readonly BlockGrid GradientGrid = gradientGrid;
-
-    /// <summary>The kind of a last layer whose loss is the softmax's cross-entropy.</summary>
-    public const int Softmax = -1;
 }
 
 /// <summary>What a step of a feed-forward network reads and writes.</summary>

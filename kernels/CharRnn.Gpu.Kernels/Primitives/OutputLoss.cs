@@ -5,11 +5,14 @@ using ILGPU.IR.Intrinsics;
 
 namespace CharRnn.Gpu.Kernels.Primitives;
 
-/// <summary>Losses of outputs that are numbers, and δ[L] (N2, N3); classes have <see cref="SoftmaxCrossEntropy"/>.</summary>
+/// <summary>Losses of outputs that are numbers, and δ[L] (N2, N3); those of classes are computed by <see cref="Primitives.SoftmaxCrossEntropy"/>.</summary>
 public static unsafe class OutputLoss
 {
-    /// <summary>The kinds below it are squared errors of an output with that <see cref="Activation"/>; this one is the binary cross-entropy of logits.</summary>
-    public const int BinaryCrossEntropy = 4;
+    /// <summary>
+    /// Which loss: the numbers that kernels take. A hidden layer has none, and the softmax's cross-entropy is computed by
+    /// <see cref="Primitives.SoftmaxCrossEntropy"/>.
+    /// </summary>
+    public const int None = 0, SquaredError = 1, BinaryCrossEntropy = 2, SoftmaxCrossEntropy = 3;
 
     /// <summary>
     /// Per row, with the means over the row's columns for the squared error and sums for the cross-entropy:
@@ -23,23 +26,26 @@ public static unsafe class OutputLoss
     /// <param name="row">Padded row length.</param>
     /// <param name="columns">Outputs in a row.</param>
     /// <param name="scale">1/n of N2.</param>
-    /// <param name="kind">Which loss.</param>
+    /// <param name="kind"><see cref="SquaredError"/> or <see cref="BinaryCrossEntropy"/>.</param>
+    /// <param name="activation">σ of the squared error, an <see cref="Activation"/>; the binary cross-entropy has the sigmoid.</param>
     [IntrinsicImplementation]
-    public static void Run(ArrayView<float> z, ArrayView<float> targets, ArrayView<float> losses, int rows, int row, int columns, float scale, int kind)
+    public static void Run(
+        ArrayView<float> z, ArrayView<float> targets, ArrayView<float> losses, int rows, int row, int columns, float scale, int kind, int activation)
     {
         if (kind == BinaryCrossEntropy)
             Each<Logistic>(z, targets, losses, rows, row, columns, scale);
-        else if (kind == Activation.Identity)
+        else if (activation == Activation.Identity)
             Each<Squared<Activation.IdentityFunction>>(z, targets, losses, rows, row, columns, scale);
-        else if (kind == Activation.Sigmoid)
+        else if (activation == Activation.Sigmoid)
             Each<Squared<Activation.SigmoidFunction>>(z, targets, losses, rows, row, columns, scale);
-        else if (kind == Activation.Hyperbolic)
+        else if (activation == Activation.Hyperbolic)
             Each<Squared<Activation.TanhFunction>>(z, targets, losses, rows, row, columns, scale);
         else
             Each<Squared<Activation.RectifierFunction>>(z, targets, losses, rows, row, columns, scale);
     }
 
-    internal static void RunOnGroup(ArrayView<float> z, ArrayView<float> targets, ArrayView<float> losses, int rows, int row, int columns, float scale, int kind)
+    internal static void RunOnGroup(
+        ArrayView<float> z, ArrayView<float> targets, ArrayView<float> losses, int rows, int row, int columns, float scale, int kind, int activation)
     {
         for (int r = Group.IdxX; r < rows; r += Group.DimX)
         {
@@ -56,9 +62,9 @@ public static unsafe class OutputLoss
                 }
                 else
                 {
-                    float h = Activation.Of(logit, kind), difference = h - y;
+                    float h = Activation.Of(logit, activation), difference = h - y;
                     loss += difference * difference / columns;
-                    z[i] = 2f * difference * Activation.Slope(h, kind) * scale / columns;
+                    z[i] = 2f * difference * Activation.Slope(h, activation) * scale / columns;
                 }
             }
 
