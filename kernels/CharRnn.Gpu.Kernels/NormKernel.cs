@@ -4,10 +4,10 @@ using ILGPU;
 
 namespace CharRnn.Gpu.Kernels;
 
-/// <summary>The squares of the gradient's norm, segment by segment, where the update scales the gradient by it (E13).</summary>
+/// <summary>Sums the squares of the gradient, segment by segment, for an update that clips the norm (E13).</summary>
 /// <remarks>
 /// <code>s² = Σ over segments of Σ g²   (E13)</code>
-/// Shapes:    g: every parameter.
+/// Shapes:    g has a value for every parameter.
 /// Launch:    one group per team, after the gradients; a team owns a share of the segments.
 /// Writes:    the sums of its segments.
 /// Reference: ReferenceOptimizer.Norm.
@@ -27,7 +27,7 @@ public static class NormKernel
         }
     }
 
-    /// <summary>s², of the sums that all teams have written by now: the same for every thread of every team.</summary>
+    /// <summary>Returns s², once all teams have written their sums. It is the same in every thread of every team.</summary>
     internal static float Squared(UpdateViews v)
     {
         float sum = 0f;

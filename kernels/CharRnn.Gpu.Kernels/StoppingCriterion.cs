@@ -25,9 +25,9 @@ public static class StoppingCriterion
     }
 
     /// <summary>Whether a step is the last: its gradient, or the change of J since the step before, is small enough.</summary>
-    /// <param name="squares">Σ g².</param>
+    /// <param name="squares">Σ g², the squared norm of the gradient.</param>
     /// <param name="before">J of the step before.</param>
-    /// <param name="loss">J.</param>
+    /// <param name="loss">J of the step.</param>
     /// <param name="gradientTolerance">See <see cref="NetworkArguments.GradientTolerance"/>.</param>
     /// <param name="lossTolerance">See <see cref="NetworkArguments.LossTolerance"/>.</param>
     public static bool IsMet(float squares, float before, float loss, float gradientTolerance, float lossTolerance) =>

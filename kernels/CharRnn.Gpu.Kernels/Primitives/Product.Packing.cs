@@ -5,13 +5,13 @@ using CharRnn.Gpu.Kernels.Arguments;
 
 namespace CharRnn.Gpu.Kernels.Primitives;
 
-// Products of a transpose, whose operands are copied to where tiles read them in order.
+// Products whose left side is a transpose, and whose operands are copied to where tiles read them in order.
 public static unsafe partial class Product
 {
     /// <summary>
-    /// A product whose A is a transpose: its operands lie in strides that neither caches nor prefetchers like, so strips
-    /// of A (a tile's rows) and, where it spans many pages, a panel of B are copied to where tiles read them one float after
-    /// the other.
+    /// Multiplies a transposed A. Its operands would be read in strides, which are slow in caches and for prefetchers. So the rows of each
+    /// tile are copied from A into a strip, and where a panel of B spans many pages, the panel is copied too. Tiles read these copies
+    /// one float after the other.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     [SkipLocalsInit]
@@ -50,19 +50,21 @@ public static unsafe partial class Product
                     }
 
                     long place = Place(bLayout, column);
-                    section.Tiles(row0, rows, column, two, strips, packed: true, steps, 0, sectionB + place, bLayout.Row, Place(bLayout, column + lanes) - place);
+                    section.Tiles(
+                        row0, rows, column, two, strips, packed: true, steps, 0, sectionB + place, bLayout.Row,
+                        Place(bLayout, column + lanes) - place);
                 }
             }
         }
     }
 
-    /// <summary>A tile's rows of A, step by step: <c>strip[step·count + i] = a[i + step·aStep]</c>.</summary>
+    /// <summary>Copies the rows of a tile from A, step by step: <c>strip[step·count + i] = a[i + step·aStep]</c>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackStrip(float* strip, float* a, int aStep, int count, int k)
     {
         if (count >= 4)
         {
-            // Two vectors of four, which overlap where there are fewer than eight.
+            // These are two vectors of four, which overlap where the tile has fewer than eight rows.
             for (int step = 0; step < k; step++, strip += count, a += aStep)
             {
                 Vector128<float> begin = Vector128.Load(a), end = Vector128.Load(a + count - 4);
@@ -78,7 +80,7 @@ public static unsafe partial class Product
                 strip[i] = a[i];
     }
 
-    /// <summary>Two vectors of B's columns, or one, step by step.</summary>
+    /// <summary>Copies one vector of columns of B, or two, step by step.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackPanel(float* panel, float* b, Layout layout, int column, int k, bool two)
     {

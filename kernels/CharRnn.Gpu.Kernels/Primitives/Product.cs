@@ -5,36 +5,35 @@ using ILGPU.IR.Intrinsics;
 
 namespace CharRnn.Gpu.Kernels.Primitives;
 
-/// <summary>The one matrix product, <c>C[m,n] (+)= A[m,k] · B[k,n]</c>: every product of E1–E8 is this one.</summary>
+/// <summary>The matrix product <c>C[m,n] (+)= A[m,k] · B[k,n]</c>, which computes every product of E1–E8 and N1–N5.</summary>
 /// <remarks>
-/// The sum of each element of C is computed section by section of k. Each section's sum begins at zero, and then is added to what C
-/// holds, so that small terms are not rounded at the size of what C held before. The order of the terms is the same in tiles of all
-/// sizes, so on the CPU the result does not depend on how rows are shared out.
+/// Each element of C is summed section by section of k. The sum of a section begins at zero and is then added to what C holds, so that
+/// small terms are not rounded to the precision of a large sum. Tiles of all sizes add the terms in the same order. Therefore, on the
+/// CPU, the result does not depend on how rows are shared out.
 /// </remarks>
 public static unsafe partial class Product
 {
-    // A section's terms: its panel of B (two vectors wide) and strip of A stay in the first-level cache together.
+    // Terms of a section: so few that its panel of B (two vectors wide) and its strip of A fit in the first-level cache together.
     private const int SectionTerms = 256;
 
-    // The most rows of a transposed A that are packed at a time: with the terms of a section they take 128 KB of the second-level
-    // cache.
+    // The most rows of a transposed A that are packed at a time: strips of so many rows take 128 KB of the second-level cache.
     private const int PackedRows = 128;
 
-    // Steps of a transposed A whose cache lines, and B's, stay in the first-level cache as they lie.
+    // Up to so many steps, a transposed A is not packed: its cache lines and those of B fit in the first-level cache as they are.
     private const int UnpackedSteps = 64;
 
-    // The first-level cache of today's processors, at least.
+    // Today's processors have a first-level cache of at least this size.
     private const int FirstLevelBytes = 32 << 10;
 
-    // Entries of the first-level table of memory pages; a panel whose rows lie in more is packed.
+    // The memory that the first-level table of pages maps, 64 pages of 4 KB; a panel that spans more is packed.
     private const long MappedBytes = 64 * 4096;
 
-    /// <summary>Rows of C that are computed together, at most.</summary>
+    /// <summary>The most rows of C that are computed together.</summary>
     public const int MaxTileRows = 6;
 
     private const int CacheLine = 64;
 
-    /// <summary>Computes C; with <paramref name="accumulate"/> ≠ 0, adds to it.</summary>
+    /// <summary>Computes A · B.</summary>
     /// <param name="scratch">See <see cref="Team.Scratch"/>.</param>
     /// <param name="c">C.</param>
     /// <param name="cLayout">Where C's elements lie.</param>
@@ -58,7 +57,9 @@ public static unsafe partial class Product
         int m, int n, int k, int accumulate, int sweep)
     {
         if (m > 0)
-            Sections(Simd.Pointer(c), cLayout, Simd.Pointer(a), aRow, 1, Simd.Pointer(b), bLayout, m, Simd.WholeVectors(n), k, accumulate != 0, sweep);
+            Sections(
+                Simd.Pointer(c), cLayout, Simd.Pointer(a), aRow, 1, Simd.Pointer(b), bLayout,
+                m, Simd.WholeVectors(n), k, accumulate != 0, sweep);
     }
 
     internal static void RunOnGroup(
@@ -66,12 +67,12 @@ public static unsafe partial class Product
         int m, int n, int k, int accumulate, int _) =>
         GroupProduct.Run(scratch, new Element(c, cLayout, accumulate), a, aRow, b, bLayout, m, n, k);
 
-    /// <summary>Computes C from a transpose, <c>C[m,n] = A[k,m]ᵀ · B[k,n]</c>.</summary>
+    /// <summary>Computes a product whose left side is a transpose, <c>C[m,n] = A[k,m]ᵀ · B[k,n]</c>.</summary>
     /// <param name="scratch">See <see cref="Team.Scratch"/>.</param>
     /// <param name="c">C.</param>
     /// <param name="cLayout">Where C's elements lie.</param>
-    /// <param name="a">A, whose columns are the rows of the product's left side. On a GPU it begins at a multiple of four floats.</param>
-    /// <param name="aRow">Distance between A's rows, the steps of k.</param>
+    /// <param name="a">A, whose columns are the rows of the left side. On a GPU it begins at a multiple of four floats.</param>
+    /// <param name="aRow">Distance between A's rows, which are the steps of k.</param>
     /// <param name="b">B.</param>
     /// <param name="bLayout">Where B's elements lie.</param>
     /// <param name="m">Rows of C.</param>
@@ -80,7 +81,8 @@ public static unsafe partial class Product
     [IntrinsicImplementation]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void RunTransposed(
-        ArrayView<float> scratch, ArrayView<float> c, Layout cLayout, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout, int m, int n, int k)
+        ArrayView<float> scratch, ArrayView<float> c, Layout cLayout, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout,
+        int m, int n, int k)
     {
         if (m == 0)
             return;
@@ -93,7 +95,8 @@ public static unsafe partial class Product
     }
 
     internal static void RunTransposedOnGroup(
-        ArrayView<float> scratch, ArrayView<float> c, Layout cLayout, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout, int m, int n, int k) =>
+        ArrayView<float> scratch, ArrayView<float> c, Layout cLayout, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout,
+        int m, int n, int k) =>
         GroupProduct.RunTransposed(scratch, new Element(c, cLayout, 0), new TransposedLeft(a, aRow), b, bLayout, m, n, k);
 
     private readonly struct TransposedLeft(ArrayView<float> a, int aRow) : ITransposedLeft
@@ -117,10 +120,11 @@ public static unsafe partial class Product
         }
     }
 
-    /// <summary>Multiplies operands that tiles can read as they lie, section by section of k.</summary>
+    /// <summary>Multiplies operands that tiles can read where they are, section by section of k.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Sections(
-        float* c, Layout cLayout, float* a, int aRow, int aStep, float* b, Layout bLayout, int m, int width, int k, bool accumulate, int sweep)
+        float* c, Layout cLayout, float* a, int aRow, int aStep, float* b, Layout bLayout,
+        int m, int width, int k, bool accumulate, int sweep)
     {
         for (int k0 = 0; k0 < k; k0 += SectionTerms)
         {

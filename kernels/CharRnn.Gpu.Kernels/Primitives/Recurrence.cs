@@ -5,13 +5,13 @@ using ILGPU.IR.Intrinsics;
 
 namespace CharRnn.Gpu.Kernels.Primitives;
 
-/// <summary>The two chains through time, for a block of the hidden states: its streams depend on no other streams.</summary>
+/// <summary>Computes the two chains through time for a block of the hidden states. Its streams depend on no other streams.</summary>
 public static class Recurrence
 {
-    /// <summary>Threads of a group that keeps the weights in its registers, and the units that they have room for.</summary>
+    /// <summary>The threads of a group that keeps Whh in its registers, and the most units for which they have room.</summary>
     public const int ResidentThreads = 256, ResidentSide = 128;
 
-    /// <summary>E1: <c>h[t+1] = tanh(Wxh[x[t]] + h[t]·Whh + bh)</c>, where row 0 of h is the carried state.</summary>
+    /// <summary>Computes E1, <c>h[t+1] = tanh(Wxh[x[t]] + h[t]·Whh + bh)</c>, where row 0 of h is the carried state.</summary>
     /// <param name="scratch">See <see cref="Team.Scratch"/>.</param>
     /// <param name="h">Hidden states <c>[T+1, B, HRow]</c>.</param>
     /// <param name="tokens">x, <c>[T, B]</c>.</param>
@@ -20,7 +20,8 @@ public static class Recurrence
     /// <param name="block">What to compute.</param>
     [IntrinsicImplementation]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Forward(ArrayView<float> scratch, ArrayView<float> h, ArrayView<int> tokens, ParameterViews w, RnnDims d, HiddenBlock block)
+    public static void Forward(
+        ArrayView<float> scratch, ArrayView<float> h, ArrayView<int> tokens, ParameterViews w, RnnDims d, HiddenBlock block)
     {
         if (block.Count == 0 || block.Units == 0)
             return;
@@ -38,24 +39,26 @@ public static class Recurrence
         }
     }
 
-    internal static void ForwardOnGroup(ArrayView<float> scratch, ArrayView<float> h, ArrayView<int> tokens, ParameterViews w, RnnDims d, HiddenBlock block)
+    internal static void ForwardOnGroup(
+        ArrayView<float> scratch, ArrayView<float> h, ArrayView<int> tokens, ParameterViews w, RnnDims d, HiddenBlock block)
     {
         if (block.Count > 0 && block.Units > 0)
             GroupRecurrence.Forward(scratch, h, tokens, w, d, block);
     }
 
     /// <summary>
-    /// E6 and E7, from the last time step to the first: <c>da[t] = (1 - h[t+1]²) ⊙ (da[t] + da[t+1]·Whhᵀ)</c>, da[T] = 0.
+    /// Computes E6 and E7 from the last time step to the first, <c>da[t] = (1 - h[t+1]²) ⊙ (da[t] + da[t+1]·Whhᵀ)</c> with da[T] = 0.
     /// </summary>
     /// <param name="scratch">See <see cref="Team.Scratch"/>.</param>
-    /// <param name="da">What the outputs send back, <c>[T, B, HRow]</c>; replaced by da.</param>
+    /// <param name="da">What the outputs send back, <c>[T, B, HRow]</c>, which da replaces.</param>
     /// <param name="h">Hidden states <c>[T+1, B, HRow]</c>.</param>
     /// <param name="whhTransposed">Whhᵀ in panels.</param>
     /// <param name="d">Sizes.</param>
     /// <param name="block">What to compute.</param>
     [IntrinsicImplementation]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Backward(ArrayView<float> scratch, ArrayView<float> da, ArrayView<float> h, ArrayView<float> whhTransposed, RnnDims d, HiddenBlock block)
+    public static void Backward(
+        ArrayView<float> scratch, ArrayView<float> da, ArrayView<float> h, ArrayView<float> whhTransposed, RnnDims d, HiddenBlock block)
     {
         if (block.Count == 0 || block.Units == 0)
             return;
@@ -66,7 +69,9 @@ public static class Recurrence
         {
             var now = block.At(da, d, t);
             if (t + 1 < d.T)
-                Product.Run(scratch, now, Layout.Rows(d.HRow), whole.At(da, d, t + 1), d.HRow, weights, panels, block.Count, block.Units, d.H, 1, t);
+                Product.Run(
+                    scratch, now, Layout.Rows(d.HRow), whole.At(da, d, t + 1), d.HRow, weights, panels,
+                    block.Count, block.Units, d.H, 1, t);
             Activation.TanhGradient(now, block.At(h, d, t + 1), block.Count, d.HRow, block.Units);
         }
     }

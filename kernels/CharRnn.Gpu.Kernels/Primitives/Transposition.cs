@@ -6,7 +6,7 @@ using ILGPU.IR.Intrinsics;
 
 namespace CharRnn.Gpu.Kernels.Primitives;
 
-/// <summary>Transposing matrices.</summary>
+/// <summary>Transposes matrices.</summary>
 public static unsafe class Transposition
 {
     /// <summary>
@@ -14,7 +14,8 @@ public static unsafe class Transposition
     /// </summary>
     [IntrinsicImplementation]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Transpose(ArrayView<float> to, Layout toLayout, ArrayView<float> from, Layout fromLayout, int first, int count, int columns)
+    public static void Transpose(
+        ArrayView<float> to, Layout toLayout, ArrayView<float> from, Layout fromLayout, int first, int count, int columns)
     {
         if (count == 0)
             return;
@@ -44,14 +45,16 @@ public static unsafe class Transposition
     {
         Vector128<float> r0 = Vector128.Load(from), r1 = Vector128.Load(from + fromRow);
         Vector128<float> r2 = Vector128.Load(from + (2 * fromRow)), r3 = Vector128.Load(from + (3 * fromRow));
-        Vector128<float> low02 = Simd.ZipLow(r0, r2), low13 = Simd.ZipLow(r1, r3), high02 = Simd.ZipHigh(r0, r2), high13 = Simd.ZipHigh(r1, r3);
+        Vector128<float> low02 = Simd.ZipLow(r0, r2), low13 = Simd.ZipLow(r1, r3);
+        Vector128<float> high02 = Simd.ZipHigh(r0, r2), high13 = Simd.ZipHigh(r1, r3);
         Simd.ZipLow(low02, low13).Store(to);
         Simd.ZipHigh(low02, low13).Store(to + toRow);
         Simd.ZipLow(high02, high13).Store(to + (2 * toRow));
         Simd.ZipHigh(high02, high13).Store(to + (3 * toRow));
     }
 
-    internal static void TransposeOnGroup(ArrayView<float> to, Layout toLayout, ArrayView<float> from, Layout fromLayout, int first, int count, int columns)
+    internal static void TransposeOnGroup(
+        ArrayView<float> to, Layout toLayout, ArrayView<float> from, Layout fromLayout, int first, int count, int columns)
     {
         for (int element = Group.IdxX; element < count * columns; element += Group.DimX)
         {
