@@ -4,8 +4,8 @@ using ILGPU;
 
 namespace CharRnn.Gpu.Kernels.Primitives;
 
-/// <summary>The epilogue of a <see cref="GroupProduct"/>: it takes each element of the product while it is in a register.</summary>
-internal interface IProductEnd
+/// <summary>What follows a <see cref="GroupProduct"/>: it takes each element of the product while that is in a register.</summary>
+internal interface IEpilogue
 {
     /// <summary>Takes the element at (row, column), a sum of products.</summary>
     void Put(int row, int column, float sum);
@@ -38,40 +38,40 @@ internal static class GroupProduct
     // A slice has at least so many steps of k: fewer are not worth it.
     private const int SliceSteps = 16;
 
-    /// <summary>Computes <c>A[m,k] · B[k,n]</c> and hands every element to <paramref name="end"/>.</summary>
+    /// <summary>Computes <c>A[m,k] · B[k,n]</c> and hands every element to <paramref name="epilogue"/>.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void Run<TEnd>(
-        ArrayView<float> scratch, TEnd end, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout, int m, int n, int k)
-        where TEnd : struct, IProductEnd
+    public static void Run<TEpilogue>(
+        ArrayView<float> scratch, TEpilogue epilogue, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout, int m, int n, int k)
+        where TEpilogue : struct, IEpilogue
     {
         int tileRows = m < TileSide ? 1 : TileSide;
         var tiling = new Tiling(tileRows, m, n, k);
         for (int work = Group.IdxX; work < tiling.Tiles * tiling.Slices; work += Group.DimX)
         {
             int slice = work / tiling.Tiles, tile = work - (slice * tiling.Tiles), row = tiling.Row(tile), column = tiling.Column(tile);
-            tiling.Put(scratch, end, row, column, tileRows == 1
+            tiling.Put(scratch, epilogue, row, column, tileRows == 1
                 ? RowTile(a, row * aRow, b, bLayout, column, tiling.Begin(slice), tiling.Stop(slice))
                 : SquareTile(a, row, aRow, m, b, bLayout, column, tiling.Begin(slice), tiling.Stop(slice)));
         }
 
-        tiling.Finish(scratch, end);
+        tiling.Finish(scratch, epilogue);
     }
 
-    /// <summary>Computes <c>A[k,m]ᵀ · B[k,n]</c> and hands every element to <paramref name="end"/>.</summary>
+    /// <summary>Computes <c>A[k,m]ᵀ · B[k,n]</c> and hands every element to <paramref name="epilogue"/>.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void RunTransposed<TLeft, TEnd>(
-        ArrayView<float> scratch, TEnd end, TLeft a, ArrayView<float> b, Layout bLayout, int m, int n, int k)
+    public static void RunTransposed<TLeft, TEpilogue>(
+        ArrayView<float> scratch, TEpilogue epilogue, TLeft a, ArrayView<float> b, Layout bLayout, int m, int n, int k)
         where TLeft : struct, ITransposedLeft
-        where TEnd : struct, IProductEnd
+        where TEpilogue : struct, IEpilogue
     {
         var tiling = new Tiling(TileSide, m, n, k);
         for (int work = Group.IdxX; work < tiling.Tiles * tiling.Slices; work += Group.DimX)
         {
             int slice = work / tiling.Tiles, tile = work - (slice * tiling.Tiles), row = tiling.Row(tile), column = tiling.Column(tile);
-            tiling.Put(scratch, end, row, column, TransposedTile(a, row, b, bLayout, column, tiling.Begin(slice), tiling.Stop(slice)));
+            tiling.Put(scratch, epilogue, row, column, TransposedTile(a, row, b, bLayout, column, tiling.Begin(slice), tiling.Stop(slice)));
         }
 
-        tiling.Finish(scratch, end);
+        tiling.Finish(scratch, epilogue);
     }
 
     /// <summary>Computes a tile of 1 × 4 elements, which are the first row of the result.</summary>
@@ -198,20 +198,20 @@ internal static class GroupProduct
         public int Column(int tile) => tile % _across * TileSide;
 
         /// <summary>Takes the sums of a tile, or of one slice of it where there are several.</summary>
-        public void Put<TEnd>(ArrayView<float> scratch, TEnd end, int row, int column, Tile sum)
-            where TEnd : struct, IProductEnd
+        public void Put<TEpilogue>(ArrayView<float> scratch, TEpilogue epilogue, int row, int column, Tile sum)
+            where TEpilogue : struct, IEpilogue
         {
-            PutRow(scratch, end, 0, row, column, sum.R0);
+            PutRow(scratch, epilogue, 0, row, column, sum.R0);
             if (_tileRows == 1)
                 return;
-            PutRow(scratch, end, 1, row, column, sum.R1);
-            PutRow(scratch, end, 2, row, column, sum.R2);
-            PutRow(scratch, end, 3, row, column, sum.R3);
+            PutRow(scratch, epilogue, 1, row, column, sum.R1);
+            PutRow(scratch, epilogue, 2, row, column, sum.R2);
+            PutRow(scratch, epilogue, 3, row, column, sum.R3);
         }
 
         /// <summary>Adds the sums of the slices in their order, and hands out the elements.</summary>
-        public void Finish<TEnd>(ArrayView<float> scratch, TEnd end)
-            where TEnd : struct, IProductEnd
+        public void Finish<TEpilogue>(ArrayView<float> scratch, TEpilogue epilogue)
+            where TEpilogue : struct, IEpilogue
         {
             Team.Barrier();
             if (Slices == 1)
@@ -224,14 +224,14 @@ internal static class GroupProduct
                 for (int slice = 0; slice < Slices; slice++)
                     sum += scratch[(element * Group.DimX) + (slice * Tiles) + tile];
                 if (row < _m && column < _n)
-                    end.Put(row, column, sum);
+                    epilogue.Put(row, column, sum);
             }
 
             Team.Barrier();
         }
 
-        private void PutRow<TEnd>(ArrayView<float> scratch, TEnd end, int i, int row, int column, Float4 sum)
-            where TEnd : struct, IProductEnd
+        private void PutRow<TEpilogue>(ArrayView<float> scratch, TEpilogue epilogue, int i, int row, int column, Float4 sum)
+            where TEpilogue : struct, IEpilogue
         {
             if (Slices > 1)
             {
@@ -245,13 +245,13 @@ internal static class GroupProduct
 
             if (row + i >= _m)
                 return;
-            end.Put(row + i, column, sum.X);
+            epilogue.Put(row + i, column, sum.X);
             if (column + 1 < _n)
-                end.Put(row + i, column + 1, sum.Y);
+                epilogue.Put(row + i, column + 1, sum.Y);
             if (column + 2 < _n)
-                end.Put(row + i, column + 2, sum.Z);
+                epilogue.Put(row + i, column + 2, sum.Z);
             if (column + 3 < _n)
-                end.Put(row + i, column + 3, sum.W);
+                epilogue.Put(row + i, column + 3, sum.W);
         }
     }
 }

@@ -33,11 +33,11 @@ internal static class GroupRecurrence
         int from = panels.Offset(0, block.Unit);
         for (int t = block.Begin; t < block.End; t++)
         {
-            var end = new ForwardEnd(
+            var epilogue = new ForwardEpilogue(
                 block.At(h, d, t + 1), tokens.SubView((t * d.B) + block.First, block.Count),
                 w.Wxh.SubView(block.Unit, w.Wxh.IntLength - block.Unit), w.Bh.SubView(block.Unit, w.Bh.IntLength - block.Unit), d.HRow);
             GroupProduct.Run(
-                scratch, end, whole.At(h, d, t), d.HRow, w.Whh.SubView(from, w.Whh.IntLength - from), panels,
+                scratch, epilogue, whole.At(h, d, t), d.HRow, w.Whh.SubView(from, w.Whh.IntLength - from), panels,
                 block.Count, block.Units, d.H);
         }
     }
@@ -61,7 +61,7 @@ internal static class GroupRecurrence
             // Nothing comes back to the last time step, so its sum has no terms.
             bool last = t + 1 == d.T;
             GroupProduct.Run(
-                scratch, new BackwardEnd(block.At(da, d, t), block.At(h, d, t + 1), d.HRow), whole.At(da, d, last ? t : t + 1), d.HRow,
+                scratch, new BackwardEpilogue(block.At(da, d, t), block.At(h, d, t + 1), d.HRow), whole.At(da, d, last ? t : t + 1), d.HRow,
                 whhTransposed.SubView(from, whhTransposed.IntLength - from), panels, block.Count, block.Units, last ? 0 : d.H);
         }
     }
@@ -166,8 +166,8 @@ internal static class GroupRecurrence
     }
 
     /// <summary>Computes what E1 has besides its product.</summary>
-    private readonly struct ForwardEnd(
-        ArrayView<float> to, ArrayView<int> tokens, ArrayView<float> table, ArrayView<float> bias, int row) : IProductEnd
+    private readonly struct ForwardEpilogue(
+        ArrayView<float> to, ArrayView<int> tokens, ArrayView<float> table, ArrayView<float> bias, int row) : IEpilogue
     {
         private readonly ArrayView<float> _to = to, _table = table, _bias = bias;
         private readonly ArrayView<int> _tokens = tokens;
@@ -178,7 +178,7 @@ internal static class GroupRecurrence
     }
 
     /// <summary>Computes what E6 and E7 have besides their product.</summary>
-    private readonly struct BackwardEnd(ArrayView<float> da, ArrayView<float> h, int row) : IProductEnd
+    private readonly struct BackwardEpilogue(ArrayView<float> da, ArrayView<float> h, int row) : IEpilogue
     {
         private readonly ArrayView<float> _da = da, _h = h;
         private readonly int _row = row;

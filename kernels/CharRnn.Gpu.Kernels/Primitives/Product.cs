@@ -107,7 +107,7 @@ public static unsafe partial class Product
         public Float4 Load(int step, int row) => _a[(step * _row) + (row / GroupProduct.TileSide)];
     }
 
-    internal readonly struct Element(ArrayView<float> c, Layout layout, int accumulate) : IProductEnd
+    internal readonly struct Element(ArrayView<float> c, Layout layout, int accumulate) : IEpilogue
     {
         private readonly ArrayView<float> _c = c;
         private readonly Layout _layout = layout;
