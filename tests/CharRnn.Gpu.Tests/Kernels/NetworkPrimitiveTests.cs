@@ -88,7 +88,9 @@ public class NetworkPrimitiveTests
             float[] y = [.. Values.Random(Rows * Columns, 6).Select(value => loss == OutputLoss.BinaryCrossEntropy ? value > 0 ? 1f : 0f : value)];
             var data = new OperandData
             {
-                A = Values.Pad(z, Rows, Columns), B = Values.Pad(y, Rows, Columns), C = new float[Rows],
+                A = Values.Pad(z, Rows, Columns),
+                B = Values.Pad(y, Rows, Columns),
+                C = new float[Rows],
                 N = new(Rows, Columns, Flag: activation, Kind: loss, Row: Row, X: Scale),
             };
             ActivationFunction function = s_activations.Single(one => one.Kind == activation).Function;
