@@ -3,22 +3,22 @@ using CharRnn.Gpu.Kernels.Primitives;
 
 namespace CharRnn.Gpu.Kernels;
 
-/// <summary>Back-propagation through some time steps (E6, E7): all of a step's, or one.</summary>
+/// <summary>Propagates the gradient back through all time steps of a step, or through one (E6, E7).</summary>
 /// <remarks>
 /// <code>E6, E7: see BackwardPass</code>
 /// Shapes:    as <see cref="TrainingViews"/>.
-/// Launch:    one group per block of streams × units; more than one share of the units for one time step only.
+/// Launch:    one group per block of streams × units; a grid of several shares of the units is for a single time step.
 /// Writes:    da of its block.
 /// Reference: ReferenceRnn.Backward.
 /// </remarks>
 public static class ChainKernel
 {
     /// <summary>The kernel.</summary>
-    public static void Run(TrainingViews v, RnnDims d, int begin, int end, Shares shares)
+    public static void Run(TrainingViews v, RnnDims d, int begin, int end, BlockGrid grid)
     {
         if (v.Status[StepStatus.Diverged] != 0)
             return;
-        BackwardPass.Chain(Team.Scratch(), v, d, Part.Of(d, begin, end, Team.Index(), shares));
+        BackwardPass.Chain(Team.Scratch(), v, d, HiddenBlock.Of(d, begin, end, Team.Index(), grid));
         Team.Arrive(v.Status, StepStatus.ChainsReady);
     }
 }

@@ -3,7 +3,7 @@ using CharRnn.Gpu.Kernels.Primitives;
 
 namespace CharRnn.Gpu.Kernels;
 
-/// <summary>The loss of every prediction, forward only.</summary>
+/// <summary>Computes the loss of every prediction; nothing goes back.</summary>
 /// <remarks>
 /// <code>E1–E3: see HiddenPass, OutputPass</code>
 /// Shapes:    as <see cref="ForwardViews"/>.

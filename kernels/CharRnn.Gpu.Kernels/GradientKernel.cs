@@ -4,7 +4,7 @@ using ILGPU;
 
 namespace CharRnn.Gpu.Kernels;
 
-/// <summary>The weights' gradients from all rows (t, b) of a step (E5, E8), and the step's loss (E3).</summary>
+/// <summary>Computes the gradients of the weights from all rows (t, b) of a step (E5, E8), and the loss of the step (E3).</summary>
 /// <remarks>
 /// <code>
 /// dWhy = Σ h[t]ᵀ dz[t];   dby = Σ dz[t]                              (E5)
@@ -12,9 +12,9 @@ namespace CharRnn.Gpu.Kernels;
 /// L = Σt mean over B of loss[t, b]                                   (E3)
 /// </code>
 /// Shapes:    h [T+1,B,H]  dz [T,B,V]  da [T,B,H]  dWhy [H,V]  dWhh [H,H]  dWxh [V,H]  dby [V]  dbh [H].
-/// Launch:    one group per team, after the way back; the teams take tasks, each a block of a matrix. Every element is a sum
-///            over (t, b) in order, whoever takes the task.
-/// Writes:    the gradients, the loss, and each team its word of the status if a value of its tasks is not finite.
+/// Launch:    one group per team, after the way back; the teams take tasks, most of which are a block of a matrix. Every element is
+///            summed over (t, b) in order, whichever team takes the task.
+/// Writes:    the gradients and the loss; each team sets its word of the status if a value of its tasks is not finite.
 /// Reference: ReferenceRnn.Backward.
 /// </remarks>
 public static class GradientKernel
@@ -33,16 +33,16 @@ public static class GradientKernel
         RecurrentTasks(team, scratch, v, d, step);
     }
 
-    /// <summary>A block of dWhy each (E5), and one more: dby (E5) and the step's loss (E3).</summary>
+    /// <summary>Each of these tasks is a block of dWhy (E5), but the last one: it is dby (E5) and the loss (E3).</summary>
     private static void OutputTasks(int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step)
     {
-        Shares shares = step.Cuts.Output;
-        int tasks = shares.Count + 1, before = step.Slot * (tasks + step.Teams);
+        BlockGrid grid = step.GradientGrids.Output;
+        int tasks = grid.Count + 1, before = step.Slot * (tasks + step.Teams);
         int task = Team.Take(v.Status, StepStatus.OutputTasks, before, -1, team, step.Teams);
         while (task < tasks)
         {
-            if (task < shares.Count)
-                Block(team, scratch, v, v.Gradient.Why, d.B * d.HRow, v.Forward.Z, d.VRow, d, task, shares, d.V);
+            if (task < grid.Count)
+                Block(team, scratch, v, v.Gradient.Why, d.B * d.HRow, v.Forward.Z, d.VRow, d, task, grid, d.V);
             else
                 OutputSums(team, scratch, v, d, step);
             task = Team.Take(v.Status, StepStatus.OutputTasks, before, task, team, step.Teams);
@@ -58,65 +58,68 @@ public static class GradientKernel
         Reduction.FlagNonFinite(v.Status, flag, v.StepLosses.SubView(step.Slot, 1), 1);
     }
 
-    /// <summary>A block of dWhh each, then of dWxh (E8).</summary>
+    /// <summary>Each of these tasks is a block of dWhh or, after those, a block of dWxh (E8).</summary>
     private static void RecurrentTasks(int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step)
     {
-        Shares shares = step.Cuts.Recurrent, inputs = step.Cuts.Input;
-        int tasks = shares.Count + inputs.Count, before = step.Slot * (tasks + step.Teams);
+        BlockGrid grid = step.GradientGrids.Recurrent, inputs = step.GradientGrids.Input;
+        int tasks = grid.Count + inputs.Count, before = step.Slot * (tasks + step.Teams);
 
-        // Groups are dealt on where E5's tasks, one more than its blocks, ended.
-        int place = (team + step.Teams - ((step.Cuts.Output.Count + 1) % step.Teams)) % step.Teams;
+        // Groups take these tasks from where the tasks of E5 ended, of which there is one more than blocks of dWhy.
+        int place = (team + step.Teams - ((step.GradientGrids.Output.Count + 1) % step.Teams)) % step.Teams;
         int task = Team.Take(v.Status, StepStatus.RecurrentTasks, before, -1, place, step.Teams);
         while (task < tasks)
         {
-            if (task < shares.Count)
-                Block(team, scratch, v, v.Gradient.Whh, 0, v.Da, d.HRow, d, task, shares, d.H);
+            if (task < grid.Count)
+                Block(team, scratch, v, v.Gradient.Whh, 0, v.Da, d.HRow, d, task, grid, d.H);
             else
-                InputBlock(team, scratch, v, d, task - shares.Count, inputs);
+                InputBlock(team, scratch, v, d, task - grid.Count, inputs);
             task = Team.Take(v.Status, StepStatus.RecurrentTasks, before, task, place, step.Teams);
         }
     }
 
-    /// <summary>Some columns of some characters' rows of dWxh, and of dbh with the first of them.</summary>
-    private static void InputBlock(int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, int block, Shares shares)
+    /// <summary>Computes a block of dWxh; a block of the first rows computes the same columns of dbh, too.</summary>
+    private static void InputBlock(int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, int block, BlockGrid grid)
     {
-        int share = block / shares.Columns, column = block - (share * shares.Columns), rows = d.T * d.B;
-        int value = Share.FourBegin(d.V, share, shares.Rows), values = Share.FourBegin(d.V, share + 1, shares.Rows) - value;
-        int first = Share.PanelBegin(d.HRow, column, shares.Columns), columns = Share.PanelBegin(d.HRow, column + 1, shares.Columns) - first;
+        int rowShare = block / grid.Columns, columnShare = block - (rowShare * grid.Columns), rows = d.T * d.B;
+        int value = Share.FourBegin(d.V, rowShare, grid.Rows), values = Share.FourBegin(d.V, rowShare + 1, grid.Rows) - value;
+        int first = Share.PanelBegin(d.HRow, columnShare, grid.Columns);
+        int columns = Share.PanelBegin(d.HRow, columnShare + 1, grid.Columns) - first;
         if (columns == 0)
             return;
         var da = v.Da.SubView(first, (rows * d.HRow) - first);
         var wxh = v.Gradient.Wxh.SubView((value * d.HRow) + first, ((d.V - value) * d.HRow) - first);
         if (values > 0)
             RowSums.ScatterAdd(scratch, wxh, v.Forward.Tokens, da, rows, value, values, d.HRow, columns);
-        if (share > 0)
+        if (rowShare > 0)
             return;
 
-        // Every row of da is in one row of dWxh, so what is not finite in it shows here; a task that has all those rows has
-        // added most of it already.
+        // Every row of da is added to one row of dWxh and to dbh, so a value that is not finite shows in dbh. A task that has all rows
+        // of dWxh sums these, because they hold most of the additions already.
         var bh = v.Gradient.Bh.SubView(first, columns);
-        if (shares.Rows == 1)
+        if (grid.Rows == 1)
             RowSums.Sum(scratch, bh, wxh, d.V, d.HRow, columns);
         else
             RowSums.Sum(scratch, bh, da, rows, d.HRow, columns);
         Reduction.FlagNonFinite(v.Status, StepStatus.TeamFlags + team, bh, columns);
     }
 
-    /// <summary>A block of <c>to = hᵀ·from</c>, a matrix in panels.</summary>
+    /// <summary>Computes a block of <c>to = hᵀ·from</c>, which is in panels.</summary>
     private static void Block(
-        int team, ArrayView<float> scratch, TrainingViews v, ArrayView<float> to, int firstState, ArrayView<float> from, int fromRow, RnnDims d,
-        int block, Shares shares, int columns)
+        int team, ArrayView<float> scratch, TrainingViews v, ArrayView<float> to, int firstState, ArrayView<float> from, int fromRow,
+        RnnDims d, int block, BlockGrid grid, int columns)
     {
-        int share = block / shares.Columns, column = block - (share * shares.Columns);
-        int first = Share.FourBegin(d.H, share, shares.Rows), count = Share.FourBegin(d.H, share + 1, shares.Rows) - first;
-        int left = Share.PanelBegin(columns, column, shares.Columns), width = Share.PanelBegin(columns, column + 1, shares.Columns) - left;
+        int rowShare = block / grid.Columns, columnShare = block - (rowShare * grid.Columns);
+        int first = Share.FourBegin(d.H, rowShare, grid.Rows), count = Share.FourBegin(d.H, rowShare + 1, grid.Rows) - first;
+        int left = Share.PanelBegin(columns, columnShare, grid.Columns);
+        int width = Share.PanelBegin(columns, columnShare + 1, grid.Columns) - left;
         if (count == 0 || width == 0)
             return;
         Layout panels = Layout.Panels(d.H);
         int begin = panels.Offset(first, left), end = begin + (Layout.PanelCount(width) * panels.Panel), rows = d.T * d.B;
         var h = v.Forward.H.SubView(firstState + first, (rows * d.HRow) - first);
         var source = from.SubView(left, (rows * fromRow) - left);
-        Product.RunTransposed(scratch, to.SubView(begin, to.IntLength - begin), panels, h, d.HRow, source, Layout.Rows(fromRow), count, width, rows);
+        Product.RunTransposed(
+            scratch, to.SubView(begin, to.IntLength - begin), panels, h, d.HRow, source, Layout.Rows(fromRow), count, width, rows);
         int length = count * Layout.PanelWidth;
         for (int panel = begin; panel < end; panel += panels.Panel)
             Reduction.FlagNonFinite(v.Status, StepStatus.TeamFlags + team, to.SubView(panel, length), length);

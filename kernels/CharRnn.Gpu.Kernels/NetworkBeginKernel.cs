@@ -3,12 +3,13 @@ using CharRnn.Gpu.Kernels.Primitives;
 
 namespace CharRnn.Gpu.Kernels;
 
-/// <summary>What comes before the layers of a step where each of them is a launch: whether there is a step, and its rows.</summary>
+/// <summary>Begins a step whose layers are launches: decides whether there is such a step, and fetches its rows.</summary>
 /// <remarks>
-/// <code>h[0], y: the step's rows of the data, in its order</code>
+/// <code>h[0], y = the step's rows of the data, in the order of the epoch</code>
 /// Shapes:    as <see cref="NetworkViews"/>.
-/// Launch:    one group per team, a step's first launch; team i owns the i-th share of the rows, and the first team judges.
-/// Writes:    its rows; the first team, the gradient's norm of the step before, and whether that step was the last.
+/// Launch:    one group per team, as the first launch of a step; team i owns the i-th share of the rows, and the first team applies the
+///            stopping criterion.
+/// Writes:    each team its rows; the first team also the norm of the step before, and whether that step was the last.
 /// Reference: ReferenceNetwork.Run.
 /// </remarks>
 public static class NetworkBeginKernel
@@ -19,7 +20,7 @@ public static class NetworkBeginKernel
         int team = Team.Index(), rows = step.Count;
         int first = Share.Begin(rows, team, step.Teams), count = Share.Begin(rows, team + 1, step.Teams) - first;
         if (team == 0)
-            NetworkSteps.Judge(v, step);
+            StoppingCriterion.Apply(v, step);
         if (count > 0)
             NetworkPass.Fetch(v, step, first, count);
     }

@@ -3,12 +3,12 @@ using CharRnn.Gpu.Kernels.Primitives;
 
 namespace CharRnn.Gpu.Kernels;
 
-/// <summary>Outputs and losses of a feed-forward network, forward only.</summary>
+/// <summary>Computes the outputs and the losses of a feed-forward network; nothing goes back.</summary>
 /// <remarks>
-/// <code>N1, N2; of a softmax the logits</code>
+/// <code>N1, N2: see NetworkPass</code>
 /// Shapes:    as <see cref="NetworkViews"/>.
 /// Launch:    one group per team; team i owns the i-th share of the rows.
-/// Writes:    h, h[L] too, and losses of its rows (and δ[L] on the way).
+/// Writes:    h[0] to h[L], the losses and δ[L] of its rows.
 /// Reference: ReferenceNetwork.Output, ReferenceNetwork.Loss.
 /// </remarks>
 public static class NetworkEvaluateKernel
@@ -16,7 +16,8 @@ public static class NetworkEvaluateKernel
     /// <summary>The kernel.</summary>
     public static void Run(NetworkViews v, NetworkArguments step)
     {
-        int team = Team.Index(), rows = step.Count, first = Share.Begin(rows, team, step.Teams), count = Share.Begin(rows, team + 1, step.Teams) - first;
+        int team = Team.Index(), rows = step.Count, first = Share.Begin(rows, team, step.Teams);
+        int count = Share.Begin(rows, team + 1, step.Teams) - first;
         var scratch = Team.Scratch();
         if (count == 0)
             return;

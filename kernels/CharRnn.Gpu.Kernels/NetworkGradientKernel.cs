@@ -4,16 +4,16 @@ using ILGPU;
 
 namespace CharRnn.Gpu.Kernels;
 
-/// <summary>The gradients of a feed-forward network's parameters (N5), and the step's loss (N2).</summary>
+/// <summary>Computes the gradients of a feed-forward network's parameters (N5), and the loss of the step (N2).</summary>
 /// <remarks>
 /// <code>
 /// ∇W[l] = δ[l]ᵀ h[l-1];   ∇b[l] = Σ δ[l]   (N5)
 /// J = mean of the rows' losses             (N2)
 /// </code>
 /// Shapes:    h[l-1] [rows, in], δ[l] [rows, out], ∇W[l]ᵀ [in, out] in panels.
-/// Launch:    one group per team, after the way back; the teams take tasks, each a block of a matrix. Every element is a sum over
-///            the rows in order, whoever takes the task.
-/// Writes:    the gradients, the loss, and each team its word of the status if a value of its tasks is not finite.
+/// Launch:    one group per team, after the way back; the teams take tasks, most of which are a block of a matrix. Every element is
+///            summed over the rows in order, whichever team takes the task.
+/// Writes:    the gradients and the loss; each team sets its word of the status if a value of its tasks is not finite.
 /// Reference: ReferenceNetwork.Run.
 /// </remarks>
 public static class NetworkGradientKernel
@@ -23,20 +23,20 @@ public static class NetworkGradientKernel
 
     internal static void RunTeam(int team, ArrayView<float> scratch, NetworkViews v, NetworkArguments step)
     {
-        if (NetworkSteps.Ended(v))
+        if (StoppingCriterion.HasEnded(v))
             return;
         int layers = v.Layers.IntLength, tasks = layers + 1;
         for (int l = 0; l < layers; l++)
-            tasks += v.Layers[l].Cuts.Count;
+            tasks += v.Layers[l].GradientGrid.Count;
 
-        // The largest first: the blocks of the first layers, then the sums.
+        // The first tasks are the blocks, layer by layer; then come the biases, and last the loss. The large ones come first.
         int before = step.Slot * (tasks + step.Teams), task = Team.Take(v.Status, NetworkStatus.Tasks, before, -1, team, step.Teams);
         while (task < tasks)
         {
             int l = 0, block = task;
-            while (l < layers && block >= v.Layers[l].Cuts.Count)
+            while (l < layers && block >= v.Layers[l].GradientGrid.Count)
             {
-                block -= v.Layers[l].Cuts.Count;
+                block -= v.Layers[l].GradientGrid.Count;
                 l++;
             }
 
@@ -65,16 +65,19 @@ public static class NetworkGradientKernel
 
     private static void Block(int team, ArrayView<float> scratch, NetworkViews v, NetworkLayer layer, int block, int rows)
     {
-        Shares shares = layer.Cuts;
-        int share = block / shares.Columns, column = block - (share * shares.Columns);
-        int first = Share.FourBegin(layer.Inputs, share, shares.Rows), count = Share.FourBegin(layer.Inputs, share + 1, shares.Rows) - first;
-        int left = Share.PanelBegin(layer.Outputs, column, shares.Columns), width = Share.PanelBegin(layer.Outputs, column + 1, shares.Columns) - left;
+        BlockGrid grid = layer.GradientGrid;
+        int rowShare = block / grid.Columns, columnShare = block - (rowShare * grid.Columns);
+        int first = Share.FourBegin(layer.Inputs, rowShare, grid.Rows);
+        int count = Share.FourBegin(layer.Inputs, rowShare + 1, grid.Rows) - first;
+        int left = Share.PanelBegin(layer.Outputs, columnShare, grid.Columns);
+        int width = Share.PanelBegin(layer.Outputs, columnShare + 1, grid.Columns) - left;
         if (count == 0 || width == 0)
             return;
         Layout panels = Layout.Panels(layer.Inputs);
         int begin = layer.Weights + panels.Offset(first, left), end = begin + (Layout.PanelCount(width) * panels.Panel);
         Product.RunTransposed(
-            scratch, v.Update.Gradient.SubView(begin, v.Update.Gradient.IntLength - begin), panels, v.H.SubView(layer.Below + first, (rows * layer.InputRow) - first), layer.InputRow,
+            scratch, v.Update.Gradient.SubView(begin, v.Update.Gradient.IntLength - begin), panels,
+            v.H.SubView(layer.Below + first, (rows * layer.InputRow) - first), layer.InputRow,
             v.Delta.SubView(layer.Delta + left, (rows * layer.OutputRow) - left), Layout.Rows(layer.OutputRow), count, width, rows);
         int length = count * Layout.PanelWidth;
         for (int panel = begin; panel < end; panel += panels.Panel)

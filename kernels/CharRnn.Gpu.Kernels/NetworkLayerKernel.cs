@@ -3,28 +3,30 @@ using CharRnn.Gpu.Kernels.Primitives;
 
 namespace CharRnn.Gpu.Kernels;
 
-/// <summary>One layer of a feed-forward network for a whole batch, forward or back: a launch where one team is not enough.</summary>
+/// <summary>Computes one layer of a feed-forward network for a whole batch, forward or back.</summary>
 /// <remarks>
-/// <code>N1 of a hidden layer, N1–N3 of the last one, or N4: see NetworkPass</code>
+/// <code>N1 for a hidden layer, N1–N3 for the last one, or N4 on the way back: see NetworkPass</code>
 /// Shapes:    as <see cref="NetworkViews"/>.
-/// Launch:    one group per block: shares of the rows, and of the neurons but for the last layer forward, whose losses need all;
-///            after NetworkBeginKernel.
-/// Writes:    its block.
+/// Launch:    one group per block of rows × neurons, after NetworkBeginKernel. The last layer forward has whole rows, because a loss
+///            depends on all neurons.
+/// Writes:    h[l] or δ[l] of its block; in the last layer forward, δ[L] and the losses.
 /// Reference: ReferenceNetwork.Run.
 /// </remarks>
 public static class NetworkLayerKernel
 {
     /// <summary>The kernel.</summary>
-    public static void Run(NetworkViews v, NetworkArguments step, int l, int back, Shares shares)
+    public static void Run(NetworkViews v, NetworkArguments step, int l, int back, BlockGrid grid)
     {
         int team = Team.Index();
         var scratch = Team.Scratch();
-        if (NetworkSteps.Ended(v))
+        if (StoppingCriterion.HasEnded(v))
             return;
         NetworkLayer layer = v.Layers[l];
-        int rows = step.Count, share = team / shares.Columns, column = team - (share * shares.Columns), neurons = back != 0 ? layer.Inputs : layer.Outputs;
-        int first = Share.Begin(rows, share, shares.Rows), count = Share.Begin(rows, share + 1, shares.Rows) - first;
-        int left = Share.PanelBegin(neurons, column, shares.Columns), width = Share.PanelBegin(neurons, column + 1, shares.Columns) - left;
+        int rows = step.Count, rowShare = team / grid.Columns, columnShare = team - (rowShare * grid.Columns);
+        int neurons = back != 0 ? layer.Inputs : layer.Outputs;
+        int first = Share.Begin(rows, rowShare, grid.Rows), count = Share.Begin(rows, rowShare + 1, grid.Rows) - first;
+        int left = Share.PanelBegin(neurons, columnShare, grid.Columns);
+        int width = Share.PanelBegin(neurons, columnShare + 1, grid.Columns) - left;
         if (count == 0 || width == 0)
             return;
         if (back != 0)

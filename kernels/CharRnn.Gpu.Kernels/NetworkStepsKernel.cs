@@ -5,14 +5,14 @@ using ILGPU;
 namespace CharRnn.Gpu.Kernels;
 
 /// <summary>
-/// Many steps of a feed-forward network in one launch: on the CPU by all teams, which meet before and after the update; on a GPU by
-/// one team, for networks so small that launches would cost more than the work.
+/// Runs many steps of a feed-forward network in one launch. On the CPU all teams do so, which meet before and after the update; on a GPU
+/// one team does so, for networks that are so small that launches would cost more than the work.
 /// </summary>
 /// <remarks>
-/// <code>N1–N5 and the update, <c>steps</c> times: NetworkPass, NetworkGradientKernel, NormKernel and UpdateKernel, one after the other</code>
+/// <code>N1–N5 and the update, <c>steps</c> times: NetworkPass, NetworkGradientKernel, NormKernel, UpdateKernel</code>
 /// Shapes:    as <see cref="NetworkViews"/>.
-/// Launch:    teams that run side by side, or one; the steps must lie within the order.
-/// Writes:    all that those write.
+/// Launch:    teams that run side by side, or one team; the steps must be within the order.
+/// Writes:    all that these write.
 /// Reference: ReferenceNetwork.Run, ReferenceOptimizer.Update.
 /// </remarks>
 public static class NetworkStepsKernel
@@ -27,8 +27,8 @@ public static class NetworkStepsKernel
         {
             NetworkArguments step = first.Later(n);
             int met = step.Slot * meetings;
-            NetworkSteps.Judge(v, step);
-            if (!NetworkSteps.Ended(v))
+            StoppingCriterion.Apply(v, step);
+            if (!StoppingCriterion.HasEnded(v))
                 Layers(team, scratch, v, step);
             Team.Meet(v.Status, met, step.Teams);
             NetworkGradientKernel.RunTeam(team, scratch, v, step);
@@ -44,7 +44,7 @@ public static class NetworkStepsKernel
         }
     }
 
-    /// <summary>N1–N4 of a team's rows, which need no other team.</summary>
+    /// <summary>Computes N1–N4 for the rows of a team, which depend on no other team.</summary>
     private static void Layers(int team, ArrayView<float> scratch, NetworkViews v, NetworkArguments step)
     {
         int rows = step.Count, first = Share.Begin(rows, team, step.Teams), count = Share.Begin(rows, team + 1, step.Teams) - first;

@@ -4,12 +4,12 @@ using ILGPU;
 
 namespace CharRnn.Gpu.Kernels;
 
-/// <summary>The squares of the gradient's norm, part by part, where the update is to scale the gradient by it (E13).</summary>
+/// <summary>Sums the squares of the gradient, segment by segment, for an update that clips the norm (E13).</summary>
 /// <remarks>
-/// <code>s² = Σ over parts of Σ g²   (E13)</code>
-/// Shapes:    g: every parameter.
-/// Launch:    one group per team, after the gradients; a team owns a share of the parts.
-/// Writes:    the sums of its parts.
+/// <code>s² = Σ over segments of Σ g²   (E13)</code>
+/// Shapes:    g has a value for every parameter.
+/// Launch:    one group per team, after the gradients; a team owns a share of the segments.
+/// Writes:    the sums of its segments.
 /// Reference: ReferenceOptimizer.Norm.
 /// </remarks>
 public static class NormKernel
@@ -19,20 +19,20 @@ public static class NormKernel
 
     internal static void RunTeam(int team, ArrayView<float> scratch, UpdateViews v, int teams)
     {
-        int parts = v.Squares.IntLength, end = Share.Begin(parts, team + 1, teams);
-        for (int part = Share.Begin(parts, team, teams); part < end; part++)
+        int segments = v.Squares.IntLength, end = Share.Begin(segments, team + 1, teams);
+        for (int segment = Share.Begin(segments, team, teams); segment < end; segment++)
         {
-            int begin = UpdateKernel.PartBegin(v, part), count = UpdateKernel.PartBegin(v, part + 1) - begin;
-            Reduction.SumOfSquares(scratch, v.Squares, part, v.Gradient.SubView(begin, count), count);
+            int begin = UpdateKernel.SegmentBegin(v, segment), count = UpdateKernel.SegmentBegin(v, segment + 1) - begin;
+            Reduction.SumOfSquares(scratch, v.Squares, segment, v.Gradient.SubView(begin, count), count);
         }
     }
 
-    /// <summary>s², of the sums that all teams have written by now: the same for every thread of every team.</summary>
+    /// <summary>Returns s², once all teams have written their sums. It is the same in every thread of every team.</summary>
     internal static float Squared(UpdateViews v)
     {
         float sum = 0f;
-        for (int part = 0; part < v.Squares.IntLength; part++)
-            sum += v.Squares[part];
+        for (int segment = 0; segment < v.Squares.IntLength; segment++)
+            sum += v.Squares[segment];
         return sum;
     }
 }

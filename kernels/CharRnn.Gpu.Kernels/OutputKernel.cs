@@ -3,7 +3,7 @@ using CharRnn.Gpu.Kernels.Primitives;
 
 namespace CharRnn.Gpu.Kernels;
 
-/// <summary>Logits, loss, the loss's gradient, and what it sends back to the hidden states (E2–E4, a part of E6).</summary>
+/// <summary>Computes the outputs: logits, losses, their gradient, and what it sends back (E2–E4, the first term of E6).</summary>
 /// <remarks>
 /// <code>E2–E4: see OutputPass;   dh[t] = dz[t]·Whyᵀ, the first term of E6</code>
 /// Shapes:    as <see cref="TrainingViews"/>.

@@ -4,7 +4,7 @@ using ILGPU;
 
 namespace CharRnn.Gpu.Kernels;
 
-/// <summary>Logits, loss and the loss's gradient, for rows (t, b) that need no order (E2–E4).</summary>
+/// <summary>Computes the logits, the losses and their gradient for rows (t, b), which may come in any order (E2–E4).</summary>
 /// <remarks>
 /// <code>
 /// z = h·Why + by                       (E2)
@@ -12,17 +12,17 @@ namespace CharRnn.Gpu.Kernels;
 /// dz = (softmax z - onehot y) / B      (E4)
 /// </code>
 /// Shapes:    h [T,B,H]  y [T,B]  z, dz [T,B,V]  loss [T,B]  Why [H,V]  by [V].
-/// Launch:    part of a kernel; a team owns rows [row, row + rows) of the T·B, in time-major order.
-/// Writes:    z, then dz in its place, and the loss, of the team's own rows.
+/// Launch:    kernels call it; a team owns rows [row, row + rows) of the T·B, in time-major order.
+/// Writes:    dz, before it z in the same place, and the losses of the team's own rows.
 /// Reference: ReferenceRnn.Logits, ReferenceRnn.Run.
 /// </remarks>
 public static class OutputPass
 {
-    // Rows that are computed together, at most: enough for many tiles per reading of Why, and so few that their logits are in a
-    // cache yet when the next primitive reads them.
-    private const int BlockRows = 128;
+    // The most rows that are computed together: enough for many tiles each time that Why is read, and so few that their logits are
+    // still in a cache when the next primitive reads them.
+    private const int RowsAtOnce = 128;
 
-    /// <summary>Runs the pass for rows of a step.</summary>
+    /// <summary>Runs the pass for some rows of a step.</summary>
     public static void Run(ArrayView<float> scratch, ForwardViews v, RnnDims d, int row, int rows)
     {
         var h = v.H.SubView((d.B + row) * d.HRow, rows * d.HRow);
@@ -32,13 +32,16 @@ public static class OutputPass
         SoftmaxCrossEntropy.Run(scratch, z, v.Tokens.SubView(d.B + row, rows), v.Losses.SubView(row, rows), rows, d.VRow, d.V, 1f / d.B);
     }
 
-    /// <summary>Runs the pass for all time steps of a team's streams, as few products as their layout and the caches allow.</summary>
+    /// <summary>Runs the pass for all time steps of a team's streams, in as few products as their layout and the caches allow.</summary>
     public static void RunStreams(ArrayView<float> scratch, ForwardViews v, RnnDims d, int first, int count)
     {
         for (int t = 0, steps = StepsAtOnce(d, count); t < d.T; t += steps)
             Run(scratch, v, d, (t * d.B) + first, (t + steps < d.T ? steps : d.T - t) * count);
     }
 
-    /// <summary>Time steps whose outputs are one product: the rows of some streams only lie together within a time step.</summary>
-    internal static int StepsAtOnce(RnnDims d, int count) => count < d.B ? 1 : d.B < BlockRows ? BlockRows / d.B : 1;
+    /// <summary>
+    /// The number of time steps whose outputs are one product. It is 1 for a share of the streams, whose rows are contiguous only within
+    /// a time step.
+    /// </summary>
+    internal static int StepsAtOnce(RnnDims d, int count) => count < d.B ? 1 : d.B < RowsAtOnce ? RowsAtOnce / d.B : 1;
 }

@@ -8,13 +8,13 @@ namespace CharRnn.Gpu.Kernels;
 public readonly struct SampleViews(
     ArrayView<int> tokens, ArrayView<float> uniforms, ArrayView<float> h, ArrayView<float> z, ParameterViews weights)
 {
-    /// <summary><c>[n+1]</c>: the first input, then the characters that follow it, given or drawn.</summary>
+    /// <summary>The first input, then the characters that follow it, given or drawn, <c>[n+1]</c>.</summary>
     public readonly ArrayView<int> Tokens = tokens;
 
-    /// <summary>A number in [0, 1) per step, <c>[n]</c>.</summary>
+    /// <summary>A number in [0, 1) for each time step, <c>[n]</c>.</summary>
     public readonly ArrayView<float> Uniforms = uniforms;
 
-    /// <summary><c>[n+1, HRow]</c>: row 0 is the carried state.</summary>
+    /// <summary>Hidden states, <c>[n+1, HRow]</c>: row 0 is the carried state.</summary>
     public readonly ArrayView<float> H = h;
 
     /// <summary>Logits, <c>[VRow]</c>.</summary>
@@ -39,17 +39,18 @@ public static class SampleKernel
     /// <param name="d">Sizes; B is 1, and T at least n.</param>
     /// <param name="draw">How to draw.</param>
     /// <param name="given">How many of the tokens after the first are given; the rest are drawn.</param>
-    /// <param name="steps">n.</param>
+    /// <param name="steps">n, the number of time steps.</param>
     public static void Run(SampleViews v, RnnDims d, DrawArguments draw, int given, int steps)
     {
         var scratch = Team.Scratch();
-        Recurrence.Forward(scratch, v.H, v.Tokens, v.Weights, d, Part.Streams(d, 0, given, 0, 1));
+        Recurrence.Forward(scratch, v.H, v.Tokens, v.Weights, d, HiddenBlock.Streams(d, 0, given, 0, 1));
         for (int i = given; i < steps; i++)
         {
-            Recurrence.Forward(scratch, v.H, v.Tokens, v.Weights, d, Part.Streams(d, i, i + 1, 0, 1));
+            Recurrence.Forward(scratch, v.H, v.Tokens, v.Weights, d, HiddenBlock.Streams(d, i, i + 1, 0, 1));
             Rows.Copy(v.Z, v.Weights.By, d.VRow);
             Product.Run(
-                scratch, v.Z, Layout.Rows(d.VRow), v.H.SubView((i + 1) * d.HRow, d.HRow), d.HRow, v.Weights.Why, Layout.Panels(d.H), 1, d.V, d.H, 1, 0);
+                scratch, v.Z, Layout.Rows(d.VRow), v.H.SubView((i + 1) * d.HRow, d.HRow), d.HRow, v.Weights.Why, Layout.Panels(d.H),
+                1, d.V, d.H, 1, 0);
             Draw.Run(v.Tokens, i + 1, v.Z, d.V, draw, v.Uniforms, i);
         }
 

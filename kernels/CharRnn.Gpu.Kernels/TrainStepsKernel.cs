@@ -5,14 +5,14 @@ using ILGPU;
 namespace CharRnn.Gpu.Kernels;
 
 /// <summary>
-/// Many training steps in one launch: on the CPU by all teams, which meet before and after the update; on a GPU by one team, for
-/// models so small that launches would cost more than the work.
+/// Runs many training steps in one launch. On the CPU all teams do so, which meet before and after the update; on a GPU one team does
+/// so, for models that are so small that launches would cost more than the work.
 /// </summary>
 /// <remarks>
-/// <code>E1–E9, <c>steps</c> times: the passes, GradientKernel, NormKernel and UpdateKernel, one after the other</code>
+/// <code>E1–E9, <c>steps</c> times: the passes, GradientKernel, NormKernel, UpdateKernel</code>
 /// Shapes:    as <see cref="TrainingViews"/>.
-/// Launch:    teams that run side by side, or one; the steps must not wrap and must lie in the window.
-/// Writes:    all that those write.
+/// Launch:    teams that run side by side, or one team; p must not return to 0, and the steps must be within the window.
+/// Writes:    all that these write.
 /// Reference: ReferenceTrainer.Step.
 /// </remarks>
 public static class TrainStepsKernel
@@ -42,7 +42,7 @@ public static class TrainStepsKernel
         }
     }
 
-    /// <summary>E1–E4, E6 and E7 of a team's streams, which need no other team.</summary>
+    /// <summary>Computes E1–E4, E6 and E7 for the streams of a team, which depend on no other team.</summary>
     private static void Sequence(int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step)
     {
         int first = Share.Begin(d.B, team, step.Teams), count = Share.Begin(d.B, team + 1, step.Teams) - first;
@@ -55,7 +55,7 @@ public static class TrainStepsKernel
 
         Team.Arrive(v.Status, StepStatus.OutputsReady);
         if (count > 0)
-            BackwardPass.Chain(scratch, v, d, Part.Streams(d, 0, d.T, first, count));
+            BackwardPass.Chain(scratch, v, d, HiddenBlock.Streams(d, 0, d.T, first, count));
         Team.Arrive(v.Status, StepStatus.ChainsReady);
     }
 }

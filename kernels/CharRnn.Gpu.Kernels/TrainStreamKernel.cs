@@ -5,8 +5,8 @@ using ILGPU;
 namespace CharRnn.Gpu.Kernels;
 
 /// <summary>
-/// Many training steps of one stream in one launch by teams that run side by side: the first team walks the chains of time
-/// steps, the second follows with all that hangs on them, and the gradients are shared.
+/// Runs many training steps of one stream in one launch, with teams that run side by side. The first team computes the chains, the second
+/// one follows with the outputs of the time steps, and all teams share the gradients.
 /// </summary>
 /// <remarks>
 /// <code>
@@ -15,14 +15,14 @@ namespace CharRnn.Gpu.Kernels;
 /// all teams:    what is left of E5, E8, then E9
 /// </code>
 /// Shapes:    as <see cref="TrainingViews"/>, B = 1.
-/// Launch:    at least two teams that run side by side (the CPU's workers); the steps must not wrap and must lie in the window.
-/// Writes:    all that <see cref="TrainStepsKernel"/> writes, and the same bytes.
+/// Launch:    two or more workers; p must not return to 0, and the steps must be within the window.
+/// Writes:    the same bytes as <see cref="TrainStepsKernel"/>.
 /// Reference: ReferenceTrainer.Step.
 /// </remarks>
 public static class TrainStreamKernel
 {
-    // Time steps that the second team lags behind the first: a tile's rows, so that its products are fast. Only the last
-    // stretch may be shorter, and then the first team waits less for it.
+    // Time steps of a stretch, by which the second team is behind the first one: as many as a tile has rows, so that its products are
+    // fast. Only the last stretch may be shorter.
     private const int Stretch = 6;
 
     /// <summary>The kernel.</summary>
@@ -64,12 +64,12 @@ public static class TrainStreamKernel
         int stretches = Stretches(d.T);
         for (int i = 0; i < stretches; i++)
         {
-            HiddenPass.Steps(scratch, v.Forward, d, Part.Streams(d, i * Stretch, StretchEnd(d.T, i), 0, 1));
+            HiddenPass.Steps(scratch, v.Forward, d, HiddenBlock.Streams(d, i * Stretch, StretchEnd(d.T, i), 0, 1));
             Team.Arrive(v.Status, StepStatus.HiddenReady);
         }
 
         Team.Await(v.Status, StepStatus.OutputsReady, (step.Slot + 1) * step.Teams);
-        BackwardPass.Chain(scratch, v, d, Part.Streams(d, 0, d.T, 0, 1));
+        BackwardPass.Chain(scratch, v, d, HiddenBlock.Streams(d, 0, d.T, 0, 1));
     }
 
     private static void Outputs(ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step)

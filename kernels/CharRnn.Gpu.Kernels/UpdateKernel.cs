@@ -5,14 +5,14 @@ using ILGPU.Algorithms;
 
 namespace CharRnn.Gpu.Kernels;
 
-/// <summary>The optimizer (E9, E13–E16, N6), and the transposes that the next step's way back reads.</summary>
+/// <summary>Updates the parameters (E9, E13–E16, N6), and the transposes that the way back of the next step reads.</summary>
 /// <remarks>
 /// <code>g = clip(g · min(1, N/s), ±c), then the rule: see ParameterUpdate</code>
-/// Shapes:    θ, g, moments: every parameter.
-/// Launch:    one group per team, a step's last launch; a team owns a share of the arena's parts.
-/// Writes:    its parts of θ and the moments, the same of the transposes, and, where they are asked for and NormKernel has not
-///            written them, their sums of squares; nothing if any team saw a value that is not finite in this step's gradients or
-///            loss, if the norm is not finite, or if training has ended before.
+/// Shapes:    θ, g and the moments have a value for every parameter.
+/// Launch:    one group per team, as the last launch of a step; a team owns a share of the arena's segments.
+/// Writes:    its segments of θ, of the moments and of the transposes, and their sums of squares where somebody asks for them and
+///            NormKernel has not written them. It writes nothing if training has ended before, or if the loss, a gradient or the norm
+///            of this step is not finite.
 /// Reference: ReferenceOptimizer.Update.
 /// </remarks>
 public static class UpdateKernel
@@ -42,27 +42,27 @@ public static class UpdateKernel
             return;
         }
 
-        // Part by part where their squares are asked for; else all of a team's parts are one.
-        int parts = v.Squares.IntLength, first = Share.Begin(parts, team, teams), end = Share.Begin(parts, team + 1, teams);
+        // Where sums of squares are asked for, the team updates segment by segment; elsewhere all its segments at once.
+        int segments = v.Squares.IntLength, first = Share.Begin(segments, team, teams), end = Share.Begin(segments, team + 1, teams);
         bool isMeasured = update.IsMeasured != 0 && !update.NeedsNorm;
         int together = isMeasured ? 1 : end - first;
         StepRates rates = v.RatesOf(slot);
-        for (int part = first; part < end; part += together)
+        for (int segment = first; segment < end; segment += together)
         {
-            int begin = PartBegin(v, part), after = PartBegin(v, part + together);
+            int begin = SegmentBegin(v, segment), after = SegmentBegin(v, segment + together);
             ParameterUpdate.Run(
                 scratch, v.Theta, v.First, v.Second, v.Gradient, begin, after - begin, update, rates, scale, v.Squares,
-                isMeasured ? part : -1);
+                isMeasured ? segment : -1);
             for (int matrix = 0; matrix < v.Matrices.IntLength; matrix++)
                 Transpose(v, v.Matrices[matrix], begin, after);
         }
     }
 
-    /// <summary>Where a part of the arena begins: at a line of 16 floats.</summary>
-    internal static int PartBegin(UpdateViews v, int part) =>
-        Share.Begin(v.Theta.IntLength / Layout.PanelWidth, part, v.Squares.IntLength) * Layout.PanelWidth;
+    /// <summary>Where a segment of the arena begins, which is at the begin of a line.</summary>
+    internal static int SegmentBegin(UpdateViews v, int segment) =>
+        Share.Begin(v.Theta.IntLength / Layout.PanelWidth, segment, v.Squares.IntLength) * Layout.PanelWidth;
 
-    /// <summary>The transpose of those lines of a matrix that lie in [begin, end) of the arena; a line is a piece of a row.</summary>
+    /// <summary>Transposes those lines of a matrix that are in [begin, end) of the arena; a line is a piece of a row.</summary>
     private static void Transpose(UpdateViews v, TransposedMatrix matrix, int begin, int end)
     {
         int rows = matrix.Rows, length = Layout.PanelCount(matrix.Columns) * rows * Layout.PanelWidth;

@@ -1,12 +1,12 @@
 namespace CharRnn.Gpu.Kernels.Arguments;
 
 /// <summary>
-/// Where the elements of a matrix lie: (r, c) at <c>r·Row + (c / 16)·Panel + c % 16</c>. One formula for rows one after
-/// the other and for panels of 16 columns, in which a product that walks down a panel reads memory as it comes.
+/// Where the elements of a matrix are: (r, c) is at <c>r·Row + (c / 16)·Panel + c % 16</c>. This one formula is for matrices that are
+/// stored row after row, and for those in panels of 16 columns, where a product that moves down a panel reads memory in order.
 /// </summary>
 public readonly struct Layout
 {
-    /// <summary>Columns of a panel: 16 floats are a cache line, and the widest vector.</summary>
+    /// <summary>Number of columns of a panel: 16 floats fill a cache line, and the widest vector.</summary>
     public const int PanelWidth = 16;
 
     /// <summary>Distance between rows.</summary>
@@ -17,15 +17,15 @@ public readonly struct Layout
 
     private Layout(int row, int panel) => (Row, Panel) = (row, panel);
 
-    /// <summary>Rows one after the other.</summary>
+    /// <summary>The layout of a matrix that is stored row after row.</summary>
     /// <param name="row">A row's padded length.</param>
     public static Layout Rows(int row) => new(row, PanelWidth);
 
-    /// <summary>Panels one after the other, each of all rows.</summary>
-    /// <param name="rows">The matrix's rows.</param>
+    /// <summary>The layout of a matrix that is stored panel after panel, each of which has all rows.</summary>
+    /// <param name="rows">Number of rows of the matrix.</param>
     public static Layout Panels(int rows) => new(PanelWidth, rows * PanelWidth);
 
-    /// <summary>Panels that so many columns fill, the last one padded.</summary>
+    /// <summary>The number of panels for so many columns; the last one is padded.</summary>
     public static int PanelCount(int columns) => (columns + PanelWidth - 1) / PanelWidth;
 
     /// <summary>The place of an element.</summary>

@@ -2,39 +2,43 @@ using ILGPU;
 
 namespace CharRnn.Gpu.Kernels.Arguments;
 
-/// <summary>A layer of a feed-forward network: its sizes, and where what belongs to it begins.</summary>
+/// <summary>A layer of a feed-forward network: its sizes and functions, and where its values begin in the buffers.</summary>
 public readonly struct NetworkLayer(
-    int inputs, int outputs, int kind, int weights, int bias, int transposed, int below, int above, int delta, Shares cuts)
+    int inputs, int outputs, int activation, int loss, int weights, int bias, int transposed, int below, int above, int delta,
+    BlockGrid gradientGrid)
 {
-    /// <summary>Numbers that it reads, and neurons.</summary>
+    /// <summary>Number of inputs, and of neurons.</summary>
     public readonly int Inputs = inputs, Outputs = outputs;
 
-    /// <summary>Padded lengths of rows of these.</summary>
+    /// <summary>Padded lengths of a row of inputs, and of outputs.</summary>
     public readonly int InputRow = RnnDims.PaddedRow(inputs), OutputRow = RnnDims.PaddedRow(outputs);
 
-    /// <summary>Of a hidden layer its <see cref="Primitives.Activation"/>; of the last one the <see cref="Primitives.OutputLoss"/>, or <see cref="Softmax"/>.</summary>
-    public readonly int Kind = kind;
+    /// <summary>σ, a number of <see cref="Primitives.Activation"/>; the identity where the outputs go through a softmax.</summary>
+    public readonly int Activation = activation;
 
-    /// <summary>W[l]ᵀ, <c>[in, out]</c> in panels, in θ and in the gradient.</summary>
+    /// <summary>The loss, a number of <see cref="Primitives.OutputLoss"/>; a hidden layer has none.</summary>
+    public readonly int Loss = loss;
+
+    /// <summary>Where W[l]ᵀ begins, <c>[in, out]</c> in panels, in the arenas.</summary>
     public readonly int Weights = weights;
 
-    /// <summary>b[l], a padded row, there.</summary>
+    /// <summary>Where b[l] begins, a padded row, in the arenas.</summary>
     public readonly int Bias = bias;
 
-    /// <summary>W[l], <c>[out, in]</c> in panels, in <see cref="UpdateViews.Transposed"/>; of the first layer nothing: nobody asks for the data's gradient.</summary>
+    /// <summary>
+    /// Where W[l] begins, <c>[out, in]</c> in panels, in <see cref="UpdateViews.Transposed"/>. The first layer has none, because nobody
+    /// needs the gradient of the data.
+    /// </summary>
     public readonly int Transposed = transposed;
 
-    /// <summary>h[l-1] and h[l], <c>[rows, padded]</c>, in <see cref="NetworkViews.H"/>; training needs no h[L].</summary>
+    /// <summary>Where h[l-1] and h[l] begin, <c>[rows, padded]</c>, in <see cref="NetworkViews.H"/>. Training needs no h[L].</summary>
     public readonly int Below = below, Above = above;
 
-    /// <summary>δ[l], <c>[rows, padded]</c>, in <see cref="NetworkViews.Delta"/>; the last layer's z before it.</summary>
+    /// <summary>Where δ[l] begins, <c>[rows, padded]</c>, in <see cref="NetworkViews.Delta"/>; it replaces z in the last layer.</summary>
     public readonly int Delta = delta;
 
-    /// <summary>How ∇W[l] is cut into tasks; it changes no result.</summary>
-    public readonly Shares Cuts = cuts;
-
-    /// <summary>The kind of a last layer whose loss is the softmax's cross-entropy.</summary>
-    public const int Softmax = -1;
+    /// <summary>How ∇W[l] is divided into tasks; this changes no result.</summary>
+    public readonly BlockGrid GradientGrid = gradientGrid;
 }
 
 /// <summary>What a step of a feed-forward network reads and writes.</summary>
@@ -44,13 +48,13 @@ public readonly struct NetworkViews(
     ArrayView<float> batchTargets, ArrayView<int> batchClasses, ArrayView<float> losses, ArrayView<float> stepLosses,
     ArrayView<float> stepSquares)
 {
-    /// <summary>L layers.</summary>
+    /// <summary>The L layers.</summary>
     public readonly ArrayView<NetworkLayer> Layers = layers;
 
-    /// <summary>The parameters, their gradient, and what else the update reads and writes.</summary>
+    /// <summary>The parameters, their gradient, and all else that the update reads and writes.</summary>
     public readonly UpdateViews Update = update;
 
-    /// <summary>h[0] to h[L] of the batch; the last is for who asks the network.</summary>
+    /// <summary>h[0] to h[L] of the batch; only evaluation writes h[L].</summary>
     public readonly ArrayView<float> H = h;
 
     /// <summary>δ[1] to δ[L] of the batch.</summary>
@@ -59,13 +63,13 @@ public readonly struct NetworkViews(
     /// <summary>All rows of the data, <c>[n, padded]</c>.</summary>
     public readonly ArrayView<float> Data = data;
 
-    /// <summary>y of all rows, <c>[n, padded]</c>; one line where there are classes.</summary>
+    /// <summary>y of all rows, <c>[n, padded]</c>; only a line where y are classes.</summary>
     public readonly ArrayView<float> Targets = targets;
 
-    /// <summary>y of all rows as classes, <c>[n]</c>; one word where there are targets.</summary>
+    /// <summary>y of all rows as classes, <c>[n]</c>; only a word where y are numbers.</summary>
     public readonly ArrayView<int> Classes = classes;
 
-    /// <summary>The rows in the order in which steps take them, epoch after epoch.</summary>
+    /// <summary>The indices of rows in the order in which steps take them, epoch after epoch.</summary>
     public readonly ArrayView<int> Order = order;
 
     /// <summary>y of the batch.</summary>
@@ -77,75 +81,75 @@ public readonly struct NetworkViews(
     /// <summary>The loss of each row of the batch.</summary>
     public readonly ArrayView<float> Losses = losses;
 
-    /// <summary>J of each step (N2) since the host last looked, from index 1 on; at 0 that of the step before.</summary>
+    /// <summary>J (N2) of each slot, from index 1 on; index 0 has J of the step before the first slot.</summary>
     public readonly ArrayView<float> StepLosses = stepLosses;
 
-    /// <summary>The gradient's norm, squared, of each step since the host last looked.</summary>
+    /// <summary>The squared norm of the gradient of each slot.</summary>
     public readonly ArrayView<float> StepSquares = stepSquares;
 
-    /// <summary>See <see cref="NetworkStatus"/>.</summary>
+    /// <summary>The words of <see cref="NetworkStatus"/>.</summary>
     public ArrayView<int> Status => Update.Status;
 }
 
-/// <summary>The words of <see cref="NetworkViews.Status"/>; they are <see cref="StepStatus"/>'s.</summary>
+/// <summary>The words of <see cref="NetworkViews.Status"/>, in the places of <see cref="StepStatus"/>.</summary>
 public static class NetworkStatus
 {
     /// <summary>Slot + 1 of the first step whose loss or gradient was not finite.</summary>
     public const int Diverged = StepStatus.Diverged;
 
-    /// <summary>Slot + 1 of the step that was small enough to be the last: all later ones are skipped.</summary>
+    /// <summary>Slot + 1 of the step that met the stopping criterion: all later steps are skipped.</summary>
     public const int Converged = StepStatus.Converged;
 
-    /// <summary>Tasks of N5 that were taken.</summary>
+    /// <summary>How many tasks of N5 were taken.</summary>
     public const int Tasks = StepStatus.OutputTasks;
 
-    /// <summary>From here on one word per team, see <see cref="StepStatus.TeamFlags"/>.</summary>
+    /// <summary>The first of the words of the teams; see <see cref="StepStatus.TeamFlags"/>.</summary>
     public const int TeamFlags = StepStatus.TeamFlags;
 }
 
-/// <summary>What a launch of steps is told.</summary>
+/// <summary>The arguments of a launch that runs steps of a feed-forward network.</summary>
 public readonly struct NetworkArguments(
     int rows, int batch, int ordered, int first, int slot, UpdateArguments update, float gradientTolerance, float lossTolerance, int teams)
 {
-    /// <summary>n: rows of an epoch.</summary>
+    /// <summary>n, the number of rows of an epoch.</summary>
     public readonly int Rows = rows;
 
-    /// <summary>Rows of a step; an epoch's last has what is left.</summary>
+    /// <summary>The number of rows of a step; the last step of an epoch has those that are left.</summary>
     public readonly int Batch = batch;
 
-    /// <summary>Steps that the order lists; then it begins again.</summary>
+    /// <summary>The number of steps that the order lists, after which it begins again.</summary>
     public readonly int Ordered = ordered;
 
-    /// <summary>The first step's number within the order.</summary>
+    /// <summary>The number of the first step in the order.</summary>
     public readonly int First = first % ordered;
 
-    /// <summary>Where its loss goes.</summary>
+    /// <summary>The slot of the first step.</summary>
     public readonly int Slot = slot;
 
     /// <summary>The optimizer.</summary>
     public readonly UpdateArguments Update = update;
 
-    /// <summary>The norm of a gradient below which a step is the last; 0 to go on.</summary>
+    /// <summary>The step whose gradient has a smaller norm is the last; 0 lets training go on.</summary>
     public readonly float GradientTolerance = gradientTolerance;
 
-    /// <summary>The change of J below which a step is the last; 0 to go on.</summary>
+    /// <summary>The step that changed J by less is the last; 0 lets training go on.</summary>
     public readonly float LossTolerance = lossTolerance;
 
-    /// <summary>Teams in this launch.</summary>
+    /// <summary>Number of teams in this launch.</summary>
     public readonly int Teams = teams;
 
-    /// <summary>Steps of an epoch.</summary>
+    /// <summary>Number of steps of an epoch.</summary>
     public int StepsPerEpoch => (Rows + Batch - 1) / Batch;
 
-    /// <summary>Where this step's rows begin in the order.</summary>
+    /// <summary>Where the rows of the first step begin in the order.</summary>
     public int Begin => (First / StepsPerEpoch * Rows) + (First % StepsPerEpoch * Batch);
 
-    /// <summary>Rows of this step.</summary>
+    /// <summary>Number of rows of the first step.</summary>
     public int Count => Rows - (First % StepsPerEpoch * Batch) < Batch ? Rows - (First % StepsPerEpoch * Batch) : Batch;
 
-    /// <summary>Whether the batch holds these rows already: all of them, from the call's first step.</summary>
+    /// <summary>Whether the batch holds these rows already: a batch of all rows is fetched by the first step of a call.</summary>
     public bool IsFetched => Ordered == 1 && Slot > 0;
 
-    /// <summary>The n-th step after this one.</summary>
+    /// <summary>The arguments of the n-th step after the first.</summary>
     public NetworkArguments Later(int n) => new(Rows, Batch, Ordered, First + n, Slot + n, Update, GradientTolerance, LossTolerance, Teams);
 }

@@ -3,25 +3,25 @@ namespace CharRnn.Gpu.Kernels.Arguments;
 /// <summary>The sizes of a step, and the padded row lengths that its device buffers have.</summary>
 public readonly struct RnnDims(int t, int b, int h, int v)
 {
-    /// <summary>Time steps.</summary>
+    /// <summary>Number of time steps.</summary>
     public readonly int T = t;
 
-    /// <summary>Streams.</summary>
+    /// <summary>Number of streams.</summary>
     public readonly int B = b;
 
-    /// <summary>Hidden units.</summary>
+    /// <summary>Number of hidden units.</summary>
     public readonly int H = h;
 
-    /// <summary>Characters.</summary>
+    /// <summary>Number of characters in the vocabulary.</summary>
     public readonly int V = v;
 
-    /// <summary>Length of a row of H values.</summary>
+    /// <summary>Padded length of a row of H values.</summary>
     public readonly int HRow = PaddedRow(h);
 
-    /// <summary>Length of a row of V values.</summary>
+    /// <summary>Padded length of a row of V values.</summary>
     public readonly int VRow = PaddedRow(v);
 
-    /// <summary>Whole cache lines, and an odd number of them: a column's rows then fall into different cache sets.</summary>
+    /// <summary>Rounds up to an odd number of lines, so that the elements of a column fall into different cache sets.</summary>
     public static int PaddedRow(int columns) => checked((int)PaddedRow((long)columns));
 
     /// <inheritdoc cref="PaddedRow(int)"/>

@@ -5,23 +5,26 @@ using ILGPU.IR.Intrinsics;
 
 namespace CharRnn.Gpu.Kernels.Primitives;
 
-/// <summary>Layers' nonlinearities and their derivatives.</summary>
+/// <summary>The activation functions σ of layers, and their derivatives.</summary>
 public static unsafe class Activation
 {
-    /// <summary>What σ is: the numbers that kernels take.</summary>
+    /// <summary>The numbers by which kernels name σ.</summary>
     public const int Identity = 0, Sigmoid = 1, Hyperbolic = 2, Rectifier = 3;
 
-    /// <summary>A nonlinearity of a CPU worker.</summary>
+    /// <summary>A σ as a CPU worker computes it.</summary>
     internal interface IFunction
     {
-        /// <summary>σ(z)</summary>
+        /// <summary>Returns σ(z).</summary>
         static abstract Vector<float> Of(Vector<float> z);
 
-        /// <summary>σ′(z), of h = σ(z).</summary>
+        /// <summary>Returns σ′(z), given h = σ(z).</summary>
         static abstract Vector<float> Slope(Vector<float> h);
     }
 
-    /// <summary><c>x = tanh x</c>, in place, of the first columns of some rows; of a CPU worker, groups have it in <see cref="GroupRecurrence"/>.</summary>
+    /// <summary>
+    /// Computes <c>x = tanh x</c> in place, in the first columns of some rows. Only CPU workers call it: groups do the same in
+    /// <see cref="GroupRecurrence"/>.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Tanh(ArrayView<float> x, int rows, int row, int columns)
     {
@@ -31,16 +34,16 @@ public static unsafe class Activation
                 *(Vector<float>*)(p + i) = Simd.Tanh(*(Vector<float>*)(p + i));
     }
 
-    /// <summary>E7, in place, of the first columns of some rows: <c>dh = (1 - h²) ⊙ dh</c>; of a CPU worker.</summary>
+    /// <summary>Computes E7, <c>dh = (1 - h²) ⊙ dh</c>, in place, in the first columns of some rows. Only CPU workers call it.</summary>
     public static void TanhGradient(ArrayView<float> dh, ArrayView<float> h, int rows, int row, int columns) =>
         EachSlope<TanhFunction>(dh, h, rows, row, columns);
 
-    /// <summary>N1's end, in place, of the first columns of some rows: <c>z = σ(z + b)</c>.</summary>
-    /// <param name="z">h[l-1]·W[l]ᵀ, replaced by h[l].</param>
+    /// <summary>Computes the end of N1, <c>z = σ(z + b)</c>, in place, in the first columns of some rows.</summary>
+    /// <param name="z">h[l-1]·W[l]ᵀ, which h[l] replaces.</param>
     /// <param name="bias">b[l].</param>
     /// <param name="rows">Number of rows.</param>
     /// <param name="row">Padded row length.</param>
-    /// <param name="columns">Columns that count; SIMD bodies compute whole vectors.</param>
+    /// <param name="columns">Number of columns; SIMD bodies compute whole vectors.</param>
     /// <param name="kind">Which σ.</param>
     [IntrinsicImplementation]
     public static void Run(ArrayView<float> z, ArrayView<float> bias, int rows, int row, int columns, int kind)
@@ -66,7 +69,7 @@ public static unsafe class Activation
         Team.Barrier();
     }
 
-    /// <summary>N4's end, in place: <c>δ = δ ⊙ σ′(z)</c>, of h = σ(z).</summary>
+    /// <summary>Computes the end of N4, <c>δ = δ ⊙ σ′(z)</c>, in place, from h = σ(z).</summary>
     [IntrinsicImplementation]
     public static void RunGradient(ArrayView<float> delta, ArrayView<float> h, int rows, int row, int columns, int kind)
     {
@@ -89,13 +92,13 @@ public static unsafe class Activation
         Team.Barrier();
     }
 
-    /// <summary>σ(z), of a group's thread.</summary>
+    /// <summary>Returns σ(z) in a thread of a group.</summary>
     internal static float Of(float z, int kind) => kind == Identity ? z
         : kind == Sigmoid ? KernelMath.Sigmoid(z)
         : kind == Hyperbolic ? KernelMath.Tanh(z)
         : z > 0f || KernelMath.IsNaN(z) ? z : 0f;
 
-    /// <summary>σ′(z) of h = σ(z), of a group's thread.</summary>
+    /// <summary>Returns σ′(z), given h = σ(z), in a thread of a group.</summary>
     internal static float Slope(float h, int kind) => kind == Identity ? 1f
         : kind == Sigmoid ? h * (1f - h)
         : kind == Hyperbolic ? 1f - (h * h)
@@ -144,7 +147,7 @@ public static unsafe class Activation
 
     internal readonly struct RectifierFunction : IFunction
     {
-        public static Vector<float> Of(Vector<float> z) => Vector.MaxNative(Vector<float>.Zero, z); // of which NaN, as the second, returns
+        public static Vector<float> Of(Vector<float> z) => Vector.MaxNative(Vector<float>.Zero, z); // returns z, the second, if it is NaN
 
         public static Vector<float> Slope(Vector<float> h) =>
             Vector.ConditionalSelect(Vector.GreaterThan(h, Vector<float>.Zero), Vector<float>.One, Vector<float>.Zero);

@@ -6,19 +6,19 @@ using ILGPU.IR.Intrinsics;
 
 namespace CharRnn.Gpu.Kernels.Primitives;
 
-/// <summary>One character from logits: temperature, then top-k, then top-p, then the draw.</summary>
+/// <summary>Draws a character from logits: it applies the temperature, then top-k, then top-p, and then draws.</summary>
 /// <remarks>
-/// Nothing is sorted. The smallest set of largest values that reaches a count (top-k) or a mass (top-p) is found by
-/// bisection on the bits of its smallest member, since non-negative floats order as their bits do.
+/// Nothing is sorted. The smallest set of largest values that reaches a count (top-k) or a mass (top-p) is found by bisection on the
+/// bits of its smallest member, because non-negative floats have the same order as their bits.
 /// </remarks>
 public static unsafe class Draw
 {
     private const uint InfinityBits = 0x7F800000;
 
-    /// <summary><c>tokens[index]</c> = the first character, in vocabulary order, whose cumulative probability exceeds u.</summary>
+    /// <summary>Sets <c>tokens[index]</c> to the first character, in vocabulary order, whose cumulative probability exceeds u.</summary>
     /// <param name="tokens">Where the character goes.</param>
     /// <param name="index">Its place there.</param>
-    /// <param name="z">Logits, padded; overwritten.</param>
+    /// <param name="z">Padded logits, which are overwritten.</param>
     /// <param name="v">V.</param>
     /// <param name="draw">Temperature, top-k, top-p.</param>
     /// <param name="uniforms">Numbers in [0, 1).</param>
@@ -32,7 +32,7 @@ public static unsafe class Draw
         float max = Simd.Max(p, v);
         if (draw.Temperature == 0f)
         {
-            tokens[index] = Math.Max(0, new Span<float>(p, v).IndexOf(max)); // not found where logits are NaN
+            tokens[index] = Math.Max(0, new Span<float>(p, v).IndexOf(max)); // IndexOf finds nothing where logits are NaN
             return;
         }
 
@@ -65,7 +65,7 @@ public static unsafe class Draw
         return total;
     }
 
-    /// <summary>Zeroes all but the largest values that together reach the target; of equals the first are kept.</summary>
+    /// <summary>Keeps the largest values that together reach the target, the first ones among equals, and zeroes the others.</summary>
     private static void KeepLargest(float* p, int v, bool byMass, float target)
     {
         uint low = 0, high = InfinityBits;
@@ -105,7 +105,7 @@ public static unsafe class Draw
         Team.Barrier();
     }
 
-    /// <summary>The same by one thread: a few hundred logits are over before a group has agreed on anything.</summary>
+    /// <summary>Does the same with one thread, which is done with a few hundred logits before a group could meet at its barriers.</summary>
     private static int DrawAlone(ArrayView<float> z, int v, DrawArguments draw, float u)
     {
         int likeliest = 0;

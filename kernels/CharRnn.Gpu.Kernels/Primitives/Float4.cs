@@ -3,24 +3,24 @@ using ILGPU.Runtime;
 
 namespace CharRnn.Gpu.Kernels.Primitives;
 
-/// <summary>Four floats, which a GPU loads at once.</summary>
+/// <summary>Four floats, which a GPU loads in one instruction.</summary>
 internal readonly struct Float4(float x, float y, float z, float w)
 {
     public readonly float X = x, Y = y, Z = z, W = w;
 
-    /// <summary>The same memory by fours. The view must begin at a multiple of four floats.</summary>
+    /// <summary>Views the same memory four floats at a time. It must begin at a multiple of four floats.</summary>
     public static ArrayView<Float4> Of(ArrayView<float> view) => view.AsAligned(16).Cast<Float4>();
 
     public Float4 Plus(float factor, Float4 other) =>
         new(X + (factor * other.X), Y + (factor * other.Y), Z + (factor * other.Z), W + (factor * other.W));
 }
 
-/// <summary>Four rows of four floats.</summary>
+/// <summary>A tile of four rows of four floats.</summary>
 internal readonly struct Tile(Float4 r0, Float4 r1, Float4 r2, Float4 r3)
 {
     public readonly Float4 R0 = r0, R1 = r1, R2 = r2, R3 = r3;
 
-    /// <summary>Adds the outer product of a column and a row.</summary>
+    /// <summary>Adds the outer product of a column and a row to the tile.</summary>
     public Tile Plus(Float4 column, Float4 row) => Plus(column.X, column.Y, column.Z, column.W, row);
 
     public Tile Plus(float c0, float c1, float c2, float c3, Float4 row) =>

@@ -3,23 +3,23 @@ using ILGPU;
 namespace CharRnn.Gpu.Kernels.Primitives;
 
 /// <summary>
-/// exp and tanh for group bodies: the device's own are 1e-4 off where gradients need 1e-7
-/// (<c>tanh.approx</c>) or differ from one device to the next. The same series as in <see cref="Simd"/>.
+/// Elementary functions for group bodies, with the same series as in <see cref="Simd"/>. The devices' own functions differ from one
+/// device to the next, or have an error of 1e-4 (<c>tanh.approx</c>), where gradients need 1e-7.
 /// </summary>
 internal static class KernelMath
 {
     private const uint ExponentBits = 0x7F800000, SignBit = 0x80000000;
 
     /// <summary>
-    /// By the bits: ILGPU 1.5.3's OpenCL C makes <c>x &lt;= y</c> of "not <c>x &gt; y</c>", which is another thing where x
-    /// is NaN. So no group body may leave a NaN to a comparison.
+    /// Tests the bits, because a comparison would fail: ILGPU 1.5.3 translates "not <c>x &gt; y</c>" to <c>x &lt;= y</c> in OpenCL C,
+    /// which is different where x is NaN. So no group body may compare a value that may be NaN.
     /// </summary>
     public static bool IsNaN(float x) => (Interop.FloatAsInt(x) & ~SignBit) > ExponentBits;
 
-    /// <summary>Neither infinite nor NaN, by the bits.</summary>
+    /// <summary>Whether x is neither infinite nor NaN, by its bits.</summary>
     public static bool IsFinite(float x) => (Interop.FloatAsInt(x) & ExponentBits) != ExponentBits;
 
-    /// <summary>x cut to [lower, upper]; NaN stays NaN.</summary>
+    /// <summary>Clips x to [lower, upper]; NaN stays NaN.</summary>
     public static float Clamp(float x, float lower, float upper)
     {
         float clamped = x < lower ? lower : x;
@@ -36,8 +36,8 @@ internal static class KernelMath
     }
 
     /// <summary>
-    /// <see cref="Simd.Tanh"/>'s rational function p / q. Below 0.6 it is x + x·(p - q)/q, which rounds the small part only: three
-    /// operations more are nothing to a GPU.
+    /// Computes the rational function p / q of <see cref="Simd.Tanh"/>. For |x| below 0.6 it computes x + x·(p - q)/q, which rounds only
+    /// the small term, at the cost of three more operations, which a GPU does not notice.
     /// </summary>
     public static float Tanh(float x)
     {
@@ -89,24 +89,24 @@ internal static class KernelMath
     }
 }
 
-/// <summary>The coefficients of tanh, fitted with weighted least squares until the relative error (2e-8) was level.</summary>
+/// <summary>The coefficients of tanh, fitted by weighted least squares until the relative error was even, 2e-8 everywhere.</summary>
 internal static class Rational
 {
     public const float Limit = 9f;
     public const float P0 = 9.99999979e-01f, P1 = 1.33810244e-01f, P2 = 3.49558673e-03f, P3 = 2.06090610e-05f, P4 = 1.33546347e-08f;
 
-    /// <summary>P - Q, for arguments whose square is small: x + x·(p - q)/q rounds the small part only.</summary>
+    /// <summary>The coefficients of P - Q, and the square below which an argument is small: see <see cref="KernelMath.Tanh"/>.</summary>
     public const float N1 = P1 - Q1, N2 = P2 - Q2, N3 = P3 - Q3, N4 = P4 - Q4, Small = 0.36f;
 
     public const float Q1 = 4.67143400e-01f, Q2 = 2.58769768e-02f, Q3 = 3.28563261e-04f, Q4 = 7.77654678e-07f;
 }
 
-/// <summary>Of exp and ln: logarithms of 2 and e, the bits of √½, and those of a mantissa.</summary>
+/// <summary>The constants of exp and ln: logarithms of 2 and e, the bits of √½, and the bits of a mantissa.</summary>
 internal static class Logarithm
 {
     public const float Log2E = 1.44269504f;
 
-    // ln 2 in two parts: the first has so few bits that its product with an exponent is exact.
+    // ln 2 is the sum of these two; the first has so few bits that its product with an exponent is exact.
     public const float Ln2High = 0.693359375f, Ln2Low = -2.12194440e-4f;
 
     public const int RootHalfBits = 0x3F3504F3, MantissaBits = 0x007FFFFF;

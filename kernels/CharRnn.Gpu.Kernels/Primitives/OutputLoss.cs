@@ -5,41 +5,51 @@ using ILGPU.IR.Intrinsics;
 
 namespace CharRnn.Gpu.Kernels.Primitives;
 
-/// <summary>Losses of outputs that are numbers, and δ[L] (N2, N3); classes have <see cref="SoftmaxCrossEntropy"/>.</summary>
+/// <summary>
+/// Computes the losses of outputs that are numbers, and δ[L] (N2, N3). <see cref="Primitives.SoftmaxCrossEntropy"/> does so for classes.
+/// </summary>
 public static unsafe class OutputLoss
 {
-    /// <summary>The kinds below it are squared errors of an output with that <see cref="Activation"/>; this one is the binary cross-entropy of logits.</summary>
-    public const int BinaryCrossEntropy = 4;
+    /// <summary>
+    /// The numbers by which kernels name a layer's loss. A hidden layer has none. The cross-entropy of a softmax is computed by
+    /// <see cref="Primitives.SoftmaxCrossEntropy"/>.
+    /// </summary>
+    public const int None = 0, SquaredError = 1, BinaryCrossEntropy = 2, SoftmaxCrossEntropy = 3;
 
     /// <summary>
-    /// Per row, with the means over the row's columns for the squared error and sums for the cross-entropy:
-    /// <c>losses[r] = Σ max(z, 0) - y z + ln(1 + e^-|z|)</c> and <c>δ = (σ(z) - y)·scale</c>, or
-    /// <c>losses[r] = mean (h - y)²</c> and <c>δ = 2 (h - y) σ′(z)·scale / columns</c>, h = σ(z); zeros in δ's padding.
+    /// Computes the loss of each row, and δ of each of its columns. For the binary cross-entropy they are
+    /// <c>losses[r] = Σ max(z, 0) - y z + ln(1 + e^-|z|)</c> and <c>δ = (σ(z) - y)·scale</c>; for the squared error, with h = σ(z),
+    /// <c>losses[r] = mean (h - y)²</c> and <c>δ = 2 (h - y) σ′(z)·scale / columns</c>. The padding of δ becomes zero.
     /// </summary>
-    /// <param name="z">Logits <c>[rows, row]</c>, replaced by δ.</param>
+    /// <param name="z">Logits <c>[rows, row]</c>, which δ replaces.</param>
     /// <param name="targets">y, <c>[rows, row]</c>.</param>
-    /// <param name="losses"><c>[rows]</c>.</param>
+    /// <param name="losses">The loss of each row, <c>[rows]</c>.</param>
     /// <param name="rows">Number of rows.</param>
     /// <param name="row">Padded row length.</param>
-    /// <param name="columns">Outputs in a row.</param>
+    /// <param name="columns">Number of outputs in a row.</param>
     /// <param name="scale">1/n of N2.</param>
-    /// <param name="kind">Which loss.</param>
+    /// <param name="kind"><see cref="SquaredError"/> or <see cref="BinaryCrossEntropy"/>.</param>
+    /// <param name="activation">σ of the squared error, an <see cref="Activation"/>; the binary cross-entropy has the sigmoid.</param>
     [IntrinsicImplementation]
-    public static void Run(ArrayView<float> z, ArrayView<float> targets, ArrayView<float> losses, int rows, int row, int columns, float scale, int kind)
+    public static void Run(
+        ArrayView<float> z, ArrayView<float> targets, ArrayView<float> losses, int rows, int row, int columns, float scale, int kind,
+        int activation)
     {
         if (kind == BinaryCrossEntropy)
             Each<Logistic>(z, targets, losses, rows, row, columns, scale);
-        else if (kind == Activation.Identity)
+        else if (activation == Activation.Identity)
             Each<Squared<Activation.IdentityFunction>>(z, targets, losses, rows, row, columns, scale);
-        else if (kind == Activation.Sigmoid)
+        else if (activation == Activation.Sigmoid)
             Each<Squared<Activation.SigmoidFunction>>(z, targets, losses, rows, row, columns, scale);
-        else if (kind == Activation.Hyperbolic)
+        else if (activation == Activation.Hyperbolic)
             Each<Squared<Activation.TanhFunction>>(z, targets, losses, rows, row, columns, scale);
         else
             Each<Squared<Activation.RectifierFunction>>(z, targets, losses, rows, row, columns, scale);
     }
 
-    internal static void RunOnGroup(ArrayView<float> z, ArrayView<float> targets, ArrayView<float> losses, int rows, int row, int columns, float scale, int kind)
+    internal static void RunOnGroup(
+        ArrayView<float> z, ArrayView<float> targets, ArrayView<float> losses, int rows, int row, int columns, float scale, int kind,
+        int activation)
     {
         for (int r = Group.IdxX; r < rows; r += Group.DimX)
         {
@@ -56,9 +66,9 @@ public static unsafe class OutputLoss
                 }
                 else
                 {
-                    float h = Activation.Of(logit, kind), difference = h - y;
+                    float h = Activation.Of(logit, activation), difference = h - y;
                     loss += difference * difference / columns;
-                    z[i] = 2f * difference * Activation.Slope(h, kind) * scale / columns;
+                    z[i] = 2f * difference * Activation.Slope(h, activation) * scale / columns;
                 }
             }
 
@@ -68,7 +78,7 @@ public static unsafe class OutputLoss
         Team.Barrier();
     }
 
-    /// <summary>A loss of some outputs, and its derivative by their logits, before the scale.</summary>
+    /// <summary>The losses of some outputs, and their derivatives with respect to the logits, before the scale.</summary>
     private interface ILoss
     {
         static abstract Vector<float> Of(Vector<float> z, Vector<float> y, int columns, out Vector<float> slope);
@@ -89,14 +99,15 @@ public static unsafe class OutputLoss
     {
         public static Vector<float> Of(Vector<float> z, Vector<float> y, int columns, out Vector<float> slope)
         {
-            Vector<float> h = T.Of(z), difference = h - y, share = new(1f / columns);
-            slope = (difference + difference) * T.Slope(h) * share;
-            return difference * difference * share;
+            Vector<float> h = T.Of(z), difference = h - y, reciprocal = new(1f / columns);
+            slope = (difference + difference) * T.Slope(h) * reciprocal;
+            return difference * difference * reciprocal;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Each<T>(ArrayView<float> z, ArrayView<float> targets, ArrayView<float> losses, int rows, int row, int columns, float scale)
+    private static void Each<T>(
+        ArrayView<float> z, ArrayView<float> targets, ArrayView<float> losses, int rows, int row, int columns, float scale)
         where T : struct, ILoss
     {
         if (rows == 0)
@@ -113,7 +124,9 @@ public static unsafe class OutputLoss
                 Vector<float> value = T.Of(*(Vector<float>*)(p + i), *(Vector<float>*)(y + i), columns, out Vector<float> slope);
                 slope *= factor;
                 if (i == last)
-                    (value, slope) = (Vector.ConditionalSelect(present, value, Vector<float>.Zero), Vector.ConditionalSelect(present, slope, Vector<float>.Zero));
+                    (value, slope) = (
+                        Vector.ConditionalSelect(present, value, Vector<float>.Zero),
+                        Vector.ConditionalSelect(present, slope, Vector<float>.Zero));
                 *(Vector<float>*)(p + i) = slope;
                 sum += value;
             }

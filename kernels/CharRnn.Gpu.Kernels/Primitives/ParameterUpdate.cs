@@ -7,42 +7,42 @@ using ILGPU.IR.Intrinsics;
 
 namespace CharRnn.Gpu.Kernels.Primitives;
 
-/// <summary>E9, E13–E16 and N6 over a range of parameters.</summary>
+/// <summary>Computes E9, E13–E16 and N6 for a range of parameters.</summary>
 public static unsafe class ParameterUpdate
 {
-    /// <summary>Which rule: the numbers that kernels take. Adam's two kinds differ in their weight decay alone.</summary>
+    /// <summary>The numbers by which kernels name a rule. Adam and AdamW are one rule: they differ in their weight decay alone.</summary>
     public const int Adagrad = 0, RmsProp = 1, Adam = 2, Momentum = 3, Descent = 4;
 
-    /// <summary>A rule of a CPU worker, for a vector of parameters.</summary>
+    /// <summary>A rule as a CPU worker computes it, for a vector of parameters.</summary>
     private interface IRule
     {
-        /// <summary>How many values it remembers of each parameter.</summary>
+        /// <summary>The number of moments of each parameter.</summary>
         static abstract int Moments { get; }
 
-        /// <summary>The parameter's and its moments' new values.</summary>
+        /// <summary>Computes the new values of the parameters and their moments.</summary>
         static abstract void Update(
             ref Vector<float> theta, ref Vector<float> first, ref Vector<float> second, Vector<float> g, in Numbers n);
     }
 
     /// <summary>
-    /// <c>g = clip(g·scale, ±c) + λθ</c>, then the rule. A NaN gradient stays NaN; padding (all of it 0) stays 0.
+    /// Computes <c>g = clip(g·scale, ±c) + λθ</c> and then the rule. A gradient that is NaN stays NaN; padding, which is 0, stays 0.
     /// </summary>
     /// <param name="scratch">See <see cref="Team.Scratch"/>.</param>
-    /// <param name="theta">θ, updated.</param>
-    /// <param name="first">The rule's first moment, updated: m of E9 and E15, v of E14, u of E16.</param>
-    /// <param name="second">Its second: v of E15.</param>
-    /// <param name="gradient">g; left as it is.</param>
+    /// <param name="theta">θ, which is updated.</param>
+    /// <param name="first">The rule's first moment, which is updated: m of E9 and E15, v of E14, u of E16.</param>
+    /// <param name="second">The rule's second moment, which is updated: v of E15.</param>
+    /// <param name="gradient">g, which is left as it is.</param>
     /// <param name="begin">The first parameter, a multiple of <see cref="Layout.PanelWidth"/>.</param>
-    /// <param name="count">Number of parameters, such a multiple, too.</param>
+    /// <param name="count">Number of parameters, also such a multiple.</param>
     /// <param name="update">The rule and its numbers.</param>
-    /// <param name="rates">Those of this step.</param>
-    /// <param name="scale">What E13 multiplies the gradient by.</param>
-    /// <param name="squares">Where the sum of the gradient's squares goes, before clip and scale.</param>
-    /// <param name="part">Its place there; below 0 where nobody asks for it.</param>
+    /// <param name="rates">The numbers of this step.</param>
+    /// <param name="scale">The factor of E13.</param>
+    /// <param name="squares">Where the sum of the squares of g goes, before scale and clip.</param>
+    /// <param name="segment">The index of that sum; below 0 if nobody asks for it.</param>
     [IntrinsicImplementation]
     public static void Run(
         ArrayView<float> scratch, ArrayView<float> theta, ArrayView<float> first, ArrayView<float> second, ArrayView<float> gradient,
-        int begin, int count, UpdateArguments update, StepRates rates, float scale, ArrayView<float> squares, int part)
+        int begin, int count, UpdateArguments update, StepRates rates, float scale, ArrayView<float> squares, int segment)
     {
         Vector<float> sum = update.Rule switch
         {
@@ -52,13 +52,13 @@ public static unsafe class ParameterUpdate
             Momentum => Ranges<MomentumRule>(theta, first, second, gradient, begin, count, update, rates, scale),
             _ => Ranges<DescentRule>(theta, first, second, gradient, begin, count, update, rates, scale),
         };
-        if (part >= 0)
-            squares[part] = Vector.Sum(sum);
+        if (segment >= 0)
+            squares[segment] = Vector.Sum(sum);
     }
 
     internal static void RunOnGroup(
         ArrayView<float> scratch, ArrayView<float> theta, ArrayView<float> first, ArrayView<float> second, ArrayView<float> gradient,
-        int begin, int count, UpdateArguments update, StepRates rates, float scale, ArrayView<float> squares, int part)
+        int begin, int count, UpdateArguments update, StepRates rates, float scale, ArrayView<float> squares, int segment)
     {
         float sum = 0f;
         for (int i = begin + Group.IdxX; i < begin + count; i += Group.DimX)
@@ -103,14 +103,14 @@ public static unsafe class ParameterUpdate
             theta[i] = weight;
         }
 
-        if (part >= 0)
-            Reduction.Total(scratch, squares, part, sum, 1f);
+        if (segment >= 0)
+            Reduction.Total(scratch, squares, segment, sum, 1f);
         else
             Team.Barrier();
     }
 
-    /// <summary>The parameters that decay, which lie before the others, then those that do not.</summary>
-    /// <returns>The sums of the gradient's squares, in lanes.</returns>
+    /// <summary>Updates the parameters that decay, which are before the others, and then those that do not.</summary>
+    /// <returns>The sums of the squares of the gradient, one in each lane.</returns>
     private static Vector<float> Ranges<T>(
         ArrayView<float> theta, ArrayView<float> first, ArrayView<float> second, ArrayView<float> gradient, int begin, int count,
         UpdateArguments update, StepRates rates, float scale)
@@ -136,7 +136,7 @@ public static unsafe class ParameterUpdate
             Vector<float> v = T.Moments > 1 ? *(Vector<float>*)(second + i) : default;
             sum = Simd.FusedMultiplyAdd(slope, slope, sum);
 
-            // These return their second operand where it is NaN.
+            // Minimum and maximum return their second operand where it is NaN.
             Vector<float> clipped = Vector.MinNative(n.Clip, Vector.MaxNative(n.NegativeClip, slope * n.Scale));
             T.Update(ref weight, ref m, ref v, clipped, n);
             *(Vector<float>*)(theta + i) = weight;
@@ -149,7 +149,7 @@ public static unsafe class ParameterUpdate
         return sum;
     }
 
-    /// <summary>The numbers of an update in every lane.</summary>
+    /// <summary>The numbers of an update, each of them in every lane.</summary>
     private readonly struct Numbers(UpdateArguments update, StepRates rates, float scale)
     {
         public readonly Vector<float> Clip = new(update.Clip), NegativeClip = new(-update.Clip), Scale = new(scale);

@@ -5,19 +5,19 @@ using ILGPU.IR.Intrinsics;
 namespace CharRnn.Gpu.Kernels.Primitives;
 
 /// <summary>A dense operation with two bodies.</summary>
-/// <param name="Method">Its C# body, SIMD, which the CPU accelerator runs as it is.</param>
-/// <param name="GroupBody">The body every other backend compiles instead: the same operation by a thread group.</param>
+/// <param name="Method">Its C# body, which uses SIMD instructions and which the CPU accelerator runs as it is.</param>
+/// <param name="GroupBody">The body that every other backend compiles instead: the same operation by a thread group.</param>
 public readonly record struct Primitive(MethodInfo Method, MethodInfo GroupBody);
 
 /// <summary>
-/// The primitives of this assembly, as data for whoever builds a context. A primitive is a static method marked
-/// <see cref="IntrinsicImplementationAttribute"/>; its group body stands beside it under its name plus <c>OnGroup</c>.
+/// Lists the primitives of this assembly for whoever builds a context. A primitive is a static method with the attribute
+/// <see cref="IntrinsicImplementationAttribute"/>; its group body is beside it and has its name plus <c>OnGroup</c>.
 /// </summary>
 /// <remarks>
-/// Kernels are written for a <em>team</em> that executes each primitive together and finishes it before the next:
-/// one SIMD worker on the CPU, one thread group (a barrier closes every group body) on a GPU. That is what lets one
-/// kernel source be right and fast on both. Matrices lie in rows or in panels (<see cref="Layout"/>), padded to a
-/// multiple of <see cref="Layout.PanelWidth"/> floats; the padding holds zeros, and a SIMD body may compute it, to zeros again.
+/// Kernels are written for a team, which executes each primitive together and finishes it before the next one. A team is one worker on
+/// the CPU and one thread group on a GPU, where a barrier ends every group body. Thus one source of a kernel is correct and fast on
+/// both. Matrices are stored in rows or in panels (<see cref="Layout"/>), which are padded to a multiple of
+/// <see cref="Layout.PanelWidth"/> floats. The padding holds zeros; a SIMD body may compute it too, and gets zeros again.
 /// </remarks>
 public static class PrimitiveRegistry
 {

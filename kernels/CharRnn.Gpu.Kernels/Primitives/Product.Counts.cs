@@ -1,9 +1,9 @@
 namespace CharRnn.Gpu.Kernels.Primitives;
 
-// Sizes as types.
+// The sizes of tiles, as types.
 public static unsafe partial class Product
 {
-    /// <summary>A number known to the compiler, so that tiles of each size are compiled from one text.</summary>
+    /// <summary>A number that the compiler knows, so that tiles of all sizes are compiled from one text.</summary>
     private interface ICount
     {
         static abstract int Value { get; }

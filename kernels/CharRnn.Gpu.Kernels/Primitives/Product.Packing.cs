@@ -5,13 +5,13 @@ using CharRnn.Gpu.Kernels.Arguments;
 
 namespace CharRnn.Gpu.Kernels.Primitives;
 
-// Products of a transpose, whose operands are copied to where tiles read them in order.
+// Products whose left side is a transpose, and whose operands are copied to where tiles read them in order.
 public static unsafe partial class Product
 {
     /// <summary>
-    /// A product whose A is a transpose: its operands lie in strides that neither caches nor prefetchers like, so strips
-    /// of A (a tile's rows) and, where it spans many pages, a panel of B are copied to where tiles read them one float after
-    /// the other.
+    /// Multiplies a transposed A. Its operands would be read in strides, which are slow in caches and for prefetchers. So the rows of each
+    /// tile are copied from A into a strip, and where a panel of B spans many pages, the panel is copied too. Tiles read these copies
+    /// one float after the other.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     [SkipLocalsInit]
@@ -19,23 +19,23 @@ public static unsafe partial class Product
         float* c, Layout cLayout, float* a, int aStep, float* b, Layout bLayout, int m, int width, int k)
     {
         int lanes = Vector<float>.Count;
-        byte* stripMemory = stackalloc byte[(RowBlock * KBlock * sizeof(float)) + CacheLine];
-        byte* panelMemory = stackalloc byte[(2 * lanes * KBlock * sizeof(float)) + CacheLine];
-        bool packPanels = (long)Math.Min(KBlock, k) * bLayout.Row * sizeof(float) > MappedBytes;
+        byte* stripMemory = stackalloc byte[(PackedRows * SectionTerms * sizeof(float)) + CacheLine];
+        byte* panelMemory = stackalloc byte[(2 * lanes * SectionTerms * sizeof(float)) + CacheLine];
+        bool packPanels = (long)Math.Min(SectionTerms, k) * bLayout.Row * sizeof(float) > MappedBytes;
         float* strips = Aligned(stripMemory), panel = Aligned(panelMemory);
-        for (int k0 = 0; k0 < k; k0 += KBlock)
+        for (int k0 = 0; k0 < k; k0 += SectionTerms)
         {
-            int steps = Math.Min(KBlock, k - k0);
-            var block = new Block(c, cLayout, steps, accumulate: k0 > 0);
-            float* blockA = a + ((long)k0 * aStep), blockB = b + ((long)k0 * bLayout.Row);
-            int blocks = (m + RowBlock - 1) / RowBlock;
-            for (int i = 0; i < blocks; i++)
+            int steps = Math.Min(SectionTerms, k - k0);
+            var section = new Section(c, cLayout, steps, accumulate: k0 > 0);
+            float* sectionA = a + ((long)k0 * aStep), sectionB = b + ((long)k0 * bLayout.Row);
+            int rounds = (m + PackedRows - 1) / PackedRows;
+            for (int i = 0; i < rounds; i++)
             {
-                int row0 = Share.Begin(m, i, blocks), rows = Share.Begin(m, i + 1, blocks) - row0, tiles = TileCount(rows);
+                int row0 = Share.Begin(m, i, rounds), rows = Share.Begin(m, i + 1, rounds) - row0, tiles = TileCount(rows);
                 for (int tile = 0, row = 0; tile < tiles; tile++)
                 {
                     int count = (rows / tiles) + (tile < rows % tiles ? 1 : 0);
-                    PackStrip(strips + ((long)row * steps), blockA + row0 + row, aStep, count, steps);
+                    PackStrip(strips + ((long)row * steps), sectionA + row0 + row, aStep, count, steps);
                     row += count;
                 }
 
@@ -44,25 +44,27 @@ public static unsafe partial class Product
                     bool two = column + lanes < width;
                     if (packPanels)
                     {
-                        PackPanel(panel, blockB, bLayout, column, steps, two);
-                        block.Tiles(row0, rows, column, two, strips, packed: true, steps, 0, panel, 2 * lanes, lanes);
+                        PackPanel(panel, sectionB, bLayout, column, steps, two);
+                        section.Tiles(row0, rows, column, two, strips, packed: true, steps, 0, panel, 2 * lanes, lanes);
                         continue;
                     }
 
                     long place = Place(bLayout, column);
-                    block.Tiles(row0, rows, column, two, strips, packed: true, steps, 0, blockB + place, bLayout.Row, Place(bLayout, column + lanes) - place);
+                    section.Tiles(
+                        row0, rows, column, two, strips, packed: true, steps, 0, sectionB + place, bLayout.Row,
+                        Place(bLayout, column + lanes) - place);
                 }
             }
         }
     }
 
-    /// <summary>A tile's rows of A, step by step: <c>strip[step·count + i] = a[i + step·aStep]</c>.</summary>
+    /// <summary>Copies the rows of a tile from A, step by step: <c>strip[step·count + i] = a[i + step·aStep]</c>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackStrip(float* strip, float* a, int aStep, int count, int k)
     {
         if (count >= 4)
         {
-            // Two vectors of four, which overlap where there are fewer than eight.
+            // These are two vectors of four, which overlap where the tile has fewer than eight rows.
             for (int step = 0; step < k; step++, strip += count, a += aStep)
             {
                 Vector128<float> begin = Vector128.Load(a), end = Vector128.Load(a + count - 4);
@@ -78,7 +80,7 @@ public static unsafe partial class Product
                 strip[i] = a[i];
     }
 
-    /// <summary>Two vectors of B's columns, or one, step by step.</summary>
+    /// <summary>Copies one vector of columns of B, or two, step by step.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackPanel(float* panel, float* b, Layout layout, int column, int k, bool two)
     {

@@ -4,25 +4,25 @@ using CharRnn.Gpu.Kernels.Arguments;
 
 namespace CharRnn.Gpu.Kernels.Primitives;
 
-// Products of a single row, which is what a time step of one stream is.
+// Products of a single row, such as those of a time step of one stream.
 public static unsafe partial class Product
 {
-    private readonly partial struct Block
+    private readonly partial struct Section
     {
-        /// <summary>One row of C: many vectors at a time, since the loads of B are the limit and latency must still hide.</summary>
+        /// <summary>Computes one row of C, many vectors at a time: loading B limits the speed, and many sums hide the latency.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public void SingleRow(float* a, int aStep, float* b, Layout bLayout, int width, int turn)
+        public void SingleRow(float* a, int aStep, float* b, Layout bLayout, int width, int sweep)
         {
-            // Whole panels to each pass, spread evenly, and at most 14 vectors, which leave two registers to work with.
+            // Each round has whole panels, spread evenly, and at most 14 vectors, which leave two registers to work with.
             int panels = Layout.PanelCount(width), most = 14 * Vector<float>.Count / Layout.PanelWidth;
-            int passes = (panels + most - 1) / most;
-            if (passes == 1 && panels * k * CacheLine > FirstLevelBytes)
-                passes = 2; // what does not fit as a whole may in halves
-            for (int i = 0; i < passes; i++)
+            int rounds = (panels + most - 1) / most;
+            if (rounds == 1 && panels * k * CacheLine > FirstLevelBytes)
+                rounds = 2; // two halves may fit in the cache where the whole does not
+            for (int i = 0; i < rounds; i++)
             {
-                int pass = turn % 2 == 0 ? i : passes - 1 - i;
-                int column = panels * pass / passes * Layout.PanelWidth;
-                int end = Math.Min(width, panels * (pass + 1) / passes * Layout.PanelWidth);
+                int round = sweep % 2 == 0 ? i : rounds - 1 - i;
+                int column = panels * round / rounds * Layout.PanelWidth;
+                int end = Math.Min(width, panels * (round + 1) / rounds * Layout.PanelWidth);
                 Row((end - column) / Vector<float>.Count, a, aStep, b + Place(bLayout, column), bLayout, c + Place(cLayout, column));
             }
         }
@@ -93,7 +93,9 @@ public static unsafe partial class Product
             Put<TVectors>(13, pc, c13);
         }
 
-        /// <summary>The place of a row's i-th vector behind a panel's begin; all but the panel's distance is known to the compiler.</summary>
+        /// <summary>
+        /// The place of a row's i-th vector behind the begin of a panel. The compiler knows all of it but the distance between panels.
+        /// </summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private static long VectorPlace(int i, long panel) =>
             (i * Vector<float>.Count / Layout.PanelWidth * panel) + (i * Vector<float>.Count % Layout.PanelWidth);

@@ -4,18 +4,19 @@ using CharRnn.Gpu.Kernels.Arguments;
 
 namespace CharRnn.Gpu.Kernels.Primitives;
 
-// The tiles of C, each held in registers over a block of k.
+// The tiles of C, each of which is held in registers over a section of k.
 public static unsafe partial class Product
 {
-    /// <summary>The place of a column; long, since a panel may begin past 2³¹ bytes.</summary>
+    /// <summary>The place of a column. It is a long, because a panel may begin past 2³¹ bytes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static long Place(Layout layout, int column) => ((long)(column / Layout.PanelWidth) * layout.Panel) + (column % Layout.PanelWidth);
+    private static long Place(Layout layout, int column) =>
+        ((long)(column / Layout.PanelWidth) * layout.Panel) + (column % Layout.PanelWidth);
 
-    /// <summary>Rows in tiles of at most six, spread evenly: 25 rows are five fives, not four sixes and a one.</summary>
+    /// <summary>The number of tiles over which rows are spread evenly: 25 rows are five fives, not four sixes and a one.</summary>
     private static int TileCount(int rows) => (rows + MaxTileRows - 1) / MaxTileRows;
 
-    /// <summary>A product whose k fits one block.</summary>
-    private readonly partial struct Block(float* c, Layout cLayout, int k, bool accumulate)
+    /// <summary>The product of one section of k.</summary>
+    private readonly partial struct Section(float* c, Layout cLayout, int k, bool accumulate)
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Rows(float* a, int aRow, int aStep, float* b, Layout bLayout, int m, int width)
@@ -24,26 +25,29 @@ public static unsafe partial class Product
             for (int column = 0; column < width; column += 2 * lanes)
             {
                 long place = Place(bLayout, column);
-                Tiles(0, m, column, column + lanes < width, a, packed: false, aRow, aStep, b + place, bLayout.Row, Place(bLayout, column + lanes) - place);
+                Tiles(
+                    0, m, column, column + lanes < width, a, packed: false, aRow, aStep, b + place, bLayout.Row,
+                    Place(bLayout, column + lanes) - place);
             }
         }
 
         /// <summary>
-        /// All tiles of two columns of vectors, or of one: first those with a row more, then the others.
+        /// Computes all tiles of one column of vectors, or of two: first the tiles with one more row, then the others.
         /// </summary>
         /// <param name="row">C's first row.</param>
         /// <param name="rows">C's rows.</param>
         /// <param name="column">C's first column.</param>
         /// <param name="two">Whether there is a second vector.</param>
         /// <param name="a">A, from that row on.</param>
-        /// <param name="packed">Whether A lies in strips, a tile's rows side by side in each step.</param>
-        /// <param name="aRow">Distance between A's rows; of strips, the floats that each row adds.</param>
-        /// <param name="aStep">Distance between A's steps; strips have their own.</param>
+        /// <param name="packed">Whether A is in strips, where the rows of a tile are side by side at each step.</param>
+        /// <param name="aRow">Distance between A's rows; in strips, the floats that each row adds.</param>
+        /// <param name="aStep">Distance between A's steps; not used for strips, which have their own.</param>
         /// <param name="b">B's first vector.</param>
         /// <param name="bStep">Distance between steps of B.</param>
         /// <param name="bNext">Distance of the second vector.</param>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public void Tiles(int row, int rows, int column, bool two, float* a, bool packed, long aRow, long aStep, float* b, long bStep, long bNext)
+        public void Tiles(
+            int row, int rows, int column, bool two, float* a, bool packed, long aRow, long aStep, float* b, long bStep, long bNext)
         {
             int tiles = TileCount(rows), count = rows / tiles, larger = rows % tiles;
             float* to = c + ((long)row * cLayout.Row) + Place(cLayout, column);
@@ -54,9 +58,11 @@ public static unsafe partial class Product
             Tiles(count, tiles - larger, two, to + (done * cLayout.Row), next, a + (done * aRow), packed, aRow, aStep, b, bStep, bNext);
         }
 
-        // Inlined, as is the next: at 256 units, calls with so many arguments took 3 % of a step.
+        // This method and the next are inlined, because calls with so many arguments took 3 % of a step with 256 units.
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private void Tiles(int count, int tiles, bool two, float* to, long next, float* a, bool packed, long aRow, long aStep, float* b, long bStep, long bNext)
+        private void Tiles(
+            int count, int tiles, bool two, float* to, long next, float* a, bool packed, long aRow, long aStep, float* b, long bStep,
+            long bNext)
         {
             switch (count)
             {
@@ -70,7 +76,8 @@ public static unsafe partial class Product
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private void Tiles<TRows>(int tiles, bool two, float* to, long next, float* a, bool packed, long aRow, long aStep, float* b, long bStep, long bNext)
+        private void Tiles<TRows>(
+            int tiles, bool two, float* to, long next, float* a, bool packed, long aRow, long aStep, float* b, long bStep, long bNext)
             where TRows : struct, ICount
         {
             (long row, long step) = packed ? (1, TRows.Value) : (aRow, aStep);
@@ -81,11 +88,12 @@ public static unsafe partial class Product
         }
 
         /// <summary>
-        /// Tiles of up to 6 rows × 2 vectors of C, held in registers over all k: 12 independent chains hide the latency of a
-        /// multiply-add. The counts are constants of each instantiation, so rows and vectors that it lacks cost nothing.
+        /// Computes tiles of up to 6 rows × 2 vectors, which are held in registers over the section: 12 independent sums hide the latency
+        /// of a multiply-add. The counts are constants of each instantiation, so the rows and vectors that a tile lacks cost nothing.
         /// </summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void Tiles<TRows, TVectors>(int tiles, float* to, long next, float* a, long aTile, long aRow, long aStep, float* b, long bStep, long bNext)
+        private void Tiles<TRows, TVectors>(
+            int tiles, float* to, long next, float* a, long aTile, long aRow, long aStep, float* b, long bStep, long bNext)
             where TRows : struct, ICount
             where TVectors : struct, ICount
         {
@@ -98,14 +106,17 @@ public static unsafe partial class Product
                 for (int steps = k / 2; steps > 0; steps--, pa += 2 * aStep, pb += 2 * bStep)
                 {
                     Step<TRows, TVectors>(
-                        pa, aRow, pb, bNext, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
+                        pa, aRow, pb, bNext, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41,
+                        ref c50, ref c51);
                     Step<TRows, TVectors>(
-                        pa + aStep, aRow, pb + bStep, bNext, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
+                        pa + aStep, aRow, pb + bStep, bNext, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31,
+                        ref c40, ref c41, ref c50, ref c51);
                 }
 
                 if (k % 2 != 0)
                     Step<TRows, TVectors>(
-                        pa, aRow, pb, bNext, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
+                        pa, aRow, pb, bNext, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41,
+                        ref c50, ref c51);
 
                 float* pc = to;
                 Put<TRows, TVectors, One>(ref pc, cRow, next, c00, c01);
@@ -119,11 +130,12 @@ public static unsafe partial class Product
             }
         }
 
-        /// <summary>One term of every chain of a tile.</summary>
+        /// <summary>Adds one term to every sum of a tile.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private static void Step<TRows, TVectors>(
-            float* a, long aRow, float* b, long bNext, ref Vector<float> c00, ref Vector<float> c01, ref Vector<float> c10, ref Vector<float> c11,
-            ref Vector<float> c20, ref Vector<float> c21, ref Vector<float> c30, ref Vector<float> c31, ref Vector<float> c40, ref Vector<float> c41,
+            float* a, long aRow, float* b, long bNext, ref Vector<float> c00, ref Vector<float> c01,
+            ref Vector<float> c10, ref Vector<float> c11, ref Vector<float> c20, ref Vector<float> c21,
+            ref Vector<float> c30, ref Vector<float> c31, ref Vector<float> c40, ref Vector<float> c41,
             ref Vector<float> c50, ref Vector<float> c51)
             where TRows : struct, ICount
             where TVectors : struct, ICount
@@ -139,7 +151,8 @@ public static unsafe partial class Product
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static void MultiplyAdd<TRows, TVectors, TRow>(float* a, Vector<float> b0, Vector<float> b1, ref Vector<float> c0, ref Vector<float> c1)
+        private static void MultiplyAdd<TRows, TVectors, TRow>(
+            float* a, Vector<float> b0, Vector<float> b1, ref Vector<float> c0, ref Vector<float> c1)
             where TRows : struct, ICount
             where TVectors : struct, ICount
             where TRow : struct, ICount

@@ -5,34 +5,35 @@ using ILGPU.IR.Intrinsics;
 
 namespace CharRnn.Gpu.Kernels.Primitives;
 
-/// <summary>The one matrix product, <c>C[m,n] (+)= A[m,k] · B[k,n]</c>: every product of E1–E8 is this one.</summary>
+/// <summary>The matrix product <c>C[m,n] (+)= A[m,k] · B[k,n]</c>, which computes every product of E1–E8 and N1–N5.</summary>
 /// <remarks>
-/// Each element of C gets, block of k by block, a chain of multiply-adds that begins at zero, whatever the tiles: on the CPU
-/// the result does not depend on how rows are shared out, and small terms are not rounded at the size of what C held before.
+/// Each element of C is summed section by section of k. The sum of a section begins at zero and is then added to what C holds, so that
+/// small terms are not rounded to the precision of a large sum. Tiles of all sizes add the terms in the same order. Therefore, on the
+/// CPU, the result does not depend on how rows are shared out.
 /// </remarks>
 public static unsafe partial class Product
 {
-    // Steps of k whose panel of B (two vectors wide) and strip of A stay in the first-level cache together.
-    private const int KBlock = 256;
+    // Terms of a section: so few that its panel of B (two vectors wide) and its strip of A fit in the first-level cache together.
+    private const int SectionTerms = 256;
 
-    // Rows of a transposed A that are packed at a time, at most: with KBlock they take 128 KB of the second-level cache.
-    private const int RowBlock = 128;
+    // The most rows of a transposed A that are packed at a time: strips of so many rows take 128 KB of the second-level cache.
+    private const int PackedRows = 128;
 
-    // Steps of a transposed A whose cache lines, and B's, stay in the first-level cache as they lie.
+    // Up to so many steps, a transposed A is not packed: its cache lines and those of B fit in the first-level cache as they are.
     private const int UnpackedSteps = 64;
 
-    // The first-level cache of today's processors, at least.
+    // Today's processors have a first-level cache of at least this size.
     private const int FirstLevelBytes = 32 << 10;
 
-    // Entries of the first-level table of memory pages; a panel whose rows lie in more is packed.
+    // The memory that the first-level table of pages maps, 64 pages of 4 KB; a panel that spans more is packed.
     private const long MappedBytes = 64 * 4096;
 
-    /// <summary>Rows of C that are computed together, at most.</summary>
+    /// <summary>The most rows of C that are computed together.</summary>
     public const int MaxTileRows = 6;
 
     private const int CacheLine = 64;
 
-    /// <summary>Computes C; with <paramref name="accumulate"/> ≠ 0, adds to it.</summary>
+    /// <summary>Computes A · B.</summary>
     /// <param name="scratch">See <see cref="Team.Scratch"/>.</param>
     /// <param name="c">C.</param>
     /// <param name="cLayout">Where C's elements lie.</param>
@@ -44,18 +45,21 @@ public static unsafe partial class Product
     /// <param name="n">Columns of C.</param>
     /// <param name="k">Terms per element.</param>
     /// <param name="accumulate">0 to overwrite C, 1 to add to it.</param>
-    /// <param name="turn">
-    /// Of one row: odd to take the columns from the last to the first. A chain of products with the same B takes turns, and so
-    /// finds in the cache what the product before it used last. It changes no result.
+    /// <param name="sweep">
+    /// The number of this product among successive products with the same B. Where C has one row, even ones go through the columns
+    /// from the first to the last and odd ones come back, so that each begins with what the one before left in the cache. It changes
+    /// no result.
     /// </param>
     [IntrinsicImplementation]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run(
         ArrayView<float> scratch, ArrayView<float> c, Layout cLayout, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout,
-        int m, int n, int k, int accumulate, int turn)
+        int m, int n, int k, int accumulate, int sweep)
     {
         if (m > 0)
-            Blocks(Simd.Pointer(c), cLayout, Simd.Pointer(a), aRow, 1, Simd.Pointer(b), bLayout, m, Simd.WholeVectors(n), k, accumulate != 0, turn);
+            Sections(
+                Simd.Pointer(c), cLayout, Simd.Pointer(a), aRow, 1, Simd.Pointer(b), bLayout,
+                m, Simd.WholeVectors(n), k, accumulate != 0, sweep);
     }
 
     internal static void RunOnGroup(
@@ -63,12 +67,12 @@ public static unsafe partial class Product
         int m, int n, int k, int accumulate, int _) =>
         GroupProduct.Run(scratch, new Element(c, cLayout, accumulate), a, aRow, b, bLayout, m, n, k);
 
-    /// <summary>Computes C from a transpose, <c>C[m,n] = A[k,m]ᵀ · B[k,n]</c>.</summary>
+    /// <summary>Computes a product whose left side is a transpose, <c>C[m,n] = A[k,m]ᵀ · B[k,n]</c>.</summary>
     /// <param name="scratch">See <see cref="Team.Scratch"/>.</param>
     /// <param name="c">C.</param>
     /// <param name="cLayout">Where C's elements lie.</param>
-    /// <param name="a">A, whose columns are the rows of the product's left side. On a GPU it begins at a multiple of four floats.</param>
-    /// <param name="aRow">Distance between A's rows, the steps of k.</param>
+    /// <param name="a">A, whose columns are the rows of the left side. On a GPU it begins at a multiple of four floats.</param>
+    /// <param name="aRow">Distance between A's rows, which are the steps of k.</param>
     /// <param name="b">B.</param>
     /// <param name="bLayout">Where B's elements lie.</param>
     /// <param name="m">Rows of C.</param>
@@ -77,7 +81,8 @@ public static unsafe partial class Product
     [IntrinsicImplementation]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void RunTransposed(
-        ArrayView<float> scratch, ArrayView<float> c, Layout cLayout, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout, int m, int n, int k)
+        ArrayView<float> scratch, ArrayView<float> c, Layout cLayout, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout,
+        int m, int n, int k)
     {
         if (m == 0)
             return;
@@ -86,14 +91,15 @@ public static unsafe partial class Product
         if (m > 1 && k > UnpackedSteps)
             Packed(pc, cLayout, pa, aRow, pb, bLayout, m, width, k);
         else
-            Blocks(pc, cLayout, pa, 1, aRow, pb, bLayout, m, width, k, false, 0);
+            Sections(pc, cLayout, pa, 1, aRow, pb, bLayout, m, width, k, false, 0);
     }
 
     internal static void RunTransposedOnGroup(
-        ArrayView<float> scratch, ArrayView<float> c, Layout cLayout, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout, int m, int n, int k) =>
-        GroupProduct.RunTransposed(scratch, new Element(c, cLayout, 0), new Turned(a, aRow), b, bLayout, m, n, k);
+        ArrayView<float> scratch, ArrayView<float> c, Layout cLayout, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout,
+        int m, int n, int k) =>
+        GroupProduct.RunTransposed(scratch, new Element(c, cLayout, 0), new TransposedLeft(a, aRow), b, bLayout, m, n, k);
 
-    private readonly struct Turned(ArrayView<float> a, int aRow) : ITurnedLeft
+    private readonly struct TransposedLeft(ArrayView<float> a, int aRow) : ITransposedLeft
     {
         private readonly ArrayView<Float4> _a = Float4.Of(a);
         private readonly int _row = aRow / GroupProduct.TileSide;
@@ -101,7 +107,7 @@ public static unsafe partial class Product
         public Float4 Load(int step, int row) => _a[(step * _row) + (row / GroupProduct.TileSide)];
     }
 
-    internal readonly struct Element(ArrayView<float> c, Layout layout, int accumulate) : IProductEnd
+    internal readonly struct Element(ArrayView<float> c, Layout layout, int accumulate) : IEpilogue
     {
         private readonly ArrayView<float> _c = c;
         private readonly Layout _layout = layout;
@@ -114,19 +120,20 @@ public static unsafe partial class Product
         }
     }
 
-    /// <summary>A product of operands that caches like as they lie, a block of k after the other.</summary>
+    /// <summary>Multiplies operands that tiles can read where they are, section by section of k.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Blocks(
-        float* c, Layout cLayout, float* a, int aRow, int aStep, float* b, Layout bLayout, int m, int width, int k, bool accumulate, int turn)
+    private static void Sections(
+        float* c, Layout cLayout, float* a, int aRow, int aStep, float* b, Layout bLayout,
+        int m, int width, int k, bool accumulate, int sweep)
     {
-        for (int k0 = 0; k0 < k; k0 += KBlock)
+        for (int k0 = 0; k0 < k; k0 += SectionTerms)
         {
-            var block = new Block(c, cLayout, Math.Min(KBlock, k - k0), accumulate || k0 > 0);
-            float* blockA = a + ((long)k0 * aStep), blockB = b + ((long)k0 * bLayout.Row);
+            var section = new Section(c, cLayout, Math.Min(SectionTerms, k - k0), accumulate || k0 > 0);
+            float* sectionA = a + ((long)k0 * aStep), sectionB = b + ((long)k0 * bLayout.Row);
             if (m == 1)
-                block.SingleRow(blockA, aStep, blockB, bLayout, width, turn);
+                section.SingleRow(sectionA, aStep, sectionB, bLayout, width, sweep);
             else
-                block.Rows(blockA, aRow, aStep, blockB, bLayout, m, width);
+                section.Rows(sectionA, aRow, aStep, sectionB, bLayout, m, width);
         }
     }
 }

@@ -6,13 +6,13 @@ using ILGPU.IR.Intrinsics;
 
 namespace CharRnn.Gpu.Kernels.Primitives;
 
-/// <summary>Many values to one, in a fixed order.</summary>
+/// <summary>Reduces many values to one in a fixed order.</summary>
 public static unsafe class Reduction
 {
-    /// <summary>The largest thread group that a team may be: the scratch has room for its partial sums.</summary>
+    /// <summary>The most threads of a group: the scratch has room for their partial sums.</summary>
     public const int MaxGroupSize = 256;
 
-    /// <summary><c>to[index] = scale · Σ values</c></summary>
+    /// <summary>Sets <c>to[index] = scale · Σ values</c>.</summary>
     [IntrinsicImplementation]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Sum(ArrayView<float> scratch, ArrayView<float> to, int index, ArrayView<float> values, int count, float scale)
@@ -24,7 +24,8 @@ public static unsafe class Reduction
         to[index] = (float)(sum * scale);
     }
 
-    internal static void SumOnGroup(ArrayView<float> scratch, ArrayView<float> to, int index, ArrayView<float> values, int count, float scale)
+    internal static void SumOnGroup(
+        ArrayView<float> scratch, ArrayView<float> to, int index, ArrayView<float> values, int count, float scale)
     {
         float sum = 0f;
         for (int i = Group.IdxX; i < count; i += Group.DimX)
@@ -32,7 +33,7 @@ public static unsafe class Reduction
         Total(scratch, to, index, sum, scale);
     }
 
-    /// <summary><c>to[index] = Σ values²</c>, of a multiple of <see cref="Layout.PanelWidth"/> values.</summary>
+    /// <summary>Sets <c>to[index] = Σ values²</c>. The number of values is a multiple of <see cref="Layout.PanelWidth"/>.</summary>
     [IntrinsicImplementation]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SumOfSquares(ArrayView<float> scratch, ArrayView<float> to, int index, ArrayView<float> values, int count)
@@ -52,7 +53,7 @@ public static unsafe class Reduction
         Total(scratch, to, index, sum, 1f);
     }
 
-    /// <summary><c>to[index] = scale · Σ sum</c> over a group's threads, in their order.</summary>
+    /// <summary>Sets <c>to[index] = scale · Σ sum</c>, summed over the threads of a group in their order.</summary>
     internal static void Total(ArrayView<float> scratch, ArrayView<float> to, int index, float sum, float scale)
     {
         scratch[Group.IdxX] = sum;
@@ -60,15 +61,15 @@ public static unsafe class Reduction
         if (Group.IdxX == 0)
         {
             float total = 0f;
-            for (int lane = 0; lane < Group.DimX; lane++)
-                total += scratch[lane];
+            for (int thread = 0; thread < Group.DimX; thread++)
+                total += scratch[thread];
             to[index] = total * scale;
         }
 
         Team.Barrier();
     }
 
-    /// <summary><c>flags[index] = 1</c> if any value is infinite or NaN; else it is left as it is.</summary>
+    /// <summary>Sets <c>flags[index] = 1</c> if any value is infinite or NaN; otherwise leaves it as it is.</summary>
     [IntrinsicImplementation]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void FlagNonFinite(ArrayView<int> flags, int index, ArrayView<float> values, int count)
@@ -76,7 +77,7 @@ public static unsafe class Reduction
         if (count == 0)
             return;
         float* p = Simd.Pointer(values);
-        // x - x is 0 for a finite value, NaN for any other; four chains hide the latency of adding.
+        // x - x is 0 for a finite value and NaN for any other. Four sums hide the latency of an addition.
         int lanes = Vector<float>.Count, i = 0;
         Vector<float> d0 = default, d1 = default, d2 = default, d3 = default;
         for (; i + (4 * lanes) <= count; i += 4 * lanes)
@@ -100,7 +101,7 @@ public static unsafe class Reduction
         for (int i = Group.IdxX; i < count; i += Group.DimX)
         {
             if (!KernelMath.IsFinite(values[i]))
-                flags[index] = 1; // several threads may, with the same value
+                flags[index] = 1; // several threads may set it, all to the same value
         }
 
         Team.Barrier();

@@ -5,10 +5,10 @@ using ILGPU.IR.Intrinsics;
 
 namespace CharRnn.Gpu.Kernels.Primitives;
 
-/// <summary>Looking up rows of a table, of equal, padded length, by their indices.</summary>
+/// <summary>Looks up rows of equal, padded length in a table by their indices.</summary>
 public static unsafe class RowLookup
 {
-    /// <summary>Some rows of a table in another order: <c>to[r] = table[indices[r]]</c>.</summary>
+    /// <summary>Copies some rows of a table in another order: <c>to[r] = table[indices[r]]</c>.</summary>
     [IntrinsicImplementation]
     public static void Pick(ArrayView<float> to, ArrayView<float> table, ArrayView<int> indices, int rows, int row)
     {
@@ -31,7 +31,7 @@ public static unsafe class RowLookup
         Team.Barrier();
     }
 
-    /// <summary>The same of single numbers: <c>to[r] = table[indices[r]]</c>.</summary>
+    /// <summary>Copies single numbers in the same way: <c>to[r] = table[indices[r]]</c>.</summary>
     [IntrinsicImplementation]
     public static void PickNumbers(ArrayView<int> to, ArrayView<int> table, ArrayView<int> indices, int rows)
     {
@@ -47,8 +47,8 @@ public static unsafe class RowLookup
     }
 
     /// <summary>
-    /// The one-hot product of E1 as a look-up, the first columns of it: <c>to[r] = table[indices[r]] + bias</c>. Of a CPU worker;
-    /// groups have it in <see cref="GroupRecurrence"/>.
+    /// Computes the first columns of the one-hot product of E1 as a look-up: <c>to[r] = table[indices[r]] + bias</c>. Only CPU workers
+    /// call it: groups do the same in <see cref="GroupRecurrence"/>.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Gather(

@@ -3,10 +3,10 @@ using ILGPU.IR.Intrinsics;
 
 namespace CharRnn.Gpu.Kernels.Primitives;
 
-/// <summary>Moving rows of equal, padded length.</summary>
+/// <summary>Fills and copies rows of equal, padded length.</summary>
 public static unsafe class Rows
 {
-    /// <summary><c>to[i] = from[i]</c> for <paramref name="count"/> floats.</summary>
+    /// <summary>Sets <c>to[i] = from[i]</c> for <paramref name="count"/> floats.</summary>
     [IntrinsicImplementation]
     public static void Copy(ArrayView<float> to, ArrayView<float> from, int count) =>
         new Span<float>(Simd.Pointer(from), count).CopyTo(new Span<float>(Simd.Pointer(to), count));
@@ -18,7 +18,7 @@ public static unsafe class Rows
         Team.Barrier();
     }
 
-    /// <summary><c>to[i] = 0</c> for <paramref name="count"/> floats.</summary>
+    /// <summary>Sets <c>to[i] = 0</c> for <paramref name="count"/> floats.</summary>
     [IntrinsicImplementation]
     public static void Zero(ArrayView<float> to, int count)
     {
@@ -33,7 +33,7 @@ public static unsafe class Rows
         Team.Barrier();
     }
 
-    /// <summary>Every row becomes the bias: where a product then accumulates. <c>to[r] = bias</c></summary>
+    /// <summary>Sets every row to the bias, <c>to[r] = bias</c>, before a product is added to it.</summary>
     [IntrinsicImplementation]
     public static void Fill(ArrayView<float> to, ArrayView<float> bias, int rows, int row)
     {

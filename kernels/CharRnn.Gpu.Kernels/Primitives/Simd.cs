@@ -7,11 +7,11 @@ using ILGPU;
 
 namespace CharRnn.Gpu.Kernels.Primitives;
 
-/// <summary>What the SIMD bodies share: pointers into buffers, and vector exp and tanh.</summary>
+/// <summary>What the SIMD bodies share: pointers into buffers, and elementary functions of vectors.</summary>
 internal static unsafe class Simd
 {
-    // Constants, and not vectors in static fields: those are read from memory, and checked for being initialised, each time.
-    // Adding 1.5·2^23 rounds to the nearest integer, which then stands in the lowest bits; taking it away leaves the float.
+    // This is a constant, and not a vector in a static field, which would be read from memory and checked for its initialisation each
+    // time. Adding 1.5·2^23 rounds to the nearest integer, which is then in the lowest bits; subtracting it leaves the rounded float.
     private const float Rounder = 12582912f;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -20,26 +20,30 @@ internal static unsafe class Simd
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int* Pointer(ArrayView<int> view) => (int*)Unsafe.AsPointer(ref view[0]);
 
-    /// <summary>n floats rounded up to whole vectors, which the rows' padding allows.</summary>
+    /// <summary>Rounds a number of floats up to whole vectors, which the padding of rows allows.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int WholeVectors(int n) => (n + Vector<float>.Count - 1) & -Vector<float>.Count;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> FusedMultiplyAdd(Vector<float> a, Vector<float> b, Vector<float> c) => Vector.MultiplyAddEstimate(a, b, c);
 
-    /// <summary>a0 b0 a1 b1: the cross-platform vectors have no such shuffle of two.</summary>
+    /// <summary>Returns a0 b0 a1 b1; .NET's portable vectors have no such shuffle of two operands.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> ZipLow(Vector128<float> a, Vector128<float> b) =>
-        Sse.IsSupported ? Sse.UnpackLow(a, b) : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipLow(a, b) : Vector128.Create(a[0], b[0], a[1], b[1]);
+        Sse.IsSupported ? Sse.UnpackLow(a, b)
+        : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipLow(a, b)
+        : Vector128.Create(a[0], b[0], a[1], b[1]);
 
-    /// <summary>a2 b2 a3 b3.</summary>
+    /// <summary>Returns a2 b2 a3 b3.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> ZipHigh(Vector128<float> a, Vector128<float> b) =>
-        Sse.IsSupported ? Sse.UnpackHigh(a, b) : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipHigh(a, b) : Vector128.Create(a[2], b[2], a[3], b[3]);
+        Sse.IsSupported ? Sse.UnpackHigh(a, b)
+        : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipHigh(a, b)
+        : Vector128.Create(a[2], b[2], a[3], b[3]);
 
     /// <summary>
-    /// The largest of a row's first v values; those behind them up to the last vector's end become -∞, of which
-    /// <see cref="Exp"/> makes zeros. What it is where a value is NaN depends on the processor.
+    /// Returns the largest of the first v values of a row. The values behind them, up to the end of the last vector, become -∞, whose
+    /// <see cref="Exp"/> is 0. If a value is NaN, the result depends on the processor.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Max(float* p, int v)
@@ -51,7 +55,7 @@ internal static unsafe class Simd
         for (int i = 0; i < last; i += Vector<float>.Count)
             maxima = Vector.MaxNative(maxima, *(Vector<float>*)(p + i));
 
-        // Of a copy: a vector whose address is taken lies in memory all along, and the loop would wait for it at every step.
+        // This is a copy, because a vector whose address is taken is kept in memory, where the loop would wait for it each time.
         Vector<float> found = maxima;
         float* lanes = (float*)&found;
         Vector128<float> max = Vector128.Load(lanes);
@@ -62,14 +66,15 @@ internal static unsafe class Simd
     }
 
     /// <summary>
-    /// 1/√x for positive, normal x, nearly 0 for an infinite one. A root and a division take the processor thirteen cycles that it cannot overlap; where
-    /// it has an estimate (to 12 bits), one step of Newton's makes of it what is within 3 ulp, in a third of that.
+    /// Returns 1/√x for positive, normal x, and nearly 0 for an infinite x. A root and a division take thirteen cycles, which the
+    /// processor cannot overlap with others. Where the processor has an estimate of 12 bits, one step of Newton's method improves it to
+    /// within 3 ulp, in a third of the time.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> ReciprocalSqrt(Vector<float> x)
     {
         Vector<float> estimate;
-        x = Vector.MinNative(new Vector<float>(float.MaxValue), x); // Newton's step would make NaN of an infinity
+        x = Vector.MinNative(new Vector<float>(float.MaxValue), x); // Newton's step would turn an infinity into NaN
         if (Avx.IsSupported && Vector<float>.Count == Vector256<float>.Count)
             estimate = Avx.ReciprocalSqrt(x.AsVector256()).AsVector();
         else if (Sse.IsSupported && Vector<float>.Count == Vector128<float>.Count)
@@ -79,23 +84,24 @@ internal static unsafe class Simd
         return estimate * FusedMultiplyAdd(x * new Vector<float>(-0.5f) * estimate, estimate, new Vector<float>(1.5f));
     }
 
-    /// <summary>exp x for x ≤ 88; exactly 0 below -87, where a float's exponent ends. NaN stays NaN. Within 2 ulp.</summary>
+    /// <summary>Returns exp x for x ≤ 88 within 2 ulp; exactly 0 below -87, where a float's exponent ends; NaN for NaN.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> Exp(Vector<float> x)
     {
         Vector<int> tooSmall = Vector.LessThan(x, new Vector<float>(-87f));
-        Vector<float> expm1 = Expm1(Vector.MaxNative(new Vector<float>(-87f), x), out Vector<float> scale); // NaN, the second, returns
+        Vector<float> expm1 = Expm1(Vector.MaxNative(new Vector<float>(-87f), x), out Vector<float> scale); // x, the second, if NaN
         return Vector.AndNot(FusedMultiplyAdd(expm1, scale, scale), Vector.AsVectorSingle(tooSmall));
     }
 
-    /// <summary>1 / (1 + e⁻ˣ), also where it is tiny; 1e-38 below -87. NaN stays NaN.</summary>
+    /// <summary>Returns 1 / (1 + e⁻ˣ), also where it is tiny; 1e-38 below -87; NaN for NaN.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> Sigmoid(Vector<float> x) =>
-        Vector<float>.One / (Vector<float>.One + Exp(Vector.MinNative(new Vector<float>(87f), -x))); // of which NaN, as the second, returns
+        Vector<float>.One / (Vector<float>.One + Exp(Vector.MinNative(new Vector<float>(87f), -x))); // -x, the second, if NaN
 
     /// <summary>
-    /// tanh x = x P(x²) / Q(x²), both of degree 4 with positive coefficients, so nothing cancels: the least relative error
-    /// on [-9, 9], where tanh rounds to 1. Within 6 ulp, 4 where |x| &lt; 0.6; NaN stays NaN, and no result exceeds 1.
+    /// Returns tanh x within 6 ulp, or 4 where |x| &lt; 0.6; NaN for NaN. It computes x P(x²) / Q(x²), where P and Q have degree 4 and
+    /// positive coefficients, so that nothing cancels. They are fitted for the least relative error on [-9, 9]; at 9 tanh rounds to 1.
+    /// No result exceeds 1.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> Tanh(Vector<float> x)
@@ -116,16 +122,17 @@ internal static unsafe class Simd
     }
 
     /// <summary>
-    /// ln x for positive, normal x, otherwise NaN or nonsense: x = 2ⁿ m with m in [√½, √2), ln m = 2 artanh s with
-    /// s = (m - 1) / (m + 1) by its series to s⁹. Within 3 ulp.
+    /// Returns ln x for positive, normal x within 3 ulp, and NaN or nonsense for any other x. With x = 2ⁿ m and m in [√½, √2), it
+    /// computes ln m = 2 artanh s, s = (m - 1) / (m + 1), by its series to s⁹.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> Log(Vector<float> x)
     {
-        // Taking √½ from the bits carries mantissas from √2 on into the next exponent.
+        // Subtracting √½ from the bits carries mantissas from √2 on into the next exponent.
         Vector<int> shifted = Vector.AsVectorInt32(x) - new Vector<int>(Logarithm.RootHalfBits);
         Vector<float> n = Vector.ConvertToSingle(shifted >> 23);
-        Vector<float> m = Vector.AsVectorSingle((shifted & new Vector<int>(Logarithm.MantissaBits)) + new Vector<int>(Logarithm.RootHalfBits));
+        Vector<float> m = Vector.AsVectorSingle(
+            (shifted & new Vector<int>(Logarithm.MantissaBits)) + new Vector<int>(Logarithm.RootHalfBits));
         Vector<float> f = m - Vector<float>.One;
         Vector<float> s = f / (m + Vector<float>.One);
         Vector<float> square = s * s;
@@ -133,13 +140,15 @@ internal static unsafe class Simd
         p = FusedMultiplyAdd(p, square, new(2f / 5));
         p = FusedMultiplyAdd(p, square, new(2f / 3));
 
-        // 2s = f - s f, of which f is exact: what is rounded is small beside it.
+        // 2s = f - s f, and f is exact, so only terms that are small beside f are rounded.
         Vector<float> tail = FusedMultiplyAdd(p * square, s, -s * f);
         Vector<float> log = FusedMultiplyAdd(n, new(Logarithm.Ln2High), f + FusedMultiplyAdd(n, new(Logarithm.Ln2Low), tail));
-        return log + (x - x); // NaN for an infinity and for NaN
+        return log + (x - x); // x - x is NaN for an infinity and for NaN, else 0
     }
 
-    /// <summary>exp x = scale + scale·result, scale = 2ⁿ, x = n ln 2 + r, |r| ≤ ln 2 / 2, result = exp r - 1 by its series to r⁷.</summary>
+    /// <summary>
+    /// Returns exp r - 1, by its series to r⁷, and scale = 2ⁿ, where x = n ln 2 + r and |r| ≤ ln 2 / 2; so exp x = scale + scale·result.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector<float> Expm1(Vector<float> x, out Vector<float> scale)
     {

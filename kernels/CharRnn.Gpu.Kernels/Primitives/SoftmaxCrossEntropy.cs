@@ -5,28 +5,29 @@ using ILGPU.IR.Intrinsics;
 
 namespace CharRnn.Gpu.Kernels.Primitives;
 
-/// <summary>E3 and E4 in one reading of the logits.</summary>
+/// <summary>Computes E3 and E4 together, so that the logits are read once.</summary>
 public static unsafe class SoftmaxCrossEntropy
 {
-    // Threads of a group that share a row: they read a cache line's worth of it together.
+    // The most threads of a group that share a row: together they read a cache line of it.
     private const int MostLanes = 16;
 
     /// <summary>
-    /// Per row: <c>losses[r] = logsumexp z[r] - z[r, y]</c>, and in place of the logits
-    /// <c>dz[r] = (softmax z[r] - onehot y)·scale</c>, zeros in the padding.
+    /// Computes the loss of each row, <c>losses[r] = logsumexp z[r] - z[r, y]</c>, and replaces its logits by
+    /// <c>dz[r] = (softmax z[r] - onehot y)·scale</c>, with zeros in the padding.
     /// </summary>
     /// <param name="scratch">See <see cref="Team.Scratch"/>.</param>
-    /// <param name="z">Logits <c>[rows, row]</c>, replaced by dz.</param>
+    /// <param name="z">Logits <c>[rows, row]</c>, which dz replaces.</param>
     /// <param name="targets">y, <c>[rows]</c>.</param>
-    /// <param name="losses">nats, <c>[rows]</c>.</param>
+    /// <param name="losses">The loss of each row in nats, <c>[rows]</c>.</param>
     /// <param name="rows">Number of rows.</param>
     /// <param name="row">Padded row length.</param>
-    /// <param name="v">V, the logits in a row.</param>
-    /// <param name="scale">1/B.</param>
+    /// <param name="v">V, the number of logits in a row.</param>
+    /// <param name="scale">1/B of E4, or 1/n of N3.</param>
     [IntrinsicImplementation]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run(
-        ArrayView<float> scratch, ArrayView<float> z, ArrayView<int> targets, ArrayView<float> losses, int rows, int row, int v, float scale)
+        ArrayView<float> scratch, ArrayView<float> z, ArrayView<int> targets, ArrayView<float> losses, int rows, int row, int v,
+        float scale)
     {
         if (rows == 0)
             return;
@@ -34,7 +35,7 @@ public static unsafe class SoftmaxCrossEntropy
         int* target = Simd.Pointer(targets);
         int width = Simd.WholeVectors(v);
         var factor = new Vector<float>(scale);
-        Vector<float> shifts = default, sums = default; // of as many rows as a vector has lanes, for one logarithm
+        Vector<float> shifts = default, sums = default; // a lane for each row: one logarithm serves a vector of rows
         for (int r = 0; r < rows; r++, p += row)
         {
             float max = Simd.Max(p, v);
@@ -66,14 +67,15 @@ public static unsafe class SoftmaxCrossEntropy
     }
 
     internal static void RunOnGroup(
-        ArrayView<float> scratch, ArrayView<float> z, ArrayView<int> targets, ArrayView<float> losses, int rows, int row, int v, float scale)
+        ArrayView<float> scratch, ArrayView<float> z, ArrayView<int> targets, ArrayView<float> losses, int rows, int row, int v,
+        float scale)
     {
         int lanes = Group.DimX < MostLanes ? Group.DimX : MostLanes, sums = Group.DimX;
-        int team = Group.IdxX / lanes, lane = Group.IdxX - (team * lanes), teams = Group.DimX / lanes;
-        for (int begin = 0; begin < rows; begin += teams)
+        int rowsAtOnce = Group.DimX / lanes, place = Group.IdxX / lanes, lane = Group.IdxX - (place * lanes);
+        for (int begin = 0; begin < rows; begin += rowsAtOnce)
         {
-            int r = begin + team, first = r * row;
-            bool works = team < teams && r < rows;
+            int r = begin + place, first = r * row;
+            bool works = place < rowsAtOnce && r < rows;
             float max = float.NegativeInfinity, targetLogit = 0f;
             if (works)
             {
@@ -88,7 +90,7 @@ public static unsafe class SoftmaxCrossEntropy
             if (works)
             {
                 for (int i = 0; i < lanes; i++)
-                    max = scratch[(team * lanes) + i] > max ? scratch[(team * lanes) + i] : max;
+                    max = scratch[(place * lanes) + i] > max ? scratch[(place * lanes) + i] : max;
                 for (int i = lane; i < v; i += lanes)
                 {
                     float e = KernelMath.Exp(z[first + i] - max);
@@ -103,7 +105,7 @@ public static unsafe class SoftmaxCrossEntropy
             {
                 sum = 0f;
                 for (int i = 0; i < lanes; i++)
-                    sum += scratch[sums + (team * lanes) + i];
+                    sum += scratch[sums + (place * lanes) + i];
                 if (lane == 0)
                     losses[r] = max - targetLogit + KernelMath.Log(sum);
                 for (int i = lane; i < row; i += lanes)

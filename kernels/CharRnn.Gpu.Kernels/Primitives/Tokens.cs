@@ -3,12 +3,12 @@ using ILGPU.IR.Intrinsics;
 
 namespace CharRnn.Gpu.Kernels.Primitives;
 
-/// <summary>Fetching a step's characters.</summary>
+/// <summary>Fetches the characters of a step.</summary>
 public static class Tokens
 {
     /// <summary>
-    /// For the streams b in <c>[first, first + count)</c> and t in <c>[0, rows)</c>:
-    /// <c>to[t, b] = window[b, position + t]</c>, where <paramref name="streams"/> is the row length of <paramref name="to"/>.
+    /// Sets <c>to[t, b] = window[b, position + t]</c> for the streams b in <c>[first, first + count)</c> and t in <c>[0, rows)</c>.
+    /// The rows of <paramref name="to"/> have the length <paramref name="streams"/>.
     /// </summary>
     [IntrinsicImplementation]
     public static void Gather(

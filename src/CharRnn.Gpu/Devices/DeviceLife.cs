@@ -11,33 +11,33 @@ internal sealed class DeviceLife
     private readonly object _owner;
     private readonly DeviceLife? _standsOn;
     private readonly Accelerator _accelerator;
-    private readonly Lock _turn;
+    private readonly Lock _lock;
     private bool _isOver;
 
     /// <summary>The life of a device.</summary>
-    public DeviceLife(ComputeDevice device) => (_owner, _accelerator, _turn) = (device, device.Accelerator, new());
+    public DeviceLife(ComputeDevice device) => (_owner, _accelerator, _lock) = (device, device.Accelerator, new());
 
     /// <summary>The life of an object that has memory on a device.</summary>
     /// <param name="owner">The object.</param>
     /// <param name="standsOn">The life of the model that it reads, or of the device.</param>
     public DeviceLife(object owner, DeviceLife standsOn) =>
-        (_owner, _standsOn, _accelerator, _turn) = (owner, standsOn, standsOn._accelerator, standsOn._turn);
+        (_owner, _standsOn, _accelerator, _lock) = (owner, standsOn, standsOn._accelerator, standsOn._lock);
 
     /// <summary>Takes the device for this thread, until what it returns is disposed of.</summary>
     /// <exception cref="ObjectDisposedException">The owner, its model or the device was disposed of.</exception>
     public Lock.Scope Enter()
     {
-        Lock.Scope turn = _turn.EnterScope();
+        Lock.Scope held = _lock.EnterScope();
         try
         {
             for (DeviceLife? life = this; life is not null; life = life._standsOn)
                 ObjectDisposedException.ThrowIf(life._isOver, life._owner);
             _accelerator.Bind(); // a GPU's context is current in one thread
-            return turn;
+            return held;
         }
         catch
         {
-            turn.Dispose();
+            held.Dispose();
             throw;
         }
     }
@@ -46,7 +46,7 @@ internal sealed class DeviceLife
     /// <param name="free">Frees what the owner has there.</param>
     public void End(Action free)
     {
-        using Lock.Scope turn = _turn.EnterScope();
+        using Lock.Scope held = _lock.EnterScope();
         if (_isOver)
             return;
         _isOver = true;

@@ -15,9 +15,9 @@ internal sealed class KernelSet
     public static readonly KernelSpecialization CudaBudget = new(DeviceCatalog.GpuGroupSize, DeviceCatalog.TeamsPerMultiprocessor);
 
     private readonly ComputeDevice _device;
-    private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int, int, int, Shares> _hidden;
+    private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int, int, int, BlockGrid> _hidden;
     private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments> _output;
-    private readonly Action<KernelConfig, TrainingViews, RnnDims, int, int, Shares> _chain;
+    private readonly Action<KernelConfig, TrainingViews, RnnDims, int, int, BlockGrid> _chain;
     private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments> _gradient;
     private readonly Lazy<Action<KernelConfig, UpdateViews, int>> _norm;
     private readonly Action<KernelConfig, UpdateViews, UpdateArguments, int, int> _update;
@@ -27,7 +27,7 @@ internal sealed class KernelSet
     private readonly Action<KernelConfig, SampleViews, RnnDims, DrawArguments, int, int> _sample;
     private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments, int>> _networkSteps;
     private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments>> _networkBegin;
-    private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments, int, int, Shares>> _networkLayer;
+    private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments, int, int, BlockGrid>> _networkLayer;
     private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments>> _networkGradient;
     private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments>> _networkEvaluate;
 
@@ -36,9 +36,9 @@ internal sealed class KernelSet
         _device = device;
         Accelerator accelerator = device.Accelerator;
         KernelSpecialization specialization = device.Kind == DeviceKind.Cuda ? CudaBudget : KernelSpecialization.Empty;
-        _hidden = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int, int, int, Shares>(HiddenKernel.Run, specialization);
+        _hidden = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int, int, int, BlockGrid>(HiddenKernel.Run, specialization);
         _output = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(OutputKernel.Run, specialization);
-        _chain = accelerator.LoadStreamKernel<TrainingViews, RnnDims, int, int, Shares>(ChainKernel.Run, specialization);
+        _chain = accelerator.LoadStreamKernel<TrainingViews, RnnDims, int, int, BlockGrid>(ChainKernel.Run, specialization);
         _gradient = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(GradientKernel.Run, specialization);
         _norm = new(() => accelerator.LoadStreamKernel<UpdateViews, int>(NormKernel.Run, specialization));
         _update = accelerator.LoadStreamKernel<UpdateViews, UpdateArguments, int, int>(UpdateKernel.Run, specialization);
@@ -50,7 +50,7 @@ internal sealed class KernelSet
         // A program that trains one kind of network does not need the kernels of the other.
         _networkSteps = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments, int>(NetworkStepsKernel.Run, specialization));
         _networkBegin = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments>(NetworkBeginKernel.Run, specialization));
-        _networkLayer = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments, int, int, Shares>(NetworkLayerKernel.Run, specialization));
+        _networkLayer = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments, int, int, BlockGrid>(NetworkLayerKernel.Run, specialization));
         _networkGradient = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments>(NetworkGradientKernel.Run, specialization));
         _networkEvaluate = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments>(NetworkEvaluateKernel.Run, specialization));
     }
@@ -61,10 +61,10 @@ internal sealed class KernelSet
     /// <summary>Takes the device's time of every launch; usually null.</summary>
     public KernelProfile? Profile { get; set; }
 
-    public void Hidden(TrainingViews v, RnnDims d, StepArguments step, bool fetch, int begin, int end, Shares shares)
+    public void Hidden(TrainingViews v, RnnDims d, StepArguments step, bool fetch, int begin, int end, BlockGrid grid)
     {
         using KernelProfile.Launch launch = Launch("Hidden");
-        _hidden(Teams(shares.Count), v, d, step, fetch ? 1 : 0, begin, end, shares);
+        _hidden(Teams(grid.Count), v, d, step, fetch ? 1 : 0, begin, end, grid);
     }
 
     public void Output(TrainingViews v, RnnDims d, StepArguments step)
@@ -73,10 +73,10 @@ internal sealed class KernelSet
         _output(Teams(step.Teams), v, d, step);
     }
 
-    public void Chain(TrainingViews v, RnnDims d, int begin, int end, Shares shares)
+    public void Chain(TrainingViews v, RnnDims d, int begin, int end, BlockGrid grid)
     {
         using KernelProfile.Launch launch = Launch("Chain");
-        _chain(Teams(shares.Count), v, d, begin, end, shares);
+        _chain(Teams(grid.Count), v, d, begin, end, grid);
     }
 
     public void Gradient(TrainingViews v, RnnDims d, StepArguments step)
@@ -134,10 +134,10 @@ internal sealed class KernelSet
         _networkBegin.Value(Teams(step.Teams), v, step);
     }
 
-    public void NetworkLayer(NetworkViews v, NetworkArguments step, int layer, bool back, Shares shares)
+    public void NetworkLayer(NetworkViews v, NetworkArguments step, int layer, bool back, BlockGrid grid)
     {
         using KernelProfile.Launch launch = Launch(back ? "NetworkLayer back" : "NetworkLayer");
-        _networkLayer.Value(Teams(shares.Count), v, step, layer, back ? 1 : 0, shares);
+        _networkLayer.Value(Teams(grid.Count), v, step, layer, back ? 1 : 0, grid);
     }
 
     public void NetworkGradient(NetworkViews v, NetworkArguments step)

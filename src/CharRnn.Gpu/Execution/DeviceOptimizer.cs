@@ -37,7 +37,7 @@ internal sealed class DeviceOptimizer : IDisposable
         TransposedMatrix[] matrices = layout.Transposes;
         _matrices = new AlignedBuffer<TransposedMatrix>(device, matrices.Length);
         _matrices.Write(matrices);
-        _squares = new AlignedBuffer<float>(device, layout.Parts);
+        _squares = new AlignedBuffer<float>(device, layout.Segments);
         _rates = new AlignedBuffer<float>(device, slots * StepRates.Count);
         _none = new AlignedBuffer<float>(device, Layout.PanelWidth);
         Views = new UpdateViews(
@@ -59,8 +59,8 @@ internal sealed class DeviceOptimizer : IDisposable
     /// <summary>A gradient that no step has computed: for tests.</summary>
     public void WriteGradient(ParameterSet<float> gradient) => _gradient.Write(gradient);
 
-    /// <summary>The squares of the last step's gradient, part by part.</summary>
-    public float[] ReadSquares() => _squares.Read(0, _layout.Parts);
+    /// <summary>The sums of the squares of the last step's gradient, segment by segment.</summary>
+    public float[] ReadSquares() => _squares.Read(0, _layout.Segments);
 
     /// <summary>What the rule remembers.</summary>
     public IReadOnlyList<Moment> ReadMoments() => [.. _options.Moments.Zip(_moments, (name, values) => new Moment(name, values.Read()))];
@@ -84,7 +84,7 @@ internal sealed class DeviceOptimizer : IDisposable
                     place.Transposed);
     }
 
-    /// <summary>Part of the transposes: of a character model's Whh or Why.</summary>
+    /// <summary>The transpose of a character model's Whh or Why.</summary>
     public ILGPU.ArrayView<float> Transposed(int tensor)
     {
         ParameterLayout.Place place = _layout.Places[tensor];

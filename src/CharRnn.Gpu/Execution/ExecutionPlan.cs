@@ -9,10 +9,10 @@ namespace CharRnn.Gpu.Execution;
 /// <summary>How training steps are put on a device: the one place that chooses. A plan never changes a result.</summary>
 /// <param name="Kind">Which kernels run.</param>
 /// <param name="Teams">Teams per launch.</param>
-/// <param name="Blocks">How a launch over time steps cuts the hidden states: into shares of the streams, and of the units.</param>
-/// <param name="Cuts">How the gradients are cut into tasks.</param>
+/// <param name="HiddenGrid">How a launch over time steps divides the hidden states: shares of the streams by shares of the units.</param>
+/// <param name="GradientGrids">How the gradients are divided into tasks.</param>
 /// <param name="Reason">Why, for people.</param>
-public sealed record ExecutionPlan(PlanKind Kind, int Teams, Shares Blocks, GradientCuts Cuts, string Reason)
+public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGrid, GradientGrids GradientGrids, string Reason)
 {
     // Below so many rows (t, b), taking tasks costs a CPU worker more than one who is late.
     private const int FewRows = 64;
@@ -59,10 +59,11 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, Shares Blocks, Grad
         return waits ? plan with { Alone = With(PlanKind.ManySteps, 1, shape, options, device, reason) } : plan;
     }
 
-    /// <summary>Kind, teams, and how the work is cut, for people.</summary>
+    /// <summary>Kind, teams, and how the work is divided, for people.</summary>
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
-        $"{Word(Kind)}, {Teams} teams, hidden states {Text(Blocks)}, dWhh {Text(Cuts.Recurrent)}, dWhy {Text(Cuts.Output)}, dWxh {Text(Cuts.Input)}; {Reason}");
+        $"{Word(Kind)}, {Teams} teams, hidden states {Text(HiddenGrid)}, dWhh {Text(GradientGrids.Recurrent)}, "
+            + $"dWhy {Text(GradientGrids.Output)}, dWxh {Text(GradientGrids.Input)}; {Reason}");
 
     /// <summary>The word for a kind.</summary>
     public static string Word(PlanKind kind) => kind switch
@@ -77,10 +78,11 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, Shares Blocks, Grad
     /// <exception cref="ArgumentException">It cannot.</exception>
     public void RequireFits(DeviceTraits device, int batchSize)
     {
-        bool isWhole = new[] { Blocks, Cuts.Output, Cuts.Recurrent, Cuts.Input }.All(shares => shares.Rows > 0 && shares.Columns > 0);
+        bool isWhole = new[] { HiddenGrid, GradientGrids.Output, GradientGrids.Recurrent, GradientGrids.Input }
+            .All(grid => grid.Rows > 0 && grid.Columns > 0);
 
         // On a GPU blocks wait for nobody, and those that find no place come later.
-        bool hasTeams = Teams >= 1 && Teams <= device.Teams && (device.Kind != DeviceKind.Cpu || Blocks.Count <= device.Teams);
+        bool hasTeams = Teams >= 1 && Teams <= device.Teams && (device.Kind != DeviceKind.Cpu || HiddenGrid.Count <= device.Teams);
         if (!hasTeams || !isWhole || !Kinds(device, batchSize).Contains(Kind))
             throw new ArgumentException($"cannot be run by {device.Teams} teams with a batch size of {batchSize}: {this}");
     }
@@ -91,7 +93,7 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, Shares Blocks, Grad
     /// <summary>The same steps on one team, for when others use the cores; null if the teams of this plan do not wait for each other.</summary>
     internal ExecutionPlan? Alone { get; init; }
 
-    private static string Text(Shares shares) => string.Create(CultureInfo.InvariantCulture, $"{shares.Rows}x{shares.Columns}");
+    private static string Text(BlockGrid grid) => string.Create(CultureInfo.InvariantCulture, $"{grid.Rows}x{grid.Columns}");
 
     private static ExecutionPlan With(PlanKind kind, int teams, ModelShape shape, StepOptions options, DeviceTraits device, string reason)
     {
@@ -101,40 +103,41 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, Shares Blocks, Grad
             // A launch over time steps has as many teams as the others, who count each other.
             int tasks = CpuTasks(teams, b * options.SequenceLength);
             return new ExecutionPlan(
-                kind, teams, kind == PlanKind.TimeSteps ? new Shares(1, teams) : new Shares(teams, 1),
-                new GradientCuts(Stripes(h, v, tasks), Stripes(h, h, tasks), new Shares(1, Math.Min(tasks, Layout.PanelCount(h)))), reason);
+                kind, teams, kind == PlanKind.TimeSteps ? new BlockGrid(1, teams) : new BlockGrid(teams, 1),
+                new GradientGrids(WorkerGrid(h, v, tasks), WorkerGrid(h, h, tasks), new BlockGrid(1, Math.Min(tasks, Layout.PanelCount(h)))), reason);
         }
 
         return new ExecutionPlan(
-            kind, teams, kind == PlanKind.TimeSteps ? Squares(b, h, teams) : new Shares(Math.Min(teams, b), 1),
-            new GradientCuts(Squares(h, v, teams), Squares(h, h, teams), Squares(v, h, teams)), reason);
+            kind, teams, kind == PlanKind.TimeSteps ? GroupGrid(b, h, teams) : new BlockGrid(Math.Min(teams, b), 1),
+            new GradientGrids(GroupGrid(h, v, teams), GroupGrid(h, h, teams), GroupGrid(v, h, teams)), reason);
     }
 
     /// <summary>Tasks of the gradients for CPU workers: two each, so that one who is late does not keep the others waiting for long.</summary>
     internal static int CpuTasks(int teams, int rows) => teams == 1 || rows < FewRows ? teams : 2 * teams;
 
     /// <summary>
-    /// Rows as far as tiles are full, then columns: a CPU worker likes long rows. But a stripe of rows reads all of the product's
-    /// right side, which with thousands of columns no cache holds; such a matrix is cut into columns, and it is read once.
+    /// A grid for CPU workers, which are fastest on long rows: it divides the rows as long as tiles stay full, and only then the
+    /// columns. But a share of the rows reads all of the product's right side, which no cache holds when it has thousands of
+    /// columns. Such a matrix is divided by columns alone, so that its right side is read once.
     /// </summary>
-    internal static Shares Stripes(int rows, int columns, int tasks)
+    internal static BlockGrid WorkerGrid(int rows, int columns, int tasks)
     {
         if (columns >= 2 * rows && Layout.PanelCount(columns) >= FewPanels * tasks)
-            return new Shares(1, tasks);
-        int stripes = Math.Min(tasks, (rows + Product.MaxTileRows - 1) / Product.MaxTileRows);
-        return new Shares(stripes, Math.Min(tasks / stripes, Layout.PanelCount(columns)));
+            return new BlockGrid(1, tasks);
+        int shares = Math.Min(tasks, (rows + Product.MaxTileRows - 1) / Product.MaxTileRows);
+        return new BlockGrid(shares, Math.Min(tasks / shares, Layout.PanelCount(columns)));
     }
 
     /// <summary>
-    /// No more blocks than groups, for one more would take as long as a second round: the smallest such, and of those the ones
-    /// with the shortest sides, which need the least of both operands.
+    /// A grid for groups. It has no more blocks than there are groups, since one more would take as long as a second round. Of
+    /// such grids it has the smallest blocks, and of these the ones with the shortest sides, which read the least of both operands.
     /// </summary>
-    internal static Shares Squares(int rows, int columns, int groups) => (
+    internal static BlockGrid GroupGrid(int rows, int columns, int groups) => (
         from height in Sides(rows)
         from width in Sides(columns)
-        let shares = new Shares((rows + height - 1) / height, (columns + width - 1) / width)
-        where shares.Count <= groups
-        select (Shares: shares, Size: ((long)height * width, height + width))).MinBy(one => one.Size).Shares;
+        let grid = new BlockGrid((rows + height - 1) / height, (columns + width - 1) / width)
+        where grid.Count <= groups
+        select (Grid: grid, Size: ((long)height * width, height + width))).MinBy(one => one.Size).Grid;
 
     private static IEnumerable<int> Sides(int length) => Enumerable.Range(1, (length + BlockSide - 1) / BlockSide).Select(i => i * BlockSide);
 }
@@ -145,7 +148,7 @@ public enum PlanKind
     /// <summary>A launch for each phase of a step: hidden states, outputs, the way back, gradients, update.</summary>
     Phases,
 
-    /// <summary>The same with a launch for each time step, over blocks of streams and units.</summary>
+    /// <summary>The same with a launch for each time step, over blocks of the hidden states.</summary>
     TimeSteps,
 
     /// <summary>Many whole steps in each launch: on the CPU by all teams, which meet between phases, on a GPU by one team.</summary>

@@ -40,8 +40,8 @@ internal sealed class NetworkBuffers : IDisposable
             ParameterLayout.Place bias = parameters.Places[NetworkShape.BiasesOf(l)];
             long below = h - ((long)batch * RnnDims.PaddedRow(inputs));
             _layers[l] = new NetworkLayer(
-                inputs, outputs, Kind(shape, l), (int)weights.Offset, (int)bias.Offset, (int)weights.Transposed, (int)below,
-                (int)h, (int)delta, NetworkPlan.Cuts(inputs, outputs, batch, device.Traits));
+                inputs, outputs, ActivationOf(shape, l), LossOf(shape, l), (int)weights.Offset, (int)bias.Offset, (int)weights.Transposed, (int)below,
+                (int)h, (int)delta, NetworkPlan.GradientGrid(inputs, outputs, batch, device.Traits));
             h += (long)batch * RnnDims.PaddedRow(outputs);
             delta += (long)batch * RnnDims.PaddedRow(outputs);
         }
@@ -174,13 +174,20 @@ internal sealed class NetworkBuffers : IDisposable
         return buffer;
     }
 
-    private static int Kind(NetworkShape shape, int layer) => layer < shape.Layers.Count - 1 || shape.Loss == NetworkLoss.SquaredError
-        ? shape.Layers[layer].Activation switch
+    private static int ActivationOf(NetworkShape shape, int layer) => LossOf(shape, layer) == OutputLoss.BinaryCrossEntropy
+        ? Activation.Sigmoid // the shape has the identity there: its outputs are logits
+        : shape.Layers[layer].Activation switch
         {
             ActivationFunction.Sigmoid => Activation.Sigmoid,
             ActivationFunction.Tanh => Activation.Hyperbolic,
             ActivationFunction.Relu => Activation.Rectifier,
             _ => Activation.Identity,
-        }
-        : shape.Loss == NetworkLoss.BinaryCrossEntropy ? OutputLoss.BinaryCrossEntropy : NetworkLayer.Softmax;
+        };
+
+    private static int LossOf(NetworkShape shape, int layer) => layer < shape.Layers.Count - 1 ? OutputLoss.None : shape.Loss switch
+    {
+        NetworkLoss.SquaredError => OutputLoss.SquaredError,
+        NetworkLoss.BinaryCrossEntropy => OutputLoss.BinaryCrossEntropy,
+        _ => OutputLoss.SoftmaxCrossEntropy,
+    };
 }

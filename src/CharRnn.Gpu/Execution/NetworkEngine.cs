@@ -1,4 +1,5 @@
 using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Kernels;
 using CharRnn.Gpu.Kernels.Arguments;
 using CharRnn.Model;
 using CharRnn.Networks;
@@ -200,7 +201,7 @@ public sealed class NetworkEngine : ITrainingEngine
         {
             float before = (float)_progress.LossBefore;
             _progress = _progress with { LossBefore = loss };
-            return !Kernels.NetworkSteps.IsLast(square, before, loss, _options.GradientTolerance, _options.LossTolerance) ? null
+            return !StoppingCriterion.IsMet(square, before, loss, _options.GradientTolerance, _options.LossTolerance) ? null
                 : Math.Sqrt(square) < _options.GradientTolerance ? TrainingOutcome.SmallGradient
                 : TrainingOutcome.SmallChange;
         }
@@ -235,9 +236,9 @@ public sealed class NetworkEngine : ITrainingEngine
         int last = v.Layers.IntLength - 1;
         kernels.NetworkBegin(v, step);
         for (int l = 0; l <= last; l++)
-            kernels.NetworkLayer(v, step, l, back: false, l < last ? _plan.Blocks(step.Count, _buffers.WidthOf(l)) : new Shares(Math.Min(_plan.Teams, step.Count), 1));
+            kernels.NetworkLayer(v, step, l, back: false, l < last ? _plan.LayerGrid(step.Count, _buffers.WidthOf(l)) : new BlockGrid(Math.Min(_plan.Teams, step.Count), 1));
         for (int l = last; l > 0; l--)
-            kernels.NetworkLayer(v, step, l, back: true, _plan.Blocks(step.Count, _buffers.WidthOf(l - 1)));
+            kernels.NetworkLayer(v, step, l, back: true, _plan.LayerGrid(step.Count, _buffers.WidthOf(l - 1)));
         kernels.NetworkGradient(v, step);
         kernels.Update(v.Update, step.Update, step.Slot, step.Teams);
         return 1;

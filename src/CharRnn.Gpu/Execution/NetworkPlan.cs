@@ -30,11 +30,11 @@ internal sealed record NetworkPlan(bool ManySteps, int Teams, string Reason)
             : new NetworkPlan(false, device.Teams, $"{figures}: a launch for each layer forward and back, the gradients and the update");
     }
 
-    /// <summary>How the gradient of a layer is cut into tasks.</summary>
-    public static Shares Cuts(int inputs, int outputs, int batch, DeviceTraits device) => device.Kind != DeviceKind.Cpu
-        ? ExecutionPlan.Squares(inputs, outputs, device.Teams)
-        : ExecutionPlan.Stripes(inputs, outputs, ExecutionPlan.CpuTasks(device.Teams, batch));
+    /// <summary>How the gradient of a layer is divided into tasks.</summary>
+    public static BlockGrid GradientGrid(int inputs, int outputs, int batch, DeviceTraits device) => device.Kind != DeviceKind.Cpu
+        ? ExecutionPlan.GroupGrid(inputs, outputs, device.Teams)
+        : ExecutionPlan.WorkerGrid(inputs, outputs, ExecutionPlan.CpuTasks(device.Teams, batch));
 
-    /// <summary>How a launch of a layer is cut into blocks of rows and neurons.</summary>
-    public Shares Blocks(int rows, int neurons) => ExecutionPlan.Squares(rows, neurons, Teams);
+    /// <summary>How a launch of a layer divides its outputs: shares of the rows by shares of the neurons.</summary>
+    public BlockGrid LayerGrid(int rows, int neurons) => ExecutionPlan.GroupGrid(rows, neurons, Teams);
 }

@@ -23,7 +23,7 @@ public sealed class NetworkPredictor : IDisposable
 
     /// <param name="device">Where.</param>
     /// <param name="shape">The network.</param>
-    /// <param name="mostRows">The most rows that it will be asked about at once; of more, it takes several turns.</param>
+    /// <param name="mostRows">The most rows that it will be asked about at once; it answers more of them in several launches.</param>
     /// <exception cref="CharRnnException">The device has no room for the network.</exception>
     /// <exception cref="ObjectDisposedException">The device is disposed of.</exception>
     public NetworkPredictor(ComputeDevice device, NetworkShape shape, int mostRows)

@@ -13,7 +13,7 @@ internal readonly record struct Turn(int MaxSteps, double SecondsPerStep, bool A
 /// <param name="guess">Seconds per step, before any was measured.</param>
 internal sealed class Pace(double guess)
 {
-    // Both ways are measured in turn at first, four times: the first waits for the compiler, which makes the second
+    // Both ways are measured alternately at first, four times each: the first waits for the compiler, which makes the second
     // short; from the third on they are as long as a probe may be.
     private const int FirstCalls = 8;
 

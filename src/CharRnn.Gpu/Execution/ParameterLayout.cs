@@ -8,8 +8,8 @@ namespace CharRnn.Gpu.Execution;
 /// </summary>
 internal sealed class ParameterLayout
 {
-    // Of so many lines of 16 floats a part is worth a call.
-    private const int LinesOfPart = 64, MostParts = 256;
+    // A segment of so many lines of 16 floats is worth a call.
+    private const int LinesPerSegment = 64, MostSegments = 256;
 
     private readonly Place[] _places;
 
@@ -53,8 +53,11 @@ internal sealed class ParameterLayout
     /// <summary>Floats of the transposes that the way back reads.</summary>
     public long TransposedLength { get; }
 
-    /// <summary>Parts whose sums of squares make the gradient's norm: by the length alone, so that no plan changes the sum.</summary>
-    public int Parts => (int)Math.Clamp(Length / Layout.PanelWidth / LinesOfPart, 1, MostParts);
+    /// <summary>
+    /// Segments of an arena, whose sums of squares make the gradient's norm. Their number depends on the length alone, so that no
+    /// plan changes the norm.
+    /// </summary>
+    public int Segments => (int)Math.Clamp(Length / Layout.PanelWidth / LinesPerSegment, 1, MostSegments);
 
     /// <summary>The matrices whose transposes are kept.</summary>
     public TransposedMatrix[] Transposes =>

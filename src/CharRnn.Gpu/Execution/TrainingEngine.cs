@@ -250,25 +250,25 @@ public sealed class TrainingEngine : ITextEngine
         (KernelSet kernels, RnnDims d) = (Model.Device.Kernels, _forward.Dims);
         if (plan.Kind == PlanKind.TimeSteps)
         {
-            kernels.Hidden(_views, d, step, fetch: true, 0, 0, new Shares(Math.Min(plan.Teams, d.B), 1));
+            kernels.Hidden(_views, d, step, fetch: true, 0, 0, new BlockGrid(Math.Min(plan.Teams, d.B), 1));
             for (int t = 0; t < d.T; t++)
-                kernels.Hidden(_views, d, step, fetch: false, t, t + 1, plan.Blocks);
+                kernels.Hidden(_views, d, step, fetch: false, t, t + 1, plan.HiddenGrid);
             kernels.Output(_views, d, step);
             for (int t = d.T - 1; t >= 0; t--)
-                kernels.Chain(_views, d, t, t + 1, plan.Blocks);
+                kernels.Chain(_views, d, t, t + 1, plan.HiddenGrid);
         }
         else
         {
-            kernels.Hidden(_views, d, step, fetch: true, 0, d.T, plan.Blocks);
+            kernels.Hidden(_views, d, step, fetch: true, 0, d.T, plan.HiddenGrid);
             kernels.Output(_views, d, step);
-            kernels.Chain(_views, d, 0, d.T, plan.Blocks);
+            kernels.Chain(_views, d, 0, d.T, plan.HiddenGrid);
         }
 
         kernels.Gradient(_views, d, step);
     }
 
     private StepArguments Arguments(StreamCursor cursor, bool startsOver, int slot, ExecutionPlan plan) => new(
-        cursor.Position - _windowBegin, _forward.WindowLength, startsOver ? 1 : 0, slot, _optimizer.Arguments, plan.Teams, plan.Cuts);
+        cursor.Position - _windowBegin, _forward.WindowLength, startsOver ? 1 : 0, slot, _optimizer.Arguments, plan.Teams, plan.GradientGrids);
 
     /// <summary>Brings the stretch of every stream that a step at p needs onto the device, if it is not there.</summary>
     private void EnsureWindow(long position)

@@ -51,10 +51,13 @@ public class ExecutionPlanTests
             foreach (int h in (int[])[100, 128, 200, 300, 512, 1000, 1024, 2048])
             {
                 ExecutionPlan plan = ExecutionPlan.Of(PlanKind.TimeSteps, new(V, h), Options(h, 64, 50), new DeviceTraits(DeviceKind.Cuda, groups, 256), "test");
-                foreach ((Shares shares, int rows, int columns) in ((Shares, int, int)[])[(plan.Blocks, 64, h), (plan.Cuts.Recurrent, h, h), (plan.Cuts.Output, h, V), (plan.Cuts.Input, V, h)])
+                foreach ((BlockGrid grid, int rows, int columns) in ((BlockGrid, int, int)[])
+                [
+                    (plan.HiddenGrid, 64, h), (plan.GradientGrids.Recurrent, h, h), (plan.GradientGrids.Output, h, V), (plan.GradientGrids.Input, V, h),
+                ])
                 {
                     int smallest = (rows + 15) / 16 * ((columns + 15) / 16);
-                    Assert.InRange(shares.Count, Math.Min(smallest, groups / 2), groups);
+                    Assert.InRange(grid.Count, Math.Min(smallest, groups / 2), groups);
                 }
             }
     }
@@ -63,13 +66,13 @@ public class ExecutionPlanTests
     public void CPU_workers_share_out_the_longer_side_of_a_gradient()
     {
         var device = new DeviceTraits(DeviceKind.Cpu, 2, 1);
-        Shares Output(int v) => ExecutionPlan.Choose(new ModelShape(v, 128), Options(128, 50, 50), device).Cuts.Output;
-        Assert.Equal(new Shares(4, 1), Output(V));
-        Assert.Equal(new Shares(1, 4), Output(2000));
-        Assert.Equal(new Shares(1, 4), Output(5000));
+        BlockGrid Output(int v) => ExecutionPlan.Choose(new ModelShape(v, 128), Options(128, 50, 50), device).GradientGrids.Output;
+        Assert.Equal(new BlockGrid(4, 1), Output(V));
+        Assert.Equal(new BlockGrid(1, 4), Output(2000));
+        Assert.Equal(new BlockGrid(1, 4), Output(5000));
 
         // So many workers that columns would be too narrow for each.
-        Assert.Equal(new Shares(22, 5), ExecutionPlan.Stripes(128, 5000, 128));
+        Assert.Equal(new BlockGrid(22, 5), ExecutionPlan.WorkerGrid(128, 5000, 128));
     }
 
     [Theory]
@@ -80,15 +83,15 @@ public class ExecutionPlanTests
         var sizes = new TrainingCase(9, 47, 19, 4, 40);
         ReferencePass expected = new ReferenceTrainer(sizes.Weights, sizes.Text, sizes.Options).Step();
         ExecutionPlan plan = ExecutionPlan.Of(PlanKind.TimeSteps, sizes.Weights.Sizes, sizes.Options, device.Traits, "test");
-        foreach (Shares blocks in (Shares[])[new(1, 1), new(3, 2), new(5, 1), new(2, 9)])
+        foreach (BlockGrid grid in (BlockGrid[])[new(1, 1), new(3, 2), new(5, 1), new(2, 9)])
         {
             // A launch on the CPU has as many teams as there are workers.
-            using ComputeDevice? workers = kind == DeviceKind.Cpu ? DeviceCatalog.OpenCpu(blocks.Count) : null;
+            using ComputeDevice? workers = kind == DeviceKind.Cpu ? DeviceCatalog.OpenCpu(grid.Count) : null;
             using var run = new TestRun(workers ?? device, sizes, plan with
             {
                 Teams = workers?.Teams ?? plan.Teams,
-                Blocks = blocks,
-                Cuts = new GradientCuts(new(2, 3), new(7, 3), new(workers is null ? 3 : 1, 4)),
+                HiddenGrid = grid,
+                GradientGrids = new GradientGrids(new(2, 3), new(7, 3), new(workers is null ? 3 : 1, 4)),
             });
             Assert.InRange(run.Engine.GradientError(expected), 0, 1e-4);
         }
@@ -101,13 +104,13 @@ public class ExecutionPlanTests
             foreach (PlanKind kind in ExecutionPlan.Kinds(device, b))
             {
                 var d = new RnnDims(t, b, h, V);
-                Shares shares = ExecutionPlan.Of(kind, new(V, h), Options(h, b, t), device, "test").Blocks;
+                BlockGrid grid = ExecutionPlan.Of(kind, new(V, h), Options(h, b, t), device, "test").HiddenGrid;
                 var owners = new int[b * h];
-                for (int team = 0; team < shares.Count; team++)
+                for (int team = 0; team < grid.Count; team++)
                 {
-                    Part part = Part.Of(d, 0, 1, team, shares);
-                    for (int stream = part.First; stream < part.First + part.Count; stream++)
-                        for (int unit = part.Unit; unit < part.Unit + part.Units; unit++)
+                    HiddenBlock block = HiddenBlock.Of(d, 0, 1, team, grid);
+                    for (int stream = block.First; stream < block.First + block.Count; stream++)
+                        for (int unit = block.Unit; unit < block.Unit + block.Units; unit++)
                             owners[(stream * h) + unit]++;
                 }
 

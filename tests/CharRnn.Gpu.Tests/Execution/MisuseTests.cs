@@ -135,7 +135,7 @@ public class MisuseTests
         foreach (ExecutionPlan wrong in (ExecutionPlan[])
         [
             plan with { Teams = 0 }, plan with { Teams = device.Teams + 1 }, plan with { Kind = PlanKind.Stream },
-            plan with { Blocks = default }, plan with { Cuts = default },
+            plan with { HiddenGrid = default }, plan with { GradientGrids = default },
         ])
             Assert.Throws<ArgumentException>(() => new TrainingEngine(model, new SyntheticText(V, 100), Options) { Plan = wrong });
         Assert.Throws<ArgumentOutOfRangeException>(() => ExecutionPlan.Choose(Weights.Sizes, Options, new DeviceTraits(DeviceKind.Cpu, 0, 1)));
