@@ -38,14 +38,17 @@ internal static class ModelMetadata
     {
         (string encoding, string text) = (EncodingName(vocabulary), VocabularyText(vocabulary));
         return Create(
-            "rnn", 1, new() { ["encoding"] = encoding, ["vocabulary"] = text, [VocabularyChecksum] = ChecksumOf(encoding, text) }, tensors, version);
+            "rnn", 1, new() { ["encoding"] = encoding, ["vocabulary"] = text, [VocabularyChecksum] = ChecksumOf(encoding, text) },
+            tensors, version);
     }
 
     /// <summary>The metadata of a feed-forward network's file: these descriptions, and what must agree with them.</summary>
-    public static Dictionary<string, string> CreateNetwork(int layers, Dictionary<string, string> descriptions, IEnumerable<SafetensorsTensor> tensors) => Create(
-        NetworkCell, layers,
-        new(descriptions) { [DescriptionChecksum] = ChecksumOf([.. descriptions.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => pair.Value)]) },
-        tensors, FirstVersion);
+    public static Dictionary<string, string> CreateNetwork(
+        int layers, Dictionary<string, string> descriptions, IEnumerable<SafetensorsTensor> tensors)
+    {
+        string[] values = [.. descriptions.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => pair.Value)];
+        return Create(NetworkCell, layers, new(descriptions) { [DescriptionChecksum] = ChecksumOf(values) }, tensors, FirstVersion);
+    }
 
     /// <summary>Checks that a file is a feed-forward network's with these descriptions, and how many layers it says it has.</summary>
     /// <exception cref="CharRnnException">A key is missing or has a value this program does not know.</exception>
@@ -60,7 +63,8 @@ internal static class ModelMetadata
         string layers = Value(file, "layers");
         return int.TryParse(layers, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count > 0
             ? count
-            : throw new CharRnnException(file.Path, $"metadata key layers is {FileErrors.Quote(layers)}, not a number of layers", OursRemedy);
+            : throw new CharRnnException(
+                file.Path, $"metadata key layers is {FileErrors.Quote(layers)}, not a number of layers", OursRemedy);
     }
 
     private static Dictionary<string, string> Create(
@@ -84,7 +88,8 @@ internal static class ModelMetadata
     public static Vocabulary Read(SafetensorsFile file)
     {
         if (!file.Metadata.ContainsKey("format") && IsStateOfPyTorch(file))
-            throw new CharRnnException(file.Path, "is the state of a PyTorch module", $"make a model of it with charrnn import {FileKind.Quote(file.Path)}");
+            throw new CharRnnException(
+                file.Path, "is the state of a PyTorch module", $"make a model of it with charrnn import {FileKind.Quote(file.Path)}");
         RequireValue(file, "format", Format);
         RequireVersion(file);
         RequireValue(file, "cell", "rnn");
@@ -101,7 +106,8 @@ internal static class ModelMetadata
         {
             Utf8Name => ReadVocabulary(file, TextEncoding.Utf8),
             BytesName => ReadVocabulary(file, TextEncoding.Bytes),
-            _ => throw new CharRnnException(file.Path, $"metadata key encoding is {FileErrors.Quote(encoding)}, not {Utf8Name} or {BytesName}", OursRemedy),
+            _ => throw new CharRnnException(
+                file.Path, $"metadata key encoding is {FileErrors.Quote(encoding)}, not {Utf8Name} or {BytesName}", OursRemedy),
         };
     }
 
@@ -136,7 +142,8 @@ internal static class ModelMetadata
     }
 
     /// <summary>Whether a file holds the weights of PyTorch's nn.RNN, under any name.</summary>
-    private static bool IsStateOfPyTorch(SafetensorsFile file) => file.Tensors.Any(tensor => tensor.Name.EndsWith("weight_hh_l0", StringComparison.Ordinal));
+    private static bool IsStateOfPyTorch(SafetensorsFile file) =>
+        file.Tensors.Any(tensor => tensor.Name.EndsWith("weight_hh_l0", StringComparison.Ordinal));
 
     private static string ChecksumOf(params ReadOnlySpan<string> texts)
     {
@@ -151,7 +158,9 @@ internal static class ModelMetadata
         if (!int.TryParse(version, NumberStyles.None, CultureInfo.InvariantCulture, out int number) || number < 1)
             throw new CharRnnException(file.Path, $"metadata key version is {FileErrors.Quote(version)}, not 1 to {Version}", OursRemedy);
         if (number > Version)
-            throw new CharRnnException(file.Path, $"it is of format version {number}, newer than this program's {Version}", "update charrnn", s_otherKind);
+            throw new CharRnnException(
+                file.Path, $"it is of format version {number}, newer than this program's {Version}",
+                "update charrnn", s_otherKind);
     }
 
     private static void RequireValue(SafetensorsFile file, string key, string expected)
