@@ -50,8 +50,10 @@ public class ExecutionPlanTests
         foreach (int groups in (int[])[16, 40, 56, 92, 168, 216, 264])
             foreach (int h in (int[])[100, 128, 200, 300, 512, 1000, 1024, 2048])
             {
-                ExecutionPlan plan = ExecutionPlan.Of(PlanKind.TimeSteps, new(V, h), Options(h, 64, 50), new DeviceTraits(DeviceKind.Cuda, groups, 256), "test");
-                foreach ((Shares shares, int rows, int columns) in ((Shares, int, int)[])[(plan.Blocks, 64, h), (plan.Cuts.Recurrent, h, h), (plan.Cuts.Output, h, V), (plan.Cuts.Input, V, h)])
+                ExecutionPlan plan = ExecutionPlan.Of(
+                    PlanKind.TimeSteps, new(V, h), Options(h, 64, 50), new DeviceTraits(DeviceKind.Cuda, groups, 256), "test");
+                foreach ((Shares shares, int rows, int columns) in ((Shares, int, int)[])
+                    [(plan.Blocks, 64, h), (plan.Cuts.Recurrent, h, h), (plan.Cuts.Output, h, V), (plan.Cuts.Input, V, h)])
                 {
                     int smallest = (rows + 15) / 16 * ((columns + 15) / 16);
                     Assert.InRange(shares.Count, Math.Min(smallest, groups / 2), groups);
@@ -120,7 +122,8 @@ public class ExecutionPlanTests
         "^time-steps, 264 teams, hidden states 4x32, dWhh 16x16, dWhy 32x5, dWxh 5x32; 11[.]3[0-9]* GFLOP a step, estimated [0-9]+ us: .+$",
         Plan(H200, 512, 64, 100).ToString());
 
-    private static ExecutionPlan Plan(DeviceTraits device, int h, int b, int t) => ExecutionPlan.Choose(new ModelShape(V, h), Options(h, b, t), device);
+    private static ExecutionPlan Plan(DeviceTraits device, int h, int b, int t) =>
+        ExecutionPlan.Choose(new ModelShape(V, h), Options(h, b, t), device);
 
     private static StepOptions Options(int h, int b, int t) => new() { HiddenSize = h, BatchSize = b, SequenceLength = t };
 }
