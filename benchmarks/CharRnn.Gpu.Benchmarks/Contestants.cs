@@ -34,7 +34,12 @@ internal sealed class PeerProcess : IContestant
     public static PeerProcess? Start(string[] command, out string reason)
     {
         reason = "";
-        var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(command[0], command[1..])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         try
         {
             Process process = Process.Start(start)!;
@@ -56,7 +61,8 @@ internal sealed class PeerProcess : IContestant
     public double Measure(double seconds)
     {
         _process.StandardInput.WriteLine(seconds.ToString(CultureInfo.InvariantCulture));
-        return double.Parse(_process.StandardOutput.ReadLine() ?? throw new InvalidOperationException($"{_process.StartInfo.FileName} ended"), CultureInfo.InvariantCulture);
+        string line = _process.StandardOutput.ReadLine() ?? throw new InvalidOperationException($"{_process.StartInfo.FileName} ended");
+        return double.Parse(line, CultureInfo.InvariantCulture);
     }
 
     public void Dispose()
@@ -88,14 +94,17 @@ internal sealed class OurTraining : IContestant
         ReferencePass expected = reference.Step();
         GradientError = _engine.GradientError(expected);
         if (!(GradientError < 1e-4))
-            throw new InvalidOperationException($"the gradients are {GradientError:E1} off the reference's: a wrong result is not worth timing");
+            throw new InvalidOperationException(
+                $"the gradients are {GradientError:E1} off the reference's: a wrong result is not worth timing");
 
         // And a step by the kernels that are timed. Adagrad's first step is ±η whatever the gradient, so tiny ones show in full.
         _engine.RunSteps(1);
-        double changeError = reference.Weights.Tensors.Zip(_engine.ReadWeights().Tensors, weights.Tensors).Max(tensors => Norm(
-            tensors.First.Values.Zip(tensors.Second.Values, (e, a) => e - a)) / Norm(tensors.First.Values.Zip(tensors.Third.Values, (e, from) => e - from)));
+        double changeError = reference.Weights.Tensors.Zip(_engine.ReadWeights().Tensors, weights.Tensors).Max(tensors =>
+            Norm(tensors.First.Values.Zip(tensors.Second.Values, (e, a) => e - a))
+                / Norm(tensors.First.Values.Zip(tensors.Third.Values, (e, from) => e - from)));
         if (!(changeError < 1e-2))
-            throw new InvalidOperationException($"the weights change {changeError:E1} off the reference's: a wrong result is not worth timing");
+            throw new InvalidOperationException(
+                $"the weights change {changeError:E1} off the reference's: a wrong result is not worth timing");
         Measure(0.5);
     }
 
@@ -115,7 +124,9 @@ internal sealed class OurTraining : IContestant
     private static double Norm(IEnumerable<double> values) => Math.Sqrt(values.Sum(value => value * value));
 }
 
-/// <summary>This project's steps of a feed-forward network: one hidden layer of tanh, softmax, mini-batches in a new order each epoch.</summary>
+/// <summary>
+/// This project's steps of a feed-forward network: one hidden layer of tanh, softmax, mini-batches in a new order each epoch.
+/// </summary>
 internal sealed class OurNetwork : IContestant
 {
     private const int Batches = 64;
@@ -126,9 +137,12 @@ internal sealed class OurNetwork : IContestant
     public OurNetwork(ComputeDevice device, int inputs, int hidden, int outputs, int rows)
     {
         _rows = rows;
-        var shape = new NetworkShape(inputs, [new Layer(hidden, ActivationFunction.Tanh), new Layer(outputs, ActivationFunction.Identity)], NetworkLoss.CrossEntropy);
+        var shape = new NetworkShape(
+            inputs, [new Layer(hidden, ActivationFunction.Tanh), new Layer(outputs, ActivationFunction.Identity)],
+            NetworkLoss.CrossEntropy);
         float[] x = [.. Enumerable.Range(0, Batches * rows * inputs).Select(i => Philox.Uniform(1, 1, (ulong)i))];
-        var data = new LabelledData(inputs, x, [.. Enumerable.Range(0, Batches * rows).Select(i => (int)(Philox.Uniform(1, 2, (ulong)i) * outputs))]);
+        var data = new LabelledData(
+            inputs, x, [.. Enumerable.Range(0, Batches * rows).Select(i => (int)(Philox.Uniform(1, 2, (ulong)i) * outputs))]);
         ParameterSet<float> parameters = InitialNetwork.Create(shape, 1);
 
         // A step of all rows of one batch, by the kernels that are timed.
@@ -137,7 +151,8 @@ internal sealed class OurNetwork : IContestant
         using (var engine = new NetworkEngine(device, parameters, one, new NetworkOptions()))
             GradientError = engine.GradientError(expected);
         if (!(GradientError < 1e-4))
-            throw new InvalidOperationException($"the gradients are {GradientError:E1} off the reference's: a wrong result is not worth timing");
+            throw new InvalidOperationException(
+                $"the gradients are {GradientError:E1} off the reference's: a wrong result is not worth timing");
         _engine = new NetworkEngine(device, parameters, data, new NetworkOptions { BatchSize = rows, LearningRate = 0.01f });
         Measure(0.5);
     }
@@ -185,7 +200,8 @@ internal sealed class OurSampling : IContestant
             double[] z = ReferenceRnn.Logits(weights, h);
             last = Array.IndexOf(z, z.Max());
             if (drawn != last)
-                throw new InvalidOperationException($"character {drawn} was written where the reference has {last}: a wrong result is not worth timing");
+                throw new InvalidOperationException(
+                    $"character {drawn} was written where the reference has {last}: a wrong result is not worth timing");
         }
     }
 

@@ -19,7 +19,8 @@ internal static class FunctionErrors
         return 0;
     }
 
-    private static void Report(string name, Func<Vector<float>, Vector<float>> function, Func<double, double> exact, Func<float, bool> counts)
+    private static void Report(
+        string name, Func<Vector<float>, Vector<float>> function, Func<double, double> exact, Func<float, bool> counts)
     {
         (double Error, float At) worst = (0, 0);
         long counted = 0;
@@ -55,6 +56,7 @@ internal static class FunctionErrors
             }
         });
         Console.WriteLine(string.Create(
-            CultureInfo.InvariantCulture, $"{name,-22} {counted,13:N0} floats, at most {worst.Error:F2} units in the last place off, at {worst.At:R}"));
+            CultureInfo.InvariantCulture,
+            $"{name,-22} {counted,13:N0} floats, at most {worst.Error:F2} units in the last place off, at {worst.At:R}"));
     }
 }

@@ -58,7 +58,8 @@ public class PrimitiveBenchmarks : IDisposable
         _h.Write([.. Enumerable.Range(0, (int)_h.View.Length).Select(i => i % _dims.HRow < H ? 0.01f * (i % 17) : 0)]);
 
         _reference = weights.Convert(value => (double)value);
-        (_referenceOptimizer, _referenceGradient) = (new ReferenceOptimizer(new StepOptions(), _shape), weights.Convert(value => (double)value));
+        (_referenceOptimizer, _referenceGradient) =
+            (new ReferenceOptimizer(new StepOptions(), _shape), weights.Convert(value => (double)value));
         _state = [.. Enumerable.Range(0, H).Select(i => 0.01 * (i % 17))];
         _logits = ReferenceRnn.Logits(_reference, _state);
     }
@@ -123,7 +124,8 @@ public class PrimitiveBenchmarks : IDisposable
     public void FlagNonFinite() => Reduction.FlagNonFinite(_flags.View, 0, _gradient.Views.Whh, _gradient.Views.Whh.IntLength);
 
     [BenchmarkCategory("transpose, Whh"), Benchmark]
-    public void Transpose() => Transposition.Transpose(_gradient.Views.Whh, Layout.Panels(H), _weights.Views.Whh, Layout.Panels(H), 0, H, H);
+    public void Transpose() =>
+        Transposition.Transpose(_gradient.Views.Whh, Layout.Panels(H), _weights.Views.Whh, Layout.Panels(H), 0, H, H);
 
     private void HiddenRows(int rows)
     {

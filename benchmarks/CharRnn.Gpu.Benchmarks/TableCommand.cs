@@ -20,13 +20,37 @@ internal static class TableCommand
 
     private static readonly JsonSerializerOptions s_indented = new() { WriteIndented = true };
 
-    private static readonly Option<double> Seconds = new("--seconds") { Description = "Of each measurement.", DefaultValueFactory = _ => 1 };
-    private static readonly Option<int> Rounds = new("--rounds") { Description = "Measurements of each contestant; the medians count.", DefaultValueFactory = _ => 7 };
-    private static readonly Option<string> Python = new("--python") { Description = "A Python with NumPy.", DefaultValueFactory = _ => "python3" };
-    private static readonly Option<string> Within = new("--within") { Description = "A command to run TorchSharp's peer in, such as .ci/userland on an older distribution.", DefaultValueFactory = _ => "" };
-    private static readonly Option<string> Output = new("--output") { Description = "Where to write table.md and table.json.", DefaultValueFactory = _ => "artifacts/benchmarks" };
+    private static readonly Option<double> Seconds = new("--seconds")
+    {
+        Description = "Of each measurement.",
+        DefaultValueFactory = _ => 1,
+    };
+    private static readonly Option<int> Rounds = new("--rounds")
+    {
+        Description = "Measurements of each contestant; the medians count.",
+        DefaultValueFactory = _ => 7,
+    };
+    private static readonly Option<string> Python = new("--python")
+    {
+        Description = "A Python with NumPy.",
+        DefaultValueFactory = _ => "python3",
+    };
+    private static readonly Option<string> Within = new("--within")
+    {
+        Description = "A command to run TorchSharp's peer in, such as .ci/userland on an older distribution.",
+        DefaultValueFactory = _ => "",
+    };
+    private static readonly Option<string> Output = new("--output")
+    {
+        Description = "Where to write table.md and table.json.",
+        DefaultValueFactory = _ => "artifacts/benchmarks",
+    };
 
-    private static readonly Option<string> Part = new("--part") { Description = "training, vocabulary, sampling or mlp, and not all of them.", DefaultValueFactory = _ => "" };
+    private static readonly Option<string> Part = new("--part")
+    {
+        Description = "training, vocabulary, sampling or mlp, and not all of them.",
+        DefaultValueFactory = _ => "",
+    };
 
     private static readonly StepOptions[] Configurations =
     [
@@ -43,7 +67,10 @@ internal static class TableCommand
 
     public static int Run(string[] args)
     {
-        var command = new RootCommand("Measures training and sampling on the CPU beside TorchSharp and NumPy.") { Seconds, Rounds, Python, Within, Output, Part };
+        var command = new RootCommand("Measures training and sampling on the CPU beside TorchSharp and NumPy.")
+        {
+            Seconds, Rounds, Python, Within, Output, Part,
+        };
         command.SetAction(Run);
         return command.Parse(args).Invoke();
     }
@@ -54,7 +81,8 @@ internal static class TableCommand
         int threads = Environment.ProcessorCount;
         string[] torchSharp =
         [
-            .. options.GetValue(Within)!.Split(' ', StringSplitOptions.RemoveEmptyEntries), "dotnet", TorchSharpPeer(root), threads.ToString(CultureInfo.InvariantCulture),
+            .. options.GetValue(Within)!.Split(' ', StringSplitOptions.RemoveEmptyEntries),
+            "dotnet", TorchSharpPeer(root), threads.ToString(CultureInfo.InvariantCulture),
         ];
         string[] numPy = [python, Path.Combine(root, "benchmarks", "peers", "min_char_rnn_peer.py")];
         using ComputeDevice device = DeviceCatalog.OpenCpu();
@@ -66,7 +94,10 @@ internal static class TableCommand
         foreach (StepOptions step in Has("training") ? Configurations : [])
         {
             using var ours = new OurTraining(device, step);
-            string[] sizes = [.. new[] { step.HiddenSize, step.BatchSize, step.SequenceLength }.Select(n => n.ToString(CultureInfo.InvariantCulture))];
+            string[] sizes =
+            [
+                .. new[] { step.HiddenSize, step.BatchSize, step.SequenceLength }.Select(n => n.ToString(CultureInfo.InvariantCulture)),
+            ];
             using PeerProcess? torch = Peer("TorchSharp", [.. torchSharp, .. sizes]);
             using PeerProcess? numpy = step.BatchSize == 1 ? Peer("NumPy", [.. numPy, "train", sizes[0], sizes[2]]) : null;
             double[][] rates = InTurn(options, ours, torch, numpy, ourProduct, torchProduct);
@@ -99,20 +130,33 @@ internal static class TableCommand
         foreach ((int inputs, int hidden, int outputs, int rows) in Has("mlp") ? ((int, int, int, int)[])[(784, 256, 10, 128)] : [])
         {
             using var ours = new OurNetwork(device, inputs, hidden, outputs, rows);
-            using PeerProcess? torch = Peer("TorchSharp", [.. torchSharp, "mlp", .. new[] { inputs, hidden, outputs, rows }.Select(n => n.ToString(CultureInfo.InvariantCulture))]);
+            using PeerProcess? torch = Peer(
+                "TorchSharp",
+                [.. torchSharp, "mlp", .. new[] { inputs, hidden, outputs, rows }.Select(n => n.ToString(CultureInfo.InvariantCulture))]);
             double[][] rates = InTurn(options, ours, torch);
             networks.Add(new NetworkRow($"{inputs}-{hidden}-{outputs}, {rows}", ours.GradientError, rates[0], rates[1]));
             Console.Error.WriteLine(networks[^1].Markdown());
         }
 
-        string machine = string.Create(CultureInfo.InvariantCulture, $"{Cpu()}, {threads} threads, {System.Numerics.Vector<float>.Count}-wide vectors, .NET {Environment.Version}");
+        string machine = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Cpu()}, {threads} threads, {System.Numerics.Vector<float>.Count}-wide vectors, .NET {Environment.Version}");
         string markdown = Markdown(machine, options.GetValue(Rounds), steps, vocabularies, samples, networks);
         Console.WriteLine(markdown);
         string output = options.GetValue(Output)!;
         Directory.CreateDirectory(output);
         File.WriteAllText(Path.Combine(output, "table.md"), markdown);
         File.WriteAllText(Path.Combine(output, "table.json"), JsonSerializer.Serialize(
-            new { machine, rounds = options.GetValue(Rounds), training = steps.Select(row => row.Json()), vocabulary = vocabularies.Select(row => row.Json()), sampling = samples.Select(row => row.Json()), mlp = networks.Select(row => row.Json()) }, s_indented));
+            new
+            {
+                machine,
+                rounds = options.GetValue(Rounds),
+                training = steps.Select(row => row.Json()),
+                vocabulary = vocabularies.Select(row => row.Json()),
+                sampling = samples.Select(row => row.Json()),
+                mlp = networks.Select(row => row.Json()),
+            },
+            s_indented));
         return 0;
     }
 
@@ -140,25 +184,37 @@ internal static class TableCommand
     }
 
     private static string Markdown(
-        string machine, int rounds, List<StepRow> steps, List<VocabularyRow> vocabularies, List<SampleRow> samples, List<NetworkRow> networks)
+        string machine, int rounds, List<StepRow> steps, List<VocabularyRow> vocabularies,
+        List<SampleRow> samples, List<NetworkRow> networks)
     {
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"{machine}; medians of {rounds} rounds, contestants in turn; {VocabularySize} characters where nothing else is said.\n");
+        text.Append(
+            CultureInfo.InvariantCulture,
+            $"{machine}; medians of {rounds} rounds, contestants in turn; {VocabularySize} characters where nothing else is said.\n");
         void Section(string head, IEnumerable<string> rows)
         {
             string[] lines = [.. rows];
             if (lines.Length > 0)
-                text.Append(CultureInfo.InvariantCulture, $"\n{head}\n|{string.Concat(Enumerable.Repeat("---|", head.Count(c => c == '|') - 1))}\n{string.Join('\n', lines)}\n");
+                text.Append(
+                    CultureInfo.InvariantCulture,
+                    $"\n{head}\n|{string.Concat(Enumerable.Repeat("---|", head.Count(c => c == '|') - 1))}\n"
+                        + $"{string.Join('\n', lines)}\n");
         }
 
         Section(
-            "| H, B, T | characters/s | GFLOP/s | share of the machine's product rate | TorchSharp, characters/s | ratio | NumPy, characters/s | ratio | gradients' error |",
+            "| H, B, T | characters/s | GFLOP/s | share of the machine's product rate | "
+                + "TorchSharp, characters/s | ratio | NumPy, characters/s | ratio | gradients' error |",
             steps.Select(row => row.Markdown()));
         Section(
-            string.Create(CultureInfo.InvariantCulture, $"| H, B, T and characters of the vocabulary | characters/s | GFLOP/s | share of the rate at {VocabularySize} | gradients' error |"),
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"| H, B, T and characters of the vocabulary | characters/s | GFLOP/s | "
+                    + $"share of the rate at {VocabularySize} | gradients' error |"),
             vocabularies.Select(row => row.Markdown()));
         Section("| Sampling, H | characters/s | NumPy, characters/s | ratio |", samples.Select(row => row.Markdown()));
-        Section("| Feed-forward, rows a step | rows/s | TorchSharp, rows/s | ratio | gradients' error |", networks.Select(row => row.Markdown()));
+        Section(
+            "| Feed-forward, rows a step | rows/s | TorchSharp, rows/s | ratio | gradients' error |",
+            networks.Select(row => row.Markdown()));
         return text.ToString().ReplaceLineEndings("\n");
     }
 
@@ -181,7 +237,9 @@ internal static class TableCommand
     private static string Cpu()
     {
         const string info = "/proc/cpuinfo";
-        string? name = File.Exists(info) ? File.ReadLines(info).FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal)) : null;
+        string? name = File.Exists(info)
+            ? File.ReadLines(info).FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))
+            : null;
         return name?.Split(':')[1].Trim() ?? System.Runtime.InteropServices.RuntimeInformation.ProcessArchitecture.ToString();
     }
 
@@ -198,7 +256,8 @@ internal static class TableCommand
         double.IsNaN(value) ? "–" : value.ToString(format, CultureInfo.InvariantCulture) + unit;
 
     private sealed record StepRow(
-        StepOptions Step, string Plan, double GradientError, double[] Ours, double[] TorchSharp, double[] NumPy, double[] OurProduct, double[] TorchProduct)
+        StepOptions Step, string Plan, double GradientError, double[] Ours, double[] TorchSharp, double[] NumPy,
+        double[] OurProduct, double[] TorchProduct)
     {
         private double Flops => new ModelShape(VocabularySize, Step.HiddenSize).TrainingFlops;
 
@@ -209,7 +268,10 @@ internal static class TableCommand
 
         public string Markdown() => string.Create(
             CultureInfo.InvariantCulture,
-            $"| {Step.HiddenSize}, {Step.BatchSize}, {Step.SequenceLength} | {Median(Ours):N0} | {Median(Ours) * Flops / 1e9:F0} | {Cell(Share, "P0")} of {Median(Limit) / 1e9:F0} | {Cell(Median(TorchSharp), "N0")} | {Cell(MedianRatio(Ours, TorchSharp), "F2")} | {Cell(Median(NumPy), "N0")} | {Cell(MedianRatio(Ours, NumPy), "F1")} | {GradientError:0.0E+0} |");
+            $"| {Step.HiddenSize}, {Step.BatchSize}, {Step.SequenceLength} | {Median(Ours):N0} | {Median(Ours) * Flops / 1e9:F0} | "
+                + $"{Cell(Share, "P0")} of {Median(Limit) / 1e9:F0} | "
+                + $"{Cell(Median(TorchSharp), "N0")} | {Cell(MedianRatio(Ours, TorchSharp), "F2")} | "
+                + $"{Cell(Median(NumPy), "N0")} | {Cell(MedianRatio(Ours, NumPy), "F1")} | {GradientError:0.0E+0} |");
 
         public object Json() => new
         {
@@ -232,7 +294,9 @@ internal static class TableCommand
 
         public string Markdown() => string.Create(
             CultureInfo.InvariantCulture,
-            $"| {VocabularyStep.HiddenSize}, {VocabularyStep.BatchSize}, {VocabularyStep.SequenceLength}, {Vocabulary} | {Median(Ours):N0} | {Median(Ours) * Flops(Vocabulary) / 1e9:F0} | {MedianRatio(Ours, Small) * Flops(Vocabulary) / Flops(VocabularySize):P0} | {GradientError:0.0E+0} |");
+            $"| {VocabularyStep.HiddenSize}, {VocabularyStep.BatchSize}, {VocabularyStep.SequenceLength}, {Vocabulary} | "
+                + $"{Median(Ours):N0} | {Median(Ours) * Flops(Vocabulary) / 1e9:F0} | "
+                + $"{MedianRatio(Ours, Small) * Flops(Vocabulary) / Flops(VocabularySize):P0} | {GradientError:0.0E+0} |");
 
         public object Json() => new { vocabulary_size = Vocabulary, gradient_error = GradientError, characters_per_second = Ours };
     }
@@ -250,8 +314,15 @@ internal static class TableCommand
     {
         public string Markdown() => string.Create(
             CultureInfo.InvariantCulture,
-            $"| {Sizes} | {Median(Ours):N0} | {Cell(Median(TorchSharp), "N0")} | {Cell(MedianRatio(Ours, TorchSharp), "F2")} | {GradientError:0.0E+0} |");
+            $"| {Sizes} | {Median(Ours):N0} | {Cell(Median(TorchSharp), "N0")} | "
+                + $"{Cell(MedianRatio(Ours, TorchSharp), "F2")} | {GradientError:0.0E+0} |");
 
-        public object Json() => new { sizes = Sizes, gradient_error = GradientError, rows_per_second = Ours, torchsharp_rows_per_second = TorchSharp };
+        public object Json() => new
+        {
+            sizes = Sizes,
+            gradient_error = GradientError,
+            rows_per_second = Ours,
+            torchsharp_rows_per_second = TorchSharp,
+        };
     }
 }

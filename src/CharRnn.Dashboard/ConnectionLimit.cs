@@ -42,7 +42,9 @@ internal sealed class ConnectionLimit : IDisposable
     private static int FreeDescriptors()
     {
         const string limits = "/proc/self/limits", open = "/proc/self/fd", title = "Max open files";
-        string? line = File.Exists(limits) ? File.ReadLines(limits).FirstOrDefault(line => line.StartsWith(title, StringComparison.Ordinal)) : null;
+        string? line = File.Exists(limits)
+            ? File.ReadLines(limits).FirstOrDefault(line => line.StartsWith(title, StringComparison.Ordinal))
+            : null;
         string? limit = line?[title.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries).FirstOrDefault();
         return int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out int most)
             ? most - Directory.EnumerateFileSystemEntries(open).Count()

@@ -54,7 +54,8 @@ public sealed class DashboardServer : IAsyncDisposable
             kestrel.Listen(IPAddress.Loopback, port, listen => listen.Use(_connections.Around));
             kestrel.Limits.MaxRequestLineSize = MostPrime * 9 * 2; // %XX for each byte, and room for the rest
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
-            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(20); // a page asks again after 15 at the latest, and who asks nothing holds up others
+            // A page asks again after 15 at the latest, and who asks nothing holds up others.
+            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(20);
         });
         builder.Services.AddSingleton(services => _connections.Of(ActivatorUtilities.CreateInstance<SocketTransportFactory>(services)));
         builder.Services.AddRoutingCore();
@@ -88,7 +89,8 @@ public sealed class DashboardServer : IAsyncDisposable
         {
             await server.DisposeAsync();
             bool isTaken = e is AddressInUseException or { InnerException: AddressInUseException };
-            throw new CharRnnException("--port", $"{port} {(isTaken ? "is in use" : "may not be used")}", "give another, or 0 for any that is free", e);
+            throw new CharRnnException(
+                "--port", $"{port} {(isTaken ? "is in use" : "may not be used")}", "give another, or 0 for any that is free", e);
         }
     }
 
@@ -122,7 +124,8 @@ public sealed class DashboardServer : IAsyncDisposable
             }
             catch (Exception e) when (!context.Response.HasStarted)
             {
-                await Refuse(context, e is CharRnnException ? StatusCodes.Status400BadRequest : StatusCodes.Status500InternalServerError, _describe(e));
+                int status = e is CharRnnException ? StatusCodes.Status400BadRequest : StatusCodes.Status500InternalServerError;
+                await Refuse(context, status, _describe(e));
             }
         }
     }
@@ -141,23 +144,27 @@ public sealed class DashboardServer : IAsyncDisposable
             : $"{request.Path}: is asked for without this dashboard's token, which is new at each start";
     }
 
-    private bool IsToken(string? given) => CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(given ?? ""), Encoding.UTF8.GetBytes(_token));
+    private bool IsToken(string? given) =>
+        CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(given ?? ""), Encoding.UTF8.GetBytes(_token));
 
     /// <summary>A browser's cookies know no ports: the name tells this dashboard's from another's.</summary>
-    private static string CookieName(HttpRequest request) => string.Create(CultureInfo.InvariantCulture, $"charrnn-{request.Host.Port ?? 80}");
+    private static string CookieName(HttpRequest request) =>
+        string.Create(CultureInfo.InvariantCulture, $"charrnn-{request.Host.Port ?? 80}");
 
     private Task SendPage(HttpContext context)
     {
         if (context.Request.Query.ContainsKey(TokenName))
         {
             // Out of the address: it may be shown, sent on or kept as a bookmark.
-            context.Response.Cookies.Append(CookieName(context.Request), _token, new CookieOptions { HttpOnly = true, SameSite = SameSiteMode.Strict, Path = "/" });
+            context.Response.Cookies.Append(
+                CookieName(context.Request), _token, new CookieOptions { HttpOnly = true, SameSite = SameSiteMode.Strict, Path = "/" });
             context.Response.Redirect("/");
             return Task.CompletedTask;
         }
 
         context.Response.Headers.ContentSecurityPolicy =
-            "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+            "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
+                + "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
         return Send(context, "text/html", _page);
     }
 
@@ -244,7 +251,9 @@ public sealed class DashboardServer : IAsyncDisposable
     private async Task<T> InTurn<T>(Func<T> read, CancellationToken stop)
     {
         if (!await _reading.WaitAsync(2 * Enough, stop))
-            throw new CharRnnException("the dashboard", "has been reading another run for too long", "see whether its disk answers, or start the dashboard anew");
+            throw new CharRnnException(
+                "the dashboard", "has been reading another run for too long",
+                "see whether its disk answers, or start the dashboard anew");
         try
         {
             return read();

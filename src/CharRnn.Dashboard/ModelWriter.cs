@@ -17,7 +17,8 @@ namespace CharRnn.Dashboard;
 /// <param name="StopTexts">The text ends before the first of them.</param>
 /// <param name="Options">How they are drawn.</param>
 /// <param name="Seed">The draws' seed.</param>
-internal sealed record WritingOrder(string ModelPath, string Prime, int Length, IReadOnlyList<string> StopTexts, SamplingOptions Options, ulong Seed);
+internal sealed record WritingOrder(
+    string ModelPath, string Prime, int Length, IReadOnlyList<string> StopTexts, SamplingOptions Options, ulong Seed);
 
 /// <summary>Writes one text after another, on one thread, which owns the device: a GPU's context belongs to a thread.</summary>
 internal sealed class ModelWriter : IDisposable
@@ -46,7 +47,8 @@ internal sealed class ModelWriter : IDisposable
         var text = Channel.CreateUnbounded<byte[]>();
         return _orders.TryAdd((order, text.Writer, stop))
             ? text.Reader
-            : throw new CharRnnException("the dashboard", $"has {MostOrders} texts to write before this one", "try again when some are done");
+            : throw new CharRnnException(
+                "the dashboard", $"has {MostOrders} texts to write before this one", "try again when some are done");
     }
 
     /// <summary>
@@ -91,7 +93,8 @@ internal sealed class ModelWriter : IDisposable
         var stopTexts = StopTexts.Of(model.Vocabulary, order.StopTexts, UnknownCharacters.Skip, "the end");
         using var deviceModel = new DeviceModel(device, model.Weights);
         using var sampler = new Sampler(deviceModel);
-        IEnumerable<int[]> chunks = sampler.Write(inputs is [] ? [model.Vocabulary.StartToken] : inputs, order.Length, order.Options, order.Seed, 0);
+        IEnumerable<int[]> chunks = sampler.Write(
+            inputs is [] ? [model.Vocabulary.StartToken] : inputs, order.Length, order.Options, order.Seed, 0);
         foreach (int[] chunk in stopTexts.Cut(chunks.TakeWhile(_ => !stop.IsCancellationRequested)))
             text.TryWrite(model.Vocabulary.Decode(chunk));
     }

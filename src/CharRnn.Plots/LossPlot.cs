@@ -17,14 +17,19 @@ public static class LossPlot
     private const double Largest = 1e300;
 
     // The same as on the pages.
-    private static readonly Color[] s_colours = [.. ((string[])["#2563eb", "#d97706", "#059669", "#db2777", "#7c3aed", "#0891b2"]).Select(Color.FromHex)];
+    private static readonly Color[] s_colours =
+        [.. ((string[])["#2563eb", "#d97706", "#059669", "#db2777", "#7c3aed", "#0891b2"]).Select(Color.FromHex)];
 
-    private static readonly LinePattern[] s_patterns = [LinePattern.Dotted, LinePattern.Dashed, LinePattern.DenselyDashed, LinePattern.Dashed];
+    private static readonly LinePattern[] s_patterns =
+        [LinePattern.Dotted, LinePattern.Dashed, LinePattern.DenselyDashed, LinePattern.Dashed];
 
     /// <summary>Whether there is a font to write with; without one a picture has no words.</summary>
     public static bool HasFont => SKTypeface.Default.GlyphCount > 0;
 
-    /// <summary>Writes the picture as PNG, atomically: 1200 x 700 pixels; nats per character, or a table's loss, over iterations; of several runs, over what they read.</summary>
+    /// <summary>
+    /// Writes the picture as PNG, atomically: 1200 x 700 pixels; nats per character, or a table's loss, over iterations;
+    /// of several runs, over what they read.
+    /// </summary>
     /// <param name="path">Where.</param>
     /// <param name="runs">The runs.</param>
     /// <exception cref="CharRnnException">The file system refuses, or the library that draws does not load.</exception>
@@ -37,7 +42,9 @@ public static class LossPlot
         }
         catch (Exception e) when (e is TypeInitializationException or DllNotFoundException)
         {
-            throw new CharRnnException("--png", $"cannot draw here ({(e.InnerException ?? e).Message.TrimEnd('.')})", "leave it out, or draw on another machine", e);
+            throw new CharRnnException(
+                "--png", $"cannot draw here ({(e.InnerException ?? e).Message.TrimEnd('.')})",
+                "leave it out, or draw on another machine", e);
         }
 
         AtomicFile.Write(path, stream => stream.Write(png));
@@ -64,7 +71,8 @@ public static class LossPlot
         foreach (IGrouping<string, RunRecord> text in texts)
             foreach ((int i, Baseline baseline) in text.First().Baselines.Index())
             {
-                HorizontalLine line = plot.Add.HorizontalLine(Limited(baseline.Nats), 1.5f, several ? Colors.Gray : s_colours[2 + i], s_patterns[i]);
+                HorizontalLine line = plot.Add.HorizontalLine(
+                    Limited(baseline.Nats), 1.5f, several ? Colors.Gray : s_colours[2 + i], s_patterns[i]);
                 line.LegendText = baseline.Name + (texts.Length > 1 ? $" of {string.Join(", ", text.Select(run => run.Name))}" : "");
             }
 
@@ -77,12 +85,14 @@ public static class LossPlot
     }
 
     private static void Add(
-        Plot plot, string name, RunRecord run, Func<TrainingReport, double> over, Func<TrainingReport, double> loss, Color colour, float width)
+        Plot plot, string name, RunRecord run, Func<TrainingReport, double> over, Func<TrainingReport, double> loss,
+        Color colour, float width)
     {
         TrainingReport[] reports = [.. run.Reports.Where(report => double.IsFinite(loss(report)))];
         if (reports.Length == 0)
             return;
-        Scatter line = plot.Add.ScatterLine(reports.Select(over).ToArray(), reports.Select(report => Limited(loss(report))).ToArray(), colour);
+        Scatter line = plot.Add.ScatterLine(
+            reports.Select(over).ToArray(), reports.Select(report => Limited(loss(report))).ToArray(), colour);
         (line.LegendText, line.LineWidth) = (name, width);
     }
 

@@ -4,5 +4,6 @@ namespace CharRnn.Reports;
 public static class DashboardPage
 {
     /// <summary>The page; it asks for <c>runs</c>, <c>report</c> and <c>sample</c> beside its own address.</summary>
-    public static byte[] Build() => Page.Build("dashboard", ["report.html", "dashboard.html"], ["chart.js", "report.js", "dashboard.js"], "[]");
+    public static byte[] Build() =>
+        Page.Build("dashboard", ["report.html", "dashboard.html"], ["chart.js", "report.js", "dashboard.js"], "[]");
 }

@@ -12,7 +12,9 @@ internal static partial class Page
     /// <param name="title">Stands in the browser's tab.</param>
     /// <param name="body">The files in <c>Pages/</c> with the content of the page.</param>
     /// <param name="scripts">The files in <c>Pages/</c> with the scripts of the page, in this order.</param>
-    /// <param name="data">JSON with <c>&lt;</c> escaped, as System.Text.Json does it, so that no text ends the script that holds it.</param>
+    /// <param name="data">
+    /// JSON with <c>&lt;</c> escaped, as System.Text.Json does it, so that no text ends the script that holds it.
+    /// </param>
     public static byte[] Build(string title, IEnumerable<string> body, IEnumerable<string> scripts, string data)
     {
         var parts = new Dictionary<string, string>

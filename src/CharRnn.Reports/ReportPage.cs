@@ -17,7 +17,9 @@ public static class ReportPage
     public static void Write(string path, IReadOnlyList<RunRecord> runs) => AtomicFile.Write(path, stream => stream.Write(Build(runs)));
 
     internal static byte[] Build(IReadOnlyList<RunRecord> runs) =>
-        Page.Build(string.Join(", ", runs.Select(run => run.Name)), ["report.html"], ["chart.js", "report.js"], new JsonArray([.. runs.Select(Data)]).ToJsonString());
+        Page.Build(
+            string.Join(", ", runs.Select(run => run.Name)), ["report.html"], ["chart.js", "report.js"],
+            new JsonArray([.. runs.Select(Data)]).ToJsonString());
 
     /// <summary>The part of a run that the page shows.</summary>
     internal static JsonObject Data(RunRecord run)
@@ -29,8 +31,10 @@ public static class ReportPage
         return new JsonObject
         {
             ["name"] = run.Name,
-            ["configuration"] = new JsonObject(run.Configuration.Names.Select(name => KeyValuePair.Create(name, (JsonNode?)run.Configuration.GetDisplayText(name)))),
-            ["baselines"] = new JsonArray([.. run.Baselines.Select(baseline => new JsonObject { ["name"] = baseline.Name, ["nats"] = baseline.Nats })]),
+            ["configuration"] = new JsonObject(
+                run.Configuration.Names.Select(name => KeyValuePair.Create(name, (JsonNode?)run.Configuration.GetDisplayText(name)))),
+            ["baselines"] = new JsonArray(
+                [.. run.Baselines.Select(baseline => new JsonObject { ["name"] = baseline.Name, ["nats"] = baseline.Nats })]),
             ["iteration"] = Page.Numbers(reports.Select(report => (double)report.Iteration), 15),
             ["characters"] = Page.Numbers(reports.Select(report => (double)report.Characters), 15),
             ["epoch"] = Page.Numbers(reports.Select(report => (double)report.Epoch), 15),
@@ -40,7 +44,8 @@ public static class ReportPage
             ["validation"] = Page.Numbers(reports.Select(report => report.ValidationLoss), 6),
             ["speed"] = Page.Numbers(reports.Select(report => report.CharactersPerSecond), 4),
             ["rate"] = Page.Numbers(reports.Select(report => (double)report.LearningRate), 5),
-            ["samples"] = new JsonArray([.. samples.Items.Select(sample => new JsonObject { ["iteration"] = sample.Iteration, ["text"] = sample.Text })]),
+            ["samples"] = new JsonArray(
+                [.. samples.Items.Select(sample => new JsonObject { ["iteration"] = sample.Iteration, ["text"] = sample.Text })]),
         };
     }
 }

@@ -10,7 +10,8 @@ namespace CharRnn.Reports;
 /// <param name="Configuration">The content of its config.json.</param>
 /// <param name="Reports">The reports in its metrics.jsonl, thinned as <see cref="Curve"/> says.</param>
 /// <param name="Samples">The samples in its samples.txt, or in the end of a long one.</param>
-public sealed record RunRecord(string Name, RunConfiguration Configuration, IReadOnlyList<TrainingReport> Reports, IReadOnlyList<Sample> Samples)
+public sealed record RunRecord(
+    string Name, RunConfiguration Configuration, IReadOnlyList<TrainingReport> Reports, IReadOnlyList<Sample> Samples)
 {
     // More points than pixels tell nothing, and a page should open at once.
     private const int MostReports = 20_000;
@@ -41,7 +42,8 @@ public sealed record RunRecord(string Name, RunConfiguration Configuration, IRea
     {
         RunPaths files = RunSearch.PathsOf(directory);
         return new RunRecord(
-            directory, RunConfiguration.Read(files.ConfigurationPath), Curve(MetricsLog.Read(files.MetricsPath), cancellation), SamplesLog.Read(files.SamplesPath));
+            directory, RunConfiguration.Read(files.ConfigurationPath), Curve(MetricsLog.Read(files.MetricsPath), cancellation),
+            SamplesLog.Read(files.SamplesPath));
     }
 
     /// <summary>
@@ -70,11 +72,15 @@ public sealed record RunRecord(string Name, RunConfiguration Configuration, IRea
                 best = [point];
         }
 
-        return [.. all.Items.Concat(validations.Items).Concat(best).DistinctBy(point => point.Index).OrderBy(point => point.Index).Select(point => point.Report)];
+        return [.. all.Items.Concat(validations.Items).Concat(best)
+            .DistinctBy(point => point.Index).OrderBy(point => point.Index).Select(point => point.Report)];
     }
 
     private double Number(string key) =>
-        Configuration.Has(key) && double.TryParse(Configuration.GetDisplayText(key), NumberStyles.Float, CultureInfo.InvariantCulture, out double value) ? value : double.NaN;
+        Configuration.Has(key)
+            && double.TryParse(Configuration.GetDisplayText(key), NumberStyles.Float, CultureInfo.InvariantCulture, out double value)
+                ? value
+                : double.NaN;
 }
 
 /// <summary>A loss that can be reached without a network.</summary>

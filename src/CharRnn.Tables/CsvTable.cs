@@ -15,7 +15,9 @@ public static class CsvTable
     /// <summary>Reads a whole table.</summary>
     /// <param name="path">The file; <c>-</c> for standard input.</param>
     /// <param name="delimiter">The text between fields.</param>
-    /// <exception cref="CharRnnException">It cannot be read, has no header or no rows, or a row is damaged or of another length; names the line.</exception>
+    /// <exception cref="CharRnnException">
+    /// It cannot be read, has no header or no rows, or a row is damaged or of another length; names the line.
+    /// </exception>
     public static Table Read(string path, string delimiter = ",")
     {
         try
@@ -24,12 +26,13 @@ public static class CsvTable
             using var reader = new StreamReader(StandardStreams.OpenToRead(path), utf8);
             return Read(path, reader, delimiter);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException and not DecoderFallbackException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException
+            or ArgumentException and not DecoderFallbackException)
         {
-            bool isDirectory = Directory.Exists(path);
-            throw new CharRnnException(
-                path.Length == 0 ? "DATA" : path, isDirectory ? "is a directory where a table was expected" : File.Exists(path) ? $"could not be read ({e.Message.TrimEnd('.')})" : "does not exist",
-                "give a CSV file", e);
+            string problem = Directory.Exists(path) ? "is a directory where a table was expected"
+                : File.Exists(path) ? $"could not be read ({e.Message.TrimEnd('.')})"
+                : "does not exist";
+            throw new CharRnnException(path.Length == 0 ? "DATA" : path, problem, "give a CSV file", e);
         }
         catch (DecoderFallbackException e)
         {
@@ -72,23 +75,32 @@ public static class CsvTable
 
             if (record.Length != columns.Length)
                 throw new CharRnnException(
-                    path, string.Create(CultureInfo.InvariantCulture, $"line {parser.RawRow} has {record.Length} fields, the header has {columns.Length}"),
+                    path,
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"line {parser.RawRow} has {record.Length} fields, the header has {columns.Length}"),
                     "give each row a field for every column; a field with a comma is put in quotes");
             rows.Add(record);
             lines.Add(parser.RawRow - parser.RawRecord.TrimEnd('\r', '\n').Count(c => c == '\n'));
         }
 
         if (rows.Count == 0)
-            throw new CharRnnException(path, columns is null ? "is empty" : "has a header and no rows", "give a CSV file of a header and rows");
+            throw new CharRnnException(
+                path, columns is null ? "is empty" : "has a header and no rows", "give a CSV file of a header and rows");
         return new Table(path, columns!, rows, lines);
     }
 
     private static string[] Header(string path, string[] columns, string delimiter)
     {
-        if (columns.Length == 1 && Array.Find(s_others, other => other != delimiter && columns[0].Contains(other, StringComparison.Ordinal)) is { } other)
-            throw new CharRnnException(path, $"has one column, '{columns[0]}'", $"give --delimiter {(other == "\t" ? "tab" : $"'{other}'")} if that is what separates its fields");
+        if (columns.Length == 1
+            && Array.Find(s_others, other => other != delimiter && columns[0].Contains(other, StringComparison.Ordinal)) is { } other)
+            throw new CharRnnException(
+                path, $"has one column, '{columns[0]}'",
+                $"give --delimiter {(other == "\t" ? "tab" : $"'{other}'")} if that is what separates its fields");
         if (Array.FindIndex(columns, name => name.Length == 0) is >= 0 and var empty)
-            throw new CharRnnException(path, string.Create(CultureInfo.InvariantCulture, $"column {empty + 1} has no name"), "give each column one in the first line");
+            throw new CharRnnException(
+                path, string.Create(CultureInfo.InvariantCulture, $"column {empty + 1} has no name"),
+                "give each column one in the first line");
         if (columns.GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new CharRnnException(path, $"has several columns '{twice.Key}'", "give each column a name of its own");
         return columns;

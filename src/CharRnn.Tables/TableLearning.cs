@@ -22,7 +22,12 @@ public static class TableLearning
             if (table.Columns.Count < 2)
                 throw new CharRnnException(table.Name, "has only the label's column", "give a table with a column to learn from");
             RequireWhole(table);
-            ColumnEncoding[] inputs = [.. Enumerable.Range(0, table.Columns.Count).Where(c => c != answer).Select(c => Column(table, rows, c, IsNumeric(table, c)))];
+            ColumnEncoding[] inputs =
+            [
+                .. Enumerable.Range(0, table.Columns.Count)
+                    .Where(c => c != answer)
+                    .Select(c => Column(table, rows, c, IsNumeric(table, c))),
+            ];
 
             bool numeric = IsNumeric(table, answer);
             if (isRegression == true && !numeric)
@@ -30,11 +35,14 @@ public static class TableLearning
             bool quantity = isRegression ?? (numeric && !IsFewWholeNumbers(table, answer));
             int classes = Categories(table, answer).Length;
             if (classes == 1)
-                throw new CharRnnException(table.Name, $"column '{label}' is '{table.Rows[0][answer]}' in every row", "give another --label");
+                throw new CharRnnException(
+                    table.Name, $"column '{label}' is '{table.Rows[0][answer]}' in every row", "give another --label");
             if (!quantity && classes > Math.Max(MostNumberClasses, table.Rows.Count / 2))
                 throw new CharRnnException(
                     table.Name, $"column '{label}' has {classes} different values in {table.Rows.Count} rows",
-                    numeric ? "give --loss squared-error, which takes a quantity" : "give another --label: values that hardly occur twice cannot be learned");
+                    numeric
+                        ? "give --loss squared-error, which takes a quantity"
+                        : "give another --label: values that hardly occur twice cannot be learned");
             ColumnEncoding answers = Column(table, rows, answer, quantity);
             return new TableEncoding(inputs, answers);
         }
@@ -48,13 +56,16 @@ public static class TableLearning
             string[] categories = Categories(table, column);
             return categories.Length <= ColumnEncoding.MostCategories
                 ? new ColumnEncoding(name, categories, 0, 1)
-                : throw new CharRnnException(table.Name, $"column '{name}' has {categories.Length} different texts", $"leave it out, or reduce it to at most {ColumnEncoding.MostCategories}");
+                : throw new CharRnnException(
+                    table.Name, $"column '{name}' has {categories.Length} different texts",
+                    $"leave it out, or reduce it to at most {ColumnEncoding.MostCategories}");
         }
 
         double[] values = [.. rows.Select(r => Cell.Parse(table.Rows[r][column]))];
         double mean = values.Average(), deviation = Math.Sqrt(values.Average(value => (value - mean) * (value - mean)));
         if (!double.IsFinite(mean) || !double.IsFinite(deviation))
-            throw new CharRnnException(table.Name, $"column '{name}' has numbers that are too large for a mean", "scale them, or leave the column out");
+            throw new CharRnnException(
+                table.Name, $"column '{name}' has numbers that are too large for a mean", "scale them, or leave the column out");
         return new ColumnEncoding(name, null, mean, deviation > 1e-12 * Math.Abs(mean) ? deviation : 1); // a constant says nothing
     }
 

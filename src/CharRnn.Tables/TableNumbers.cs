@@ -46,7 +46,9 @@ public static class TableNumbers
         if (!Cell.IsNumber(text))
             throw table.Wrong(row, how.Name, $"'{text}' is not a number", "the column had only numbers in training: correct the value");
         float value = (float)((Cell.Parse(text) - how.Mean) / how.Deviation);
-        return float.IsFinite(value) ? value : throw table.Wrong(row, how.Name, $"{text} is too large", "give a number like those that were learned");
+        return float.IsFinite(value)
+            ? value
+            : throw table.Wrong(row, how.Name, $"{text} is too large", "give a number like those that were learned");
     }
 
     private static int Category(Table table, int row, int column, ColumnEncoding how)
@@ -58,7 +60,9 @@ public static class TableNumbers
                 return i;
         if (Cell.IsMissing(text))
             throw Cell.Missing(table, row, how.Name);
-        string known = how.Categories.Count <= 10 ? string.Join(", ", how.Categories) : $"{string.Join(", ", how.Categories.Take(10))}, ...";
+        string known = how.Categories.Count <= 10
+            ? string.Join(", ", how.Categories)
+            : $"{string.Join(", ", how.Categories.Take(10))}, ...";
         throw table.Wrong(row, how.Name, $"'{text}' is not a value that was learned", $"the column was learned with {known}");
     }
 }

@@ -39,7 +39,8 @@ internal sealed class SmallDisk : IDisposable
     public void Free() => File.Delete(Ballast);
 
     /// <summary>The names of the files on it, but for the ballast.</summary>
-    public IEnumerable<string> Names() => Directory.EnumerateFiles(Root).Where(path => path != Ballast).Select(path => Path.GetFileName(path));
+    public IEnumerable<string> Names() =>
+        Directory.EnumerateFiles(Root).Where(path => path != Ballast).Select(path => Path.GetFileName(path));
 
     public void Dispose() => Execute("umount", Root);
 

@@ -23,13 +23,19 @@ internal static class BenchCommand
     private const int WarmUpCalls = 10, ProfiledCalls = 3;
 
     private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
-    private static readonly Option<double?> Seconds = SharedOptions.Number<double>("--seconds", 3, "a number over 0", Limits.IsPositive, "Seconds for which each configuration is measured.");
+    private static readonly Option<double?> Seconds = SharedOptions.Number<double>(
+        "--seconds", 3, "a number over 0", Limits.IsPositive, "Seconds for which each configuration is measured.");
     private static readonly Option<int?> HiddenSize = Size("--hidden-size", "H, the hidden units of the one configuration to measure.");
     private static readonly Option<int?> BatchSize = Size("--batch-size", "B, the streams of that configuration.");
-    private static readonly Option<int?> SequenceLength = Size("--seq-length", "T, the characters that a gradient reaches back in that configuration.");
+    private static readonly Option<int?> SequenceLength = Size(
+        "--seq-length", "T, the characters that a gradient reaches back in that configuration.");
     private static readonly Option<Choice<PlanKind?>> Plan = SharedOptions.OneOf<PlanKind?>(
-        "--plan", "How steps are arranged on the device.", [new("auto", null), .. Enum.GetValues<PlanKind>().Select(kind => new Choice<PlanKind?>(ExecutionPlan.Word(kind), kind))]);
-    private static readonly Option<bool> Profile = new("--profile") { Description = "Also show the device's time in each kernel, per step." };
+        "--plan", "How steps are arranged on the device.",
+        [new("auto", null), .. Enum.GetValues<PlanKind>().Select(kind => new Choice<PlanKind?>(ExecutionPlan.Word(kind), kind))]);
+    private static readonly Option<bool> Profile = new("--profile")
+    {
+        Description = "Also show the device's time in each kernel, per step.",
+    };
     private static readonly Option<bool> Json = SharedOptions.Json();
 
     private static readonly StepOptions[] Configurations =
@@ -70,13 +76,15 @@ internal static class BenchCommand
         foreach ((StepOptions step, ModelShape shape, _) in chosen)
             MemoryNeed.Require(shape, step, TextLength(step), device);
         if (!options.GetValue(Json) && !Output.IsQuiet)
-            Output.Line($"{device.Name} ({DeviceCatalog.IdOf(device.Kind)}), {device.Teams} teams of {device.GroupSize}, V = {VocabularySize}");
+            Output.Line(
+                $"{device.Name} ({DeviceCatalog.IdOf(device.Kind)}), {device.Teams} teams of {device.GroupSize}, V = {VocabularySize}");
 
         double seconds = options.GetValue(Seconds)!.Value;
         foreach ((StepOptions step, ModelShape shape, ExecutionPlan plan) in chosen)
         {
             double error = GradientError(device, shape, step, plan.Kind);
-            (double charactersPerSecond, double launchesPerStep) = OfEngine(device, plan, shape, step, engine => Throughput.OfTraining(engine, step, seconds));
+            (double charactersPerSecond, double launchesPerStep) =
+                OfEngine(device, plan, shape, step, engine => Throughput.OfTraining(engine, step, seconds));
             IReadOnlyList<KernelTime> kernels = options.GetValue(Profile)
                 ? OfEngine(device, plan.Fixed, shape, step, engine => Throughput.Profile(engine, step, ProfiledCalls))
                 : [];
@@ -102,19 +110,28 @@ internal static class BenchCommand
                         kernel = kernel.Kernel,
                         launches_per_step = kernel.LaunchesPerStep,
                         seconds_per_step = kernel.SecondsPerStep,
-                        gflop_per_second = double.IsNaN(kernel.FlopsPerStep) ? (double?)null : kernel.FlopsPerStep / kernel.SecondsPerStep / 1e9,
+                        gflop_per_second = double.IsNaN(kernel.FlopsPerStep)
+                            ? (double?)null
+                            : kernel.FlopsPerStep / kernel.SecondsPerStep / 1e9,
                     }),
                 }));
             else
             {
                 Output.Line(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"H={step.HiddenSize,-4} B={step.BatchSize,-3} T={step.SequenceLength,-3} {charactersPerSecond,12:N0} characters/s {gflops,8:F1} GFLOP/s {charactersPerSecond / reference,8:F0} x reference {launchesPerStep,7:F3} launches/step   error {error:0.0e+0}   writes {sampled,9:N0} characters/s   {plan}"));
+                    $"H={step.HiddenSize,-4} B={step.BatchSize,-3} T={step.SequenceLength,-3} {charactersPerSecond,12:N0} characters/s "
+                        + $"{gflops,8:F1} GFLOP/s {charactersPerSecond / reference,8:F0} x reference "
+                        + $"{launchesPerStep,7:F3} launches/step   error {error:0.0e+0}   writes {sampled,9:N0} characters/s   {plan}"));
                 double all = kernels.Sum(kernel => kernel.SecondsPerStep);
                 foreach (KernelTime kernel in kernels)
+                {
+                    double rate = kernel.FlopsPerStep / kernel.SecondsPerStep / 1e9;
                     Output.Line(string.Create(
                         CultureInfo.InvariantCulture,
-                        $"    {kernel.Kernel,-11} {kernel.LaunchesPerStep,8:F2} launches {kernel.SecondsPerStep * 1e6,11:F1} us a step {kernel.SecondsPerStep / all,6:P0} {(double.IsNaN(kernel.FlopsPerStep) ? "" : $"{kernel.FlopsPerStep / kernel.SecondsPerStep / 1e9,9:F1} GFLOP/s")}"));
+                        $"    {kernel.Kernel,-11} {kernel.LaunchesPerStep,8:F2} launches {kernel.SecondsPerStep * 1e6,11:F1} us a step "
+                            + $"{kernel.SecondsPerStep / all,6:P0} "
+                            + $"{(double.IsNaN(kernel.FlopsPerStep) ? "" : $"{rate,9:F1} GFLOP/s")}"));
+                }
             }
         }
 
@@ -134,9 +151,11 @@ internal static class BenchCommand
     private static ExecutionPlan PlanOf(PlanKind? kind, ModelShape shape, StepOptions step, ComputeDevice device) => kind switch
     {
         null => ExecutionPlan.Choose(shape, step, device.Traits),
-        { } one when ExecutionPlan.Kinds(device.Traits, step.BatchSize).Contains(one) => ExecutionPlan.Of(one, shape, step, device.Traits, "as told by --plan"),
+        { } one when ExecutionPlan.Kinds(device.Traits, step.BatchSize).Contains(one) =>
+            ExecutionPlan.Of(one, shape, step, device.Traits, "as told by --plan"),
         _ => throw new CharRnnException(
-            "--plan", $"{device.Name} cannot run it with batch size {step.BatchSize}", "give auto, phases, time-steps or many-steps; stream is for one stream on a CPU of several cores"),
+            "--plan", $"{device.Name} cannot run it with batch size {step.BatchSize}",
+            "give auto, phases, time-steps or many-steps; stream is for one stream on a CPU of several cores"),
     };
 
     /// <summary>
@@ -146,7 +165,11 @@ internal static class BenchCommand
     private static double GradientError(ComputeDevice device, ModelShape shape, StepOptions step, PlanKind kind)
     {
         const int Streams = 36, Steps = 2;
-        StepOptions small = step with { BatchSize = Math.Min(step.BatchSize, Streams), SequenceLength = Math.Min(step.SequenceLength, Steps) };
+        StepOptions small = step with
+        {
+            BatchSize = Math.Min(step.BatchSize, Streams),
+            SequenceLength = Math.Min(step.SequenceLength, Steps),
+        };
         ParameterSet<float> weights = InitialWeights.Create(shape, 1);
         var text = new SyntheticText(VocabularySize, 1000);
         using var model = new DeviceModel(device, weights);
@@ -170,7 +193,8 @@ internal static class BenchCommand
     private static long TextLength(StepOptions step) => Math.Max(100_000L, 10L * step.SequenceLength) * step.BatchSize;
 
     /// <summary>Measures an engine after it has warmed up.</summary>
-    private static T OfEngine<T>(ComputeDevice device, ExecutionPlan plan, ModelShape shape, StepOptions step, Func<TrainingEngine, T> measure)
+    private static T OfEngine<T>(
+        ComputeDevice device, ExecutionPlan plan, ModelShape shape, StepOptions step, Func<TrainingEngine, T> measure)
     {
         using var model = new DeviceModel(device, InitialWeights.Create(shape, 1));
         using var engine = new TrainingEngine(model, new SyntheticText(VocabularySize, TextLength(step)), step)
@@ -188,7 +212,8 @@ internal static class BenchCommand
     private static double MeasureReference(ModelShape shape, double seconds)
     {
         const int T = 25;
-        var reference = new ReferenceTrainer(InitialWeights.Create(shape, 1), new SyntheticText(VocabularySize, 10_000), new StepOptions { SequenceLength = T });
+        var reference = new ReferenceTrainer(
+            InitialWeights.Create(shape, 1), new SyntheticText(VocabularySize, 10_000), new StepOptions { SequenceLength = T });
         reference.Step();
         long steps = 0, started = Stopwatch.GetTimestamp();
         while (Stopwatch.GetElapsedTime(started).TotalSeconds < seconds)

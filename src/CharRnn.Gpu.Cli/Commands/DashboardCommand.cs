@@ -8,8 +8,12 @@ namespace CharRnn.Gpu.Cli.Commands;
 /// <summary><c>charrnn dashboard</c>: serves a page that follows runs and writes text with their models.</summary>
 internal static class DashboardCommand
 {
-    private static readonly Argument<string> Root = new("RUN_OR_DIR") { Description = "A run's directory, or a directory with runs in it." };
-    private static readonly Option<int?> Port = SharedOptions.Number<int>("--port", 6107, "a port from 0 to 65535", port => port is >= 0 and <= 65535, "The port on this machine; 0 takes any free port.");
+    private static readonly Argument<string> Root = new("RUN_OR_DIR")
+    {
+        Description = "A run's directory, or a directory with runs in it.",
+    };
+    private static readonly Option<int?> Port = SharedOptions.Number<int>(
+        "--port", 6107, "a port from 0 to 65535", port => port is >= 0 and <= 65535, "The port on this machine; 0 takes any free port.");
     private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
 
     public static Command Create()

@@ -32,7 +32,8 @@ internal static class DevicesCommand
         {
             if (device.Rejection is not null && Output.IsQuiet)
                 continue;
-            bool chosen = device.Rejection is null && device.Kind == kind && (kind == DeviceKind.Cpu || device.Id.EndsWith($":{index}", StringComparison.Ordinal));
+            bool chosen = device.Rejection is null && device.Kind == kind
+                && (kind == DeviceKind.Cpu || device.Id.EndsWith($":{index}", StringComparison.Ordinal));
             if (options.GetValue(Json))
                 Output.Line(JsonSerializer.Serialize(new
                 {
@@ -56,7 +57,9 @@ internal static class DevicesCommand
         ? devices
         : [new DeviceDescription(
             DeviceCatalog.IdOf(kind), kind, "none", 0, "", false,
-            DriverLibrary.IsPresent(kind) ? "no driver shows a device of this kind" : $"{DriverLibrary.FileOf(kind)} is not here; it comes with a driver")];
+            DriverLibrary.IsPresent(kind)
+                ? "no driver shows a device of this kind"
+                : $"{DriverLibrary.FileOf(kind)} is not here; it comes with a driver")];
 
     private static string Describe(DeviceDescription device, bool chosen)
     {
@@ -65,6 +68,7 @@ internal static class DevicesCommand
         string gpu = device.Kind == DeviceKind.OpenCl && !device.IsGpu ? "; it is not a GPU, so auto does not choose it" : "";
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{(chosen ? '*' : ' ')} {device.Id,-10} {device.Name}, {device.MemorySize / 1e9:F1} GB, {device.Details}{gpu}{(chosen ? "  <- auto chooses this" : "")}");
+            $"{(chosen ? '*' : ' ')} {device.Id,-10} {device.Name}, {device.MemorySize / 1e9:F1} GB, {device.Details}{gpu}"
+                + $"{(chosen ? "  <- auto chooses this" : "")}");
     }
 }

@@ -13,8 +13,15 @@ namespace CharRnn.Gpu.Cli.Commands;
 /// <summary><c>charrnn eval</c>: measures how well a model predicts a text.</summary>
 internal static class EvalCommand
 {
-    private static readonly Argument<string> ModelPath = new("MODEL") { Description = "A run's directory, or a .safetensors file of a run." };
-    private static readonly Argument<string[]> Input = new("INPUT") { Description = "Files, directories or globs; - reads stdin.", Arity = ArgumentArity.OneOrMore };
+    private static readonly Argument<string> ModelPath = new("MODEL")
+    {
+        Description = "A run's directory, or a .safetensors file of a run.",
+    };
+    private static readonly Argument<string[]> Input = new("INPUT")
+    {
+        Description = "Files, directories or globs; - reads stdin.",
+        Arity = ArgumentArity.OneOrMore,
+    };
     private static readonly Option<bool> Best = SharedOptions.Best();
     private static readonly Option<Choice<UnknownCharacters>> Unknown = SharedOptions.Unknown();
     private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
@@ -41,7 +48,8 @@ internal static class EvalCommand
         string path = options.GetRequiredValue(ModelPath);
         CharacterModel model = SharedOptions.LoadModel(path, options.GetValue(Best));
         using Corpus corpus = SharedOptions.ReadText(
-            how => Corpus.ReadWith(model.Vocabulary, options.GetRequiredValue(Input), options.GetValue(Unknown).Value, how, stop), new CorpusOptions());
+            how => Corpus.ReadWith(model.Vocabulary, options.GetRequiredValue(Input), options.GetValue(Unknown).Value, how, stop),
+            new CorpusOptions());
         if (corpus.Tokens.Length < 2)
             throw new CharRnnException(corpus.Name, "has a single character", "give a text of at least 2: the first is only an input");
 
@@ -50,7 +58,9 @@ internal static class EvalCommand
         using var evaluator = new Evaluator(deviceModel, streams: 1);
         double loss = Output.Waited("evaluation", () => evaluator.Evaluate(corpus.Tokens, stop).Loss);
         if (!double.IsFinite(loss))
-            throw new CharRnnException(path, $"its loss on {corpus.Name} is not finite: its weights are far too large", "give a model whose training did not diverge");
+            throw new CharRnnException(
+                path, $"its loss on {corpus.Name} is not finite: its weights are far too large",
+                "give a model whose training did not diverge");
         if (options.GetValue(Json))
             Output.Line(JsonSerializer.Serialize(new
             {
@@ -62,7 +72,8 @@ internal static class EvalCommand
         else
             Output.Line(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{loss:F4} nats per character, {Loss.BitsPerCharacter(loss):F4} bits per character, perplexity {Loss.Perplexity(loss):F3}, over {corpus.Tokens.Length} characters"));
+                $"{loss:F4} nats per character, {Loss.BitsPerCharacter(loss):F4} bits per character, "
+                    + $"perplexity {Loss.Perplexity(loss):F3}, over {corpus.Tokens.Length} characters"));
         return 0;
     }
 }

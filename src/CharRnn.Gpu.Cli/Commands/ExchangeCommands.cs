@@ -11,17 +11,37 @@ namespace CharRnn.Gpu.Cli.Commands;
 /// <summary><c>charrnn export</c> and <c>charrnn import</c>: models to and from other programs.</summary>
 internal static class ExchangeCommands
 {
-    private static readonly Argument<string> ModelPath = new("MODEL") { Description = "A run's directory, or a .safetensors file of a run." };
+    private static readonly Argument<string> ModelPath = new("MODEL")
+    {
+        Description = "A run's directory, or a .safetensors file of a run.",
+    };
     private static readonly Option<bool> Best = SharedOptions.Best();
-    private static readonly Option<Choice<(Action<string, CharacterModel> Save, string Extension)>> ExportFormat = SharedOptions.OneOf<(Action<string, CharacterModel>, string)>(
-        "--format", "ONNX; NumPy arrays with min-char-rnn's names; or the state of a PyTorch nn.RNN and nn.Linear, as safetensors.",
-        new("onnx", (OnnxFile.Save, ".onnx")), new("npz", (NpzFile.Save, ".npz")), new("pytorch", (PyTorchFile.Save, ".pytorch.safetensors")));
-    private static readonly Option<string> ExportTo = new("--out") { Description = "The file to write [default: model.onnx, model.npz or model.pytorch.safetensors].", HelpName = "FILE" };
+    private static readonly Option<Choice<(Action<string, CharacterModel> Save, string Extension)>> ExportFormat =
+        SharedOptions.OneOf<(Action<string, CharacterModel>, string)>(
+            "--format", "ONNX; NumPy arrays with min-char-rnn's names; or the state of a PyTorch nn.RNN and nn.Linear, as safetensors.",
+            new("onnx", (OnnxFile.Save, ".onnx")), new("npz", (NpzFile.Save, ".npz")),
+            new("pytorch", (PyTorchFile.Save, ".pytorch.safetensors")));
+    private static readonly Option<string> ExportTo = new("--out")
+    {
+        Description = "The file to write [default: model.onnx, model.npz or model.pytorch.safetensors].",
+        HelpName = "FILE",
+    };
 
-    private static readonly Argument<string> ForeignPath = new("FILE") { Description = "An .npz file of min-char-rnn's arrays, or a .safetensors file of a PyTorch module's state." };
-    private static readonly Option<string> VocabularyFile = new("--vocabulary") { Description = "A file with the characters in index order, for a FILE that does not have them; - reads stdin.", HelpName = "FILE" };
+    private static readonly Argument<string> ForeignPath = new("FILE")
+    {
+        Description = "An .npz file of min-char-rnn's arrays, or a .safetensors file of a PyTorch module's state.",
+    };
+    private static readonly Option<string> VocabularyFile = new("--vocabulary")
+    {
+        Description = "A file with the characters in index order, for a FILE that does not have them; - reads stdin.",
+        HelpName = "FILE",
+    };
     private static readonly Option<Choice<TextEncoding>> Encoding = SharedOptions.Encoding();
-    private static readonly Option<string> ImportTo = new("--out") { Description = "The model to write [default: imported.safetensors].", HelpName = "FILE" };
+    private static readonly Option<string> ImportTo = new("--out")
+    {
+        Description = "The model to write [default: imported.safetensors].",
+        HelpName = "FILE",
+    };
 
     public static Command CreateExport()
     {
@@ -38,7 +58,8 @@ internal static class ExchangeCommands
         {
             CharacterModel model = SharedOptions.LoadModel(options.GetRequiredValue(ModelPath), options.GetValue(Best));
             (Action<string, CharacterModel> save, string extension) = options.GetValue(ExportFormat).Value;
-            string path = SharedOptions.NewFile(ExportTo, options.GetValue(ExportTo) ?? $"model{extension}", options.GetRequiredValue(ModelPath));
+            string path = SharedOptions.NewFile(
+                ExportTo, options.GetValue(ExportTo) ?? $"model{extension}", options.GetRequiredValue(ModelPath));
             save(path, model);
             return Done(path, model);
         });
@@ -62,7 +83,8 @@ internal static class ExchangeCommands
             string from = options.GetRequiredValue(ForeignPath), path = options.GetValue(ImportTo) ?? "imported.safetensors";
             path = SharedOptions.NewFile(ImportTo, path, from);
             string? characters = options.GetValue(VocabularyFile);
-            CharacterModel model = ForeignModel.Load(from, characters is null ? null : ReadVocabulary(characters, options.GetValue(Encoding).Value), characters);
+            Vocabulary? vocabulary = characters is null ? null : ReadVocabulary(characters, options.GetValue(Encoding).Value);
+            CharacterModel model = ForeignModel.Load(from, vocabulary, characters);
             ModelFile.Save(path, model);
             return Done(path, model);
         });
@@ -72,11 +94,16 @@ internal static class ExchangeCommands
     private static int Done(string path, CharacterModel model)
     {
         if (!Output.IsQuiet)
-            Output.Line(string.Create(CultureInfo.InvariantCulture, $"{path}: {model.Shape.HiddenSize} hidden units, {model.Vocabulary.Size} characters, {model.Shape.ParameterCount:N0} parameters"));
+            Output.Line(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{path}: {model.Shape.HiddenSize} hidden units, {model.Vocabulary.Size} characters, "
+                    + $"{model.Shape.ParameterCount:N0} parameters"));
         return 0;
     }
 
-    /// <summary>The characters of a file in the order in which they stand there, each once; an editor's line end at its end may be one more.</summary>
+    /// <summary>
+    /// The characters of a file in the order in which they stand there, each once; an editor's line end at its end may be one more.
+    /// </summary>
     private static Vocabulary ReadVocabulary(string path, TextEncoding encoding)
     {
         using Corpus corpus = Corpus.Read([path], new CorpusOptions { Encoding = encoding });
@@ -88,6 +115,8 @@ internal static class ExchangeCommands
             characters.RemoveAt(characters.Count - 1);
         return corpus.Tokens.Length == tokens.Length && characters.Distinct().Count() == characters.Count
             ? new Vocabulary(encoding, characters)
-            : throw new CharRnnException(path, $"has {corpus.Tokens.Length} characters, {corpus.Vocabulary.Size} of them distinct", "give each character once, in index order, with nothing behind the last");
+            : throw new CharRnnException(
+                path, $"has {corpus.Tokens.Length} characters, {corpus.Vocabulary.Size} of them distinct",
+                "give each character once, in index order, with nothing behind the last");
     }
 }

@@ -11,8 +11,16 @@ internal static class ReportCommand
 {
     private const string DefaultName = "report.html";
 
-    private static readonly Argument<string[]> Runs = new("RUN") { Description = "Run directories; the runs may still be training.", Arity = ArgumentArity.OneOrMore };
-    private static readonly Option<string> Out = new("--out") { Description = $"The page [default: RUN/{DefaultName}, for several runs {DefaultName}].", HelpName = "FILE" };
+    private static readonly Argument<string[]> Runs = new("RUN")
+    {
+        Description = "Run directories; the runs may still be training.",
+        Arity = ArgumentArity.OneOrMore,
+    };
+    private static readonly Option<string> Out = new("--out")
+    {
+        Description = $"The page [default: RUN/{DefaultName}, for several runs {DefaultName}].",
+        HelpName = "FILE",
+    };
 
     private static readonly Option<string> Png = new("--png") { Description = "Also write a picture of the losses.", HelpName = "FILE" };
 
@@ -35,7 +43,9 @@ internal static class ReportCommand
     private static int Run(ParseResult options)
     {
         RunRecord[] runs = [.. options.GetRequiredValue(Runs).Select(run => RunRecord.Read(run))];
-        string path = options.GetValue(Out) is { } given ? SharedOptions.NewFile(Out, given) : (runs.Length == 1 ? RunSearch.PathsOf(runs[0].Name).ReportPath : DefaultName);
+        string path = options.GetValue(Out) is { } given ? SharedOptions.NewFile(Out, given)
+            : runs.Length == 1 ? RunSearch.PathsOf(runs[0].Name).ReportPath
+            : DefaultName;
         string? picture = options.GetValue(Png) is { } png ? SharedOptions.NewFile(Png, png, path) : null;
         ReportPage.Write(path, runs);
         if (!Output.IsQuiet)

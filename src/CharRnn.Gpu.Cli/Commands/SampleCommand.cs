@@ -13,15 +13,31 @@ namespace CharRnn.Gpu.Cli.Commands;
 /// <summary><c>charrnn sample</c>: writes text with a trained model, as it is produced.</summary>
 internal static class SampleCommand
 {
-    private static readonly Argument<string> ModelPath = new("MODEL") { Description = "A run's directory, or a .safetensors file of a run." };
+    private static readonly Argument<string> ModelPath = new("MODEL")
+    {
+        Description = "A run's directory, or a .safetensors file of a run.",
+    };
     private static readonly Option<bool> Best = SharedOptions.Best();
-    private static readonly Option<long?> Length = SharedOptions.WholeNumber<long>("--length", 500, 0, "Number of new characters to write.");
+    private static readonly Option<long?> Length = SharedOptions.WholeNumber<long>(
+        "--length", 500, 0, "Number of new characters to write.");
     private static readonly Option<float?> Temperature = SharedOptions.Number<float>(
-        "--temperature", 1, "a number from 0 to 3.4e38", Limits.IsNotNegative, "Below 1 the text is safer, above 1 wilder; 0 always takes the likeliest character.");
-    private static readonly Option<int?> TopK = SharedOptions.WholeNumber<int>("--top-k", 0, 0, "Draw only from the K likeliest characters; 0 draws from all.");
-    private static readonly Option<float?> TopP = SharedOptions.Number<float>("--top-p", 1, "a number over 0, at most 1", Limits.IsProbability, "Draw only from the likeliest characters that together reach this probability.");
-    private static readonly Option<string> Prime = new("--prime") { Description = "The text to continue; it is written first.", HelpName = "TEXT" };
-    private static readonly Option<string> PrimeFile = new("--prime-file") { Description = "A file with the text to continue; - reads stdin.", HelpName = "FILE" };
+        "--temperature", 1, "a number from 0 to 3.4e38", Limits.IsNotNegative,
+        "Below 1 the text is safer, above 1 wilder; 0 always takes the likeliest character.");
+    private static readonly Option<int?> TopK = SharedOptions.WholeNumber<int>(
+        "--top-k", 0, 0, "Draw only from the K likeliest characters; 0 draws from all.");
+    private static readonly Option<float?> TopP = SharedOptions.Number<float>(
+        "--top-p", 1, "a number over 0, at most 1", Limits.IsProbability,
+        "Draw only from the likeliest characters that together reach this probability.");
+    private static readonly Option<string> Prime = new("--prime")
+    {
+        Description = "The text to continue; it is written first.",
+        HelpName = "TEXT",
+    };
+    private static readonly Option<string> PrimeFile = new("--prime-file")
+    {
+        Description = "A file with the text to continue; - reads stdin.",
+        HelpName = "FILE",
+    };
     private static readonly Option<string[]> Stop = new("--stop")
     {
         Description = "End before the first place where this text would be written; may be given several times. "
@@ -29,8 +45,10 @@ internal static class SampleCommand
         HelpName = "TEXT",
         Arity = ArgumentArity.OneOrMore,
     };
-    private static readonly Option<ulong?> Seed = SharedOptions.WholeNumber<ulong>("--seed", null, 0, "The same seed gives the same text; without one, a random seed is shown.");
-    private static readonly Option<int?> Count = SharedOptions.WholeNumber<int>("--count", 1, 1, "Number of samples to write, each from the start.");
+    private static readonly Option<ulong?> Seed = SharedOptions.WholeNumber<ulong>(
+        "--seed", null, 0, "The same seed gives the same text; without one, a random seed is shown.");
+    private static readonly Option<int?> Count = SharedOptions.WholeNumber<int>(
+        "--count", 1, 1, "Number of samples to write, each from the start.");
     private static readonly Option<Choice<UnknownCharacters>> Unknown = SharedOptions.Unknown();
     private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
     private static readonly Option<bool> Json = SharedOptions.Json();
@@ -43,7 +61,8 @@ internal static class SampleCommand
             Example: charrnn sample runs/first --length 300 --temperature 0.8 --prime "public "
             """)
         {
-            ModelPath, Best, Length, Temperature, TopK, TopP, Prime, PrimeFile, Stop, Seed, Count, Unknown, Device, SharedOptions.Quiet(), Json, SharedOptions.Verbose(),
+            ModelPath, Best, Length, Temperature, TopK, TopP, Prime, PrimeFile, Stop, Seed, Count, Unknown,
+            Device, SharedOptions.Quiet(), Json, SharedOptions.Verbose(),
         };
         command.Validators.Add(result =>
         {

@@ -36,7 +36,9 @@ internal sealed class TableAnswers(NetworkModel model, float[] outputs)
                 : [_classes[ClassOf(r)], .. _classes.Index().Select(one => Probability(r, one.Index).ToString("G4", invariant))];
     }
 
-    /// <summary>Loss, accuracy and which class was taken for which, for programs; the confusion matrix has a row for each true class.</summary>
+    /// <summary>
+    /// Loss, accuracy and which class was taken for which, for programs; the confusion matrix has a row for each true class.
+    /// </summary>
     public object Json(double loss, LabelledData data) => new
     {
         rows = Count,
@@ -63,7 +65,8 @@ internal sealed class TableAnswers(NetworkModel model, float[] outputs)
         string Cell(string text) => text.Length > cell ? text[..cell] : text.PadLeft(cell);
         yield return $"{"true".PadRight(name)} | {string.Join(' ', _classes.Select(Cell))}   <- predicted";
         for (int y = 0; y < _classes.Count; y++)
-            yield return $"{_classes[y].PadRight(name)} | {string.Join(' ', Enumerable.Range(0, _classes.Count).Select(p => Cell(confusion[y][p].ToString(invariant))))}";
+            yield return $"{_classes[y].PadRight(name)} | "
+                + string.Join(' ', Enumerable.Range(0, _classes.Count).Select(p => Cell(confusion[y][p].ToString(invariant))));
     }
 
     private int[][] Confusion(LabelledData data)
@@ -85,7 +88,8 @@ internal sealed class TableAnswers(NetworkModel model, float[] outputs)
         return best;
     }
 
-    private float Probability(int row, int one) => _shape.Outputs > 1 ? outputs[(row * _shape.Outputs) + one] : one == 1 ? outputs[row] : 1 - outputs[row];
+    private float Probability(int row, int one) =>
+        _shape.Outputs > 1 ? outputs[(row * _shape.Outputs) + one] : one == 1 ? outputs[row] : 1 - outputs[row];
 
     private static int Label(LabelledData data, int row) => data.Classes.Length > 0 ? data.Classes[row] : (int)data.Targets[row];
 }

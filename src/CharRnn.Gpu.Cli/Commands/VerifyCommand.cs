@@ -53,7 +53,8 @@ internal static class VerifyCommand
             else if (!check.Passed || !Output.IsQuiet)
                 Output.Line(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{(check.Passed ? "ok  " : "FAIL")} {check.Kernel,-15} {check.Result,-41} error {check.Error:0.0e+0}, tolerance {check.Tolerance:0e+0}   {check.Sizes}"));
+                    $"{(check.Passed ? "ok  " : "FAIL")} {check.Kernel,-15} {check.Result,-41} error {check.Error:0.0e+0}, "
+                        + $"tolerance {check.Tolerance:0e+0}   {check.Sizes}"));
         }
 
         if (!options.GetValue(Json))

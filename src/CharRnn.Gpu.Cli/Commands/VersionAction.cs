@@ -12,14 +12,22 @@ namespace CharRnn.Gpu.Cli.Commands;
 internal sealed class VersionAction : SynchronousCommandLineAction
 {
     /// <summary>The version and the commit that it was built from.</summary>
-    public static string Version { get; } = typeof(VersionAction).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+    public static string Version { get; } =
+        typeof(VersionAction).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
 
     public override int Invoke(ParseResult parseResult)
     {
         Output.Line($"charrnn {Version}");
-        Output.Line($"{RuntimeInformation.FrameworkDescription}, {RuntimeInformation.RuntimeIdentifier}, ILGPU {typeof(Accelerator).Assembly.GetName().Version?.ToString(3)}");
+        Output.Line(
+            $"{RuntimeInformation.FrameworkDescription}, {RuntimeInformation.RuntimeIdentifier}, "
+                + $"ILGPU {typeof(Accelerator).Assembly.GetName().Version?.ToString(3)}");
         foreach (DeviceKind kind in (DeviceKind[])[DeviceKind.Cuda, DeviceKind.OpenCl])
-            Output.Line($"{(kind == DeviceKind.Cuda ? "CUDA" : "OpenCL")}: {DriverLibrary.FileOf(kind)} {(DriverLibrary.IsPresent(kind) ? "is here (charrnn devices lists its devices)" : "is not here")}");
+        {
+            string name = kind == DeviceKind.Cuda ? "CUDA" : "OpenCL";
+            string presence = DriverLibrary.IsPresent(kind) ? "is here (charrnn devices lists its devices)" : "is not here";
+            Output.Line($"{name}: {DriverLibrary.FileOf(kind)} {presence}");
+        }
+
         return 0;
     }
 }

@@ -80,7 +80,9 @@ internal static class Output
         }
     }
 
-    /// <summary>Text that a model wrote or a file holds: as it is for a pipe, with control characters made visible for a terminal.</summary>
+    /// <summary>
+    /// Text that a model wrote or a file holds: as it is for a pipe, with control characters made visible for a terminal.
+    /// </summary>
     public static void ModelText(ReadOnlySpan<byte> bytes)
     {
         if (!IsTerminal)
@@ -98,7 +100,8 @@ internal static class Output
     /// <param name="isError">stderr, not stdout.</param>
     public static IAnsiConsole? LiveConsole(bool isError)
     {
-        if ((isError ? Console.IsErrorRedirected : Console.IsOutputRedirected) || Environment.GetEnvironmentVariable("CI") is { Length: > 0 })
+        if ((isError ? Console.IsErrorRedirected : Console.IsOutputRedirected)
+            || Environment.GetEnvironmentVariable("CI") is { Length: > 0 })
             return null;
         IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
         {
@@ -185,7 +188,8 @@ internal static class Output
     }
 
     // The last is .NET's word for a file that would grow beyond `ulimit -f`.
-    private static bool IsRefusal(Exception e) => e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException { ParamName: "value" };
+    private static bool IsRefusal(Exception e) =>
+        e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException { ParamName: "value" };
 
     // .NET's console stream keeps silent about a pipe that nobody reads any more; a file stream on it tells. Only for a
     // pipe: in a file, a file stream would not see what others write there, stderr with 2>&1.

@@ -7,7 +7,9 @@ namespace CharRnn.Gpu.Cli.Terminal;
 /// <summary>Text that is safe to show: a model may write anything, escape sequences too.</summary>
 internal static class TerminalText
 {
-    /// <summary>Control characters but newline and tab become <c>\x1B</c> and the like; so do characters that break a line or turn it around.</summary>
+    /// <summary>
+    /// Control characters but newline and tab become <c>\x1B</c> and the like; so do characters that break a line or turn it around.
+    /// </summary>
     public static string Escape(string text)
     {
         var safe = new StringBuilder(text.Length);

@@ -41,7 +41,8 @@ internal static class Waiting
         using LiveRegion region = Output.Draw(console);
         do
         {
-            string frame = spinner.Frames[(int)(Stopwatch.GetElapsedTime(started) / spinner.Interval) % spinner.Frames.Count], line = $"{frame} {text()}";
+            string frame = spinner.Frames[(int)(Stopwatch.GetElapsedTime(started) / spinner.Interval) % spinner.Frames.Count];
+            string line = $"{frame} {text()}";
             region.Draw([new Paragraph(line[..Math.Clamp(console.Profile.Width - 1, 0, line.Length)])]);
         }
         while (!done.Wait(Pause));

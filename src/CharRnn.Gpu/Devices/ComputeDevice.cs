@@ -57,7 +57,9 @@ public sealed class ComputeDevice : IDisposable
         Quietly(_context);
     });
 
-    /// <summary>Frees what a device holds. After a CUDA error every further call fails too, and the first error is the one to report.</summary>
+    /// <summary>
+    /// Frees what a device holds. After a CUDA error every further call fails too, and the first error is the one to report.
+    /// </summary>
     internal static void Quietly(IDisposable part)
     {
         try

@@ -43,7 +43,8 @@ public static class ContextFactory
     /// <summary>The statement of <see cref="Team.Barrier"/> in OpenCL C.</summary>
     private static void EmitBarrier(CLBackend _, CLCodeGenerator generator, Value __)
     {
-        using CLCodeGenerator.StatementEmitter statement = generator.BeginStatement("work_group_barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)");
+        using CLCodeGenerator.StatementEmitter statement =
+            generator.BeginStatement("work_group_barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)");
     }
 
     /// <summary>
@@ -60,12 +61,14 @@ public static class ContextFactory
     private static Dictionary<MethodInfo, MethodInfo> CreateStubs()
     {
         var assembly = AssemblyBuilder.DefineDynamicAssembly(new AssemblyName("CharRnn.Gpu.Stubs"), AssemblyBuilderAccess.Run);
-        TypeBuilder type = assembly.DefineDynamicModule("Stubs").DefineType("Stubs", TypeAttributes.Public | TypeAttributes.Abstract | TypeAttributes.Sealed);
+        TypeBuilder type = assembly.DefineDynamicModule("Stubs")
+            .DefineType("Stubs", TypeAttributes.Public | TypeAttributes.Abstract | TypeAttributes.Sealed);
         foreach ((int i, Primitive primitive) in PrimitiveRegistry.All.Index())
         {
             MethodInfo like = primitive.Method;
             ILGenerator il = type.DefineMethod(
-                $"Stub{i}", MethodAttributes.Public | MethodAttributes.Static, like.ReturnType, [.. like.GetParameters().Select(p => p.ParameterType)]).GetILGenerator();
+                $"Stub{i}", MethodAttributes.Public | MethodAttributes.Static, like.ReturnType,
+                [.. like.GetParameters().Select(p => p.ParameterType)]).GetILGenerator();
             if (like.ReturnType != typeof(void))
                 il.Emit(OpCodes.Ldloc, il.DeclareLocal(like.ReturnType));
             il.Emit(OpCodes.Ret);

@@ -59,7 +59,8 @@ public static class DeviceCatalog
     /// <param name="profiling">Whether kernels can be timed, which costs a little.</param>
     /// <exception cref="CharRnnException">There is no such device, or it does not open.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The kind is another, or the index negative.</exception>
-    public static ComputeDevice OpenGpu(DeviceKind kind, int index, bool profiling = false) => OpenGpu(kind, index, profiling, GpuGroupSize);
+    public static ComputeDevice OpenGpu(DeviceKind kind, int index, bool profiling = false) =>
+        OpenGpu(kind, index, profiling, GpuGroupSize);
 
     /// <summary>The same with groups of at most this many threads, like a device without larger ones.</summary>
     internal static ComputeDevice OpenGpu(DeviceKind kind, int index, bool profiling, int mostThreads)
@@ -76,7 +77,8 @@ public static class DeviceCatalog
             Device[] devices = Usable(context);
             if (index >= devices.Length)
             {
-                string present = string.Join(", ", Enum.GetValues<DeviceKind>().SelectMany(List).Where(d => d.Rejection is null).Select(d => d.Id));
+                string present = string.Join(
+                    ", ", Enum.GetValues<DeviceKind>().SelectMany(List).Where(d => d.Rejection is null).Select(d => d.Id));
                 throw new CharRnnException(id, "no such device", $"use one of those here: {present} (`charrnn devices` says more)");
             }
 
@@ -136,7 +138,8 @@ public static class DeviceCatalog
         };
         bool gpu = device is not CLDevice clDevice || clDevice.DeviceType.HasFlag(CLDeviceType.CL_DEVICE_TYPE_GPU);
         return new DeviceDescription(
-            id, kind, device.Name, device.MemorySize, $"{device.NumMultiprocessors} multiprocessors, groups to {device.MaxNumThreadsPerGroup}, {version}", gpu, rejection);
+            id, kind, device.Name, device.MemorySize,
+            $"{device.NumMultiprocessors} multiprocessors, groups to {device.MaxNumThreadsPerGroup}, {version}", gpu, rejection);
     }
 
     private static string Rejection(Device device) => device switch

@@ -21,14 +21,17 @@ public readonly record struct DeviceSelection(DeviceKind? Kind, int Index)
         bool valid = parts.Length switch
         {
             1 => kind is not null || text == "auto",
-            2 => kind is DeviceKind.Cuda or DeviceKind.OpenCl && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out index),
+            2 => kind is DeviceKind.Cuda or DeviceKind.OpenCl
+                && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out index),
             _ => false,
         };
         selection = new DeviceSelection(kind, index);
         return valid;
     }
 
-    /// <summary>Opens the device. With auto, one that fails its check is passed over with a warning; asked for by name, it is an error.</summary>
+    /// <summary>
+    /// Opens the device. With auto, one that fails its check is passed over with a warning; asked for by name, it is an error.
+    /// </summary>
     /// <param name="check">Says what is wrong with an open device; null if nothing is.</param>
     /// <param name="warn">Takes the warnings.</param>
     /// <param name="profiling">Whether kernels can be timed, which costs a little.</param>

@@ -4,7 +4,10 @@ using ILGPU;
 
 namespace CharRnn.Gpu.Devices;
 
-/// <summary>The libraries by which drivers are called. Only a driver's developers have them under the names that ILGPU asks for: users have <c>.so.1</c>.</summary>
+/// <summary>
+/// The libraries by which drivers are called.
+/// Only a driver's developers have them under the names that ILGPU asks for: users have <c>.so.1</c>.
+/// </summary>
 public static class DriverLibrary
 {
     private static readonly Lazy<bool> Resolver = new(() =>
@@ -18,7 +21,9 @@ public static class DriverLibrary
     {
         DeviceKind.Cpu => null,
         DeviceKind.Cuda => OperatingSystem.IsWindows() ? "nvcuda.dll" : "libcuda.so.1",
-        _ => OperatingSystem.IsWindows() ? "OpenCL.dll" : OperatingSystem.IsMacOS() ? "/System/Library/Frameworks/OpenCL.framework/OpenCL" : "libOpenCL.so.1",
+        _ => OperatingSystem.IsWindows() ? "OpenCL.dll"
+            : OperatingSystem.IsMacOS() ? "/System/Library/Frameworks/OpenCL.framework/OpenCL"
+            : "libOpenCL.so.1",
     };
 
     /// <summary>Whether it can be loaded; it then stays loaded.</summary>
@@ -29,7 +34,14 @@ public static class DriverLibrary
 
     private static IntPtr Resolve(string name, Assembly assembly, DllImportSearchPath? path)
     {
-        DeviceKind kind = name switch { "cuda" or "nvcuda" => DeviceKind.Cuda, "OpenCL" or "opencl" => DeviceKind.OpenCl, _ => DeviceKind.Cpu };
-        return FileOf(kind) is { } file && NativeLibrary.TryLoad(file, out IntPtr library) ? library : IntPtr.Zero; // zero: .NET looks by itself
+        DeviceKind kind = name switch
+        {
+            "cuda" or "nvcuda" => DeviceKind.Cuda,
+            "OpenCL" or "opencl" => DeviceKind.OpenCl,
+            _ => DeviceKind.Cpu,
+        };
+        return FileOf(kind) is { } file && NativeLibrary.TryLoad(file, out IntPtr library)
+            ? library
+            : IntPtr.Zero; // .NET looks by itself
     }
 }

@@ -27,7 +27,8 @@ internal sealed class KernelProfile(Accelerator accelerator) : IDisposable
         }
     }
 
-    private void End(string kernel, ProfilingMarker begin) => _launches.Add((kernel, begin, accelerator.DefaultStream.AddProfilingMarker()));
+    private void End(string kernel, ProfilingMarker begin) =>
+        _launches.Add((kernel, begin, accelerator.DefaultStream.AddProfilingMarker()));
 
     /// <summary>A launch that is being measured; empty without a profile.</summary>
     internal readonly struct Launch(KernelProfile profile, string kernel, ProfilingMarker begin) : IDisposable

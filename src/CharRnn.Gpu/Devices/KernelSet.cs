@@ -36,23 +36,29 @@ internal sealed class KernelSet
         _device = device;
         Accelerator accelerator = device.Accelerator;
         KernelSpecialization specialization = device.Kind == DeviceKind.Cuda ? CudaBudget : KernelSpecialization.Empty;
-        _hidden = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int, int, int, BlockGrid>(HiddenKernel.Run, specialization);
+        _hidden = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int, int, int, BlockGrid>(
+            HiddenKernel.Run, specialization);
         _output = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(OutputKernel.Run, specialization);
         _chain = accelerator.LoadStreamKernel<TrainingViews, RnnDims, int, int, BlockGrid>(ChainKernel.Run, specialization);
         _gradient = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(GradientKernel.Run, specialization);
         _norm = new(() => accelerator.LoadStreamKernel<UpdateViews, int>(NormKernel.Run, specialization));
         _update = accelerator.LoadStreamKernel<UpdateViews, UpdateArguments, int, int>(UpdateKernel.Run, specialization);
         _trainSteps = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int>(TrainStepsKernel.Run, specialization);
-        _trainStream = new(() => accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int>(TrainStreamKernel.Run, specialization));
+        _trainStream = new(() =>
+            accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int>(TrainStreamKernel.Run, specialization));
         _evaluate = accelerator.LoadStreamKernel<ForwardViews, RnnDims, StepArguments>(EvaluateKernel.Run, specialization);
         _sample = accelerator.LoadStreamKernel<SampleViews, RnnDims, DrawArguments, int, int>(SampleKernel.Run, specialization);
 
         // A program that trains one kind of network does not need the kernels of the other.
-        _networkSteps = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments, int>(NetworkStepsKernel.Run, specialization));
+        _networkSteps = new(() =>
+            accelerator.LoadStreamKernel<NetworkViews, NetworkArguments, int>(NetworkStepsKernel.Run, specialization));
         _networkBegin = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments>(NetworkBeginKernel.Run, specialization));
-        _networkLayer = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments, int, int, BlockGrid>(NetworkLayerKernel.Run, specialization));
-        _networkGradient = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments>(NetworkGradientKernel.Run, specialization));
-        _networkEvaluate = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments>(NetworkEvaluateKernel.Run, specialization));
+        _networkLayer = new(() =>
+            accelerator.LoadStreamKernel<NetworkViews, NetworkArguments, int, int, BlockGrid>(NetworkLayerKernel.Run, specialization));
+        _networkGradient = new(() =>
+            accelerator.LoadStreamKernel<NetworkViews, NetworkArguments>(NetworkGradientKernel.Run, specialization));
+        _networkEvaluate = new(() =>
+            accelerator.LoadStreamKernel<NetworkViews, NetworkArguments>(NetworkEvaluateKernel.Run, specialization));
     }
 
     /// <summary>Launches so far: what a training step costs in overhead.</summary>
@@ -159,5 +165,6 @@ internal sealed class KernelSet
     }
 
     // On the CPU the teams are the threads of one group, which run side by side; groups run one after the other.
-    private KernelConfig Teams(int teams) => _device.Kind == DeviceKind.Cpu ? new KernelConfig(1, teams) : new KernelConfig(teams, _device.GroupSize);
+    private KernelConfig Teams(int teams) =>
+        _device.Kind == DeviceKind.Cpu ? new KernelConfig(1, teams) : new KernelConfig(teams, _device.GroupSize);
 }

@@ -55,7 +55,8 @@ public sealed class DeviceVerification
     {
         foreach (VerificationCheck check in new DeviceVerification(device, (_, _) => { }).Check(new Case(17, 33, 5, 9, true)))
             if (!check.Passed)
-                return $"{check.Kernel} computes {check.Result} wrongly here: error {check.Error:E1}, at most {check.Tolerance:E0} was expected";
+                return $"{check.Kernel} computes {check.Result} wrongly here: "
+                    + $"error {check.Error:E1}, at most {check.Tolerance:E0} was expected";
         return null;
     }
 
@@ -77,8 +78,9 @@ public sealed class DeviceVerification
     private IEnumerable<VerificationCheck> CheckNetwork(ActivationFunction activation, NetworkLoss loss, NetworkPlan plan)
     {
         const int Inputs = 19, Rows = 67, Outputs = 5;
+        ActivationFunction outputActivation = loss == NetworkLoss.SquaredError ? activation : ActivationFunction.Identity;
         var shape = new NetworkShape(
-            Inputs, [new Layer(130, activation), new Layer(33, activation), new Layer(Outputs, loss == NetworkLoss.SquaredError ? activation : ActivationFunction.Identity)], loss);
+            Inputs, [new Layer(130, activation), new Layer(33, activation), new Layer(Outputs, outputActivation)], loss);
         float[] x = [.. Enumerable.Range(0, Rows * Inputs).Select(i => (float)Philox.Normal(7, 1, (ulong)i))];
         float[] y = [.. Enumerable.Range(0, Rows * Outputs).Select(i => Philox.Uniform(7, 2, (ulong)i))];
         LabelledData data = loss switch
@@ -102,14 +104,19 @@ public sealed class DeviceVerification
         using var predictor = new NetworkPredictor(_device, shape, 50);
         NetworkAnswers answers = predictor.Apply(parameters, data);
 
-        string kernel = plan.ManySteps ? "NetworkSteps" : "NetworkLayer", name = $"{Inputs}-130-33-{Outputs}, {Rows} rows, {activation}, {loss}";
+        string kernel = plan.ManySteps ? "NetworkSteps" : "NetworkLayer";
+        string name = $"{Inputs}-130-33-{Outputs}, {Rows} rows, {activation}, {loss}";
         yield return Compare(kernel, "loss (N2)", name, [expectedLoss], [actualLoss], LossTolerance);
         foreach ((ParameterTensor<double> e, ParameterTensor<float> a) in expected.Tensors.Zip(actual.Tensors))
             yield return Compare(kernel, $"gradient of {e.Spec.Name} (N5)", name, e.Values, a.Values, GradientTolerance);
         yield return Compare(
             kernel, "parameters after a step (N6)", name, [.. after.Tensors.SelectMany(t => t.Values)],
             [.. updated.Tensors.SelectMany(t => t.Values)], LossTolerance);
-        double[] outputs = [.. Enumerable.Range(0, Rows).SelectMany(r => ReferenceNetwork.Output(before, [.. x[(r * Inputs)..((r + 1) * Inputs)].Select(value => (double)value)]))];
+        double[] outputs =
+        [
+            .. Enumerable.Range(0, Rows).SelectMany(
+                r => ReferenceNetwork.Output(before, [.. x[(r * Inputs)..((r + 1) * Inputs)].Select(value => (double)value)])),
+        ];
         yield return Compare("NetworkEvaluate", "outputs (N1)", name, outputs, answers.Outputs, LossTolerance);
         yield return Compare("NetworkEvaluate", "loss (N2)", name, [expectedLoss], [(float)answers.Loss], LossTolerance);
     }
@@ -189,7 +196,13 @@ public sealed class DeviceVerification
                 Plan = ExecutionPlan.Of(plan, sizes.Shape, options, _device.Traits, "verification").Fixed,
             };
             float[] actualLosses = Losses(engine, steps);
-            string kernel = plan switch { PlanKind.Phases => "Update", PlanKind.TimeSteps => "TimeSteps", PlanKind.ManySteps => "TrainSteps", _ => "TrainStream" };
+            string kernel = plan switch
+            {
+                PlanKind.Phases => "Update",
+                PlanKind.TimeSteps => "TimeSteps",
+                PlanKind.ManySteps => "TrainSteps",
+                _ => "TrainStream",
+            };
             yield return Compare(kernel, "losses (E3)", name, losses, actualLosses, LossTolerance);
             EngineState state = engine.ReadState();
             var pairs = reference.Weights.Tensors.Zip(state.Weights.Tensors, weights.Tensors);
@@ -232,10 +245,13 @@ public sealed class DeviceVerification
 
         using var model = new DeviceModel(_device, weights);
         using var evaluator = new Evaluator(model, 1);
-        yield return Compare("Evaluate", "nats per character (E3)", sizes.ToString(), [expected], [(float)evaluator.Evaluate(text).Loss], LossTolerance);
+        yield return Compare(
+            "Evaluate", "nats per character (E3)", sizes.ToString(), [expected], [(float)evaluator.Evaluate(text).Loss], LossTolerance);
     }
 
-    /// <summary>Redraws every character that the device drew, from the device's own text: how far is u outside the chosen character's interval?</summary>
+    /// <summary>
+    /// Redraws every character that the device drew, from the device's own text: how far is u outside the chosen character's interval?
+    /// </summary>
     private IEnumerable<VerificationCheck> CheckSampling(Case sizes, ParameterSet<float> weights)
     {
         const int Length = 40;
@@ -244,7 +260,8 @@ public sealed class DeviceVerification
         using var sampler = new Sampler(model);
         ParameterSet<double> w = weights.Convert(value => (double)value);
         int k = Math.Max(2, sizes.V / 3);
-        foreach (SamplingOptions options in (SamplingOptions[])[new(), new() { Temperature = 0.7f, TopK = k }, new() { TopP = 0.8f }, new() { Temperature = 0 }])
+        foreach (SamplingOptions options in (SamplingOptions[])
+            [new(), new() { Temperature = 0.7f, TopK = k }, new() { TopP = 0.8f }, new() { Temperature = 0 }])
         {
             int[] drawn = [.. sampler.Write([0, 1], Length, options, Seed, 0).SelectMany(chunk => chunk)];
             var outside = new float[Length];

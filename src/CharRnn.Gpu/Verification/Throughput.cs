@@ -38,7 +38,8 @@ public static class Throughput
         }
         while (Stopwatch.GetElapsedTime(started).TotalSeconds < seconds);
         double elapsed = Stopwatch.GetElapsedTime(started).TotalSeconds;
-        return new TrainingThroughput(steps * (double)step.BatchSize * step.SequenceLength / elapsed, (engine.Launches - launches) / (double)steps);
+        return new TrainingThroughput(
+            steps * (double)step.BatchSize * step.SequenceLength / elapsed, (engine.Launches - launches) / (double)steps);
     }
 
     /// <summary>Measures the device's time in each kernel over some training steps.</summary>
@@ -47,7 +48,8 @@ public static class Throughput
     /// <param name="calls">The number of calls of the engine.</param>
     public static IReadOnlyList<KernelTime> Profile(TrainingEngine engine, StepOptions step, int calls)
     {
-        (double h, double v, double rows) = (engine.Model.Shape.HiddenSize, engine.Model.Shape.VocabularySize, (double)step.BatchSize * step.SequenceLength);
+        ModelShape shape = engine.Model.Shape;
+        (double h, double v, double rows) = (shape.HiddenSize, shape.VocabularySize, (double)step.BatchSize * step.SequenceLength);
         using var profile = new KernelProfile(engine.Model.Device.Accelerator);
         engine.Model.Device.Kernels.Profile = profile;
         long steps = 0;
@@ -77,7 +79,8 @@ public static class Throughput
     }
 
     private static int Completed(StepsResult result) => result.Diverged
-        ? throw new CharRnnException("training", "diverged while it was measured", "skipped steps are not worth timing; measure other sizes")
+        ? throw new CharRnnException(
+            "training", "diverged while it was measured", "skipped steps are not worth timing; measure other sizes")
         : result.Losses.Length;
 
     /// <summary>Measures how fast one text is written.</summary>

@@ -122,7 +122,8 @@ internal sealed partial class NpyArray
         string type = _type.TrimStart('<', '>', '|', '=');
         bool isUnicode = type.StartsWith('U'), isString = isUnicode || type.StartsWith('S');
         if (type != "u1" && !isString)
-            throw NoCharacters($"is of type {FileErrors.Quote(_type)}, not of strings or bytes", type is ['i' or 'u', ..] ? "chr(c)" : "str(c)");
+            throw NoCharacters(
+                $"is of type {FileErrors.Quote(_type)}, not of strings or bytes", type is ['i' or 'u', ..] ? "chr(c)" : "str(c)");
 
         // Shorter strings are followed by zeros, so U+0000 is an empty string.
         int[] units = isUnicode ? InOrder<int>() : [.. _values.Select(value => (int)value)];
@@ -150,7 +151,8 @@ internal sealed partial class NpyArray
 
     /// <summary>The number of bytes of a value; 0 for a type that is not read here.</summary>
     private static int Width(string type) =>
-        SimpleType().Match(type) is { Success: true } match && int.TryParse(match.Groups[2].Value, CultureInfo.InvariantCulture, out int size)
+        SimpleType().Match(type) is { Success: true } match
+            && int.TryParse(match.Groups[2].Value, CultureInfo.InvariantCulture, out int size)
             ? checked(match.Groups[1].Value == "U" ? sizeof(int) * size : size)
             : 0;
 

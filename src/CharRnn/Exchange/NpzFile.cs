@@ -14,7 +14,8 @@ namespace CharRnn.Exchange;
 /// </summary>
 public static class NpzFile
 {
-    private const string Characters = "chars", Remedy = "write it with np.savez(file, Wxh=Wxh, Whh=Whh, Why=Why, bh=bh, by=by, chars=chars)";
+    private const string Characters = "chars";
+    private const string Remedy = "write it with np.savez(file, Wxh=Wxh, Whh=Whh, Why=Why, bh=bh, by=by, chars=chars)";
     private static readonly string[] Names = ["Wxh", "Whh", "bh", "Why", "by"];
 
     /// <summary>Writes the model, atomically; equal models give equal bytes.</summary>
@@ -48,7 +49,8 @@ public static class NpzFile
     {
         try
         {
-            using var file = new FileStream(FileErrors.FullPath(path), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            using var file = new FileStream(
+                FileErrors.FullPath(path), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             using var archive = new ZipArchive(file, ZipArchiveMode.Read);
             NpyArray[] arrays = [.. Names.Select(name => Read(path, archive, name))];
             string whose = vocabulary is null ? $"array {Characters}" : "the given vocabulary";
@@ -68,7 +70,8 @@ public static class NpzFile
                     throw new CharRnnException(
                         path, $"array {name} has shape ({string.Join(", ", array.Shape)}), not ({size[0]}, {size[1]})",
                         $"give arrays whose sizes agree: the others are of a model of {h} hidden units and {v} characters");
-            return ForeignModel.Of(ForeignModel.Fit(path, vocabulary, v, "array Wxh", whose, vocabularyPath), [.. arrays.Select(array => array.Floats())]);
+            return ForeignModel.Of(
+                ForeignModel.Fit(path, vocabulary, v, "array Wxh", whose, vocabularyPath), [.. arrays.Select(array => array.Floats())]);
         }
         catch (Exception e) when (e is InvalidDataException or EndOfStreamException or OverflowException or FormatException)
         {

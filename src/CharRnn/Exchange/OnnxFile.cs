@@ -14,12 +14,15 @@ public static class OnnxFile
     private const int Float = 1, Int64 = 7, OpSet = 14, IrVersion = 7;
 
     /// <summary>Writes the graph, atomically.</summary>
-    /// <exception cref="CharRnnException">A weight is not finite, the model is over the format's 2 GB, or the file system refuses.</exception>
+    /// <exception cref="CharRnnException">
+    /// A weight is not finite, the model is over the format's 2 GB, or the file system refuses.
+    /// </exception>
     public static void Save(string path, CharacterModel model)
     {
         WeightTensors.RequireFinite(path, "", model.Weights, "give a model whose training did not diverge");
         if (model.Shape.ParameterCount * sizeof(float) > int.MaxValue - (1 << 20))
-            throw new CharRnnException(path, "the model is over the 2 GB that an ONNX file can hold", "give a smaller one, or another --format");
+            throw new CharRnnException(
+                path, "the model is over the 2 GB that an ONNX file can hold", "give a smaller one, or another --format");
         byte[] bytes = Build(model);
         AtomicFile.Write(path, stream => stream.Write(bytes));
     }
@@ -33,7 +36,9 @@ public static class OnnxFile
         // RNN's tensors are [directions, ...], and its bias is the input's and the state's, one after the other.
         ProtobufWriter graph = new ProtobufWriter()
             .Message(1, Node("OneHot", ["tokens", "depth", "off_on"], ["x"]))
-            .Message(1, Node("RNN", ["x", "Wxh", "Whh", "bh", "", "h0"], ["h", "hn"], new ProtobufWriter().Text(1, "hidden_size").Integer(3, h).Integer(20, 2)))
+            .Message(1, Node(
+                "RNN", ["x", "Wxh", "Whh", "bh", "", "h0"], ["h", "hn"],
+                new ProtobufWriter().Text(1, "hidden_size").Integer(3, h).Integer(20, 2)))
             .Message(1, Node("Squeeze", ["h", "direction"], ["states"]))
             .Message(1, Node("MatMul", ["states", "Why"], ["scores"]))
             .Message(1, Node("Add", ["scores", "by"], ["logits"]))

@@ -48,20 +48,27 @@ public static class PyTorchFile
         string whose = vocabulary is null ? "its vocabulary" : "the given vocabulary";
         vocabulary ??= file.Metadata.ContainsKey("vocabulary")
             ? ModelMetadata.ReadVocabulary(file)
-            : throw new CharRnnException(path, "its metadata have no vocabulary", "give the characters in index order as --vocabulary FILE");
+            : throw new CharRnnException(
+                path, "its metadata have no vocabulary", "give the characters in index order as --vocabulary FILE");
 
         SafetensorsEntry inputs = Ending(file, "weight_ih_l0"), states = Ending(file, "weight_hh_l0");
         if (states.Shape is not [var h, var alsoH] || h != alsoH || h is < 1 or > int.MaxValue)
-            throw new CharRnnException(path, $"tensor {states.Name} has shape {SafetensorsEntry.ShapeText(states.Shape)}, not [H, H]", Remedy);
+            throw new CharRnnException(
+                path, $"tensor {states.Name} has shape {SafetensorsEntry.ShapeText(states.Shape)}, not [H, H]", Remedy);
 
         string prefix = inputs.Name[..^"weight_ih_l0".Length];
-        SafetensorsEntry[] rest = [.. file.Tensors.Where(tensor => !tensor.Name.StartsWith($"{prefix}weight_", StringComparison.Ordinal) && !tensor.Name.StartsWith($"{prefix}bias_", StringComparison.Ordinal))];
+        SafetensorsEntry[] rest =
+        [
+            .. file.Tensors.Where(tensor => !tensor.Name.StartsWith($"{prefix}weight_", StringComparison.Ordinal)
+                && !tensor.Name.StartsWith($"{prefix}bias_", StringComparison.Ordinal)),
+        ];
         if (file.Has($"{prefix}weight_ih_l1") || file.Has($"{prefix}weight_ih_l0_reverse") || states.Name != $"{prefix}weight_hh_l0"
             || rest.Length is < 1 or > 2 || rest.Count(tensor => tensor.Shape.Count == 2) != 1)
             throw new CharRnnException(path, $"holds {file.Tensors.Count} tensors that are not one nn.RNN layer and one nn.Linear", Remedy);
 
         if (inputs.Shape is not [var rows, var v] || rows != h || v is < 1 or > int.MaxValue)
-            throw new CharRnnException(path, $"tensor {inputs.Name} has shape {SafetensorsEntry.ShapeText(inputs.Shape)}, not [{h}, V]", Remedy);
+            throw new CharRnnException(
+                path, $"tensor {inputs.Name} has shape {SafetensorsEntry.ShapeText(inputs.Shape)}, not [{h}, V]", Remedy);
         vocabulary = ForeignModel.Fit(path, vocabulary, (int)v, $"tensor {inputs.Name}", whose, vocabularyPath);
         float[] bias = [.. Bias("bias_ih_l0").Zip(Bias("bias_hh_l0"), (a, b) => a + b)];
         WeightTensors.RequireFinite(path, $"{prefix}bias_ih_l0 + {prefix}bias_hh_l0", [h], bias, ForeignModel.NotFiniteRemedy);
@@ -84,6 +91,8 @@ public static class PyTorchFile
     private static SafetensorsEntry Ending(SafetensorsFile file, string name)
     {
         SafetensorsEntry[] found = [.. file.Tensors.Where(tensor => tensor.Name.EndsWith(name, StringComparison.Ordinal))];
-        return found.Length == 1 ? found[0] : throw new CharRnnException(file.Path, $"has {found.Length} tensors named ...{name}, not one", Remedy);
+        return found.Length == 1
+            ? found[0]
+            : throw new CharRnnException(file.Path, $"has {found.Length} tensors named ...{name}, not one", Remedy);
     }
 }

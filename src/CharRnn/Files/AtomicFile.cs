@@ -26,7 +26,9 @@ public static class AtomicFile
     /// <param name="path">The file; its directory must exist.</param>
     /// <param name="write">Writes the content. If it throws, the old file stays and the exception passes on.</param>
     /// <param name="replacing">Called when the new file is whole on the disk, and the old one has its name still.</param>
-    /// <exception cref="CharRnnException">The file system refuses: the directory is missing or read-only, the disk is full; the path is a pipe or device.</exception>
+    /// <exception cref="CharRnnException">
+    /// The file system refuses: the directory is missing or read-only, the disk is full; the path is a pipe or device.
+    /// </exception>
     public static void Write(string path, Action<Stream> write, Action? replacing = null)
     {
         string full = FileErrors.FullPath(path);
@@ -128,7 +130,8 @@ public static class AtomicFile
     private static string TemporaryStart(string path) => $".{Path.GetFileName(path)}{TemporaryMark}";
 
     private static string TemporaryPath(string path)
-        => Path.Combine(Path.GetDirectoryName(path) ?? "", $"{TemporaryStart(path)}{Environment.ProcessId}-{Interlocked.Increment(ref s_writes)}");
+        => Path.Combine(
+            Path.GetDirectoryName(path) ?? "", $"{TemporaryStart(path)}{Environment.ProcessId}-{Interlocked.Increment(ref s_writes)}");
 
     private static void TryDelete(string path)
     {

@@ -22,7 +22,9 @@ internal static class FileErrors
         => e is IOException or UnauthorizedAccessException or NotSupportedException or SecurityException || IsTooLarge(e);
 
     /// <summary>The absolute path.</summary>
-    /// <exception cref="CharRnnException">The path is empty, has a NUL, or is a device of Windows, as <c>NUL</c> and <c>CON</c> are in any directory.</exception>
+    /// <exception cref="CharRnnException">
+    /// The path is empty, has a NUL, or is a device of Windows, as <c>NUL</c> and <c>CON</c> are in any directory.
+    /// </exception>
     public static string FullPath(string path)
     {
         try
@@ -37,7 +39,10 @@ internal static class FileErrors
         }
     }
 
-    /// <summary>Whether a file would grow beyond what <c>ulimit -f</c> or the file system allows: for EFBIG alone .NET has an exception of another kind.</summary>
+    /// <summary>
+    /// Whether a file would grow beyond what <c>ulimit -f</c> or the file system allows:
+    /// for EFBIG alone .NET has an exception of another kind.
+    /// </summary>
     private static bool IsTooLarge(Exception e) => e is ArgumentOutOfRangeException { ParamName: "value" };
 
     /// <summary>Whether another handle holds the file's lock.</summary>
@@ -59,16 +64,24 @@ internal static class FileErrors
     {
         NotSupportedException when new FileInfo(path).LinkTarget is not null
             => new(path, "is a symbolic link, and a run's files are not written through links", "move it away or choose another path", e),
-        NotSupportedException => new(path, "is a pipe or device where a regular file was expected", "choose another path or move it away", e),
-        _ when Directory.Exists(path) => new(path, "could not be written because it is a directory", "move it away or choose another path", e),
+        NotSupportedException => new(
+            path, "is a pipe or device where a regular file was expected", "choose another path or move it away", e),
+        _ when Directory.Exists(path) => new(
+            path, "could not be written because it is a directory", "move it away or choose another path", e),
         PathTooLongException => new(path, "could not be written because its name is too long", "choose a shorter one", e),
-        DirectoryNotFoundException => new(path, "could not be written because its directory does not exist", "create the directory or choose another path", e),
+        DirectoryNotFoundException => new(
+            path, "could not be written because its directory does not exist", "create the directory or choose another path", e),
         _ when IsInUse(e) || (e is UnauthorizedAccessException && IsOpen(path)) =>
             new(path, "is in use by another process", "wait for it to end and try again", e),
-        UnauthorizedAccessException => new(path, "may not be written by this user", "change the directory's permissions or choose another path", e),
-        _ when s_diskFull.Contains(e.HResult) => new(path, "could not be written because the disk is full", "free some space; what was saved before is whole", e),
-        _ when IsTooLarge(e) => new(path, "could not be written because it would be larger than a file may be", "raise the limit (ulimit -f); what was saved before is whole", e),
-        _ when s_readOnly.Contains(e.HResult) => new(path, "could not be written because its file system is read-only", "choose another path", e),
+        UnauthorizedAccessException => new(
+            path, "may not be written by this user", "change the directory's permissions or choose another path", e),
+        _ when s_diskFull.Contains(e.HResult) => new(
+            path, "could not be written because the disk is full", "free some space; what was saved before is whole", e),
+        _ when IsTooLarge(e) => new(
+            path, "could not be written because it would be larger than a file may be",
+            "raise the limit (ulimit -f); what was saved before is whole", e),
+        _ when s_readOnly.Contains(e.HResult) => new(
+            path, "could not be written because its file system is read-only", "choose another path", e),
         _ => new(path, $"could not be written ({OneLine(e.Message)})", "check the path and the disk", e),
     };
 

@@ -33,7 +33,10 @@ internal sealed record FileKind(string Name)
     };
 
     /// <summary>NumPy's arrays.</summary>
-    public static readonly FileKind Npz = new("an npz archive, of NumPy's arrays") { ModelRemedy = "make a model of it with charrnn import FILE" };
+    public static readonly FileKind Npz = new("an npz archive, of NumPy's arrays")
+    {
+        ModelRemedy = "make a model of it with charrnn import FILE",
+    };
 
     /// <summary>An archive of no kind that is known here.</summary>
     public static readonly FileKind Zip = Packed("a zip archive", "unzip -p FILE");
@@ -43,7 +46,10 @@ internal sealed record FileKind(string Name)
         ModelRemedy = "save its state_dict with safetensors.torch.save_file in Python, and give that to charrnn import",
     };
 
-    private static readonly FileKind Gguf = new("a GGUF model, of a transformer") { ModelRemedy = "give a model of charrnn: it has no transformers" };
+    private static readonly FileKind Gguf = new("a GGUF model, of a transformer")
+    {
+        ModelRemedy = "give a model of charrnn: it has no transformers",
+    };
 
     private static readonly FileKind Epub = new("an EPUB book") { Command = "pandoc -f epub -t plain < FILE" };
     private static readonly FileKind OpenDocument = new("an OpenDocument text") { Command = "pandoc -f odt -t plain < FILE" };
@@ -110,7 +116,8 @@ internal sealed record FileKind(string Name)
     {
         if (head.IsEmpty)
             return null;
-        if (head.Length > sizeof(ulong) && head[sizeof(ulong)] == '{' && BinaryPrimitives.ReadUInt64LittleEndian(head) <= SafetensorsHeader.MaxLength)
+        if (head.Length > sizeof(ulong) && head[sizeof(ulong)] == '{'
+            && BinaryPrimitives.ReadUInt64LittleEndian(head) <= SafetensorsHeader.MaxLength)
             return Safetensors; // first, for the header's length may look like anything
         foreach ((byte[] magic, FileKind kind) in s_magics)
             if (head.StartsWith(magic))
@@ -122,7 +129,10 @@ internal sealed record FileKind(string Name)
         if (head is [0x08, < 0x20, 0x12, > 0 and < 0x80, ..] or [0x08, < 0x20, 0x3A, ..])
         {
             // Its version, then the producer's name or the graph.
-            return new("an ONNX model") { ModelRemedy = "give the model that it was exported from: charrnn writes ONNX, and reads npz and safetensors" };
+            return new("an ONNX model")
+            {
+                ModelRemedy = "give the model that it was exported from: charrnn writes ONNX, and reads npz and safetensors",
+            };
         }
 
         if (head is [0x80, >= 2 and <= 5, ..])
@@ -242,12 +252,14 @@ internal sealed record FileKind(string Name)
     private string Advice(string path, string extension)
     {
         if (!StandardStreams.IsInput(path) && File.Exists(path))
-            return $"run {Command!.Replace("FILE", Quote(path), StringComparison.Ordinal)} > {Quote(path, extension)} and give that in its place";
+            return $"run {Command!.Replace("FILE", Quote(path), StringComparison.Ordinal)} > {Quote(path, extension)} "
+                + "and give that in its place";
         return Command!.EndsWith(Redirection, StringComparison.Ordinal)
             ? $"send it through {Command[..^Redirection.Length]} first"
             : $"save it to a file, and run {Command} > FILE{extension} on that";
     }
 
     /// <summary>A path as a shell takes it, or FILE for one that is too long to stand in a line several times.</summary>
-    public static string Quote(string path, string extension = "") => ShellText.Quote((path.Length > LongestPath ? "FILE" : path) + extension);
+    public static string Quote(string path, string extension = "") =>
+        ShellText.Quote((path.Length > LongestPath ? "FILE" : path) + extension);
 }

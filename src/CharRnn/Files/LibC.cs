@@ -18,7 +18,8 @@ internal static class LibC
     public const int Unlock = 8;
 
     // O_NOFOLLOW is one of the flags that differ between the processors of Linux.
-    private static readonly bool s_isArmOrPower = RuntimeInformation.ProcessArchitecture is Architecture.Arm or Architecture.Arm64 or Architecture.Ppc64le;
+    private static readonly bool s_isArmOrPower =
+        RuntimeInformation.ProcessArchitecture is Architecture.Arm or Architecture.Arm64 or Architecture.Ppc64le;
 
     /// <summary>Flags of <see cref="open"/>, of Linux and else of macOS: O_NONBLOCK, O_CLOEXEC and O_NOFOLLOW.</summary>
     public static readonly int NonBlocking = OperatingSystem.IsLinux() ? 0x800 : 4,

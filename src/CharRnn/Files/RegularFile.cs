@@ -22,7 +22,9 @@ internal static class RegularFile
     // Terminals, and what a program was started with.
     private static readonly string[] s_streams = ["/dev/fd/", "/dev/pts/", "/dev/tty", "/proc/"];
 
-    /// <summary>Opens a regular file, or a link to one, to read it; others may write, rename and delete it meanwhile. It never waits.</summary>
+    /// <summary>
+    /// Opens a regular file, or a link to one, to read it; others may write, rename and delete it meanwhile. It never waits.
+    /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="options">Hints for Windows; elsewhere the system reads ahead as it sees fit.</param>
     /// <exception cref="NotSupportedException">It is a pipe, a device or a directory.</exception>
@@ -37,7 +39,9 @@ internal static class RegularFile
     /// A symbolic link in its place is not followed: what it leads to is somebody else's.
     /// </summary>
     /// <param name="path">The file.</param>
-    /// <param name="share">None: the handle holds the operating system's lock on the file until <see cref="CloseLocked"/>. Read: others may read.</param>
+    /// <param name="share">
+    /// None: the handle holds the operating system's lock on the file until <see cref="CloseLocked"/>. Read: others may read.
+    /// </param>
     /// <exception cref="NotSupportedException">It is a link, a pipe or a device.</exception>
     /// <exception cref="IOException">Another holds the lock (<see cref="FileErrors.IsInUse"/>), or the file system refuses.</exception>
     /// <exception cref="UnauthorizedAccessException">This user may not write it.</exception>

@@ -66,7 +66,8 @@ public sealed class SafetensorsFile : IDisposable
     /// <param name="tensors">The tensors, in the order in which they will lie.</param>
     /// <param name="replacing">See <see cref="AtomicFile.Write"/>.</param>
     /// <exception cref="CharRnnException">The file system refuses.</exception>
-    public static void Write(string path, IReadOnlyDictionary<string, string> metadata, IReadOnlyList<SafetensorsTensor> tensors, Action? replacing = null)
+    public static void Write(
+        string path, IReadOnlyDictionary<string, string> metadata, IReadOnlyList<SafetensorsTensor> tensors, Action? replacing = null)
         => AtomicFile.Write(path, stream => Write(stream, metadata, tensors), replacing);
 
     /// <summary>Writes the same bytes for the same arguments, on any machine.</summary>
@@ -125,7 +126,9 @@ public sealed class SafetensorsFile : IDisposable
         return entry;
     }
 
-    /// <summary>The checksum of the payload as it lies in the file (<see cref="SafetensorsTensor.Checksum"/>): reads all of it once.</summary>
+    /// <summary>
+    /// The checksum of the payload as it lies in the file (<see cref="SafetensorsTensor.Checksum"/>): reads all of it once.
+    /// </summary>
     /// <param name="cancellation">Heard between two pieces.</param>
     /// <exception cref="CharRnnException">The file cannot be read.</exception>
     public string ReadChecksum(CancellationToken cancellation = default)
@@ -159,7 +162,10 @@ public sealed class SafetensorsFile : IDisposable
         ReadExactly(path, handle, lengthBytes, 0);
         ulong headerLength = BinaryPrimitives.ReadUInt64LittleEndian(lengthBytes);
         if (headerLength > SafetensorsHeader.MaxLength)
-            throw FileErrors.Damaged(path, $"it is not a safetensors file: its header length is {headerLength} bytes, over the format's limit of {SafetensorsHeader.MaxLength}");
+            throw FileErrors.Damaged(
+                path,
+                $"it is not a safetensors file: its header length is {headerLength} bytes, "
+                    + $"over the format's limit of {SafetensorsHeader.MaxLength}");
 
         payloadLength = fileLength - sizeof(ulong) - (long)headerLength;
         if (payloadLength < 0)
@@ -175,7 +181,8 @@ public sealed class SafetensorsFile : IDisposable
     {
         SafetensorsEntry entry = Require(name, dtype, shape);
         if (entry.Count > Array.MaxLength)
-            throw new CharRnnException(Path, $"tensor {name} has {entry.Count} values, more than {Array.MaxLength}", "give a smaller model");
+            throw new CharRnnException(
+                Path, $"tensor {name} has {entry.Count} values, more than {Array.MaxLength}", "give a smaller model");
 
         T[] values = Allocate<T>(entry);
         for (int done = 0; done < values.Length; done += LittleEndian.ChunkLength)
@@ -197,7 +204,9 @@ public sealed class SafetensorsFile : IDisposable
         catch (OutOfMemoryException e)
         {
             // A sparse file can claim more than any machine has.
-            throw new CharRnnException(Path, $"tensor {entry.Name} needs {entry.End - entry.Begin} bytes of memory, more than there are", "give a smaller model", e);
+            throw new CharRnnException(
+                Path, $"tensor {entry.Name} needs {entry.End - entry.Begin} bytes of memory, more than there are",
+                "give a smaller model", e);
         }
     }
 

@@ -130,7 +130,9 @@ internal ref struct SafetensorsHeaderReader
             "F64" => SafetensorsDtype.F64,
             "I64" => SafetensorsDtype.I64,
             "U8" => SafetensorsDtype.U8,
-            _ => throw new CharRnnException(_path, $"{tensor} has dtype {FileErrors.Quote(text)}, not F32, F64, I64 or U8", "convert it to F32, in PyTorch with .float()"),
+            _ => throw new CharRnnException(
+                _path, $"{tensor} has dtype {FileErrors.Quote(text)}, not F32, F64, I64 or U8",
+                "convert it to F32, in PyTorch with .float()"),
         };
     }
 
@@ -176,7 +178,8 @@ internal ref struct SafetensorsHeaderReader
             if (tensor.Begin < end)
                 throw FileErrors.Damaged(path, $"tensors {FileErrors.Quote(before!.Name)} and {FileErrors.Quote(tensor.Name)} overlap");
             if (tensor.Begin > end)
-                throw FileErrors.Damaged(path, $"{tensor.Begin - end} bytes before tensor {FileErrors.Quote(tensor.Name)} belong to no tensor");
+                throw FileErrors.Damaged(
+                    path, $"{tensor.Begin - end} bytes before tensor {FileErrors.Quote(tensor.Name)} belong to no tensor");
             before = tensor;
         }
 
@@ -201,7 +204,15 @@ internal ref struct SafetensorsHeaderReader
     private readonly void Expect(JsonTokenType type, string what)
     {
         if (_json.TokenType != type)
-            throw Damaged($"{what} is {TokenText()}, not {(type == JsonTokenType.StartObject ? "an object" : type == JsonTokenType.StartArray ? "an array" : "a string")}");
+        {
+            string expected = type switch
+            {
+                JsonTokenType.StartObject => "an object",
+                JsonTokenType.StartArray => "an array",
+                _ => "a string",
+            };
+            throw Damaged($"{what} is {TokenText()}, not {expected}");
+        }
     }
 
     private readonly string Text()

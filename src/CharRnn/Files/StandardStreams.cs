@@ -30,7 +30,9 @@ public static class StandardStreams
     /// <summary>Whether a path stands for stdin: <c>-</c>, or on Unix /dev/stdin.</summary>
     public static bool IsInput(string path) => path is "-" || (path is "/dev/stdin" && !OperatingSystem.IsWindows());
 
-    /// <summary>Opens a file or pipe to read it once, from start to end, or stdin; others may write, rename and delete it meanwhile.</summary>
+    /// <summary>
+    /// Opens a file or pipe to read it once, from start to end, or stdin; others may write, rename and delete it meanwhile.
+    /// </summary>
     /// <exception cref="CharRnnException">It is stdin, and closed; or it is a device, such as /dev/zero.</exception>
     /// <exception cref="IOException">The file does not exist, or the file system refuses.</exception>
     /// <exception cref="UnauthorizedAccessException">This user may not read it.</exception>
@@ -40,7 +42,8 @@ public static class StandardStreams
             return OpenInput();
         if (RegularFile.IsDevice(path))
             throw new CharRnnException(path, "is a device, which may never end", "give a file or a pipe");
-        return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0, FileOptions.SequentialScan);
+        return new FileStream(
+            path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0, FileOptions.SequentialScan);
     }
 
     /// <summary>Opens stdin.</summary>

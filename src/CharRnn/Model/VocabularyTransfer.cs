@@ -54,7 +54,9 @@ public sealed record VocabularyTransfer(ParameterSet<float> Weights, IReadOnlyLi
         if (model.Vocabulary.Matches(vocabulary))
             return null;
         string added = Added.Count == 0 ? "" : $"; new, with fresh weights: {CharacterNames.List(vocabulary.Encoding, [.. Added])}";
-        string dropped = Dropped.Count == 0 ? "" : $"; not in the text, and dropped: {CharacterNames.List(vocabulary.Encoding, [.. Dropped])}";
+        string dropped = Dropped.Count == 0
+            ? ""
+            : $"; not in the text, and dropped: {CharacterNames.List(vocabulary.Encoding, [.. Dropped])}";
         return $"{vocabulary.Size - Added.Count} of {model.Vocabulary.Size} characters keep their weights{added}{dropped}";
     }
 }

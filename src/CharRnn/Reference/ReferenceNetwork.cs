@@ -144,7 +144,8 @@ public static class ReferenceNetwork
         })];
     }
 
-    private static double[] Row(LabelledData data, int r) => [.. data.X[(r * data.Inputs)..((r + 1) * data.Inputs)].Select(value => (double)value)];
+    private static double[] Row(LabelledData data, int r) =>
+        [.. data.X[(r * data.Inputs)..((r + 1) * data.Inputs)].Select(value => (double)value)];
 
     // Neither form overflows for any z.
     private static double Sigmoid(double z) => z >= 0 ? 1 / (1 + Math.Exp(-z)) : Math.Exp(z) / (1 + Math.Exp(z));

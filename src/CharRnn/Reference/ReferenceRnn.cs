@@ -69,7 +69,8 @@ public static class ReferenceRnn
         if (carried.Length == 0 || carried.Length % H != 0)
             throw new ArgumentException($"has {carried.Length} numbers, not a whole number of states of {H} units", nameof(carried));
         if (tokens.Length == 0 || tokens.Length % (carried.Length / H) != 0)
-            throw new ArgumentException($"has {tokens.Length} tokens, not a whole number of rows of {carried.Length / H} streams", nameof(tokens));
+            throw new ArgumentException(
+                $"has {tokens.Length} tokens, not a whole number of rows of {carried.Length / H} streams", nameof(tokens));
         int B = carried.Length / H;
         int T = (tokens.Length / B) - 1;
         var pass = new ReferencePass(w.Sizes, T, B);

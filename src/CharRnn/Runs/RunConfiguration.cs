@@ -54,7 +54,9 @@ public sealed class RunConfiguration
 
     /// <summary>Reads a configuration.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="mayBePipe">Whether a user named it: it may then be a pipe, or <c>-</c> for standard input. A run's own file is neither.</param>
+    /// <param name="mayBePipe">
+    /// Whether a user named it: it may then be a pipe, or <c>-</c> for standard input. A run's own file is neither.
+    /// </param>
     /// <exception cref="CharRnnException">
     /// The file cannot be read, is not a flat JSON object, has a name twice or a value of another kind.
     /// </exception>

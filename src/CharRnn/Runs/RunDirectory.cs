@@ -45,7 +45,8 @@ public sealed class RunDirectory : RunPaths, IDisposable
         }
 
         // Before the lock, which itself would make any directory look like a run's.
-        if (!overwrite && !RunSearch.IsRun(full) && (Names.FirstOrDefault(name => Path.Exists(Path.Combine(full, name))) ?? FindWeights(paths)) is { } foreign)
+        if (!overwrite && !RunSearch.IsRun(full)
+            && (Names.FirstOrDefault(name => Path.Exists(Path.Combine(full, name))) ?? FindWeights(paths)) is { } foreign)
             throw new CharRnnException(
                 path, $"holds a {foreign} that does not belong to a run",
                 $"choose another directory, or give --overwrite {(IsOwn(foreign) ? "to replace it" : "to train beside it")}");
@@ -190,10 +191,11 @@ public sealed class RunDirectory : RunPaths, IDisposable
     public void Dispose() => _lock.Dispose();
 
     /// <summary>The name of a file in a directory that holds weights: a checkpoint first, then the model.</summary>
-    private static string? FindWeights(RunPaths paths) => Path.GetFileName(paths.LastCheckpoint) ?? Directory.GetFileSystemEntries(paths.Root, WeightsPattern)
-        .Select(path => Path.GetFileName(path))
-        .OrderBy(name => name != ModelName).ThenBy(name => !IsOwn(name)).ThenBy(name => name, StringComparer.Ordinal)
-        .FirstOrDefault();
+    private static string? FindWeights(RunPaths paths) =>
+        Path.GetFileName(paths.LastCheckpoint) ?? Directory.GetFileSystemEntries(paths.Root, WeightsPattern)
+            .Select(path => Path.GetFileName(path))
+            .OrderBy(name => name != ModelName).ThenBy(name => !IsOwn(name)).ThenBy(name => name, StringComparer.Ordinal)
+            .FirstOrDefault();
 
     /// <summary>A refusal names the file, not the directory.</summary>
     private static void Named(string path, Action<string> action)

@@ -35,7 +35,8 @@ internal sealed class RunLock : IDisposable
         }
         catch (Exception e) when (FileErrors.IsInUse(e))
         {
-            throw new CharRnnException(directory, $"is in use by {Holder(processIdPath)}", "wait for it to end or choose another directory", e);
+            throw new CharRnnException(
+                directory, $"is in use by {Holder(processIdPath)}", "wait for it to end or choose another directory", e);
         }
         catch (Exception e) when (FileErrors.IsFileFailure(e))
         {
@@ -43,7 +44,10 @@ internal sealed class RunLock : IDisposable
         }
     }
 
-    /// <summary>Whether the process that last wrote down that it holds the lock is still there. The lock itself is not tried: that could keep a holder out.</summary>
+    /// <summary>
+    /// Whether the process that last wrote down that it holds the lock is still there.
+    /// The lock itself is not tried: that could keep a holder out.
+    /// </summary>
     public static bool IsHeld(string directory)
     {
         string path = Path.Combine(directory, ProcessIdName);
@@ -70,7 +74,8 @@ internal sealed class RunLock : IDisposable
     {
         try
         {
-            AtomicFile.Write(path, stream => stream.Write(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessId}\n"))));
+            byte[] text = Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessId}\n"));
+            AtomicFile.Write(path, stream => stream.Write(text));
             return true;
         }
         catch (CharRnnException)
@@ -88,7 +93,9 @@ internal sealed class RunLock : IDisposable
             using SafeFileHandle handle = RegularFile.OpenHandle(path);
             Span<byte> text = stackalloc byte[32];
             int length = RandomAccess.Read(handle, text, 0);
-            return int.TryParse(text[..length].Trim("\r\n "u8), NumberStyles.None, CultureInfo.InvariantCulture, out int processId) ? processId : null;
+            return int.TryParse(text[..length].Trim("\r\n "u8), NumberStyles.None, CultureInfo.InvariantCulture, out int processId)
+                ? processId
+                : null;
         }
         catch (Exception e) when (FileErrors.IsFileFailure(e))
         {

@@ -96,7 +96,8 @@ public partial class RunPaths
         {
             IEnumerable<int> all = Directory.GetFiles(Root, WeightsPattern)
                 .Select(path => OlderName().Match(Path.GetFileName(path)))
-                .Select(match => int.TryParse(match.Groups[1].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out int age) ? age : 0)
+                .Select(match =>
+                    int.TryParse(match.Groups[1].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out int age) ? age : 0)
                 .Where(age => age > 0);
             return [.. all.Order().TakeWhile((age, i) => age - (i + 1) <= MostGaps)];
         }
@@ -125,7 +126,8 @@ public partial class RunPaths
         if (File.Exists(Path.Combine(full, name)))
             return Path.Combine(path, name);
         string remedy = best ? "ask for its last model, not for the best, or train with a validation part"
-            : RunSearch.Find(path) is [var run, ..] && !RunSearch.IsRun(full) ? $"it has runs in it: give one of them, such as {ShellText.Quote(run)}"
+            : RunSearch.Find(path) is [var run, ..] && !RunSearch.IsRun(full)
+                ? $"it has runs in it: give one of them, such as {ShellText.Quote(run)}"
             : "give the directory of a run that saved a model";
         throw new CharRnnException(path, $"holds no {name}", remedy);
     }

@@ -22,17 +22,23 @@ public static class RunSearch
         }
     }
 
-    /// <summary>The directories of the runs that lie in a directory or up to six levels below it, links left out, and the directory itself if it is one; in ordinal order.</summary>
+    /// <summary>
+    /// The directories of the runs that lie in a directory or up to six levels below it, links left out,
+    /// and the directory itself if it is one; in ordinal order.
+    /// </summary>
     /// <exception cref="CharRnnException">There is no such directory.</exception>
     public static IReadOnlyList<string> Find(string path)
     {
         if (!Directory.Exists(FileErrors.FullPath(path)))
-            throw new CharRnnException(path, File.Exists(path) ? "is a file where a directory was expected" : "does not exist", "give a run's directory, or one with runs in it");
+            throw new CharRnnException(
+                path, File.Exists(path) ? "is a file where a directory was expected" : "does not exist",
+                "give a run's directory, or one with runs in it");
         try
         {
             var below = new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = Depth, IgnoreInaccessible = true };
             below.AttributesToSkip |= FileAttributes.ReparsePoint; // a link may lead anywhere, or round in a circle
-            return [.. Directory.EnumerateFiles(path, RunPaths.ConfigurationName, below).Select(file => Path.GetDirectoryName(file)!).Where(IsRun).Order(StringComparer.Ordinal)];
+            return [.. Directory.EnumerateFiles(path, RunPaths.ConfigurationName, below)
+                .Select(file => Path.GetDirectoryName(file)!).Where(IsRun).Order(StringComparer.Ordinal)];
         }
         catch (Exception e) when (FileErrors.IsFileFailure(e))
         {
@@ -47,7 +53,8 @@ public static class RunSearch
         const string remedy = "give the directory of a run";
         string full = FileErrors.FullPath(path);
         if (!Directory.Exists(full))
-            throw new CharRnnException(path, File.Exists(full) ? "is a file where a run's directory was expected" : "does not exist", remedy);
+            throw new CharRnnException(
+                path, File.Exists(full) ? "is a file where a run's directory was expected" : "does not exist", remedy);
         return IsRun(full)
             ? new RunPaths(path)
             : throw new CharRnnException(path, "is not a run's directory", remedy);

@@ -38,7 +38,8 @@ internal static class ModelMetadata
     {
         (string encoding, string text) = (EncodingName(vocabulary), VocabularyText(vocabulary));
         return Create(
-            "rnn", 1, new() { ["encoding"] = encoding, ["vocabulary"] = text, [VocabularyChecksum] = ChecksumOf(encoding, text) }, tensors, version);
+            "rnn", 1, new() { ["encoding"] = encoding, ["vocabulary"] = text, [VocabularyChecksum] = ChecksumOf(encoding, text) },
+            tensors, version);
     }
 
     /// <summary>The metadata of a feed-forward network's file: these descriptions, and what must agree with them.</summary>
@@ -65,7 +66,8 @@ internal static class ModelMetadata
         string layers = Value(file, "layers");
         return int.TryParse(layers, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count > 0
             ? count
-            : throw new CharRnnException(file.Path, $"metadata key layers is {FileErrors.Quote(layers)}, not a number of layers", OursRemedy);
+            : throw new CharRnnException(
+                file.Path, $"metadata key layers is {FileErrors.Quote(layers)}, not a number of layers", OursRemedy);
     }
 
     private static Dictionary<string, string> Create(
@@ -89,7 +91,8 @@ internal static class ModelMetadata
     public static Vocabulary Read(SafetensorsFile file)
     {
         if (!file.Metadata.ContainsKey("format") && IsStateOfPyTorch(file))
-            throw new CharRnnException(file.Path, "is the state of a PyTorch module", $"make a model of it with charrnn import {FileKind.Quote(file.Path)}");
+            throw new CharRnnException(
+                file.Path, "is the state of a PyTorch module", $"make a model of it with charrnn import {FileKind.Quote(file.Path)}");
         RequireValue(file, "format", Format);
         RequireVersion(file);
         RequireValue(file, "cell", "rnn");
@@ -106,7 +109,8 @@ internal static class ModelMetadata
         {
             Utf8Name => ReadVocabulary(file, TextEncoding.Utf8),
             BytesName => ReadVocabulary(file, TextEncoding.Bytes),
-            _ => throw new CharRnnException(file.Path, $"metadata key encoding is {FileErrors.Quote(encoding)}, not {Utf8Name} or {BytesName}", OursRemedy),
+            _ => throw new CharRnnException(
+                file.Path, $"metadata key encoding is {FileErrors.Quote(encoding)}, not {Utf8Name} or {BytesName}", OursRemedy),
         };
     }
 
@@ -141,7 +145,8 @@ internal static class ModelMetadata
     }
 
     /// <summary>Whether a file holds the weights of PyTorch's nn.RNN, under any name.</summary>
-    private static bool IsStateOfPyTorch(SafetensorsFile file) => file.Tensors.Any(tensor => tensor.Name.EndsWith("weight_hh_l0", StringComparison.Ordinal));
+    private static bool IsStateOfPyTorch(SafetensorsFile file) =>
+        file.Tensors.Any(tensor => tensor.Name.EndsWith("weight_hh_l0", StringComparison.Ordinal));
 
     private static string ChecksumOf(params ReadOnlySpan<string> texts)
     {
@@ -156,7 +161,9 @@ internal static class ModelMetadata
         if (!int.TryParse(version, NumberStyles.None, CultureInfo.InvariantCulture, out int number) || number < 1)
             throw new CharRnnException(file.Path, $"metadata key version is {FileErrors.Quote(version)}, not 1 to {Version}", OursRemedy);
         if (number > Version)
-            throw new CharRnnException(file.Path, $"it is of format version {number}, newer than this program's {Version}", "update charrnn", s_otherKind);
+            throw new CharRnnException(
+                file.Path, $"it is of format version {number}, newer than this program's {Version}",
+                "update charrnn", s_otherKind);
     }
 
     private static void RequireValue(SafetensorsFile file, string key, string expected)

@@ -9,7 +9,8 @@ public sealed class Corpus : IDisposable
     private readonly TokenStore _tokens;
     private CorpusStatistics? _statistics;
 
-    private Corpus(CorpusSource source, Vocabulary vocabulary, TokenStore tokens, CorpusReader reader, IEnumerable<string> notes, long skipped = 0)
+    private Corpus(
+        CorpusSource source, Vocabulary vocabulary, TokenStore tokens, CorpusReader reader, IEnumerable<string> notes, long skipped = 0)
     {
         Name = source.Name;
         Files = source.Files;
@@ -59,7 +60,9 @@ public sealed class Corpus : IDisposable
     /// </param>
     /// <param name="options">The encoding and the limits; null for the defaults.</param>
     /// <param name="cancellation">Ends the reading with an <see cref="OperationCanceledException"/>.</param>
-    /// <exception cref="CharRnnException">The text cannot be found, read, decoded or learned from; the message says where and why.</exception>
+    /// <exception cref="CharRnnException">
+    /// The text cannot be found, read, decoded or learned from; the message says where and why.
+    /// </exception>
     public static Corpus Read(IReadOnlyList<string> inputs, CorpusOptions? options = null, CancellationToken cancellation = default) =>
         Learn(CorpusSource.Of(inputs), options ?? new CorpusOptions(), cancellation);
 
@@ -80,7 +83,8 @@ public sealed class Corpus : IDisposable
     /// <param name="cancellation">Ends the reading with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="CharRnnException">The text cannot be found, read or decoded, or has unknown characters.</exception>
     public static Corpus ReadWith(
-        Vocabulary vocabulary, IReadOnlyList<string> inputs, UnknownCharacters unknown, CorpusOptions? options = null, CancellationToken cancellation = default) =>
+        Vocabulary vocabulary, IReadOnlyList<string> inputs, UnknownCharacters unknown,
+        CorpusOptions? options = null, CancellationToken cancellation = default) =>
         Apply(vocabulary, CorpusSource.Of(inputs), unknown, options ?? new CorpusOptions(), cancellation);
 
     /// <summary>Reads a text from a stream, to its end, with a model's vocabulary.</summary>
@@ -92,7 +96,8 @@ public sealed class Corpus : IDisposable
     /// <param name="options">The limits; null for the defaults.</param>
     /// <param name="cancellation">Ends the reading with an <see cref="OperationCanceledException"/>.</param>
     public static Corpus ReadWith(
-        Vocabulary vocabulary, Stream stream, string name, UnknownCharacters unknown, CorpusOptions? options = null, CancellationToken cancellation = default) =>
+        Vocabulary vocabulary, Stream stream, string name, UnknownCharacters unknown,
+        CorpusOptions? options = null, CancellationToken cancellation = default) =>
         Apply(vocabulary, CorpusSource.Of(stream, name), unknown, options ?? new CorpusOptions(), cancellation);
 
     /// <summary>Deletes the temporary file, if there is one; <see cref="Tokens"/> can be read no more.</summary>
@@ -136,7 +141,8 @@ public sealed class Corpus : IDisposable
         }
     }
 
-    private static Corpus Learn(CorpusSource source, CorpusOptions options, TokenCache.Entry? keep, List<string> notes, CancellationToken cancellation)
+    private static Corpus Learn(
+        CorpusSource source, CorpusOptions options, TokenCache.Entry? keep, List<string> notes, CancellationToken cancellation)
     {
         var table = new CharacterTable(options.Encoding);
         using var reader = new CorpusReader(table, options, CorpusErrors.UseBytes, keep?.Destination);

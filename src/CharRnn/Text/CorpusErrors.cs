@@ -23,7 +23,9 @@ internal static class CorpusErrors
         new(path, "is a link that leads nowhere", "check what it points to");
 
     public static CharRnnException Run(string directory) =>
-        new(directory, "is a run's directory, not a text", $"give a text, or have one written with charrnn sample {FileKind.Quote(directory)}");
+        new(
+            directory, "is a run's directory, not a text",
+            $"give a text, or have one written with charrnn sample {FileKind.Quote(directory)}");
 
     public static CharRnnException OnlyRuns(string directory) =>
         new(directory, "holds runs of charrnn and no text", "give a text, or a directory that holds some");

@@ -66,7 +66,9 @@ internal sealed class CorpusReader : IDisposable
     /// <summary>Bytes that all streams together will have; 0 if not known.</summary>
     public long TotalBytes { get; set; }
 
-    /// <summary>Whether a byte order mark was skipped between two files: where one is decides whether a text is valid, and the hash does not tell.</summary>
+    /// <summary>
+    /// Whether a byte order mark was skipped between two files: where one is decides whether a text is valid, and the hash does not tell.
+    /// </summary>
     public bool HasInnerMark { get; private set; }
 
     /// <summary>XxHash128 of the encoding and the text so far, in lower-case hexadecimal digits.</summary>

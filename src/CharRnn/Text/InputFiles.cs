@@ -33,7 +33,9 @@ internal sealed class InputFiles
     /// <summary>All files of all inputs in ordinal order of their full paths, each once, however the inputs name it.</summary>
     /// <param name="inputs">The given inputs.</param>
     /// <param name="notes">Takes a line for all that was left out.</param>
-    /// <exception cref="CharRnnException">An input is missing, unreadable, a run's, a glob without a match or a directory without text.</exception>
+    /// <exception cref="CharRnnException">
+    /// An input is missing, unreadable, a run's, a glob without a match or a directory without text.
+    /// </exception>
     public static IReadOnlyList<InputFile> Find(IEnumerable<string> inputs, ICollection<string> notes)
     {
         var found = new InputFiles();
@@ -197,7 +199,8 @@ internal sealed class InputFiles
     private static FileSystemInfo? Target(FileSystemInfo entry)
     {
         // A shell's <(...) is a descriptor there: a link to something that has no path.
-        if (entry.FullName.StartsWith("/dev/fd/", StringComparison.Ordinal) || entry.FullName.StartsWith("/proc/", StringComparison.Ordinal))
+        if (entry.FullName.StartsWith("/dev/fd/", StringComparison.Ordinal)
+            || entry.FullName.StartsWith("/proc/", StringComparison.Ordinal))
             return entry;
         try
         {
@@ -226,7 +229,8 @@ internal sealed class InputFiles
     }
 
     private static IEnumerable<FileSystemInfo> Visible(string directory) =>
-        Entries(directory).Where(e => !e.Name.StartsWith('.') && !(OperatingSystem.IsWindows() && e.Attributes.HasFlag(FileAttributes.Hidden)));
+        Entries(directory).Where(e => !e.Name.StartsWith('.')
+            && !(OperatingSystem.IsWindows() && e.Attributes.HasFlag(FileAttributes.Hidden)));
 
     private static IEnumerable<FileSystemInfo> Entries(string directory) =>
         new DirectoryInfo(directory.Length == 0 ? "." : directory).EnumerateFileSystemInfos("*", Everything);
@@ -316,7 +320,8 @@ internal sealed class InputFiles
                 foreach (FileSystemInfo entry in segment.StartsWith('.') ? Entries(directory) : Visible(directory))
                 {
                     string path = Path.Combine(directory, entry.Name);
-                    if (!(isLast || entry is DirectoryInfo) || !FileSystemName.MatchesSimpleExpression(segment, entry.Name, ignoreCase: false))
+                    if (!(isLast || entry is DirectoryInfo)
+                        || !FileSystemName.MatchesSimpleExpression(segment, entry.Name, ignoreCase: false))
                         continue;
                     RequireName(entry, path);
                     Match(path, i + 1, isLinked || IsLink(entry));

@@ -29,7 +29,8 @@ public sealed partial class TokenCache(string directory)
         {
             string home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
             string? caches = OperatingSystem.IsWindows() ? Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData)
-                : Path.IsPathRooted(Environment.GetEnvironmentVariable("XDG_CACHE_HOME")) ? Environment.GetEnvironmentVariable("XDG_CACHE_HOME")
+                : Path.IsPathRooted(Environment.GetEnvironmentVariable("XDG_CACHE_HOME"))
+                    ? Environment.GetEnvironmentVariable("XDG_CACHE_HOME")
                 : home.Length == 0 ? null
                 : Path.Combine(home, OperatingSystem.IsMacOS() ? "Library/Caches" : ".cache");
             return string.IsNullOrEmpty(caches) ? null : Path.Combine(caches, "charrnn");
@@ -85,8 +86,8 @@ public sealed partial class TokenCache(string directory)
             string full = Path.GetFullPath(directory);
             if (OperatingSystem.IsWindows())
                 Directory.CreateDirectory(full);
-            else
-                Directory.CreateDirectory(full, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute); // a text may be private
+            else // a text may be private
+                Directory.CreateDirectory(full, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             RemoveUnused(full);
 
             // A character of one byte takes two where its neighbours need two.
@@ -103,13 +104,15 @@ public sealed partial class TokenCache(string directory)
     }
 
     /// <summary>Why tokens are not kept.</summary>
-    internal string NotKept(Exception e) => $"{directory}: the tokens of this text are not kept for the next start ({e.Message.TrimEnd('.')})";
+    internal string NotKept(Exception e) =>
+        $"{directory}: the tokens of this text are not kept for the next start ({e.Message.TrimEnd('.')})";
 
     private static CachedTokens Read(string path, string hash, TextEncoding encoding, CancellationToken cancellation)
     {
         using var file = SafetensorsFile.Open(path);
         string? Key(string key) => file.Metadata.GetValueOrDefault(key);
-        if (Key("format") != Format || Key("version") != Version || Key("hash") != hash || Key("checksum") != file.ReadChecksum(cancellation))
+        if (Key("format") != Format || Key("version") != Version || Key("hash") != hash
+            || Key("checksum") != file.ReadChecksum(cancellation))
             throw FileErrors.Damaged(path, "its metadata describe another text");
 
         long[] counts = file.ReadIntegers(Counts, 2);
@@ -117,8 +120,10 @@ public sealed partial class TokenCache(string directory)
         long[] widths = file.ReadIntegers(Widths, file.Entry(Widths).Count);
         long[] characters = file.ReadIntegers(Characters, file.Entry(Characters).Count);
         long[] tokenOfId = file.ReadIntegers(TokenOfId, characters.Length);
-        if (chunkTokens is < 1 or > int.MaxValue || length < 1 || length > file.Entry(Tokens).Count || widths.Length != (length + chunkTokens - 1) / chunkTokens
-            || widths.Any(width => width is not (1 or 2 or 4)) || !tokenOfId.Order().SequenceEqual(Enumerable.Range(0, characters.Length).Select(i => (long)i)))
+        if (chunkTokens is < 1 or > int.MaxValue || length < 1 || length > file.Entry(Tokens).Count
+            || widths.Length != (length + chunkTokens - 1) / chunkTokens
+            || widths.Any(width => width is not (1 or 2 or 4))
+            || !tokenOfId.Order().SequenceEqual(Enumerable.Range(0, characters.Length).Select(i => (long)i)))
             throw FileErrors.Damaged(path, "its tensors do not agree with each other");
 
         var chunks = new TokenChunk[widths.Length];
@@ -146,7 +151,9 @@ public sealed partial class TokenCache(string directory)
     }
 
     private static CharRnnException Unreadable(string path, Exception e) =>
-        new(path, $"the tokens that it keeps cannot be read ({e.Message.TrimEnd('.')})", "delete it and go on with --resume: it is made again", e);
+        new(
+            path, $"the tokens that it keeps cannot be read ({e.Message.TrimEnd('.')})",
+            "delete it and go on with --resume: it is made again", e);
 
     private static void Touch(string path)
     {
@@ -231,7 +238,8 @@ public sealed partial class TokenCache(string directory)
             SafetensorsTensor[] tensors =
             [
                 Integers(Counts, [tokens.Length, tokens.ChunkTokens]), Integers(Widths, [.. tokens.ChunkWidths.Select(w => (long)w)]),
-                Integers(Characters, [.. vocabulary.CodePoints.Select(c => (long)c)]), Integers(TokenOfId, [.. tokenOfId.Select(t => (long)t)]),
+                Integers(Characters, [.. vocabulary.CodePoints.Select(c => (long)c)]),
+                Integers(TokenOfId, [.. tokenOfId.Select(t => (long)t)]),
             ];
             try
             {
@@ -245,7 +253,8 @@ public sealed partial class TokenCache(string directory)
                     ["hash"] = hash,
                     ["checksum"] = SafetensorsTensor.ChecksumText(Destination.Checksum),
                 };
-                var header = new SafetensorsHeader(metadata, [new(Tokens, SafetensorsDtype.U8, [packed], 0, packed), .. SafetensorsHeader.Lay(tensors, packed)]);
+                var header = new SafetensorsHeader(
+                    metadata, [new(Tokens, SafetensorsDtype.U8, [packed], 0, packed), .. SafetensorsHeader.Lay(tensors, packed)]);
                 byte[] head = new byte[HeaderBytes];
                 head.AsSpan().Fill((byte)' ');
                 BinaryPrimitives.WriteInt64LittleEndian(head, HeaderBytes - sizeof(long));

@@ -33,7 +33,8 @@ internal readonly record struct TokenChunk(byte[]? Memory, long FileOffset, int 
                 ReadOnlySpan<Vector<int>> wide = MemoryMarshal.Cast<int, Vector<int>>(ids);
                 Span<Vector<sbyte>> narrow = MemoryMarshal.Cast<byte, Vector<sbyte>>(packed[..ids.Length]);
                 for (int i = 0; i < narrow.Length; i++)
-                    narrow[i] = Vector.Narrow(Vector.Narrow(wide[4 * i], wide[(4 * i) + 1]), Vector.Narrow(wide[(4 * i) + 2], wide[(4 * i) + 3]));
+                    narrow[i] = Vector.Narrow(
+                        Vector.Narrow(wide[4 * i], wide[(4 * i) + 1]), Vector.Narrow(wide[(4 * i) + 2], wide[(4 * i) + 3]));
                 for (int i = narrow.Length * Vector<sbyte>.Count; i < ids.Length; i++)
                     packed[i] = (byte)ids[i];
                 break;

@@ -9,7 +9,8 @@ namespace CharRnn.Text;
 /// <param name="length">The offset at which the next bytes are written.</param>
 /// <param name="writing">Makes the exception for a file that cannot be written.</param>
 /// <param name="reading">Makes the exception for a file that cannot be read, or is damaged.</param>
-internal sealed class TokenFile(SafeFileHandle handle, long length, Func<Exception, Exception> writing, Func<Exception, CharRnnException> reading) : IDisposable
+internal sealed class TokenFile(
+    SafeFileHandle handle, long length, Func<Exception, Exception> writing, Func<Exception, CharRnnException> reading) : IDisposable
 {
     /// <summary>XxHash3 of all that was appended.</summary>
     public XxHash3 Checksum { get; } = new();
@@ -47,7 +48,14 @@ internal sealed class TokenFile(SafeFileHandle handle, long length, Func<Excepti
     /// <param name="options">How it is used.</param>
     public static SafeFileHandle Create(string path, FileShare share, FileOptions options = FileOptions.None)
     {
-        var how = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = share, Options = options, BufferSize = 0 };
+        var how = new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.ReadWrite,
+            Share = share,
+            Options = options,
+            BufferSize = 0,
+        };
         if (!OperatingSystem.IsWindows())
             how.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         return new FileStream(path, how).SafeFileHandle;

@@ -87,7 +87,10 @@ public sealed class Vocabulary
         return [.. bytes];
     }
 
-    /// <summary>The tokens of a short text, such as a prime; a file is read by <see cref="Corpus.ReadWith(Vocabulary, IReadOnlyList{string}, UnknownCharacters, CorpusOptions?, CancellationToken)"/>.</summary>
+    /// <summary>
+    /// The tokens of a short text, such as a prime; a file is read by
+    /// <see cref="Corpus.ReadWith(Vocabulary, IReadOnlyList{string}, UnknownCharacters, CorpusOptions?, CancellationToken)"/>.
+    /// </summary>
     /// <param name="text">The text; with <see cref="TextEncoding.Bytes"/> the bytes of its UTF-8 form count.</param>
     /// <param name="unknown">What to do with characters that the vocabulary does not have.</param>
     /// <param name="subject">The name of the text in errors: the option that gave it.</param>
@@ -112,7 +115,8 @@ public sealed class Vocabulary
     public int[] Encode(ReadOnlySpan<byte> text, UnknownCharacters unknown, string subject)
     {
         var table = new CharacterTable(this);
-        using var builder = new TokenStoreBuilder(new CorpusOptions { ChunkTokens = Math.Max(1, text.Length), MemoryLimit = long.MaxValue });
+        using var builder = new TokenStoreBuilder(
+            new CorpusOptions { ChunkTokens = Math.Max(1, text.Length), MemoryLimit = long.MaxValue });
         CharacterScanner.Stop stop = new CharacterScanner(table, builder).Scan(text, out int consumed);
         if (stop == CharacterScanner.Stop.Nul)
             throw CorpusErrors.Binary(subject, consumed, CorpusErrors.GiveText);

@@ -12,7 +12,9 @@ public class BoundaryTests
         var (types, assemblies) = References("CharRnn.Gpu.Kernels");
         Assert.Contains("ILGPU.ArrayView`1", types);
         Assert.DoesNotContain(types, type => type is "ILGPU.Context" or "ILGPU.Runtime.Accelerator" or "System.Console");
-        Assert.DoesNotContain(types, type => type.Contains(".MemoryBuffer", StringComparison.Ordinal) || type.EndsWith("Accelerator", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            types,
+            type => type.Contains(".MemoryBuffer", StringComparison.Ordinal) || type.EndsWith("Accelerator", StringComparison.Ordinal));
         Assert.DoesNotContain(assemblies, name => name.StartsWith("CharRnn", StringComparison.Ordinal) || name == "charrnn");
     }
 
@@ -39,7 +41,8 @@ public class BoundaryTests
         using var file = new PEReader(File.OpenRead(Path.Combine(AppContext.BaseDirectory, assembly + ".dll")));
         MetadataReader metadata = file.GetMetadataReader();
         return (
-            [.. metadata.TypeReferences.Select(metadata.GetTypeReference).Select(type => $"{metadata.GetString(type.Namespace)}.{metadata.GetString(type.Name)}")],
+            [.. metadata.TypeReferences.Select(metadata.GetTypeReference)
+                .Select(type => $"{metadata.GetString(type.Namespace)}.{metadata.GetString(type.Name)}")],
             [.. metadata.AssemblyReferences.Select(metadata.GetAssemblyReference).Select(reference => metadata.GetString(reference.Name))]);
     }
 }

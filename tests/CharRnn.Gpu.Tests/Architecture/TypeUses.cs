@@ -81,7 +81,8 @@ internal static class TypeUses
                             yield return argument;
                     break;
                 case OperandType.InlineSig:
-                    throw new NotSupportedException($"{method.DeclaringType}.{method} calls by a signature, whose types are not read here.");
+                    throw new NotSupportedException(
+                        $"{method.DeclaringType}.{method} calls by a signature, whose types are not read here.");
             }
 
             at += instruction.OperandType switch

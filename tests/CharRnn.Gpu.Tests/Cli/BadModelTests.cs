@@ -10,7 +10,8 @@ public sealed class BadModelTests(TinyRun run) : IClassFixture<TinyRun>
     [Theory]
     [InlineData("Why", "tensor Why is missing")]
     [InlineData("layers.0.Whh", "tensor layers.0.Whh is missing")]
-    public void A_missing_tensor(string name, string found) => Refused(found, (_, tensors) => tensors.RemoveAll(tensor => tensor.Name == name));
+    public void A_missing_tensor(string name, string found) =>
+        Refused(found, (_, tensors) => tensors.RemoveAll(tensor => tensor.Name == name));
 
     [Fact]
     public void An_extra_tensor() =>
@@ -18,12 +19,15 @@ public sealed class BadModelTests(TinyRun run) : IClassFixture<TinyRun>
 
     [Fact]
     public void A_shape_that_disagrees() =>
-        Refused("tensor layers.0.Whh has shape [4, 64], not [16, 16]", (_, tensors) => Replace(tensors, "layers.0.Whh", [4, 64], new float[256]));
+        Refused(
+            "tensor layers.0.Whh has shape [4, 64], not [16, 16]",
+            (_, tensors) => Replace(tensors, "layers.0.Whh", [4, 64], new float[256]));
 
     [Theory]
     [InlineData("ab", "its vocabulary has 2 characters, but tensor by has shape [7]")]
     [InlineData("\n\r abbé", "U+0062 occurs at indices 4 and 5")]
-    public void A_vocabulary_that_disagrees(string vocabulary, string found) => Refused(found, (metadata, _) => metadata["vocabulary"] = vocabulary);
+    public void A_vocabulary_that_disagrees(string vocabulary, string found) =>
+        Refused(found, (metadata, _) => metadata["vocabulary"] = vocabulary);
 
     [Fact]
     public void Weights_that_are_no_numbers()
@@ -33,21 +37,27 @@ public sealed class BadModelTests(TinyRun run) : IClassFixture<TinyRun>
     }
 
     [Fact]
-    public void A_newer_format() => Refused("it is of format version 3, newer than this program's 2; update charrnn", (metadata, _) => metadata["version"] = "3");
+    public void A_newer_format() =>
+        Refused("it is of format version 3, newer than this program's 2; update charrnn", (metadata, _) => metadata["version"] = "3");
 
     [Fact]
     public void Weights_to_start_from_of_another_size()
     {
-        _shell.Fails(1, "run/model.safetensors", "its model has 16 hidden units, but --hidden-size is 17", "train", "lines.txt", "--init-from", "run/model.safetensors", "--hidden-size", "17", "--device", "cpu", "--out", "new");
+        _shell.Fails(
+            1, "run/model.safetensors", "its model has 16 hidden units, but --hidden-size is 17",
+            "train", "lines.txt", "--init-from", "run/model.safetensors", "--hidden-size", "17", "--device", "cpu", "--out", "new");
     }
 
     [Fact]
     public void A_checkpoint_that_disagrees_with_its_configuration()
     {
         string copy = _shell.Copy("run", "copy");
-        string configuration = File.ReadAllText(_shell["run/config.json"]).Replace("\"hidden-size\": 16", "\"hidden-size\": 20", StringComparison.Ordinal);
+        string configuration = File.ReadAllText(_shell["run/config.json"])
+            .Replace("\"hidden-size\": 16", "\"hidden-size\": 20", StringComparison.Ordinal);
         _shell.Write("copy/config.json", configuration);
-        _shell.Fails(1, "copy/checkpoint.safetensors", "its model has 16 hidden units, but --hidden-size is 20", "train", "--resume", "--out", copy, "--iterations", "400");
+        _shell.Fails(
+            1, "copy/checkpoint.safetensors", "its model has 16 hidden units, but --hidden-size is 20",
+            "train", "--resume", "--out", copy, "--iterations", "400");
     }
 
     [Fact]
@@ -79,7 +89,11 @@ public sealed class BadModelTests(TinyRun run) : IClassFixture<TinyRun>
         var metadata = new Dictionary<string, string>(good.Metadata);
         metadata.Remove("checksum"); // or they would be the first things wrong
         metadata.Remove("vocabulary-checksum");
-        List<SafetensorsTensor> tensors = [.. good.Tensors.Select(tensor => new SafetensorsTensor(tensor.Name, tensor.Shape, good.ReadFloats(tensor.Name, [.. tensor.Shape])))];
+        List<SafetensorsTensor> tensors =
+        [
+            .. good.Tensors.Select(tensor =>
+                new SafetensorsTensor(tensor.Name, tensor.Shape, good.ReadFloats(tensor.Name, [.. tensor.Shape]))),
+        ];
         change(metadata, tensors);
         SafetensorsFile.Write(_shell[name], metadata, tensors);
     }

@@ -14,7 +14,9 @@ public sealed class BadTextTests : IDisposable
     }
 
     private void Refused(string input, string found) =>
-        _shell.Fails(1, input, found, "train", input, "--out", "run", "--hidden-size", "16", "--seq-length", "8", "--batch-size", "3", "--device", "cpu");
+        _shell.Fails(
+            1, input, found,
+            "train", input, "--out", "run", "--hidden-size", "16", "--seq-length", "8", "--batch-size", "3", "--device", "cpu");
 
     [Fact]
     public void What_is_no_text()
@@ -24,19 +26,28 @@ public sealed class BadTextTests : IDisposable
         Directory.CreateDirectory(_shell["directory"]);
         Refused("directory", "a directory with no text in it");
         Refused(_shell.Write("empty.txt", ""), "is empty");
-        Refused(_shell.Write("utf16.txt", Encoding.Unicode.GetPreamble().Concat("text"u8.ToArray()).ToArray()), "is UTF-16LE, by its byte order mark");
+        Refused(
+            _shell.Write("utf16.txt", Encoding.Unicode.GetPreamble().Concat("text"u8.ToArray()).ToArray()),
+            "is UTF-16LE, by its byte order mark");
         Refused(_shell.Write("binary.txt", "text\0"), "looks binary, with a NUL byte at offset 4; use --encoding bytes");
         Refused(
             _shell.Write("latin1.txt", Encoding.Latin1.GetBytes("12345678901234567é and on")),
-            "invalid byte 0xE9 at offset 17 in UTF-8 text, which looks like Windows-1252 text; run iconv -f WINDOWS-1252 -t UTF-8 < latin1.txt > latin1.txt.txt and give that in its place, or use --encoding bytes");
+            "invalid byte 0xE9 at offset 17 in UTF-8 text, which looks like Windows-1252 text; "
+                + "run iconv -f WINDOWS-1252 -t UTF-8 < latin1.txt > latin1.txt.txt and give that in its place, or use --encoding bytes");
     }
 
     [Fact]
     public void Text_that_teaches_nothing()
     {
-        Refused(_shell.Write("short.txt", "0123456789012345678901234567890\n"), "needs at least 30 characters (batch size 3 x (sequence length 8 + 2)), has 29 to train on besides the 3 for validation");
+        Refused(
+            _shell.Write("short.txt", "0123456789012345678901234567890\n"),
+            "needs at least 30 characters (batch size 3 x (sequence length 8 + 2)), "
+                + "has 29 to train on besides the 3 for validation");
         Refused(_shell.Write("same.txt", new string('a', 100)), "has one distinct character only, 'a' (U+0061)");
-        Refused(_shell.Write("all.txt", string.Concat(Enumerable.Range(0x10000, 65_537).Select(char.ConvertFromUtf32))), "has 65,537 distinct characters, more than the 65,536 allowed, for which a model of 16 hidden units would need 26 MB");
+        Refused(
+            _shell.Write("all.txt", string.Concat(Enumerable.Range(0x10000, 65_537).Select(char.ConvertFromUtf32))),
+            "has 65,537 distinct characters, more than the 65,536 allowed, "
+                + "for which a model of 16 hidden units would need 26 MB");
     }
 
     [Fact(Skip = "Windows has permissions of its own", SkipType = typeof(Systems), SkipUnless = nameof(Systems.IsUnix))]

@@ -21,7 +21,9 @@ public sealed class CommandLineTests
     [InlineData("sample", "--topk", "--top-k")]
     [InlineData("sample", "--prime-fil", "--prime-file")]
     public void A_mistyped_option_is_answered_with_the_nearest(string command, string given, string meant) =>
-        Assert.Equal($"{given}: is not an option; did you mean {meant}?", CommandLine.UnknownName(given, "an option", Options(command), "see help"));
+        Assert.Equal(
+            $"{given}: is not an option; did you mean {meant}?",
+            CommandLine.UnknownName(given, "an option", Options(command), "see help"));
 
     [Theory]
     [InlineData("--lr")]
@@ -37,7 +39,8 @@ public sealed class CommandLineTests
         Assert.All(Root.Subcommands, command =>
         {
             Assert.Contains($"Example: charrnn {command.Name}", command.Description, StringComparison.Ordinal);
-            Assert.All(command.Options, option => Assert.False(string.IsNullOrWhiteSpace(option.Description), $"{command.Name} {option.Name}"));
+            Assert.All(
+                command.Options, option => Assert.False(string.IsNullOrWhiteSpace(option.Description), $"{command.Name} {option.Name}"));
             Assert.All(command.Options, option => Assert.Matches("^--[a-z]+[0-9]?(-[a-z]+)*$", option.Name));
         });
     }

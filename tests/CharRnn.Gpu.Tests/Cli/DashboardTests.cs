@@ -86,7 +86,9 @@ public sealed partial class DashboardTests : IClassFixture<TinyRun>, IAsyncLifet
         _shell.Copy("run", "runs/b/damaged");
         File.AppendAllText(_shell["runs/b/damaged/metrics.jsonl"], "garbage\n");
         var report = JsonElement.Parse(await _client.GetStringAsync("report?run=b/damaged&run=a&run=neither", s_stop));
-        Assert.Contains("metrics.jsonl: line 9 is not a report", report[0].GetProperty("error").GetString()!.Replace('\\', '/'), StringComparison.Ordinal);
+        Assert.Contains(
+            "metrics.jsonl: line 9 is not a report",
+            report[0].GetProperty("error").GetString()!.Replace('\\', '/'), StringComparison.Ordinal);
         Assert.Equal(8, report[1].GetProperty("loss").GetArrayLength());
         Assert.Equal("neither: is not a run here; choose one of those that are listed", report[2].GetProperty("error").GetString());
         Directory.Delete(_shell["runs/b/damaged"], recursive: true);
@@ -108,7 +110,8 @@ public sealed partial class DashboardTests : IClassFixture<TinyRun>, IAsyncLifet
     public async Task A_run_with_endless_files_leaves_the_others()
     {
         foreach ((string name, string file, string end) in ((string, string, string)[])[
-            ("endless line", "metrics.jsonl", ""), ("long ago", "samples.txt", "\n=== iteration 7 ===\nthe last\n\n"), ("large", "config.json", "")])
+            ("endless line", "metrics.jsonl", ""), ("long ago", "samples.txt", "\n=== iteration 7 ===\nthe last\n\n"),
+            ("large", "config.json", "")])
         {
             _shell.Copy("run", $"runs/b/{name}");
             using FileStream stream = File.OpenWrite(_shell[$"runs/b/{name}/{file}"]);
@@ -118,7 +121,8 @@ public sealed partial class DashboardTests : IClassFixture<TinyRun>, IAsyncLifet
         }
 
         var report = JsonElement.Parse(await _client.GetStringAsync("report?run=b/endless+line&run=b/long+ago&run=b/large&run=a", s_stop));
-        Assert.Contains("metrics.jsonl: line 9 is longer than 65536 bytes; ", report[0].GetProperty("error").GetString(), StringComparison.Ordinal);
+        Assert.Contains(
+            "metrics.jsonl: line 9 is longer than 65536 bytes; ", report[0].GetProperty("error").GetString(), StringComparison.Ordinal);
         JsonElement sample = Assert.Single(report[1].GetProperty("samples").EnumerateArray());
         Assert.Equal((7, "the last"), (sample.GetProperty("iteration").GetInt32(), sample.GetProperty("text").GetString()));
         Assert.Equal(8, report[1].GetProperty("loss").GetArrayLength());
@@ -144,14 +148,20 @@ public sealed partial class DashboardTests : IClassFixture<TinyRun>, IAsyncLifet
         using var enough = CancellationTokenSource.CreateLinkedTokenSource(s_stop);
         enough.CancelAfter(TimeSpan.FromSeconds(60));
         var runs = JsonElement.Parse(await _client.GetStringAsync("runs", enough.Token));
-        Assert.Equal(files.Order(StringComparer.Ordinal), runs.EnumerateArray().Select(run => run.GetProperty("name").GetString()!).Where(name => name.StartsWith("pipes/", StringComparison.Ordinal)).Select(name => name[6..]));
-        var reports = JsonElement.Parse(await _client.GetStringAsync("report?run=a&" + string.Join('&', files.Select(file => $"run=pipes/{file}")), enough.Token));
+        IEnumerable<string> names = runs.EnumerateArray().Select(run => run.GetProperty("name").GetString()!);
+        Assert.Equal(
+            files.Order(StringComparer.Ordinal),
+            names.Where(name => name.StartsWith("pipes/", StringComparison.Ordinal)).Select(name => name[6..]));
+        string query = string.Join('&', files.Select(file => $"run=pipes/{file}"));
+        var reports = JsonElement.Parse(await _client.GetStringAsync($"report?run=a&{query}", enough.Token));
         Assert.Equal(8, reports[0].GetProperty("loss").GetArrayLength());
         foreach ((string file, JsonElement report) in files.Zip(reports.EnumerateArray().Skip(1)))
             if (file is "run.pid" or "model.safetensors")
                 Assert.Equal(8, report.GetProperty("loss").GetArrayLength());
             else
-                Assert.EndsWith($"{file}: is a pipe or device where a regular file was expected; copy it to a file first", report.GetProperty("error").GetString(), StringComparison.Ordinal);
+                Assert.EndsWith(
+                    $"{file}: is a pipe or device where a regular file was expected; copy it to a file first",
+                    report.GetProperty("error").GetString(), StringComparison.Ordinal);
 
         using HttpResponseMessage refused = await _client.GetAsync("sample?run=pipes/model.safetensors", enough.Token);
         Assert.Contains("is a pipe or device", await refused.Content.ReadAsStringAsync(enough.Token), StringComparison.Ordinal);
@@ -163,7 +173,12 @@ public sealed partial class DashboardTests : IClassFixture<TinyRun>, IAsyncLifet
     public async Task More_connections_than_it_can_hold_end_nothing()
     {
         using Process process = Process.Start(new ProcessStartInfo(
-            "sh", ["-c", "ulimit -n 256; exec \"$@\"", "sh", Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", Path.Combine(AppContext.BaseDirectory, "charrnn.dll"), "dashboard", "runs", "--port", "0", "--device", "cpu"])
+            "sh",
+            [
+                "-c", "ulimit -n 256; exec \"$@\"", "sh",
+                Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", Path.Combine(AppContext.BaseDirectory, "charrnn.dll"),
+                "dashboard", "runs", "--port", "0", "--device", "cpu",
+            ])
         {
             WorkingDirectory = _shell.Root,
             RedirectStandardOutput = true,
@@ -206,7 +221,8 @@ public sealed partial class DashboardTests : IClassFixture<TinyRun>, IAsyncLifet
     [Fact]
     public async Task Only_who_knows_the_token_is_answered()
     {
-        const string refusal = ": is asked for without this dashboard's token, which is new at each start; open the address that charrnn dashboard printed";
+        const string refusal =
+            ": is asked for without this dashboard's token, which is new at each start; open the address that charrnn dashboard printed";
         using var stranger = new HttpClient(new HttpClientHandler { UseCookies = false, AllowAutoRedirect = false });
         string token = _address.Query["?token=".Length..], name = $"charrnn-{_address.Port}";
         async Task<HttpResponseMessage> Ask(string path, string? cookie = null)
@@ -219,10 +235,12 @@ public sealed partial class DashboardTests : IClassFixture<TinyRun>, IAsyncLifet
 
         foreach (string path in (string[])["/", "/runs", "/report?run=a", "/sample?run=a", "/none"])
             foreach ((string query, string? cookie) in ((string, string?)[])[
-                ("", null), ("token=", null), ("token=" + token[1..], null), ("token=" + token.ToUpperInvariant() + "x", null), ($"token={token}&token={token}", null),
+                ("", null), ("token=", null), ("token=" + token[1..], null), ("token=" + token.ToUpperInvariant() + "x", null),
+                ($"token={token}&token={token}", null),
                 ("", $"{name}={token[1..]}"), ("", $"charrnn-1={token}"), ("", $"{name}=")])
             {
-                using HttpResponseMessage refused = await Ask(path + (path.Contains('?', StringComparison.Ordinal) ? "&" : "?") + query, cookie);
+                string separator = path.Contains('?', StringComparison.Ordinal) ? "&" : "?";
+                using HttpResponseMessage refused = await Ask(path + separator + query, cookie);
                 Assert.Equal(HttpStatusCode.Forbidden, refused.StatusCode);
                 Assert.Equal(path.Split('?')[0] + refusal, await refused.Content.ReadAsStringAsync(s_stop));
                 Assert.False(refused.Headers.Contains("Set-Cookie"));
@@ -242,7 +260,9 @@ public sealed partial class DashboardTests : IClassFixture<TinyRun>, IAsyncLifet
         using HttpRequestMessage foreign = new(HttpMethod.Get, new Uri(_address, "/runs"));
         foreign.Headers.Host = "evil.example";
         using HttpResponseMessage told = await stranger.SendAsync(foreign, s_stop);
-        Assert.Equal("evil.example: is not this dashboard; open the address that charrnn dashboard printed", await told.Content.ReadAsStringAsync(s_stop));
+        Assert.Equal(
+            "evil.example: is not this dashboard; open the address that charrnn dashboard printed",
+            await told.Content.ReadAsStringAsync(s_stop));
     }
 
     [Fact]
@@ -262,21 +282,28 @@ public sealed partial class DashboardTests : IClassFixture<TinyRun>, IAsyncLifet
     [Fact]
     public async Task It_writes_what_sample_writes()
     {
-        string expected = _shell.Succeeds("sample", "run", "--length", "300", "--seed", "5", "--temperature", "0.9", "--top-k", "7", "--top-p", "0.95", "--prime", "ab 😀", "--device", "cpu").Text;
-        using HttpResponseMessage response = await _client.GetAsync("sample?run=a&length=300&seed=5&temperature=0.9&topK=7&topP=0.95&prime=ab%20%F0%9F%98%80", s_stop);
+        string expected = _shell.Succeeds(
+            "sample", "run", "--length", "300", "--seed", "5", "--temperature", "0.9",
+            "--top-k", "7", "--top-p", "0.95", "--prime", "ab 😀", "--device", "cpu").Text;
+        using HttpResponseMessage response = await _client.GetAsync(
+            "sample?run=a&length=300&seed=5&temperature=0.9&topK=7&topP=0.95&prime=ab%20%F0%9F%98%80", s_stop);
         Assert.Equal(expected, "ab 😀" + await response.Content.ReadAsStringAsync(s_stop));
         Assert.Equal("5", Assert.Single(response.Headers.GetValues("X-Seed")));
 
         // A beginning of as many characters as may be, each nine in an address.
         string beginning = string.Concat(Enumerable.Repeat("é😀", 3300));
-        Assert.Equal(50, (await _client.GetStringAsync($"sample?run=a&length=50&prime={Uri.EscapeDataString(beginning)}", s_stop)).EnumerateRunes().Count());
+        string text = await _client.GetStringAsync($"sample?run=a&length=50&prime={Uri.EscapeDataString(beginning)}", s_stop);
+        Assert.Equal(50, text.EnumerateRunes().Count());
 
         // Side by side, each from its own seed, and without one from one that it tells.
-        string[] texts = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => _client.GetStringAsync($"sample?run=a&best=true&length=1000&seed={i % 2}", s_stop)));
+        string[] texts = await Task.WhenAll(Enumerable.Range(0, 8).Select(i =>
+            _client.GetStringAsync($"sample?run=a&best=true&length=1000&seed={i % 2}", s_stop)));
         Assert.Equal(2, texts.Distinct().Count());
         using HttpResponseMessage random = await _client.GetAsync("sample?run=a&length=50", s_stop);
         string seed = Assert.Single(random.Headers.GetValues("X-Seed"));
-        Assert.Equal(await random.Content.ReadAsStringAsync(s_stop), await _client.GetStringAsync($"sample?run=a&length=50&seed={seed}", s_stop));
+        Assert.Equal(
+            await random.Content.ReadAsStringAsync(s_stop),
+            await _client.GetStringAsync($"sample?run=a&length=50&seed={seed}", s_stop));
     }
 
     [Theory]
@@ -294,7 +321,9 @@ public sealed partial class DashboardTests : IClassFixture<TinyRun>, IAsyncLifet
     [InlineData("sample?run=a&length=5&length=6", "length: is given 2 times; give it once")]
     [InlineData("sample?run=a&run=a", "run: is given 2 times; give it once")]
     [InlineData("sample?run=a&prime=a&prime=b", "prime: is given 2 times; give it once")]
-    [InlineData("sample?run=a&prime=Q", "the beginning: has characters that the model's vocabulary does not: 'Q' (U+0051); leave them out, as --unknown skip does")]
+    [InlineData(
+        "sample?run=a&prime=Q",
+        "the beginning: has characters that the model's vocabulary does not: 'Q' (U+0051); leave them out, as --unknown skip does")]
     public async Task A_wrong_request_gets_one_line(string request, string line)
     {
         HttpResponseMessage response = await Refused(request, HttpStatusCode.BadRequest, line);
@@ -306,9 +335,11 @@ public sealed partial class DashboardTests : IClassFixture<TinyRun>, IAsyncLifet
     {
         string own = _address.GetLeftPart(UriPartial.Authority), port = _address.Port.ToString(CultureInfo.InvariantCulture);
         foreach ((string header, string value, bool isAllowed) in ((string, string, bool)[])[
-            ("Origin", own, true), ("Origin", "null", false), ("Origin", "", false), ("Origin", "https://evil.example", false), ("Origin", $"http://localhost:{port}", false),
-            ("Origin", "http://127.0.0.1:1", false), ("Origin", own.Replace("http", "https", StringComparison.Ordinal), false), ("Origin", $"{own}.evil.example", false),
-            ("Host", "evil.example", false), ("Host", $"localhost:{port}", true), ("Sec-Fetch-Site", "cross-site", false), ("Sec-Fetch-Site", "same-site", false), ("Sec-Fetch-Site", "same-origin", true)])
+            ("Origin", own, true), ("Origin", "null", false), ("Origin", "", false), ("Origin", "https://evil.example", false),
+            ("Origin", $"http://localhost:{port}", false), ("Origin", "http://127.0.0.1:1", false),
+            ("Origin", own.Replace("http", "https", StringComparison.Ordinal), false), ("Origin", $"{own}.evil.example", false),
+            ("Host", "evil.example", false), ("Host", $"localhost:{port}", true),
+            ("Sec-Fetch-Site", "cross-site", false), ("Sec-Fetch-Site", "same-site", false), ("Sec-Fetch-Site", "same-origin", true)])
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, "runs" + _address.Query);
             request.Headers.TryAddWithoutValidation(header, value);
@@ -342,8 +373,10 @@ public sealed partial class DashboardTests : IClassFixture<TinyRun>, IAsyncLifet
     [Fact]
     public async Task It_answers_to_this_machine_alone_and_ends_in_order()
     {
-        Assert.SkipWhen(Shell.IgnoresInterrupts, "SIGINT is ignored here, as in a script's background jobs, and so it is by what this starts");
-        using Process process = _shell.Start(["dashboard", "run", "--port", "0"], new() { ["ASPNETCORE_URLS"] = "http://0.0.0.0:0", ["URLS"] = "http://0.0.0.0:0" });
+        Assert.SkipWhen(
+            Shell.IgnoresInterrupts, "SIGINT is ignored here, as in a script's background jobs, and so it is by what this starts");
+        using Process process = _shell.Start(
+            ["dashboard", "run", "--port", "0"], new() { ["ASPNETCORE_URLS"] = "http://0.0.0.0:0", ["URLS"] = "http://0.0.0.0:0" });
         Assert.StartsWith("http://127.0.0.1:", await process.StandardOutput.ReadLineAsync(s_stop), StringComparison.Ordinal);
         Shell.PressCtrlC(process);
         Assert.Equal(0, Shell.End(process));

@@ -13,7 +13,9 @@ public sealed class DeviceCommandTests : IDisposable
     public void Devices_lists_what_is_here_and_what_auto_chooses()
     {
         CommandResult devices = _shell.Succeeds("devices");
-        Assert.All(["cuda", "opencl", "cpu"], kind => Assert.Contains(devices.Lines, line => line[2..].StartsWith(kind, StringComparison.Ordinal)));
+        Assert.All(
+            ["cuda", "opencl", "cpu"],
+            kind => Assert.Contains(devices.Lines, line => line[2..].StartsWith(kind, StringComparison.Ordinal)));
         Assert.Single(devices.Lines, line => line.StartsWith('*') && line.EndsWith("<- auto chooses this", StringComparison.Ordinal));
 
         JsonElement[] json = [.. _shell.Succeeds("devices", "--json").Lines.Select(line => JsonElement.Parse(line))];
@@ -33,7 +35,8 @@ public sealed class DeviceCommandTests : IDisposable
     }
 
     [Fact]
-    public void Verify_fails_where_the_device_is_absent() => _shell.Fails(1, "cuda:99", "no such device; use one of those here: ", "verify", "--device", "cuda:99");
+    public void Verify_fails_where_the_device_is_absent() =>
+        _shell.Fails(1, "cuda:99", "no such device; use one of those here: ", "verify", "--device", "cuda:99");
 
     [Fact(Skip = "finds its drivers where LD_LIBRARY_PATH says", SkipType = typeof(Systems), SkipUnless = nameof(Systems.IsLinux))]
     public void Drivers_that_do_not_load_keep_nobody_from_the_cpu()
@@ -43,23 +46,28 @@ public sealed class DeviceCommandTests : IDisposable
         Dictionary<string, string> broken = new() { ["LD_LIBRARY_PATH"] = _shell["drivers"] };
         foreach (string device in (string[])["cpu", "auto"])
         {
-            CommandResult train = _shell.Run([], ["train", "--iterations", "2", "--hidden-size", "8", "--device", device, "--out", device], broken);
+            CommandResult train = _shell.Run(
+                [], ["train", "--iterations", "2", "--hidden-size", "8", "--device", device, "--out", device], broken);
             Assert.True(train.ExitCode == 0, train.Error);
             Assert.Contains("device: CPU (cpu); ", train.Error, StringComparison.Ordinal);
         }
 
         Assert.Equal(0, _shell.Run([], ["devices"], broken).ExitCode);
-        Assert.Matches("^error: cuda:0: no such device; use one of those here: cpu", _shell.Run([], ["verify", "--device", "cuda"], broken).Error);
+        Assert.Matches(
+            "^error: cuda:0: no such device; use one of those here: cpu",
+            _shell.Run([], ["verify", "--device", "cuda"], broken).Error);
     }
 
     [Fact]
     public void Bench_measures_each_configuration()
     {
-        JsonElement[] json = [.. _shell.Succeeds("bench", "--device", "cpu", "--seconds", "0.1", "--json").Lines.Select(line => JsonElement.Parse(line))];
+        JsonElement[] json =
+            [.. _shell.Succeeds("bench", "--device", "cpu", "--seconds", "0.1", "--json").Lines.Select(line => JsonElement.Parse(line))];
         Assert.NotEmpty(json);
         Assert.All(json, line =>
         {
-            Assert.True(line.GetProperty("characters_per_second").GetDouble() > line.GetProperty("reference_characters_per_second").GetDouble());
+            Assert.True(
+                line.GetProperty("characters_per_second").GetDouble() > line.GetProperty("reference_characters_per_second").GetDouble());
             Assert.True(line.GetProperty("gflop_per_second").GetDouble() > 0);
             Assert.True(line.GetProperty("sampled_characters_per_second").GetDouble() > 0);
             Assert.InRange(line.GetProperty("gradient_error").GetDouble(), 1e-9, 1e-5);
@@ -70,9 +78,13 @@ public sealed class DeviceCommandTests : IDisposable
     public void Bench_measures_the_configuration_and_the_plan_that_it_is_told()
     {
         JsonElement line = JsonElement.Parse(_shell.Succeeds(
-            "bench", "--device", "cpu", "--seconds", "0.1", "--json", "--hidden-size", "33", "--batch-size", "3", "--seq-length", "7", "--plan", "phases").Lines.Single());
-        Assert.Equal((33, 3, 7), (line.GetProperty("hidden_size").GetInt32(), line.GetProperty("batch_size").GetInt32(), line.GetProperty("seq_length").GetInt32()));
+            "bench", "--device", "cpu", "--seconds", "0.1", "--json",
+            "--hidden-size", "33", "--batch-size", "3", "--seq-length", "7", "--plan", "phases").Lines.Single());
+        string[] names = ["hidden_size", "batch_size", "seq_length"];
+        Assert.Equal([33, 3, 7], names.Select(name => line.GetProperty(name).GetInt32()));
         Assert.Equal(5, line.GetProperty("launches_per_step").GetDouble());
-        _shell.Fails(1, "--plan", "cannot run it with batch size 3; give auto", "bench", "--device", "cpu", "--batch-size", "3", "--plan", "stream");
+        _shell.Fails(
+            1, "--plan", "cannot run it with batch size 3; give auto",
+            "bench", "--device", "cpu", "--batch-size", "3", "--plan", "stream");
     }
 }

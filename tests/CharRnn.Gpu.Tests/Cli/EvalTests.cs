@@ -15,7 +15,9 @@ public sealed class EvalTests(TinyRun run) : IClassFixture<TinyRun>
     {
         _shell.Write("text.txt", Text);
         JsonElement result = JsonElement.Parse(_shell.Succeeds("eval", "run", "text.txt", "--device", "cpu", "--json").Text);
-        Assert.Equal(["loss", "bits_per_character", "perplexity", "characters"], result.EnumerateObject().Select(property => property.Name));
+        Assert.Equal(
+            ["loss", "bits_per_character", "perplexity", "characters"],
+            result.EnumerateObject().Select(property => property.Name));
 
         int[] tokens = run.Model.Vocabulary.Encode(Text, default, "text");
         var state = new double[16];
@@ -30,9 +32,12 @@ public sealed class EvalTests(TinyRun run) : IClassFixture<TinyRun>
     public void Stdin_is_a_text_unknown_characters_can_be_skipped_and_numbers_are_invariant()
     {
         string[] args = ["eval", "run/model.safetensors", "-", "--device", "cpu", "--unknown", "skip"];
-        CommandResult result = _shell.Run([Encoding.UTF8.GetBytes("aXb"), "Y"u8.ToArray()], args, new() { ["LC_ALL"] = "de_DE.UTF-8", ["LANG"] = "de_DE.UTF-8" });
+        CommandResult result = _shell.Run(
+            [Encoding.UTF8.GetBytes("aXb"), "Y"u8.ToArray()], args, new() { ["LC_ALL"] = "de_DE.UTF-8", ["LANG"] = "de_DE.UTF-8" });
         Assert.Equal(0, result.ExitCode);
-        Assert.Matches(@"^\d\.\d{4} nats per character, \d\.\d{4} bits per character, perplexity \d+\.\d{3}, over 2 characters\n$", result.Text);
+        Assert.Matches(
+            @"^\d\.\d{4} nats per character, \d\.\d{4} bits per character, perplexity \d+\.\d{3}, over 2 characters\n$",
+            result.Text);
         Assert.Equal(["-: 2 characters left out that the vocabulary does not have"], result.ErrorLines);
     }
 

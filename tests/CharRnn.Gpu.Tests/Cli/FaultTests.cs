@@ -52,7 +52,8 @@ public sealed class FaultTests : IDisposable
             reached = Whole(reached);
         }
 
-        TestContext.Current.TestOutputHelper!.WriteLine($"{kills} kills survived, exit codes {string.Join(", ", ends)}; at iteration {reached}");
+        TestContext.Current.TestOutputHelper!.WriteLine(
+            $"{kills} kills survived, exit codes {string.Join(", ", ends)}; at iteration {reached}");
         string total = (reached + 50).ToString(CultureInfo.InvariantCulture);
         using (Process last = Start(total))
         {
@@ -95,7 +96,8 @@ public sealed class FaultTests : IDisposable
         [
             ("model.safetensors", ["sample", "run"]), ("model.safetensors", ["eval", "run", "words.txt"]),
             ("config.json", ["report", "run"]), ("metrics.jsonl", ["report", "run"]), ("samples.txt", ["report", "run"]),
-            ("config.json", resume), ("checkpoint.safetensors", resume), ("metrics.jsonl", resume), ("samples.txt", resume), ("run.lock", resume),
+            ("config.json", resume), ("checkpoint.safetensors", resume), ("metrics.jsonl", resume), ("samples.txt", resume),
+            ("run.lock", resume),
         ])
         {
             string path = _shell[$"run/{name}"];
@@ -116,7 +118,9 @@ public sealed class FaultTests : IDisposable
         _shell.Write("mine.txt", "mine\n");
         File.Delete(_shell["run/samples.txt"]);
         File.CreateSymbolicLink(_shell["run/samples.txt"], _shell["mine.txt"]);
-        _shell.Fails(1, "run/samples.txt", "is a symbolic link, and a run's files are not written through links", "train", "--resume", "--out", "run", "--iterations", "30");
+        _shell.Fails(
+            1, "run/samples.txt", "is a symbolic link, and a run's files are not written through links",
+            "train", "--resume", "--out", "run", "--iterations", "30");
         Assert.Equal("mine\n", File.ReadAllText(_shell["mine.txt"]));
 
         // As the message says.
@@ -134,9 +138,10 @@ public sealed class FaultTests : IDisposable
     }
 
     /// <summary>Starts the run, or goes on with it where it has a checkpoint.</summary>
-    private Process Start(string iterations) => _shell.Start(Directory.Exists(_shell["run"]) && Directory.EnumerateFiles(_shell["run"], "checkpoint*").Any()
-        ? ["train", "--resume", "--out", "run", "--iterations", iterations, "--quiet"]
-        : ["train", "words.txt", "--out", "run", "--iterations", iterations, "--quiet", .. Options]);
+    private Process Start(string iterations) => _shell.Start(
+        Directory.Exists(_shell["run"]) && Directory.EnumerateFiles(_shell["run"], "checkpoint*").Any()
+            ? ["train", "--resume", "--out", "run", "--iterations", iterations, "--quiet"]
+            : ["train", "words.txt", "--out", "run", "--iterations", iterations, "--quiet", .. Options]);
 
     /// <summary>Every file that is there is whole, and the last checkpoint not older than it was.</summary>
     /// <returns>Its iteration.</returns>

@@ -32,9 +32,12 @@ public sealed class HelpTests : IDisposable
         string help = _shell.Succeeds("train", "--help").Text;
         Assert.All(
             [
-                ("hidden-size", "100"), ("seq-length", "25"), ("batch-size", "1"), ("learning-rate", "0.1 for adagrad and sgd, 0.01 for rmsprop, 0.001 for adam and adamw"), ("clip", "5"), ("optimizer", "adagrad"),
+                ("hidden-size", "100"), ("seq-length", "25"), ("batch-size", "1"),
+                ("learning-rate", "0.1 for adagrad and sgd, 0.01 for rmsprop, 0.001 for adam and adamw"),
+                ("clip", "5"), ("optimizer", "adagrad"),
                 ("epochs", "10"), ("seed", "1"), ("device", "auto"), ("encoding", "utf-8"), ("val-fraction", "0.1"), ("log-every", "100"),
-                ("sample-every", "1000"), ("sample-length", "200"), ("eval-every", "1000"), ("checkpoint-every", "1000"), ("out", "runs/<time>"),
+                ("sample-every", "1000"), ("sample-length", "200"), ("eval-every", "1000"), ("checkpoint-every", "1000"),
+                ("out", "runs/<time>"),
             ],
             ((string Option, string Value) expected) => Assert.Matches($@"--{expected.Option} .*\[default: {expected.Value}\]", help));
     }
@@ -56,7 +59,10 @@ public sealed class HelpTests : IDisposable
         Assert.Matches(@"^charrnn \d+\.\d+\.\d+(\+[0-9a-f]{40})?$", lines[0]); // no commit, where the source is no clone
         Assert.Matches(@"^\.NET \d+\.\d+\.\d+, .+, ILGPU \d+\.\d+\.\d+$", lines[1]);
         Assert.All([("CUDA", DeviceKind.Cuda, lines[2]), ("OpenCL", DeviceKind.OpenCl, lines[3])], library =>
-            Assert.StartsWith($"{library.Item1}: {DriverLibrary.FileOf(library.Item2)} is {(DriverLibrary.IsPresent(library.Item2) ? "here" : "not here")}", library.Item3, StringComparison.Ordinal));
+            Assert.StartsWith(
+                $"{library.Item1}: {DriverLibrary.FileOf(library.Item2)} is "
+                    + (DriverLibrary.IsPresent(library.Item2) ? "here" : "not here"),
+                library.Item3, StringComparison.Ordinal));
     }
 
     [Fact]

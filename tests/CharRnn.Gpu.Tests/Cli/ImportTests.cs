@@ -29,7 +29,9 @@ public sealed class ImportTests(TinyRun run) : IClassFixture<TinyRun>
         _shell.Succeeds("export", "run", "--format", "npz", "--out", "bare.npz");
         using (ZipArchive archive = ZipFile.Open(_shell["bare.npz"], ZipArchiveMode.Update))
             archive.GetEntry("chars.npy")!.Delete();
-        _shell.Fails(1, "bare.npz", "has no array chars, the characters in index order; add it, or give them as --vocabulary FILE", "import", "bare.npz");
+        _shell.Fails(
+            1, "bare.npz", "has no array chars, the characters in index order; add it, or give them as --vocabulary FILE",
+            "import", "bare.npz");
 
         // As they are, and as an editor ends a file, though the line end is one of them.
         foreach (string end in (string[])["", "\n", "\r\n"])
@@ -39,12 +41,18 @@ public sealed class ImportTests(TinyRun run) : IClassFixture<TinyRun>
             Assert.Equal(Model("run/model.safetensors"), Model("imported.safetensors"));
         }
 
-        CommandResult piped = _shell.Run([Encoding.UTF8.GetBytes(Characters)], ["import", "bare.npz", "--vocabulary", "-", "--out", "piped.safetensors"]);
+        CommandResult piped = _shell.Run(
+            [Encoding.UTF8.GetBytes(Characters)], ["import", "bare.npz", "--vocabulary", "-", "--out", "piped.safetensors"]);
         Assert.Equal((0, ""), (piped.ExitCode, piped.Error));
         Assert.Equal(Model("run/model.safetensors"), Model("piped.safetensors"));
 
-        _shell.Fails(1, "chars.txt", "has 6 characters, bare.npz has weights for 7 (array Wxh); give each character that the model was trained on once", "import", "bare.npz", "--vocabulary", _shell.Write("chars.txt", "abcdef"));
-        _shell.Fails(1, "chars.txt", "has 9 characters, 8 of them distinct", "import", "bare.npz", "--vocabulary", _shell.Write("chars.txt", "abcdefgha"));
+        _shell.Fails(
+            1, "chars.txt",
+            "has 6 characters, bare.npz has weights for 7 (array Wxh); give each character that the model was trained on once",
+            "import", "bare.npz", "--vocabulary", _shell.Write("chars.txt", "abcdef"));
+        _shell.Fails(
+            1, "chars.txt", "has 9 characters, 8 of them distinct",
+            "import", "bare.npz", "--vocabulary", _shell.Write("chars.txt", "abcdefgha"));
         _shell.Fails(1, "-", "is standard input, and weights are read from a file", "import", "-");
         _shell.Fails(1, "--out", "is '-', and stdout is not written to here", "import", "bare.npz", "--out", "-");
     }

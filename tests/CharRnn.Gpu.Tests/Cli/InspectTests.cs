@@ -15,7 +15,8 @@ public sealed class InspectTests(TinyRun run) : IClassFixture<TinyRun>
         Assert.Contains(@"characters: \n\x0D abé😀", text.Lines);
         Assert.Equal(5, text.Lines.Count(line => line.Contains(" norm ", StringComparison.Ordinal)));
         JsonElement data = Data("inspect.html");
-        Assert.Equal("ab é", string.Concat(data.GetProperty("tokens").EnumerateArray().Select(token => data.GetProperty("characters")[token.GetInt32()].GetString())));
+        IEnumerable<int> tokens = data.GetProperty("tokens").EnumerateArray().Select(token => token.GetInt32());
+        Assert.Equal("ab é", string.Concat(tokens.Select(token => data.GetProperty("characters")[token].GetString())));
         Assert.Equal(4 * 16, data.GetProperty("activations").GetBytesFromBase64().Length);
         Assert.Equal(4 * 5, data.GetProperty("bestTokens").GetArrayLength());
 
@@ -24,7 +25,8 @@ public sealed class InspectTests(TinyRun run) : IClassFixture<TinyRun>
         CommandResult file = _shell.Succeeds("inspect", "run", "lines.txt", "--out", "page.html", "--device", "cpu");
         Assert.Contains($"mean surprisal {eval.Split(' ')[0]} nats", file.Text, StringComparison.Ordinal);
 
-        CommandResult piped = _shell.Run([File.ReadAllBytes(_shell["lines.txt"])], ["inspect", "run", "-", "--out", "page.html", "--device", "cpu"]);
+        CommandResult piped = _shell.Run(
+            [File.ReadAllBytes(_shell["lines.txt"])], ["inspect", "run", "-", "--out", "page.html", "--device", "cpu"]);
         Assert.Equal(file.Text, piped.Text);
 
         _shell.Succeeds("inspect", "run", "--out", "own.html", "--device", "cpu", "--quiet");
@@ -40,10 +42,16 @@ public sealed class InspectTests(TinyRun run) : IClassFixture<TinyRun>
         _shell.Fails(1, "none", "does not exist", "inspect", "none", "ab");
         _shell.Fails(1, "TEXT", "has fewer than 2 characters", "inspect", "run", "", "--device", "cpu");
         byte[] metrics = File.ReadAllBytes(_shell["run/metrics.jsonl"]);
-        _shell.Fails(1, "run/metrics.jsonl", "is a run's own file; give another --out", "inspect", "run", "ab", "--out", "run/metrics.jsonl", "--device", "cpu");
-        _shell.Fails(1, "run/model.safetensors", "is also read or written by this command", "export", "run/model.safetensors", "--out", "run/model.safetensors");
+        _shell.Fails(
+            1, "run/metrics.jsonl", "is a run's own file; give another --out",
+            "inspect", "run", "ab", "--out", "run/metrics.jsonl", "--device", "cpu");
+        _shell.Fails(
+            1, "run/model.safetensors", "is also read or written by this command",
+            "export", "run/model.safetensors", "--out", "run/model.safetensors");
         if (!OperatingSystem.IsLinux())
-            _shell.Fails(1, "run/MODEL.safetensors", "is also read or written by this command", "export", "run/model.safetensors", "--out", "run/MODEL.safetensors");
+            _shell.Fails(
+                1, "run/MODEL.safetensors", "is also read or written by this command",
+                "export", "run/model.safetensors", "--out", "run/MODEL.safetensors");
         _shell.Fails(1, "run/model.safetensors", "is a run's own file", "export", "run", "--out", "run/model.safetensors");
         _shell.Fails(1, "run/checkpoint-1.safetensors", "is a run's own file", "report", "run", "--out", "run/checkpoint-1.safetensors");
         Assert.Equal(metrics, File.ReadAllBytes(_shell["run/metrics.jsonl"]));

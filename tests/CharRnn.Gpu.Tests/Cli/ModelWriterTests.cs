@@ -36,11 +36,13 @@ public sealed class ModelWriterTests : IDisposable
         try
         {
             Directory.CreateDirectory(Path.Combine(root, "run"));
-            foreach ((string name, string text) in ((string, string)[])[("config.json", """{"hidden-size": 1}"""), ("model.safetensors", "")])
+            foreach ((string name, string text) in ((string, string)[])
+                [("config.json", """{"hidden-size": 1}"""), ("model.safetensors", "")])
                 await File.WriteAllTextAsync(Path.Combine(root, "run", name), text, TestContext.Current.CancellationToken);
             DashboardServer server = await DashboardServer.StartAsync(root, 0, Hang, e => e.Message);
             using var client = new HttpClient();
-            Task<string> written = client.GetStringAsync(new Uri(server.Address, $"sample{server.Address.Query}&run=run"), TestContext.Current.CancellationToken);
+            Task<string> written = client.GetStringAsync(
+                new Uri(server.Address, $"sample{server.Address.Query}&run=run"), TestContext.Current.CancellationToken);
             while (!_hangs)
                 await Task.Delay(20, TestContext.Current.CancellationToken);
             EndsSoon(server.DisposeAsync().AsTask());

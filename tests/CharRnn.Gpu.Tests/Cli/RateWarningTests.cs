@@ -10,7 +10,8 @@ public class RateWarningTests
     {
         var warnings = new List<string>();
         var rate = new RateWarning(10, warnings.Add); // ln 10 = 2.3026
-        void Report(int iteration, double validation) => rate.Reported(new TrainingReport(iteration, 1, 1, 2, 2, 2, validation, 1, 1, 0.1f));
+        void Report(int iteration, double validation) =>
+            rate.Reported(new TrainingReport(iteration, 1, 1, 2, 2, 2, validation, 1, 1, 0.1f));
         Report(1, 5);
         Report(2, double.NaN);
         Report(3, 2.3);
@@ -19,7 +20,8 @@ public class RateWarningTests
         Report(5, 2.31);
         Report(6, 9);
         Assert.Equal(
-            "at iteration 5 the validation loss is above 2.3026 nats, that of a model that knows nothing; if it does not fall, start anew with a lower --learning-rate",
+            "at iteration 5 the validation loss is above 2.3026 nats, that of a model that knows nothing; "
+                + "if it does not fall, start anew with a lower --learning-rate",
             Assert.Single(warnings));
     }
 }

@@ -22,7 +22,9 @@ public sealed partial class ReportTests(TinyRun run) : IClassFixture<TinyRun>
     [Fact]
     public void Several_runs_are_on_one_page()
     {
-        Assert.Equal("both.html", Assert.Single(_shell.Succeeds("report", "run", _shell.Copy("run", "second"), "--out", "both.html").Lines));
+        Assert.Equal(
+            "both.html",
+            Assert.Single(_shell.Succeeds("report", "run", _shell.Copy("run", "second"), "--out", "both.html").Lines));
         Assert.Contains("<title>run, second</title>", File.ReadAllText(_shell["both.html"]), StringComparison.Ordinal);
         Assert.Equal("report.html", Assert.Single(_shell.Succeeds("report", "run", "second").Lines));
     }
@@ -33,7 +35,9 @@ public sealed partial class ReportTests(TinyRun run) : IClassFixture<TinyRun>
         Assert.Equal(["run/report.html", "loss.png"], _shell.Succeeds("report", "run", "--png", "loss.png").Lines);
         byte[] one = File.ReadAllBytes(_shell["loss.png"]);
         Assert.Equal("PNG\r\n\u001A\n"u8, one.AsSpan(1, 7));
-        Assert.Equal((1200, 700), (BinaryPrimitives.ReadInt32BigEndian(one.AsSpan(16)), BinaryPrimitives.ReadInt32BigEndian(one.AsSpan(20))));
+        Assert.Equal(
+            (1200, 700),
+            (BinaryPrimitives.ReadInt32BigEndian(one.AsSpan(16)), BinaryPrimitives.ReadInt32BigEndian(one.AsSpan(20))));
         _shell.Succeeds("report", "run", _shell.Copy("run", "other"), "--png", "loss.png", "--out", "both.html");
         Assert.NotEqual(one, File.ReadAllBytes(_shell["loss.png"]));
 
@@ -41,7 +45,9 @@ public sealed partial class ReportTests(TinyRun run) : IClassFixture<TinyRun>
         File.WriteAllLines(metrics, ((string[])["1.7e308", "-1.7e308"]).Select(loss => Loss().Replace(report, $"\"loss\":{loss}")));
         Assert.Equal(["other/report.html", "largest.png"], _shell.Succeeds("report", "other", "--png", "largest.png").Lines);
         _shell.Fails(1, "run/metrics.jsonl", "is a run's own file", "report", "run", "--png", "run/metrics.jsonl", "--quiet");
-        _shell.Fails(1, "both.html", "is also read or written by this command", "report", "run", "--png", "both.html", "--out", "both.html", "--quiet");
+        _shell.Fails(
+            1, "both.html", "is also read or written by this command",
+            "report", "run", "--png", "both.html", "--out", "both.html", "--quiet");
     }
 
     [Fact]

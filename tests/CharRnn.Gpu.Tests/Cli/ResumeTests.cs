@@ -11,15 +11,15 @@ public sealed class ResumeTests : IDisposable
 {
     private static readonly string[] Options =
     [
-        "--hidden-size", "16", "--seq-length", "8", "--batch-size", "3", "--log-every", "10", "--sample-every", "20", "--sample-length", "15",
-        "--eval-every", "15", "--checkpoint-every", "25", "--device", "cpu",
+        "--hidden-size", "16", "--seq-length", "8", "--batch-size", "3", "--log-every", "10",
+        "--sample-every", "20", "--sample-length", "15", "--eval-every", "15", "--checkpoint-every", "25", "--device", "cpu",
     ];
 
     // Saves nothing on the way but a line of metrics now and then.
     private static readonly string[] Endless =
     [
-        "--hidden-size", "16", "--seq-length", "8", "--batch-size", "3", "--log-every", "1000", "--sample-every", "0", "--eval-every", "300",
-        "--checkpoint-every", "0", "--device", "cpu",
+        "--hidden-size", "16", "--seq-length", "8", "--batch-size", "3", "--log-every", "1000",
+        "--sample-every", "0", "--eval-every", "300", "--checkpoint-every", "0", "--device", "cpu",
     ];
 
     private readonly Shell _shell = new();
@@ -44,7 +44,8 @@ public sealed class ResumeTests : IDisposable
     [Fact]
     public void A_rollback_halves_a_schedule_as_a_whole()
     {
-        string[] options = [.. Options, "--learning-rate", "1e8", "--schedule", "cosine", "--min-learning-rate", "9e7", "--on-divergence", "rollback"];
+        string[] options =
+            [.. Options, "--learning-rate", "1e8", "--schedule", "cosine", "--min-learning-rate", "9e7", "--on-divergence", "rollback"];
         CommandResult result = Train("run", [.. options, "--iterations", "60", "--val-fraction", "0"]);
         int halvings = result.ErrorLines.Count(line => line.Contains("training diverged: ", StringComparison.Ordinal));
         Assert.InRange(halvings, 1, 10);
@@ -61,7 +62,8 @@ public sealed class ResumeTests : IDisposable
     [InlineData("exponential", "--decay-every", "10")]
     [InlineData("step", "--decay-every", "15", "--decay", "0.3", "--min-learning-rate", "0.02")]
     [InlineData("plateau", "--decay-patience", "1", "--decay", "0.7")]
-    [InlineData("cosine", "--optimizer", "adamw", "--clip", "none", "--clip-norm", "0.5", "--weight-decay", "0.1", "--learning-rate", "0.02")]
+    [InlineData(
+        "cosine", "--optimizer", "adamw", "--clip", "none", "--clip-norm", "0.5", "--weight-decay", "0.1", "--learning-rate", "0.02")]
     [InlineData("linear", "--optimizer", "rmsprop", "--rms-decay", "0.9", "--epsilon", "1e-6")]
     [InlineData("cosine", "--optimizer", "sgd", "--momentum", "0.9", "--learning-rate", "0.3")]
     public void A_run_with_a_schedule_that_was_killed_equals_one_that_was_not(string schedule, params string[] options)
@@ -69,7 +71,11 @@ public sealed class ResumeTests : IDisposable
         // Measured so often that the validation loss goes up now and then.
         string[] often = [.. Options.Select((option, i) => i > 0 && Options[i - 1] == "--eval-every" ? "2" : option)];
         Train("whole", ["--iterations", "60", "--schedule", schedule, .. options, "--keep-checkpoints", "3", .. often]);
-        double[] rates = [.. File.ReadAllLines(_shell["whole/metrics.jsonl"]).Select(line => JsonNode.Parse(line)!["learning_rate"]!.GetValue<double>())];
+        double[] rates =
+        [
+            .. File.ReadAllLines(_shell["whole/metrics.jsonl"])
+                .Select(line => JsonNode.Parse(line)!["learning_rate"]!.GetValue<double>()),
+        ];
         Assert.True(rates.Distinct().Count() > 1, string.Join(' ', rates));
 
         // What a kill after the checkpoint of iteration 25 or 50 would have left.
@@ -86,17 +92,31 @@ public sealed class ResumeTests : IDisposable
     public void A_run_whose_schedule_depends_on_its_end_keeps_it()
     {
         Train("run", ["--iterations", "30", "--schedule", "cosine", .. Options]);
-        _shell.Fails(1, "run", "has a cosine schedule over 30 iterations, which cannot become 40; leave --iterations and --epochs out, or start a new run from its weights with --init-from run", "train", "--resume", "--out", "run", "--iterations", "40");
+        _shell.Fails(
+            1, "run",
+            "has a cosine schedule over 30 iterations, which cannot become 40; "
+                + "leave --iterations and --epochs out, or start a new run from its weights with --init-from run",
+            "train", "--resume", "--out", "run", "--iterations", "40");
         _shell.Fails(1, "run", "has a cosine schedule over 30 iterations", "train", "--resume", "--out", "run", "--epochs", "9");
-        _shell.Fails(1, "--schedule", "is linear here and cosine in the run to resume", "train", "--resume", "--out", "run", "--schedule", "linear");
+        _shell.Fails(
+            1, "--schedule", "is linear here and cosine in the run to resume",
+            "train", "--resume", "--out", "run", "--schedule", "linear");
         _shell.Fails(1, "--warmup", "is 3 here and 0 in the run to resume", "train", "--resume", "--out", "run", "--warmup", "3");
-        Assert.Equal(["run: is finished at iteration 30; its schedule has ended; start a new run from its weights with --init-from run and another --out"], Resume("run", "--iterations", "30").ErrorLines);
+        Assert.Equal(
+            [
+                "run: is finished at iteration 30; its schedule has ended; "
+                    + "start a new run from its weights with --init-from run and another --out",
+            ],
+            Resume("run", "--iterations", "30").ErrorLines);
 
         // A run of an earlier program names no schedule: its rate is constant.
         Train("old", ["--iterations", "30", .. Options]);
         string configuration = _shell["old/config.json"];
-        File.WriteAllLines(configuration, File.ReadAllLines(configuration).Where(line => !line.Contains("schedule", StringComparison.Ordinal) && !line.Contains("warmup", StringComparison.Ordinal)));
-        _shell.Fails(1, "--schedule", "is cosine here and not given in the run to resume", "train", "--resume", "--out", "old", "--iterations", "40", "--schedule", "cosine");
+        File.WriteAllLines(configuration, File.ReadAllLines(configuration).Where(line =>
+            !line.Contains("schedule", StringComparison.Ordinal) && !line.Contains("warmup", StringComparison.Ordinal)));
+        _shell.Fails(
+            1, "--schedule", "is cosine here and not given in the run to resume",
+            "train", "--resume", "--out", "old", "--iterations", "40", "--schedule", "cosine");
         Resume("old", "--iterations", "40", "--schedule", "constant");
     }
 
@@ -104,30 +124,40 @@ public sealed class ResumeTests : IDisposable
     public void A_run_that_stopped_early_goes_on_with_more_patience()
     {
         // On a text of random words the validation loss goes up now and then.
-        string[] options = ["--iterations", "600", .. Options.Select((option, i) => i > 0 && Options[i - 1] == "--eval-every" ? "10" : option)];
+        string[] options =
+            ["--iterations", "600", .. Options.Select((option, i) => i > 0 && Options[i - 1] == "--eval-every" ? "10" : option)];
         CommandResult result = Train("run", [.. options, "--patience", "1"]);
         var losses = File.ReadAllLines(_shell["run/metrics.jsonl"]).Select(line => JsonNode.Parse(line)!)
             .ToDictionary(line => line["iteration"]!.GetValue<long>(), line => line["val_loss"]!.GetValue<double>());
         (long best, long last) = (losses.MinBy(pair => pair.Value).Key, losses.Keys.Max());
         Assert.Equal((last - 10, true), (best, last < 600));
         Assert.Contains(
-            string.Create(CultureInfo.InvariantCulture, $"stopped early: iteration {best} was the best, with {losses[best]:F4} nats on the validation part; write text with: charrnn sample run --best"),
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"stopped early: iteration {best} was the best, with {losses[best]:F4} nats on the validation part; "
+                    + $"write text with: charrnn sample run --best"),
             result.ErrorLines);
-        Assert.Equal([$"run: is finished: it stopped early at iteration {last}; give a --patience over 1, or 0, to go on"], Resume("run").ErrorLines);
+        Assert.Equal(
+            [$"run: is finished: it stopped early at iteration {last}; give a --patience over 1, or 0, to go on"],
+            Resume("run").ErrorLines);
 
         Train("whole", [.. options, "--patience", "3"]);
         Resume("run", "--patience", "3");
         AssertSameRun("whole", "run");
     }
 
-    private CommandResult Train(string directory, params string[] args) => _shell.Succeeds(["train", "words.txt", "--out", directory, .. args]);
+    private CommandResult Train(string directory, params string[] args) =>
+        _shell.Succeeds(["train", "words.txt", "--out", directory, .. args]);
 
-    private CommandResult Resume(string directory, params string[] args) => _shell.Succeeds(["train", "--resume", "--out", directory, .. args]);
+    private CommandResult Resume(string directory, params string[] args) =>
+        _shell.Succeeds(["train", "--resume", "--out", directory, .. args]);
 
     private void AssertSameRun(string expected, string actual)
     {
         foreach (string name in new[] { "model.safetensors", "best.safetensors", "samples.txt" })
-            Assert.True(File.ReadAllBytes(_shell[$"{expected}/{name}"]).AsSpan().SequenceEqual(File.ReadAllBytes(_shell[$"{actual}/{name}"])), $"{actual}/{name} differs from that of {expected}");
+            Assert.True(
+                File.ReadAllBytes(_shell[$"{expected}/{name}"]).AsSpan().SequenceEqual(File.ReadAllBytes(_shell[$"{actual}/{name}"])),
+                $"{actual}/{name} differs from that of {expected}");
         Assert.Equal(_shell.Metrics(expected), _shell.Metrics(actual));
         Assert.Equal(State(expected), State(actual));
     }
@@ -169,7 +199,9 @@ public sealed class ResumeTests : IDisposable
         AssertSameRun("whole", "44");
 
         CommandResult finished = Resume("44");
-        Assert.Equal([$"44: is finished at iteration {3 * stepsPerEpoch}; give more --iterations or --epochs to go on"], finished.ErrorLines);
+        Assert.Equal(
+            [$"44: is finished at iteration {3 * stepsPerEpoch}; give more --iterations or --epochs to go on"],
+            finished.ErrorLines);
         AssertSameRun("whole", "44");
     }
 
@@ -178,7 +210,8 @@ public sealed class ResumeTests : IDisposable
     {
         Train("run", ["--iterations", "5", "--seed", "18446744073709551615", .. Options]);
         byte[] before = File.ReadAllBytes(_shell["run/checkpoint.safetensors"]);
-        void Refused(string subject, string found, params string[] args) => _shell.Fails(1, subject, found, ["train", "--resume", "--out", "run", "--iterations", "9", .. args]);
+        void Refused(string subject, string found, params string[] args) =>
+            _shell.Fails(1, subject, found, ["train", "--resume", "--out", "run", "--iterations", "9", .. args]);
 
         Refused("--hidden-size", "is 17 here and 16 in the run to resume", "--hidden-size", "17");
         Refused("--batch-size", "is 4 here and 3", "--batch-size=4");
@@ -191,7 +224,8 @@ public sealed class ResumeTests : IDisposable
         Refused("--encoding", "is bytes here and utf-8", "--encoding", "bytes");
 
         string configuration = File.ReadAllText(_shell["run/config.json"]);
-        File.WriteAllText(_shell["run/config.json"], configuration.Replace("\"batch-size\": 3", "\"batch-size\": 2", StringComparison.Ordinal));
+        File.WriteAllText(
+            _shell["run/config.json"], configuration.Replace("\"batch-size\": 3", "\"batch-size\": 2", StringComparison.Ordinal));
         Refused("run/checkpoint.safetensors", "has 3 streams, and");
         File.WriteAllText(_shell["run/config.json"], configuration);
 
@@ -208,7 +242,9 @@ public sealed class ResumeTests : IDisposable
         _shell.Fails(1, "empty", "is empty", "train", "--resume", "--out", "empty");
         _shell.Fails(1, "foreign", "holds no checkpoint.safetensors", "train", "--resume", "--out", "foreign");
         _shell.Fails(1, "none", "does not exist", "train", "--resume", "--out", "none");
-        _shell.Fails(1, "foreign", "holds a config.json that does not belong to a run", "train", "other.txt", "--out", "foreign", "--device", "cpu");
+        _shell.Fails(
+            1, "foreign", "holds a config.json that does not belong to a run",
+            "train", "other.txt", "--out", "foreign", "--device", "cpu");
         _shell.Fails(2, "--resume", "does not say which run to go on with", "train", "--resume");
     }
 
@@ -216,8 +252,12 @@ public sealed class ResumeTests : IDisposable
     public void A_value_that_is_written_another_way_is_the_same_and_two_values_are_never_one()
     {
         Train("run", ["--iterations", "5", "--clip", "1e-30", .. Options]);
-        Resume("run", "--iterations", "6", "--clip", "0.1e-29", "--learning-rate", "1e-1", "--hidden-size", "016", "--val-fraction", "0.10", "--seed", "01");
-        _shell.Fails(1, "--clip", "is 2e-30 here and 1E-30 in the run to resume", "train", "--resume", "--out", "run", "--iterations", "7", "--clip", "2e-30");
+        Resume(
+            "run", "--iterations", "6", "--clip", "0.1e-29", "--learning-rate", "1e-1",
+            "--hidden-size", "016", "--val-fraction", "0.10", "--seed", "01");
+        _shell.Fails(
+            1, "--clip", "is 2e-30 here and 1E-30 in the run to resume",
+            "train", "--resume", "--out", "run", "--iterations", "7", "--clip", "2e-30");
     }
 
     [Fact]
@@ -225,7 +265,11 @@ public sealed class ResumeTests : IDisposable
     {
         byte[] text = File.ReadAllBytes(_shell["words.txt"]);
         Assert.Equal(0, _shell.Run([text], ["train", "-", "--out", "run", "--iterations", "5", .. Options]).ExitCode);
-        _shell.Fails(1, "run", "its text came from stdin, which is not kept; give the same text again: a file, or PROGRAM | charrnn train - --resume --out run", "train", "--resume", "--out", "run");
+        _shell.Fails(
+            1, "run",
+            "its text came from stdin, which is not kept; "
+                + "give the same text again: a file, or PROGRAM | charrnn train - --resume --out run",
+            "train", "--resume", "--out", "run");
         Assert.Equal(0, _shell.Run([text], ["train", "-", "--resume", "--out", "run", "--iterations", "6"]).ExitCode);
         _shell.Succeeds("train", "words.txt", "--resume", "--out", "run", "--iterations", "7");
         Resume("run", "--iterations", "8");
@@ -235,8 +279,10 @@ public sealed class ResumeTests : IDisposable
     [Fact]
     public async Task A_long_sample_is_stopped_too()
     {
-        Assert.SkipWhen(Shell.IgnoresInterrupts, "SIGINT is ignored here, as in a script's background jobs, and so it is by what this starts");
-        using Process process = await Start("--sample-every", "10", "--sample-length", $"{int.MaxValue}", "--log-every", "5", "--hidden-size", "16", "--device", "cpu");
+        Assert.SkipWhen(
+            Shell.IgnoresInterrupts, "SIGINT is ignored here, as in a script's background jobs, and so it is by what this starts");
+        using Process process = await Start(
+            "--sample-every", "10", "--sample-length", $"{int.MaxValue}", "--log-every", "5", "--hidden-size", "16", "--device", "cpu");
         await Task.Delay(500, TestContext.Current.CancellationToken); // now it writes
         Shell.PressCtrlC(process);
         Assert.Equal(130, Shell.End(process));
@@ -257,7 +303,8 @@ public sealed class ResumeTests : IDisposable
     public void A_training_under_nohup_outlives_its_terminal()
     {
         string charrnn = Path.Combine(AppContext.BaseDirectory, "charrnn.dll");
-        var start = new ProcessStartInfo("sh", ["-c", $"trap '' HUP; exec dotnet '{charrnn}' train words.txt --out run --iterations 3000 {string.Join(' ', Endless)}"])
+        var start = new ProcessStartInfo(
+            "sh", ["-c", $"trap '' HUP; exec dotnet '{charrnn}' train words.txt --out run --iterations 3000 {string.Join(' ', Endless)}"])
         {
             WorkingDirectory = _shell.Root,
             RedirectStandardOutput = true,
@@ -285,11 +332,17 @@ public sealed class ResumeTests : IDisposable
         string configuration = File.ReadAllText(_shell["run/config.json"]);
         Assert.DoesNotContain("was trained on", Resume("run", "--iterations", "6").Error, StringComparison.Ordinal);
 
-        File.WriteAllText(_shell["run/config.json"], configuration.Replace("\"CPU\"", "\"Cray-1\"", StringComparison.Ordinal).Replace("\"cpu\"", "\"opencl:99\"", StringComparison.Ordinal));
+        File.WriteAllText(
+            _shell["run/config.json"],
+            configuration
+                .Replace("\"CPU\"", "\"Cray-1\"", StringComparison.Ordinal)
+                .Replace("\"cpu\"", "\"opencl:99\"", StringComparison.Ordinal));
         byte[] before = File.ReadAllBytes(_shell["run/checkpoint.safetensors"]);
         _shell.Fails(1, "opencl:99", "no such device; use one of those here: ", "train", "--resume", "--out", "run", "--iterations", "7");
         Assert.Equal(before, File.ReadAllBytes(_shell["run/checkpoint.safetensors"]));
-        Assert.Contains("run: was trained on Cray-1 and goes on with CPU, whose results differ in the last digits", Resume("run", "--iterations", "7", "--device", "cpu").ErrorLines);
+        Assert.Contains(
+            "run: was trained on Cray-1 and goes on with CPU, whose results differ in the last digits",
+            Resume("run", "--iterations", "7", "--device", "cpu").ErrorLines);
         Assert.DoesNotContain("Cray-1", Resume("run", "--iterations", "8").Error, StringComparison.Ordinal);
     }
 
@@ -303,10 +356,14 @@ public sealed class ResumeTests : IDisposable
             large.Write("some text in front of very many NULs"u8);
         }
 
-        CommandResult first = _shell.Succeeds(["train", "large.bin", "--out", "cached", "--encoding", "bytes", "--iterations", "20", "--cache", "kept", "--eval-every", "0", "--sample-every", "0", "--device", "cpu"]);
+        CommandResult first = _shell.Succeeds(
+            "train", "large.bin", "--out", "cached", "--encoding", "bytes", "--iterations", "20", "--cache", "kept",
+            "--eval-every", "0", "--sample-every", "0", "--device", "cpu");
         string entry = Assert.Single(Directory.GetFiles(_shell["kept"]));
         Assert.Contains("keeps the tokens of this text for the next start", first.Error, StringComparison.Ordinal);
-        Assert.Contains($"{entry}: has the tokens of this text", _shell.Succeeds("train", "--resume", "--out", "cached", "--iterations", "30").Error, StringComparison.Ordinal);
+        Assert.Contains(
+            $"{entry}: has the tokens of this text",
+            _shell.Succeeds("train", "--resume", "--out", "cached", "--iterations", "30").Error, StringComparison.Ordinal);
         Directory.Delete(_shell["kept"], recursive: true);
         CommandResult last = _shell.Succeeds("train", "--resume", "--out", "cached", "--iterations", "40", "--cache", "none");
         Assert.DoesNotContain("tokens of this text", last.Error, StringComparison.Ordinal);
@@ -316,11 +373,14 @@ public sealed class ResumeTests : IDisposable
     [Fact]
     public async Task Ctrl_C_stops_and_saves_and_a_resume_leaves_the_same_bytes()
     {
-        Assert.SkipWhen(Shell.IgnoresInterrupts, "SIGINT is ignored here, as in a script's background jobs, and so it is by what this starts");
+        Assert.SkipWhen(
+            Shell.IgnoresInterrupts, "SIGINT is ignored here, as in a script's background jobs, and so it is by what this starts");
         using Process process = await StartEndless();
         Shell.PressCtrlC(process);
         Assert.Equal(130, Shell.End(process));
-        Assert.EndsWith("stopped and saved; go on with: charrnn train --resume --out run" + Environment.NewLine, await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        string error = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        Assert.EndsWith(
+            "stopped and saved; go on with: charrnn train --resume --out run" + Environment.NewLine, error, StringComparison.Ordinal);
 
         long stoppedAt = CheckpointFile.Load(_shell["run/checkpoint.safetensors"]).Snapshot.Iteration;
         string goOnTo = (stoppedAt + 50).ToString(CultureInfo.InvariantCulture);
@@ -333,7 +393,9 @@ public sealed class ResumeTests : IDisposable
     public async Task A_running_training_has_its_directory_to_itself_and_SIGTERM_stops_and_saves()
     {
         using Process process = await StartEndless();
-        _shell.Fails(1, "run", $"is in use by process {process.Id}", "train", "words.txt", "--out", "run", "--device", "cpu", "--overwrite");
+        _shell.Fails(
+            1, "run", $"is in use by process {process.Id}",
+            "train", "words.txt", "--out", "run", "--device", "cpu", "--overwrite");
         _shell.Fails(1, "run", "holds no checkpoint.safetensors", "train", "--resume", "--out", "run");
         if (OperatingSystem.IsWindows())
             Shell.PressCtrlC(process); // it has no SIGTERM
@@ -351,7 +413,8 @@ public sealed class ResumeTests : IDisposable
         Process process = _shell.Start(["train", "words.txt", "--out", "run", "--iterations", "1000000000", .. options]);
         process.BeginOutputReadLine(); // a full pipe would hold it up
         var patience = Stopwatch.StartNew();
-        while (!(File.Exists(_shell["run/metrics.jsonl"]) && new FileInfo(_shell["run/metrics.jsonl"]).Length > 0) && patience.Elapsed.TotalSeconds < 30)
+        while (!(File.Exists(_shell["run/metrics.jsonl"]) && new FileInfo(_shell["run/metrics.jsonl"]).Length > 0)
+            && patience.Elapsed.TotalSeconds < 30)
             await Task.Delay(20, TestContext.Current.CancellationToken);
         return process;
     }

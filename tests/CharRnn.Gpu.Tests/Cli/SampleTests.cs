@@ -16,7 +16,9 @@ public sealed class SampleTests(TinyRun run) : IClassFixture<TinyRun>
         byte[] expected = Encoding.UTF8.GetBytes("ab 😀 é\r\nab 😀 é\r\nab 😀");
         Assert.Equal(expected, Sample("--temperature", "0", "--prime", "ab", "--length", "18", "--quiet").Output);
 
-        CommandResult checkpoint = _shell.Succeeds("sample", "run/checkpoint.safetensors", "--temperature", "0", "--prime", "ab", "--length", "18", "--device", "cpu", "--seed", "9");
+        CommandResult checkpoint = _shell.Succeeds(
+            "sample", "run/checkpoint.safetensors",
+            "--temperature", "0", "--prime", "ab", "--length", "18", "--device", "cpu", "--seed", "9");
         Assert.Equal(expected, checkpoint.Output);
         Assert.Empty(checkpoint.Error);
     }
@@ -25,8 +27,12 @@ public sealed class SampleTests(TinyRun run) : IClassFixture<TinyRun>
     public void The_prime_can_come_from_a_file()
     {
         _shell.Write("prime.txt", [0xEF, 0xBB, 0xBF, .. "ab 😀"u8]);
-        Assert.Equal("ab 😀 é\r"u8, Sample("--best", "--temperature", "0", "--prime-file", "prime.txt", "--length", "3", "--seed", "1").Output);
-        CommandResult piped = _shell.Run([[.. "ab 😀"u8]], ["sample", "run", "--device", "cpu", "--best", "--temperature", "0", "--prime-file", "-", "--length", "3", "--seed", "1"]);
+        Assert.Equal(
+            "ab 😀 é\r"u8,
+            Sample("--best", "--temperature", "0", "--prime-file", "prime.txt", "--length", "3", "--seed", "1").Output);
+        CommandResult piped = _shell.Run(
+            [[.. "ab 😀"u8]],
+            ["sample", "run", "--device", "cpu", "--best", "--temperature", "0", "--prime-file", "-", "--length", "3", "--seed", "1"]);
         Assert.Equal("ab 😀 é\r"u8, piped.Output);
         _shell.Fails(1, "none.txt", "no such file or directory", "sample", "run", "--prime-file", "none.txt");
         _shell.Fails(1, "run", "is a run's directory, not a text", "sample", "run", "--prime-file", "run");
@@ -56,9 +62,14 @@ public sealed class SampleTests(TinyRun run) : IClassFixture<TinyRun>
     [Fact]
     public void Several_samples_are_numbered_and_json_holds_the_same()
     {
-        string[] options = ["--count", "2", "--seed", "18446744073709551615", "--length", "9", "--temperature", "3", "--prime", "ab", "--top-k", "5", "--top-p", "0.9"];
+        string[] options =
+        [
+            "--count", "2", "--seed", "18446744073709551615", "--length", "9",
+            "--temperature", "3", "--prime", "ab", "--top-k", "5", "--top-p", "0.9",
+        ];
         JsonElement[] json = [.. Sample([.. options, "--json"]).Lines.Select(line => JsonElement.Parse(line))];
-        Assert.All(json, sample => Assert.Equal(["sample", "seed", "prime", "text", "end", "stop"], sample.EnumerateObject().Select(property => property.Name)));
+        Assert.All(json, sample => Assert.Equal(
+            ["sample", "seed", "prime", "text", "end", "stop"], sample.EnumerateObject().Select(property => property.Name)));
         Assert.Equal([1, 2], json.Select(sample => sample.GetProperty("sample").GetInt32()));
         Assert.Equal([ulong.MaxValue, ulong.MaxValue], json.Select(sample => sample.GetProperty("seed").GetUInt64()));
 
@@ -78,7 +89,11 @@ public sealed class SampleTests(TinyRun run) : IClassFixture<TinyRun>
     [InlineData(2, " é", null, "é\r")] // the length ends inside of one
     public void A_stop_text_ends_the_text_before_it(int length, string expected, string? by, params string[] stops)
     {
-        string[] options = ["--temperature", "0", "--prime", "ab 😀", "--length", $"{length}", "--seed", "1", .. stops.SelectMany(stop => (string[])["--stop", stop])];
+        string[] options =
+        [
+            "--temperature", "0", "--prime", "ab 😀", "--length", $"{length}", "--seed", "1",
+            .. stops.SelectMany(stop => (string[])["--stop", stop]),
+        ];
         Assert.Equal("ab 😀" + expected, Sample(options).Text);
         JsonElement json = JsonElement.Parse(Assert.Single(Sample([.. options, "--json"]).Lines));
         Assert.Equal((expected, by), (json.GetProperty("text").GetString(), json.GetProperty("stop").GetString()));
@@ -102,10 +117,14 @@ public sealed class SampleTests(TinyRun run) : IClassFixture<TinyRun>
     public void Stop_texts_hold_for_each_of_several_samples_and_are_checked()
     {
         string[] options = ["--temperature", "0", "--prime", "ab", "--length", "50", "--seed", "1", "--count", "2"];
-        Assert.Equal("=== sample 1 ===\nab 😀 \n=== sample 2 ===\nab 😀 \n", Sample([.. options, "--stop", "never", "--stop", "é", "--unknown", "skip"]).Text);
+        Assert.Equal(
+            "=== sample 1 ===\nab 😀 \n=== sample 2 ===\nab 😀 \n",
+            Sample([.. options, "--stop", "never", "--stop", "é", "--unknown", "skip"]).Text);
         _shell.Fails(2, "--stop", "is empty; give a text", "sample", "run", "--stop", "a", "--stop", "");
         _shell.Fails(2, "--stop", "has no value; give TEXT behind it", "sample", "run", "--stop");
-        _shell.Fails(1, "--stop", "'X' (U+0058); leave them out, as --unknown skip does", "sample", "run", "--device", "cpu", "--stop", "a", "--stop", "aXb");
+        _shell.Fails(
+            1, "--stop", "'X' (U+0058); leave them out, as --unknown skip does",
+            "sample", "run", "--device", "cpu", "--stop", "a", "--stop", "aXb");
     }
 
     [Fact]

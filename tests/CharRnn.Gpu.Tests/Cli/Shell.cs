@@ -13,7 +13,8 @@ internal sealed class Shell : IDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     // Published with .NET itself, for a machine that may have no other.
-    private static readonly bool s_isSelfContained = typeof(object).Assembly.Location.StartsWith(AppContext.BaseDirectory, StringComparison.Ordinal);
+    private static readonly bool s_isSelfContained =
+        typeof(object).Assembly.Location.StartsWith(AppContext.BaseDirectory, StringComparison.Ordinal);
 
     public string Root { get; } = Directory.CreateTempSubdirectory("charrnn-cli-").FullName;
 

@@ -11,7 +11,8 @@ public sealed class TerminalTextTests
     [InlineData("over\rwrite \a\b\0\u007F", @"over\x0Dwrite \x07\x08\x00\x7F")]
     [InlineData("\u009B31m", @"\x9B31m")]
     [InlineData("a\u202Eb\u2066c\u2069", @"a\x202Eb\x2066c\x2069")]
-    public void What_would_act_on_a_terminal_is_made_visible(string text, string expected) => Assert.Equal(expected, TerminalText.Escape(text));
+    public void What_would_act_on_a_terminal_is_made_visible(string text, string expected) =>
+        Assert.Equal(expected, TerminalText.Escape(text));
 
     [Fact]
     public void Nothing_that_acts_is_left_of_any_character()

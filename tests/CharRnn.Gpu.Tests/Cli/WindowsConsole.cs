@@ -60,7 +60,8 @@ internal static unsafe class WindowsConsole
     private static extern int AttachConsole(uint processId);
 
     [DllImport("kernel32", SetLastError = true)]
-    private static extern int SetConsoleCtrlHandler(delegate* unmanaged[Stdcall]<uint, int> handler, [MarshalAs(UnmanagedType.Bool)] bool add);
+    private static extern int SetConsoleCtrlHandler(
+        delegate* unmanaged[Stdcall]<uint, int> handler, [MarshalAs(UnmanagedType.Bool)] bool add);
 
     [DllImport("kernel32", SetLastError = true)]
     private static extern int GenerateConsoleCtrlEvent(uint controlEvent, uint processGroup);

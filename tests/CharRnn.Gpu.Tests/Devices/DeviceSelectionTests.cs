@@ -16,20 +16,24 @@ public class DeviceSelectionTests
 
     [Fact]
     public void A_wrong_result_is_an_error_that_says_so() =>
-        Assert.StartsWith("cpu (CPU): is wrong; ", Assert.Throws<CharRnnException>(() => Open("cpu", _ => "is wrong")).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "cpu (CPU): is wrong; ",
+            Assert.Throws<CharRnnException>(() => Open("cpu", _ => "is wrong")).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Auto_passes_over_every_device_that_fails()
     {
         var warnings = new List<string>();
-        using ComputeDevice device = DeviceSelection.Auto.Open(d => d.Kind == DeviceKind.Cpu ? null : throw new CLException(CLError.CL_OUT_OF_RESOURCES), warnings.Add);
+        using ComputeDevice device = DeviceSelection.Auto.Open(
+            d => d.Kind == DeviceKind.Cpu ? null : throw new CLException(CLError.CL_OUT_OF_RESOURCES), warnings.Add);
         Assert.Equal(DeviceKind.Cpu, device.Kind);
         Assert.Equal(DeviceSelection.AutoOrder().Count() - 1, warnings.Count);
     }
 
     [Fact]
     public void A_device_that_fails_in_the_middle_of_a_run_is_named_with_its_reason() => Assert.Equal(
-        "OpenCL: the device failed (CL_OUT_OF_RESOURCES); what was saved is whole: try again, a training with --resume, or with another --device",
+        "OpenCL: the device failed (CL_OUT_OF_RESOURCES); what was saved is whole: "
+            + "try again, a training with --resume, or with another --device",
         Failure.Describe(new CLException(CLError.CL_OUT_OF_RESOURCES)));
 
     private static ComputeDevice Open(string selection, Func<ComputeDevice, string?> check)

@@ -13,6 +13,8 @@ internal static class DescentExample
             x => Math.Pow(1 - x[0], 2) + (100 * Math.Pow(x[1] - (x[0] * x[0]), 2)),
             x => [(-2 * (1 - x[0])) - (400 * x[0] * (x[1] - (x[0] * x[0]))), 200 * (x[1] - (x[0] * x[0]))],
             start: [-1.2, 1], new DescentOptions { LearningRate = 1e-3, GradientTolerance = 1e-3, MaxSteps = 100_000 });
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{descent.End} after {descent.Steps} steps, at {descent.Point[0]:F2}, {descent.Point[1]:F2}"));
+        output.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{descent.End} after {descent.Steps} steps, at {descent.Point[0]:F2}, {descent.Point[1]:F2}"));
     }
 }

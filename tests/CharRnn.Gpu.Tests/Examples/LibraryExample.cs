@@ -17,7 +17,8 @@ internal static class LibraryExample
         using Corpus corpus = Corpus.Read([text]);
         var options = new StepOptions { HiddenSize = 64, BatchSize = 16, SequenceLength = 25, LearningRate = 0.05f };
         using ComputeDevice device = DeviceSelection.Auto.Open(check: _ => null, warn: output.WriteLine);
-        using var model = new DeviceModel(device, InitialWeights.Create(new ModelShape(corpus.Vocabulary.Size, options.HiddenSize), seed: 1));
+        var shape = new ModelShape(corpus.Vocabulary.Size, options.HiddenSize);
+        using var model = new DeviceModel(device, InitialWeights.Create(shape, seed: 1));
 
         using var engine = new TrainingEngine(model, corpus.Tokens, options);
         for (long steps = 0; steps < 1000;)
@@ -25,7 +26,8 @@ internal static class LibraryExample
         ModelFile.Save(file, new CharacterModel(corpus.Vocabulary, model.Read()));
 
         using var sampler = new Sampler(model);
-        foreach (int[] tokens in sampler.Write([corpus.Vocabulary.StartToken], 300, new SamplingOptions { Temperature = 0.8f }, seed: 1, sequence: 0))
+        var sampling = new SamplingOptions { Temperature = 0.8f };
+        foreach (int[] tokens in sampler.Write([corpus.Vocabulary.StartToken], 300, sampling, seed: 1, sequence: 0))
             output.Write(Encoding.UTF8.GetString(corpus.Vocabulary.Decode(tokens)));
     }
 }

@@ -52,7 +52,9 @@ internal sealed partial class Page
     /// <summary>The blocks of code, with their languages.</summary>
     public IReadOnlyList<(string Language, string[] Lines)> Blocks { get; }
 
-    /// <summary>The commands that the page shows: the lines of <c>sh</c>, those of <c>console</c> behind a prompt, and every <c>charrnn</c>.</summary>
+    /// <summary>
+    /// The commands that the page shows: the lines of <c>sh</c>, those of <c>console</c> behind a prompt, and every <c>charrnn</c>.
+    /// </summary>
     public IEnumerable<string> Commands => Blocks.SelectMany(block => block.Language switch
     {
         "sh" => block.Lines.Where(line => line.Length > 0),

@@ -66,7 +66,9 @@ public partial class PageTests
         where !link.Contains(':', StringComparison.Ordinal)
         let parts = link.Split('#')
         let folder = Path.GetDirectoryName(Path.Combine(Page.Root, page.Path))!
-        let target = parts[0].Length == 0 ? page.Path : Path.GetRelativePath(Page.Root, Path.GetFullPath(parts[0], folder)).Replace('\\', '/')
+        let target = parts[0].Length == 0
+            ? page.Path
+            : Path.GetRelativePath(Page.Root, Path.GetFullPath(parts[0], folder)).Replace('\\', '/')
         select (target, parts.Length > 1 ? parts[1] : null);
 
     private static IEnumerable<string> Options(string text) => OptionName().Matches(text).Select(match => match.Value);

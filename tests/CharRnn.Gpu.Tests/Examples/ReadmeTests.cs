@@ -55,7 +55,8 @@ public partial class ReadmeTests
         using var shell = new Shell();
         foreach (string text in (string[])["book.txt", "another.txt", "chapter.txt"])
             shell.Write(text, "It was cold.\n" + TinyRun.Words(2000));
-        IEnumerable<string> flowers = Enumerable.Range(0, 60).Select(i => $"{i % 3}.{i % 7},{(i % 2 == 0 ? "red" : "blue")},{"abc"[i % 3]}\n");
+        IEnumerable<string> flowers = Enumerable.Range(0, 60)
+            .Select(i => $"{i % 3}.{i % 7},{(i % 2 == 0 ? "red" : "blue")},{"abc"[i % 3]}\n");
         foreach (string table in (string[])["flowers.csv", "new.csv"])
             shell.Write(table, "petal,colour,species\n" + string.Concat(flowers));
         foreach (string file in commands.SelectMany(command => command).Where(argument => File.Exists(Path.Combine(Page.Root, argument))))
@@ -91,7 +92,8 @@ public partial class ReadmeTests
         Assert.Equal(NotRun.SelectMany(group => group.Commands).Order(StringComparer.Ordinal), shown.Order(StringComparer.Ordinal));
 
         string[] folders = [".ci/", "benchmarks/", "src/"];
-        foreach (string word in shown.SelectMany(Words).Where(word => folders.Any(folder => word.StartsWith(folder, StringComparison.Ordinal))))
+        bool IsPath(string word) => folders.Any(folder => word.StartsWith(folder, StringComparison.Ordinal));
+        foreach (string word in shown.SelectMany(Words).Where(IsPath))
             Assert.True(Path.Exists(Path.Combine(Page.Root, word)), $"{word} does not exist");
     }
 
@@ -127,9 +129,14 @@ public partial class ReadmeTests
 
     /// <summary>The arguments of each call of <c>charrnn</c> that a page shows.</summary>
     private static string[][] OurCommands(Page page) =>
-        [.. page.Commands.Where(command => command.StartsWith(OurProgram, StringComparison.Ordinal)).Select(command => Words(command)[1..])];
+        [
+            .. page.Commands
+                .Where(command => command.StartsWith(OurProgram, StringComparison.Ordinal))
+                .Select(command => Words(command)[1..]),
+        ];
 
-    private static string[] Words(string command) => [.. Word().Matches(command).Select(match => match.Groups[1].Value + match.Groups[2].Value)];
+    private static string[] Words(string command) =>
+        [.. Word().Matches(command).Select(match => match.Groups[1].Value + match.Groups[2].Value)];
 
     /// <summary>The same in less time.</summary>
     private static string[] Shortened(string[] command)
@@ -143,7 +150,10 @@ public partial class ReadmeTests
     }
 
     private static string[] Block(string[] lines, string begin, string end, int indent) =>
-        [.. lines.SkipWhile(line => line != begin).Skip(1).TakeWhile(line => line != end).Select(line => line[Math.Min(indent, line.Length)..])];
+        [
+            .. lines.SkipWhile(line => line != begin).Skip(1).TakeWhile(line => line != end)
+                .Select(line => line[Math.Min(indent, line.Length)..]),
+        ];
 
     [GeneratedRegex("""(?:"([^"]*)"|(\S+))""")]
     private static partial Regex Word();

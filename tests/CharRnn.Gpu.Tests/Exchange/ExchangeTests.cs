@@ -39,10 +39,12 @@ public class ExchangeTests
     public void Models_return_from_every_format_as_they_were(TextEncoding encoding)
     {
         using var directory = new TemporaryDirectory();
-        CharacterModel model = Model(encoding == TextEncoding.Utf8 ? Characters : new Vocabulary(encoding, [0, 10, 65, 127, 128, 200, 255]));
+        CharacterModel model = Model(
+            encoding == TextEncoding.Utf8 ? Characters : new Vocabulary(encoding, [0, 10, 65, 127, 128, 200, 255]));
         NpzFile.Save(directory.File("m.npz"), model);
         PyTorchFile.Save(directory.File("m.pt"), model);
-        foreach (CharacterModel loaded in (CharacterModel[])[NpzFile.Load(directory.File("m.npz")), PyTorchFile.Load(directory.File("m.pt"))])
+        foreach (CharacterModel loaded in (CharacterModel[])
+            [NpzFile.Load(directory.File("m.npz")), PyTorchFile.Load(directory.File("m.pt"))])
         {
             Samples.AssertEqual(model.Weights, loaded.Weights);
             Assert.True(model.Vocabulary.Matches(loaded.Vocabulary));
@@ -66,7 +68,10 @@ public class ExchangeTests
         for (int t = 0; t + 1 < tokens.Length; t++)
             (inputs[t, 0], inputs[t, 1]) = (tokens[t], tokens[^(t + 1)]);
         using IDisposableReadOnlyCollection<DisposableNamedOnnxValue> outputs = session.Run(
-            [NamedOnnxValue.CreateFromTensor("tokens", inputs), NamedOnnxValue.CreateFromTensor("h0", new DenseTensor<float>(new[] { 1, 2, H }))]);
+            [
+                NamedOnnxValue.CreateFromTensor("tokens", inputs),
+                NamedOnnxValue.CreateFromTensor("h0", new DenseTensor<float>(new[] { 1, 2, H })),
+            ]);
         var logits = outputs.Single(output => output.Name == "logits").AsTensor<float>();
         Assert.Equal([tokens.Length - 1, 2, V], logits.Dimensions.ToArray());
         double loss = Enumerable.Range(0, tokens.Length - 1).Average(t =>
@@ -78,7 +83,9 @@ public class ExchangeTests
         double expected = evaluator.Evaluate(new TokenArray(tokens), TestContext.Current.CancellationToken).Loss;
         Assert.InRange(loss, expected - 1e-5, expected + 1e-5);
         Assert.NotEqual(Math.Log(V), loss, 0.05);
-        Assert.Equal(Encoding.UTF8.GetString(Characters.Decode([.. Enumerable.Range(0, V)])), session.ModelMetadata.CustomMetadataMap["vocabulary"]);
+        Assert.Equal(
+            Encoding.UTF8.GetString(Characters.Decode([.. Enumerable.Range(0, V)])),
+            session.ModelMetadata.CustomMetadataMap["vocabulary"]);
     }
 
     [Fact]
@@ -104,7 +111,8 @@ public class ExchangeTests
             new("head.bias", [V], [.. order.Select(token => by[token])]),
         ]);
         Errors.Expect(path, "its metadata have no vocabulary", () => PyTorchFile.Load(path));
-        CharacterModel loaded = PyTorchFile.Load(path, new Vocabulary(TextEncoding.Utf8, order.Select(token => Characters.CodePoints[token])));
+        CharacterModel loaded = PyTorchFile.Load(
+            path, new Vocabulary(TextEncoding.Utf8, order.Select(token => Characters.CodePoints[token])));
         Assert.True(Characters.Matches(loaded.Vocabulary));
         foreach ((ParameterTensor<float> expected, ParameterTensor<float> actual) in model.Weights.Tensors.Zip(loaded.Weights.Tensors))
             Assert.All(expected.Values.Zip(actual.Values), pair => Assert.Equal(pair.First, pair.Second, 1e-6f));
@@ -122,13 +130,27 @@ public class ExchangeTests
             Errors.Expect(path, found, () => PyTorchFile.Load(path, two));
         }
 
-        static SafetensorsTensor Zeros(string name, params long[] shape) => new(name, shape, new float[shape.Aggregate(1L, (a, b) => a * b)]);
+        static SafetensorsTensor Zeros(string name, params long[] shape) =>
+            new(name, shape, new float[shape.Aggregate(1L, (a, b) => a * b)]);
         Refused("has 0 tensors named ...weight_ih_l0, not one", Zeros("fc.weight", 2, 3));
-        Refused("not one nn.RNN layer and one nn.Linear", Zeros("r.weight_ih_l0", 3, 2), Zeros("r.weight_hh_l0", 3, 3), Zeros("e.weight", 2, 2), Zeros("fc.weight", 2, 3)); // an embedding, too
-        Refused("has shape [12, 3], not [H, H]", Zeros("l.weight_ih_l0", 12, 2), Zeros("l.weight_hh_l0", 12, 3), Zeros("fc.weight", 2, 3)); // an LSTM's four gates
-        Refused("not one nn.RNN layer and one nn.Linear", Zeros("r.weight_ih_l0", 3, 2), Zeros("r.weight_hh_l0", 3, 3), Zeros("r.weight_ih_l1", 3, 3), Zeros("r.weight_hh_l1", 3, 3), Zeros("fc.weight", 2, 3));
-        Refused("tensor fc.weight has shape [5, 3], not [2, 3]", Zeros("r.weight_ih_l0", 3, 2), Zeros("r.weight_hh_l0", 3, 3), Zeros("fc.weight", 5, 3));
-        SafetensorsFile.Write(path, new Dictionary<string, string>(), [Zeros("r.weight_ih_l0", 3, 2), Zeros("r.weight_hh_l0", 3, 3), Zeros("fc.weight", 2, 3)]);
+        // One of the matrices is an embedding's.
+        Refused(
+            "not one nn.RNN layer and one nn.Linear",
+            Zeros("r.weight_ih_l0", 3, 2), Zeros("r.weight_hh_l0", 3, 3), Zeros("e.weight", 2, 2), Zeros("fc.weight", 2, 3));
+        // An LSTM has four gates in each matrix.
+        Refused(
+            "has shape [12, 3], not [H, H]",
+            Zeros("l.weight_ih_l0", 12, 2), Zeros("l.weight_hh_l0", 12, 3), Zeros("fc.weight", 2, 3));
+        Refused(
+            "not one nn.RNN layer and one nn.Linear",
+            Zeros("r.weight_ih_l0", 3, 2), Zeros("r.weight_hh_l0", 3, 3), Zeros("r.weight_ih_l1", 3, 3), Zeros("r.weight_hh_l1", 3, 3),
+            Zeros("fc.weight", 2, 3));
+        Refused(
+            "tensor fc.weight has shape [5, 3], not [2, 3]",
+            Zeros("r.weight_ih_l0", 3, 2), Zeros("r.weight_hh_l0", 3, 3), Zeros("fc.weight", 5, 3));
+        SafetensorsFile.Write(
+            path, new Dictionary<string, string>(),
+            [Zeros("r.weight_ih_l0", 3, 2), Zeros("r.weight_hh_l0", 3, 3), Zeros("fc.weight", 2, 3)]);
         Assert.Equal(new ModelShape(2, 3), PyTorchFile.Load(path, two).Weights.Shape); // without biases they are zeros
     }
 
@@ -163,25 +185,48 @@ public class ExchangeTests
             {
                 archive.GetEntry(name)!.Delete();
                 using Stream entry = archive.CreateEntry(name).Open();
-                entry.Write([0x93, .. "NUMPY"u8, 1, 0, (byte)header.Length, (byte)(header.Length >> 8), .. Encoding.ASCII.GetBytes(header), .. values]);
+                byte[] length = [(byte)header.Length, (byte)(header.Length >> 8)];
+                entry.Write([0x93, .. "NUMPY"u8, 1, 0, .. length, .. Encoding.ASCII.GetBytes(header), .. values]);
             }
 
             Errors.Expect(path, found, () => NpzFile.Load(path));
         }
 
-        Refused("array by has shape (8, 1), not (7, 1)", "by.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (8, 1), }", new byte[32]);
-        Refused($"array Wxh has shape ({H + 1}, 7), not ({H}, 7)", "Wxh.npy", $"{{'descr': '|u1', 'fortran_order': False, 'shape': ({H + 1}, 7), }}", new byte[(H + 1) * 7]);
-        Refused($"array Wxh has shape ({H}, 8), not ({H}, 7)", "Wxh.npy", $"{{'descr': '|u1', 'fortran_order': False, 'shape': ({H}, 8), }}", new byte[H * 8]);
+        Refused(
+            "array by has shape (8, 1), not (7, 1)",
+            "by.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (8, 1), }", new byte[32]);
+        Refused(
+            $"array Wxh has shape ({H + 1}, 7), not ({H}, 7)",
+            "Wxh.npy", $"{{'descr': '|u1', 'fortran_order': False, 'shape': ({H + 1}, 7), }}", new byte[(H + 1) * 7]);
+        Refused(
+            $"array Wxh has shape ({H}, 8), not ({H}, 7)",
+            "Wxh.npy", $"{{'descr': '|u1', 'fortran_order': False, 'shape': ({H}, 8), }}", new byte[H * 8]);
         Refused($"array bh has shape (0, 1), not ({H}, 1)", "bh.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 1), }");
-        Refused("array by is of type \"<c8\", not of numbers of up to 8 bytes; save it with by=np.asarray(by, dtype=np.float32)", "by.npy", "{'descr': '<c8', 'fortran_order': False, 'shape': (7, 1), }");
-        Refused("array chars is of type \"|O\", not of strings or bytes; save it with chars=np.array([str(c) for c in chars])", "chars.npy", "{'descr': '|O', 'fortran_order': False, 'shape': (7,), }", new byte[7]);
-        Refused("array chars is of type \"<i8\", not of strings or bytes; save it with chars=np.array([chr(c) for c in chars])", "chars.npy", "{'descr': '<i8', 'fortran_order': False, 'shape': (7,), }", new byte[56]);
-        Refused("array chars has a string of several characters at index 1", "chars.npy", "{'descr': '|S2', 'fortran_order': False, 'shape': (2,), }", [1, 0, 2, 3]);
-        Refused("array chars has 6 characters, array Wxh is for 7", "chars.npy", "{'descr': '|u1', 'fortran_order': False, 'shape': (6,), }", [1, 2, 3, 4, 5, 6]);
-        Refused("tensor bh is NaN at [1, 0]", "bh.npy", $"{{'descr': '<f2', 'fortran_order': False, 'shape': ({H}, 1), }}", [0, 0, 0, 0x7E, .. new byte[2 * (H - 2)]]);
-        Refused("array by has the value 1E+300, more than a weight can be", "by.npy", "{'descr': '<f8', 'fortran_order': False, 'shape': (7, 1), }", [.. new byte[48], .. BitConverter.GetBytes(1e300)]);
+        Refused(
+            "array by is of type \"<c8\", not of numbers of up to 8 bytes; save it with by=np.asarray(by, dtype=np.float32)",
+            "by.npy", "{'descr': '<c8', 'fortran_order': False, 'shape': (7, 1), }");
+        Refused(
+            "array chars is of type \"|O\", not of strings or bytes; save it with chars=np.array([str(c) for c in chars])",
+            "chars.npy", "{'descr': '|O', 'fortran_order': False, 'shape': (7,), }", new byte[7]);
+        Refused(
+            "array chars is of type \"<i8\", not of strings or bytes; save it with chars=np.array([chr(c) for c in chars])",
+            "chars.npy", "{'descr': '<i8', 'fortran_order': False, 'shape': (7,), }", new byte[56]);
+        Refused(
+            "array chars has a string of several characters at index 1",
+            "chars.npy", "{'descr': '|S2', 'fortran_order': False, 'shape': (2,), }", [1, 0, 2, 3]);
+        Refused(
+            "array chars has 6 characters, array Wxh is for 7",
+            "chars.npy", "{'descr': '|u1', 'fortran_order': False, 'shape': (6,), }", [1, 2, 3, 4, 5, 6]);
+        Refused(
+            "tensor bh is NaN at [1, 0]",
+            "bh.npy", $"{{'descr': '<f2', 'fortran_order': False, 'shape': ({H}, 1), }}", [0, 0, 0, 0x7E, .. new byte[2 * (H - 2)]]);
+        Refused(
+            "array by has the value 1E+300, more than a weight can be",
+            "by.npy", "{'descr': '<f8', 'fortran_order': False, 'shape': (7, 1), }", [.. new byte[48], .. BitConverter.GetBytes(1e300)]);
         Refused("is not a plain array", "by.npy", "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (7,), }", new byte[28]);
-        Refused("is not an npz file", "by.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (999999999, 999999999), }", new byte[28]);
+        Refused(
+            "is not an npz file",
+            "by.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (999999999, 999999999), }", new byte[28]);
         Refused("is not an npz file", "by.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (100000000,), }", new byte[28]);
     }
 
@@ -209,22 +254,29 @@ public class ExchangeTests
         using (ZipArchive archive = ZipFile.Open(path, ZipArchiveMode.Create))
         {
             // Small whole numbers, which every type has, different from element to element.
-            foreach ((string name, int rows, int columns) in ((string, int, int)[])[("Wxh", 3, 2), ("Whh", 3, 3), ("bh", 3, 1), ("Why", 2, 3), ("by", 2, 1)])
-                Add(archive, name, version, type, string.Format(CultureInfo.InvariantCulture, shape, rows, columns), isColumnMajor, Numbers(type, isColumnMajor
-                    ? [.. from column in Enumerable.Range(0, columns) from row in Enumerable.Range(0, rows) select Value(name, row, column)]
-                    : [.. from row in Enumerable.Range(0, rows) from column in Enumerable.Range(0, columns) select Value(name, row, column)]));
+            foreach ((string name, int rows, int columns) in ((string, int, int)[])
+                [("Wxh", 3, 2), ("Whh", 3, 3), ("bh", 3, 1), ("Why", 2, 3), ("by", 2, 1)])
+                Add(
+                    archive, name, version, type, string.Format(CultureInfo.InvariantCulture, shape, rows, columns), isColumnMajor,
+                    Numbers(type, isColumnMajor ? ByColumns(name, rows, columns) : ByRows(name, rows, columns)));
             Add(archive, "chars", 1, "|S1", "(2L,)", false, "ab"u8.ToArray());
         }
 
         CharacterModel model = ForeignModel.Load(path);
         Assert.Equal("ab", ModelMetadata.VocabularyText(model.Vocabulary));
         ParameterSet<float> weights = model.Weights; // whose matrices are the file's transposes
-        Assert.Equal([.. from column in Enumerable.Range(0, 2) from row in Enumerable.Range(0, 3) select (float)Value("Wxh", row, column)], weights.Wxh);
-        Assert.Equal([.. from column in Enumerable.Range(0, 3) from row in Enumerable.Range(0, 3) select (float)Value("Whh", row, column)], weights.Whh);
-        Assert.Equal([.. from row in Enumerable.Range(0, 3) select (float)Value("bh", row, 0)], weights.Bh);
-        Assert.Equal([.. from column in Enumerable.Range(0, 3) from row in Enumerable.Range(0, 2) select (float)Value("Why", row, column)], weights.Why);
-        Assert.Equal([.. from row in Enumerable.Range(0, 2) select (float)Value("by", row, 0)], weights.By);
+        Assert.Equal(Transposed("Wxh", 3, 2), weights.Wxh);
+        Assert.Equal(Transposed("Whh", 3, 3), weights.Whh);
+        Assert.Equal(Transposed("bh", 3, 1), weights.Bh);
+        Assert.Equal(Transposed("Why", 2, 3), weights.Why);
+        Assert.Equal(Transposed("by", 2, 1), weights.By);
 
+        static float[] Transposed(string name, int rows, int columns) =>
+            [.. ByColumns(name, rows, columns).Select(value => (float)value)];
+        static int[] ByColumns(string name, int rows, int columns) =>
+            [.. from column in Enumerable.Range(0, columns) from row in Enumerable.Range(0, rows) select Value(name, row, column)];
+        static int[] ByRows(string name, int rows, int columns) =>
+            [.. from row in Enumerable.Range(0, rows) from column in Enumerable.Range(0, columns) select Value(name, row, column)];
         static int Value(string name, int row, int column) => name.Length + (10 * row) + column;
     }
 
@@ -260,7 +312,8 @@ public class ExchangeTests
         string path = directory.File("weights.npz");
         using (ZipArchive archive = ZipFile.Open(path, ZipArchiveMode.Create))
         {
-            foreach ((string name, int rows, int columns) in ((string, int, int)[])[("Wxh", 600, 2), ("Whh", 600, 600), ("bh", 600, 1), ("Why", 2, 600), ("by", 2, 1)])
+            foreach ((string name, int rows, int columns) in ((string, int, int)[])
+                [("Wxh", 600, 2), ("Whh", 600, 600), ("bh", 600, 1), ("Why", 2, 600), ("by", 2, 1)])
                 Add(archive, name, 1, "<f8", $"({rows}, {columns})", false, new byte[8 * rows * columns]);
             Add(archive, "chars", 1, "|S1", "(2,)", false, "ab"u8.ToArray());
         }
@@ -280,23 +333,36 @@ public class ExchangeTests
         Vocabulary six = Samples.Vocabulary("abcdef"), line = Samples.Vocabulary("abcdefg\n");
         foreach ((string file, string weights) in ((string, string)[])[(path, "array Wxh"), (state, "tensor rnn.weight_ih_l0")])
         {
-            Errors.Expect("chars.txt", $"has 6 characters, {file} has weights for 7 ({weights})", () => ForeignModel.Load(file, six, "chars.txt"));
+            Errors.Expect(
+                "chars.txt", $"has 6 characters, {file} has weights for 7 ({weights})",
+                () => ForeignModel.Load(file, six, "chars.txt"));
             Errors.Expect(file, $"the given vocabulary has 8 characters, {weights} is for 7", () => ForeignModel.Load(file, line));
-            Assert.Equal("abcdefg", ModelMetadata.VocabularyText(ForeignModel.Load(file, line, "chars.txt").Vocabulary)); // an editor's line end
+            // The vocabulary's file may end with an editor's line end.
+            Assert.Equal("abcdefg", ModelMetadata.VocabularyText(ForeignModel.Load(file, line, "chars.txt").Vocabulary));
         }
 
-        Errors.Expect(state, $"is the state of a PyTorch module; make a model of it with charrnn import {state}", () => ModelFile.Load(state));
-        Errors.Expect(path, $"is an npz archive, of NumPy's arrays; make a model of it with charrnn import {path}", () => ModelFile.Load(path));
+        Errors.Expect(
+            state, $"is the state of a PyTorch module; make a model of it with charrnn import {state}",
+            () => ModelFile.Load(state));
+        Errors.Expect(
+            path, $"is an npz archive, of NumPy's arrays; make a model of it with charrnn import {path}",
+            () => ModelFile.Load(path));
         ModelFile.Save(directory.File("ours"), model);
         Errors.Expect(directory.File("ours"), "is a model of charrnn already", () => ForeignModel.Load(directory.File("ours")));
-        Errors.Expect(directory.Write("text.npz", "text"), "is text; give an npz archive of min-char-rnn's arrays, or", () => ForeignModel.Load(directory.File("text.npz")));
+        Errors.Expect(
+            directory.Write("text.npz", "text"), "is text; give an npz archive of min-char-rnn's arrays, or",
+            () => ForeignModel.Load(directory.File("text.npz")));
         Errors.Expect(directory.Write("empty.npz", ""), "is not an npz file", () => ForeignModel.Load(directory.File("empty.npz")));
         Errors.Expect("-", "is standard input", () => ForeignModel.Load("-"));
 
         using (var file = SafetensorsFile.Open(state))
         {
-            SafetensorsTensor[] tensors = [.. file.Tensors.Select(tensor => new SafetensorsTensor(
-                tensor.Name, tensor.Shape, [.. file.ReadFloats(tensor.Name, [.. tensor.Shape]).Select(w => tensor.Name == "fc.bias" ? float.NaN : w)]))];
+            SafetensorsTensor[] tensors =
+            [
+                .. file.Tensors.Select(tensor => new SafetensorsTensor(
+                    tensor.Name, tensor.Shape,
+                    [.. file.ReadFloats(tensor.Name, [.. tensor.Shape]).Select(w => tensor.Name == "fc.bias" ? float.NaN : w)])),
+            ];
             SafetensorsFile.Write(directory.File("bad"), file.Metadata, tensors);
         }
 
@@ -308,7 +374,8 @@ public class ExchangeTests
 
     private static void Add(ZipArchive archive, string name, int version, string type, string shape, bool isColumnMajor, byte[] values)
     {
-        byte[] header = Encoding.ASCII.GetBytes($"{{'descr': '{type}', 'fortran_order': {(isColumnMajor ? "True" : "False")}, 'shape': {shape}, }}\n");
+        byte[] header = Encoding.ASCII.GetBytes(
+            $"{{'descr': '{type}', 'fortran_order': {(isColumnMajor ? "True" : "False")}, 'shape': {shape}, }}\n");
         byte[] length = [(byte)header.Length, 0, .. version == 1 ? [] : new byte[2]];
         using Stream entry = archive.CreateEntry($"{name}.npy").Open();
         entry.Write([0x93, .. "NUMPY"u8, (byte)version, 0, .. length, .. header, .. values]);

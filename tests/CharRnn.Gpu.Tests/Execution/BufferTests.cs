@@ -32,11 +32,15 @@ public class BufferTests
         var shape = new ModelShape(65, 100);
         var options = new StepOptions { HiddenSize = 100, BatchSize = 1 << 20, SequenceLength = 1 << 15 };
         string message = Assert.Throws<CharRnnException>(() => MemoryNeed.Require(shape, options, 1L << 40, device)).Message;
-        Match match = Regex.Match(message, $"^--hidden-size 100 --batch-size 1048576 --seq-length 32768: needs [0-9.]+ TB, {Regex.Escape(device.Name)} has [0-9.]+ .B; --batch-size ([0-9]+) or --seq-length ([0-9]+) would fit$");
+        Match match = Regex.Match(
+            message,
+            "^--hidden-size 100 --batch-size 1048576 --seq-length 32768: needs [0-9.]+ TB, "
+                + $"{Regex.Escape(device.Name)} has [0-9.]+ .B; --batch-size ([0-9]+) or --seq-length ([0-9]+) would fit$");
         Assert.True(match.Success, message);
 
         // The largest that would is a single buffer's worth, and one more would not.
-        foreach ((StepOptions fits, StepOptions exceeds) in (ReadOnlySpan<(StepOptions, StepOptions)>)[Around(b => options with { BatchSize = b }, 1), Around(t => options with { SequenceLength = t }, 2)])
+        foreach ((StepOptions fits, StepOptions exceeds) in (ReadOnlySpan<(StepOptions, StepOptions)>)
+            [Around(b => options with { BatchSize = b }, 1), Around(t => options with { SequenceLength = t }, 2)])
         {
             _ = MemoryNeed.Require(shape, fits, 1L << 40, device);
             Assert.Throws<CharRnnException>(() => MemoryNeed.Require(shape, exceeds, 1L << 40, device));

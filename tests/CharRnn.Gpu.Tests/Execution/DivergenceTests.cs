@@ -23,7 +23,8 @@ public class DivergenceTests
         ParameterSet<float> weights = CaseData.TrainedWeights(new(V, H));
         float[] values = weights.Tensors.Single(tensor => tensor.Name == name).Values;
         values[values.Length / 2] = float.NaN;
-        ExpectDivergence(kind, fused, Case(weights, position => (position + 8) * 3 % V), completed: 0); // begins with the character of that row
+        // The text begins with the character of that row.
+        ExpectDivergence(kind, fused, Case(weights, position => (position + 8) * 3 % V), completed: 0);
     }
 
     [Theory]

@@ -11,10 +11,13 @@ namespace CharRnn.Gpu.Tests.Execution;
 [Collection(typeof(DeviceTests))]
 public class EvaluatorTests
 {
-    /// <summary>Streams and length of the text: two characters a stream, several launches (of 4096 rows), and what does not divide.</summary>
+    /// <summary>
+    /// Streams and length of the text: two characters a stream, several launches (of 4096 rows), and what does not divide.
+    /// </summary>
     public static IEnumerable<TheoryDataRow<DeviceKind, int, int>> Texts =>
         from kind in Enum.GetValues<DeviceKind>()
-        from text in ((int, int)[])[(1, 2), (1, 100), (1, 4097), (1, 4098), (1, 5003), (16, 32), (16, 333), (16, (16 * 257) + 15), (16, 16 * 300), (5, 4999)]
+        from text in ((int, int)[])
+            [(1, 2), (1, 100), (1, 4097), (1, 4098), (1, 5003), (16, 32), (16, 333), (16, (16 * 257) + 15), (16, 16 * 300), (5, 4999)]
         select new TheoryDataRow<DeviceKind, int, int>(kind, text.Item1, text.Item2);
 
     [Theory]
@@ -40,7 +43,8 @@ public class EvaluatorTests
 
         Assert.Equal(streams * (streamLength - 1), predictions);
         Agreement.Within(2e-6, expected / predictions, loss, "nats per character");
-        Assert.Equal((loss, predictions), evaluator.Evaluate(text, TestContext.Current.CancellationToken)); // no state is left from the last time
+        // No state is left from the last time.
+        Assert.Equal((loss, predictions), evaluator.Evaluate(text, TestContext.Current.CancellationToken));
     }
 
     public static MatrixTheoryData<DeviceKind, int> Lengths => new(Enum.GetValues<DeviceKind>(), [2, 99, 4096, 4097, 4100]);
@@ -58,7 +62,9 @@ public class EvaluatorTests
         using var model = new DeviceModel(TestDevices.Get(kind), weights);
         using var evaluator = new Evaluator(model, 1);
         TextTrace trace = evaluator.Trace(text, Best, TestContext.Current.CancellationToken);
-        Assert.Equal((H, Best, length * H, length * Best, length), (trace.Units, trace.Best, trace.Activations.Length, trace.BestTokens.Length, trace.Surprisal.Length));
+        Assert.Equal(
+            (H, Best, length * H, length * Best, length),
+            (trace.Units, trace.Best, trace.Activations.Length, trace.BestTokens.Length, trace.Surprisal.Length));
 
         var (states, best, named, surprisal) = (new List<double>(), new List<double>(), new List<double>(), new List<double> { 0 });
         double[] h = new double[H];
@@ -87,6 +93,7 @@ public class EvaluatorTests
     {
         using var model = new DeviceModel(TestDevices.Get(kind), CaseData.TrainedWeights(new(17, 33)));
         using var evaluator = new Evaluator(model, 16);
-        Assert.Throws<ArgumentOutOfRangeException>(() => evaluator.Evaluate(new SyntheticText(17, 31), TestContext.Current.CancellationToken));
+        Assert.Throws<ArgumentOutOfRangeException>(
+            () => evaluator.Evaluate(new SyntheticText(17, 31), TestContext.Current.CancellationToken));
     }
 }

@@ -50,10 +50,12 @@ public class ExecutionPlanTests
         foreach (int groups in (int[])[16, 40, 56, 92, 168, 216, 264])
             foreach (int h in (int[])[100, 128, 200, 300, 512, 1000, 1024, 2048])
             {
-                ExecutionPlan plan = ExecutionPlan.Of(PlanKind.TimeSteps, new(V, h), Options(h, 64, 50), new DeviceTraits(DeviceKind.Cuda, groups, 256), "test");
+                ExecutionPlan plan = ExecutionPlan.Of(
+                    PlanKind.TimeSteps, new(V, h), Options(h, 64, 50), new DeviceTraits(DeviceKind.Cuda, groups, 256), "test");
                 foreach ((BlockGrid grid, int rows, int columns) in ((BlockGrid, int, int)[])
                 [
-                    (plan.HiddenGrid, 64, h), (plan.GradientGrids.Recurrent, h, h), (plan.GradientGrids.Output, h, V), (plan.GradientGrids.Input, V, h),
+                    (plan.HiddenGrid, 64, h), (plan.GradientGrids.Recurrent, h, h), (plan.GradientGrids.Output, h, V),
+                    (plan.GradientGrids.Input, V, h),
                 ])
                 {
                     int smallest = (rows + 15) / 16 * ((columns + 15) / 16);
@@ -123,7 +125,8 @@ public class ExecutionPlanTests
         "^time-steps, 264 teams, hidden states 4x32, dWhh 16x16, dWhy 32x5, dWxh 5x32; 11[.]3[0-9]* GFLOP a step, estimated [0-9]+ us: .+$",
         Plan(H200, 512, 64, 100).ToString());
 
-    private static ExecutionPlan Plan(DeviceTraits device, int h, int b, int t) => ExecutionPlan.Choose(new ModelShape(V, h), Options(h, b, t), device);
+    private static ExecutionPlan Plan(DeviceTraits device, int h, int b, int t) =>
+        ExecutionPlan.Choose(new ModelShape(V, h), Options(h, b, t), device);
 
     private static StepOptions Options(int h, int b, int t) => new() { HiddenSize = h, BatchSize = b, SequenceLength = t };
 }

@@ -100,7 +100,8 @@ public class RepeatabilityTests
     {
         // Beside the usual sizes, those whose gradients are cut into several tasks a worker, by rows and by columns, and one
         // that has hardly any.
-        foreach (TrainingCase sizes in (TrainingCase[])[.. Cases, new(65, 100, 3, 25, 90), new(20, 300, 4, 70, 150), new(300, 17, 3, 25, 60), new(3, 7, 1, 90, 200)])
+        foreach (TrainingCase sizes in (TrainingCase[])
+            [.. Cases, new(65, 100, 3, 25, 90), new(20, 300, 4, 70, 150), new(300, 17, 3, 25, 60), new(3, 7, 1, 90, 200)])
         {
             int[]? expected = null;
             foreach (int workers in (int[])[1, 2, 3, 5])
@@ -122,7 +123,8 @@ public class RepeatabilityTests
             int[] expected = Train(device, sizes, fused);
 
             // Of each stream: less than a step needs, exactly that, odd windows, all but one token, all, and more.
-            foreach (int window in (int[])[1, sizes.T + 1, (2 * sizes.T) + 3, sizes.StreamLength - 1, sizes.StreamLength, 2 * sizes.StreamLength])
+            foreach (int window in (int[])
+                [1, sizes.T + 1, (2 * sizes.T) + 3, sizes.StreamLength - 1, sizes.StreamLength, 2 * sizes.StreamLength])
                 Assert.Equal(expected, Train(device, sizes, fused, window * sizes.B));
         }
     }

@@ -46,7 +46,13 @@ public class ResumeTests
     {
         const int all = 21;
         ComputeDevice device = TestDevices.Get(kind);
-        StepOptions options = Sizes.Options with { Optimizer = rule, ClipNorm = 0.5, WeightDecay = 0.01, Momentum = rule == UpdateRule.Sgd ? 0.9 : 0 };
+        StepOptions options = Sizes.Options with
+        {
+            Optimizer = rule,
+            ClipNorm = 0.5,
+            WeightDecay = 0.01,
+            Momentum = rule == UpdateRule.Sgd ? 0.9 : 0,
+        };
         TrainingCase sizes = Sizes with { Options = options };
         TestRun Begin()
         {
@@ -90,7 +96,8 @@ public class ResumeTests
             Assert.Equal(before, watched.Engine.Evaluate(validation, TestContext.Current.CancellationToken));
             Assert.Equal(text, watched.Engine.Sample(200, 0, new SamplingOptions(), 1, (ulong)n, TestContext.Current.CancellationToken));
             watched.Steps(1);
-            Assert.NotEqual(before, watched.Engine.Evaluate(validation, TestContext.Current.CancellationToken)); // it is the model as it is now
+            // It is the model as it is now.
+            Assert.NotEqual(before, watched.Engine.Evaluate(validation, TestContext.Current.CancellationToken));
         }
 
         Assert.Equal(alone.Steps(Steps).Bits(), watched.Bits());

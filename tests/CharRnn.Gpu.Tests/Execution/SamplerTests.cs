@@ -19,7 +19,8 @@ public sealed class SamplerTests : IDisposable
 
     private readonly List<IDisposable> _opened = [];
 
-    public static MatrixTheoryData<DeviceKind, int, int> Lengths => new(Enum.GetValues<DeviceKind>(), [1, 2, 128, 129, 130, 300], [0, 1, 127, 128, 129, 300]);
+    public static MatrixTheoryData<DeviceKind, int, int> Lengths =>
+        new(Enum.GetValues<DeviceKind>(), [1, 2, 128, 129, 130, 300], [0, 1, 127, 128, 129, 300]);
 
     /// <summary>The prime and the text together pass the 128 characters of a launch in every way.</summary>
     [Theory]
@@ -100,7 +101,8 @@ public sealed class SamplerTests : IDisposable
     public void Texts_at_once_do_not_mix(DeviceKind kind)
     {
         Sampler sampler = Open(kind);
-        IEnumerable<int[]>[] texts = [.. Enumerable.Range(0, 3).Select(i => sampler.Write(Prime(1 + (140 * i)), 500, new(), Seed, (ulong)i))];
+        IEnumerable<int[]>[] texts =
+            [.. Enumerable.Range(0, 3).Select(i => sampler.Write(Prime(1 + (140 * i)), 500, new(), Seed, (ulong)i))];
         int[][] alone = [.. texts.Select(text => text.SelectMany(piece => piece).ToArray())];
 
         IEnumerator<int[]>[] begun = [.. texts.Select(text => text.GetEnumerator())];

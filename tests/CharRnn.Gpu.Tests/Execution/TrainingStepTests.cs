@@ -35,7 +35,8 @@ public class TrainingStepTests
     public void Every_intermediate_result_of_a_step_equals_the_reference(DeviceKind kind, int v, int h, int b, int t)
     {
         var options = new StepOptions { HiddenSize = h, BatchSize = b, SequenceLength = t };
-        foreach (ParameterSet<float> weights in (ParameterSet<float>[])[InitialWeights.Create(new(v, h), 1), CaseData.TrainedWeights(new(v, h))])
+        foreach (ParameterSet<float> weights in (ParameterSet<float>[])
+            [InitialWeights.Create(new(v, h), 1), CaseData.TrainedWeights(new(v, h))])
         {
             var text = new SyntheticText(v, b * ((3 * t) + 5));
             var reference = new ReferenceTrainer(weights, text, options);

@@ -55,7 +55,9 @@ public class AtomicFileTests
         using var directory = new TemporaryDirectory();
         string path = directory.Write("x", "old");
         int noSpace = OperatingSystem.IsWindows() ? unchecked((int)0x80070070) : 28;
-        Errors.Expect(path, "the disk is full", () => AtomicFile.Write(path, _ => throw new IOException("No space left on device", noSpace)));
+        Errors.Expect(
+            path, "the disk is full",
+            () => AtomicFile.Write(path, _ => throw new IOException("No space left on device", noSpace)));
         Assert.Equal("old", File.ReadAllText(path));
     }
 
@@ -101,7 +103,8 @@ public class AtomicFileTests
     public void Leftovers_of_a_file_are_known_by_their_names()
     {
         using var directory = new TemporaryDirectory();
-        foreach (string name in new[] { "x", ".x.tmp-1-1", ".x.tmp-99999-12", ".xy.tmp-1-1", "x.tmp-1-1", ".x", ".x.tmp-mine", ".x.tmp-1-1-1" })
+        foreach (string name in (string[])
+            ["x", ".x.tmp-1-1", ".x.tmp-99999-12", ".xy.tmp-1-1", "x.tmp-1-1", ".x", ".x.tmp-mine", ".x.tmp-1-1-1"])
             directory.Write(name, "");
         AtomicFile.RemoveLeftovers(directory.File("x"));
         Assert.Equal([".x", ".x.tmp-1-1-1", ".x.tmp-mine", ".xy.tmp-1-1", "x", "x.tmp-1-1"], directory.Names());
@@ -114,7 +117,8 @@ public class AtomicFileTests
         using Process gone = Sleep(), alive = Sleep();
         gone.Kill();
         gone.WaitForExit();
-        string abandoned = $".x.tmp-{gone.Id}-1", elsewhere = $".x.tmp-{gone.Id}-2", here = $".x.tmp-{alive.Id}-1", other = $".y.tmp-{gone.Id}-1";
+        string abandoned = $".x.tmp-{gone.Id}-1", elsewhere = $".x.tmp-{gone.Id}-2";
+        string here = $".x.tmp-{alive.Id}-1", other = $".y.tmp-{gone.Id}-1";
         foreach (string name in (string[])[abandoned, here, other])
             directory.Write(name, "half");
         using (new FileStream(directory.File(elsewhere), FileMode.CreateNew, FileAccess.Write, FileShare.None))
@@ -141,7 +145,9 @@ public class AtomicFileTests
         string target = directory.Write("target", "mine");
         File.CreateSymbolicLink(directory.File("x"), target);
         AtomicFile.Write(directory.File("x"), stream => stream.Write("new"u8));
-        Assert.Equal(("mine", "new", null), (File.ReadAllText(target), File.ReadAllText(directory.File("x")), new FileInfo(directory.File("x")).LinkTarget));
+        Assert.Equal(
+            ("mine", "new", null),
+            (File.ReadAllText(target), File.ReadAllText(directory.File("x")), new FileInfo(directory.File("x")).LinkTarget));
     }
 
     [Fact(Skip = "elsewhere no file can be made beside the devices", SkipType = typeof(Systems), SkipUnless = nameof(Systems.IsLinux))]
@@ -152,7 +158,9 @@ public class AtomicFileTests
         File.CreateSymbolicLink(directory.File("link"), "/dev/null");
         foreach (string name in (string[])["pipe", "link"])
             Assert.Throws<CharRnnException>(() => AtomicFile.Write(directory.File(name), _ => Assert.Fail("was written")));
-        Errors.Expect("/dev/null", "is a pipe or device where a regular file was expected", () => AtomicFile.Write("/dev/null", _ => Assert.Fail("was written")));
+        Errors.Expect(
+            "/dev/null", "is a pipe or device where a regular file was expected",
+            () => AtomicFile.Write("/dev/null", _ => Assert.Fail("was written")));
         Assert.Equal(["link", "pipe"], directory.Names());
     }
 

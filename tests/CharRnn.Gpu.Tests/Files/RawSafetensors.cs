@@ -6,7 +6,8 @@ namespace CharRnn.Gpu.Tests.Files;
 /// <summary>Safetensors bytes put together by hand, without the code under test.</summary>
 internal static class RawSafetensors
 {
-    public static byte[] File(string header, params byte[] payload) => File((ulong)Encoding.UTF8.GetByteCount(header), Encoding.UTF8.GetBytes(header), payload);
+    public static byte[] File(string header, params byte[] payload) =>
+        File((ulong)Encoding.UTF8.GetByteCount(header), Encoding.UTF8.GetBytes(header), payload);
 
     public static byte[] File(ulong headerLength, byte[] header, params byte[] payload)
     {
@@ -30,7 +31,8 @@ internal static class RawSafetensors
         int offset = 0;
         foreach ((string name, string shape, float[] values) in tensors)
         {
-            header.Append($",\"{name}\":{{\"dtype\":\"F32\",\"shape\":{shape},\"data_offsets\":[{offset},{offset + (values.Length * 4)}]}}");
+            header.Append(
+                $",\"{name}\":{{\"dtype\":\"F32\",\"shape\":{shape},\"data_offsets\":[{offset},{offset + (values.Length * 4)}]}}");
             offset += values.Length * 4;
         }
 

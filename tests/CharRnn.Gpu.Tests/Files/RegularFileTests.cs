@@ -34,7 +34,8 @@ public class RegularFileTests
         using var directory = new TemporaryDirectory();
         string pipe = NamedPipe.Make(directory.File("pipe"));
         File.CreateSymbolicLink(directory.File("link"), pipe);
-        foreach (string path in (string[])[pipe, directory.File("link"), .. OperatingSystem.IsLinux() ? ["/dev/zero", "/dev/null"] : (string[])[]])
+        foreach (string path in (string[])
+            [pipe, directory.File("link"), .. OperatingSystem.IsLinux() ? ["/dev/zero", "/dev/null"] : (string[])[]])
         {
             Assert.Throws<NotSupportedException>(() => RegularFile.OpenHandle(path));
             Assert.Throws<NotSupportedException>(() => RegularFile.OpenOwn(path, FileShare.Read));

@@ -22,9 +22,9 @@ public class SafetensorsFileTests
                 new SafetensorsTensor("none", [0, 3], Array.Empty<float>()),
             ]);
 
-        string header = """
-            {"__metadata__":{"a":"x","b":"\u0022\n"},"z":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]},"n":{"dtype":"I64","shape":[],"data_offsets":[8,16]},"d":{"dtype":"F64","shape":[1],"data_offsets":[16,24]},"none":{"dtype":"F32","shape":[0,3],"data_offsets":[24,24]}}
-            """;
+        string header = """{"__metadata__":{"a":"x","b":"\u0022\n"},"z":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]}"""
+            + ""","n":{"dtype":"I64","shape":[],"data_offsets":[8,16]},"d":{"dtype":"F64","shape":[1],"data_offsets":[16,24]}"""
+            + ""","none":{"dtype":"F32","shape":[0,3],"data_offsets":[24,24]}}""";
         header = header.PadRight((header.Length + 7) / 8 * 8);
         byte[] expected =
         [
@@ -51,12 +51,15 @@ public class SafetensorsFileTests
         double[] doubles = [.. Enumerable.Range(0, count).Select(_ => BitConverter.Int64BitsToDouble(random.NextInt64()))];
         long[] integers = [.. Enumerable.Range(0, count).Select(_ => random.NextInt64(long.MinValue, long.MaxValue))];
         string path = directory.File("x.safetensors");
-        SafetensorsFile.Write(path, s_noMetadata, [new("f", [count], floats), new("d", [1, count], doubles), new("i", [count, 1], integers)]);
+        SafetensorsFile.Write(
+            path, s_noMetadata, [new("f", [count], floats), new("d", [1, count], doubles), new("i", [count, 1], integers)]);
 
         using var file = SafetensorsFile.Open(path);
         Assert.Equal(["f", "d", "i"], file.Tensors.Select(t => t.Name));
         Assert.Equal(floats.Select(BitConverter.SingleToInt32Bits), file.ReadFloats("f", count).Select(BitConverter.SingleToInt32Bits));
-        Assert.Equal(doubles.Select(BitConverter.DoubleToInt64Bits), file.ReadDoubles("d", 1, count).Select(BitConverter.DoubleToInt64Bits));
+        Assert.Equal(
+            doubles.Select(BitConverter.DoubleToInt64Bits),
+            file.ReadDoubles("d", 1, count).Select(BitConverter.DoubleToInt64Bits));
         Assert.Equal(integers, file.ReadIntegers("i", count, 1));
         Assert.Empty(file.Metadata);
     }
@@ -78,7 +81,8 @@ public class SafetensorsFileTests
     public void Header_may_have_escapes_white_space_and_any_order()
     {
         using var directory = new TemporaryDirectory();
-        string header = "{ \"\\u0062\" : {\"data_offsets\":[4,8], \"shape\":[1],\n\"dtype\":\"\\u004632\"},\t\"a\":{\"shape\":[1],\"dtype\":\"F32\",\"data_offsets\":[0,4]}, \"__metadata__\":{} }  \n";
+        string header = "{ \"\\u0062\" : {\"data_offsets\":[4,8], \"shape\":[1],\n\"dtype\":\"\\u004632\"},"
+            + "\t\"a\":{\"shape\":[1],\"dtype\":\"F32\",\"data_offsets\":[0,4]}, \"__metadata__\":{} }  \n";
         using var file = SafetensorsFile.Open(directory.Write("x", RawSafetensors.File(header, RawSafetensors.Floats(1, 2))));
 
         Assert.Equal([1f], file.ReadFloats("a", 1));
@@ -90,7 +94,8 @@ public class SafetensorsFileTests
     public void Checksum_is_that_of_the_bytes_behind_the_header()
     {
         using var directory = new TemporaryDirectory();
-        SafetensorsTensor[] tensors = [new("a", [70_000], Enumerable.Range(0, 70_000).Select(i => i * 0.5f).ToArray()), new("n", [1], [7L])];
+        SafetensorsTensor[] tensors =
+            [new("a", [70_000], Enumerable.Range(0, 70_000).Select(i => i * 0.5f).ToArray()), new("n", [1], [7L])];
         string path = directory.File("x");
         SafetensorsFile.Write(path, s_noMetadata, tensors);
 
@@ -107,7 +112,8 @@ public class SafetensorsFileTests
         // A sparse file: 2.4 GB of zeros that take no space on most file systems, with one value behind them.
         const long zeros = 600_000_000;
         using var directory = new TemporaryDirectory();
-        string header = $"{{\"big\":{{\"dtype\":\"F32\",\"shape\":[{zeros}],\"data_offsets\":[0,{zeros * 4}]}},\"end\":{{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[{zeros * 4},{(zeros * 4) + 4}]}}}}";
+        string header = $"{{\"big\":{{\"dtype\":\"F32\",\"shape\":[{zeros}],\"data_offsets\":[0,{zeros * 4}]}},"
+            + $"\"end\":{{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[{zeros * 4},{(zeros * 4) + 4}]}}}}";
         string path = directory.Write("x", RawSafetensors.File(header));
         using (var stream = File.OpenWrite(path))
         {

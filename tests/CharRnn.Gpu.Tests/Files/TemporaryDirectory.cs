@@ -20,7 +20,8 @@ internal sealed class TemporaryDirectory : IDisposable
     }
 
     /// <summary>The names in the directory, in ordinal order.</summary>
-    public string[] Names() => [.. Directory.EnumerateFileSystemEntries(Root).Select(p => Path.GetFileName(p)!).Order(StringComparer.Ordinal)];
+    public string[] Names() =>
+        [.. Directory.EnumerateFileSystemEntries(Root).Select(p => Path.GetFileName(p)!).Order(StringComparer.Ordinal)];
 
     public void Dispose() => Directory.Delete(Root, recursive: true);
 }

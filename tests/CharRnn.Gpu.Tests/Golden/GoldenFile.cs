@@ -54,7 +54,8 @@ internal sealed class GoldenFile : IDisposable
         foreach (ParameterTensor<double> tensor in parameters.Tensors)
         {
             bool bias = tensor.Spec.Role == TensorRole.Bias;
-            double[] values = _file.ReadDoubles($"{prefix}.{tensor.Name}", bias ? [tensor.Spec.Columns] : [tensor.Spec.Columns, tensor.Spec.Rows]);
+            double[] values = _file.ReadDoubles(
+                $"{prefix}.{tensor.Name}", bias ? [tensor.Spec.Columns] : [tensor.Spec.Columns, tensor.Spec.Rows]);
             for (int i = 0; i < tensor.Spec.Rows; i++)
                 for (int j = 0; j < tensor.Spec.Columns; j++)
                     tensor.Values[(i * tensor.Spec.Columns) + j] = values[(j * tensor.Spec.Rows) + i];

@@ -7,9 +7,14 @@ public class GradientDescentTests
     [Fact]
     public void A_parabola_is_descended_to_its_minimum_by_the_known_factor_a_step()
     {
-        Descent descent = GradientDescent.Minimise(x => (x - 3) * (x - 3), x => 2 * (x - 3), start: -1, new DescentOptions { LearningRate = 0.1, GradientTolerance = 1e-10 });
+        Descent descent = GradientDescent.Minimise(
+            x => (x - 3) * (x - 3), x => 2 * (x - 3), start: -1, new DescentOptions { LearningRate = 0.1, GradientTolerance = 1e-10 });
         Assert.InRange(descent.Point[0], 3 - 1e-10, 3 + 1e-10);
-        Assert.All(descent.Path.Index(), point => Assert.InRange(point.Item[0], 3 - (4 * Math.Pow(0.8, point.Index)) - 1e-12, 3 - (4 * Math.Pow(0.8, point.Index)) + 1e-12));
+        Assert.All(descent.Path.Index(), point =>
+        {
+            double expected = 3 - (4 * Math.Pow(0.8, point.Index));
+            Assert.InRange(point.Item[0], expected - 1e-12, expected + 1e-12);
+        });
     }
 
     [Theory]
@@ -48,7 +53,13 @@ public class GradientDescentTests
     [InlineData(2, 1e-3, 0, 10_000, DescentEnd.NotFinite)]
     public void It_says_why_it_ended(double learningRate, double gradient, double change, int steps, DescentEnd end)
     {
-        var options = new DescentOptions { LearningRate = learningRate, GradientTolerance = gradient, ChangeTolerance = change, MaxSteps = steps };
+        var options = new DescentOptions
+        {
+            LearningRate = learningRate,
+            GradientTolerance = gradient,
+            ChangeTolerance = change,
+            MaxSteps = steps,
+        };
         Descent descent = GradientDescent.Minimise(x => x * x, x => 2 * x, 1, options);
         Assert.Equal(end, descent.End);
         Assert.InRange(descent.Steps, 1, steps);

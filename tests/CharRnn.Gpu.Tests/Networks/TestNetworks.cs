@@ -11,10 +11,15 @@ internal static class TestNetworks
 
     public static readonly NetworkLoss[] Losses = Enum.GetValues<NetworkLoss>();
 
-    /// <summary>Hidden layers with one activation, and the output that the loss wants; with the squared error the activation once more.</summary>
+    /// <summary>
+    /// Hidden layers with one activation, and the output that the loss wants; with the squared error the activation once more.
+    /// </summary>
     public static NetworkShape Shape(int inputs, int[] hidden, int outputs, ActivationFunction activation, NetworkLoss loss) => new(
         inputs,
-        [.. hidden.Select(width => new Layer(width, activation)), new Layer(outputs, loss == NetworkLoss.SquaredError ? activation : ActivationFunction.Identity)],
+        [
+            .. hidden.Select(width => new Layer(width, activation)),
+            new Layer(outputs, loss == NetworkLoss.SquaredError ? activation : ActivationFunction.Identity),
+        ],
         loss);
 
     /// <summary>Random rows, with random answers of the kind that the loss wants.</summary>
@@ -23,7 +28,8 @@ internal static class TestNetworks
         float[] x = Values.Random(rows * shape.Inputs, seed), y = Values.Random(rows * shape.Outputs, seed + 1);
         return shape.Loss switch
         {
-            NetworkLoss.CrossEntropy => new LabelledData(shape.Inputs, x, [.. Enumerable.Range(0, rows).Select(r => (int)((y[r] + 1) / 2 * shape.Outputs))]),
+            NetworkLoss.CrossEntropy => new LabelledData(
+                shape.Inputs, x, [.. Enumerable.Range(0, rows).Select(r => (int)((y[r] + 1) / 2 * shape.Outputs))]),
             NetworkLoss.BinaryCrossEntropy => new LabelledData(shape.Inputs, x, shape.Outputs, [.. y.Select(value => value > 0 ? 1f : 0f)]),
             _ => new LabelledData(shape.Inputs, x, shape.Outputs, y),
         };

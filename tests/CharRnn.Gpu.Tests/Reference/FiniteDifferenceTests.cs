@@ -27,7 +27,8 @@ public class FiniteDifferenceTests
     public void The_gradient_is_the_slope_of_the_loss_at_every_parameter(string name)
     {
         Assert.Equal(V, Tokens.Take(T * B).Distinct().Count());
-        ParameterTensor<double> gradient = ReferenceRnn.Run(Weights, Tokens, Carried).Gradient.Tensors.Single(tensor => tensor.Name == name);
+        ParameterTensor<double> gradient = ReferenceRnn.Run(Weights, Tokens, Carried)
+            .Gradient.Tensors.Single(tensor => tensor.Name == name);
         ParameterSet<double> moved = Weights.Convert(value => value);
         double[] values = moved.Tensors.Single(tensor => tensor.Name == name).Values;
         for (int i = 0; i < values.Length; i++)
@@ -40,7 +41,8 @@ public class FiniteDifferenceTests
     [Fact]
     public void The_carried_state_takes_part_in_the_loss()
     {
-        double withState = ReferenceRnn.Run(Weights, Tokens, Carried).Loss, without = ReferenceRnn.Run(Weights, Tokens, new double[B * H]).Loss;
+        double withState = ReferenceRnn.Run(Weights, Tokens, Carried).Loss;
+        double without = ReferenceRnn.Run(Weights, Tokens, new double[B * H]).Loss;
         Assert.True(Math.Abs(withState - without) > 0.01);
     }
 

@@ -21,7 +21,8 @@ public class NetworkFiniteDifferenceTests
         Assert.Equal(ReferenceNetwork.Loss(parameters, data), value, 12);
 
         const double Step = 1e-6;
-        foreach ((double[] values, double[] slopes) in parameters.Tensors.Select(tensor => tensor.Values).Zip(gradient.Tensors.Select(tensor => tensor.Values)))
+        foreach ((double[] values, double[] slopes) in
+            parameters.Tensors.Select(tensor => tensor.Values).Zip(gradient.Tensors.Select(tensor => tensor.Values)))
             for (int i = 0; i < values.Length; i++)
             {
                 double at = values[i];
@@ -47,14 +48,17 @@ public class NetworkFiniteDifferenceTests
     [Fact]
     public void A_cross_entropy_is_the_negative_log_likelihood_and_stable()
     {
-        var neuron = new ParameterSet<double>(new NetworkShape(1, [new Layer(1, ActivationFunction.Identity)], NetworkLoss.BinaryCrossEntropy));
+        var neuron = new ParameterSet<double>(
+            new NetworkShape(1, [new Layer(1, ActivationFunction.Identity)], NetworkLoss.BinaryCrossEntropy));
         (neuron.Weights(0)[0], neuron.Biases(0)[0]) = (2, -1);
         var data = new LabelledData(1, [1, 1, 3], 1, [1, 0, 1]); // z = 1, 1, 5
-        double expected = -(Math.Log(1 / (1 + Math.Exp(-1))) + Math.Log(1 - (1 / (1 + Math.Exp(-1)))) + Math.Log(1 / (1 + Math.Exp(-5)))) / 3;
+        double expected =
+            -(Math.Log(1 / (1 + Math.Exp(-1))) + Math.Log(1 - (1 / (1 + Math.Exp(-1)))) + Math.Log(1 / (1 + Math.Exp(-5)))) / 3;
         Assert.Equal(expected, ReferenceNetwork.Loss(neuron, data), 12);
 
         neuron.Weights(0)[0] = 5000; // e^5000 is no double
         Assert.Equal(4999.0 / 3, ReferenceNetwork.Loss(neuron, data), 9);
-        Assert.All(ReferenceNetwork.Run(neuron, data).Gradient.Tensors.SelectMany(tensor => tensor.Values), g => Assert.True(double.IsFinite(g)));
+        Assert.All(
+            ReferenceNetwork.Run(neuron, data).Gradient.Tensors.SelectMany(tensor => tensor.Values), g => Assert.True(double.IsFinite(g)));
     }
 }

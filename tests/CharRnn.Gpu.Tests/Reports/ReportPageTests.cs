@@ -30,7 +30,12 @@ public class ReportPageTests
     [Fact]
     public void Its_data_are_what_the_run_wrote()
     {
-        TrainingReport[] reports = [s_report, s_report with { Iteration = 20, Seconds = 3, ValidationLoss = 2 }, s_report with { Iteration = 30, Seconds = 0.5, Loss = double.NaN }];
+        TrainingReport[] reports =
+        [
+            s_report,
+            s_report with { Iteration = 20, Seconds = 3, ValidationLoss = 2 },
+            s_report with { Iteration = 30, Seconds = 0.5, Loss = double.NaN },
+        ];
         JsonElement run = Data(Page(Run("run", reports, [])))[0];
         Assert.Equal([10, 20, 30], run.GetProperty("iteration").EnumerateArray().Select(n => n.GetInt32()));
         Assert.Equal([1, 3, 3.5], run.GetProperty("seconds").EnumerateArray().Select(n => n.GetDouble())); // resumed after 3
@@ -38,7 +43,8 @@ public class ReportPageTests
         Assert.Equal(["null", "2", "null"], run.GetProperty("validation").EnumerateArray().Select(n => n.GetRawText()));
         Assert.Equal(
             [("any character", Math.Log(65)), ("unigram entropy", 3.25)],
-            run.GetProperty("baselines").EnumerateArray().Select(b => (b.GetProperty("name").GetString(), b.GetProperty("nats").GetDouble())));
+            run.GetProperty("baselines").EnumerateArray()
+                .Select(b => (b.GetProperty("name").GetString(), b.GetProperty("nats").GetDouble())));
         Assert.Empty(run.GetProperty("smooth").EnumerateArray()); // it is not known to have one stream only
         Assert.Equal("a, b", run.GetProperty("configuration").GetProperty("input").GetString());
     }
@@ -56,7 +62,8 @@ public class ReportPageTests
     [Fact]
     public void A_long_run_is_thinned_and_keeps_its_end()
     {
-        IEnumerable<TrainingReport> reports = Enumerable.Range(1, 45_001).Select(i => s_report with { Iteration = i, ValidationLoss = i % 1000 == 1 ? i : double.NaN });
+        IEnumerable<TrainingReport> reports = Enumerable.Range(1, 45_001)
+            .Select(i => s_report with { Iteration = i, ValidationLoss = i % 1000 == 1 ? i : double.NaN });
         Sample[] samples = [.. Enumerable.Range(1, 1000).Select(i => new Sample(i, "text"))];
         JsonElement run = Data(Page(Run("run", reports, samples)))[0];
         int[] iterations = [.. run.GetProperty("iteration").EnumerateArray().Select(n => n.GetInt32())];
@@ -92,7 +99,8 @@ public class ReportPageTests
         JsonElement run = Data(Page(Run("run", [.. values.Select(value => s_report with { Loss = value })], [])))[0];
         Assert.Equal(
             [double.MaxValue, -double.MaxValue, double.Epsilon, 1e-308, null, null],
-            run.GetProperty("loss").EnumerateArray().Select(value => value.ValueKind == JsonValueKind.Null ? (double?)null : value.GetDouble()));
+            run.GetProperty("loss").EnumerateArray()
+                .Select(value => value.ValueKind == JsonValueKind.Null ? (double?)null : value.GetDouble()));
     }
 
     private static RunRecord Run(string name, IEnumerable<TrainingReport> reports, Sample[] samples)

@@ -75,7 +75,8 @@ public class RunConfigurationTests
     public void A_value_of_another_kind_is_named()
     {
         using var directory = new TemporaryDirectory();
-        string path = directory.Write("config.json", """{"text": "big\n", "half": 0.5, "huge": 1e400, "beyond": 9223372036854775808, "flag": true, "list": []}""");
+        string path = directory.Write(
+            "config.json", """{"text": "big\n", "half": 0.5, "huge": 1e400, "beyond": 9223372036854775808, "flag": true, "list": []}""");
         RunConfiguration read = RunConfiguration.Read(path);
 
         Errors.Expect(path, "\"half\" is 0.5, not a string", () => read.GetText("half"));

@@ -22,7 +22,8 @@ public class RunDirectoryTests
         Assert.Equal(path, run.Root);
         Assert.Equal(
             ["config.json", "model.safetensors", "best.safetensors", "checkpoint.safetensors", "metrics.jsonl", "samples.txt"],
-            new[] { run.ConfigurationPath, run.ModelPath, run.BestModelPath, run.CheckpointPath, run.MetricsPath, run.SamplesPath }.Select(Path.GetFileName));
+            new[] { run.ConfigurationPath, run.ModelPath, run.BestModelPath, run.CheckpointPath, run.MetricsPath, run.SamplesPath }
+                .Select(Path.GetFileName));
         Assert.All([run.ConfigurationPath, run.SamplesPath], p => Assert.Equal(path, Path.GetDirectoryName(p)));
     }
 
@@ -72,7 +73,9 @@ public class RunDirectoryTests
         foreach (string name in (string[])["checkpoint.safetensors", "checkpoint-1.safetensors"])
             File.WriteAllText(Path.Combine(root, name), "cut off");
         using RunDirectory run = RunDirectory.Resume(root);
-        Assert.StartsWith(run.CheckpointPath, Assert.Throws<CharRnnException>(() => run.LoadCheckpoint(Assert.Fail)).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            run.CheckpointPath,
+            Assert.Throws<CharRnnException>(() => run.LoadCheckpoint(Assert.Fail)).Message, StringComparison.Ordinal);
         Assert.True(File.Exists(run.OlderCheckpointPath(1)));
     }
 
@@ -126,7 +129,8 @@ public class RunDirectoryTests
         ])
         {
             byte[] good = File.ReadAllBytes(path);
-            File.WriteAllBytes(path, Encoding.Latin1.GetBytes(Encoding.Latin1.GetString(good).Replace(old, changed, StringComparison.Ordinal)));
+            File.WriteAllBytes(
+                path, Encoding.Latin1.GetBytes(Encoding.Latin1.GetString(good).Replace(old, changed, StringComparison.Ordinal)));
             byte[] newer = File.ReadAllBytes(path);
             Assert.NotEqual(good, newer);
             using (RunDirectory run = RunDirectory.Resume(root))
@@ -155,7 +159,8 @@ public class RunDirectoryTests
         Errors.Expect(directory.Root, $"holds the {name} of a run", () => RunDirectory.Create(directory.Root));
         Assert.Equal(((string[])[name, "config.json", "run.lock"]).Order(StringComparer.Ordinal), directory.Names());
         RunDirectory.Create(directory.Root, overwrite: true).Dispose();
-        Assert.Equal(name is "checkpoint-mine.safetensors" or "checkpoint-5000.safetensors" or "other.safetensors" ? [name, "run.lock"] : ["run.lock"], directory.Names());
+        bool stays = name is "checkpoint-mine.safetensors" or "checkpoint-5000.safetensors" or "other.safetensors";
+        Assert.Equal(stays ? [name, "run.lock"] : ["run.lock"], directory.Names());
     }
 
     [Fact]
@@ -166,7 +171,9 @@ public class RunDirectoryTests
         File.Copy(Path.Combine(root, "checkpoint.safetensors"), Path.Combine(root, "checkpoint-5000.safetensors"));
         using RunDirectory run = RunDirectory.Resume(root);
         run.AgeCheckpoints(1);
-        Assert.Equal(["checkpoint-5000.safetensors", "checkpoint.safetensors"], Directory.GetFiles(root, "checkpoint*").Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["checkpoint-5000.safetensors", "checkpoint.safetensors"],
+            Directory.GetFiles(root, "checkpoint*").Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -176,7 +183,9 @@ public class RunDirectoryTests
         string root = Saved(directory, 10, 20, 30, 40); // the last, -1, -2 and -3
         File.Delete(Path.Combine(root, "checkpoint.safetensors"));
         File.Delete(Path.Combine(root, "checkpoint-1.safetensors"));
-        Assert.Contains("give --resume", Errors.Expect(root, "holds the checkpoint-2.safetensors of a run", () => RunDirectory.Create(root)), StringComparison.Ordinal);
+        Assert.Contains(
+            "give --resume",
+            Errors.Expect(root, "holds the checkpoint-2.safetensors of a run", () => RunDirectory.Create(root)), StringComparison.Ordinal);
         using RunDirectory run = RunDirectory.Resume(root);
         Assert.Equal(20, run.LoadCheckpoint(Assert.Fail).Snapshot.Iteration);
 
@@ -224,7 +233,9 @@ public class RunDirectoryTests
         Directory.CreateDirectory(directory.File("shared"));
         string events = directory.Write("shared/events.out.tfevents.1.charrnn", "theirs"), tensorBoard = Path.Combine(root, "tensorboard");
         Directory.CreateSymbolicLink(tensorBoard, directory.File("shared"));
-        Errors.Expect(tensorBoard, "is a symbolic link", () => _ = new TensorBoardLog(tensorBoard, null, smoothed: false, TimeProvider.System));
+        Errors.Expect(
+            tensorBoard, "is a symbolic link",
+            () => _ = new TensorBoardLog(tensorBoard, null, smoothed: false, TimeProvider.System));
         RunDirectory.Create(root, overwrite: true).Dispose();
         Assert.Equal("theirs", File.ReadAllText(events));
         Assert.Equal("mine\n", File.ReadAllText(target));
@@ -258,7 +269,9 @@ public class RunDirectoryTests
         using RunDirectory run = RunDirectory.Create(directory.File("run"));
         File.WriteAllText(run.ConfigurationPath, Configuration);
         foreach (int iteration in iterations)
-            CheckpointFile.Save(run.CheckpointPath, Samples.Description, Samples.Snapshot(Samples.State() with { Iteration = iteration }), () => run.AgeCheckpoints(5));
+            CheckpointFile.Save(
+                run.CheckpointPath, Samples.Description, Samples.Snapshot(Samples.State() with { Iteration = iteration }),
+                () => run.AgeCheckpoints(5));
         return run.Root;
     }
 
@@ -272,7 +285,8 @@ public class RunDirectoryTests
         try
         {
             // An independent program takes the lock the way the operating system knows it.
-            holder = Process.Start(new ProcessStartInfo("flock", ["--no-fork", directory.File("run.lock"), "sh", "-c", "echo held; exec sleep 60"]) { RedirectStandardOutput = true })!;
+            string[] arguments = ["--no-fork", directory.File("run.lock"), "sh", "-c", "echo held; exec sleep 60"];
+            holder = Process.Start(new ProcessStartInfo("flock", arguments) { RedirectStandardOutput = true })!;
         }
         catch (System.ComponentModel.Win32Exception)
         {
@@ -317,7 +331,12 @@ public class RunDirectoryTests
     public void A_run_killed_before_its_first_checkpoint_is_started_over()
     {
         using var directory = new TemporaryDirectory();
-        foreach (string name in new[] { "run.lock", "run.pid", "metrics.jsonl", "samples.txt", ".checkpoint.safetensors.tmp-1-1", ".config.json.tmp-77-2", "notes.txt", ".mine.tmp-1-1" })
+        string[] names =
+        [
+            "run.lock", "run.pid", "metrics.jsonl", "samples.txt",
+            ".checkpoint.safetensors.tmp-1-1", ".config.json.tmp-77-2", "notes.txt", ".mine.tmp-1-1",
+        ];
+        foreach (string name in names)
             directory.Write(name, "");
         directory.Write("config.json", Configuration);
         RunDirectory.Create(directory.Root).Dispose();

@@ -93,7 +93,8 @@ public class LimitsTests
     {
         Type[] options =
         [
-            typeof(SamplingOptions), typeof(StepOptions), typeof(TrainingSchedule), typeof(LearningRateSchedule), typeof(NetworkOptions), typeof(DescentOptions), typeof(CorpusOptions),
+            typeof(SamplingOptions), typeof(StepOptions), typeof(TrainingSchedule), typeof(LearningRateSchedule),
+            typeof(NetworkOptions), typeof(DescentOptions), typeof(CorpusOptions),
         ];
         foreach (PropertyInfo property in options.SelectMany(type => type.GetProperties()))
         {
@@ -101,7 +102,8 @@ public class LimitsTests
             if (!type.IsPrimitive || type == typeof(ulong) || type == typeof(bool)) // any seed will do
                 continue;
             object belowAll = Convert.ChangeType(-1, type, CultureInfo.InvariantCulture);
-            Exception refused = Assert.Throws<TargetInvocationException>(() => property.SetValue(Activator.CreateInstance(property.ReflectedType!), belowAll)).InnerException!;
+            Exception refused = Assert.Throws<TargetInvocationException>(
+                () => property.SetValue(Activator.CreateInstance(property.ReflectedType!), belowAll)).InnerException!;
             Assert.Equal(property.Name, Assert.IsType<ArgumentOutOfRangeException>(refused).ParamName);
         }
     }

@@ -6,7 +6,8 @@ namespace CharRnn.Gpu.Tests.Sampling;
 
 public class StopTextsTests
 {
-    private static readonly Vocabulary Letters = new(TextEncoding.Utf8, [.. "\nabcdé😀".EnumerateRunes().Select(rune => rune.Value).Order()]);
+    private static readonly Vocabulary Letters = new(
+        TextEncoding.Utf8, [.. "\nabcdé😀".EnumerateRunes().Select(rune => rune.Value).Order()]);
 
     [Theory]
     [InlineData("abcabd", new[] { "abd" }, "abc", "abd")]
@@ -44,11 +45,13 @@ public class StopTextsTests
         {
             string text = Random(random.Next(40));
             string[] stops = [.. Enumerable.Range(0, random.Next(4)).Select(_ => Random(1 + random.Next(6)))];
-            int end = stops.Select(stop => text.IndexOf(stop, StringComparison.Ordinal)).Where(at => at >= 0).DefaultIfEmpty(text.Length).Min();
+            int end = stops.Select(stop => text.IndexOf(stop, StringComparison.Ordinal))
+                .Where(at => at >= 0).DefaultIfEmpty(text.Length).Min();
             string? by = stops.Where(stop => text[end..].StartsWith(stop, StringComparison.Ordinal)).MinBy(stop => stop.Length);
             int size = 1 + random.Next(9);
             string? found = null;
-            byte[] cut = Letters.Decode([.. Stops(stops).Cut(Letters.Encode(text, UnknownCharacters.Error, "text").Chunk(size), stop => found = stop).SelectMany(piece => piece)]);
+            IEnumerable<int[]> pieces = Letters.Encode(text, UnknownCharacters.Error, "text").Chunk(size);
+            byte[] cut = Letters.Decode([.. Stops(stops).Cut(pieces, stop => found = stop).SelectMany(piece => piece)]);
             Assert.Equal((text[..end], by), (Encoding.UTF8.GetString(cut), found));
             stopped += by is null ? 0 : 1;
         }
@@ -71,7 +74,8 @@ public class StopTextsTests
             }
         }
 
-        string[] written = [.. Stops("abcd", "abab").Cut(Pieces()).Select(piece => $"{given} {Encoding.UTF8.GetString(Letters.Decode(piece))}")];
+        string[] written =
+            [.. Stops("abcd", "abab").Cut(Pieces()).Select(piece => $"{given} {Encoding.UTF8.GetString(Letters.Decode(piece))}")];
         Assert.Equal(["2 dd"], written); // abab is there with the fourth
         Assert.Equal(4, given);
 
@@ -94,9 +98,11 @@ public class StopTextsTests
     public void A_stop_text_that_can_never_be_written_is_an_error_or_is_left_out_as_a_whole()
     {
         string message = Assert.Throws<CharRnnException>(() => Stops("a", "aXb")).Message;
-        Assert.Equal("--stop: has characters that the model's vocabulary does not: 'X' (U+0058); leave them out, as --unknown skip does", message);
+        Assert.Equal(
+            "--stop: has characters that the model's vocabulary does not: 'X' (U+0058); leave them out, as --unknown skip does", message);
         StopTexts left = StopTexts.Of(Letters, ["aXb", "c"], UnknownCharacters.Skip, "--stop");
-        Assert.Equal("dab", Encoding.UTF8.GetString(Letters.Decode([.. left.Cut([Letters.Encode("dabc", UnknownCharacters.Error, "text")]).SelectMany(piece => piece)])));
+        IEnumerable<int[]> rest = left.Cut([Letters.Encode("dabc", UnknownCharacters.Error, "text")]);
+        Assert.Equal("dab", Encoding.UTF8.GetString(Letters.Decode([.. rest.SelectMany(piece => piece)])));
         Assert.Throws<ArgumentException>(() => Stops("a", ""));
         Assert.Throws<ArgumentNullException>(() => Stops("a").Cut(null!));
     }

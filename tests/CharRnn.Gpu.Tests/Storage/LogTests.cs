@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using CharRnn.Files;
 using CharRnn.Gpu.Tests.Files;
@@ -26,7 +27,13 @@ public class LogTests
     {
         using var directory = new TemporaryDirectory();
         var culture = (CultureInfo)CultureInfo.InvariantCulture.Clone();
-        culture.NumberFormat = new NumberFormatInfo { NumberDecimalSeparator = ",", NegativeSign = "~", NumberGroupSeparator = ".", NaNSymbol = "?" };
+        culture.NumberFormat = new NumberFormatInfo
+        {
+            NumberDecimalSeparator = ",",
+            NegativeSign = "~",
+            NumberGroupSeparator = ".",
+            NaNSymbol = "?",
+        };
         CultureInfo before = CultureInfo.CurrentCulture;
         try
         {
@@ -41,7 +48,9 @@ public class LogTests
             CultureInfo.CurrentCulture = before;
         }
 
-        const string expected = """{"iteration":1000,"epoch":2,"characters":25000,"loss":2.5,"smooth_loss":0.30000000000000004,"smooth_loss_per_char":1E-07,"bits_per_character":3.6067376022224087,"val_loss":null,"characters_per_second":12345.678,"seconds":-0.0625,"learning_rate":0.1}""";
+        const string expected = """{"iteration":1000,"epoch":2,"characters":25000,"loss":2.5,"smooth_loss":0.30000000000000004"""
+            + ""","smooth_loss_per_char":1E-07,"bits_per_character":3.6067376022224087,"val_loss":null"""
+            + ""","characters_per_second":12345.678,"seconds":-0.0625,"learning_rate":0.1}""";
         Assert.Equal(expected + "\n", File.ReadAllText(directory.File("metrics.jsonl")));
         Assert.Equal("=== iteration -1000 ===\n\n\n", File.ReadAllText(directory.File("samples.txt")));
     }
@@ -65,7 +74,7 @@ public class LogTests
         Assert.All(MetricsLog.Read(directory.File("old")), report => Assert.True(double.IsNaN(report.LearningRate)));
         foreach (string bad in (string[])["{}", "[]", "no json", "{\"iteration\": \"x\"}"])
         {
-            File.WriteAllText(directory.File("bad"), MetricsLog.Line(s_line) is var line ? $"{System.Text.Encoding.UTF8.GetString(line)}{bad}\n" : "");
+            File.WriteAllText(directory.File("bad"), $"{Encoding.UTF8.GetString(MetricsLog.Line(s_line))}{bad}\n");
             Errors.Expect(directory.File("bad"), "line 2 is not a report", () => _ = MetricsLog.Read(directory.File("bad")).Count());
         }
     }
@@ -84,7 +93,9 @@ public class LogTests
         File.AppendAllText(path, new string(' ', 65_536) + "\n");
         Errors.Expect(path, $"line {lines + 1} is not a report", () => _ = MetricsLog.Read(path).Count());
         File.AppendAllText(directory.File("endless"), new string(' ', 65_537));
-        Errors.Expect(directory.File("endless"), "line 1 is longer than 65536 bytes", () => _ = MetricsLog.Read(directory.File("endless")).Count());
+        Errors.Expect(
+            directory.File("endless"), "line 1 is longer than 65536 bytes",
+            () => _ = MetricsLog.Read(directory.File("endless")).Count());
 
         // Of samples the end, from a heading on: neither a text's rest nor what looks like one in the middle of a line.
         string last = "=== iteration 5 ===\nlast\n\n", filling = new('é', ((4 << 20) - 25 - last.Length) / 2);
@@ -101,7 +112,7 @@ public class LogTests
         Sample[] samples = [new(100, "a\n\n=== no heading ===\nb"), new(200, ""), new(300, "\r\n漢</script>\n=== iteration ٣ ===\n")];
         using (var log = new SamplesLog(path))
             foreach (Sample sample in samples)
-                log.Append(sample.Iteration, System.Text.Encoding.UTF8.GetBytes(sample.Text));
+                log.Append(sample.Iteration, Encoding.UTF8.GetBytes(sample.Text));
         Assert.Equal(samples, SamplesLog.Read(path));
         File.AppendAllText(path, "=== iteration 400 ===\nhalf");
         Assert.Equal([.. samples, new Sample(400, "half")], SamplesLog.Read(path));
@@ -146,14 +157,18 @@ public class LogTests
         Assert.Equal(log.Length, new FileInfo(path).Length);
         log.FlushToDisk();
         log.Dispose();
-        Assert.Equal([.. "=== iteration 1000 ===\nTo be\n\n\n=== iteration 2000 ===\n"u8, 0xFF, 0x00, .. "\n\n"u8], File.ReadAllBytes(path));
+        Assert.Equal(
+            [.. "=== iteration 1000 ===\nTo be\n\n\n=== iteration 2000 ===\n"u8, 0xFF, 0x00, .. "\n\n"u8],
+            File.ReadAllBytes(path));
     }
 
     [Fact]
     public void A_log_that_cannot_be_written_is_an_error()
     {
         using var directory = new TemporaryDirectory();
-        Errors.Expect(directory.File("no/metrics.jsonl"), "its directory does not exist", () => _ = new MetricsLog(directory.File("no/metrics.jsonl")));
+        Errors.Expect(
+            directory.File("no/metrics.jsonl"), "its directory does not exist",
+            () => _ = new MetricsLog(directory.File("no/metrics.jsonl")));
         Errors.Expect(directory.Root, "is a directory", () => _ = new SamplesLog(directory.Root));
     }
 

@@ -198,7 +198,10 @@ public class ModelFileTests
 
     [Fact]
     public void A_character_beyond_a_byte_is_no_byte()
-        => ExpectBad("U+0100 is not a character", Metadata.Replace("utf-8", "bytes", StringComparison.Ordinal).Replace("\"ab\"", "\"aĀ\"", StringComparison.Ordinal), s_tensors);
+        => ExpectBad(
+            "U+0100 is not a character",
+            Metadata.Replace("utf-8", "bytes", StringComparison.Ordinal).Replace("\"ab\"", "\"aĀ\"", StringComparison.Ordinal),
+            s_tensors);
 
     [Fact]
     public void No_metadata_at_all_is_refused() => ExpectBad("metadata key format is missing", "{}", s_tensors);
@@ -233,15 +236,31 @@ public class ModelFileTests
 
     [Fact]
     public void A_hidden_size_of_zero_is_refused()
-        => ExpectBad("tensor layers.0.bh has shape [0]", Metadata, ("layers.0.Wxh", "[0,2]", []), ("layers.0.Whh", "[0,0]", []), ("layers.0.bh", "[0]", []), ("Why", "[2,0]", []), ("by", "[2]", [0, 0]));
+        => ExpectBad(
+            "tensor layers.0.bh has shape [0]", Metadata,
+            ("layers.0.Wxh", "[0,2]", []), ("layers.0.Whh", "[0,0]", []), ("layers.0.bh", "[0]", []), ("Why", "[2,0]", []),
+            ("by", "[2]", [0, 0]));
 
     [Fact]
     public void Weights_of_another_dtype_are_refused()
     {
         using var directory = new TemporaryDirectory();
         string path = directory.File("m");
-        var metadata = new Dictionary<string, string> { ["format"] = "charrnn", ["version"] = "1", ["cell"] = "rnn", ["layers"] = "1", ["encoding"] = "utf-8", ["vocabulary"] = "a" };
-        SafetensorsFile.Write(path, metadata, [new("layers.0.Wxh", [1, 1], [1.0]), new("layers.0.Whh", [1, 1], [1f]), new("layers.0.bh", [1], [1f]), new("Why", [1, 1], [1f]), new("by", [1], [1f])]);
+        var metadata = new Dictionary<string, string>
+        {
+            ["format"] = "charrnn",
+            ["version"] = "1",
+            ["cell"] = "rnn",
+            ["layers"] = "1",
+            ["encoding"] = "utf-8",
+            ["vocabulary"] = "a",
+        };
+        SafetensorsFile.Write(
+            path, metadata,
+            [
+                new("layers.0.Wxh", [1, 1], [1.0]), new("layers.0.Whh", [1, 1], [1f]), new("layers.0.bh", [1], [1f]),
+                new("Why", [1, 1], [1f]), new("by", [1], [1f]),
+            ]);
         Errors.Expect(path, "tensor layers.0.Wxh is F64, not F32", () => ModelFile.Load(path));
     }
 
@@ -265,10 +284,18 @@ public class ModelFileTests
     {
         CharacterModel model = Samples.Model();
         ModelFile.RequireFits("m", model, Samples.Vocabulary(), 3);
-        Errors.Expect("m", "its model has 3 hidden units, but --hidden-size is 4", () => ModelFile.RequireFits("m", model, Samples.Vocabulary(), 4));
-        Errors.Expect("m", "its vocabulary has 5 characters, the text has 4", () => ModelFile.RequireFits("m", model, Samples.Vocabulary("abcd"), 3));
-        Errors.Expect("m", "its vocabulary has U+0020 at index 1, the text has U+0061", () => ModelFile.RequireFits("m", model, Samples.Vocabulary("\na é😀"), 3));
-        Errors.Expect("m", "its encoding is utf-8, the text's is bytes", () => ModelFile.RequireFits("m", model, new Vocabulary(TextEncoding.Bytes, [1, 2]), 3));
+        Errors.Expect(
+            "m", "its model has 3 hidden units, but --hidden-size is 4",
+            () => ModelFile.RequireFits("m", model, Samples.Vocabulary(), 4));
+        Errors.Expect(
+            "m", "its vocabulary has 5 characters, the text has 4",
+            () => ModelFile.RequireFits("m", model, Samples.Vocabulary("abcd"), 3));
+        Errors.Expect(
+            "m", "its vocabulary has U+0020 at index 1, the text has U+0061",
+            () => ModelFile.RequireFits("m", model, Samples.Vocabulary("\na é😀"), 3));
+        Errors.Expect(
+            "m", "its encoding is utf-8, the text's is bytes",
+            () => ModelFile.RequireFits("m", model, new Vocabulary(TextEncoding.Bytes, [1, 2]), 3));
     }
 
     private static void ExpectBad(string found, string metadata, params (string Name, string Shape, float[] Values)[] tensors)

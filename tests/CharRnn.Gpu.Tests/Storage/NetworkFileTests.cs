@@ -67,7 +67,9 @@ public sealed class NetworkFileTests : IDisposable
         NetworkModel model = Model(NetworkLoss.CrossEntropy);
         model.Parameters.Weights(1)[3 * model.Shape.Layers[1].Width] = float.NaN; // of the first neuron's fourth input
         string path = _directory.File("model.safetensors");
-        Assert.Contains("tensor layers.1.weight is NaN at [0, 3]", Assert.Throws<CharRnnException>(() => NetworkFile.Save(path, model)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "tensor layers.1.weight is NaN at [0, 3]",
+            Assert.Throws<CharRnnException>(() => NetworkFile.Save(path, model)).Message, StringComparison.Ordinal);
         Assert.False(File.Exists(path));
     }
 
@@ -77,8 +79,12 @@ public sealed class NetworkFileTests : IDisposable
         string network = _directory.File("network.safetensors"), rnn = _directory.File("rnn.safetensors");
         NetworkFile.Save(network, Model(NetworkLoss.CrossEntropy));
         ModelFile.Save(rnn, Samples.Model());
-        Assert.Contains("metadata key cell is \"rnn\", not mlp", Assert.Throws<CharRnnException>(() => NetworkFile.Load(rnn)).Message, StringComparison.Ordinal);
-        Assert.Contains("metadata key cell is \"mlp\", not rnn", Assert.Throws<CharRnnException>(() => ModelFile.Load(network)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "metadata key cell is \"rnn\", not mlp",
+            Assert.Throws<CharRnnException>(() => NetworkFile.Load(rnn)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "metadata key cell is \"mlp\", not rnn",
+            Assert.Throws<CharRnnException>(() => ModelFile.Load(network)).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -95,14 +101,26 @@ public sealed class NetworkFileTests : IDisposable
     }
 
     private static string Describe(NetworkModel model) =>
-        $"{model.Encoding.ToJson()} {string.Join(' ', model.Shape.Layers)} {model.Shape.Loss} {string.Join(' ', model.Parameters.Tensors.SelectMany(tensor => tensor.Values))}";
+        $"{model.Encoding.ToJson()} {string.Join(' ', model.Shape.Layers)} {model.Shape.Loss} "
+            + $"{string.Join(' ', model.Parameters.Tensors.SelectMany(tensor => tensor.Values))}";
 
     private static NetworkModel Model(NetworkLoss loss)
     {
         ColumnEncoding[] inputs = [new("size", null, 1.5, 2), new("colour, \"dark\"", ["blue", "red é"], 0, 1)];
-        var label = new ColumnEncoding("kind", loss == NetworkLoss.SquaredError ? null : loss == NetworkLoss.BinaryCrossEntropy ? ["a", "b"] : ["a", "b", "c"], 0, 1);
+        string[]? kinds = loss switch
+        {
+            NetworkLoss.SquaredError => null,
+            NetworkLoss.BinaryCrossEntropy => ["a", "b"],
+            _ => ["a", "b", "c"],
+        };
+        var label = new ColumnEncoding("kind", kinds, 0, 1);
         var shape = new NetworkShape(
-            3, [new Layer(5, ActivationFunction.Relu), new Layer(4, ActivationFunction.Sigmoid), new Layer(loss == NetworkLoss.CrossEntropy ? 3 : 1, ActivationFunction.Identity)], loss);
+            3,
+            [
+                new Layer(5, ActivationFunction.Relu), new Layer(4, ActivationFunction.Sigmoid),
+                new Layer(loss == NetworkLoss.CrossEntropy ? 3 : 1, ActivationFunction.Identity),
+            ],
+            loss);
         return new NetworkModel(TestNetworks.Parameters(shape, 1), new TableEncoding(inputs, label));
     }
 }

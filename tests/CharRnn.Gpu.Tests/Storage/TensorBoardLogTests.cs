@@ -22,7 +22,8 @@ public class TensorBoardLogTests
     public void Reports_are_records_of_events(bool smoothed)
     {
         using var directory = new TemporaryDirectory();
-        using (var log = new TensorBoardLog(directory.File("tb"), Samples.Snapshot(Samples.State() with { Iteration = 5 }) with { EventsDue = false }, smoothed, new Clock()))
+        TrainingSnapshot from = Snapshot(eventsDue: false);
+        using (var log = new TensorBoardLog(directory.File("tb"), from, smoothed, new Clock()))
             log.Append(new TrainingReport(300, 1, 1, 2.5, 1, 0.5, double.NaN, 1e6, 1, 0.25f));
 
         string path = Assert.Single(Directory.GetFiles(directory.File("tb")));
@@ -34,7 +35,11 @@ public class TensorBoardLogTests
         byte[] time = [0x09, .. BitConverter.GetBytes(1_000_000_000.5)];
         Assert.Equal([.. time, 0x1A, 13, .. "brain.Event:2"u8], records[0]);
         Assert.Equal([.. time, 0x10, 6, 0x3A, 2, 0x08, 1], records[1]); // behind step 5; session_log { status: START }
-        byte[] values = [.. Value("loss/training", 2.5f), .. smoothed ? Value("loss/smoothed", 0.5f) : [], .. Value("speed/characters_per_second", 1e6f), .. Value("learning_rate", 0.25f)];
+        byte[] values =
+        [
+            .. Value("loss/training", 2.5f), .. smoothed ? Value("loss/smoothed", 0.5f) : [],
+            .. Value("speed/characters_per_second", 1e6f), .. Value("learning_rate", 0.25f),
+        ];
         Assert.Equal([.. time, 0x10, 0xAC, 0x02, 0x2A, (byte)values.Length, .. values], records[2]);
     }
 
@@ -44,13 +49,16 @@ public class TensorBoardLogTests
         // At the end of training, or where it was stopped, what is due at the last iteration is still to come.
         using var directory = new TemporaryDirectory();
         foreach ((TrainingSnapshot? from, byte first) in ((TrainingSnapshot?, byte)[])
-            [(null, 0), (Samples.Snapshot(Samples.State() with { Iteration = 5 }) with { EventsDue = true }, 5), (Samples.Snapshot(Samples.State() with { Iteration = 5 }) with { EventsDue = false }, 6)])
+            [(null, 0), (Snapshot(eventsDue: true), 5), (Snapshot(eventsDue: false), 6)])
         {
             new TensorBoardLog(directory.File($"tb{first}"), from, smoothed: false, new Clock()).Dispose();
             byte[] start = Records(File.ReadAllBytes(Assert.Single(Directory.GetFiles(directory.File($"tb{first}")))))[1];
             Assert.Equal([0x10, first, 0x3A, 2, 0x08, 1], start[9..]);
         }
     }
+
+    private static TrainingSnapshot Snapshot(bool eventsDue) =>
+        Samples.Snapshot(Samples.State() with { Iteration = 5 }) with { EventsDue = eventsDue };
 
     private static byte[] Value(string tag, float value) =>
         [0x0A, (byte)(tag.Length + 7), 0x0A, (byte)tag.Length, .. Encoding.ASCII.GetBytes(tag), 0x15, .. BitConverter.GetBytes(value)];

@@ -27,14 +27,22 @@ public sealed class CsvTableTests : IDisposable
     [InlineData("", "is empty; give a CSV file of a header and rows")]
     [InlineData("\n\n", "is empty; give a CSV file of a header and rows")]
     [InlineData("a,b\n", "has a header and no rows; give a CSV file of a header and rows")]
-    [InlineData("a,b\n1,2\n3\n", "line 3 has 1 fields, the header has 2; give each row a field for every column; a field with a comma is put in quotes")]
-    [InlineData("a,b\n1,2,3\n", "line 2 has 3 fields, the header has 2; give each row a field for every column; a field with a comma is put in quotes")]
+    [InlineData(
+        "a,b\n1,2\n3\n",
+        "line 3 has 1 fields, the header has 2; give each row a field for every column; a field with a comma is put in quotes")]
+    [InlineData(
+        "a,b\n1,2,3\n",
+        "line 2 has 3 fields, the header has 2; give each row a field for every column; a field with a comma is put in quotes")]
     [InlineData("a,,c\n1,2,3\n", "column 2 has no name; give each column one in the first line")]
     [InlineData("a,b,a\n1,2,3\n", "has several columns 'a'; give each column a name of its own")]
     [InlineData("a;b\n1;2\n", "has one column, 'a;b'; give --delimiter ';' if that is what separates its fields")]
     [InlineData("a\tb\n1\t2\n", "has one column, 'a\tb'; give --delimiter tab if that is what separates its fields")]
-    [InlineData("a,b\n1,\"2\n3,4\n", "line 2 has a quote where none belongs, or one that is not closed; put fields with quotes in quotes, and double those inside")]
-    [InlineData("a,b\n1,2\" inch\n", "line 2 has a quote where none belongs, or one that is not closed; put fields with quotes in quotes, and double those inside")]
+    [InlineData(
+        "a,b\n1,\"2\n3,4\n",
+        "line 2 has a quote where none belongs, or one that is not closed; put fields with quotes in quotes, and double those inside")]
+    [InlineData(
+        "a,b\n1,2\" inch\n",
+        "line 2 has a quote where none belongs, or one that is not closed; put fields with quotes in quotes, and double those inside")]
     public void A_damaged_table_is_refused_with_its_line(string text, string reason)
     {
         string path = _directory.Write("bad.csv", text);
@@ -46,9 +54,15 @@ public sealed class CsvTableTests : IDisposable
     {
         string bytes = _directory.Write("bytes.csv", "");
         File.WriteAllBytes(bytes, [.. "a,b\n1,"u8, 0xFF, 0xFE, .. "\n"u8]);
-        Assert.Contains("is not UTF-8 text; save", Assert.Throws<CharRnnException>(() => CsvTable.Read(bytes)).Message, StringComparison.Ordinal);
-        Assert.Contains("is a directory where a table was expected", Assert.Throws<CharRnnException>(() => CsvTable.Read(Path.GetDirectoryName(bytes)!)).Message, StringComparison.Ordinal);
-        Assert.Contains("does not exist", Assert.Throws<CharRnnException>(() => CsvTable.Read(bytes + "x")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "is not UTF-8 text; save",
+            Assert.Throws<CharRnnException>(() => CsvTable.Read(bytes)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "is a directory where a table was expected",
+            Assert.Throws<CharRnnException>(() => CsvTable.Read(Path.GetDirectoryName(bytes)!)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "does not exist",
+            Assert.Throws<CharRnnException>(() => CsvTable.Read(bytes + "x")).Message, StringComparison.Ordinal);
     }
 
     [Fact]

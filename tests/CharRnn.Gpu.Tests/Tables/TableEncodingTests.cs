@@ -27,7 +27,8 @@ public class TableEncodingTests
     {
         Table table = Table("x,y", "1,a", "3,b", "1000,a");
         Assert.Equal(2, TableEncoding.Learn(table, [0, 1], "y", null).Inputs[0].Mean);
-        Assert.Equal(1, TableEncoding.Learn(Table("x,y", "5,a", "5,b"), [0, 1], "y", null).Inputs[0].Deviation); // a constant is 0, and no division by it
+        // A constant is encoded as 0, without a division by its deviation.
+        Assert.Equal(1, TableEncoding.Learn(Table("x,y", "5,a", "5,b"), [0, 1], "y", null).Inputs[0].Deviation);
     }
 
     [Theory]
@@ -49,25 +50,50 @@ public class TableEncodingTests
         Table table = Table("x,colour,y", "1,red,a", "3,blue,b");
         var encoding = TableEncoding.FromJson(TableEncoding.Learn(table, [0, 1], "y", null).ToJson());
         Table other = Table("new,colour,x", "?,blue,3");
-        Assert.Equal(encoding.Encode(table, [1], NetworkLoss.CrossEntropy, withAnswers: true).X, encoding.Encode(other, [0], NetworkLoss.CrossEntropy, withAnswers: false).X);
+        Assert.Equal(
+            encoding.Encode(table, [1], NetworkLoss.CrossEntropy, withAnswers: true).X,
+            encoding.Encode(other, [0], NetworkLoss.CrossEntropy, withAnswers: false).X);
     }
 
     [Fact]
     public void What_cannot_be_learned_is_refused_with_line_and_column()
     {
         int[] all = [0, 1, 2];
-        Fails("table: line 3, column 'x': the value is missing; fill it in, or leave out the row or the column", () => TableEncoding.Learn(Table("x,y", "1,a", ",b", "2,a"), all, "y", null));
-        Fails("table: has no column 'z'; its columns are x, y", () => TableEncoding.Learn(Table("x,y", "1,a", "2,b", "3,a"), all, "z", null));
-        Fails("table: has only the label's column; give a table with a column to learn from", () => TableEncoding.Learn(Table("y", "a", "b", "a"), all, "y", null));
-        Fails("table: column 'y' is 'a' in every row; give another --label", () => TableEncoding.Learn(Table("x,y", "1,a", "2,a", "3,a"), all, "y", null));
-        Fails("table: line 2, column 'y': 'a' is not a number; give --loss auto, or another --label", () => TableEncoding.Learn(Table("x,y", "1,a", "2,2", "3,b"), all, "y", true));
+        Fails(
+            "table: line 3, column 'x': the value is missing; fill it in, or leave out the row or the column",
+            () => TableEncoding.Learn(Table("x,y", "1,a", ",b", "2,a"), all, "y", null));
+        Fails(
+            "table: has no column 'z'; its columns are x, y",
+            () => TableEncoding.Learn(Table("x,y", "1,a", "2,b", "3,a"), all, "z", null));
+        Fails(
+            "table: has only the label's column; give a table with a column to learn from",
+            () => TableEncoding.Learn(Table("y", "a", "b", "a"), all, "y", null));
+        Fails(
+            "table: column 'y' is 'a' in every row; give another --label",
+            () => TableEncoding.Learn(Table("x,y", "1,a", "2,a", "3,a"), all, "y", null));
+        Fails(
+            "table: line 2, column 'y': 'a' is not a number; give --loss auto, or another --label",
+            () => TableEncoding.Learn(Table("x,y", "1,a", "2,2", "3,b"), all, "y", true));
         foreach (string missing in (string[])["NA", "NaN", "?", "null"])
-            Fails("table: line 3, column 'x': the value is missing; fill it in, or leave out the row or the column", () => TableEncoding.Learn(Table("x,y", "1,a", $"{missing},b", "2,a"), all, "y", null));
-        Fails("table: line 3, column 'x': 'much' is not a number; most of the column are numbers: correct the value, or leave the row or the column out", () => TableEncoding.Learn(Table("x,y", "1,a", "much,b", "2,a"), all, "y", null));
-        Fails("table: column 'x' has numbers that are too large for a mean; scale them, or leave the column out", () => TableEncoding.Learn(Table("x,y", "1e200,a", "-1e200,b", "2,a"), all, "y", null));
+            Fails(
+                "table: line 3, column 'x': the value is missing; fill it in, or leave out the row or the column",
+                () => TableEncoding.Learn(Table("x,y", "1,a", $"{missing},b", "2,a"), all, "y", null));
+        Fails(
+            "table: line 3, column 'x': 'much' is not a number; "
+                + "most of the column are numbers: correct the value, or leave the row or the column out",
+            () => TableEncoding.Learn(Table("x,y", "1,a", "much,b", "2,a"), all, "y", null));
+        Fails(
+            "table: column 'x' has numbers that are too large for a mean; scale them, or leave the column out",
+            () => TableEncoding.Learn(Table("x,y", "1e200,a", "-1e200,b", "2,a"), all, "y", null));
         string[] many = [.. Enumerable.Range(0, 2500).Select(i => string.Create(CultureInfo.InvariantCulture, $"name{i},{i % 2}"))];
-        Fails("table: column 'x' has 2500 different texts; leave it out, or reduce it to at most 1000", () => TableEncoding.Learn(Table("x,y", many), [.. Enumerable.Range(0, 2500)], "y", null));
-        Fails("table: column 'x' has 2500 different values in 2500 rows; give another --label: values that hardly occur twice cannot be learned", () => TableEncoding.Learn(Table("y,x", [.. many.Select(row => string.Join(',', row.Split(',').Reverse()))]), [.. Enumerable.Range(0, 2500)], "x", null));
+        Fails(
+            "table: column 'x' has 2500 different texts; leave it out, or reduce it to at most 1000",
+            () => TableEncoding.Learn(Table("x,y", many), [.. Enumerable.Range(0, 2500)], "y", null));
+        string[] reversed = [.. many.Select(row => string.Join(',', row.Split(',').Reverse()))];
+        Fails(
+            "table: column 'x' has 2500 different values in 2500 rows; "
+                + "give another --label: values that hardly occur twice cannot be learned",
+            () => TableEncoding.Learn(Table("y,x", reversed), [.. Enumerable.Range(0, 2500)], "x", null));
     }
 
     [Fact]
@@ -86,11 +112,21 @@ public class TableEncodingTests
         var encoding = TableEncoding.Learn(Table("x,colour,y", "1,red,a", "3,blue,b"), [0, 1], "y", null);
         void Encode(Table table, bool withAnswers = false) => encoding.Encode(table, [0], NetworkLoss.CrossEntropy, withAnswers);
         Fails("table: has no column 'colour'; its columns are x", () => Encode(Table("x", "1")));
-        Fails("table: line 2, column 'colour': 'pink' is not a value that was learned; the column was learned with blue, red", () => Encode(Table("x,colour", "1,pink")));
-        Fails("table: line 2, column 'x': 'much' is not a number; the column had only numbers in training: correct the value", () => Encode(Table("x,colour", "much,red")));
-        Fails("table: line 2, column 'x': 1e300 is too large; give a number like those that were learned", () => Encode(Table("x,colour", "1e300,red")));
-        Fails("table: line 2, column 'x': the value is missing; fill it in, or leave out the row or the column", () => Encode(Table("x,colour", ",red")));
-        Fails("table: line 2, column 'y': 'c' is not a value that was learned; the column was learned with a, b", () => Encode(Table("x,colour,y", "1,red,c"), withAnswers: true));
+        Fails(
+            "table: line 2, column 'colour': 'pink' is not a value that was learned; the column was learned with blue, red",
+            () => Encode(Table("x,colour", "1,pink")));
+        Fails(
+            "table: line 2, column 'x': 'much' is not a number; the column had only numbers in training: correct the value",
+            () => Encode(Table("x,colour", "much,red")));
+        Fails(
+            "table: line 2, column 'x': 1e300 is too large; give a number like those that were learned",
+            () => Encode(Table("x,colour", "1e300,red")));
+        Fails(
+            "table: line 2, column 'x': the value is missing; fill it in, or leave out the row or the column",
+            () => Encode(Table("x,colour", ",red")));
+        Fails(
+            "table: line 2, column 'y': 'c' is not a value that was learned; the column was learned with a, b",
+            () => Encode(Table("x,colour,y", "1,red,c"), withAnswers: true));
     }
 
     private static void Fails(string message, Action action) => Assert.Equal(message, Assert.Throws<CharRnnException>(action).Message);

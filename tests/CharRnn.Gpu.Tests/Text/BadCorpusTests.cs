@@ -70,9 +70,18 @@ public sealed class BadCorpusTests : IDisposable
     }
 
     [Theory]
-    [InlineData(4, 25, 0.0, 107, "needs at least 108 characters (batch size 4 x (sequence length 25 + 2)), has 107; give more text or lower --batch-size or --seq-length")]
-    [InlineData(4, 25, 0.1, 118, "needs at least 108 characters (batch size 4 x (sequence length 25 + 2)), has 107 to train on besides the 11 for validation; give more text or lower --batch-size or --seq-length")]
-    [InlineData(int.MaxValue, int.MaxValue, 0.0, 9, "needs at least 4611686018427387903 characters (batch size 2147483647 x (sequence length 2147483647 + 2)), has 9; give more text or lower --batch-size or --seq-length")]
+    [InlineData(
+        4, 25, 0.0, 107,
+        "needs at least 108 characters (batch size 4 x (sequence length 25 + 2)), has 107; "
+            + "give more text or lower --batch-size or --seq-length")]
+    [InlineData(
+        4, 25, 0.1, 118,
+        "needs at least 108 characters (batch size 4 x (sequence length 25 + 2)), has 107 to train on besides the 11 for validation; "
+            + "give more text or lower --batch-size or --seq-length")]
+    [InlineData(
+        int.MaxValue, int.MaxValue, 0.0, 9,
+        "needs at least 4611686018427387903 characters (batch size 2147483647 x (sequence length 2147483647 + 2)), has 9; "
+            + "give more text or lower --batch-size or --seq-length")]
     public void A_text_too_short(int batchSize, int sequenceLength, double validation, int length, string expected)
     {
         using Corpus corpus = TextFolder.Read(_folder.Write("a.txt", new string('a', length - 1) + "b"));
@@ -141,7 +150,8 @@ public sealed class BadCorpusTests : IDisposable
     public void Another_unicode_encoding(byte[] content, string encoding)
     {
         string path = _folder.Write("a.txt", content);
-        string expected = $"{path}: is {encoding}, by its byte order mark; run iconv -f {encoding} -t UTF-8 < {path} > {path}.txt and give that in its place";
+        string expected = $"{path}: is {encoding}, by its byte order mark; "
+            + $"run iconv -f {encoding} -t UTF-8 < {path} > {path}.txt and give that in its place";
         Assert.Equal(expected, Error(path));
         Assert.Equal(expected, Error(path, new CorpusOptions { ReadBytes = 1 }));
     }
@@ -151,8 +161,11 @@ public sealed class BadCorpusTests : IDisposable
     [InlineData(100_000)] // long behind the first bytes, and behind a whole buffer
     public void Text_in_a_western_encoding(int offset)
     {
-        string path = _folder.Write("it's.txt", [.. Encoding.ASCII.GetBytes(new string('x', offset)), .. Encoding.Latin1.GetBytes("\u0093caf\u00E9\u0094 and more of it")]);
-        string expected = $"{path}: invalid byte 0x93 at offset {offset} in UTF-8 text, which looks like Windows-1252 text; run iconv -f WINDOWS-1252 -t UTF-8 < "
+        string path = _folder.Write(
+            "it's.txt",
+            [.. Encoding.ASCII.GetBytes(new string('x', offset)), .. Encoding.Latin1.GetBytes("\u0093caf\u00E9\u0094 and more of it")]);
+        string expected = $"{path}: invalid byte 0x93 at offset {offset} in UTF-8 text, which looks like Windows-1252 text; "
+            + "run iconv -f WINDOWS-1252 -t UTF-8 < "
             + $"'{_folder["it"]}'\\''s.txt' > '{_folder["it"]}'\\''s.txt.txt' and give that in its place, or use --encoding bytes";
         Assert.Equal(expected, Error(path));
         Assert.Equal(expected, Error(path, new CorpusOptions { ReadBytes = 7 }));
@@ -163,10 +176,12 @@ public sealed class BadCorpusTests : IDisposable
     [InlineData("UTF-16BE")]
     public void Utf16_without_a_mark(string encoding)
     {
-        foreach (string text in (string[])["Some text\nin English.\n", "Ещё немного текста\r\nна русском языке 😀\n", string.Concat(Enumerable.Repeat("ab\t", 500))])
+        foreach (string text in (string[])
+            ["Some text\nin English.\n", "Ещё немного текста\r\nна русском языке 😀\n", string.Concat(Enumerable.Repeat("ab\t", 500))])
         {
             string path = _folder.Write("a.txt", Encoding.GetEncoding(encoding).GetBytes(text));
-            string expected = $"{path}: is {encoding} without a byte order mark; run iconv -f {encoding} -t UTF-8 < {path} > {path}.txt and give that in its place";
+            string expected = $"{path}: is {encoding} without a byte order mark; "
+                + $"run iconv -f {encoding} -t UTF-8 < {path} > {path}.txt and give that in its place";
             Assert.Equal(expected, Error(path));
             Assert.Equal(expected, Error(path, new CorpusOptions { ReadBytes = 1 }));
         }
@@ -180,8 +195,12 @@ public sealed class BadCorpusTests : IDisposable
             gzip.Write("Some text, packed."u8);
         string path = _folder.Write("notes.txt", packed.ToArray());
         Assert.Equal($"{path}: is compressed with gzip; run gunzip -c < {path} > {path}.txt and give that in its place", Error(path));
-        Assert.Equal($"{path}: is compressed with gzip; run gunzip -c < {path} > {path}.txt and give that in its place", Error(_folder.Root));
-        Assert.Equal("text: is compressed with gzip; send it through gunzip -c first", TextFolder.Error(() => TextFolder.Read(packed.ToArray())));
+        Assert.Equal(
+            $"{path}: is compressed with gzip; run gunzip -c < {path} > {path}.txt and give that in its place",
+            Error(_folder.Root));
+        Assert.Equal(
+            "text: is compressed with gzip; send it through gunzip -c first",
+            TextFolder.Error(() => TextFolder.Read(packed.ToArray())));
         using Corpus bytes = TextFolder.Read(path, new CorpusOptions { Encoding = TextEncoding.Bytes });
         Assert.Equal(packed.ToArray(), TextFolder.Bytes(bytes));
     }
@@ -193,8 +212,12 @@ public sealed class BadCorpusTests : IDisposable
         _folder.Write("runs/first/samples.txt", "what a model wrote");
         string run = _folder["runs/first"];
         foreach (TextEncoding encoding in Enum.GetValues<TextEncoding>())
-            Assert.Equal($"{run}: is a run's directory, not a text; give a text, or have one written with charrnn sample {run}", Error(run, new CorpusOptions { Encoding = encoding }));
-        Assert.Equal($"{_folder.Root}: holds runs of charrnn and no text; give a text, or a directory that holds some", Error(_folder.Root));
+            Assert.Equal(
+                $"{run}: is a run's directory, not a text; give a text, or have one written with charrnn sample {run}",
+                Error(run, new CorpusOptions { Encoding = encoding }));
+        Assert.Equal(
+            $"{_folder.Root}: holds runs of charrnn and no text; give a text, or a directory that holds some",
+            Error(_folder.Root));
 
         _folder.Write("a.txt", "text");
         foreach (string input in (string[])[_folder.Root, _folder["**"], _folder["**/*.txt"]])
@@ -212,7 +235,8 @@ public sealed class BadCorpusTests : IDisposable
         Shell("printf text > \"$1/$(printf 'caf\\351.txt')\"");
         try
         {
-            string expected = $"{_folder["caf\uFFFD.txt"]}: has a name that is not valid UTF-8; rename it, or send it to standard input: charrnn ... - < FILE";
+            string expected = $"{_folder["caf\uFFFD.txt"]}: has a name that is not valid UTF-8; "
+                + "rename it, or send it to standard input: charrnn ... - < FILE";
             Assert.Equal(expected, Error(_folder.Root));
             Assert.Equal(expected, Error(_folder["*.txt"]));
             Assert.Equal(expected, Error(_folder["caf\uFFFD.txt"]));
@@ -235,7 +259,9 @@ public sealed class BadCorpusTests : IDisposable
     {
         string path = _folder.Write("a.bin", [.. "\u007fELF\u0002\u0001\u0001"u8, 0, 0]);
         Assert.Equal($"{path}: looks binary, with a NUL byte at offset 7; use --encoding bytes", Error(path));
-        Assert.Equal($"{path}: looks binary, with a NUL byte at offset 7; use --encoding bytes", Error(path, new CorpusOptions { ReadBytes = 1 }));
+        Assert.Equal(
+            $"{path}: looks binary, with a NUL byte at offset 7; use --encoding bytes",
+            Error(path, new CorpusOptions { ReadBytes = 1 }));
     }
 
     [Fact]

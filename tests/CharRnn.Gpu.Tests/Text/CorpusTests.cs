@@ -58,7 +58,8 @@ public sealed class CorpusTests : IDisposable
         for (int padding = 0; padding < 9; padding++)
         {
             string text = new string('x', padding) + Mixed;
-            using Corpus corpus = TextFolder.Read(Encoding.UTF8.GetBytes(text), new CorpusOptions { ReadBytes = readBytes, ChunkTokens = 3 });
+            using Corpus corpus = TextFolder.Read(
+                Encoding.UTF8.GetBytes(text), new CorpusOptions { ReadBytes = readBytes, ChunkTokens = 3 });
             Assert.Equal(text, TextFolder.Text(corpus));
         }
     }
@@ -81,7 +82,8 @@ public sealed class CorpusTests : IDisposable
     public void Bytes_may_be_anything()
     {
         byte[] all = [.. Enumerable.Range(0, 256).Reverse().Select(b => (byte)b), 0xEF, 0xBB, 0xBF, 0xFF, 0xFE, 0, 0];
-        using Corpus corpus = TextFolder.Read(_folder.Write("a.bin", all), new CorpusOptions { Encoding = TextEncoding.Bytes, ReadBytes = 5 });
+        using Corpus corpus = TextFolder.Read(
+            _folder.Write("a.bin", all), new CorpusOptions { Encoding = TextEncoding.Bytes, ReadBytes = 5 });
 
         Assert.Equal(256, corpus.Vocabulary.Size);
         Assert.Equal(all.Select(b => (int)b), TextFolder.Tokens(corpus.Tokens));

@@ -9,7 +9,8 @@ public sealed class InputFilesTests : IDisposable
 
     public InputFilesTests()
     {
-        foreach (string name in (string[])["b.txt", "a.txt", "C.txt", "a/z.txt", "a/y.md", "a/b/c.txt", "a/b/d/e.txt", "ab.txt", ".hidden.txt", ".git/x.txt", "a/.h.txt"])
+        foreach (string name in (string[])
+            ["b.txt", "a.txt", "C.txt", "a/z.txt", "a/y.md", "a/b/c.txt", "a/b/d/e.txt", "ab.txt", ".hidden.txt", ".git/x.txt", "a/.h.txt"])
             _folder.Write(name, name);
         _folder.Write("a/empty.txt", "");
     }
@@ -18,7 +19,10 @@ public sealed class InputFilesTests : IDisposable
 
     // The files found, relative to the folder, with forward slashes.
     private string[] Find(params string[] inputs) =>
-        [.. InputFiles.Find(inputs.Select(i => _folder[i]), _notes).Select(f => Path.GetRelativePath(_folder.Root, f.Path).Replace('\\', '/'))];
+        [
+            .. InputFiles.Find(inputs.Select(i => _folder[i]), _notes)
+                .Select(f => Path.GetRelativePath(_folder.Root, f.Path).Replace('\\', '/')),
+        ];
 
     [Fact]
     public void A_directory_is_all_its_text_in_ordinal_order() =>
@@ -51,7 +55,8 @@ public sealed class InputFilesTests : IDisposable
     public void Names_that_differ_in_case_only_are_as_many_files_as_the_disk_has()
     {
         _folder.Write("A.TXT", "a.txt again, or another");
-        IEnumerable<string> names = Directory.EnumerateFiles(_folder.Root).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal);
+        IEnumerable<string> names = Directory.EnumerateFiles(_folder.Root)
+            .Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal);
         Assert.Equal(names.Where(name => name.Equals("a.txt", StringComparison.OrdinalIgnoreCase)), Find("a.txt", "A.TXT", "a.txt"));
     }
 
@@ -68,7 +73,8 @@ public sealed class InputFilesTests : IDisposable
     public void A_relative_input_keeps_its_relative_name()
     {
         string relative = Path.GetRelativePath(Environment.CurrentDirectory, _folder.Root);
-        string[] files = [.. InputFiles.Find([Path.Combine(relative, "a?.txt"), Path.Combine(relative, "a", "b")], _notes).Select(f => f.Path)];
+        string[] files =
+            [.. InputFiles.Find([Path.Combine(relative, "a?.txt"), Path.Combine(relative, "a", "b")], _notes).Select(f => f.Path)];
         Assert.Equal(
             [Path.Combine(relative, "a", "b", "c.txt"), Path.Combine(relative, "a", "b", "d", "e.txt"), Path.Combine(relative, "ab.txt")],
             files);
@@ -90,11 +96,18 @@ public sealed class InputFilesTests : IDisposable
         Directory.CreateSymbolicLink(_folder["links/circle"], _folder["links"]);
         File.CreateSymbolicLink(_folder["links/itself"], _folder["links/itself"]);
         Assert.Equal(["links/file"], Find("links"));
-        Assert.Equal([$"{_folder["links/broken"]}: a link that leads nowhere, left out", $"{_folder["links/itself"]}: a link that leads nowhere, left out"], _notes);
+        Assert.Equal(
+            [
+                $"{_folder["links/broken"]}: a link that leads nowhere, left out",
+                $"{_folder["links/itself"]}: a link that leads nowhere, left out",
+            ],
+            _notes);
         Assert.Equal(["links/file"], Find("links/**"));
         Assert.Equal(["links/file"], Find("links/f*"));
         foreach (string link in (string[])["links/broken", "links/itself"])
-            Assert.Equal($"{_folder[link]}: is a link that leads nowhere; check what it points to", Assert.Throws<CharRnnException>(() => Find(link)).Message);
+            Assert.Equal(
+                $"{_folder[link]}: is a link that leads nowhere; check what it points to",
+                Assert.Throws<CharRnnException>(() => Find(link)).Message);
         Assert.Equal(["links/file"], Find("links/**/f*"));
     }
 
@@ -108,7 +121,9 @@ public sealed class InputFilesTests : IDisposable
         Directory.CreateSymbolicLink(_folder["a/b/linked"], other.Root);
         Directory.CreateSymbolicLink(_folder["a/b/again"], other["more"]);
         string[] text = ["a/b/again/m.txt", "a/b/c.txt", "a/b/d/e.txt", "a/b/linked/n.txt"];
-        string[] back = [.. ((string[])["C.txt", "a.txt", "ab.txt", "b.txt"]).Select(name => $"a/b/linked/back/{name}")]; // and not a, where it came from
+
+        // The directory a itself, where the link came from, is not among them.
+        string[] back = [.. ((string[])["C.txt", "a.txt", "ab.txt", "b.txt"]).Select(name => $"a/b/linked/back/{name}")];
         Assert.Equal([.. text[..3], .. back, text[3], "a/y.md", "a/z.txt"], Find("a"));
         Assert.Equal(Find("a"), Find("a/**"));
         Assert.Equal(text, Find("a/b/**/*.txt").Where(file => !file.Contains("back", StringComparison.Ordinal)));

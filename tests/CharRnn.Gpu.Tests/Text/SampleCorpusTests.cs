@@ -11,7 +11,9 @@ public sealed class SampleCorpusTests
     {
         Assert.Contains("src/CharRnn/CharRnnException.cs", SampleCorpus.Files);
         Assert.Equal(SampleCorpus.Files.Order(StringComparer.Ordinal), SampleCorpus.Files);
-        Assert.DoesNotContain(SampleCorpus.Files, f => f.Contains('\\') || f.Contains("/obj/", StringComparison.Ordinal) || f.Contains("/bin/", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            SampleCorpus.Files,
+            f => f.Contains('\\') || f.Contains("/obj/", StringComparison.Ordinal) || f.Contains("/bin/", StringComparison.Ordinal));
         Assert.All(SampleCorpus.Files, f => Assert.True(f.EndsWith(".cs", StringComparison.Ordinal) || f == "README.md", f));
     }
 

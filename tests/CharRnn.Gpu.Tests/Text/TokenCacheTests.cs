@@ -8,13 +8,21 @@ namespace CharRnn.Gpu.Tests.Text;
 public sealed class TokenCacheTests : IDisposable
 {
     // Its chunks of 256 take one, one and two bytes a token; its characters come in descending order, so every id is remapped.
-    private static readonly string s_text = new string('b', 300) + string.Concat(Enumerable.Range(0, 400).Select(i => (char)(1000 - i))) + "some text after it\n";
+    private static readonly string s_text =
+        new string('b', 300) + string.Concat(Enumerable.Range(0, 400).Select(i => (char)(1000 - i))) + "some text after it\n";
 
     private readonly TextFolder _folder = new();
 
     private string CacheDirectory => _folder["cache/of/charrnn"];
 
-    private CorpusOptions Options => new() { Cache = new TokenCache(CacheDirectory), MemoryLimit = 100, ChunkTokens = 256, ReadBytes = 128, SpillDirectory = _folder.Root };
+    private CorpusOptions Options => new()
+    {
+        Cache = new TokenCache(CacheDirectory),
+        MemoryLimit = 100,
+        ChunkTokens = 256,
+        ReadBytes = 128,
+        SpillDirectory = _folder.Root,
+    };
 
     public void Dispose() => _folder.Dispose();
 
@@ -25,12 +33,16 @@ public sealed class TokenCacheTests : IDisposable
         _folder.Write("text/b.txt", s_text[350..]);
         string[] first = ReadsAs(s_text, _folder["text"], Options);
         string entry = Entry();
-        Assert.Equal([$"{_folder["text/a.txt"]}: UTF-8 byte order mark skipped", $"{entry}: keeps the tokens of this text for the next start"], first);
+        Assert.Equal(
+            [$"{_folder["text/a.txt"]}: UTF-8 byte order mark skipped", $"{entry}: keeps the tokens of this text for the next start"],
+            first);
         Assert.Equal(Path.GetFileName(entry), $"charrnn-{Encoding.UTF8.GetByteCount(s_text) + 3}-{HashOf(_folder["text"])}.v1.tokens");
 
         byte[] kept = File.ReadAllBytes(entry);
         File.SetLastWriteTimeUtc(entry, DateTime.UtcNow.AddDays(-3));
-        Assert.Equal([first[0], $"{entry}: has the tokens of this text"], ReadsAs(s_text, _folder["text"], Options with { ChunkTokens = 7 }));
+        Assert.Equal(
+            [first[0], $"{entry}: has the tokens of this text"],
+            ReadsAs(s_text, _folder["text"], Options with { ChunkTokens = 7 }));
         Assert.Equal(kept, File.ReadAllBytes(Entry()));
         Assert.True(File.GetLastWriteTimeUtc(entry) > DateTime.UtcNow.AddDays(-1));
     }
@@ -49,7 +61,9 @@ public sealed class TokenCacheTests : IDisposable
         Assert.Equal(3, Directory.GetFiles(CacheDirectory).Length);
 
         // What the limits refuse is refused from here, too.
-        Assert.Contains("distinct characters, more than the 300 allowed", TextFolder.Error(() => TextFolder.Read(path, Options with { VocabularyLimit = 300 })));
+        Assert.Contains(
+            "distinct characters, more than the 300 allowed",
+            TextFolder.Error(() => TextFolder.Read(path, Options with { VocabularyLimit = 300 })));
     }
 
     [Fact]
@@ -88,7 +102,8 @@ public sealed class TokenCacheTests : IDisposable
     {
         string path = _folder.Write("a.txt", s_text);
         string file = _folder.Write("file", "");
-        foreach (string place in (string[])[file, Path.Combine(file, "below"), "", "a\0b", .. OperatingSystem.IsLinux() ? (string[])["/proc/none"] : []])
+        foreach (string place in (string[])
+            [file, Path.Combine(file, "below"), "", "a\0b", .. OperatingSystem.IsLinux() ? (string[])["/proc/none"] : []])
             Assert.StartsWith(
                 $"{place}: the tokens of this text are not kept for the next start (",
                 Assert.Single(ReadsAs(s_text, path, Options with { Cache = new TokenCache(place) })), StringComparison.Ordinal);
@@ -136,15 +151,21 @@ public sealed class TokenCacheTests : IDisposable
         Directory.CreateDirectory(CacheDirectory);
         string hash = new('a', 32);
         string[] gone = ["charrnn-abcdefgh.ijk.tokens-part", $"charrnn-1000-{hash}.v1.tokens", $"charrnn-1000-{hash}.v0.tokens"];
-        string[] stays = ["charrnn-at0work0.now.tokens-part", $"charrnn-1001-{hash}.v1.tokens", "charrnn-notes.tokens", "old.tokens", "a.tokens-part"];
+        string[] stays =
+            ["charrnn-at0work0.now.tokens-part", $"charrnn-1001-{hash}.v1.tokens", "charrnn-notes.tokens", "old.tokens", "a.tokens-part"];
         foreach (string name in (string[])[.. gone, .. stays])
         {
             File.WriteAllText(Path.Combine(CacheDirectory, name), "");
-            File.SetLastWriteTimeUtc(Path.Combine(CacheDirectory, name), DateTime.UtcNow.AddDays(name.Contains("1001", StringComparison.Ordinal) ? -29 : name.Contains("at0work0", StringComparison.Ordinal) ? -0.9 : -31));
+            double days = name.Contains("1001", StringComparison.Ordinal) ? 29
+                : name.Contains("at0work0", StringComparison.Ordinal) ? 0.9
+                : 31;
+            File.SetLastWriteTimeUtc(Path.Combine(CacheDirectory, name), DateTime.UtcNow.AddDays(-days));
         }
 
         ReadsAs(s_text, _folder.Write("a.txt", s_text), Options);
-        Assert.Equal(stays.Order(StringComparer.Ordinal), Directory.GetFiles(CacheDirectory).Where(path => path != Entry()).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal));
+        IEnumerable<string> left = Directory.GetFiles(CacheDirectory)
+            .Where(path => path != Entry()).Select(path => Path.GetFileName(path));
+        Assert.Equal(stays.Order(StringComparer.Ordinal), left.Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -161,10 +182,14 @@ public sealed class TokenCacheTests : IDisposable
         }
 
         CharRnnException e = Assert.Throws<CharRnnException>(() => TextFolder.Tokens(corpus.Tokens));
-        Assert.Equal($"{entry}: the tokens that it keeps cannot be read (it was changed); delete it and go on with --resume: it is made again", e.Message);
+        Assert.Equal(
+            $"{entry}: the tokens that it keeps cannot be read (it was changed); delete it and go on with --resume: it is made again",
+            e.Message);
         using (var other = new FileStream(entry, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete))
             other.SetLength(4100);
-        Assert.Contains("(it was cut off)", Assert.Throws<CharRnnException>(() => TextFolder.Tokens(corpus.Tokens)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "(it was cut off)",
+            Assert.Throws<CharRnnException>(() => TextFolder.Tokens(corpus.Tokens)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -172,7 +197,8 @@ public sealed class TokenCacheTests : IDisposable
     {
         string home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
         string caches = OperatingSystem.IsWindows() ? Environment.GetEnvironmentVariable("LOCALAPPDATA")!
-            : Environment.GetEnvironmentVariable("XDG_CACHE_HOME") ?? Path.Combine(home, OperatingSystem.IsMacOS() ? "Library/Caches" : ".cache");
+            : Environment.GetEnvironmentVariable("XDG_CACHE_HOME")
+                ?? Path.Combine(home, OperatingSystem.IsMacOS() ? "Library/Caches" : ".cache");
         Assert.Equal(Path.Combine(caches, "charrnn"), TokenCache.DefaultDirectory);
     }
 
@@ -236,13 +262,15 @@ public sealed class TokenCacheTests : IDisposable
 
     private static UnixFileMode? ModeOf(string path) => OperatingSystem.IsWindows() ? null : File.GetUnixFileMode(path);
 
-    private string Entry() => Directory.GetFiles(CacheDirectory, "charrnn-*-????????????????????????????????.v1.tokens").MaxBy(File.GetLastWriteTimeUtc)!;
+    private string Entry() =>
+        Directory.GetFiles(CacheDirectory, "charrnn-*-????????????????????????????????.v1.tokens").MaxBy(File.GetLastWriteTimeUtc)!;
 
     /// <summary>Checks a reading, and that it is what is read without a cache.</summary>
     /// <returns>Its notes.</returns>
     private static string[] ReadsAs(string text, string input, CorpusOptions options)
     {
-        using Corpus corpus = TextFolder.Read(input, options), without = TextFolder.Read(input, options with { Cache = null, Progress = null });
+        using Corpus corpus = TextFolder.Read(input, options);
+        using Corpus without = TextFolder.Read(input, options with { Cache = null, Progress = null });
         Assert.Equal(text, TextFolder.Text(corpus));
         Assert.Equal(TextFolder.Tokens(without.Tokens), TextFolder.Tokens(corpus.Tokens));
         Assert.True(without.Vocabulary.Matches(corpus.Vocabulary));

@@ -15,7 +15,9 @@ public sealed class VocabularyTests : IDisposable
         Assert.Throws<CharRnnException>(() => Letters.Encode(text, UnknownCharacters.Error, "--prime")).Message;
 
     private static Corpus ReadWith(byte[] text, UnknownCharacters unknown, Vocabulary? vocabulary = null) =>
-        Corpus.ReadWith(vocabulary ?? Letters, new MemoryStream(text), "text", unknown, new CorpusOptions { ReadBytes = 2, ChunkTokens = 3 }, TestContext.Current.CancellationToken);
+        Corpus.ReadWith(
+            vocabulary ?? Letters, new MemoryStream(text), "text", unknown, new CorpusOptions { ReadBytes = 2, ChunkTokens = 3 },
+            TestContext.Current.CancellationToken);
 
     [Fact]
     public void Encodes_and_decodes()
@@ -32,7 +34,9 @@ public sealed class VocabularyTests : IDisposable
         var bytes = new Vocabulary(TextEncoding.Bytes, [0x61, 0xA9, 0xC3]);
         Assert.Equal([0, 2, 1], bytes.Encode("aé", UnknownCharacters.Error, "--prime"));
         var error = Assert.Throws<CharRnnException>(() => bytes.Encode([0x61, 0, 0xFF], UnknownCharacters.Error, "file"));
-        Assert.Equal("file: has characters that the model's vocabulary does not: 0x00, 0xFF; leave them out, as --unknown skip does", error.Message);
+        Assert.Equal(
+            "file: has characters that the model's vocabulary does not: 0x00, 0xFF; leave them out, as --unknown skip does",
+            error.Message);
     }
 
     [Fact]
@@ -41,7 +45,8 @@ public sealed class VocabularyTests : IDisposable
         Assert.Equal(
             "--prime: has characters that the model's vocabulary does not: 'x' (U+0078); leave them out, as --unknown skip does",
             Unknown("axbxc"));
-        Assert.Contains(@"'\n' (U+000A), '\t' (U+0009), '\u{1B}' (U+001B), '\u{301}' (U+0301), '\u{202E}' (U+202E), '漢' (U+6F22), '👍' (U+1F44D);",
+        Assert.Contains(
+            @"'\n' (U+000A), '\t' (U+0009), '\u{1B}' (U+001B), '\u{301}' (U+0301), '\u{202E}' (U+202E), '漢' (U+6F22), '👍' (U+1F44D);",
             Unknown("\n\t\u001b\u0301\u202e漢👍"));
     }
 
@@ -58,14 +63,17 @@ public sealed class VocabularyTests : IDisposable
 
     [Fact]
     public void Half_a_surrogate_pair_is_no_text() =>
-        Assert.Equal("--prime: is not valid Unicode text, with half a surrogate pair at index 1; give whole characters", Unknown("a\ud83d"));
+        Assert.Equal(
+            "--prime: is not valid Unicode text, with half a surrogate pair at index 1; give whole characters",
+            Unknown("a\ud83d"));
 
     [Fact]
     public void Bytes_that_are_no_utf8_are_refused()
     {
         var error = Assert.Throws<CharRnnException>(() => Letters.Encode([0x61, 0xC3], UnknownCharacters.Skip, "prime.txt"));
         Assert.Equal(
-            "prime.txt: invalid byte 0xC3 at offset 1 in UTF-8 text; convert it to UTF-8 if it is text (iconv -f ITS-ENCODING -t UTF-8), or give UTF-8 text, as the model was trained on",
+            "prime.txt: invalid byte 0xC3 at offset 1 in UTF-8 text; "
+                + "convert it to UTF-8 if it is text (iconv -f ITS-ENCODING -t UTF-8), or give UTF-8 text, as the model was trained on",
             error.Message);
         error = Assert.Throws<CharRnnException>(() => Letters.Encode([0x61, 0], UnknownCharacters.Skip, "prime.txt"));
         Assert.StartsWith("prime.txt: looks binary, with a NUL byte at offset 1;", error.Message);
@@ -75,7 +83,8 @@ public sealed class VocabularyTests : IDisposable
     public void A_file_is_read_with_a_vocabulary()
     {
         string path = _folder.Write("a.txt", "\uFEFFcab é😀");
-        using Corpus corpus = Corpus.ReadWith(Letters, [path], UnknownCharacters.Error, cancellation: TestContext.Current.CancellationToken);
+        using Corpus corpus = Corpus.ReadWith(
+            Letters, [path], UnknownCharacters.Error, cancellation: TestContext.Current.CancellationToken);
         Assert.Equal([3, 1, 2, 0, 4, 5], TextFolder.Tokens(corpus.Tokens));
         Assert.Same(Letters, corpus.Vocabulary);
         Assert.Equal(0, corpus.SkippedCharacters);
@@ -94,7 +103,8 @@ public sealed class VocabularyTests : IDisposable
     {
         byte[] text = "xaybzx"u8.ToArray();
         Assert.Equal(
-            "text: has characters that the model's vocabulary does not: 'x' (U+0078), 'y' (U+0079), 'z' (U+007A); leave them out, as --unknown skip does",
+            "text: has characters that the model's vocabulary does not: 'x' (U+0078), 'y' (U+0079), 'z' (U+007A); "
+                + "leave them out, as --unknown skip does",
             TextFolder.Error(() => ReadWith(text, UnknownCharacters.Error)));
 
         using Corpus corpus = ReadWith(text, UnknownCharacters.Skip);
@@ -119,7 +129,9 @@ public sealed class VocabularyTests : IDisposable
         using Corpus corpus = ReadWith([0xFF, 0], UnknownCharacters.Error, bytes);
         Assert.Equal([1, 0], TextFolder.Tokens(corpus.Tokens));
 
-        Assert.EndsWith(", or give UTF-8 text, as the model was trained on", TextFolder.Error(() => ReadWith([0xC3], UnknownCharacters.Error)));
+        Assert.EndsWith(
+            ", or give UTF-8 text, as the model was trained on",
+            TextFolder.Error(() => ReadWith([0xC3], UnknownCharacters.Error)));
     }
 
     [Fact]

@@ -76,7 +76,8 @@ public class LearningRateScheduleTests
             step++;
         }
 
-        AssertRates([0.25, 0.2, 0.2, 0.2], Rates(new() { Kind = LearningRateDecay.Step, DecayEvery = 1, MinLearningRate = 0.2f }, 4)[..4].Select(r => Math.Round(r, 7)).ToArray());
+        IEnumerable<double> floored = Rates(new() { Kind = LearningRateDecay.Step, DecayEvery = 1, MinLearningRate = 0.2f }, 4)[..4];
+        AssertRates([0.25, 0.2, 0.2, 0.2], floored.Select(r => Math.Round(r, 7)).ToArray());
     }
 
     [Theory]
@@ -85,11 +86,18 @@ public class LearningRateScheduleTests
     [InlineData(5)]
     public void Plateau_is_PyTorchs(int measurements)
     {
-        var schedule = new LearningRateSchedule { Kind = LearningRateDecay.Plateau, DecayPatience = measurements, MinLearningRate = 1e-4f, Decay = 0.3 };
+        var schedule = new LearningRateSchedule
+        {
+            Kind = LearningRateDecay.Plateau,
+            DecayPatience = measurements,
+            MinLearningRate = 1e-4f,
+            Decay = 0.3,
+        };
         PlateauState state = PlateauState.Start;
         var random = new Random(3);
 
-        // ReduceLROnPlateau(mode='min', factor=0.3, patience=measurements - 1, threshold=1e-4, threshold_mode='rel', min_lr=1e-4), as it is written there.
+        // ReduceLROnPlateau(mode='min', factor=0.3, patience=measurements - 1, threshold=1e-4, threshold_mode='rel', min_lr=1e-4),
+        // as it is written there.
         double best = double.PositiveInfinity, rate = Rate, loss = 4;
         int bad = 0, decays = 0;
         for (int i = 0; i < 300; i++)
