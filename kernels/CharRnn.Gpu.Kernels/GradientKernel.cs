@@ -42,7 +42,7 @@ public static class GradientKernel
         while (task < tasks)
         {
             if (task < grid.Count)
-                Block(team, scratch, v, v.Gradient.Why, d.B * d.HRow, v.Forward.Z, d.VRow, d, task, grid, d.V);
+                Block(team, scratch, v, v.Gradient.Why, d.B * d.HRow, v.Forward.Z, d.VRow, d.V, d, task, grid);
             else
                 OutputSums(team, scratch, v, d, step);
             task = Team.Take(v.Status, StepStatus.OutputTasks, before, task, team, step.Teams);
@@ -70,7 +70,7 @@ public static class GradientKernel
         while (task < tasks)
         {
             if (task < grid.Count)
-                Block(team, scratch, v, v.Gradient.Whh, 0, v.Da, d.HRow, d, task, grid, d.H);
+                Block(team, scratch, v, v.Gradient.Whh, 0, v.Da, d.HRow, d.H, d, task, grid);
             else
                 InputBlock(team, scratch, v, d, task - grid.Count, inputs);
             task = Team.Take(v.Status, StepStatus.RecurrentTasks, before, task, place, step.Teams);
@@ -103,25 +103,14 @@ public static class GradientKernel
         Reduction.FlagNonFinite(v.Status, StepStatus.TeamFlags + team, bh, columns);
     }
 
-    /// <summary>Computes a block of <c>to = hᵀ·from</c>, which is in panels.</summary>
+    /// <summary>Computes a block of the gradient of a matrix that reads the hidden states, from one of them on.</summary>
     private static void Block(
-        int team, ArrayView<float> scratch, TrainingViews v, ArrayView<float> to, int firstState, ArrayView<float> from, int fromRow,
-        RnnDims d, int block, BlockGrid grid, int columns)
+        int team, ArrayView<float> scratch, TrainingViews v, ArrayView<float> gradient, int firstState, ArrayView<float> deltas,
+        int deltaRow, int outputs, RnnDims d, int block, BlockGrid grid)
     {
-        int rowShare = block / grid.Columns, columnShare = block - (rowShare * grid.Columns);
-        int first = Share.FourBegin(d.H, rowShare, grid.Rows), count = Share.FourBegin(d.H, rowShare + 1, grid.Rows) - first;
-        int left = Share.PanelBegin(columns, columnShare, grid.Columns);
-        int width = Share.PanelBegin(columns, columnShare + 1, grid.Columns) - left;
-        if (count == 0 || width == 0)
-            return;
-        Layout panels = Layout.Panels(d.H);
-        int begin = panels.Offset(first, left), end = begin + (Layout.PanelCount(width) * panels.Panel), rows = d.T * d.B;
-        var h = v.Forward.H.SubView(firstState + first, (rows * d.HRow) - first);
-        var source = from.SubView(left, (rows * fromRow) - left);
-        Product.RunTransposed(
-            scratch, to.SubView(begin, to.IntLength - begin), panels, h, d.HRow, source, Layout.Rows(fromRow), count, width, rows);
-        int length = count * Layout.PanelWidth;
-        for (int panel = begin; panel < end; panel += panels.Panel)
-            Reduction.FlagNonFinite(v.Status, StepStatus.TeamFlags + team, to.SubView(panel, length), length);
+        int rows = d.T * d.B;
+        GradientBlock.Run(
+            scratch, v.Status, StepStatus.TeamFlags + team, gradient, v.Forward.H.SubView(firstState, rows * d.HRow), d.HRow, d.H, deltas,
+            deltaRow, outputs, rows, block, grid);
     }
 }

@@ -63,24 +63,10 @@ public static class NetworkGradientKernel
         Reduction.FlagNonFinite(v.Status, NetworkStatus.TeamFlags + team, bias, layer.OutputRow);
     }
 
-    private static void Block(int team, ArrayView<float> scratch, NetworkViews v, NetworkLayer layer, int block, int rows)
-    {
-        BlockGrid grid = layer.GradientGrid;
-        int rowShare = block / grid.Columns, columnShare = block - (rowShare * grid.Columns);
-        int first = Share.FourBegin(layer.Inputs, rowShare, grid.Rows);
-        int count = Share.FourBegin(layer.Inputs, rowShare + 1, grid.Rows) - first;
-        int left = Share.PanelBegin(layer.Outputs, columnShare, grid.Columns);
-        int width = Share.PanelBegin(layer.Outputs, columnShare + 1, grid.Columns) - left;
-        if (count == 0 || width == 0)
-            return;
-        Layout panels = Layout.Panels(layer.Inputs);
-        int begin = layer.Weights + panels.Offset(first, left), end = begin + (Layout.PanelCount(width) * panels.Panel);
-        Product.RunTransposed(
-            scratch, v.Update.Gradient.SubView(begin, v.Update.Gradient.IntLength - begin), panels,
-            v.H.SubView(layer.Below + first, (rows * layer.InputRow) - first), layer.InputRow,
-            v.Delta.SubView(layer.Delta + left, (rows * layer.OutputRow) - left), Layout.Rows(layer.OutputRow), count, width, rows);
-        int length = count * Layout.PanelWidth;
-        for (int panel = begin; panel < end; panel += panels.Panel)
-            Reduction.FlagNonFinite(v.Status, NetworkStatus.TeamFlags + team, v.Update.Gradient.SubView(panel, length), length);
-    }
+    private static void Block(int team, ArrayView<float> scratch, NetworkViews v, NetworkLayer layer, int block, int rows) =>
+        GradientBlock.Run(
+            scratch, v.Status, NetworkStatus.TeamFlags + team,
+            v.Update.Gradient.SubView(layer.Weights, v.Update.Gradient.IntLength - layer.Weights),
+            v.H.SubView(layer.Below, rows * layer.InputRow), layer.InputRow, layer.Inputs,
+            v.Delta.SubView(layer.Delta, rows * layer.OutputRow), layer.OutputRow, layer.Outputs, rows, block, layer.GradientGrid);
 }

@@ -275,7 +275,7 @@ public sealed class DashboardServer : IAsyncDisposable
             throw new CharRnnException("stop", $"is given {stops.Length} times", $"give at most {MostStops}");
         ulong seed = Number(query, "seed", (ulong)Random.Shared.NextInt64(), _ => true, $"a whole number from 0 to {ulong.MaxValue}");
         var order = new WritingOrder(
-            RunPaths.FindModel(directory, One(query, "best") == "true"), prime,
+            RunSearch.FindModel(directory, One(query, "best") == "true"), prime,
             Number(query, "length", 500, n => n is >= 1 and <= MostCharacters, $"a whole number from 1 to {MostCharacters}"),
             stops,
             new SamplingOptions

@@ -77,7 +77,8 @@ internal static class CommandLine
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CharRnnException("charrnn", "the current directory does not exist any more, or cannot be reached", "change to another directory first", e);
+            throw new CharRnnException(
+                "charrnn", "the current directory does not exist any more, or cannot be reached", "change to another directory first", e);
         }
     }
 
@@ -88,7 +89,8 @@ internal static class CommandLine
         return root;
     }
 
-    private static RootCommand Commands() => new("Trains character-level recurrent networks on text and writes new text with them, on CUDA, OpenCL or the CPU.")
+    private static RootCommand Commands() => new(
+        "Trains character-level recurrent networks on text and writes new text with them, on CUDA, OpenCL or the CPU.")
     {
         TrainCommand.Create(),
         SampleCommand.Create(),
@@ -121,8 +123,9 @@ internal static class CommandLine
     /// <summary>Whether a shell asks, with [suggest], how an unfinished line may go on.</summary>
     private static bool IsDirective(ParseResult result) => result.Tokens.Any(token => token.Type == TokenType.Directive);
 
-    private static bool HasFlag(ParseResult result, string name) =>
-        result.Errors.Count == 0 && result.CommandResult.Command.Options.OfType<Option<bool>>().FirstOrDefault(option => option.Name == name) is { } flag && result.GetValue(flag);
+    private static bool HasFlag(ParseResult result, string name) => result.Errors.Count == 0
+        && result.CommandResult.Command.Options.OfType<Option<bool>>().FirstOrDefault(option => option.Name == name) is { } flag
+        && result.GetValue(flag);
 
     public static IEnumerable<string> OptionNames(Command command) => command.Options.Select(option => option.Name);
 
@@ -161,7 +164,8 @@ internal static class CommandLine
             return error.Message; // a message of this program
         return (Option(error.SymbolResult), error.SymbolResult) switch
         {
-            ({ IdentifierTokenCount: 0 } option, _) => $"{option.Option.Name}: is missing; give {option.Option.Name} {option.Option.HelpName}",
+            ({ IdentifierTokenCount: 0 } option, _) =>
+                $"{option.Option.Name}: is missing; give {option.Option.Name} {option.Option.HelpName}",
             ({ Tokens.Count: 0 } option, _) => $"{option.Option.Name}: has no value; give {option.Option.HelpName} behind it",
             ({ Tokens.Count: > 1 } option, _) => $"{option.Option.Name}: is given {option.Tokens.Count} times; give it once",
             ({ } option, _) => $"{option.Option.Name}: takes no value, and has '{option.Tokens[0].Value}'; leave that out",
@@ -170,7 +174,8 @@ internal static class CommandLine
         };
     }
 
-    private static OptionResult? Option(SymbolResult? result) => result is null or OptionResult ? result as OptionResult : Option(result.Parent);
+    private static OptionResult? Option(SymbolResult? result) =>
+        result is null or OptionResult ? result as OptionResult : Option(result.Parent);
 
     /// <summary>Keeps the first line of each description for the list of commands.</summary>
     private static void KeepSummaries(Command group)

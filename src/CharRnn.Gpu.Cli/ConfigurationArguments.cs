@@ -18,7 +18,8 @@ internal sealed class ConfigurationArguments
     private readonly List<string> _added = [];
     private readonly Dictionary<string, string> _fileOfOption = [];
 
-    private ConfigurationArguments(TrainingVerb verb, Command command, string[] given) => (_verb, _command, _given) = (verb, command, given);
+    private ConfigurationArguments(TrainingVerb verb, Command command, string[] given) =>
+        (_verb, _command, _given) = (verb, command, given);
 
     private IEnumerable<string> All => _added.Concat(_given);
 
@@ -47,8 +48,8 @@ internal sealed class ConfigurationArguments
             throw new UsageException("--config: is -, and so is another input; give one of them as a file");
         if (path is not null)
             Add(RunConfiguration.Read(path, mayBePipe: true), path, isSavedRun: false);
-        if (!Has("--resume") || Value("--out") is not { } run)
-            return;
+        if (!Has("--resume") || Has("--overwrite") || Value("--out") is not { } run)
+            return; // there is none, or they contradict each other
         string savedPath = RunDirectory.RequireResumable(run).ConfigurationPath;
         RunConfiguration saved = RunConfiguration.Read(savedPath);
         if (saved.Kind is { } kind && kind != _verb.Kind)
@@ -83,11 +84,11 @@ internal sealed class ConfigurationArguments
             }
 
             string option = $"--{name}";
-            string[] known = [.. CommandLine.OptionNames(_command).Where(o => o is not "--config" and not "--help").Select(o => o[2..]), "input"];
+            IEnumerable<string> options = CommandLine.OptionNames(_command).Where(one => one is not "--config" and not "--help");
+            string[] known = [.. options.Select(one => one[2..]), "input"];
             if (!known.Contains(name))
-            {
-                throw new UsageException($"{path}: {CommandLine.UnknownName(name, $"an option of {_verb.Name}", known, $"see {_verb.Name} --help")}");
-            }
+                throw new UsageException(
+                    $"{path}: {CommandLine.UnknownName(name, $"an option of {_verb.Name}", known, $"see {_verb.Name} --help")}");
 
             if (Has(option)
                 || (name is "iterations" or "epochs" && hasLength)
@@ -114,7 +115,9 @@ internal sealed class ConfigurationArguments
             string? kept = saved.Has(name) ? saved.GetOptionText(name) : null;
             if (Value($"--{name}") is { } given && !(kept is null ? IsDefault($"--{name}", given) : IsSame($"--{name}", given, kept)))
             {
-                string anew = _verb.Kind == RunKind.Text ? $" from these weights with --init-from {ShellText.Quote(run)} and another --out" : " in another --out";
+                string anew = _verb.Kind == RunKind.Text
+                    ? $" from these weights with --init-from {ShellText.Quote(run)} and another --out"
+                    : " in another --out";
                 throw new CharRnnException(
                     $"--{name}", $"is {given} here and {kept ?? "not given"} in the run to resume",
                     $"leave it out: a resume may change how long, on which device and how often it reports; or start a new run{anew}");
@@ -145,8 +148,8 @@ internal sealed class ConfigurationArguments
 
     private bool Has(string option) => All.Any(a => Names(a, option));
 
-    private static bool Names(string argument, string option) =>
-        argument.StartsWith(option, StringComparison.Ordinal) && (argument.Length == option.Length || argument[option.Length] is '=' or ':');
+    private static bool Names(string argument, string option) => argument.StartsWith(option, StringComparison.Ordinal)
+        && (argument.Length == option.Length || argument[option.Length] is '=' or ':');
 
     /// <summary>The value after an option, as <c>--name value</c>, <c>--name=value</c> or <c>--name:value</c>.</summary>
     private string? Value(string option)

@@ -20,7 +20,8 @@ internal static class OpenFileLimit
             || LibC.getrlimit(OperatingSystem.IsLinux() ? LibC.OpenFilesOnLinux : LibC.OpenFilesElsewhere, out LibC.Limit limit) != 0
             || limit.Now >= Needed)
             return true;
-        byte[] line = Encoding.ASCII.GetBytes($"error: charrnn: may have only {limit.Now} files open, and needs {Needed}; raise the limit: ulimit -n 1024\n");
+        byte[] line = Encoding.ASCII.GetBytes(
+            $"error: charrnn: may have only {limit.Now} files open, and needs {Needed}; raise the limit: ulimit -n 1024\n");
         if (StandardStreams.IsOpen(StandardStreams.Error))
             _ = LibC.write(StandardStreams.Error, line, line.Length);
         return false;

@@ -13,10 +13,7 @@ namespace CharRnn.Gpu.Cli.Commands;
 /// <summary><c>charrnn eval</c>: measures how well a model predicts a text.</summary>
 internal static class EvalCommand
 {
-    private static readonly Argument<string> ModelPath = new("MODEL")
-    {
-        Description = "A run's directory, or a .safetensors file of a run.",
-    };
+    private static readonly Argument<string> ModelPath = SharedOptions.Model("A run's directory, or a .safetensors file of a run.");
     private static readonly Argument<string[]> Input = new("INPUT")
     {
         Description = "Files, directories or globs; - reads stdin.",

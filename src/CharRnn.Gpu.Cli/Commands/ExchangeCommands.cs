@@ -11,10 +11,7 @@ namespace CharRnn.Gpu.Cli.Commands;
 /// <summary><c>charrnn export</c> and <c>charrnn import</c>: models to and from other programs.</summary>
 internal static class ExchangeCommands
 {
-    private static readonly Argument<string> ModelPath = new("MODEL")
-    {
-        Description = "A run's directory, or a .safetensors file of a run.",
-    };
+    private static readonly Argument<string> ModelPath = SharedOptions.Model("A run's directory, or a .safetensors file of a run.");
     private static readonly Option<bool> Best = SharedOptions.Best();
     private static readonly Option<Choice<(Action<string, CharacterModel> Save, string Extension)>> ExportFormat =
         SharedOptions.OneOf<(Action<string, CharacterModel>, string)>(

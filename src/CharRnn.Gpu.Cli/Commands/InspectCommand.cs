@@ -23,10 +23,7 @@ internal static class InspectCommand
     // A unit beyond the first value hardly learns any more; one that moves less than the second says nothing.
     private const float Saturated = 0.97f, Dead = 0.01f;
 
-    private static readonly Argument<string> ModelPath = new("MODEL")
-    {
-        Description = "A run's directory, or a .safetensors file of a run.",
-    };
+    private static readonly Argument<string> ModelPath = SharedOptions.Model("A run's directory, or a .safetensors file of a run.");
     private static readonly Argument<string> Text = new("TEXT|FILE")
     {
         Description = "A file, - for stdin, or the text itself. Without it, the model writes the text.",

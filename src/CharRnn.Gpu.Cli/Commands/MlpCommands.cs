@@ -16,11 +16,8 @@ namespace CharRnn.Gpu.Cli.Commands;
 internal static class MlpCommands
 {
     private static readonly Argument<string> Data = DataArgument();
-    private static readonly Argument<string> ModelPath = new("MODEL")
-    {
-        Description = "The directory of a run of charrnn mlp train, or its .safetensors file.",
-    };
-
+    private static readonly Argument<string> ModelPath =
+        SharedOptions.Model("The directory of a run of charrnn mlp train, or its .safetensors file.");
     private static readonly Option<string> Delimiter = DelimiterOption();
     private static readonly Option<bool> Best = SharedOptions.Best();
     private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
@@ -80,7 +77,9 @@ internal static class MlpCommands
         CancellationToken stop = Interrupts.Watch();
         NetworkModel model = LoadModel(options);
         Table table = ReadTable(options, stop);
-        string? file = options.GetValue(Predictions) is { } path ? SharedOptions.NewFile(Predictions, path, options.GetRequiredValue(ModelPath), table.Name) : null;
+        string? file = options.GetValue(Predictions) is { } path
+            ? SharedOptions.NewFile(Predictions, path, options.GetRequiredValue(ModelPath), table.Name)
+            : null;
         LabelledData data = model.Encoding.Encode(table, [.. Enumerable.Range(0, table.Rows.Count)], model.Shape.Loss, withAnswers: false);
         NetworkAnswers answers = Apply(options, model, table, data, stop);
         var text = new StringWriter(CultureInfo.InvariantCulture);
@@ -121,7 +120,7 @@ internal static class MlpCommands
     private static NetworkModel LoadModel(ParseResult options)
     {
         string path = options.GetRequiredValue(ModelPath);
-        return NetworkFile.Load(RunPaths.FindModel(path, options.GetValue(Best)));
+        return NetworkFile.Load(RunSearch.FindModel(path, options.GetValue(Best)));
     }
 
     /// <summary>What a network says of a table's rows.</summary>
@@ -133,7 +132,10 @@ internal static class MlpCommands
         NetworkAnswers answers = predictor.Apply(model.Parameters, data, stop);
         int bad = Array.FindIndex(answers.Outputs, output => !float.IsFinite(output));
         return bad < 0 ? answers : throw new CharRnnException(
-            table.Name, string.Create(CultureInfo.InvariantCulture, $"line {table.Lines[bad / model.Shape.Outputs]}: what the network computes of it is not finite"),
+            table.Name,
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"line {table.Lines[bad / model.Shape.Outputs]}: what the network computes of it is not finite"),
             "give rows like those that it was trained on");
     }
 

@@ -38,7 +38,12 @@ internal static class MlpTrainCommand
     public static readonly TrainingVerb Verb = new(RunKind.Table, ["mlp", "train"], Data, Facts.Select(fact => fact.Name));
 
     private static readonly Option<string> Label = Verb.Add(
-        new Option<string>("--label") { Description = "The column to learn to tell from the others.", HelpName = "COLUMN", Required = true },
+        new Option<string>("--label")
+        {
+            Description = "The column to learn to tell from the others.",
+            HelpName = "COLUMN",
+            Required = true,
+        },
         OnResume.Kept);
     private static readonly Option<int[]?> Layers = Verb.Add(
         LayersOption(), OnResume.Kept, widths => widths!.Length == 0 ? NoLayers : string.Join(',', widths));
@@ -137,8 +142,8 @@ internal static class MlpTrainCommand
             SaveConfiguration = (learningRate, rates) => Verb.Save(
                 run, options, device, Facts, table,
                 [
-                    .. Optimizer.Resolved(how with { LearningRate = learningRate }), .. Schedule.Resolved(rates), (Loss, Word(table.Shape.Loss)),
-                    .. Cadences(options).Select(pair => ((Option)pair.Option, (object?)pair.Epochs)),
+                    .. Optimizer.Resolved(how with { LearningRate = learningRate }), .. Schedule.Resolved(rates),
+                    (Loss, Word(table.Shape.Loss)), .. Cadences(options).Select(pair => ((Option)pair.Option, (object?)pair.Epochs)),
                 ]),
         };
         TrainingOutcome outcome = training.Train(how.LearningRate, schedule, null, stop);
@@ -206,7 +211,8 @@ internal static class MlpTrainCommand
             ?? (classes == 0 ? NetworkLoss.SquaredError : classes == 2 ? NetworkLoss.BinaryCrossEntropy : NetworkLoss.CrossEntropy);
         if (loss == NetworkLoss.BinaryCrossEntropy && classes != 2)
             throw new CharRnnException(
-                table.Name, $"column '{encoding.Label.Name}' has {classes} values", "give --loss cross-entropy, which takes any number, or auto");
+                table.Name, $"column '{encoding.Label.Name}' has {classes} values",
+                "give --loss cross-entropy, which takes any number, or auto");
         ActivationFunction activation = options.GetValue(Activation).Value;
         IEnumerable<Layer> hidden = options.GetValue(Layers)!.Select(width => new Layer(width, activation));
         var output = new Layer(loss == NetworkLoss.CrossEntropy ? classes : 1, ActivationFunction.Identity);
@@ -255,7 +261,8 @@ internal static class MlpTrainCommand
             Output.Note(string.Create(CultureInfo.InvariantCulture, $"ended after {epochs:N0} epochs: {reason}"));
         var parts = new Dictionary<string, object>();
         bool json = RunOptions.IsJson(options);
-        foreach ((string part, LabelledData rows) in ((string, LabelledData)[])[("training", table.Training), ("validation", table.Validation)])
+        (string, LabelledData)[] both = [("training", table.Training), ("validation", table.Validation)];
+        foreach ((string part, LabelledData rows) in both)
         {
             if (rows.Count == 0)
                 continue;
@@ -303,7 +310,8 @@ internal static class MlpTrainCommand
     };
 
     /// <summary>A table whose rows are numbers, and the network for them.</summary>
-    private sealed record LabelledTable(Table Table, TableEncoding Encoding, NetworkShape Shape, LabelledData Training, LabelledData Validation);
+    private sealed record LabelledTable(
+        Table Table, TableEncoding Encoding, NetworkShape Shape, LabelledData Training, LabelledData Validation);
 
     /// <summary>The last state of a run on a table, and what its directory says of it.</summary>
     private sealed record TableCheckpoint(
@@ -344,9 +352,8 @@ internal static class MlpTrainCommand
                 TrainingOutcome.SmallChange => (ChangeTolerance, how.LossTolerance),
                 _ => (Tolerance, float.NaN),
             };
-            string name = option.Name[2..];
-            return Configuration.Has(name)
-                && float.TryParse(Configuration.GetOptionText(name), NumberStyles.Float, CultureInfo.InvariantCulture, out float then) && now >= then
+            string text = Configuration.Has(option.Name[2..]) ? Configuration.GetOptionText(option.Name[2..]) : "";
+            return float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out float then) && now >= then
                 ? string.Create(CultureInfo.InvariantCulture, $" at iteration {Snapshot.Iteration}; give a smaller {option.Name} to go on")
                 : null;
         }

@@ -20,7 +20,8 @@ internal sealed class OptimizerOptions
     {
         _rule = verb.Add(
             SharedOptions.OneOf(
-                "--optimizer", "The rule that updates the weights.", [.. SharedOptions.ChoicesOf<UpdateRule>().OrderBy(rule => rule.Value != defaults.Optimizer)]),
+                "--optimizer", "The rule that updates the weights.",
+                [.. SharedOptions.ChoicesOf<UpdateRule>().OrderBy(rule => rule.Value != defaults.Optimizer)]),
             OnResume.Kept);
         _learningRate = verb.Add(
             SharedOptions.Number<double>(
@@ -32,7 +33,8 @@ internal sealed class OptimizerOptions
             OnResume.Kept);
         _clipNorm = verb.Add(
             NumberOrNone(
-                "--clip-norm", defaults.ClipNorm, "Scale a gradient with a larger norm down to this norm, before --clip; none switches it off."),
+                "--clip-norm", defaults.ClipNorm,
+                "Scale a gradient with a larger norm down to this norm, before --clip; none switches it off."),
             OnResume.Kept);
         _momentum = Add("--momentum", defaults.Momentum, Part, Limits.IsPart, "μ, the momentum of sgd.", UpdateRule.Sgd);
         _beta1 = Add("--beta1", defaults.Beta1, Part, Limits.IsPart, "β₁ of adam and adamw.", UpdateRule.Adam, UpdateRule.AdamW);

@@ -24,6 +24,7 @@ internal sealed class RateWarning(int vocabularySize, Action<string> warn) : ITr
         if (_times == Times)
             warn(string.Create(
                 CultureInfo.InvariantCulture,
-                $"at iteration {report.Iteration} the validation loss is above {Math.Log(vocabularySize):F4} nats, that of a model that knows nothing; if it does not fall, start anew with a lower --learning-rate"));
+                $"at iteration {report.Iteration} the validation loss is above {Math.Log(vocabularySize):F4} nats, that of a model that "
+                + $"knows nothing; if it does not fall, start anew with a lower --learning-rate"));
     }
 }

@@ -22,7 +22,8 @@ internal sealed class RunOptions
     public RunOptions(TrainingVerb verb, string unit, Default log, Default evaluate, Default checkpoint)
     {
         _out = verb.Add(
-            new Option<string>("--out") { Description = "The run's directory [default: runs/<time>].", HelpName = "DIR" }, OnResume.Forgotten);
+            new Option<string>("--out") { Description = "The run's directory [default: runs/<time>].", HelpName = "DIR" },
+            OnResume.Forgotten);
         Resume = verb.Add(
             new Option<bool>("--resume") { Description = "Go on with the run in --out, exactly where it stopped." }, OnResume.Forgotten);
         _overwrite = verb.Add(new Option<bool>("--overwrite") { Description = "Replace the run that --out holds." }, OnResume.Forgotten);
@@ -31,11 +32,13 @@ internal sealed class RunOptions
         EvalEvery = Cadence("--eval-every", evaluate, "between measurements on the validation part; 0 measures only at the end");
         CheckpointEvery = Cadence("--checkpoint-every", checkpoint, "between saves; 0 saves only at the end");
         _keepCheckpoints = verb.Add(
-            SharedOptions.WholeNumber<int>("--keep-checkpoints", 2, 1, "Number of checkpoints to keep, including the last one."), OnResume.Taken);
+            SharedOptions.WholeNumber<int>("--keep-checkpoints", 2, 1, "Number of checkpoints to keep, including the last one."),
+            OnResume.Taken);
         _onDivergence = verb.Add(
             SharedOptions.OneOf<bool>(
                 "--on-divergence",
-                "What to do when the loss is not finite or absurdly high: stop, or go back to the last checkpoint with half the learning rate.",
+                "What to do when the loss is not finite or absurdly high: stop, or go back to the last checkpoint with half the "
+                + "learning rate.",
                 new("stop", false), new("rollback", true)),
             OnResume.Taken);
         _tensorBoard = verb.Add(
@@ -44,7 +47,8 @@ internal sealed class RunOptions
         verb.Add(
             new Option<string>("--config")
             {
-                Description = "A JSON file of these options, named without dashes; - reads stdin. Options on the command line take precedence.",
+                Description = "A JSON file of these options, named without dashes; - reads stdin. Options on the command line take "
+                    + "precedence.",
                 HelpName = "FILE",
             },
             OnResume.Forgotten);
@@ -96,7 +100,9 @@ internal sealed class RunOptions
     /// <exception cref="CharRnnException">See <see cref="RunDirectory.Resume"/>.</exception>
     public RunDirectory? OpenEarlier(ParseResult options) => options.GetValue(Resume) ? RunDirectory.Resume(options.GetValue(_out)!) : null;
 
-    /// <summary>Makes the directory of a new run. Everything that may fail comes before, because --overwrite removes an older run.</summary>
+    /// <summary>
+    /// Makes the directory of a new run. Everything that may fail comes before, because --overwrite removes an older run.
+    /// </summary>
     /// <exception cref="CharRnnException">See <see cref="RunDirectory.Create"/>.</exception>
     public RunDirectory Create(ParseResult options) =>
         RunDirectory.Create(options.GetValue(_out) ?? SharedOptions.NewRunDirectory(), options.GetValue(_overwrite));

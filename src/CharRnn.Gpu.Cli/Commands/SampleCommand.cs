@@ -13,10 +13,7 @@ namespace CharRnn.Gpu.Cli.Commands;
 /// <summary><c>charrnn sample</c>: writes text with a trained model, as it is produced.</summary>
 internal static class SampleCommand
 {
-    private static readonly Argument<string> ModelPath = new("MODEL")
-    {
-        Description = "A run's directory, or a .safetensors file of a run.",
-    };
+    private static readonly Argument<string> ModelPath = SharedOptions.Model("A run's directory, or a .safetensors file of a run.");
     private static readonly Option<bool> Best = SharedOptions.Best();
     private static readonly Option<long?> Length = SharedOptions.WholeNumber<long>(
         "--length", 500, 0, "Number of new characters to write.");

@@ -20,9 +20,9 @@ internal sealed class ScheduleOptions
         _schedule = verb.Add(
             SharedOptions.OneOf<LearningRateDecay>(
                 "--schedule",
-                "How the learning rate changes: cosine and linear reach the minimum at the last step, so their runs can only be resumed to the "
-                + "same end; exponential and step multiply the rate by --decay in every --decay-every steps, gradually or at once; plateau does "
-                + "so when the validation loss does not improve.",
+                "How the learning rate changes: cosine and linear reach the minimum at the last step, so their runs can only be resumed to "
+                + "the same end; exponential and step multiply the rate by --decay in every --decay-every steps, gradually or at once; "
+                + "plateau does so when the validation loss does not improve.",
                 SharedOptions.ChoicesOf<LearningRateDecay>()),
             OnResume.Kept);
         _warmup = verb.Add(
@@ -69,7 +69,8 @@ internal sealed class ScheduleOptions
     public long ReadPatience(ParseResult options) => options.GetValue(_patience)!.Value;
 
     /// <summary>The values of options that a rollback changes.</summary>
-    public IReadOnlyList<(Option Option, object? Value)> Resolved(LearningRateSchedule rates) => [(_minLearningRate, rates.MinLearningRate)];
+    public IReadOnlyList<(Option Option, object? Value)> Resolved(LearningRateSchedule rates) =>
+        [(_minLearningRate, rates.MinLearningRate)];
 
     /// <summary>Checks options that depend on each other.</summary>
     /// <param name="options">The command line.</param>
@@ -106,7 +107,8 @@ internal sealed class ScheduleOptions
     {
         if (Measuring(options) is { } measuring && length < least)
             throw new CharRnnException(
-                measuring, $"needs a validation part of at least {least} {unit}, and there are {length}", "give more data or a larger --val-fraction");
+                measuring, $"needs a validation part of at least {least} {unit}, and there are {length}",
+                "give more data or a larger --val-fraction");
     }
 
     /// <summary>
@@ -118,7 +120,8 @@ internal sealed class ScheduleOptions
     /// <param name="stepsPerEpoch">Steps in an epoch.</param>
     /// <param name="remedy">How a run gets the number that it had, or a new one is started.</param>
     /// <exception cref="CharRnnException">The number of steps differs.</exception>
-    public static void RequireSameTotal(string directory, RunConfiguration saved, TrainingSchedule schedule, long stepsPerEpoch, string remedy)
+    public static void RequireSameTotal(
+        string directory, RunConfiguration saved, TrainingSchedule schedule, long stepsPerEpoch, string remedy)
     {
         if (!schedule.LearningRates.DependsOnTotal)
             return;

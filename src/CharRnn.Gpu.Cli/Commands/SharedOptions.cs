@@ -20,14 +20,16 @@ internal static class SharedOptions
 {
     public static Option<DeviceSelection> Device() => new("--device")
     {
-        Description = "The device: auto, cpu, cuda[:i] or opencl[:i]. auto takes CUDA, then an OpenCL GPU, then the CPU; cpu touches no GPU driver.",
+        Description = "The device: auto, cpu, cuda[:i] or opencl[:i]. auto takes CUDA, then an OpenCL GPU, then the CPU; "
+            + "cpu touches no GPU driver.",
         HelpName = "DEVICE",
         DefaultValueFactory = _ => DeviceSelection.Auto,
         CustomParser = result =>
         {
             string text = Text(result);
             if (!DeviceSelection.TryParse(text, out DeviceSelection selection))
-                result.AddError($"--device: is '{text}'; give auto, cpu, cuda, cuda:1, opencl or opencl:1 (charrnn devices lists what is here)");
+                result.AddError(
+                    $"--device: is '{text}'; give auto, cpu, cuda, cuda:1, opencl or opencl:1 (charrnn devices lists what is here)");
             return selection;
         },
     };
@@ -38,13 +40,20 @@ internal static class SharedOptions
 
     public static Option<bool> Json() => new("--json") { Description = "Write each result as a line of JSON." };
 
-    public static Option<bool> Best() => new("--best") { Description = "Use the weights with the best validation loss instead of the latest; MODEL must be a run's directory." };
+    public static Option<bool> Best() => new("--best")
+    {
+        Description = "Use the weights with the best validation loss instead of the latest; MODEL must be a run's directory.",
+    };
+
+    public static Argument<string> Model(string description) => new("MODEL") { Description = description };
 
     public static Option<Choice<TextEncoding>> Encoding() => OneOf<TextEncoding>(
-        "--encoding", "What a character is: a Unicode scalar value of UTF-8 text, or a byte.", new("utf-8", TextEncoding.Utf8), new("bytes", TextEncoding.Bytes));
+        "--encoding", "What a character is: a Unicode scalar value of UTF-8 text, or a byte.",
+        new("utf-8", TextEncoding.Utf8), new("bytes", TextEncoding.Bytes));
 
     public static Option<Choice<UnknownCharacters>> Unknown() => OneOf<UnknownCharacters>(
-        "--unknown", "What to do with characters that the model does not know.", new("error", UnknownCharacters.Error), new("skip", UnknownCharacters.Skip));
+        "--unknown", "What to do with characters that the model does not know.",
+        new("error", UnknownCharacters.Error), new("skip", UnknownCharacters.Skip));
 
     /// <summary>A whole number.</summary>
     /// <param name="name">The name with its dashes.</param>
@@ -53,7 +62,9 @@ internal static class SharedOptions
     /// <param name="description">The description in the help.</param>
     public static Option<T?> WholeNumber<T>(string name, T? defaultValue, T least, string description)
         where T : struct, IBinaryInteger<T>, IMinMaxValue<T> =>
-        Number(name, defaultValue, string.Create(CultureInfo.InvariantCulture, $"a whole number from {least} to {T.MaxValue}"), n => n >= least, description);
+        Number(
+            name, defaultValue, string.Create(CultureInfo.InvariantCulture, $"a whole number from {least} to {T.MaxValue}"),
+            n => n >= least, description);
 
     /// <summary>A number within bounds.</summary>
     /// <param name="name">The name with its dashes.</param>
@@ -114,8 +125,9 @@ internal static class SharedOptions
     public static CharacterModel LoadModel(string path, bool best)
     {
         if (best && File.Exists(path))
-            throw new CharRnnException(path, "is a file, and --best chooses between those of a run", "give the run's directory, or leave --best out");
-        return Output.Waited("reading the model", () => ModelFile.Load(RunPaths.FindModel(path, best)));
+            throw new CharRnnException(
+                path, "is a file, and --best chooses between those of a run", "give the run's directory, or leave --best out");
+        return Output.Waited("reading the model", () => ModelFile.Load(RunSearch.FindModel(path, best)));
     }
 
     /// <summary>Reads a text; a person who waits sees how far it is.</summary>
@@ -141,7 +153,8 @@ internal static class SharedOptions
         if (path.Length == 0 || path.Contains('\0', StringComparison.Ordinal))
             throw new CharRnnException(option.Name, "is not a path", "give a file");
         if (path == "-")
-            throw new CharRnnException(option.Name, "is '-', and stdout is not written to here", "give a file; write ./- for one of that name");
+            throw new CharRnnException(
+                option.Name, "is '-', and stdout is not written to here", "give a file; write ./- for one of that name");
         // On most disks of Windows and macOS case does not matter.
         StringComparison names = OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase;
         foreach (string? other in others)

@@ -62,7 +62,8 @@ internal static class TrainCommand
             "--epochs", ScheduleDefaults.Epochs, 1, "Total number of passes over the text, unless --iterations is given."),
         OnResume.Taken);
     private static readonly Option<ulong?> Seed = Verb.Add(
-        SharedOptions.WholeNumber<ulong>("--seed", ScheduleDefaults.Seed, 0, "Seed for the initial weights and the samples."), OnResume.Kept);
+        SharedOptions.WholeNumber<ulong>("--seed", ScheduleDefaults.Seed, 0, "Seed for the initial weights and the samples."),
+        OnResume.Kept);
     private static readonly Option<Choice<TextEncoding>> Encoding = Verb.Add(SharedOptions.Encoding(), OnResume.Kept);
     private static readonly Option<string> InitFrom = Verb.Add(
         new Option<string>("--init-from")
@@ -105,7 +106,7 @@ internal static class TrainCommand
         Command command = Verb.Create("""
             Trains a model on text and keeps it in a directory: model, checkpoint, metrics and samples.
 
-            Example: charrnn train book.txt --out runs/book --hidden-size 128 --batch-size 50 --seq-length 50 --learning-rate 0.04 --epochs 20
+            Example: charrnn train book.txt --out runs/book --hidden-size 128 --batch-size 50 --seq-length 50 --epochs 20
             """);
         RunOptions.AddChecks(command);
         command.Validators.Add(result =>
@@ -144,11 +145,11 @@ internal static class TrainCommand
             return 0;
         }
 
-        ParameterSet<float> weights = resumed?.Snapshot.Weights
-            ?? (initial is null ? InitialWeights.Create(shape, schedule.Seed) : StartFrom(options, initial, corpus.Vocabulary, step, schedule));
+        ParameterSet<float>? given = resumed?.Snapshot.Weights
+            ?? (initial is null ? null : StartFrom(options, initial, corpus.Vocabulary, step, schedule));
         using ComputeDevice device = RunOptions.OpenDevice(options, earlier?.Root, resumed?.Configuration);
         RequireMemory(shape, step, split, device);
-        using var model = new DeviceModel(device, weights);
+        using var model = new DeviceModel(device, given ?? InitialWeights.Create(shape, schedule.Seed));
         using var engine = new TrainingEngine(model, split.Training, step);
         if (resumed is not null)
             engine.Restore(resumed.Snapshot.Engine);
@@ -168,11 +169,12 @@ internal static class TrainCommand
             SaveConfiguration = (learningRate, rates) => Verb.Save(
                 run, options, device, Facts, corpus,
                 [
-                    .. Optimizer.Resolved(step with { LearningRate = learningRate }), .. Schedule.Resolved(rates), (HiddenSize, step.HiddenSize),
-                    (InitFrom, resumed is null ? options.GetValue(InitFrom) : resumed.InitFrom),
+                    .. Optimizer.Resolved(step with { LearningRate = learningRate }), .. Schedule.Resolved(rates),
+                    (HiddenSize, step.HiddenSize), (InitFrom, resumed is null ? options.GetValue(InitFrom) : resumed.InitFrom),
                 ]),
         };
-        TrainingOutcome outcome = training.Train(step.LearningRate, schedule, new RateWarning(corpus.Vocabulary.Size, Output.Warning), stop);
+        var warning = new RateWarning(corpus.Vocabulary.Size, Output.Warning);
+        TrainingOutcome outcome = training.Train(step.LearningRate, schedule, warning, stop);
         if (!Output.IsQuiet)
             Output.Note(Farewell(outcome, training, run));
         return outcome == TrainingOutcome.Stopped ? Interrupts.ExitCode : 0;
@@ -194,17 +196,34 @@ internal static class TrainCommand
 
     private static Corpus ReadCorpus(ParseResult options, StepOptions step, CancellationToken stop)
     {
-        var how = new CorpusOptions { Encoding = options.GetValue(Encoding).Value, HiddenSize = step.HiddenSize, Cache = OpenCache(options) };
+        var how = new CorpusOptions
+        {
+            Encoding = options.GetValue(Encoding).Value,
+            Cache = OpenCache(options),
+            DescribeNeed = size => DescribeNeed(size, step),
+        };
         string[] inputs = options.GetValue(Input) ?? [];
         return SharedOptions.ReadText(
-            how => inputs.Length == 0 ? Corpus.Read(SampleCorpus.Open(), SampleCorpus.Name, how, stop) : Corpus.Read(inputs, how, stop), how);
+            reading => inputs.Length == 0
+                ? Corpus.Read(SampleCorpus.Open(), SampleCorpus.Name, reading, stop)
+                : Corpus.Read(inputs, reading, stop),
+            how);
+    }
+
+    /// <summary>What a vocabulary would cost: weights, their gradients and moments, four bytes each.</summary>
+    private static string DescribeNeed(int vocabularySize, StepOptions step)
+    {
+        double parameters = new ModelShape(vocabularySize, step.HiddenSize).ParameterCount;
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"a model of {step.HiddenSize} hidden units would need {parameters * sizeof(float) * (2 + step.Moments.Count) / 1e6:N0} MB");
     }
 
     /// <summary>The weights of --init-from, for the characters of this text.</summary>
     private static ParameterSet<float> StartFrom(
         ParseResult options, CharacterModel initial, Vocabulary vocabulary, StepOptions step, TrainingSchedule schedule)
     {
-        string path = RunPaths.FindModel(options.GetValue(InitFrom)!);
+        string path = RunSearch.FindModel(options.GetValue(InitFrom)!);
         ModelFile.RequireMaps(path, initial, vocabulary, step.HiddenSize);
         VocabularyTransfer transfer = VocabularyTransfer.Of(initial, vocabulary, schedule.Seed);
         if (!Output.IsQuiet && transfer.Describe(initial, vocabulary) is { } done)
@@ -245,7 +264,8 @@ internal static class TrainCommand
         CultureInfo invariant = CultureInfo.InvariantCulture;
         Output.Note(string.Create(
             invariant,
-            $"text: {corpus.Name}, {corpus.Tokens.Length:N0} characters, {shape.VocabularySize} distinct; {split.Training.Length:N0} to train on"));
+            $"text: {corpus.Name}, {corpus.Tokens.Length:N0} characters, {shape.VocabularySize} distinct; "
+            + $"{split.Training.Length:N0} to train on"));
         if (validation is null && split.Validation.Length > 0)
             Output.Note(string.Create(invariant, $"validation: none, its {split.Validation.Length} characters are too few to measure on"));
         if (validation is not null && validation.Length < split.Validation.Length)
@@ -290,7 +310,8 @@ internal static class TrainCommand
     };
 
     /// <summary>The last state of a run on text, and what its directory says of it.</summary>
-    private sealed record TextCheckpoint(string Directory, string Path, CharacterModel Model, TrainingSnapshot Snapshot, RunConfiguration Configuration)
+    private sealed record TextCheckpoint(
+        string Directory, string Path, CharacterModel Model, TrainingSnapshot Snapshot, RunConfiguration Configuration)
     {
         /// <summary>The model that the run started from.</summary>
         public string? InitFrom => Configuration.Has("init-from") ? Configuration.GetText("init-from") : null;

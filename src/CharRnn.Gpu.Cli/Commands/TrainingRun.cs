@@ -34,7 +34,9 @@ internal sealed class TrainingRun(
     /// <param name="schedule">When what is due.</param>
     /// <param name="more">Hears of everything, too.</param>
     /// <param name="stop">Ends training early.</param>
-    /// <exception cref="CharRnnException">Training diverged, and cannot or should not go back; or the last checkpoint is not on the disk.</exception>
+    /// <exception cref="CharRnnException">
+    /// Training diverged, and cannot or should not go back; or the last checkpoint is not on the disk.
+    /// </exception>
     public TrainingOutcome Train(double learningRate, TrainingSchedule schedule, ITrainingObserver? more, CancellationToken stop)
     {
         // A run that diverges before its first checkpoint goes back to this state.
@@ -52,7 +54,9 @@ internal sealed class TrainingRun(
             double half = learningRate / 2;
             if (!declared.RollsBack(options) || rollbacks == MaxRollbacks || (float)half == 0)
                 throw new CharRnnException(
-                    run.Root, $"training diverged: {loop.Divergence}, {(saved ? "so the last checkpoint and model are kept" : "before the first checkpoint")}",
+                    run.Root,
+                    $"training diverged: {loop.Divergence}, "
+                    + (saved ? "so the last checkpoint and model are kept" : "before the first checkpoint"),
                     $"start anew with {(saved ? "--overwrite and " : "")}a lower --learning-rate or --clip");
 
             learningRate = half;
@@ -67,9 +71,10 @@ internal sealed class TrainingRun(
                 run.TakeBackBest(hadBest: false);
             }
 
-            string from = resumeFrom is null ? "the start" : string.Create(CultureInfo.InvariantCulture, $"the checkpoint of iteration {resumeFrom.Iteration}");
+            string from = resumeFrom is null ? "the start" : $"the checkpoint of iteration {resumeFrom.Iteration}";
             Output.Warning(string.Create(
-                CultureInfo.InvariantCulture, $"training diverged: {loop.Divergence}; going on from {from} with --learning-rate {learningRate}"));
+                CultureInfo.InvariantCulture,
+                $"training diverged: {loop.Divergence}; going on from {from} with --learning-rate {learningRate}"));
         }
     }
 

@@ -60,7 +60,8 @@ internal sealed class TrainingVerb(RunKind kind, IReadOnlyList<string> path, Arg
     public IEnumerable<string> KeptNames => _declared.Where(one => one.OnResume == OnResume.Kept).Select(one => one.Name);
 
     /// <summary>The names, without dashes, of all that a resume takes from config.json.</summary>
-    public IEnumerable<string> TakenNames => _declared.Where(one => one.OnResume >= OnResume.Taken).Select(one => one.Name).Append(InputName);
+    public IEnumerable<string> TakenNames =>
+        _declared.Where(one => one.OnResume >= OnResume.Taken).Select(one => one.Name).Append(InputName);
 
     /// <summary>Declares an option.</summary>
     /// <param name="option">The option.</param>
@@ -151,8 +152,8 @@ internal sealed class TrainingVerb(RunKind kind, IReadOnlyList<string> path, Arg
             case double number:
                 configuration.Set(name, number);
                 break;
-            case float number:
-                configuration.Set(name, double.Parse(number.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture)); // as it was given
+            case float number: // as it was given
+                configuration.Set(name, double.Parse(number.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture));
                 break;
             case Choice<double> { Value: var number } when double.IsFinite(number):
                 configuration.Set(name, number);

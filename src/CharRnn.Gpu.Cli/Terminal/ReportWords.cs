@@ -15,7 +15,8 @@ internal sealed record ReportWords(string Examples, Func<double, string> Loss, F
     /// </param>
     public static ReportWords OfText(int batchSize) => new(
         "characters",
-        nats => string.Create(CultureInfo.InvariantCulture, $"{nats:F4} nats, {Training.Loss.BitsPerCharacter(nats):F4} bits per character"),
+        nats => string.Create(
+            CultureInfo.InvariantCulture, $"{nats:F4} nats, {Training.Loss.BitsPerCharacter(nats):F4} bits per character"),
         nats => nats.ToString("F4", CultureInfo.InvariantCulture),
         batchSize == 1);
 

@@ -92,7 +92,9 @@ internal sealed class TrainingScreen(IAnsiConsole console, ReportWords words, Tr
                 width, (N($"epoch {_now.Epoch}  iteration {_now.Iteration:N0} of {_total:N0}"), Strong),
                 (N($"  {Share:P0}  {TimeLeft()}"), Style.Plain)),
             Bar(width),
-            Line(width, ("loss        ", Dim), (words.Loss(_now.Loss), Strong), (words.IsSmoothed ? N($"  smoothed {_now.SmoothLoss:F3}") : "", Dim)),
+            Line(
+                width, ("loss        ", Dim), (words.Loss(_now.Loss), Strong),
+                (words.IsSmoothed ? N($"  smoothed {_now.SmoothLoss:F3}") : "", Dim)),
         };
         if (!double.IsNaN(_validation))
         {

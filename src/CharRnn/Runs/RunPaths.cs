@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using CharRnn.Files;
 
 namespace CharRnn.Runs;
 
@@ -9,7 +8,7 @@ public partial class RunPaths
 {
     internal const string ConfigurationName = "config.json";
     internal const string ModelName = "model.safetensors";
-    private const string BestModelName = "best.safetensors";
+    internal const string BestModelName = "best.safetensors";
     private const string BestBeforeEndName = "best-before-end.safetensors";
     internal const string CheckpointName = "checkpoint.safetensors";
     private const string MetricsName = "metrics.jsonl";
@@ -109,28 +108,6 @@ public partial class RunPaths
 
     /// <summary>Whether a run writes files of this name: the only ones that are ever removed.</summary>
     internal static bool IsOwn(string name) => Names.Contains(name) || OlderName().IsMatch(name) || DamagedName().IsMatch(name);
-
-    /// <summary>The weights' file that a MODEL on the command line means: the file itself, or the one in a run's directory.</summary>
-    /// <param name="path">A run's directory or any file.</param>
-    /// <param name="best">Whether to take best.safetensors of a directory instead of model.safetensors.</param>
-    /// <exception cref="CharRnnException">There is nothing at the path, or the directory has no such model.</exception>
-    public static string FindModel(string path, bool best = false)
-    {
-        string full = FileErrors.FullPath(path);
-        if (StandardStreams.IsInput(path))
-            throw new CharRnnException(path, "is standard input, and a model is read from a file", "write it to a file, and give that");
-        if (!Directory.Exists(full))
-            return File.Exists(full) ? path : throw new CharRnnException(path, "does not exist", "give a run's directory or a model file");
-
-        string name = best ? BestModelName : ModelName;
-        if (File.Exists(Path.Combine(full, name)))
-            return Path.Combine(path, name);
-        string remedy = best ? "ask for its last model, not for the best, or train with a validation part"
-            : RunSearch.Find(path) is [var run, ..] && !RunSearch.IsRun(full)
-                ? $"it has runs in it: give one of them, such as {ShellText.Quote(run)}"
-            : "give the directory of a run that saved a model";
-        throw new CharRnnException(path, $"holds no {name}", remedy);
-    }
 
     [GeneratedRegex(@"^checkpoint-([1-9][0-9]{0,9})\.safetensors\z")]
     private static partial Regex OlderName();

@@ -60,6 +60,28 @@ public static class RunSearch
             : throw new CharRnnException(path, "is not a run's directory", remedy);
     }
 
+    /// <summary>The weights' file that a MODEL on the command line means: the file itself, or the one in a run's directory.</summary>
+    /// <param name="path">A run's directory or any file.</param>
+    /// <param name="best">Whether to take best.safetensors of a directory instead of model.safetensors.</param>
+    /// <exception cref="CharRnnException">There is nothing at the path, or the directory has no such model.</exception>
+    public static string FindModel(string path, bool best = false)
+    {
+        string full = FileErrors.FullPath(path);
+        if (StandardStreams.IsInput(path))
+            throw new CharRnnException(path, "is standard input, and a model is read from a file", "write it to a file, and give that");
+        if (!Directory.Exists(full))
+            return File.Exists(full) ? path : throw new CharRnnException(path, "does not exist", "give a run's directory or a model file");
+
+        string name = best ? RunPaths.BestModelName : RunPaths.ModelName;
+        if (File.Exists(Path.Combine(full, name)))
+            return Path.Combine(path, name);
+        string remedy = best ? "ask for its last model, not for the best, or train with a validation part"
+            : Find(path) is [var run, ..] && !IsRun(full)
+                ? $"it has runs in it: give one of them, such as {ShellText.Quote(run)}"
+            : "give the directory of a run that saved a model";
+        throw new CharRnnException(path, $"holds no {name}", remedy);
+    }
+
     /// <summary>Whether a path is one of a run's files that nothing else may write: all but its report.</summary>
     public static bool IsRunFile(string path)
     {

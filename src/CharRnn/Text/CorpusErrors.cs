@@ -67,14 +67,8 @@ internal static class CorpusErrors
     public static CharRnnException OneCharacter(string name, string character) =>
         new(name, $"has one distinct character only, {character}, so there is nothing to learn", "give other text");
 
-    public static CharRnnException VocabularyTooLarge(string name, int size, int limit, int? hiddenSize)
-    {
-        // Weights, gradients and Adagrad memory, four bytes each.
-        string memory = hiddenSize is int h
-            ? $", for which a model of {h} hidden units would need {new ModelShape(size, h).ParameterCount * 12 / 1e6:N0} MB"
-            : "";
-        return new(name, $"has {size:N0} distinct characters, more than the {limit:N0} allowed{memory}", UseBytes);
-    }
+    public static CharRnnException VocabularyTooLarge(string name, int size, int limit, string? need) => new(
+        name, $"has {size:N0} distinct characters, more than the {limit:N0} allowed{(need is null ? "" : $", for which {need}")}", UseBytes);
 
     public static CharRnnException Changed(string path, long before, long read, long after) =>
         new(path, $"changed while it was read ({before} bytes at the start, {read} read, {after} now)",

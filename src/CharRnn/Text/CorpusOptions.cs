@@ -13,8 +13,11 @@ public sealed record CorpusOptions
     /// </summary>
     public int VocabularyLimit { get; init => field = Limits.Size(value); } = 65_536;
 
-    /// <summary>H, where the caller knows it: lets the error about too large a vocabulary say what memory it would take.</summary>
-    public int? HiddenSize { get; init => field = value is { } size ? Limits.Size(size) : null; }
+    /// <summary>
+    /// Says what a vocabulary of a size would cost, as "a model of 100 hidden units would need 30 MB", for the error about too large a
+    /// one; null if that is not known.
+    /// </summary>
+    public Func<int, string>? DescribeNeed { get; init; }
 
     /// <summary>
     /// Bytes of tokens kept in memory; what goes beyond lies in a temporary file. 256 MB: a corpus of that many

@@ -37,6 +37,18 @@ public sealed class BadTextTests : IDisposable
     }
 
     [Fact]
+    public void Text_of_more_characters_than_a_small_model_can_tell_apart()
+    {
+        string text = string.Concat(Enumerable.Range(0x10000, 65_537).Select(c => new Rune(c).ToString()));
+
+        // (2·V·H + H² + H + V) parameters of H = 16, each with its gradient and its Adagrad memory, of four bytes.
+        Refused(
+            _shell.Write("many.txt", text),
+            "has 65,537 distinct characters, more than the 65,536 allowed, for which a model of 16 hidden units would need 26 MB; "
+                + "use --encoding bytes");
+    }
+
+    [Fact]
     public void Text_that_teaches_nothing()
     {
         Refused(

@@ -485,11 +485,11 @@ public class RunDirectoryTests
     public void A_model_is_found_in_a_run_or_as_a_file()
     {
         using var directory = new TemporaryDirectory();
-        Errors.Expect(directory.Root, "holds no model.safetensors", () => RunPaths.FindModel(directory.Root));
-        Errors.Expect(directory.Root, "holds no best.safetensors", () => RunPaths.FindModel(directory.Root, best: true));
-        Errors.Expect(directory.File("none"), "does not exist", () => RunPaths.FindModel(directory.File("none")));
-        Assert.Equal(directory.Write("model.safetensors", ""), RunPaths.FindModel(directory.Root));
-        Assert.Equal(directory.Write("best.safetensors", ""), RunPaths.FindModel(directory.Root, best: true));
-        Assert.Equal(directory.Write("other", ""), RunPaths.FindModel(directory.File("other")));
+        Errors.Expect(directory.Root, "holds no model.safetensors", () => RunSearch.FindModel(directory.Root));
+        Errors.Expect(directory.Root, "holds no best.safetensors", () => RunSearch.FindModel(directory.Root, best: true));
+        Errors.Expect(directory.File("none"), "does not exist", () => RunSearch.FindModel(directory.File("none")));
+        Assert.Equal(directory.Write("model.safetensors", ""), RunSearch.FindModel(directory.Root));
+        Assert.Equal(directory.Write("best.safetensors", ""), RunSearch.FindModel(directory.Root, best: true));
+        Assert.Equal(directory.Write("other", ""), RunSearch.FindModel(directory.File("other")));
     }
 }

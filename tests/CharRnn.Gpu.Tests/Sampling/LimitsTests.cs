@@ -63,7 +63,6 @@ public class LimitsTests
         { () => _ = new DescentOptions { ChangeTolerance = double.NaN }, "ChangeTolerance" },
         { () => _ = new DescentOptions { MaxSteps = -1 }, "MaxSteps" },
         { () => _ = new CorpusOptions { VocabularyLimit = 0 }, "VocabularyLimit" },
-        { () => _ = new CorpusOptions { HiddenSize = 0 }, "HiddenSize" },
         { () => _ = new CorpusOptions { MemoryLimit = -1 }, "MemoryLimit" },
         { () => _ = new ModelShape(0, 1), "VocabularySize" },
         { () => _ = new ModelShape(1, 0), "HiddenSize" },
@@ -128,7 +127,7 @@ public class LimitsTests
             LearningRates = new() { Warmup = 0, MinLearningRate = 0, Decay = 1, DecayEvery = 1, DecayPatience = 1 },
         };
         Assert.Null(new TrainingSchedule { Iterations = null }.Iterations);
-        Assert.Null(new CorpusOptions { HiddenSize = null, MemoryLimit = 0 }.HiddenSize);
+        _ = new CorpusOptions { MemoryLimit = 0 };
     }
 
     [Fact]

@@ -285,11 +285,9 @@ public sealed class BadCorpusTests : IDisposable
 
         Assert.Equal($"{path}: has 65,537 distinct characters, more than the 65,536 allowed; use --encoding bytes", Error(path));
 
-        // (2·V·H + H² + H + V) parameters, each with its gradient and its Adagrad memory, four bytes.
         Assert.Equal(
-            $"{path}: has 65,537 distinct characters, more than the 65,536 allowed,"
-            + " for which a model of 100 hidden units would need 158 MB; use --encoding bytes",
-            Error(path, new CorpusOptions { HiddenSize = 100 }));
+            $"{path}: has 65,537 distinct characters, more than the 65,536 allowed, for which 65537 rows are needed; use --encoding bytes",
+            Error(path, new CorpusOptions { DescribeNeed = size => $"{size} rows are needed" }));
 
         using Corpus allowed = TextFolder.Read(path, new CorpusOptions { VocabularyLimit = 65_537 });
         Assert.Equal(65_537, allowed.Vocabulary.Size);
