@@ -16,7 +16,7 @@ public class TrainingScreenTests
         Assert.Equal(new string('━', 48) + new string('─', 31), lines[1]);
         Assert.Equal("loss        1.2500 nats, 1.8034 bits per character", lines[2]);
         Assert.Equal($"{lines[2]}  smoothed 40.500", Lines(Screen("ab", smoothed: true), 80, 24)[2]);
-        Assert.Equal("validation  1.5000 nats  2.1640 bits per character  best 1.5000 at 1,234,000", lines[3]);
+        Assert.Equal("validation  1.5000 nats, 2.1640 bits per character  best 1.5000 at 1,234,000", lines[3]);
         Assert.Equal("speed       430,512 characters/s  9,876,543,210 characters, 1:02:18", lines[4]);
         Assert.Equal(["", "sample at iteration 1,234,567", "  ab é", "  b"], lines[5..].Select(line => line.TrimEnd()));
     }
