@@ -4,16 +4,16 @@ using ILGPU.Runtime;
 
 namespace CharRnn.Gpu.Execution;
 
-/// <summary>A device buffer that begins on a cache line, as the SIMD bodies like it.</summary>
+/// <summary>A device buffer that begins on a cache line, which is where the SIMD bodies are fastest.</summary>
 internal sealed class AlignedBuffer<T> : IDisposable
     where T : unmanaged
 {
     private const int Alignment = 64;
     private readonly MemoryBuffer1D<T, Stride1D.Dense> _buffer;
 
-    /// <param name="device">Where.</param>
-    /// <param name="length">Elements.</param>
-    /// <param name="remedy">What to do where there is no room.</param>
+    /// <param name="device">The device.</param>
+    /// <param name="length">The number of elements.</param>
+    /// <param name="remedy">What the user can do if there is no room.</param>
     public AlignedBuffer(ComputeDevice device, long length, string remedy = "lower --hidden-size, --batch-size or --seq-length")
     {
         // Kernels index with 32 bits, and a group's last stride may reach past the end.

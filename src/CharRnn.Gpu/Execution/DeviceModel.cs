@@ -7,10 +7,9 @@ namespace CharRnn.Gpu.Execution;
 /// <summary>A model's weights on a device, shared by whoever trains, evaluates or samples it there.</summary>
 public sealed class DeviceModel : IDisposable
 {
-
     /// <summary>Puts weights on a device.</summary>
-    /// <exception cref="CharRnnException">It has no room for them.</exception>
-    /// <exception cref="ObjectDisposedException">It is disposed of.</exception>
+    /// <exception cref="CharRnnException">The device has no room for them.</exception>
+    /// <exception cref="ObjectDisposedException">The device is disposed of.</exception>
     public DeviceModel(ComputeDevice device, ParameterSet<float> weights)
     {
         (Device, Shape, Layout) = (device, weights.Sizes, new ParameterLayout(weights.Shape));
@@ -34,7 +33,7 @@ public sealed class DeviceModel : IDisposable
 
     internal ParameterViews Weights => Parameters.Views;
 
-    /// <summary>The weights now.</summary>
+    /// <summary>Reads the current weights.</summary>
     /// <exception cref="ObjectDisposedException">The model or its device is disposed of.</exception>
     public ParameterSet<float> Read()
     {

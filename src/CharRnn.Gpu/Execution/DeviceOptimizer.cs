@@ -7,7 +7,7 @@ using CharRnn.Training;
 namespace CharRnn.Gpu.Execution;
 
 /// <summary>
-/// An optimizer on a device: the gradient, what its rule remembers, the transposes of the weights, and the rates of the next steps.
+/// An optimizer on a device: the gradient, the moments of its rule, the transposes of the weights, and the rates of the next steps.
 /// </summary>
 internal sealed class DeviceOptimizer : IDisposable
 {
@@ -18,14 +18,14 @@ internal sealed class DeviceOptimizer : IDisposable
     private readonly AlignedBuffer<float> _transposed, _squares, _rates, _none;
     private readonly AlignedBuffer<TransposedMatrix> _matrices;
 
-    /// <param name="device">Where.</param>
-    /// <param name="layout">The model's.</param>
+    /// <param name="device">The device.</param>
+    /// <param name="layout">The layout of the model's parameters.</param>
     /// <param name="theta">The parameters.</param>
     /// <param name="options">The rule and its numbers.</param>
-    /// <param name="slots">Steps whose rates are there at once.</param>
-    /// <param name="status">The steps' status.</param>
-    /// <param name="isMeasured">Whether somebody asks for the gradient's norm.</param>
-    /// <exception cref="CharRnnException">The device has no room for it.</exception>
+    /// <param name="slots">The number of steps whose rates are on the device at once.</param>
+    /// <param name="status">The status of the steps.</param>
+    /// <param name="isMeasured">Whether the gradient's norm is needed, even if it clips nothing.</param>
+    /// <exception cref="CharRnnException">The device has no room for the optimizer.</exception>
     public DeviceOptimizer(
         ComputeDevice device, ParameterLayout layout, DeviceParameters theta, UpdateOptions options, int slots, AlignedBuffer<int> status,
         bool isMeasured)
@@ -50,29 +50,29 @@ internal sealed class DeviceOptimizer : IDisposable
 
     public UpdateArguments Arguments { get; }
 
-    /// <summary>Of a character model, where the gradients go.</summary>
+    /// <summary>The gradients of a character model's tensors.</summary>
     public ParameterViews Gradient => _gradient.Views;
 
     /// <summary>The gradient of the last step.</summary>
     public ParameterSet<float> ReadGradient() => _gradient.Read();
 
-    /// <summary>A gradient that no step has computed: for tests.</summary>
+    /// <summary>Replaces the gradient by one that no step has computed; tests need this.</summary>
     public void WriteGradient(ParameterSet<float> gradient) => _gradient.Write(gradient);
 
     /// <summary>The sums of the squares of the last step's gradient, segment by segment.</summary>
     public float[] ReadSquares() => _squares.Read(0, _layout.Segments);
 
-    /// <summary>What the rule remembers.</summary>
+    /// <summary>The moments: what the rule remembers of each parameter.</summary>
     public IReadOnlyList<Moment> ReadMoments() => [.. _options.Moments.Zip(_moments, (name, values) => new Moment(name, values.Read()))];
 
-    /// <summary>Goes back, or on, to what it remembered.</summary>
+    /// <summary>Replaces the moments by those of an earlier or later state.</summary>
     public void WriteMoments(IReadOnlyList<Moment> moments)
     {
         foreach ((DeviceParameters to, Moment from) in _moments.Zip(moments))
             to.Write(from.Values);
     }
 
-    /// <summary>Brings the transposes up to weights that no step has made.</summary>
+    /// <summary>Computes the transposes of weights that do not come from a step.</summary>
     public void WriteTransposes(ParameterSet<float> weights)
     {
         foreach (((TensorSpec spec, float[] values), ParameterLayout.Place place) in weights.Tensors.Zip(_layout.Places))
@@ -92,9 +92,9 @@ internal sealed class DeviceOptimizer : IDisposable
     }
 
     /// <summary>Sets the rates of the next steps.</summary>
-    /// <param name="done">Steps that were made since the start of the run.</param>
-    /// <param name="count">Steps to come.</param>
-    /// <param name="rateAt">η of the step after so many.</param>
+    /// <param name="done">The number of completed steps of the run.</param>
+    /// <param name="count">The number of steps to set rates for.</param>
+    /// <param name="rateAt">Gives η of a step, from the number of completed steps before it.</param>
     /// <exception cref="ArgumentOutOfRangeException">A rate is below 0, or not finite.</exception>
     public void WriteRates(long done, int count, Func<long, double> rateAt)
     {
@@ -130,7 +130,8 @@ internal sealed class DeviceOptimizer : IDisposable
         };
         return new UpdateArguments(
             rule, (float)(options.Clip ?? double.PositiveInfinity), (float)(options.ClipNorm ?? 0), (float)first, (float)(1 - first),
-            (float)second, (float)(1 - second), (float)options.Epsilon, options.Optimizer == UpdateRule.AdamW ? 0 : (float)options.WeightDecay,
+            (float)second, (float)(1 - second), (float)options.Epsilon,
+            options.Optimizer == UpdateRule.AdamW ? 0 : (float)options.WeightDecay,
             options.WeightDecay > 0 ? weights : 0, isMeasured ? 1 : 0);
     }
 }

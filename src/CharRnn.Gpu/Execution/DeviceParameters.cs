@@ -6,8 +6,8 @@ using ILGPU;
 namespace CharRnn.Gpu.Execution;
 
 /// <summary>An arena on a device: one value per parameter, all in one buffer.</summary>
-/// <param name="device">Where.</param>
-/// <param name="layout">Where the tensors lie in it.</param>
+/// <param name="device">The device.</param>
+/// <param name="layout">The places of the tensors in the arena.</param>
 /// <exception cref="CharRnnException">The device has no room for it.</exception>
 internal sealed class DeviceParameters(ComputeDevice device, ParameterLayout layout) : IDisposable
 {
@@ -16,7 +16,7 @@ internal sealed class DeviceParameters(ComputeDevice device, ParameterLayout lay
     /// <summary>The whole arena.</summary>
     public ArrayView<float> View => _arena.View;
 
-    /// <summary>Of a character model, its tensors.</summary>
+    /// <summary>The tensors of a character model.</summary>
     public ParameterViews Views => new(
         Tensor(ModelShape.Wxh), Tensor(ModelShape.Whh), Tensor(ModelShape.Bh), Tensor(ModelShape.Why), Tensor(ModelShape.By));
 

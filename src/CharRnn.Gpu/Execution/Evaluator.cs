@@ -4,13 +4,16 @@ using CharRnn.Text;
 
 namespace CharRnn.Gpu.Execution;
 
-/// <summary>Measures a model on a text: the loss of every prediction, from zero state, the state carried on.</summary>
+/// <summary>
+/// Measures a model on a text: the loss of every prediction. Each stream begins with zero state, and the state is carried on to its
+/// end.
+/// </summary>
 public sealed class Evaluator : IDisposable
 {
-    // Rows (t, b) of one launch: enough to be worth it, few enough to answer Ctrl-C soon.
+    // Rows (t, b) of one launch: enough to be worth a launch, and so few that Ctrl-C is answered soon.
     private const int MaxRowsPerLaunch = 4096;
 
-    // And few enough that their hidden states or logits take no more than 64 MB.
+    // A launch has fewer rows where their hidden states or logits would take more than 64 MB.
     private const int MaxValuesPerLaunch = 16 << 20;
 
     private readonly DeviceLife _life;
@@ -20,9 +23,9 @@ public sealed class Evaluator : IDisposable
 
     /// <param name="model">The model, as it is at each call of <see cref="Evaluate"/>.</param>
     /// <param name="streams">
-    /// Contiguous parts that a text is cut into and read side by side, at least 1, which reads it in one piece.
+    /// The number of contiguous parts that a text is cut into and that are read side by side; with 1 it is read in one piece.
     /// </param>
-    /// <exception cref="ArgumentOutOfRangeException">There is no stream.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The number of streams is below 1.</exception>
     /// <exception cref="ObjectDisposedException">The model or its device is disposed of.</exception>
     public Evaluator(DeviceModel model, int streams)
     {
@@ -33,7 +36,7 @@ public sealed class Evaluator : IDisposable
         _buffers = new ForwardBuffers(model, steps, streams, steps + 1);
     }
 
-    /// <summary>Rows (t, b) that it computes, and holds, at a time; a multiple of the streams.</summary>
+    /// <summary>The number of rows (t, b) that an evaluator computes in a launch and has buffers for; a multiple of the streams.</summary>
     internal static int RowsPerLaunch(ModelShape shape, int streams)
     {
         long widest = RnnDims.PaddedRow((long)Math.Max(shape.VocabularySize, shape.HiddenSize));
@@ -41,10 +44,12 @@ public sealed class Evaluator : IDisposable
     }
 
     /// <summary>The mean loss over a text of N characters: <c>streams · (⌊N/streams⌋ - 1)</c> predictions.</summary>
-    /// <param name="text">At least two characters per stream.</param>
-    /// <param name="cancellation">Looked at between launches.</param>
-    /// <returns>Nats per character, and the number of predictions.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">The text is too short, or has a token that is none of the model's.</exception>
+    /// <param name="text">The text, at least two characters per stream.</param>
+    /// <param name="cancellation">Checked between launches.</param>
+    /// <returns>The loss in nats per character, and the number of predictions.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// The text is too short, or has a token that is not in the model's vocabulary.
+    /// </exception>
     /// <exception cref="ObjectDisposedException">The evaluator, its model or the device is disposed of.</exception>
     public (double Loss, long Predictions) Evaluate(ITokenSource text, CancellationToken cancellation = default)
     {
@@ -64,13 +69,13 @@ public sealed class Evaluator : IDisposable
         return (sum / count, count);
     }
 
-    /// <summary>What goes on in the network while it reads a text in one piece.</summary>
+    /// <summary>Records what a network does while it reads a text in one piece.</summary>
     /// <param name="text">The text, N characters; all of it is read.</param>
-    /// <param name="best">How many of the likeliest next characters to name, at least 1; V at most are.</param>
-    /// <param name="cancellation">Looked at between launches.</param>
+    /// <param name="best">How many of the likeliest next characters to name, at least 1; no more than V are named.</param>
+    /// <param name="cancellation">Checked between launches.</param>
     /// <exception cref="InvalidOperationException">The evaluator reads in several streams.</exception>
     /// <exception cref="ArgumentException">
-    /// The trace would be longer than an array may be, or the text has a token that is none of the model's.
+    /// The trace would be longer than an array may be, or the text has a token that is not in the model's vocabulary.
     /// </exception>
     /// <exception cref="ObjectDisposedException">The evaluator, its model or the device is disposed of.</exception>
     public TextTrace Trace(ITokenSource text, int best, CancellationToken cancellation = default)
@@ -96,7 +101,8 @@ public sealed class Evaluator : IDisposable
             {
                 Span<float> row = p.AsSpan(t * v, v);
                 row[tokens[t + 1]] += 1; // E4 of one stream is softmax - onehot
-                Largest(row, trace.BestTokens.AsSpan((position + t) * best, best), trace.BestProbabilities.AsSpan((position + t) * best, best));
+                int begin = (position + t) * best;
+                Largest(row, trace.BestTokens.AsSpan(begin, best), trace.BestProbabilities.AsSpan(begin, best));
                 if (position + t + 1 < n)
                     trace.Surprisal[position + t + 1] = losses[t];
             }
@@ -105,7 +111,7 @@ public sealed class Evaluator : IDisposable
         return trace;
     }
 
-    /// <summary>The largest values of a row and their places, in descending order.</summary>
+    /// <summary>Finds the largest values of a row and their places, in descending order.</summary>
     private static void Largest(ReadOnlySpan<float> row, Span<int> places, Span<float> values)
     {
         int found = 0;
@@ -120,8 +126,8 @@ public sealed class Evaluator : IDisposable
         }
     }
 
-    /// <summary>Reads the next stretch of every stream; what lies beyond its end is padding.</summary>
-    /// <returns>The tokens of the last stream, and the one behind them.</returns>
+    /// <summary>Reads the next T characters of every stream; behind the end of a stream there is padding.</summary>
+    /// <returns>The tokens of the last stream, and the one after them.</returns>
     private int[] Forward(ITokenSource text, long position, long length, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
@@ -142,11 +148,11 @@ public sealed class Evaluator : IDisposable
     public void Dispose() => _life.End(_buffers.Dispose);
 }
 
-/// <summary>What a network did with a text of N characters.</summary>
-/// <param name="Units">H.</param>
-/// <param name="Best">How many next characters are named.</param>
-/// <param name="Activations">Hidden states after each character, <c>[N, H]</c>.</param>
+/// <summary>What a network did while it read a text of N characters.</summary>
+/// <param name="Units">H, the number of hidden units.</param>
+/// <param name="Best">The number of likeliest characters that are named after each.</param>
+/// <param name="Activations">The hidden state after each character, <c>[N, H]</c>.</param>
 /// <param name="BestTokens">The likeliest characters to follow each, <c>[N, Best]</c>, likeliest first.</param>
 /// <param name="BestProbabilities">Their probabilities.</param>
-/// <param name="Surprisal">Nats by which each character was unexpected, <c>[N]</c>; 0 for the first, which nobody predicts.</param>
+/// <param name="Surprisal">The loss of each character's prediction in nats, <c>[N]</c>; 0 for the first, which is not predicted.</param>
 public sealed record TextTrace(int Units, int Best, float[] Activations, int[] BestTokens, float[] BestProbabilities, float[] Surprisal);

@@ -6,31 +6,33 @@ using CharRnn.Training;
 
 namespace CharRnn.Gpu.Execution;
 
-/// <summary>How training steps are put on a device: the one place that chooses. A plan never changes a result.</summary>
-/// <param name="Kind">Which kernels run.</param>
-/// <param name="Teams">Teams per launch.</param>
+/// <summary>How training steps are run on a device. This is the one place that chooses. A plan never changes a result.</summary>
+/// <param name="Kind">The kernels that run.</param>
+/// <param name="Teams">The number of teams per launch.</param>
 /// <param name="HiddenGrid">How a launch over time steps divides the hidden states: shares of the streams by shares of the units.</param>
 /// <param name="GradientGrids">How the gradients are divided into tasks.</param>
-/// <param name="Reason">Why, for people.</param>
+/// <param name="Reason">Why the plan was chosen, for people.</param>
 public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGrid, GradientGrids GradientGrids, string Reason)
 {
-    // Below so many rows (t, b), taking tasks costs a CPU worker more than one who is late.
+    // With fewer rows (t, b) than this, taking tasks costs CPU workers more time than waiting for one that is late.
     private const int FewRows = 64;
 
-    // Below so many panels of columns, packing the left side for a task costs more than the right side's way from memory.
+    // With fewer panels of columns per task than this, a task's strips of the left side cost more than reading the right side again.
     private const int FewPanels = 4;
 
     // The shortest side of a group's block: 16 tiles of 16 threads each.
     private const int BlockSide = 16;
 
-    /// <summary>Chooses for a model, a step and a device.</summary>
+    /// <summary>Chooses a plan for a model, a step and a device.</summary>
     public static ExecutionPlan Choose(ModelShape shape, StepOptions options, DeviceTraits device)
     {
-        string figures = string.Create(
-            CultureInfo.InvariantCulture, $"{shape.TrainingFlops * options.SequenceLength * options.BatchSize / 1e9:0.###} GFLOP a step");
+        double flops = shape.TrainingFlops * options.SequenceLength * options.BatchSize;
+        string figures = string.Create(CultureInfo.InvariantCulture, $"{flops / 1e9:0.###} GFLOP a step");
         if (device.Kind == DeviceKind.Cpu)
             return options.BatchSize == 1 && device.Teams > 1
-                ? Of(PlanKind.Stream, shape, options, device, $"{figures}: many steps a launch, one worker walks the time steps, another follows with the outputs")
+                ? Of(
+                    PlanKind.Stream, shape, options, device,
+                    $"{figures}: many steps a launch, one worker walks the time steps, another follows with the outputs")
                 : Of(PlanKind.ManySteps, shape, options, device, $"{figures}: many steps a launch, workers meet between phases");
 
         PlanKind kind = Kinds(device, options.BatchSize).MinBy(one => GpuEstimate.Seconds(one, shape, options, device));
@@ -40,15 +42,19 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
             PlanKind.Phases => "five launches a step, each group walks its streams through all time steps",
             _ => "a launch per time step, whose blocks share the weights",
         };
-        return Of(kind, shape, options, device, string.Create(CultureInfo.InvariantCulture, $"{figures}, estimated {GpuEstimate.Seconds(kind, shape, options, device) * 1e6:F0} us: {reason}"));
+        double seconds = GpuEstimate.Seconds(kind, shape, options, device);
+        return Of(
+            kind, shape, options, device,
+            string.Create(CultureInfo.InvariantCulture, $"{figures}, estimated {seconds * 1e6:F0} us: {reason}"));
     }
 
     /// <summary>The kinds that a device can run.</summary>
-    public static PlanKind[] Kinds(DeviceTraits device, int batchSize) => device.Kind == DeviceKind.Cpu && device.Teams > 1 && batchSize == 1
-        ? [PlanKind.Phases, PlanKind.TimeSteps, PlanKind.ManySteps, PlanKind.Stream]
-        : [PlanKind.Phases, PlanKind.TimeSteps, PlanKind.ManySteps];
+    public static PlanKind[] Kinds(DeviceTraits device, int batchSize) =>
+        device.Kind == DeviceKind.Cpu && device.Teams > 1 && batchSize == 1
+            ? [PlanKind.Phases, PlanKind.TimeSteps, PlanKind.ManySteps, PlanKind.Stream]
+            : [PlanKind.Phases, PlanKind.TimeSteps, PlanKind.ManySteps];
 
-    /// <summary>A plan as told, for measurements and tests.</summary>
+    /// <summary>A plan of the given kind, for measurements and tests.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The device has no team.</exception>
     public static ExecutionPlan Of(PlanKind kind, ModelShape shape, StepOptions options, DeviceTraits device, string reason)
     {
@@ -59,7 +65,7 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
         return waits ? plan with { Alone = With(PlanKind.ManySteps, 1, shape, options, device, reason) } : plan;
     }
 
-    /// <summary>Kind, teams, and how the work is divided, for people.</summary>
+    /// <summary>The kind, the number of teams, and how the work is divided, for people.</summary>
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
         $"{Word(Kind)}, {Teams} teams, hidden states {Text(HiddenGrid)}, dWhh {Text(GradientGrids.Recurrent)}, "
@@ -74,23 +80,28 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
         _ => "stream",
     };
 
-    /// <summary>Checks that a device can run this plan: teams that it does not have would be waited for, for ever.</summary>
-    /// <exception cref="ArgumentException">It cannot.</exception>
+    /// <summary>
+    /// Checks that a device can run this plan. If the plan had more teams than the device, a launch would wait for them for ever.
+    /// </summary>
+    /// <exception cref="ArgumentException">The device cannot run it.</exception>
     public void RequireFits(DeviceTraits device, int batchSize)
     {
         bool isWhole = new[] { HiddenGrid, GradientGrids.Output, GradientGrids.Recurrent, GradientGrids.Input }
             .All(grid => grid.Rows > 0 && grid.Columns > 0);
 
-        // On a GPU blocks wait for nobody, and those that find no place come later.
+        // On a GPU no block waits for another, and those that find no free group run later.
         bool hasTeams = Teams >= 1 && Teams <= device.Teams && (device.Kind != DeviceKind.Cpu || HiddenGrid.Count <= device.Teams);
         if (!hasTeams || !isWhole || !Kinds(device, batchSize).Contains(Kind))
             throw new ArgumentException($"cannot be run by {device.Teams} teams with a batch size of {batchSize}: {this}");
     }
 
-    /// <summary>This plan and no other, also when others use the cores.</summary>
+    /// <summary>The same plan, which does not switch to a single team when other programs use the cores.</summary>
     public ExecutionPlan Fixed => this with { Alone = null };
 
-    /// <summary>The same steps on one team, for when others use the cores; null if the teams of this plan do not wait for each other.</summary>
+    /// <summary>
+    /// The plan that runs the same steps on one team, for when other programs use the cores; null if the teams of this plan do not
+    /// wait for each other.
+    /// </summary>
     internal ExecutionPlan? Alone { get; init; }
 
     private static string Text(BlockGrid grid) => string.Create(CultureInfo.InvariantCulture, $"{grid.Rows}x{grid.Columns}");
@@ -100,11 +111,12 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
         (int v, int h, int b) = (shape.VocabularySize, shape.HiddenSize, options.BatchSize);
         if (device.Kind == DeviceKind.Cpu)
         {
-            // A launch over time steps has as many teams as the others, who count each other.
+            // A launch over time steps has as many teams as the other launches: where teams meet, all of them are counted.
             int tasks = CpuTasks(teams, b * options.SequenceLength);
+            var inputGrid = new BlockGrid(1, Math.Min(tasks, Layout.PanelCount(h)));
             return new ExecutionPlan(
                 kind, teams, kind == PlanKind.TimeSteps ? new BlockGrid(1, teams) : new BlockGrid(teams, 1),
-                new GradientGrids(WorkerGrid(h, v, tasks), WorkerGrid(h, h, tasks), new BlockGrid(1, Math.Min(tasks, Layout.PanelCount(h)))), reason);
+                new GradientGrids(WorkerGrid(h, v, tasks), WorkerGrid(h, h, tasks), inputGrid), reason);
         }
 
         return new ExecutionPlan(
@@ -112,7 +124,10 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
             new GradientGrids(GroupGrid(h, v, teams), GroupGrid(h, h, teams), GroupGrid(v, h, teams)), reason);
     }
 
-    /// <summary>Tasks of the gradients for CPU workers: two each, so that one who is late does not keep the others waiting for long.</summary>
+    /// <summary>
+    /// The number of tasks of the gradients for CPU workers: two for each, so that a worker that is late does not keep the others
+    /// waiting for long.
+    /// </summary>
     internal static int CpuTasks(int teams, int rows) => teams == 1 || rows < FewRows ? teams : 2 * teams;
 
     /// <summary>
@@ -139,10 +154,11 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
         where grid.Count <= groups
         select (Grid: grid, Size: ((long)height * width, height + width))).MinBy(one => one.Size).Grid;
 
-    private static IEnumerable<int> Sides(int length) => Enumerable.Range(1, (length + BlockSide - 1) / BlockSide).Select(i => i * BlockSide);
+    private static IEnumerable<int> Sides(int length) =>
+        Enumerable.Range(1, (length + BlockSide - 1) / BlockSide).Select(i => i * BlockSide);
 }
 
-/// <summary>Which kernels run training steps.</summary>
+/// <summary>The kernels that run training steps.</summary>
 public enum PlanKind
 {
     /// <summary>A launch for each phase of a step: hidden states, outputs, the way back, gradients, update.</summary>
@@ -154,6 +170,6 @@ public enum PlanKind
     /// <summary>Many whole steps in each launch: on the CPU by all teams, which meet between phases, on a GPU by one team.</summary>
     ManySteps,
 
-    /// <summary>One stream on the CPU: many steps in each launch, the teams follow each other through the time steps.</summary>
+    /// <summary>One stream on the CPU: many steps in each launch, in which the teams follow each other through the time steps.</summary>
     Stream,
 }

@@ -6,17 +6,17 @@ using CharRnn.Training;
 namespace CharRnn.Gpu.Execution;
 
 /// <summary>What a training run allocates on its device, known before anything is allocated.</summary>
-/// <param name="Bytes">All buffers together; a double, since a mistyped size may exceed any integer.</param>
-/// <param name="LargestBuffer">Elements of the largest buffer.</param>
+/// <param name="Bytes">The size of all buffers together; a double, since a mistyped size may exceed any integer.</param>
+/// <param name="LargestBuffer">The number of elements of the largest buffer.</param>
 public readonly record struct MemoryNeed(double Bytes, double LargestBuffer)
 {
     // Kernels index with 32 bits, and so do the host's arrays.
     private const double MaxElements = int.MaxValue - 1024;
 
-    /// <summary>Counts for a model, a step and a text.</summary>
+    /// <summary>Computes the need of a model, a step and a text.</summary>
     /// <param name="shape">V and H.</param>
     /// <param name="options">T and B.</param>
-    /// <param name="textLength">Tokens of the training text.</param>
+    /// <param name="textLength">The number of tokens of the training text.</param>
     public static MemoryNeed Of(ModelShape shape, StepOptions options, long textLength)
     {
         double rows = (double)options.SequenceLength * options.BatchSize;
@@ -30,15 +30,17 @@ public readonly record struct MemoryNeed(double Bytes, double LargestBuffer)
             Math.Max(Math.Max(layout.Length, states), logits));
     }
 
-    /// <summary>The need of a run, for people.</summary>
+    /// <summary>The number of bytes, for people.</summary>
     public override string ToString() => Readable(Bytes);
 
-    /// <summary>The need of a run that fits.</summary>
+    /// <summary>Computes the need of a run and checks that the device has room for it.</summary>
     /// <param name="shape">V and H.</param>
     /// <param name="options">T and B.</param>
-    /// <param name="textLength">Tokens of the training text.</param>
-    /// <param name="device">Where it is to run.</param>
-    /// <exception cref="CharRnnException">The device, or the index range of a buffer, is too small; says which sizes would fit.</exception>
+    /// <param name="textLength">The number of tokens of the training text.</param>
+    /// <param name="device">The device that is to run it.</param>
+    /// <exception cref="CharRnnException">
+    /// The device, or the index range of a buffer, is too small; the message says which sizes would fit.
+    /// </exception>
     public static MemoryNeed Require(ModelShape shape, StepOptions options, long textLength, ComputeDevice device)
     {
         (long memory, long buffer) = (device.MemorySize, device.MaxBufferSize);
@@ -46,18 +48,24 @@ public readonly record struct MemoryNeed(double Bytes, double LargestBuffer)
         if (need.Fits(memory, buffer))
             return need;
 
-        // Each size alone, the others as they are.
+        // One size is lowered at a time; the others stay as they are.
         int hidden = Largest(shape.HiddenSize, h => Of(new ModelShape(shape.VocabularySize, h), options, textLength).Fits(memory, buffer));
         int streams = Largest(options.BatchSize, b => Of(shape, options with { BatchSize = b }, textLength).Fits(memory, buffer));
         int steps = Largest(options.SequenceLength, t => Of(shape, options with { SequenceLength = t }, textLength).Fits(memory, buffer));
-        string fitting = string.Join(" or ", from one in ((string Name, int Size)[])[("--hidden-size", hidden), ("--batch-size", streams), ("--seq-length", steps)]
-                                             where one.Size > 0
-                                             select string.Create(CultureInfo.InvariantCulture, $"{one.Name} {one.Size}"));
+        (string Name, int Size)[] sizes = [("--hidden-size", hidden), ("--batch-size", streams), ("--seq-length", steps)];
+        string fitting = string.Join(
+            " or ",
+            from one in sizes
+            where one.Size > 0
+            select string.Create(CultureInfo.InvariantCulture, $"{one.Name} {one.Size}"));
         throw new CharRnnException(
-            string.Create(CultureInfo.InvariantCulture, $"--hidden-size {shape.HiddenSize} --batch-size {options.BatchSize} --seq-length {options.SequenceLength}"),
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"--hidden-size {shape.HiddenSize} --batch-size {options.BatchSize} --seq-length {options.SequenceLength}"),
             need.Bytes > memory
                 ? $"needs {need}, {device.Name} has {Readable(memory)}"
-                : $"needs a buffer of {Readable(4 * need.LargestBuffer)}, {device.Name} has room for {Readable(Math.Min(buffer, 4 * MaxElements))} in one",
+                : $"needs a buffer of {Readable(4 * need.LargestBuffer)}, "
+                    + $"{device.Name} has room for {Readable(Math.Min(buffer, 4 * MaxElements))} in one",
             fitting.Length > 0 ? $"{fitting} would fit" : "lower several of them");
     }
 

@@ -7,7 +7,7 @@ using CharRnn.Training;
 
 namespace CharRnn.Gpu.Execution;
 
-/// <summary>All of a feed-forward network's memory on a device: parameters, a batch's states, and the data.</summary>
+/// <summary>All of a feed-forward network's memory on a device: the parameters, the states of a batch, and the data.</summary>
 internal sealed class NetworkBuffers : IDisposable
 {
     private const string Remedy = "give fewer or narrower --layers, a smaller --batch-size, or a smaller table";
@@ -19,12 +19,12 @@ internal sealed class NetworkBuffers : IDisposable
     private readonly AlignedBuffer<float> _h, _data, _targets, _losses, _stepLosses, _stepSquares;
     private readonly AlignedBuffer<int> _classes, _order, _status;
 
-    /// <param name="device">Where.</param>
+    /// <param name="device">The device.</param>
     /// <param name="shape">The network.</param>
-    /// <param name="rows">Rows of the data.</param>
-    /// <param name="batch">Rows of a step.</param>
-    /// <param name="order">Rows that the order lists: whole epochs.</param>
-    /// <param name="slots">Steps whose losses are kept.</param>
+    /// <param name="rows">The number of rows of the data.</param>
+    /// <param name="batch">The number of rows of a step.</param>
+    /// <param name="order">The number of rows that the order lists, which covers whole epochs.</param>
+    /// <param name="slots">The number of steps whose losses are kept.</param>
     /// <param name="options">The optimizer.</param>
     public NetworkBuffers(ComputeDevice device, NetworkShape shape, int rows, int batch, int order, int slots, UpdateOptions options)
     {
@@ -40,8 +40,8 @@ internal sealed class NetworkBuffers : IDisposable
             ParameterLayout.Place bias = parameters.Places[NetworkShape.BiasesOf(l)];
             long below = h - ((long)batch * RnnDims.PaddedRow(inputs));
             _layers[l] = new NetworkLayer(
-                inputs, outputs, ActivationOf(shape, l), LossOf(shape, l), (int)weights.Offset, (int)bias.Offset, (int)weights.Transposed, (int)below,
-                (int)h, (int)delta, NetworkPlan.GradientGrid(inputs, outputs, batch, device.Traits));
+                inputs, outputs, ActivationOf(shape, l), LossOf(shape, l), (int)weights.Offset, (int)bias.Offset, (int)weights.Transposed,
+                (int)below, (int)h, (int)delta, NetworkPlan.GradientGrid(inputs, outputs, batch, device.Traits));
             h += (long)batch * RnnDims.PaddedRow(outputs);
             delta += (long)batch * RnnDims.PaddedRow(outputs);
         }
@@ -66,7 +66,7 @@ internal sealed class NetworkBuffers : IDisposable
             batchTargets.View, batchClasses.View, _losses.View, _stepLosses.View, _stepSquares.View);
     }
 
-    /// <summary>Checks, before anything is allocated, that a network has room.</summary>
+    /// <summary>Checks, before anything is allocated, that a device has room for a network and its data.</summary>
     /// <exception cref="CharRnnException">The device, or the index range of a buffer, is too small.</exception>
     public static void Require(ComputeDevice device, NetworkShape shape, int rows, int batch, UpdateOptions options)
     {
@@ -77,13 +77,17 @@ internal sealed class NetworkBuffers : IDisposable
         data += (double)rows * (RnnDims.PaddedRow((long)shape.Inputs) + RnnDims.PaddedRow((long)shape.Outputs));
         states += batch * (double)RnnDims.PaddedRow((long)shape.Inputs);
 
-        // The parameters, their gradient, moments and transposes, for training and once more for measuring, and the host's copies.
+        // The parameters, their gradient, moments and transposes, for training and a second time for measuring, and the host's copies.
         double arenas = ((6 + options.Moments.Count) * parameters) + (2 * (double)layout.TransposedLength);
         double bytes = sizeof(float) * (arenas + (4 * states) + data), largest = Math.Max(Math.Max(parameters, states), data);
         if (largest > Math.Min(int.MaxValue - 1024, device.MaxBufferSize / sizeof(float)))
-            throw new CharRnnException("--layers", $"need a buffer of {MemoryNeed.Readable(sizeof(float) * largest)}, which {device.Name} has no room for in one", Remedy);
+            throw new CharRnnException(
+                "--layers",
+                $"need a buffer of {MemoryNeed.Readable(sizeof(float) * largest)}, which {device.Name} has no room for in one",
+                Remedy);
         if (bytes > device.MemorySize)
-            throw new CharRnnException("--layers", $"need {MemoryNeed.Readable(bytes)}, {device.Name} has {MemoryNeed.Readable(device.MemorySize)}", Remedy);
+            throw new CharRnnException(
+                "--layers", $"need {MemoryNeed.Readable(bytes)}, {device.Name} has {MemoryNeed.Readable(device.MemorySize)}", Remedy);
     }
 
     /// <summary>The network.</summary>
@@ -91,7 +95,7 @@ internal sealed class NetworkBuffers : IDisposable
 
     public NetworkViews Views { get; }
 
-    /// <summary>Puts rows of data into their places, from the first on.</summary>
+    /// <summary>Writes rows of data to the device, from the first row of its buffers on.</summary>
     public void WriteData(LabelledData data)
     {
         _data.Write(Padding.Add(data.X, data.Count, data.Inputs));
@@ -101,7 +105,7 @@ internal sealed class NetworkBuffers : IDisposable
             _targets.Write(Padding.Add(data.Targets, data.Count, data.Outputs));
     }
 
-    /// <summary>Neurons of a layer.</summary>
+    /// <summary>The number of neurons of a layer.</summary>
     public int WidthOf(int layer) => _layers[layer].Outputs;
 
     public void WriteOrder(ReadOnlySpan<int> rows) => _order.Write(rows);
@@ -128,19 +132,23 @@ internal sealed class NetworkBuffers : IDisposable
     /// <inheritdoc cref="DeviceOptimizer.WriteRates"/>
     public void WriteRates(long done, int count, Func<long, double> rateAt) => _optimizer.WriteRates(done, count, rateAt);
 
-    /// <summary>Before the steps of a call: nothing has ended, and this was the last step's loss.</summary>
+    /// <summary>Prepares for the steps of a call: clears the status, and sets the loss of the step before.</summary>
     public void BeginCall(float lastLoss)
     {
         _status.Clear();
         _stepLosses.Write([lastLoss]);
     }
 
-    /// <summary>How many of a call's steps are done, and whether the next is not finite: the one read that the host waits for.</summary>
+    /// <summary>
+    /// Reads how many of a call's steps are done, and whether the next is not finite. This is the one read that the host waits for.
+    /// </summary>
     public (int Completed, bool Diverged) ReadStatus(int steps)
     {
         int[] status = _status.Read(0, NetworkStatus.TeamFlags);
         (int diverged, int converged) = (status[NetworkStatus.Diverged], status[NetworkStatus.Converged]);
-        return diverged > 0 && (converged == 0 || diverged <= converged) ? (diverged - 1, true) : (converged > 0 ? converged : steps, false);
+        return diverged > 0 && (converged == 0 || diverged <= converged)
+            ? (diverged - 1, true)
+            : (converged > 0 ? converged : steps, false);
     }
 
     /// <summary>J and the gradient's squared norm of some steps.</summary>
@@ -150,7 +158,7 @@ internal sealed class NetworkBuffers : IDisposable
         float sum = 0;
         foreach (float part in _optimizer.ReadSquares())
             sum += part;
-        squares[^1] = sum; // which the step after it would have written
+        squares[^1] = sum; // a step writes the sum of the step before it, and no step follows the last
         return (_stepLosses.Read(1, steps), squares);
     }
 

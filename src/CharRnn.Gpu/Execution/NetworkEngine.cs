@@ -8,9 +8,9 @@ using CharRnn.Training;
 
 namespace CharRnn.Gpu.Execution;
 
-/// <summary>How a feed-forward network is trained; by plain gradient descent, unless told otherwise.</summary>
+/// <summary>How a feed-forward network is trained; the default is plain gradient descent.</summary>
 /// <exception cref="ArgumentOutOfRangeException">
-/// A number is negative, or not finite, or one of the optimizer's is outside its bounds.
+/// A number is negative or not finite, or a number of the optimizer is outside its bounds.
 /// </exception>
 public sealed record NetworkOptions : UpdateOptions
 {
@@ -20,29 +20,32 @@ public sealed record NetworkOptions : UpdateOptions
     {
     }
 
-    /// <summary>Rows of a step; 0 for all of them, 1 for one.</summary>
+    /// <summary>The number of rows of a step; with 0 a step has all rows.</summary>
     public int BatchSize { get; init => field = Limits.NotNegative(value); }
 
-    /// <summary>The seed of each epoch's order; with all rows in one step there is nothing to order.</summary>
+    /// <summary>The seed of the order of the rows in each epoch; it has no effect where a step has all rows.</summary>
     public ulong Seed { get; init; } = 1;
 
     /// <summary>
-    /// The step whose gradient has a smaller norm is the last, or with mini-batches the epoch in which that is so on average; 0 is
-    /// never.
+    /// Training ends with the first step whose gradient has a smaller norm than this, or with mini-batches with the first epoch whose
+    /// mean norm is smaller; with 0 it never does.
     /// </summary>
     public float GradientTolerance { get; init => field = Limits.NotNegative(value); }
 
-    /// <summary>The step, or with mini-batches the epoch, that changed J by less is the last; 0 is never.</summary>
+    /// <summary>
+    /// Training ends with the first step, or with mini-batches with the first epoch, that changes J by less than this; with 0 it never
+    /// does.
+    /// </summary>
     public float LossTolerance { get; init => field = Limits.NotNegative(value); }
 
-    /// <summary>Rows of a step, of data of so many.</summary>
+    /// <summary>The number of rows of a step, if the data have this many.</summary>
     internal int BatchOf(int rows) => BatchSize == 0 ? rows : Math.Min(BatchSize, rows);
 }
 
 /// <summary>Trains a feed-forward network on a device. All memory is allocated here, once; many steps are one call.</summary>
 public sealed class NetworkEngine : ITrainingEngine
 {
-    // Of the order of rows, so many epochs lie on the device at once.
+    // The order of the next epochs is on the device: as many whole epochs as have together no more rows than this, and at least one.
     private const int MostOrdered = 1 << 20;
 
     private readonly ComputeDevice _device;
@@ -56,19 +59,19 @@ public sealed class NetworkEngine : ITrainingEngine
     private EpochProgress _progress = EpochProgress.Start;
     private bool _diverged;
 
-    /// <param name="device">Where.</param>
-    /// <param name="initial">The network as it begins.</param>
-    /// <param name="data">What it learns.</param>
-    /// <param name="options">How.</param>
+    /// <param name="device">The device.</param>
+    /// <param name="initial">The network before the first step.</param>
+    /// <param name="data">The rows that it learns.</param>
+    /// <param name="options">The optimizer, the batches, and when training ends.</param>
     /// <exception cref="ArgumentException">There are no rows, or the network cannot learn them.</exception>
-    /// <exception cref="CharRnnException">The device has no room for network and data.</exception>
+    /// <exception cref="CharRnnException">The device has no room for the network and the data.</exception>
     /// <exception cref="ObjectDisposedException">The device is disposed of.</exception>
     public NetworkEngine(ComputeDevice device, ParameterSet<float> initial, LabelledData data, NetworkOptions options)
         : this(device, initial, data, options, null)
     {
     }
 
-    /// <summary>The same with a plan as told: for tests and verification.</summary>
+    /// <summary>The same with a given plan, for tests and verification; null lets the engine choose one.</summary>
     internal NetworkEngine(ComputeDevice device, ParameterSet<float> initial, LabelledData data, NetworkOptions options, NetworkPlan? plan)
     {
         ArgumentOutOfRangeException.ThrowIfZero(data.Count, nameof(data));
@@ -89,12 +92,12 @@ public sealed class NetworkEngine : ITrainingEngine
         _buffers.WriteParameters(initial);
     }
 
-    /// <summary>Checks, before anything is allocated, that a network and its data have room on a device.</summary>
-    /// <exception cref="CharRnnException">They have not; says what is needed and what there is.</exception>
+    /// <summary>Checks, before anything is allocated, that a device has room for a network and its data.</summary>
+    /// <exception cref="CharRnnException">It has not; the message says what is needed and what there is.</exception>
     public static void RequireMemory(ComputeDevice device, NetworkShape shape, int rows, NetworkOptions options) =>
         NetworkBuffers.Require(device, shape, rows, options.BatchOf(rows), options);
 
-    /// <summary>Completed steps of the whole run.</summary>
+    /// <summary>The number of completed steps of the whole run.</summary>
     public long Iteration { get; private set; }
 
     /// <inheritdoc/>
@@ -106,17 +109,22 @@ public sealed class NetworkEngine : ITrainingEngine
     /// <inheritdoc cref="LabelledData.ConstantLoss"/>
     public double ConstantLoss { get; }
 
-    /// <summary>Steps in an epoch of so many rows.</summary>
+    /// <summary>The number of steps in an epoch of this many rows.</summary>
     public static int StepsPerEpochOf(int rows, NetworkOptions options) => (rows + options.BatchOf(rows) - 1) / options.BatchOf(rows);
 
-    /// <summary>Rows that so many first steps train on: the last step of an epoch may have fewer than the others.</summary>
+    /// <summary>
+    /// The number of rows that this many steps from the first on train on. The last step of an epoch may have fewer rows than the
+    /// others.
+    /// </summary>
     public long RowsIn(long steps) => (steps / _stepsPerEpoch * _rows) + (steps % _stepsPerEpoch * _batch);
 
-    /// <summary>How steps are put on the device, for people.</summary>
+    /// <summary>How steps are run on the device, for people.</summary>
     public string Plan => _plan.Reason;
 
     /// <inheritdoc/>
-    /// <exception cref="ArgumentOutOfRangeException">No step is asked for, or a learning rate is below 0 or not finite.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// The number of steps is below 1, or a learning rate is below 0 or not finite.
+    /// </exception>
     /// <exception cref="ObjectDisposedException">The engine or its device is disposed of.</exception>
     public StepsResult RunSteps(long maxSteps)
     {
@@ -139,7 +147,10 @@ public sealed class NetworkEngine : ITrainingEngine
         foreach ((float loss, float square) in losses.Zip(squares))
             converged = Advance(loss, square);
         _diverged = diverged;
-        return new StepsResult(losses, diverged ? TrainingOutcome.Diverged : converged) { GradientNorms = squares.Select(MathF.Sqrt).ToArray() };
+        return new StepsResult(losses, diverged ? TrainingOutcome.Diverged : converged)
+        {
+            GradientNorms = squares.Select(MathF.Sqrt).ToArray(),
+        };
     }
 
     /// <inheritdoc/>
@@ -173,7 +184,7 @@ public sealed class NetworkEngine : ITrainingEngine
     }
 
     /// <summary>
-    /// J and the gradient of the next step, which is made: for tests and verification. J is NaN where the step is not finite.
+    /// Runs the next step and returns its J and its gradient, for tests and verification. J is NaN if the step is not finite.
     /// </summary>
     internal (float Loss, ParameterSet<float> Gradient) Trace()
     {
@@ -181,7 +192,10 @@ public sealed class NetworkEngine : ITrainingEngine
         return (RunSteps(1).Losses.Span is [float loss] ? loss : float.NaN, _buffers.ReadGradient());
     }
 
-    /// <summary>How far the gradient of the next step, which is made, is off the reference's: norm of the difference over norm, the worst array's.</summary>
+    /// <summary>
+    /// Runs the next step and returns the relative error of its gradient: the norm of the difference from the reference's gradient,
+    /// divided by the norm of that, for the tensor where this is largest.
+    /// </summary>
     public double GradientError(ParameterSet<double> expected) => expected.Tensors.Zip(Trace().Gradient.Tensors)
         .Max(pair => Norm(pair.First.Values.Zip(pair.Second.Values, (e, a) => e - a)) / Norm(pair.First.Values));
 
@@ -192,8 +206,8 @@ public sealed class NetworkEngine : ITrainingEngine
         ? new NetworkArguments(_rows, _batch, 1, 0, slot, _buffers.Update, _options.GradientTolerance, _options.LossTolerance, teams)
         : new NetworkArguments(_rows, _batch, _stepsPerEpoch * _epochsOrdered, first, slot, _buffers.Update, 0, 0, teams);
 
-    /// <summary>Counts a step.</summary>
-    /// <returns>How training converged with it; null if it did not.</returns>
+    /// <summary>Counts a step, and decides whether training has converged with it.</summary>
+    /// <returns>How training converged; null if it did not.</returns>
     private TrainingOutcome? Advance(float loss, float square)
     {
         long rows = RowsIn(Iteration + 1) - RowsIn(Iteration++);
@@ -235,8 +249,9 @@ public sealed class NetworkEngine : ITrainingEngine
         NetworkViews v = _buffers.Views;
         int last = v.Layers.IntLength - 1;
         kernels.NetworkBegin(v, step);
-        for (int l = 0; l <= last; l++)
-            kernels.NetworkLayer(v, step, l, back: false, l < last ? _plan.LayerGrid(step.Count, _buffers.WidthOf(l)) : new BlockGrid(Math.Min(_plan.Teams, step.Count), 1));
+        for (int l = 0; l < last; l++)
+            kernels.NetworkLayer(v, step, l, back: false, _plan.LayerGrid(step.Count, _buffers.WidthOf(l)));
+        kernels.NetworkLayer(v, step, last, back: false, new BlockGrid(Math.Min(_plan.Teams, step.Count), 1));
         for (int l = last; l > 0; l--)
             kernels.NetworkLayer(v, step, l, back: true, _plan.LayerGrid(step.Count, _buffers.WidthOf(l - 1)));
         kernels.NetworkGradient(v, step);
@@ -244,9 +259,9 @@ public sealed class NetworkEngine : ITrainingEngine
         return 1;
     }
 
-    /// <summary>Brings the order of the next epochs onto the device, if it is not there.</summary>
-    /// <param name="most">Steps to make; lowered to those whose order is there.</param>
-    /// <returns>The next step's number within the order.</returns>
+    /// <summary>Writes the order of the next epochs to the device, if it is not there.</summary>
+    /// <param name="most">The number of steps to run; it is lowered to those whose order is on the device.</param>
+    /// <returns>The place of the next step within the order.</returns>
     private int Order(ref int most)
     {
         if (_stepsPerEpoch == 1)
@@ -274,7 +289,7 @@ public sealed class NetworkEngine : ITrainingEngine
 
     private static double Norm(IEnumerable<double> values) => Math.Sqrt(values.Sum(value => value * value));
 
-    /// <summary>The order of an epoch: a function of seed and epoch (Fisher and Yates).</summary>
+    /// <summary>Computes the order of an epoch, which depends only on the seed and the epoch (Fisher and Yates' shuffle).</summary>
     private static void Shuffle(Span<int> rows, ulong seed, long epoch)
     {
         for (int i = 0; i < rows.Length; i++)

@@ -5,16 +5,21 @@ using CharRnn.Networks;
 
 namespace CharRnn.Gpu.Execution;
 
-/// <summary>How steps of a feed-forward network are put on a device: the one place that chooses. A plan never changes a result.</summary>
-/// <param name="ManySteps">Whether a launch runs many steps: on the CPU by all teams, which meet between phases, on a GPU by one team. Else each layer is a launch.</param>
-/// <param name="Teams">Teams of a launch.</param>
-/// <param name="Reason">Why, for people.</param>
+/// <summary>
+/// How steps of a feed-forward network are run on a device. This is the one place that chooses. A plan never changes a result.
+/// </summary>
+/// <param name="ManySteps">
+/// Whether a launch runs many steps: on the CPU by all teams, which meet between phases, on a GPU by one team. If not, each layer is
+/// a launch.
+/// </param>
+/// <param name="Teams">The number of teams per launch.</param>
+/// <param name="Reason">Why the plan was chosen, for people.</param>
 internal sealed record NetworkPlan(bool ManySteps, int Teams, string Reason)
 {
-    // What one group of a GPU computes while a launch begins: some 4 us at 100 GFLOP/s.
+    // The operations that one group of a GPU computes in the time that a launch takes to begin: about 4 us at 100 GFLOP/s.
     private const double FlopsPerLaunch = 4e5;
 
-    /// <summary>The ways that a device has, for people: the same results.</summary>
+    /// <summary>The plans that a device can run; all of them give the same results.</summary>
     public static IReadOnlyList<NetworkPlan> All(DeviceTraits device) =>
         [new(false, device.Teams, "a launch a layer"), new(true, device.Kind == DeviceKind.Cpu ? device.Teams : 1, "many steps a launch")];
 

@@ -5,12 +5,12 @@ using CharRnn.Networks;
 
 namespace CharRnn.Gpu.Execution;
 
-/// <summary>What a network says of rows, and how far off it is.</summary>
+/// <summary>The outputs of a network for some rows, and their loss.</summary>
 /// <param name="Outputs">Probabilities, or with the squared error the network's own outputs, <c>[n, outputs]</c>.</param>
-/// <param name="Loss">J; NaN where no answers were given.</param>
+/// <param name="Loss">J; NaN if the rows came without answers.</param>
 public readonly record struct NetworkAnswers(float[] Outputs, double Loss);
 
-/// <summary>Applies a feed-forward network on a device, so many rows at a time.</summary>
+/// <summary>Applies a feed-forward network to rows on a device.</summary>
 public sealed class NetworkPredictor : IDisposable
 {
     private const int RowsPerLaunch = 4096;
@@ -21,9 +21,9 @@ public sealed class NetworkPredictor : IDisposable
     private readonly NetworkBuffers _buffers;
     private readonly int _rows;
 
-    /// <param name="device">Where.</param>
+    /// <param name="device">The device.</param>
     /// <param name="shape">The network.</param>
-    /// <param name="mostRows">The most rows that it will be asked about at once; it answers more of them in several launches.</param>
+    /// <param name="mostRows">The most rows that a launch should have room for; larger numbers of rows take several launches.</param>
     /// <exception cref="CharRnnException">The device has no room for the network.</exception>
     /// <exception cref="ObjectDisposedException">The device is disposed of.</exception>
     public NetworkPredictor(ComputeDevice device, NetworkShape shape, int mostRows)
@@ -38,8 +38,8 @@ public sealed class NetworkPredictor : IDisposable
     /// <summary>Applies the network with these parameters.</summary>
     /// <param name="parameters">The parameters.</param>
     /// <param name="data">The rows, with answers or without.</param>
-    /// <param name="cancellation">Looked at between launches.</param>
-    /// <exception cref="ArgumentException">Parameters or rows are another network's.</exception>
+    /// <param name="cancellation">Checked between launches.</param>
+    /// <exception cref="ArgumentException">The parameters or the rows are for another network.</exception>
     /// <exception cref="ObjectDisposedException">The predictor or the device is disposed of.</exception>
     public NetworkAnswers Apply(ParameterSet<float> parameters, LabelledData data, CancellationToken cancellation = default)
     {
@@ -58,7 +58,8 @@ public sealed class NetworkPredictor : IDisposable
             int rows = Math.Min(_rows, count - first);
             LabelledData part = Part(data, first, rows);
             _buffers.WriteData(part);
-            _device.Kernels.NetworkEvaluate(_buffers.Views, new NetworkArguments(rows, rows, 1, 0, 0, default, 0, 0, Math.Min(_device.Teams, rows)));
+            _device.Kernels.NetworkEvaluate(
+                _buffers.Views, new NetworkArguments(rows, rows, 1, 0, 0, default, 0, 0, Math.Min(_device.Teams, rows)));
             Span<float> answers = outputs.AsSpan(first * width, rows * width);
             _buffers.ReadOutputs(rows).CopyTo(answers);
             if (_shape.Loss == NetworkLoss.CrossEntropy)
@@ -74,7 +75,7 @@ public sealed class NetworkPredictor : IDisposable
     /// <summary>Frees the device memory; the device stays.</summary>
     public void Dispose() => _life.End(_buffers.Dispose);
 
-    /// <summary>Logits to probabilities; by themselves, so that a tiny one keeps its digits.</summary>
+    /// <summary>Turns logits into probabilities, in double precision, so that tiny ones keep their digits.</summary>
     private static void Softmax(Span<float> row)
     {
         double max = double.NegativeInfinity, sum = 0;
@@ -86,14 +87,15 @@ public sealed class NetworkPredictor : IDisposable
             z = (float)(Math.Exp(z - max) / sum);
     }
 
-    /// <summary>Some of the rows; where there are no answers, any will do.</summary>
+    /// <summary>Some of the rows. If they have no answers, zeros take their place: the losses are then not used.</summary>
     private LabelledData Part(LabelledData data, int first, int rows)
     {
-        float[] x = data.X[(first * data.Inputs)..((first + rows) * data.Inputs)];
+        int end = first + rows, width = _shape.Outputs;
+        float[] x = data.X[(first * data.Inputs)..(end * data.Inputs)];
         return _shape.Loss == NetworkLoss.CrossEntropy
-            ? new LabelledData(data.Inputs, x, data.Classes.Length > 0 ? data.Classes[first..(first + rows)] : new int[rows])
+            ? new LabelledData(data.Inputs, x, data.Classes.Length > 0 ? data.Classes[first..end] : new int[rows])
             : new LabelledData(
-                data.Inputs, x, _shape.Outputs,
-                data.Targets.Length > 0 ? data.Targets[(first * _shape.Outputs)..((first + rows) * _shape.Outputs)] : new float[rows * _shape.Outputs]);
+                data.Inputs, x, width,
+                data.Targets.Length > 0 ? data.Targets[(first * width)..(end * width)] : new float[rows * width]);
     }
 }

@@ -2,10 +2,10 @@ using CharRnn.Gpu.Kernels.Arguments;
 
 namespace CharRnn.Gpu.Execution;
 
-/// <summary>Matrices as the host has them, row by row, and as devices have them, padded with zeros.</summary>
+/// <summary>Converts matrices between the layout of the host, row after row, and the layouts of devices, padded with zeros.</summary>
 internal static class Padding
 {
-    /// <summary>In padded rows.</summary>
+    /// <summary>Copies a matrix into padded rows.</summary>
     public static float[] Add(ReadOnlySpan<float> values, int rows, int columns)
     {
         int row = RnnDims.PaddedRow(columns);
@@ -22,7 +22,7 @@ internal static class Padding
         return padded;
     }
 
-    /// <summary>Out of padded rows.</summary>
+    /// <summary>Copies a matrix out of padded rows.</summary>
     public static float[] Remove(ReadOnlySpan<float> padded, int rows, int columns) =>
         Remove(padded, rows, columns, Layout.Rows(RnnDims.PaddedRow(columns)));
 

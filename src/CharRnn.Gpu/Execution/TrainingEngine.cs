@@ -11,7 +11,10 @@ namespace CharRnn.Gpu.Execution;
 /// <summary>Trains a model on a device. All memory is allocated here, once; nothing happens on the host per time step.</summary>
 public sealed class TrainingEngine : ITextEngine
 {
-    /// <summary>Tokens of all streams that lie on the device at once by default: 64 MB. Longer texts pass by in windows.</summary>
+    /// <summary>
+    /// The default for the number of tokens, of all streams together, that are on the device at once: 64 MB. Of a longer text only a
+    /// window is there at a time.
+    /// </summary>
     public const long DefaultWindowTokens = 16 << 20;
 
     // A validation text is read in this many streams, whatever B is, so that val_loss can be compared between runs.
@@ -39,11 +42,13 @@ public sealed class TrainingEngine : ITextEngine
     /// <param name="model">The model to train, in place.</param>
     /// <param name="text">The training text, at least B·(T+2) tokens.</param>
     /// <param name="options">Sizes and rates.</param>
-    /// <param name="windowTokens">Tokens of the text that may lie on the device at once, though never less than a step needs.</param>
+    /// <param name="windowTokens">
+    /// The number of tokens of the text that may be on the device at once; if a step needs more, that many.
+    /// </param>
     /// <exception cref="ArgumentException">
     /// The text is too short, or the options are for another number of hidden units than the model's.
     /// </exception>
-    /// <exception cref="CharRnnException">The device has no room for such a step.</exception>
+    /// <exception cref="CharRnnException">The device has no room for a step of these sizes.</exception>
     /// <exception cref="ObjectDisposedException">The model or its device is disposed of.</exception>
     public TrainingEngine(DeviceModel model, ITokenSource text, StepOptions options, long windowTokens = DefaultWindowTokens)
     {
@@ -57,7 +62,8 @@ public sealed class TrainingEngine : ITextEngine
         Cursor = new StreamCursor(text.Length / options.BatchSize, options.SequenceLength);
         Plan = ExecutionPlan.Choose(model.Shape, options, model.Device.Traits);
 
-        long window = Math.Clamp(windowTokens / options.BatchSize, options.SequenceLength + 1L, Math.Max(Cursor.StreamLength, options.SequenceLength + 1L));
+        long needed = options.SequenceLength + 1L;
+        long window = Math.Clamp(windowTokens / options.BatchSize, needed, Math.Max(Cursor.StreamLength, needed));
         _forward = new ForwardBuffers(model, options.SequenceLength, options.BatchSize, window);
         _windowRow = new int[window];
         RnnDims d = _forward.Dims;
@@ -79,14 +85,14 @@ public sealed class TrainingEngine : ITextEngine
     /// <summary>The model it trains.</summary>
     public DeviceModel Model { get; }
 
-    /// <summary>Where in the text training stands.</summary>
+    /// <summary>The place in the text that training has reached.</summary>
     public StreamCursor Cursor { get; private set; }
 
     /// <inheritdoc/>
     public long StepsPerEpoch => Cursor.StepsPerEpoch;
 
-    /// <summary>How steps are put on the device.</summary>
-    /// <exception cref="ArgumentException">The device cannot run it.</exception>
+    /// <summary>How steps are run on the device.</summary>
+    /// <exception cref="ArgumentException">The device cannot run the plan.</exception>
     public ExecutionPlan Plan
     {
         get;
@@ -100,15 +106,16 @@ public sealed class TrainingEngine : ITextEngine
     /// <inheritdoc/>
     public Func<long, double> LearningRateAt { get; set; }
 
-    /// <summary>Completed steps of the whole run.</summary>
+    /// <summary>The number of completed steps of the whole run.</summary>
     public long Iteration { get; private set; }
 
-    /// <summary>Kernel launches of this device so far.</summary>
+    /// <summary>The number of kernel launches on this device so far.</summary>
     public long Launches => Model.Device.Kernels.Launches;
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentOutOfRangeException">
-    /// No step is asked for, the text has a token that is none of the model's, or a learning rate is below 0 or not finite.
+    /// The number of steps is below 1, the text has a token that is not in the model's vocabulary, or a learning rate is below 0 or not
+    /// finite.
     /// </exception>
     /// <exception cref="ObjectDisposedException">The engine, its model or the device is disposed of.</exception>
     public StepsResult RunSteps(long maxSteps)
@@ -122,7 +129,7 @@ public sealed class TrainingEngine : ITextEngine
         _optimizer.WriteRates(Iteration, most, LearningRateAt);
         int steps = _runner.Launch(most, (done, left) => Launch(turn, done, left));
 
-        // The synchronisation of this call: one read of the status and of the losses.
+        // The host waits for the device only here, once per call, to read the status and the losses.
         int divergedSlot = _status.Read(StepStatus.Diverged, 1)[0] - 1;
         int completed = divergedSlot < 0 ? steps : divergedSlot;
         float[] losses = completed == 0 ? [] : _stepLosses.Read(0, completed);
@@ -192,8 +199,8 @@ public sealed class TrainingEngine : ITextEngine
     }
 
     /// <summary>
-    /// Every intermediate result of one step from the state as it is, cut as the plan cuts it, without the update: for tests
-    /// and verification.
+    /// Computes the next step without its update and returns every intermediate result, for tests and verification. The plan divides
+    /// the work as in training, and the state stays as it is.
     /// </summary>
     internal StepTrace Trace()
     {
@@ -211,16 +218,19 @@ public sealed class TrainingEngine : ITextEngine
         return trace;
     }
 
-    /// <summary>How far the gradients of the next step are off the reference's: norm of the difference over norm, the worst tensor's.</summary>
+    /// <summary>
+    /// The relative error of the next step's gradient: the norm of the difference from the reference's gradient, divided by the norm
+    /// of that, for the tensor where this is largest.
+    /// </summary>
     public double GradientError(ReferencePass expected) => expected.Gradient.Tensors.Zip(Trace().Gradient.Tensors)
         .Max(pair => Norm(pair.First.Values.Zip(pair.Second.Values, (e, a) => e - a)) / Norm(pair.First.Values));
 
-    /// <summary>Launches some of the next steps: as many as reach to a wrap, to the window's end or to what one launch may take.</summary>
+    /// <summary>Launches some of the next steps: until the epoch or the window ends, or as many as one launch may take.</summary>
     private int Launch(Turn turn, int slot, int maxSteps)
     {
         ExecutionPlan plan = turn.Alone ? Plan.Alone! : Plan;
         StreamCursor begun = Cursor.BeginStep(out bool startsOver);
-        EnsureWindow(begun.Position); // a text that cannot be read, or a rate that is none, leaves the step unbegun
+        EnsureWindow(begun.Position); // before the cursor moves: if the text cannot be read, the step has not begun
         StepArguments step = Arguments(begun, startsOver, slot, plan);
         Cursor = begun;
         int steps = 1;
@@ -268,15 +278,16 @@ public sealed class TrainingEngine : ITextEngine
     }
 
     private StepArguments Arguments(StreamCursor cursor, bool startsOver, int slot, ExecutionPlan plan) => new(
-        cursor.Position - _windowBegin, _forward.WindowLength, startsOver ? 1 : 0, slot, _optimizer.Arguments, plan.Teams, plan.GradientGrids);
+        cursor.Position - _windowBegin, _forward.WindowLength, startsOver ? 1 : 0, slot, _optimizer.Arguments, plan.Teams,
+        plan.GradientGrids);
 
-    /// <summary>Brings the stretch of every stream that a step at p needs onto the device, if it is not there.</summary>
+    /// <summary>Writes the window that a step at this position needs to the device, if it is not there.</summary>
     private void EnsureWindow(long position)
     {
         long needed = _options.SequenceLength + 1;
         if (_windowBegin >= 0 && position >= _windowBegin && position + needed <= _windowBegin + _forward.WindowLength)
             return;
-        _windowBegin = -1; // until all of it is there: a text may fail to be read
+        _windowBegin = -1; // until all of the window is written: reading the text may fail
         long begin = _forward.WindowLength >= Cursor.StreamLength ? 0 : position;
         Span<int> row = _windowRow.AsSpan(0, (int)Math.Min(_forward.WindowLength, Cursor.StreamLength - begin));
         for (int b = 0; b < _options.BatchSize; b++)
@@ -303,5 +314,5 @@ public sealed class TrainingEngine : ITextEngine
     });
 }
 
-/// <summary>What one step computed, in the reference's unpadded layout.</summary>
+/// <summary>The intermediate results of one step, in the unpadded layout of the reference.</summary>
 internal sealed record StepTrace(float[] H, float[] Dz, float[] Da, float Loss, ParameterSet<float> Gradient);

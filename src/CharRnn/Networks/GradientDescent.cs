@@ -9,7 +9,7 @@ public enum DescentEnd
     /// <summary>The function changed by less than the tolerance.</summary>
     SmallChange,
 
-    /// <summary>It reached the largest number of steps or epochs.</summary>
+    /// <summary>The largest number of steps or epochs was reached.</summary>
     EnoughSteps,
 
     /// <summary>The function or its gradient is no longer finite: the step size is too large.</summary>
@@ -25,27 +25,30 @@ public sealed record DescentOptions
     /// <summary>η, the step size.</summary>
     public double LearningRate { get; init => field = Limits.Positive(value); } = 0.1;
 
-    /// <summary>ε: a gradient of a smaller norm ends the descent. 0: none does.</summary>
+    /// <summary>ε: a gradient with a smaller norm ends the descent. With 0, none does.</summary>
     public double GradientTolerance { get; init => field = Limits.NotNegative(value); } = 1e-6;
 
-    /// <summary>A smaller change of the function ends the descent. 0: none does. Near a minimum a change is as small as the gradient's square.</summary>
+    /// <summary>
+    /// A smaller change of the function ends the descent. With 0, none does. Near a minimum a change is as small as the square of the
+    /// gradient.
+    /// </summary>
     public double ChangeTolerance { get; init => field = Limits.NotNegative(value); }
 
-    /// <summary>Steps at most.</summary>
+    /// <summary>The most steps.</summary>
     public int MaxSteps { get; init => field = Limits.NotNegative(value); } = 10_000;
 }
 
 /// <summary>The point at which a descent ended, and its path.</summary>
-/// <param name="Path">Every point, the start first, the last one where it ended.</param>
-/// <param name="Value">The function there.</param>
-/// <param name="GradientNorm">The gradient's Euclidean norm there.</param>
-/// <param name="End">Why it ended.</param>
+/// <param name="Path">Every point, from the start to the point at which the descent ended.</param>
+/// <param name="Value">The function's value at the last point.</param>
+/// <param name="GradientNorm">The gradient's Euclidean norm at the last point.</param>
+/// <param name="End">Why the descent ended.</param>
 public sealed record Descent(IReadOnlyList<double[]> Path, double Value, double GradientNorm, DescentEnd End)
 {
-    /// <summary>Steps that were made.</summary>
+    /// <summary>The number of steps.</summary>
     public int Steps => Path.Count - 1;
 
-    /// <summary>The point at which it ended.</summary>
+    /// <summary>The point at which the descent ended.</summary>
     public double[] Point => Path[^1];
 }
 
@@ -56,7 +59,7 @@ public static class GradientDescent
     /// <param name="f">The function.</param>
     /// <param name="gradient">The gradient of the function, with as many numbers as a point.</param>
     /// <param name="start">The point at which to begin.</param>
-    /// <param name="options">How.</param>
+    /// <param name="options">The step size, and when the descent ends.</param>
     /// <exception cref="ArgumentException">The gradient has another length than the point.</exception>
     public static Descent Minimise(Func<double[], double> f, Func<double[], double[]> gradient, double[] start, DescentOptions options)
     {
@@ -83,7 +86,7 @@ public static class GradientDescent
         }
     }
 
-    /// <summary>The same of one variable.</summary>
+    /// <summary>The same for a function of one variable.</summary>
     public static Descent Minimise(Func<double, double> f, Func<double, double> derivative, double start, DescentOptions options) =>
         Minimise(x => f(x[0]), x => [derivative(x[0])], [start], options);
 }

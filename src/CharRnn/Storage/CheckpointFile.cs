@@ -5,12 +5,12 @@ using CharRnn.Training;
 namespace CharRnn.Storage;
 
 /// <summary>The content of a checkpoint.</summary>
-/// <param name="Description">What makes a model of the weights.</param>
+/// <param name="Description">What the weights need to be a model.</param>
 /// <param name="Snapshot">The state of training.</param>
 public sealed record Checkpoint(ModelDescription Description, TrainingSnapshot Snapshot)
 {
-    /// <summary>The character model as it stood.</summary>
-    /// <exception cref="InvalidOperationException">It is a model of another kind.</exception>
+    /// <summary>The character model at this state of training.</summary>
+    /// <exception cref="InvalidOperationException">The checkpoint holds a model of another kind.</exception>
     public CharacterModel Model => Description is CharacterDescription { Vocabulary: var vocabulary }
         ? new(vocabulary, Snapshot.Weights)
         : throw new InvalidOperationException("The checkpoint holds no character model.");
@@ -19,8 +19,8 @@ public sealed record Checkpoint(ModelDescription Description, TrainingSnapshot S
 /// <summary>
 /// All that an exact resume needs, as a safetensors file: a model's tensors and metadata, what the optimizer remembers in the
 /// same shapes under <c>adagrad.*</c>, <c>rmsprop.*</c>, <c>adam.m.*</c> and <c>adam.v.*</c>, or <c>momentum.*</c>,
-/// counters as I64 and losses as F64 scalars under <c>state.*</c>, and of a text's training <c>state.hidden [B,H]</c>. It loads as a
-/// model, too. The first version's files, which have only Adagrad and fewer counters, can be loaded as well.
+/// counters as I64 and losses as F64 scalars under <c>state.*</c>, and for training on a text <c>state.hidden [B,H]</c>. It can also be
+/// loaded as a model. The files of the first version, which have only Adagrad and fewer counters, can be loaded as well.
 /// </summary>
 public static class CheckpointFile
 {
@@ -51,22 +51,22 @@ public static class CheckpointFile
     private static readonly string[] s_counters = [Iteration, EventsDue, MetricsLength, SamplesLength];
     private static readonly string[] s_losses = [LastLoss, SmoothLoss, BestValidationLoss];
 
-    // Files of version 1 have none of these; they are then 0, and the best loss of a plateau is NaN.
+    // Files of version 1 have none of these. They are then 0, except the best loss of a plateau, which is NaN.
     private static readonly string[] s_laterCounters =
         [Ended, LossCount, BestIteration, EvaluationsSinceBest, PlateauWaited, PlateauDecays];
     private static readonly string[] s_laterNumbers = [LossSum, PlateauBest];
 
-    // What only the training of one kind of model has.
+    // Only the training of one kind of model has these.
     private static readonly string[] s_textCounters = [Position, Epoch];
     private static readonly string[] s_tableCounters = [EpochRows], s_tableNumbers = [LossBefore, EpochLossSum, EpochNormSum];
 
-    // A file has the index of its end in this list.
+    // A file records how training ended as an index into this list.
     private static readonly TrainingOutcome?[] s_ends =
         [null, TrainingOutcome.Finished, TrainingOutcome.StoppedEarly, TrainingOutcome.SmallGradient, TrainingOutcome.SmallChange];
 
     /// <summary>Saves a state atomically; equal states give equal bytes.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="description">What makes a model of the weights.</param>
+    /// <param name="description">What the weights need to be a model.</param>
     /// <param name="snapshot">The state.</param>
     /// <param name="replacing">See <see cref="AtomicFile.Write"/>.</param>
     /// <exception cref="CharRnnException">A value is not finite, or the file system refuses; an old file stays as it was.</exception>
@@ -78,7 +78,7 @@ public static class CheckpointFile
             WeightTensors.RequireFinite(path, $"{name}.", values, remedy);
         CheckState(path, snapshot, remedy);
 
-        // Elements of 8 bytes first: every tensor then lies at a multiple of its element size.
+        // Elements of 8 bytes come first, so that every tensor lies at a multiple of its element size.
         SafetensorsTensor[] tensors =
         [
             new(Iteration, [], [snapshot.Iteration]),
@@ -107,14 +107,17 @@ public static class CheckpointFile
 
     /// <summary>Loads a state, bit for bit as it was saved.</summary>
     /// <exception cref="CharRnnException">
-    /// As for <see cref="ModelFile.Load"/>; the file is a model, not a checkpoint; a counter is out of its range.
+    /// For the reasons of <see cref="ModelFile.Load"/>; or the file is a model, not a checkpoint, or a counter is out of its range.
     /// </exception>
     public static Checkpoint Load(string path)
     {
         using var file = SafetensorsFile.Open(path);
-        ModelDescription description = ModelMetadata.IsNetwork(file) ? NetworkFile.Describe(file) : new CharacterDescription(ModelMetadata.Read(file));
+        ModelDescription description = ModelMetadata.IsNetwork(file)
+            ? NetworkFile.Describe(file)
+            : new CharacterDescription(ModelMetadata.Read(file));
         if (!IsCheckpoint(file))
-            throw new CharRnnException(path, $"tensor {Iteration} is missing: it is a model, not a checkpoint", "give a run's checkpoint.safetensors");
+            throw new CharRnnException(
+                path, $"tensor {Iteration} is missing: it is a model, not a checkpoint", "give a run's checkpoint.safetensors");
         IModelShape shape = description switch
         {
             NetworkDescription network => network.Shape,
@@ -173,11 +176,11 @@ public static class CheckpointFile
         => name.StartsWith(StatePrefix, StringComparison.Ordinal)
             || UpdateOptions.EveryMoments.Any(set => set.Any(moment => name.StartsWith($"{moment}.", StringComparison.Ordinal)));
 
-    /// <summary>The moments that a file has.</summary>
+    /// <summary>The names of the moments that a file has.</summary>
     private static IReadOnlyList<string> MomentsOf(SafetensorsFile file, IModelShape shape) =>
         UpdateOptions.EveryMoments.First(set => set.All(moment => shape.Tensors.Any(spec => file.Has($"{moment}.{spec.Name}"))));
 
-    /// <summary>The scalars that say how far an engine is in its data.</summary>
+    /// <summary>The scalars that record an engine's place in its data.</summary>
     private static SafetensorsTensor[] PlaceOf(EngineState engine) => engine switch
     {
         TextState text => [new(Position, [], [text.Position]), new(Epoch, [], [text.Epoch])],
@@ -196,7 +199,8 @@ public static class CheckpointFile
         IEnumerable<string> own = shape is ModelShape ? [Hidden, .. s_textCounters] : [.. s_tableCounters, .. s_tableNumbers];
         HashSet<string> known =
         [
-            .. ((string[])["", .. moments.Select(moment => $"{moment}.")]).SelectMany(prefix => shape.Tensors.Select(spec => prefix + spec.Name)),
+            .. moments.Select(moment => $"{moment}.").Prepend("")
+                .SelectMany(prefix => shape.Tensors.Select(spec => prefix + spec.Name)),
             .. own, .. s_counters, .. s_losses, .. s_laterCounters, .. s_laterNumbers,
         ];
         foreach (SafetensorsEntry tensor in file.Tensors)
@@ -222,16 +226,19 @@ public static class CheckpointFile
         SafetensorsEntry hidden = file.Entry(Hidden);
         return hidden.Shape.Count == 2 && hidden.Shape[0] is >= 1 and <= int.MaxValue
             ? (int)hidden.Shape[0]
-            : throw FileErrors.Damaged(file.Path, $"tensor {Hidden} has shape {SafetensorsEntry.ShapeText(hidden.Shape)}, not [batch size, hidden size]");
+            : throw FileErrors.Damaged(
+                file.Path, $"tensor {Hidden} has shape {SafetensorsEntry.ShapeText(hidden.Shape)}, not [batch size, hidden size]");
     }
 
     private static void CheckState(string path, TrainingSnapshot snapshot, string remedy)
     {
         // A square below zero would make the roots in E9, E14 and E15 NaN.
-        foreach ((string name, ParameterSet<float> values) in snapshot.Engine.Moments.Where(moment => UpdateOptions.IsOfSquares(moment.Name)))
+        IEnumerable<Moment> ofSquares = snapshot.Engine.Moments.Where(moment => UpdateOptions.IsOfSquares(moment.Name));
+        foreach ((string name, ParameterSet<float> values) in ofSquares)
             foreach (ParameterTensor<float> tensor in values.Tensors)
                 if (Array.Exists(tensor.Values, value => value < 0))
-                    throw new CharRnnException(path, $"tensor {name}.{tensor.Spec.Name} has a value below 0, but holds sums of squares", remedy);
+                    throw new CharRnnException(
+                        path, $"tensor {name}.{tensor.Spec.Name} has a value below 0, but holds sums of squares", remedy);
 
         var text = snapshot.Engine as TextState;
         EpochProgress? progress = (snapshot.Engine as TableState)?.Progress;
@@ -254,7 +261,7 @@ public static class CheckpointFile
             if (value < least)
                 throw new CharRnnException(path, $"tensor {name} is {value}, not at least {least}", remedy);
 
-        // Some are NaN where there was no step or measurement yet; the classic smoothed loss is one of texts.
+        // Some are NaN before the first step or measurement, and only training on a text has the classic smoothed loss.
         foreach ((string name, double value, bool mayBeNaN) in new (string, double, bool)[]
         {
             (SmoothLoss, snapshot.SmoothLoss, text is null),

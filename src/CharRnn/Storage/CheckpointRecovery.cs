@@ -6,12 +6,15 @@ namespace CharRnn.Storage;
 /// <summary>Finds the checkpoint that a run goes on from.</summary>
 public static class CheckpointRecovery
 {
-    /// <summary>The last checkpoint; if that is damaged, the last one before it that is not, which then takes its place.</summary>
+    /// <summary>
+    /// Loads the last checkpoint; if it is damaged, it is put aside under a new name, and the newest older one that is intact takes its
+    /// place.
+    /// </summary>
     /// <param name="run">The run's directory.</param>
-    /// <param name="warn">Takes a line about a damaged one, which is put aside under a name that no other has.</param>
+    /// <param name="warn">Takes a line about a damaged checkpoint.</param>
     /// <exception cref="CharRnnException">
-    /// The exception of <see cref="CheckpointFile.Load"/>: for the last checkpoint, if none is intact; for any that cannot be read,
-    /// or is intact and of another kind or a newer version.
+    /// The exception of <see cref="CheckpointFile.Load"/>: for the last checkpoint, if none is intact; or for any checkpoint that cannot
+    /// be read, or is intact but of another kind or a newer version.
     /// </exception>
     public static Checkpoint LoadCheckpoint(this RunDirectory run, Action<string> warn)
     {
@@ -34,7 +37,9 @@ public static class CheckpointRecovery
                 }
 
                 string aside = run.FallBack(age);
-                warn($"{e.Message}; going on from the checkpoint of iteration {older.Snapshot.Iteration}, and {aside} keeps the damaged one");
+                warn(
+                    $"{e.Message}; going on from the checkpoint of iteration {older.Snapshot.Iteration}, "
+                        + $"and {aside} keeps the damaged one");
                 return older;
             }
 

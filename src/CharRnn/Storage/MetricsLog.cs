@@ -5,12 +5,12 @@ using CharRnn.Training;
 namespace CharRnn.Storage;
 
 /// <summary>
-/// metrics.jsonl: one JSON object per line, every line with every key in one order, null where there is no value.
-/// Numbers are in the shortest form that reads back to the same double, under any locale.
+/// metrics.jsonl: one JSON object per line. Every line has every key, in the same order, with null where there is no value.
+/// Numbers have the shortest form that reads back as the same double, under any locale.
 /// </summary>
 public sealed class MetricsLog : IDisposable
 {
-    // Lines of this program have about 300 bytes.
+    // The lines that this program writes have about 300 bytes.
     private const int LongestLine = 1 << 16;
 
     private readonly AppendOnlyFile _file;
@@ -19,14 +19,14 @@ public sealed class MetricsLog : IDisposable
     /// <exception cref="CharRnnException">The file system refuses.</exception>
     public MetricsLog(string path) => _file = new AppendOnlyFile(path);
 
-    /// <summary>Bytes in the file, for the checkpoint to record.</summary>
+    /// <summary>The number of bytes in the file, for the checkpoint to record.</summary>
     public long Length => _file.Length;
 
-    /// <summary>Appends a line and hands it to the operating system, where a kill cannot reach it.</summary>
-    /// <exception cref="CharRnnException">The file system refuses; no part of the line stays.</exception>
+    /// <summary>Appends a line and hands it to the operating system, so that it is kept if the program is killed.</summary>
+    /// <exception cref="CharRnnException">The file system refuses; no part of the line stays in the file.</exception>
     public void Append(TrainingReport report) => _file.Append(Line(report));
 
-    /// <summary>A report as a line of the log, its line end included.</summary>
+    /// <summary>A report as a line of the log, with its line end.</summary>
     public static byte[] Line(TrainingReport line)
     {
         using var bytes = new MemoryStream();
@@ -77,8 +77,9 @@ public sealed class MetricsLog : IDisposable
             var json = JsonElement.Parse(text);
             return new TrainingReport(
                 json.GetProperty("iteration").GetInt64(), json.GetProperty("epoch").GetInt64(), json.GetProperty("characters").GetInt64(),
-                NumberOrNaN(json, "loss"), NumberOrNaN(json, "smooth_loss"), NumberOrNaN(json, "smooth_loss_per_char"), NumberOrNaN(json, "val_loss"),
-                NumberOrNaN(json, "characters_per_second"), NumberOrNaN(json, "seconds"), NumberOrNaN(json, "learning_rate"));
+                NumberOrNaN(json, "loss"), NumberOrNaN(json, "smooth_loss"), NumberOrNaN(json, "smooth_loss_per_char"),
+                NumberOrNaN(json, "val_loss"), NumberOrNaN(json, "characters_per_second"), NumberOrNaN(json, "seconds"),
+                NumberOrNaN(json, "learning_rate"));
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
@@ -89,7 +90,7 @@ public sealed class MetricsLog : IDisposable
     private static double NumberOrNaN(JsonElement json, string key) =>
         json.TryGetProperty(key, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? value.GetDouble() : double.NaN;
 
-    // JSON has no infinity either.
+    // JSON has neither NaN nor infinity.
     private static void WriteNumberOrNull(Utf8JsonWriter json, string key, double value)
     {
         if (double.IsFinite(value))

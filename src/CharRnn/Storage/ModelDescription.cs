@@ -5,7 +5,7 @@ using CharRnn.Text;
 
 namespace CharRnn.Storage;
 
-/// <summary>What a model's file says besides the weights, by which they become a model: in <c>__metadata__</c>.</summary>
+/// <summary>What the weights need to be a model. A model's file has it in its <c>__metadata__</c>.</summary>
 public abstract class ModelDescription
 {
     private protected ModelDescription()
@@ -31,7 +31,7 @@ public abstract class ModelDescription
     internal abstract Dictionary<string, string> Metadata(IReadOnlyList<SafetensorsTensor> tensors, int version);
 }
 
-/// <summary>A character model's characters.</summary>
+/// <summary>The description of a character model: its characters.</summary>
 /// <param name="vocabulary">The V characters.</param>
 public sealed class CharacterDescription(Vocabulary vocabulary) : ModelDescription
 {
@@ -46,7 +46,7 @@ public sealed class CharacterDescription(Vocabulary vocabulary) : ModelDescripti
         ModelMetadata.Create(Vocabulary, tensors, version);
 }
 
-/// <summary>A feed-forward network's layers, and how a table's rows become its inputs.</summary>
+/// <summary>The description of a feed-forward network: its layers, and how rows of a table become its inputs.</summary>
 /// <param name="shape">The layers.</param>
 /// <param name="encoding">How columns of a table become numbers.</param>
 public sealed class NetworkDescription(NetworkShape shape, TableEncoding encoding) : ModelDescription
@@ -61,14 +61,15 @@ public sealed class NetworkDescription(NetworkShape shape, TableEncoding encodin
     public override bool WritesText => false;
 
     /// <inheritdoc/>
-    internal override Dictionary<string, string> Metadata(IReadOnlyList<SafetensorsTensor> tensors, int version) => ModelMetadata.CreateNetwork(
-        Shape.Layers.Count,
-        new()
-        {
-            ["activations"] = string.Join(',', Shape.Layers.Select(layer => layer.Activation)),
-            ["loss"] = Shape.Loss.ToString(),
-            ["table"] = Encoding.ToJson(),
-        },
-        tensors,
-        version);
+    internal override Dictionary<string, string> Metadata(IReadOnlyList<SafetensorsTensor> tensors, int version) =>
+        ModelMetadata.CreateNetwork(
+            Shape.Layers.Count,
+            new()
+            {
+                ["activations"] = string.Join(',', Shape.Layers.Select(layer => layer.Activation)),
+                ["loss"] = Shape.Loss.ToString(),
+                ["table"] = Encoding.ToJson(),
+            },
+            tensors,
+            version);
 }

@@ -5,8 +5,8 @@ using CharRnn.Text;
 namespace CharRnn.Storage;
 
 /// <summary>
-/// A model as a safetensors file: the weights under their names (<c>layers.0.Wxh [H,V]</c>, <c>layers.0.Whh [H,H]</c>,
-/// <c>layers.0.bh [H]</c>, <c>Why [V,H]</c>, <c>by [V]</c>, rows = outputs), and in <c>__metadata__</c> the format, its
+/// A character model as a safetensors file: the weights under their names (<c>layers.0.Wxh [H,V]</c>, <c>layers.0.Whh [H,H]</c>,
+/// <c>layers.0.bh [H]</c>, <c>Why [V,H]</c>, <c>by [V]</c>; a row belongs to an output), and in <c>__metadata__</c> the format, its
 /// version, the cell, the encoding, the characters in index order and the payload's checksum.
 /// </summary>
 public static class ModelFile
@@ -22,8 +22,8 @@ public static class ModelFile
         new CharacterDescription(model.Vocabulary).Save(path, model.Weights, replacing);
 
     /// <summary>
-    /// Loads the weights of a model or of a checkpoint. Keys of the metadata that this program does not know are
-    /// ignored, and a file without a checksum is accepted: files written by hand are welcome.
+    /// Loads the model of a model's file or of a checkpoint. Keys of the metadata that this program does not know are
+    /// ignored, and a file without a checksum is accepted, so that files can be written by hand.
     /// </summary>
     /// <exception cref="CharRnnException">
     /// The file cannot be read or breaks the format; a tensor is missing, superfluous, of another shape or not finite;
@@ -48,7 +48,7 @@ public static class ModelFile
     /// <param name="model">The model.</param>
     /// <param name="vocabulary">The characters of the text: they must be the same in the same order.</param>
     /// <param name="hiddenSize">H of the configuration.</param>
-    /// <exception cref="CharRnnException">Names the size or the first character that differs.</exception>
+    /// <exception cref="CharRnnException">It does not fit; the message names the size or the first character that differs.</exception>
     public static void RequireFits(string path, CharacterModel model, Vocabulary vocabulary, int hiddenSize)
     {
         RequireMaps(path, model, vocabulary, hiddenSize);
@@ -56,12 +56,16 @@ public static class ModelFile
             return;
 
         if (model.Vocabulary.Size != vocabulary.Size)
-            throw new CharRnnException(path, $"its vocabulary has {model.Vocabulary.Size} characters, the text has {vocabulary.Size}", Remedy);
-        (int first, (int ours, int theirs)) = model.Vocabulary.CodePoints.Zip(vocabulary.CodePoints).Index().First(pair => pair.Item.First != pair.Item.Second);
+            throw new CharRnnException(
+                path, $"its vocabulary has {model.Vocabulary.Size} characters, the text has {vocabulary.Size}", Remedy);
+        (int first, (int ours, int theirs)) = model.Vocabulary.CodePoints.Zip(vocabulary.CodePoints).Index()
+            .First(pair => pair.Item.First != pair.Item.Second);
         throw new CharRnnException(path, $"its vocabulary has U+{ours:X4} at index {first}, the text has U+{theirs:X4}", Remedy);
     }
 
-    /// <summary>Checks that the weights of a loaded model can be mapped to a text's characters (<see cref="VocabularyTransfer"/>).</summary>
+    /// <summary>
+    /// Checks that the weights of a loaded model can be mapped to the characters of a text (<see cref="VocabularyTransfer"/>).
+    /// </summary>
     /// <param name="path">The file that the model was loaded from.</param>
     /// <param name="model">The model.</param>
     /// <param name="vocabulary">The characters of the text.</param>
@@ -71,9 +75,12 @@ public static class ModelFile
     {
         int h = model.Shape.HiddenSize;
         if (h != hiddenSize)
-            throw new CharRnnException(path, $"its model has {h} hidden units, but --hidden-size is {hiddenSize}", $"give --hidden-size {h} or another file");
-        if (model.Vocabulary.Encoding != vocabulary.Encoding)
-            throw new CharRnnException(path, $"its encoding is {ModelMetadata.EncodingName(model.Vocabulary)}, the text's is {ModelMetadata.EncodingName(vocabulary)}", Remedy);
+            throw new CharRnnException(
+                path, $"its model has {h} hidden units, but --hidden-size is {hiddenSize}", $"give --hidden-size {h} or another file");
+        if (model.Vocabulary.Encoding == vocabulary.Encoding)
+            return;
+        (string ours, string theirs) = (ModelMetadata.EncodingName(model.Vocabulary), ModelMetadata.EncodingName(vocabulary));
+        throw new CharRnnException(path, $"its encoding is {ours}, the text's is {theirs}", Remedy);
     }
 
     /// <summary>The error for a tensor that has no place in the file.</summary>

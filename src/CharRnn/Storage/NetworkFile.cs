@@ -5,9 +5,9 @@ using CharRnn.Networks;
 
 namespace CharRnn.Storage;
 
-/// <summary>A feed-forward network, and how a table's rows become its inputs.</summary>
+/// <summary>A feed-forward network, and how rows of a table become its inputs.</summary>
 /// <param name="Parameters">The weights and biases of the network.</param>
-/// <param name="Encoding">How columns of a table become its numbers.</param>
+/// <param name="Encoding">How columns of a table become numbers.</param>
 public sealed record NetworkModel(ParameterSet<float> Parameters, TableEncoding Encoding)
 {
     /// <summary>The network.</summary>
@@ -26,7 +26,8 @@ public static class NetworkFile
 
     /// <summary>Saves a network atomically; equal networks give equal bytes.</summary>
     /// <exception cref="CharRnnException">A weight is not finite, or the file system refuses; an old file stays as it was.</exception>
-    public static void Save(string path, NetworkModel model) => new NetworkDescription(model.Shape, model.Encoding).Save(path, model.Parameters);
+    public static void Save(string path, NetworkModel model) =>
+        new NetworkDescription(model.Shape, model.Encoding).Save(path, model.Parameters);
 
     /// <summary>Loads the network of a model or of a checkpoint.</summary>
     /// <exception cref="CharRnnException">The file cannot be read, breaks the format, or is not a network's.</exception>
@@ -35,7 +36,8 @@ public static class NetworkFile
         using var file = SafetensorsFile.Open(path);
         NetworkDescription description = Describe(file);
         bool isCheckpoint = CheckpointFile.IsCheckpoint(file);
-        int count = description.Shape.Layers.Count, tensors = file.Tensors.Count(tensor => !(isCheckpoint && CheckpointFile.IsState(tensor.Name)));
+        int count = description.Shape.Layers.Count;
+        int tensors = file.Tensors.Count(tensor => !(isCheckpoint && CheckpointFile.IsState(tensor.Name)));
         if (tensors != 2 * count)
             throw FileErrors.Damaged(path, $"it says that it has {count} layers, and has {tensors} tensors");
         WeightTensors.Check(file, "", description.Shape);
@@ -43,8 +45,8 @@ public static class NetworkFile
         return new NetworkModel(WeightTensors.Read(file, "", description.Shape), description.Encoding);
     }
 
-    /// <summary>Reads what a file says of its network; reads no values.</summary>
-    /// <exception cref="CharRnnException">It is not a network's, or contradicts itself.</exception>
+    /// <summary>Reads the description of a file's network, but no values of tensors.</summary>
+    /// <exception cref="CharRnnException">The file is not a network's, or contradicts itself.</exception>
     internal static NetworkDescription Describe(SafetensorsFile file)
     {
         string path = file.Path;
@@ -69,7 +71,8 @@ public static class NetworkFile
         int answers = loss == NetworkLoss.CrossEntropy ? encoding.Label.Width : 1;
         if (loss == NetworkLoss.BinaryCrossEntropy && encoding.Label.Width != 2)
             throw FileErrors.Damaged(path, $"its label has {encoding.Label.Width} categories, and its loss is for 2");
-        bool isQuantity = loss == NetworkLoss.SquaredError, fitsActivation = isQuantity || layers[^1].Activation == ActivationFunction.Identity;
+        bool isQuantity = loss == NetworkLoss.SquaredError;
+        bool fitsActivation = isQuantity || layers[^1].Activation == ActivationFunction.Identity;
         if (inputs != answers || isQuantity != (encoding.Label.Categories is null) || !fitsActivation)
             throw FileErrors.Damaged(path, $"its last layer has {inputs} neurons, which do not fit its loss and label");
         return new NetworkDescription(new NetworkShape(encoding.Width, layers, loss), encoding);

@@ -24,14 +24,15 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
     private CharRnnException? _unsavedBecause;
 
     /// <param name="run">The run's directory, open.</param>
-    /// <param name="description">What makes a model of the weights.</param>
+    /// <param name="description">What the weights need to be a model.</param>
     /// <param name="resumeFrom">The state in which an earlier run stopped; the logs and the best model go back to it.</param>
-    /// <param name="keep">Checkpoints to keep, at least 1.</param>
+    /// <param name="keep">The number of checkpoints to keep, at least 1.</param>
     /// <param name="warn">Takes a line when something cannot be written.</param>
-    /// <param name="tensorBoard">A log for TensorBoard, closed with this; null for none.</param>
-    /// <exception cref="ArgumentOutOfRangeException">No checkpoint is to be kept.</exception>
+    /// <param name="tensorBoard">A log for TensorBoard, which the recorder closes; null for none.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The number of checkpoints to keep is below 1.</exception>
     public RunRecorder(
-        RunDirectory run, ModelDescription description, TrainingSnapshot? resumeFrom, int keep, Action<string> warn, TensorBoardLog? tensorBoard = null)
+        RunDirectory run, ModelDescription description, TrainingSnapshot? resumeFrom, int keep, Action<string> warn,
+        TensorBoardLog? tensorBoard = null)
     {
         (_run, _description, _keep, _warn, _tensorBoard) = (run, description, Limits.Size(keep, nameof(keep)), warn, tensorBoard);
         if (resumeFrom is not null)
@@ -73,7 +74,7 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
     /// <inheritdoc/>
     public void Sampled(long iteration, ReadOnlyMemory<byte> text) => Attempt(() => _samples?.Append(iteration, text.Span));
 
-    /// <summary>Saves the checkpoint, then the model: a model without a checkpoint would be no run to go on from.</summary>
+    /// <summary>Saves the checkpoint first and the model second, since a run with a model but no checkpoint could not be resumed.</summary>
     public void Checkpointed(TrainingSnapshot snapshot) => _unsavedBecause = Attempt(() =>
     {
         FlushLogs();
@@ -86,8 +87,8 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
         _told.Clear();
     });
 
-    /// <summary>Call it at the end of training, when no next save can try again.</summary>
-    /// <exception cref="CharRnnException">The last checkpoint is not on the disk.</exception>
+    /// <summary>Checks that the last checkpoint was saved. Call it at the end of training, when no later save can try again.</summary>
+    /// <exception cref="CharRnnException">The last checkpoint could not be saved.</exception>
     public void RequireSaved()
     {
         if (_unsavedBecause is not null)
@@ -119,7 +120,7 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
         _unsavedBest = null;
     }
 
-    /// <returns>Why it was not written; null if it was.</returns>
+    /// <returns>The reason why something was not written; null if it was.</returns>
     private CharRnnException? Attempt(Action write)
     {
         try

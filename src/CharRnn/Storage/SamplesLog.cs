@@ -6,11 +6,11 @@ using CharRnn.Files;
 namespace CharRnn.Storage;
 
 /// <summary>
-/// samples.txt: the texts sampled along the way, each under a line <c>=== iteration 1000 ===</c> and followed by an empty one.
+/// samples.txt: the texts sampled during training, each under a line <c>=== iteration 1000 ===</c> and followed by an empty line.
 /// </summary>
 public sealed partial class SamplesLog : IDisposable
 {
-    // Thousands of samples of the usual length.
+    // This has room for thousands of samples of the usual length.
     private const int MostToRead = 4 << 20;
 
     private readonly AppendOnlyFile _file;
@@ -19,13 +19,13 @@ public sealed partial class SamplesLog : IDisposable
     /// <exception cref="CharRnnException">The file system refuses.</exception>
     public SamplesLog(string path) => _file = new AppendOnlyFile(path);
 
-    /// <summary>Bytes in the file, for the checkpoint to record.</summary>
+    /// <summary>The number of bytes in the file, for the checkpoint to record.</summary>
     public long Length => _file.Length;
 
-    /// <summary>Appends a sample and hands it to the operating system, where a kill cannot reach it.</summary>
-    /// <param name="iteration">Completed steps when it was drawn.</param>
-    /// <param name="text">The sample's bytes, as the vocabulary decodes them: with the bytes encoding they need be no UTF-8.</param>
-    /// <exception cref="CharRnnException">The file system refuses; no part of the sample stays.</exception>
+    /// <summary>Appends a sample and hands it to the operating system, so that it is kept if the program is killed.</summary>
+    /// <param name="iteration">The number of completed steps when it was drawn.</param>
+    /// <param name="text">The sample's bytes, as the vocabulary decodes them; with the bytes encoding they need not be UTF-8.</param>
+    /// <exception cref="CharRnnException">The file system refuses; no part of the sample stays in the file.</exception>
     public void Append(long iteration, ReadOnlySpan<byte> text)
     {
         string header = string.Create(CultureInfo.InvariantCulture, $"=== iteration {iteration} ===\n");
@@ -44,7 +44,9 @@ public sealed partial class SamplesLog : IDisposable
             {
                 int begin = heading.Index + heading.Length, end = i + 1 < headings.Count ? headings[i + 1].Index : text.Length;
                 string body = text[begin..end];
-                return new Sample(long.Parse(heading.Groups[1].ValueSpan, CultureInfo.InvariantCulture), body.EndsWith("\n\n", StringComparison.Ordinal) ? body[..^2] : body);
+                return new Sample(
+                    long.Parse(heading.Groups[1].ValueSpan, CultureInfo.InvariantCulture),
+                    body.EndsWith("\n\n", StringComparison.Ordinal) ? body[..^2] : body);
             }),
         ];
     }
@@ -60,7 +62,7 @@ public sealed partial class SamplesLog : IDisposable
     private static partial Regex Heading();
 }
 
-/// <summary>A text that a model wrote along the way.</summary>
-/// <param name="Iteration">Completed steps when it was drawn.</param>
-/// <param name="Text">The text; bytes that are not UTF-8 are U+FFFD.</param>
+/// <summary>A text that a model wrote during training.</summary>
+/// <param name="Iteration">The number of completed steps when it was drawn.</param>
+/// <param name="Text">The text, with U+FFFD in place of bytes that are not UTF-8.</param>
 public readonly record struct Sample(long Iteration, string Text);

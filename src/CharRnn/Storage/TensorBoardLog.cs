@@ -7,12 +7,13 @@ using CharRnn.Training;
 namespace CharRnn.Storage;
 
 /// <summary>
-/// A run's curves as TensorBoard reads them: a file of Event messages in TFRecord framing (length, its checksum, message, its
-/// checksum: masked CRC-32C). Each start writes a file of its own, which tells TensorBoard to forget what comes after its first step.
+/// A run's curves in the format of TensorBoard: a file of Event messages in TFRecord framing (the length and its checksum, the message
+/// and its checksum; the checksums are masked CRC-32C). Each start of a run writes a file of its own, which tells TensorBoard to discard
+/// what earlier files have from its first step on.
 /// </summary>
 public sealed class TensorBoardLog : IDisposable
 {
-    // TensorBoard forgets what an earlier start wrote at this step and after it.
+    // A session status that makes TensorBoard discard what earlier files have at the event's step and after it.
     private const int SessionStart = 1;
 
     private readonly AppendOnlyFile _file;
@@ -20,10 +21,10 @@ public sealed class TensorBoardLog : IDisposable
     private readonly TimeProvider _time;
 
     /// <summary>Begins a file in a directory, which is created if it does not exist.</summary>
-    /// <param name="directory">The directory that TensorBoard is pointed at; no symbolic link.</param>
+    /// <param name="directory">The directory for TensorBoard's <c>--logdir</c>; it must not be a symbolic link.</param>
     /// <param name="resumeFrom">The state from which training goes on; null at the start.</param>
-    /// <param name="smoothed">Whether the classic smoothed loss is a curve of its own.</param>
-    /// <param name="time">Gives the events' times.</param>
+    /// <param name="smoothed">Whether the log has a curve of the classic smoothed loss.</param>
+    /// <param name="time">Gives the times of the events.</param>
     /// <exception cref="CharRnnException">The file system refuses.</exception>
     public TensorBoardLog(string directory, TrainingSnapshot? resumeFrom, bool smoothed, TimeProvider time)
     {
@@ -39,10 +40,13 @@ public sealed class TensorBoardLog : IDisposable
             throw FileErrors.Writing(directory, e);
         }
 
-        // Files are read in the order of their names: the time with its fraction, so that two starts of a second are two files.
-        _file = new AppendOnlyFile(Path.Combine(directory, string.Create(CultureInfo.InvariantCulture, $"events.out.tfevents.{Now:F6}.charrnn")));
+        // TensorBoard reads the files in the order of their names. The time has a fraction, so that two starts in the same second have
+        // two files.
+        string name = string.Create(CultureInfo.InvariantCulture, $"events.out.tfevents.{Now:F6}.charrnn");
+        _file = new AppendOnlyFile(Path.Combine(directory, name));
         Append(new ProtobufWriter().Double(1, Now).Text(3, "brain.Event:2"));
-        // Reports of this iteration are still to come, or replace those of an end that was taken back.
+
+        // If events are due, the reports of this iteration are still to come, or replace those of an end that was taken back.
         long first = resumeFrom is null ? 0 : resumeFrom.EventsDue ? resumeFrom.Iteration : resumeFrom.Iteration + 1;
         Append(new ProtobufWriter().Double(1, Now).Integer(2, first).Message(7, new ProtobufWriter().Integer(1, SessionStart)));
     }
@@ -78,7 +82,7 @@ public sealed class TensorBoardLog : IDisposable
         _file.Append(record);
     }
 
-    /// <summary>CRC-32C, turned and shifted as TFRecord wants it.</summary>
+    /// <summary>The masked CRC-32C of TFRecord: rotated, and a constant added.</summary>
     internal static uint MaskedCrc(ReadOnlySpan<byte> bytes)
     {
         uint crc = uint.MaxValue;

@@ -4,13 +4,13 @@ using CharRnn.Model;
 namespace CharRnn.Storage;
 
 /// <summary>
-/// A <see cref="ParameterSet{T}"/> as files hold it: an F32 tensor for each of the shape's list, under its name. A row belongs
-/// to an output there, as in min-char-rnn and PyTorch, so every matrix is the transpose of the one in memory: file
+/// A <see cref="ParameterSet{T}"/> in a file: an F32 tensor for each tensor of the shape, under its name. In files a row belongs
+/// to an output, as in min-char-rnn and PyTorch, so every matrix is the transpose of the one in memory: a file's
 /// <c>Whh[i,j]</c> is <c>Whh[j,i]</c> of E1. A bias has one dimension.
 /// </summary>
 internal static class WeightTensors
 {
-    // A character model's tensors, to find those of a file: their names do not depend on the sizes.
+    // The tensors of a character model of any size: their names do not depend on it.
     private static readonly IReadOnlyList<TensorSpec> s_character = new ModelShape(1, 1).Tensors;
 
     /// <summary>The tensors to write.</summary>
@@ -21,28 +21,32 @@ internal static class WeightTensors
             prefix + tensor.Spec.Name, FileShape(tensor.Spec),
             IsBias(tensor.Spec) ? tensor.Values : Transpose(tensor.Values, tensor.Spec.Rows, tensor.Spec.Columns)));
 
-    /// <summary>The sizes of a file's character model, by the lengths of its biases; reads no values and checks no other tensor.</summary>
+    /// <summary>
+    /// Reads the sizes of a file's character model from the shapes of its biases; checks no other tensor and reads no values.
+    /// </summary>
     /// <param name="file">A file with a model's tensors, without a prefix.</param>
-    /// <param name="vocabularySize">V, as the file's vocabulary has it.</param>
+    /// <param name="vocabularySize">V, the size of the file's vocabulary.</param>
     /// <exception cref="CharRnnException">A bias is missing, or its shape disagrees with the vocabulary.</exception>
     public static ModelShape ReadShape(SafetensorsFile file, int vocabularySize)
     {
         SafetensorsEntry by = file.Entry(s_character[ModelShape.By].Name), bh = file.Entry(s_character[ModelShape.Bh].Name);
         if (by.Shape is [var size] && size != vocabularySize)
             throw FileErrors.Damaged(
-                file.Path, $"its vocabulary has {vocabularySize} characters, but tensor {by.Name} has shape {SafetensorsEntry.ShapeText(by.Shape)}");
+                file.Path,
+                $"its vocabulary has {vocabularySize} characters, but tensor {by.Name} has shape {SafetensorsEntry.ShapeText(by.Shape)}");
         return bh.Shape is [>= 1 and <= int.MaxValue and var hiddenSize]
             ? new ModelShape(vocabularySize, (int)hiddenSize)
             : throw FileErrors.Damaged(file.Path, $"tensor {bh.Name} has shape {SafetensorsEntry.ShapeText(bh.Shape)}, not [hidden size]");
     }
 
-    /// <summary>Checks dtype and shape of every tensor of a set, reading no values.</summary>
+    /// <summary>Checks the dtype and the shape of every tensor of a set; reads no values.</summary>
     /// <exception cref="CharRnnException">A tensor is missing, has another dtype or shape, or is too large.</exception>
     public static void Check(SafetensorsFile file, string prefix, IModelShape shape)
     {
         foreach (TensorSpec spec in shape.Tensors)
             if (file.Require(prefix + spec.Name, SafetensorsDtype.F32, FileShape(spec)).Count > Array.MaxLength)
-                throw new CharRnnException(file.Path, $"tensor {prefix}{spec.Name} has more than {Array.MaxLength} values", "give a smaller model");
+                throw new CharRnnException(
+                    file.Path, $"tensor {prefix}{spec.Name} has more than {Array.MaxLength} values", "give a smaller model");
     }
 
     /// <summary>Reads a set whose shapes were checked.</summary>
@@ -61,7 +65,7 @@ internal static class WeightTensors
     }
 
     /// <summary>Refuses to save a set with a value that is not finite.</summary>
-    /// <exception cref="CharRnnException">Names the tensor and the element, indices as in the file.</exception>
+    /// <exception cref="CharRnnException">It has one; the message names the tensor and the element, by its indices in the file.</exception>
     public static void RequireFinite(string path, string prefix, ParameterSet<float> parameters, string remedy)
     {
         foreach ((TensorSpec spec, float[] values) in parameters.Tensors)
@@ -75,7 +79,7 @@ internal static class WeightTensors
     }
 
     /// <summary>Refuses a tensor with a value that is not finite.</summary>
-    /// <exception cref="CharRnnException">Names the tensor and the element.</exception>
+    /// <exception cref="CharRnnException">It has one; the message names the tensor and the element.</exception>
     public static void RequireFinite(string path, string name, IReadOnlyList<long> shape, float[] values, string remedy)
     {
         int bad = Array.FindIndex(values, value => !float.IsFinite(value));
@@ -90,7 +94,7 @@ internal static class WeightTensors
 
     private static long[] FileShape(TensorSpec spec) => IsBias(spec) ? [spec.Columns] : [spec.Columns, spec.Rows];
 
-    /// <summary><c>[rows, columns]</c> to <c>[columns, rows]</c>, in tiles that stay in the cache.</summary>
+    /// <summary>Transposes <c>[rows, columns]</c> to <c>[columns, rows]</c>, in tiles that stay in the cache.</summary>
     internal static float[] Transpose(float[] source, int rows, int columns)
     {
         const int tile = 32;

@@ -4,35 +4,35 @@ using CharRnn.Text;
 
 namespace CharRnn.Training;
 
-/// <summary>What the training loop needs of a device: the next steps, and a look at the model between them.</summary>
+/// <summary>What the training loop needs from a device: to run the next steps, and to read the model between them.</summary>
 public interface ITrainingEngine : IDisposable
 {
-    /// <summary>Steps in one pass over the data, at least 1.</summary>
+    /// <summary>The number of steps in one pass over the data, at least 1.</summary>
     long StepsPerEpoch { get; }
 
     /// <summary>
-    /// η of the step after so many completed steps of the whole run: from 0, and finite. It is asked for the steps of a call
-    /// during that call, any number of times, and must then be the same for the same step.
+    /// Gives η of a step, from the number of completed steps of the whole run before it: at least 0, and finite. A call of the engine
+    /// asks for the rates of its steps, any number of times, and must get the same rate for the same step.
     /// </summary>
     Func<long, double> LearningRateAt { get; set; }
 
     /// <summary>
     /// Runs the next steps with no host involvement between them: at most <paramref name="maxSteps"/>, and no more
-    /// than about 100 ms of them. How many that are never changes a result.
+    /// than take about 100 ms. Their number never changes a result.
     /// </summary>
-    /// <param name="maxSteps">Steps to the next event, at least 1.</param>
+    /// <param name="maxSteps">The number of steps until the next event, at least 1.</param>
     /// <exception cref="CharRnnException">
-    /// An earlier call's result was <see cref="StepsResult.Diverged"/>, and nothing was restored since: there is no next step.
+    /// The result of an earlier call was <see cref="StepsResult.Diverged"/>, and no state was restored since.
     /// </exception>
     StepsResult RunSteps(long maxSteps);
 
-    /// <summary>The weights now.</summary>
+    /// <summary>Reads the current weights.</summary>
     ParameterSet<float> ReadWeights();
 
-    /// <summary>All that the engine would need to go on from here.</summary>
+    /// <summary>Reads all that an engine needs to go on from here.</summary>
     EngineState ReadState();
 
-    /// <summary>Goes back, or on, to a state.</summary>
+    /// <summary>Sets the engine to an earlier or later state.</summary>
     /// <exception cref="ArgumentException">It is the state of another kind of engine, or of other sizes.</exception>
     void Restore(EngineState state);
 }
@@ -40,36 +40,37 @@ public interface ITrainingEngine : IDisposable
 /// <summary>An engine that trains a character model on a text.</summary>
 public interface ITextEngine : ITrainingEngine
 {
-    /// <summary>
-    /// The loss of the model as it is now on a text of its own, from zero state; training is not disturbed.
-    /// </summary>
+    /// <summary>Measures the loss of the current model on another text, from zero state; training is not disturbed.</summary>
     /// <param name="text">The text.</param>
-    /// <param name="cancellation">Looked at between launches.</param>
-    /// <returns>Nats per character.</returns>
-    /// <exception cref="OperationCanceledException">It was asked to stop.</exception>
+    /// <param name="cancellation">Checked between launches.</param>
+    /// <returns>The loss in nats per character.</returns>
+    /// <exception cref="OperationCanceledException">Cancellation was requested.</exception>
     double Evaluate(ITokenSource text, CancellationToken cancellation);
 
-    /// <summary>Text that the model as it is now writes, from zero state; training is not disturbed.</summary>
-    /// <param name="length">Number of characters.</param>
-    /// <param name="firstInput">The character before the first.</param>
+    /// <summary>Writes text with the current model, from zero state; training is not disturbed.</summary>
+    /// <param name="length">The number of characters.</param>
+    /// <param name="firstInput">The token that the model reads first; the text follows it.</param>
     /// <param name="options">How characters are drawn.</param>
     /// <param name="seed">The seed of the draws.</param>
-    /// <param name="sequence">Which sequence of random numbers under that seed.</param>
-    /// <param name="cancellation">Looked at between launches.</param>
-    /// <exception cref="OperationCanceledException">It was asked to stop.</exception>
+    /// <param name="sequence">The number of the sequence of random numbers under that seed.</param>
+    /// <param name="cancellation">Checked between launches.</param>
+    /// <exception cref="OperationCanceledException">Cancellation was requested.</exception>
     int[] Sample(int length, int firstInput, SamplingOptions options, ulong seed, ulong sequence, CancellationToken cancellation);
 }
 
-/// <summary>What some steps brought.</summary>
-/// <param name="Losses">The loss of each completed step, in order, before its update: of a text nats, summed over T, averaged over B.</param>
+/// <summary>The results of some steps.</summary>
+/// <param name="Losses">
+/// The loss of each completed step, in order, before its update. On a text it is in nats, summed over T and averaged over B.
+/// </param>
 /// <param name="End">
-/// How training ends behind these steps, where the engine knows it: <see cref="TrainingOutcome.Diverged"/>, where the next step had a
-/// loss or gradient that is not finite, so that its update was skipped, no later step ran, and the next call throws; or
-/// <see cref="TrainingOutcome.SmallGradient"/> or <see cref="TrainingOutcome.SmallChange"/>; else null.
+/// How training ends after these steps, if the engine knows it. <see cref="TrainingOutcome.Diverged"/> means that the next step had a
+/// loss or gradient that is not finite, so its update was skipped, no later step ran, and the next call throws.
+/// <see cref="TrainingOutcome.SmallGradient"/> and <see cref="TrainingOutcome.SmallChange"/> mean that training has converged. Otherwise
+/// null.
 /// </param>
 public readonly record struct StepsResult(ReadOnlyMemory<float> Losses, TrainingOutcome? End = null)
 {
-    /// <summary>The Euclidean norm of each completed step's gradient; empty of an engine that does not measure it.</summary>
+    /// <summary>The Euclidean norm of each completed step's gradient; empty if the engine does not measure it.</summary>
     public ReadOnlyMemory<float> GradientNorms { get; init; }
 
     /// <summary>Whether the step after these is not finite.</summary>
@@ -79,7 +80,7 @@ public readonly record struct StepsResult(ReadOnlyMemory<float> Losses, Training
 /// <summary>The part of a <see cref="TrainingSnapshot"/> that lives on the device, and the place in the data.</summary>
 /// <param name="Weights">θ.</param>
 /// <param name="Moments">What the optimizer remembers, as <see cref="UpdateOptions.Moments"/> lists it.</param>
-/// <param name="Iteration">Completed steps of the whole run.</param>
+/// <param name="Iteration">The number of completed steps of the whole run.</param>
 public abstract record EngineState(ParameterSet<float> Weights, IReadOnlyList<Moment> Moments, long Iteration)
 {
     /// <summary>Checks that a model and an optimizer can go on from here.</summary>
@@ -99,8 +100,10 @@ public abstract record EngineState(ParameterSet<float> Weights, IReadOnlyList<Mo
 /// <param name="Moments">See <see cref="EngineState"/>.</param>
 /// <param name="Iteration">See <see cref="EngineState"/>.</param>
 /// <param name="HiddenState">The carried state, <c>[B, H]</c>.</param>
-/// <param name="Position">p of the <see cref="StreamCursor"/>, where the next step begins before any wrap; -1 before the first step.</param>
-/// <param name="Epoch">Passes of p begun.</param>
+/// <param name="Position">
+/// p of the <see cref="StreamCursor"/>, at which the next step begins unless it returns to 0; -1 before the first step.
+/// </param>
+/// <param name="Epoch">The number of passes over the text that have begun.</param>
 public sealed record TextState(
     ParameterSet<float> Weights, IReadOnlyList<Moment> Moments, long Iteration, float[] HiddenState, long Position, long Epoch)
     : EngineState(Weights, Moments, Iteration)
@@ -113,17 +116,17 @@ public sealed record TextState(
 /// <param name="Weights">See <see cref="EngineState"/>.</param>
 /// <param name="Moments">See <see cref="EngineState"/>.</param>
 /// <param name="Iteration">See <see cref="EngineState"/>.</param>
-/// <param name="Progress">What tells when training has converged.</param>
+/// <param name="Progress">What decides when training has converged.</param>
 public sealed record TableState(ParameterSet<float> Weights, IReadOnlyList<Moment> Moments, long Iteration, EpochProgress Progress)
     : EngineState(Weights, Moments, Iteration);
 
-/// <summary>What an epoch that may still go on has brought, for the tolerances that end a training.</summary>
-/// <param name="LossBefore">J of the epoch before, or with all rows in one step of the step before; NaN where there was none.</param>
-/// <param name="LossSum">J of the epoch's steps so far, times their rows.</param>
-/// <param name="NormSum">The norms of their gradients, times their rows.</param>
-/// <param name="Rows">Rows of these steps.</param>
+/// <summary>The sums over the steps of an epoch that may still go on, for the tolerances that end training.</summary>
+/// <param name="LossBefore">J of the epoch before, or of the step before where a step has all rows; NaN if there was none.</param>
+/// <param name="LossSum">The sum of J over the epoch's steps so far, each times the number of its rows.</param>
+/// <param name="NormSum">The sum of the norms of their gradients, each times the number of the step's rows.</param>
+/// <param name="Rows">The number of rows of these steps.</param>
 public readonly record struct EpochProgress(double LossBefore, double LossSum, double NormSum, long Rows)
 {
-    /// <summary>Before the first step.</summary>
+    /// <summary>The progress before the first step.</summary>
     public static EpochProgress Start => new(double.NaN, 0, 0, 0);
 }

@@ -1,68 +1,71 @@
 namespace CharRnn.Training;
 
-/// <summary>How the learning rate goes on behind its warm-up.</summary>
+/// <summary>How the learning rate changes after its warm-up.</summary>
 public enum LearningRateDecay
 {
-    /// <summary>It stays what it is.</summary>
+    /// <summary>The rate stays as it is.</summary>
     Constant,
 
-    /// <summary>Down to the minimum at the last step along half a wave of the cosine: PyTorch's CosineAnnealingLR.</summary>
+    /// <summary>The rate falls to the minimum at the last step along half a wave of the cosine: PyTorch's CosineAnnealingLR.</summary>
     Cosine,
 
-    /// <summary>Down to the minimum at the last step along a straight line: PyTorch's LinearLR.</summary>
+    /// <summary>The rate falls to the minimum at the last step along a straight line: PyTorch's LinearLR.</summary>
     Linear,
 
-    /// <summary>Multiplied by the factor in every so many steps, a little of it in each of them: PyTorch's ExponentialLR.</summary>
+    /// <summary>The rate is multiplied by the factor over a number of steps, a little in each of them: PyTorch's ExponentialLR.</summary>
     Exponential,
 
-    /// <summary>Multiplied by the factor after every so many steps, at once: PyTorch's StepLR.</summary>
+    /// <summary>The rate is multiplied by the factor at once, each time after a number of steps: PyTorch's StepLR.</summary>
     Step,
 
-    /// <summary>Multiplied by the factor where the validation loss does not improve any more: PyTorch's ReduceLROnPlateau.</summary>
+    /// <summary>The rate is multiplied by the factor when the validation loss stops improving: PyTorch's ReduceLROnPlateau.</summary>
     Plateau,
 }
 
 /// <summary>
-/// The learning rate of every step. It is computed in double from the number of completed steps, and of <see cref="LearningRateDecay.Plateau"/>
-/// from a <see cref="PlateauState"/>: a resume needs nothing else.
+/// The learning rate of every step. It is computed in double precision from the number of completed steps, and with
+/// <see cref="LearningRateDecay.Plateau"/> also from a <see cref="PlateauState"/>; a resume needs nothing else.
 /// </summary>
 /// <exception cref="ArgumentOutOfRangeException">
-/// A number of steps or the minimum is below 0, a count that divides below 1, or the factor not over 0 and at most 1.
+/// The warm-up or the minimum is below 0, a number of steps or measurements between decays is below 1, or the factor is not over 0 and
+/// at most 1.
 /// </exception>
 public sealed record LearningRateSchedule
 {
-    /// <summary>How it goes on behind the warm-up.</summary>
+    /// <summary>How the rate changes after the warm-up.</summary>
     public LearningRateDecay Kind { get; init; }
 
-    /// <summary>Steps of the warm-up: step i of N, counted from 0, has η·(i + 1)/N.</summary>
+    /// <summary>The number of steps of the warm-up. Step i of N, counted from 0, has the rate η·(i + 1)/N.</summary>
     public long Warmup { get; init => field = Limits.NotNegative(value); }
 
-    /// <summary>The rate below which no decay goes.</summary>
+    /// <summary>The lowest rate to which a decay goes.</summary>
     public double MinLearningRate { get; init => field = Limits.NotNegative(value); }
 
-    /// <summary>The factor of an exponential, step or plateau decay. A half is a step that can be seen and leaves room for more of them.</summary>
+    /// <summary>
+    /// The factor of an exponential, step or plateau decay. The default of one half has a visible effect and leaves room for more decays.
+    /// </summary>
     public double Decay { get; init => field = Limits.Probability(value); } = 0.5;
 
-    /// <summary>Steps in which an exponential or step decay multiplies the rate by the factor once.</summary>
+    /// <summary>The number of steps over which an exponential or step decay multiplies the rate by the factor once.</summary>
     public long DecayEvery { get; init => field = Limits.Size(value); } = 1000;
 
-    /// <summary>Measurements in a row without improvement after which a plateau decays: PyTorch's patience, and one.</summary>
+    /// <summary>The number of measurements in a row without improvement after which the rate decays: PyTorch's patience plus one.</summary>
     public long DecayPatience { get; init => field = Limits.Size(value); } = 3;
 
-    /// <summary>Whether the rate of a step depends on how many there will be.</summary>
+    /// <summary>Whether the rate of a step depends on the total number of steps.</summary>
     public bool DependsOnTotal => Kind is LearningRateDecay.Cosine or LearningRateDecay.Linear;
 
     /// <summary>The learning rate of one step.</summary>
-    /// <param name="completedSteps">Steps of the whole run before it.</param>
+    /// <param name="completedSteps">The number of steps of the whole run before it.</param>
     /// <param name="learningRate">η, the rate at the end of the warm-up.</param>
-    /// <param name="totalSteps">Steps of the whole run, where <see cref="DependsOnTotal"/>.</param>
-    /// <param name="plateauDecays">Decays of <see cref="LearningRateDecay.Plateau"/> so far.</param>
+    /// <param name="totalSteps">The number of steps of the whole run, used if <see cref="DependsOnTotal"/>.</param>
+    /// <param name="plateauDecays">The number of decays of <see cref="LearningRateDecay.Plateau"/> so far.</param>
     public double At(long completedSteps, double learningRate, long totalSteps, long plateauDecays)
     {
         if (completedSteps < Warmup)
             return learningRate * (completedSteps + 1) / Warmup;
 
-        // 0 at the first step behind the warm-up, 1 at the last of all.
+        // 0 at the first step after the warm-up, 1 at the last step.
         long steps = completedSteps - Warmup;
         double progress = Math.Min(1, steps / Math.Max(1.0, totalSteps - 1.0 - Warmup));
         double rate = Kind switch
@@ -78,20 +81,20 @@ public sealed record LearningRateSchedule
     }
 }
 
-/// <summary>What a plateau's decay has seen of the validation loss.</summary>
-/// <param name="Best">The best loss that counts, nats per character; NaN before the first.</param>
-/// <param name="Waited">Measurements since then, or since the last decay, that brought no improvement.</param>
-/// <param name="Decays">Decays so far.</param>
+/// <summary>What a <see cref="LearningRateDecay.Plateau"/> remembers of the validation loss.</summary>
+/// <param name="Best">The last loss that counted as an improvement, nats per character; NaN before the first.</param>
+/// <param name="Waited">The number of measurements without improvement since then or since the last decay.</param>
+/// <param name="Decays">The number of decays so far.</param>
 public readonly record struct PlateauState(double Best, long Waited, long Decays)
 {
-    // PyTorch's: a loss that creeps down by less than a ten thousandth of itself does not improve.
+    // The same as PyTorch's: a loss that falls by less than a ten-thousandth of itself is no improvement.
     private const double Threshold = 1e-4;
 
-    /// <summary>Before the first measurement.</summary>
+    /// <summary>The state before the first measurement.</summary>
     public static PlateauState Start => new(double.NaN, 0, 0);
 
     /// <summary>The state after one more measurement.</summary>
-    /// <param name="validationLoss">What was measured.</param>
+    /// <param name="validationLoss">The measured loss.</param>
     /// <param name="patience">See <see cref="LearningRateSchedule.DecayPatience"/>.</param>
     public PlateauState After(double validationLoss, long patience)
     {

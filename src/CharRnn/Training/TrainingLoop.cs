@@ -3,11 +3,13 @@ using System.Globalization;
 
 namespace CharRnn.Training;
 
-/// <summary>The order of training: the next steps up to the next event, their losses, the event. It knows no device.</summary>
+/// <summary>
+/// The order of training: it runs the steps up to the next event, takes their losses, and raises the event. It depends on no device.
+/// </summary>
 /// <param name="learner">What is trained: its engine is at the start of training, or restored to <paramref name="resumeFrom"/>.</param>
 /// <param name="learningRate">η, which the schedule changes.</param>
-/// <param name="schedule">When what is due.</param>
-/// <param name="resumeFrom">Where an earlier run stopped; null at the start.</param>
+/// <param name="schedule">When events are due, and when training ends.</param>
+/// <param name="resumeFrom">The state in which an earlier run stopped; null at the start.</param>
 public sealed class TrainingLoop(Learner learner, double learningRate, TrainingSchedule schedule, TrainingSnapshot? resumeFrom)
 {
     private readonly Stopwatch _clock = new();
@@ -27,7 +29,7 @@ public sealed class TrainingLoop(Learner learner, double learningRate, TrainingS
     private long _lastCheckpoint = -1;
     private long _total;
 
-    /// <summary>The best validation loss so far and its iteration; NaN and 0 while there is none.</summary>
+    /// <summary>The best validation loss so far and its iteration; NaN and 0 before the first.</summary>
     public (double ValidationLoss, long Iteration) Best { get; private set; } =
         (resumeFrom?.BestValidationLoss ?? double.NaN, resumeFrom?.BestIteration ?? 0);
 
@@ -35,11 +37,10 @@ public sealed class TrainingLoop(Learner learner, double learningRate, TrainingS
     public string? Divergence { get; private set; }
 
     /// <summary>
-    /// Trains to the end of the schedule or of its patience, to where the engine has converged, a stop, or a loss that is not finite
-    /// or absurd.
+    /// Trains until the schedule or its patience ends, the engine has converged, a stop is requested, or a loss is not finite or absurd.
     /// </summary>
-    /// <param name="observer">Hears of everything; what it does to report and save takes training's time.</param>
-    /// <param name="stop">Looked at between calls of the engine, about ten times a second.</param>
+    /// <param name="observer">Is told of every event. Training waits while it reports and saves.</param>
+    /// <param name="stop">Checked between calls of the engine, about ten times a second.</param>
     public TrainingOutcome Run(ITrainingObserver observer, CancellationToken stop)
     {
         _clock.Start();
@@ -58,7 +59,7 @@ public sealed class TrainingLoop(Learner learner, double learningRate, TrainingS
             long next = schedule.NextEvent(_iteration, _total);
             StepsResult result = _engine.RunSteps(next - _iteration);
             Add(result);
-            // Of several steps: a ruined model may still guess what one asks for.
+            // The loss is that of several steps, since even a ruined model may guess the answers of a single step.
             (string name, double loss) = double.IsNaN(_smoothLoss) ? ("mean loss", MeanLoss) : ("smoothed loss", _smoothLoss);
             if (result.Diverged || loss > learner.AbsurdLoss)
             {
@@ -78,7 +79,10 @@ public sealed class TrainingLoop(Learner learner, double learningRate, TrainingS
         return _iteration >= _total && !_eventsDue ? TrainingOutcome.Finished : TrainingOutcome.Stopped;
     }
 
-    /// <summary>The mean loss of the steps since the last report; checkpoints of the first version counted none.</summary>
+    /// <summary>
+    /// The mean loss of the steps since the last report, or the last loss right after a resume from a checkpoint of the first version,
+    /// which has no sum.
+    /// </summary>
     private double MeanLoss => _lossCount > 0 ? _lossSum / _lossCount : _lastLoss;
 
     /// <summary>Counts some steps and their losses.</summary>
@@ -96,10 +100,10 @@ public sealed class TrainingLoop(Learner learner, double learningRate, TrainingS
     }
 
     /// <summary>
-    /// Raises what is due at this iteration, and all that there is at the end of training; if it is stopped on the way, nothing
-    /// was raised and all stays due.
+    /// Raises the events that are due at this iteration; at the end of training, all of them. If a stop is requested meanwhile, no event
+    /// is raised and all stay due.
     /// </summary>
-    /// <returns>How training ends here; null where it goes on or was stopped.</returns>
+    /// <returns>How training ends here; null if it goes on or was stopped.</returns>
     private TrainingOutcome? RaiseEvents(ITrainingObserver observer, CancellationToken stop)
     {
         TrainingOutcome? end = _converged ?? (_iteration >= _total ? TrainingOutcome.Finished : null);
@@ -109,7 +113,7 @@ public sealed class TrainingLoop(Learner learner, double learningRate, TrainingS
         double validationLoss = double.NaN;
         byte[]? sample = null;
         if (_converged is not null)
-            stop = CancellationToken.None; // whoever goes on makes a step more, and so this end cannot be put off
+            stop = CancellationToken.None; // a resume would begin with another step, so this end cannot be put off
         try
         {
             if (evaluate)
@@ -125,7 +129,7 @@ public sealed class TrainingLoop(Learner learner, double learningRate, TrainingS
             return null;
         }
 
-        // What is raised at the end is no part of what is saved then: a resume to a later end raises what that has at this iteration.
+        // The snapshot at the end is taken before its events, so that a resume to a later end raises those that are due then.
         TrainingSnapshot? beforeEnd = end is null ? null : Snapshot() with { EndedBy = end };
         if (end is not null)
             observer.Ending();
@@ -178,14 +182,15 @@ public sealed class TrainingLoop(Learner learner, double learningRate, TrainingS
         BestIteration = Best.Iteration,
         EvaluationsSinceBest = _evaluationsSinceBest,
         Plateau = _plateau,
-        MetricsLength = 0, // whoever writes the logs knows their lengths
+        MetricsLength = 0, // the observer that writes the logs fills in their lengths
         SamplesLength = 0,
     };
 
     private TrainingReport Report(double validationLoss)
     {
         double seconds = (_clock.Elapsed - _lastReport.Time).TotalSeconds;
-        long examples = learner.ExamplesIn(_iteration), epoch = (_iteration / _engine.StepsPerEpoch) + Math.Sign(_iteration % _engine.StepsPerEpoch);
+        (long epochs, long steps) = Math.DivRem(_iteration, _engine.StepsPerEpoch);
+        long examples = learner.ExamplesIn(_iteration), epoch = epochs + Math.Sign(steps);
         return new TrainingReport(
             _iteration, epoch, examples, MeanLoss / learner.LossTerms, _smoothLoss, _smoothLoss / learner.LossTerms, validationLoss,
             (examples - learner.ExamplesIn(_lastReport.Iteration)) / seconds, _clock.Elapsed.TotalSeconds, LearningRateAt(_iteration - 1))
@@ -204,11 +209,11 @@ public enum TrainingOutcome
     /// <summary>All iterations are done.</summary>
     Finished,
 
-    /// <summary>It was asked to stop; everything is saved.</summary>
+    /// <summary>A stop was requested; everything is saved.</summary>
     Stopped,
 
     /// <summary>
-    /// The validation loss did not get better for as long as <see cref="TrainingSchedule.Patience"/> bears; everything is saved.
+    /// The validation loss did not improve for as long as <see cref="TrainingSchedule.Patience"/> allows; everything is saved.
     /// </summary>
     StoppedEarly,
 
@@ -225,25 +230,25 @@ public enum TrainingOutcome
     Diverged,
 }
 
-/// <summary>Hears what training does, as much of it as it cares for: to show it, or to write it down.</summary>
+/// <summary>Is told what training does, to show it or to record it. Every method may be left out.</summary>
 public interface ITrainingObserver
 {
-    /// <summary>Some steps are done; for a display that wants to be live.</summary>
-    /// <param name="now">Where training stands.</param>
-    /// <param name="totalIterations">Where it will end.</param>
+    /// <summary>Some steps are done. This is for live displays.</summary>
+    /// <param name="now">The progress of training.</param>
+    /// <param name="totalIterations">The iteration at which training will end.</param>
     void Progressed(TrainingReport now, long totalIterations)
     {
     }
 
     /// <summary>
-    /// Training ends here: what is raised from now on, up to the last checkpoint, comes before that, and whoever goes on from
-    /// there takes it back.
+    /// Training ends here. What is raised between now and the last checkpoint belongs to this end, and a resume from that checkpoint
+    /// takes it back.
     /// </summary>
     void Ending()
     {
     }
 
-    /// <summary>A report that was due.</summary>
+    /// <summary>A report was due.</summary>
     void Reported(TrainingReport report)
     {
     }
@@ -254,33 +259,38 @@ public interface ITrainingObserver
     }
 
     /// <summary>The model wrote a text.</summary>
-    /// <param name="iteration">Completed steps.</param>
+    /// <param name="iteration">The number of completed steps.</param>
     /// <param name="text">The text's bytes, as the vocabulary decodes them.</param>
     void Sampled(long iteration, ReadOnlyMemory<byte> text)
     {
     }
 
-    /// <summary>A checkpoint that is due; its log lengths are the observer's to fill in.</summary>
+    /// <summary>A checkpoint is due. The observer fills in the lengths of the logs that it writes.</summary>
     void Checkpointed(TrainingSnapshot snapshot)
     {
     }
 }
 
-/// <summary>Where training stands.</summary>
-/// <param name="Iteration">Completed steps.</param>
-/// <param name="Epoch">Passes over the data begun.</param>
-/// <param name="Characters">Characters trained on: iterations · B · T; of a table rows.</param>
-/// <param name="Loss">The mean loss of the steps since the last report, nats per character, or J of a table; NaN before the first step.</param>
-/// <param name="SmoothLoss">The classic smoothed loss: nats, a sum over T; NaN of a table.</param>
-/// <param name="SmoothLossPerCharacter">The same, nats per character.</param>
-/// <param name="ValidationLoss">Nats per character, or J; NaN where none was measured.</param>
-/// <param name="CharactersPerSecond">Characters or rows over wall time since the last report.</param>
-/// <param name="Seconds">Wall time since this program began to train.</param>
+/// <summary>The progress of training.</summary>
+/// <param name="Iteration">The number of completed steps.</param>
+/// <param name="Epoch">The number of passes over the data that have begun.</param>
+/// <param name="Characters">The number of characters trained on: iterations · B · T; for a table, the number of rows.</param>
+/// <param name="Loss">
+/// The mean loss of the steps since the last report, in nats per character, or J for a table; NaN before the first step.
+/// </param>
+/// <param name="SmoothLoss">The classic smoothed loss in nats, a sum over T; NaN for a table.</param>
+/// <param name="SmoothLossPerCharacter">The same in nats per character.</param>
+/// <param name="ValidationLoss">The validation loss in nats per character, or J; NaN if none was measured.</param>
+/// <param name="CharactersPerSecond">The number of characters or rows per second since the last report.</param>
+/// <param name="Seconds">The seconds since this program began to train.</param>
 /// <param name="LearningRate">η of the last step.</param>
 public readonly record struct TrainingReport(
     long Iteration, long Epoch, long Characters, double Loss, double SmoothLoss, double SmoothLossPerCharacter,
     double ValidationLoss, double CharactersPerSecond, double Seconds, double LearningRate)
 {
-    /// <summary>The mean norm of the gradients of the steps since the last report; NaN of an engine that does not measure it. No log has it.</summary>
+    /// <summary>
+    /// The mean norm of the gradients of the steps since the last report; NaN if the engine does not measure it. The logs do not have
+    /// it.
+    /// </summary>
     public double GradientNorm { get; init; } = double.NaN;
 }
