@@ -48,6 +48,15 @@ internal sealed class DeviceOptimizer : IDisposable
 
     public UpdateViews Views { get; }
 
+    /// <summary>The views of parameters that nothing updates.</summary>
+    /// <param name="theta">The parameters.</param>
+    /// <param name="none">A line, in the place of all that an update needs.</param>
+    /// <param name="matrices">A matrix, in the place of those whose transposes are kept.</param>
+    /// <param name="status">The status of the steps.</param>
+    public static UpdateViews ViewsOf(
+        DeviceParameters theta, AlignedBuffer<float> none, AlignedBuffer<TransposedMatrix> matrices, AlignedBuffer<int> status) =>
+        new(theta.View, none.View, none.View, none.View, none.View, matrices.View, none.View, none.View, status.View);
+
     public UpdateArguments Arguments { get; }
 
     /// <summary>The gradients of a character model's tensors.</summary>

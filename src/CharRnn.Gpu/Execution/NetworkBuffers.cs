@@ -15,7 +15,7 @@ internal sealed class NetworkBuffers : IDisposable
     private readonly NetworkLayer[] _layers;
     private readonly List<IDisposable> _buffers = [];
     private readonly DeviceParameters _theta;
-    private readonly DeviceOptimizer _optimizer;
+    private readonly DeviceOptimizer? _optimizer;
     private readonly AlignedBuffer<float> _h, _data, _targets, _losses, _stepLosses, _stepSquares;
     private readonly AlignedBuffer<int> _classes, _order, _status;
 
@@ -25,8 +25,8 @@ internal sealed class NetworkBuffers : IDisposable
     /// <param name="batch">The number of rows of a step.</param>
     /// <param name="order">The number of rows that the order lists, which covers whole epochs.</param>
     /// <param name="slots">The number of steps whose losses are kept.</param>
-    /// <param name="options">The optimizer.</param>
-    public NetworkBuffers(ComputeDevice device, NetworkShape shape, int rows, int batch, int order, int slots, UpdateOptions options)
+    /// <param name="options">The optimizer; null for a network that is applied and not trained.</param>
+    public NetworkBuffers(ComputeDevice device, NetworkShape shape, int rows, int batch, int order, int slots, UpdateOptions? options)
     {
         Require(device, shape, rows, batch, options);
         Shape = shape;
@@ -52,7 +52,10 @@ internal sealed class NetworkBuffers : IDisposable
         layers.Write(_layers);
         _buffers.Add(_theta = new DeviceParameters(device, parameters));
         _status = New<int>(device, NetworkStatus.TeamFlags + device.Teams);
-        _buffers.Add(_optimizer = new DeviceOptimizer(device, parameters, _theta, options, slots, _status, isMeasured: true));
+        if (options is not null)
+            _buffers.Add(_optimizer = new DeviceOptimizer(device, parameters, _theta, options, slots, _status, isMeasured: true));
+        UpdateViews update = _optimizer?.Views
+            ?? DeviceOptimizer.ViewsOf(_theta, New<float>(device, line), New<TransposedMatrix>(device, 1), _status);
         AlignedBuffer<float> deltas = New<float>(device, delta);
         (_h, _losses) = (New<float>(device, h), New<float>(device, batch));
         _data = New<float>(device, (long)rows * RnnDims.PaddedRow(shape.Inputs));
@@ -62,13 +65,13 @@ internal sealed class NetworkBuffers : IDisposable
         AlignedBuffer<int> batchClasses = New<int>(device, hasClasses ? batch : 1);
         (_stepLosses, _stepSquares) = (New<float>(device, slots + 1), New<float>(device, slots));
         Views = new NetworkViews(
-            layers.View, _optimizer.Views, _h.View, deltas.View, _data.View, _targets.View, _classes.View, _order.View,
+            layers.View, update, _h.View, deltas.View, _data.View, _targets.View, _classes.View, _order.View,
             batchTargets.View, batchClasses.View, _losses.View, _stepLosses.View, _stepSquares.View);
     }
 
     /// <summary>Checks, before anything is allocated, that a device has room for a network and its data.</summary>
     /// <exception cref="CharRnnException">The device, or the index range of a buffer, is too small.</exception>
-    public static void Require(ComputeDevice device, NetworkShape shape, int rows, int batch, UpdateOptions options)
+    public static void Require(ComputeDevice device, NetworkShape shape, int rows, int batch, UpdateOptions? options)
     {
         var layout = new ParameterLayout(shape);
         double parameters = layout.Length, states = 0, data = 0;
@@ -77,9 +80,12 @@ internal sealed class NetworkBuffers : IDisposable
         data += (double)rows * (RnnDims.PaddedRow((long)shape.Inputs) + RnnDims.PaddedRow((long)shape.Outputs));
         states += batch * (double)RnnDims.PaddedRow((long)shape.Inputs);
 
-        // The parameters, their gradient, moments and transposes, for training and a second time for measuring, and the host's copies.
-        double arenas = ((6 + options.Moments.Count) * parameters) + (2 * (double)layout.TransposedLength);
-        double bytes = sizeof(float) * (arenas + (4 * states) + data), largest = Math.Max(Math.Max(parameters, states), data);
+        // The parameters and the host's copies; to train, also their gradient, moments and transposes, and the parameters once more to
+        // measure the network.
+        double arenas = 2 * parameters;
+        if (options is not null)
+            arenas += ((2 + options.Moments.Count) * parameters) + layout.TransposedLength;
+        double bytes = sizeof(float) * (arenas + ((options is null ? 2 : 4) * states) + data), largest = Math.Max(Math.Max(parameters, states), data);
         if (largest > Math.Min(int.MaxValue - 1024, device.MaxBufferSize / sizeof(float)))
             throw new CharRnnException(
                 "--layers",
@@ -94,6 +100,8 @@ internal sealed class NetworkBuffers : IDisposable
     public NetworkShape Shape { get; }
 
     public NetworkViews Views { get; }
+
+    private DeviceOptimizer Optimizer => _optimizer ?? throw new InvalidOperationException("The network is not trained here.");
 
     /// <summary>Writes rows of data to the device, from the first row of its buffers on.</summary>
     public void WriteData(LabelledData data)
@@ -113,24 +121,24 @@ internal sealed class NetworkBuffers : IDisposable
     public void WriteParameters(ParameterSet<float> parameters)
     {
         _theta.Write(parameters);
-        _optimizer.WriteTransposes(parameters);
+        _optimizer?.WriteTransposes(parameters);
     }
 
     public ParameterSet<float> ReadParameters() => _theta.Read();
 
-    public ParameterSet<float> ReadGradient() => _optimizer.ReadGradient();
+    public ParameterSet<float> ReadGradient() => Optimizer.ReadGradient();
 
     /// <inheritdoc cref="DeviceOptimizer.ReadMoments"/>
-    public IReadOnlyList<Moment> ReadMoments() => _optimizer.ReadMoments();
+    public IReadOnlyList<Moment> ReadMoments() => Optimizer.ReadMoments();
 
     /// <inheritdoc cref="DeviceOptimizer.WriteMoments"/>
-    public void WriteMoments(IReadOnlyList<Moment> moments) => _optimizer.WriteMoments(moments);
+    public void WriteMoments(IReadOnlyList<Moment> moments) => Optimizer.WriteMoments(moments);
 
     /// <summary>How the next steps change the parameters.</summary>
-    public UpdateArguments Update => _optimizer.Arguments;
+    public UpdateArguments Update => Optimizer.Arguments;
 
     /// <inheritdoc cref="DeviceOptimizer.WriteRates"/>
-    public void WriteRates(long done, int count, Func<long, double> rateAt) => _optimizer.WriteRates(done, count, rateAt);
+    public void WriteRates(long done, int count, Func<long, double> rateAt) => Optimizer.WriteRates(done, count, rateAt);
 
     /// <summary>Prepares for the steps of a call: clears the status, and sets the loss of the step before.</summary>
     public void BeginCall(float lastLoss)
@@ -156,7 +164,7 @@ internal sealed class NetworkBuffers : IDisposable
     {
         float[] squares = _stepSquares.Read(0, steps);
         float sum = 0;
-        foreach (float part in _optimizer.ReadSquares())
+        foreach (float part in Optimizer.ReadSquares())
             sum += part;
         squares[^1] = sum; // a step writes the sum of the step before it, and no step follows the last
         return (_stepLosses.Read(1, steps), squares);

@@ -31,7 +31,7 @@ public sealed class NetworkPredictor : IDisposable
         (_device, _shape, _rows) = (device, shape, Math.Clamp(mostRows, 1, RowsPerLaunch));
         _life = new DeviceLife(this, device.Life);
         using Lock.Scope held = _life.Enter();
-        _buffers = new NetworkBuffers(device, shape, _rows, _rows, _rows, slots: 1, new NetworkOptions());
+        _buffers = new NetworkBuffers(device, shape, _rows, _rows, _rows, slots: 1, options: null);
         _buffers.WriteOrder([.. Enumerable.Range(0, _rows)]);
     }
 

@@ -161,7 +161,8 @@ public sealed class Corpus : IDisposable
         if (vocabulary.Size == 1)
             throw CorpusErrors.OneCharacter(source.Name, CharacterNames.Of(options.Encoding, vocabulary.CodePoints[0]));
         if (vocabulary.Size > options.VocabularyLimit)
-            throw CorpusErrors.VocabularyTooLarge(source.Name, vocabulary.Size, options.VocabularyLimit, options.DescribeNeed?.Invoke(vocabulary.Size));
+            throw CorpusErrors.VocabularyTooLarge(
+                source.Name, vocabulary.Size, options.VocabularyLimit, options.DescribeNeed?.Invoke(vocabulary.Size));
     }
 
     private static Corpus Apply(

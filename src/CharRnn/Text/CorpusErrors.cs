@@ -68,7 +68,8 @@ internal static class CorpusErrors
         new(name, $"has one distinct character only, {character}, so there is nothing to learn", "give other text");
 
     public static CharRnnException VocabularyTooLarge(string name, int size, int limit, string? need) => new(
-        name, $"has {size:N0} distinct characters, more than the {limit:N0} allowed{(need is null ? "" : $", for which {need}")}", UseBytes);
+        name, $"has {size:N0} distinct characters, more than the {limit:N0} allowed{(need is null ? "" : $", for which {need}")}",
+        UseBytes);
 
     public static CharRnnException Changed(string path, long before, long read, long after) =>
         new(path, $"changed while it was read ({before} bytes at the start, {read} read, {after} now)",
