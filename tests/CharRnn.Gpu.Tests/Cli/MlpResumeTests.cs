@@ -42,7 +42,8 @@ public sealed class MlpResumeTests : IDisposable
     [Fact]
     public async Task Ctrl_C_stops_and_saves_and_a_resume_leaves_the_same_bytes()
     {
-        Assert.SkipWhen(Shell.IgnoresInterrupts, "SIGINT is ignored here, as in a script's background jobs, and so it is by what this starts");
+        Assert.SkipWhen(
+            Shell.IgnoresInterrupts, "SIGINT is ignored here, as in a script's background jobs, and so it is by what this starts");
         string[] options = ["--batch-size", "7", "--log-every", "1000", "--checkpoint-every", "0"];
         using Process process = _shell.Start([.. Table, .. options, "--epochs", "1000000000", "--out", "run"]);
         string? line = await process.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken);
@@ -68,7 +69,8 @@ public sealed class MlpResumeTests : IDisposable
     {
         string[] options = ["--layers", "none", "--epochs", "5000"];
         string ended = _shell.Succeeds([.. Table, .. options, option, larger, "--out", "run"]).Error;
-        Assert.Contains($"is below {option}", ended.Replace("changes by less than", "is below", StringComparison.Ordinal), StringComparison.Ordinal);
+        string reason = ended.Replace("changes by less than", "is below", StringComparison.Ordinal);
+        Assert.Contains($"is below {option}", reason, StringComparison.Ordinal);
         long before = Iteration("run");
         Assert.InRange(before, 2, 4999);
         Assert.StartsWith(
@@ -84,11 +86,16 @@ public sealed class MlpResumeTests : IDisposable
     public void A_run_that_diverges_goes_back_if_it_is_told_to()
     {
         _shell.Write("line.csv", $"x,y\n{string.Concat(Enumerable.Range(0, 40).Select(i => $"{i},{(3 * i) + (i % 5) + 0.5}\n"))}");
-        string[] train = ["mlp", "train", "line.csv", "--label", "y", "--layers", "none", "--learning-rate", "3", "--epochs", "400", "--device", "cpu"];
+        string[] train =
+        [
+            "mlp", "train", "line.csv", "--label", "y", "--layers", "none", "--learning-rate", "3", "--epochs", "400",
+            "--device", "cpu",
+        ];
         CommandResult diverged = _shell.Run([.. train, "--out", "stop"]);
         Assert.Equal(1, diverged.ExitCode);
         Assert.Matches(
-            @"^error: stop: training diverged: the mean loss is \d\.\de\+\d+, before the first checkpoint; start anew with a lower --learning-rate or --clip$",
+            @"^error: stop: training diverged: the mean loss is \d\.\de\+\d+, before the first checkpoint; "
+                + "start anew with a lower --learning-rate or --clip$",
             diverged.ErrorLines[^1]);
 
         string said = _shell.Succeeds([.. train, "--out", "back", "--on-divergence", "rollback"]).Error;
@@ -100,7 +107,9 @@ public sealed class MlpResumeTests : IDisposable
     [Fact]
     public void Options_from_a_file_patience_and_curves_for_TensorBoard()
     {
-        _shell.Write("options.json", """{"label": "arm", "layers": "8", "epochs": 3000, "patience": 2, "learning-rate": 0.5, "tensorboard": true}""");
+        _shell.Write(
+            "options.json",
+            """{"label": "arm", "layers": "8", "epochs": 3000, "patience": 2, "learning-rate": 0.5, "tensorboard": true}""");
         string said = _shell.Succeeds("mlp", "train", "spirals.csv", "--config", "options.json", "--device", "cpu", "--out", "run").Error;
         Assert.Contains("epochs: the validation loss got no better for as long as --patience allows", said, StringComparison.Ordinal);
         Assert.Single(Directory.GetFiles(_shell["run/tensorboard"], "events.out.tfevents.*.charrnn"));
@@ -113,7 +122,9 @@ public sealed class MlpResumeTests : IDisposable
         _shell.Succeeds("mlp", "train", "--config", "run/config.json", "--out", "again", "--quiet");
         Assert.Equal(File.ReadAllBytes(_shell["run/model.safetensors"]), File.ReadAllBytes(_shell["again/model.safetensors"]));
         _shell.Write("bad.json", """{"hidden-size": 3}""");
-        _shell.Fails(2, "bad.json", "hidden-size: is not an option of charrnn mlp train", "mlp", "train", "spirals.csv", "--label", "arm", "--config", "bad.json");
+        _shell.Fails(
+            2, "bad.json", "hidden-size: is not an option of charrnn mlp train",
+            "mlp", "train", "spirals.csv", "--label", "arm", "--config", "bad.json");
     }
 
     [Fact]
@@ -129,7 +140,8 @@ public sealed class MlpResumeTests : IDisposable
         _shell.Fails(2, "--patience", "needs a validation part to measure on", [.. Table, "--val-fraction", "0", "--patience", "2"]);
 
         byte[] table = File.ReadAllBytes(_shell["spirals.csv"]);
-        Assert.Equal(0, _shell.Run([table], ["mlp", "train", "-", "--label", "arm", "--epochs", "3", "--out", "piped", "--device", "cpu"]).ExitCode);
+        string[] piped = ["mlp", "train", "-", "--label", "arm", "--epochs", "3", "--out", "piped", "--device", "cpu"];
+        Assert.Equal(0, _shell.Run([table], piped).ExitCode);
         _shell.Fails(1, "piped", "its table came from stdin, which is not kept", "mlp", "train", "--resume", "--out", "piped");
         Assert.Equal(0, _shell.Run([table], ["mlp", "train", "-", "--resume", "--out", "piped", "--epochs", "4"]).ExitCode);
         Assert.Equal(4, Iteration("piped"));

@@ -27,8 +27,8 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
         {
             Shell.Write("spirals.csv", Points(800, 1));
             Trained = Shell.Succeeds(
-                "mlp", "train", "spirals.csv", "--label", "arm", "--layers", "24,24", "--learning-rate", "0.5", "--batch-size", "32", "--epochs", "300",
-                "--out", "run", "--device", "cpu");
+                "mlp", "train", "spirals.csv", "--label", "arm", "--layers", "24,24", "--learning-rate", "0.5", "--batch-size", "32",
+                "--epochs", "300", "--out", "run", "--device", "cpu");
         }
 
         internal static string Points(int count, ulong seed)
@@ -37,7 +37,8 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
             for (int i = 0; i < count; i++)
             {
                 double turn = 0.5 + (3 * Philox.Uniform(seed, 1, (ulong)i)), angle = (turn * Math.PI) + (i % 2 * Math.PI);
-                double x = (turn * Math.Cos(angle)) + (0.05 * Philox.Normal(seed, 2, (ulong)i)), y = (turn * Math.Sin(angle)) + (0.05 * Philox.Normal(seed, 3, (ulong)i));
+                double x = (turn * Math.Cos(angle)) + (0.05 * Philox.Normal(seed, 2, (ulong)i));
+                double y = (turn * Math.Sin(angle)) + (0.05 * Philox.Normal(seed, 3, (ulong)i));
                 text.Append(CultureInfo.InvariantCulture, $"{x},{y},\"{(i % 2 == 0 ? "one, left" : "two, right")}\"\n");
             }
 
@@ -60,7 +61,8 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
         string[] lines = _shell.Succeeds("mlp", "eval", "run", "new.csv", "--device", "cpu").Lines;
         Assert.Equal(lines, _shell.Run([File.ReadAllBytes(_shell["new.csv"])], ["mlp", "eval", "run", "-", "--device", "cpu"]).Lines);
         Assert.StartsWith("600 rows, loss 0.", lines[0], StringComparison.Ordinal);
-        Assert.Equal(300, lines[^1].Split('|')[1].Split(' ', StringSplitOptions.RemoveEmptyEntries).Sum(cell => int.Parse(cell, CultureInfo.InvariantCulture)));
+        string[] counts = lines[^1].Split('|')[1].Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(300, counts.Sum(count => int.Parse(count, CultureInfo.InvariantCulture)));
     }
 
     [Theory]
@@ -71,13 +73,14 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
     [InlineData("sgd", "--momentum", "0.9")]
     public void Every_optimizer_learns_a_table(string optimizer, params string[] options)
     {
-        _shell.Write("line.csv", $"x,y,side\n{string.Concat(Enumerable.Range(0, 80).Select(i => $"{i % 9},{i % 7},{(i % 9 > i % 7 ? "over" : "under")}\n"))}");
+        IEnumerable<string> rows = Enumerable.Range(0, 80).Select(i => $"{i % 9},{i % 7},{(i % 9 > i % 7 ? "over" : "under")}\n");
+        _shell.Write("line.csv", $"x,y,side\n{string.Concat(rows)}");
         string run = $"by-{optimizer}";
         JsonElement[] lines =
         [
             .. _shell.Succeeds([
-                "mlp", "train", "line.csv", "--label", "side", "--epochs", "60", "--batch-size", "8", "--optimizer", optimizer, .. options, "--out", run,
-                "--device", "cpu", "--json",
+                "mlp", "train", "line.csv", "--label", "side", "--epochs", "60", "--batch-size", "8", "--optimizer", optimizer, .. options,
+                "--out", run, "--device", "cpu", "--json",
             ]).Lines.Select(line => JsonElement.Parse(line)),
         ];
         Assert.InRange(lines[^2].GetProperty("loss").GetDouble(), 0, 0.7 * lines[0].GetProperty("loss").GetDouble());
@@ -114,14 +117,20 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
         Assert.Equal("2-24-24-1", RunConfiguration.Read(_shell["run/config.json"]).GetText("widths"));
         Assert.Contains("\"constant answer\"", File.ReadAllText(_shell["run/report.html"]), StringComparison.Ordinal);
         _shell.Succeeds("mlp", "eval", "run", "spirals.csv", "--best", "--device", "cpu");
-        _shell.Fails(1, "run", "holds the checkpoint.safetensors of a run; give --resume to go on, --overwrite to start anew", "mlp", "train", "spirals.csv", "--label", "arm", "--out", "run", "--device", "cpu");
+        _shell.Fails(
+            1, "run", "holds the checkpoint.safetensors of a run; give --resume to go on, --overwrite to start anew",
+            "mlp", "train", "spirals.csv", "--label", "arm", "--out", "run", "--device", "cpu");
         Assert.Contains("metadata key cell is \"mlp\"", _shell.Run("sample", "run", "--device", "cpu").Error, StringComparison.Ordinal);
     }
 
     [Fact]
     public void The_same_command_gives_the_same_bytes()
     {
-        string[] command = ["mlp", "train", "spirals.csv", "--label", "arm", "--epochs", "20", "--batch-size", "100", "--device", "cpu", "--quiet", "--out"];
+        string[] command =
+        [
+            "mlp", "train", "spirals.csv", "--label", "arm", "--epochs", "20", "--batch-size", "100", "--device", "cpu", "--quiet",
+            "--out",
+        ];
         _shell.Succeeds([.. command, "one"]);
         _shell.Succeeds([.. command, "two"]);
         _shell.Succeeds([.. command, "three", "--seed", "2"]);
@@ -132,26 +141,35 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
     [Fact]
     public void Json_is_all_that_stdout_gets()
     {
-        JsonElement[] lines = [.. _shell.Succeeds("mlp", "train", "spirals.csv", "--label", "arm", "--epochs", "3", "--json", "--out", "json", "--device", "cpu").Lines.Select(line => JsonElement.Parse(line))];
+        CommandResult trained = _shell.Succeeds(
+            "mlp", "train", "spirals.csv", "--label", "arm", "--epochs", "3", "--json", "--out", "json", "--device", "cpu");
+        JsonElement[] lines = [.. trained.Lines.Select(line => JsonElement.Parse(line))];
         Assert.Equal(4, lines.Length);
         Assert.Equal("epochs", lines[^1].GetProperty("ended").GetString());
         JsonElement validation = lines[^1].GetProperty("measured").GetProperty("validation");
-        Assert.Equal(160, validation.GetProperty("confusion").EnumerateArray().SelectMany(row => row.EnumerateArray()).Sum(cell => cell.GetInt32()));
+        IEnumerable<JsonElement> counts = validation.GetProperty("confusion").EnumerateArray().SelectMany(row => row.EnumerateArray());
+        Assert.Equal(160, counts.Sum(count => count.GetInt32()));
     }
 
     [Fact]
     public void A_straight_line_is_found_and_the_end_is_said()
     {
-        _shell.Write("line.csv", "a,b,price\n" + string.Concat(Enumerable.Range(0, 60).Select(i => string.Create(CultureInfo.InvariantCulture, $"{i % 7},{i % 11},{100 + (10 * (i % 7)) - (3 * (i % 11)) + 0.5}\n"))));
+        IEnumerable<string> rows = Enumerable.Range(0, 60).Select(i => string.Create(
+            CultureInfo.InvariantCulture, $"{i % 7},{i % 11},{100 + (10 * (i % 7)) - (3 * (i % 11)) + 0.5}\n"));
+        _shell.Write("line.csv", "a,b,price\n" + string.Concat(rows));
         CommandResult trained = _shell.Succeeds(
-            "mlp", "train", "line.csv", "--label", "price", "--layers", "none", "--tolerance", "1e-6", "--epochs", "100000", "--out", "line", "--device", "cpu");
+            "mlp", "train", "line.csv", "--label", "price", "--layers", "none", "--tolerance", "1e-6", "--epochs", "100000",
+            "--out", "line", "--device", "cpu");
         Assert.Contains("epochs: the gradient's norm is below --tolerance", trained.Error, StringComparison.Ordinal);
         _shell.Write("new line.csv", "a,b\n3,4\n100,0\n");
-        double[] prices = [.. _shell.Succeeds("mlp", "predict", "line", "new line.csv", "--device", "cpu").Lines.Skip(1).Select(line => double.Parse(line, CultureInfo.InvariantCulture))];
+        CommandResult predicted = _shell.Succeeds("mlp", "predict", "line", "new line.csv", "--device", "cpu");
+        double[] prices = [.. predicted.Lines.Skip(1).Select(line => double.Parse(line, CultureInfo.InvariantCulture))];
         Assert.Equal(118.5, prices[0], 1e-3);
         Assert.Equal(1100.5, prices[1], 1e-2);
 
-        trained = _shell.Succeeds("mlp", "train", "line.csv", "--label", "price", "--change-tolerance", "1e-3", "--epochs", "100000", "--out", "change", "--device", "cpu");
+        trained = _shell.Succeeds(
+            "mlp", "train", "line.csv", "--label", "price", "--change-tolerance", "1e-3", "--epochs", "100000",
+            "--out", "change", "--device", "cpu");
         Assert.Contains("epochs: the loss changes by less than --change-tolerance", trained.Error, StringComparison.Ordinal);
         trained = _shell.Succeeds("mlp", "train", "line.csv", "--label", "price", "--epochs", "3", "--out", "few", "--device", "cpu");
         Assert.Contains("ended after 3 epochs: as many epochs as --epochs allows", trained.Error, StringComparison.Ordinal);
@@ -163,18 +181,36 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
         _shell.Write("ragged.csv", "a,y\n1,2\n3\n");
         _shell.Write("missing.csv", "a,y\n1,u\n,v\n");
         _shell.Fails(1, "none.csv", "does not exist", "mlp", "train", "none.csv", "--label", "y", "--out", "bad");
-        _shell.Fails(1, "ragged.csv", "line 3 has 1 fields, the header has 2", "mlp", "train", "ragged.csv", "--label", "y", "--out", "bad");
-        _shell.Fails(1, "missing.csv", "line 3, column 'a': the value is missing", "mlp", "train", "missing.csv", "--label", "y", "--out", "bad");
-        _shell.Fails(1, "spirals.csv", "has no column 'arms'; its columns are x, y, arm", "mlp", "train", "spirals.csv", "--label", "arms", "--out", "bad");
-        _shell.Fails(1, "spirals.csv", "is not a number; give --loss auto", "mlp", "train", "spirals.csv", "--label", "arm", "--loss", "squared-error", "--out", "bad");
-        _shell.Fails(1, "spirals.csv", "give --loss squared-error, which takes a quantity", "mlp", "train", "spirals.csv", "--label", "x", "--loss", "cross-entropy", "--out", "bad");
-        _shell.Fails(1, "--layers", "give fewer or narrower --layers", "mlp", "train", "spirals.csv", "--label", "arm", "--layers", "100000,100000", "--out", "bad", "--device", "cpu");
+        _shell.Fails(
+            1, "ragged.csv", "line 3 has 1 fields, the header has 2",
+            "mlp", "train", "ragged.csv", "--label", "y", "--out", "bad");
+        _shell.Fails(
+            1, "missing.csv", "line 3, column 'a': the value is missing",
+            "mlp", "train", "missing.csv", "--label", "y", "--out", "bad");
+        _shell.Fails(
+            1, "spirals.csv", "has no column 'arms'; its columns are x, y, arm",
+            "mlp", "train", "spirals.csv", "--label", "arms", "--out", "bad");
+        _shell.Fails(
+            1, "spirals.csv", "is not a number; give --loss auto",
+            "mlp", "train", "spirals.csv", "--label", "arm", "--loss", "squared-error", "--out", "bad");
+        _shell.Fails(
+            1, "spirals.csv", "give --loss squared-error, which takes a quantity",
+            "mlp", "train", "spirals.csv", "--label", "x", "--loss", "cross-entropy", "--out", "bad");
+        _shell.Fails(
+            1, "--layers", "give fewer or narrower --layers",
+            "mlp", "train", "spirals.csv", "--label", "arm", "--layers", "100000,100000", "--out", "bad", "--device", "cpu");
         Assert.False(Directory.Exists(_shell["bad"]));
         _shell.Write("square.csv", "a,y\n1000,1\n-1000,2.5\n500,3\n");
-        _shell.Fails(1, "run", "is a run of charrnn mlp train; resume it with: charrnn mlp train --resume --out run", "train", "--resume", "--out", "run");
-        CommandResult diverged = _shell.Run("mlp", "train", "square.csv", "--label", "y", "--learning-rate", "1e20", "--layers", "none", "--val-fraction", "0", "--out", "diverged", "--device", "cpu");
+        _shell.Fails(
+            1, "run", "is a run of charrnn mlp train; resume it with: charrnn mlp train --resume --out run",
+            "train", "--resume", "--out", "run");
+        CommandResult diverged = _shell.Run(
+            "mlp", "train", "square.csv", "--label", "y", "--learning-rate", "1e20", "--layers", "none", "--val-fraction", "0",
+            "--out", "diverged", "--device", "cpu");
         Assert.Equal(1, diverged.ExitCode);
-        Assert.Contains("error: diverged: training diverged: a loss or gradient is not finite, before the first checkpoint", diverged.Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "error: diverged: training diverged: a loss or gradient is not finite, before the first checkpoint",
+            diverged.Error, StringComparison.Ordinal);
         Assert.False(File.Exists(_shell["diverged/model.safetensors"]));
         Assert.DoesNotContain("\"loss\":0,", File.ReadAllText(_shell["diverged/metrics.jsonl"]), StringComparison.Ordinal);
     }

@@ -5,8 +5,8 @@ using CharRnn.Gpu.Execution;
 using CharRnn.Model;
 using CharRnn.Runs;
 using CharRnn.Storage;
-using CharRnn.Training;
 using CharRnn.Text;
+using CharRnn.Training;
 
 namespace CharRnn.Gpu.Tests.Cli;
 
@@ -23,7 +23,10 @@ public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
     public void A_run_leaves_its_files_and_no_others()
     {
         Assert.Equal(
-            ["best-before-end.safetensors", "best.safetensors", "checkpoint-1.safetensors", "checkpoint.safetensors", "config.json", "metrics.jsonl", "model.safetensors", "report.html", "run.lock", "samples.txt"],
+            [
+                "best-before-end.safetensors", "best.safetensors", "checkpoint-1.safetensors", "checkpoint.safetensors", "config.json",
+                "metrics.jsonl", "model.safetensors", "report.html", "run.lock", "samples.txt",
+            ],
             Directory.EnumerateFileSystemEntries(_shell["run"]).Select(Path.GetFileName).Order(StringComparer.Ordinal));
 
         Assert.Equal(new ModelShape(7, 16), run.Model.Shape);
@@ -39,7 +42,11 @@ public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
         RunConfiguration configuration = RunConfiguration.Read(_shell["run/config.json"]);
         foreach ((string option, string value) in TinyRun.Options.Chunk(2).Select(pair => (pair[0][2..], pair[1])))
             Assert.Equal(value, configuration.GetOptionText(option));
-        foreach ((string option, string value) in new[] { ("learning-rate", "0.1"), ("clip", "5"), ("optimizer", "adagrad"), ("seed", "1"), ("encoding", "utf-8"), ("val-fraction", "0.1") })
+        foreach ((string option, string value) in ((string, string)[])
+        [
+            ("learning-rate", "0.1"), ("clip", "5"), ("optimizer", "adagrad"), ("seed", "1"), ("encoding", "utf-8"),
+            ("val-fraction", "0.1"),
+        ])
             Assert.Equal(value, configuration.GetOptionText(option));
         string input = Assert.Single(configuration.GetTexts("input"));
         Assert.True(Path.IsPathFullyQualified(input) && Path.GetFileName(input) == "lines.txt", input);
@@ -50,7 +57,11 @@ public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
     public void Metrics_have_every_key_and_lie_on_the_schedule()
     {
         JsonElement[] metrics = Metrics();
-        string[] keys = ["iteration", "epoch", "characters", "loss", "smooth_loss", "smooth_loss_per_char", "bits_per_character", "val_loss", "characters_per_second", "seconds", "learning_rate"];
+        string[] keys =
+        [
+            "iteration", "epoch", "characters", "loss", "smooth_loss", "smooth_loss_per_char", "bits_per_character", "val_loss",
+            "characters_per_second", "seconds", "learning_rate",
+        ];
         Assert.All(metrics, line => Assert.Equal(keys, line.EnumerateObject().Select(property => property.Name)));
         Assert.Equal([50, 75, 100, 150, 200, 225, 250, 300], metrics.Select(line => line.GetProperty("iteration").GetInt32()));
         Assert.All(metrics, line =>
@@ -92,19 +103,29 @@ public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
     public void Reports_and_samples_go_to_stdout_and_all_else_to_stderr()
     {
         Assert.Equal(8, run.Result.Lines.Count(line => line.StartsWith("epoch ", StringComparison.Ordinal)));
-        Assert.Matches(@"(?m)^epoch \d+ iteration 75: loss \d\.\d{4} nats, \d\.\d{4} bits per character, validation \d\.\d{4} nats, ", run.Result.Text);
+        Assert.Matches(
+            @"(?m)^epoch \d+ iteration 75: loss \d\.\d{4} nats, \d\.\d{4} bits per character, validation \d\.\d{4} nats, ",
+            run.Result.Text);
         Assert.Equal(4, run.Result.Lines.Count(line => line.Contains(", validation ", StringComparison.Ordinal)));
         Assert.Equal(3, run.Result.Lines.Count(line => line.StartsWith("--- sample at iteration ", StringComparison.Ordinal)));
-        Assert.Equal(["memory", "text", "model", "device", "training", "run", "done"], run.Result.ErrorLines.Select(line => line.Split(':', ';')[0]));
+        Assert.Equal(
+            ["memory", "text", "model", "device", "training", "run", "done"],
+            run.Result.ErrorLines.Select(line => line.Split(':', ';')[0]));
         Assert.Equal("done; write text with: charrnn sample run", run.Result.ErrorLines[^1]);
     }
 
     [Fact]
     public void Of_one_stream_the_smoothed_loss_is_shown_too()
     {
-        CommandResult result = _shell.Succeeds("train", "lines.txt", "--out", "classic", "--hidden-size", "16", "--seq-length", "8", "--iterations", "30", "--log-every", "30", "--val-fraction", "0", "--device", "cpu");
+        CommandResult result = _shell.Succeeds(
+            "train", "lines.txt", "--out", "classic", "--hidden-size", "16", "--seq-length", "8", "--iterations", "30",
+            "--log-every", "30", "--val-fraction", "0", "--device", "cpu");
         double smooth = Assert.Single(Metrics("classic")).GetProperty("smooth_loss").GetDouble();
-        Assert.Matches(string.Create(CultureInfo.InvariantCulture, $@"(?m)^epoch \d iteration 30: loss \d\.\d{{4}} nats, \d\.\d{{4}} bits per character, smoothed {smooth:F3}, [\d,]+ characters/s$"), result.Text);
+        string line = string.Create(
+            CultureInfo.InvariantCulture,
+            $@"(?m)^epoch \d iteration 30: loss \d\.\d{{4}} nats, \d\.\d{{4}} bits per character, "
+                + $@"smoothed {smooth:F3}, [\d,]+ characters/s$");
+        Assert.Matches(line, result.Text);
     }
 
     [Fact]
@@ -112,10 +133,15 @@ public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
     {
         _shell.Succeeds(["train", "lines.txt", "--out", "odd", .. TinyRun.Options.Select(option => option == "300" ? "110" : option)]);
         Assert.Equal([50, 75, 100, 110], Metrics("odd").Select(line => line.GetProperty("iteration").GetInt32()));
-        Assert.Equal([75, 110], Metrics("odd").Where(line => line.GetProperty("val_loss").ValueKind == JsonValueKind.Number).Select(line => line.GetProperty("iteration").GetInt32()));
+        Assert.Equal(
+            [75, 110],
+            Metrics("odd").Where(line => line.GetProperty("val_loss").ValueKind == JsonValueKind.Number)
+                .Select(line => line.GetProperty("iteration").GetInt32()));
         Assert.Equal([100, 110], SamplesLog.Read(_shell["odd/samples.txt"]).Select(sample => sample.Iteration));
 
-        _shell.Succeeds("train", "lines.txt", "--out", "silent", "--iterations", "20", "--hidden-size", "16", "--log-every", "0", "--eval-every", "0", "--sample-every", "0", "--device", "cpu");
+        _shell.Succeeds(
+            "train", "lines.txt", "--out", "silent", "--iterations", "20", "--hidden-size", "16",
+            "--log-every", "0", "--eval-every", "0", "--sample-every", "0", "--device", "cpu");
         Assert.Equal(JsonValueKind.Number, Assert.Single(Metrics("silent")).GetProperty("val_loss").ValueKind);
         Assert.Empty(SamplesLog.Read(_shell["silent/samples.txt"]));
         Assert.Equal(ModelBytes("silent"), File.ReadAllBytes(_shell["silent/best.safetensors"]));
@@ -135,7 +161,9 @@ public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
     {
         byte[] text = File.ReadAllBytes(_shell["lines.txt"]);
         int insideOfEmoji = TinyRun.Line.IndexOf("😀", StringComparison.Ordinal) + 2;
-        CommandResult result = _shell.Run([[0xEF, 0xBB, 0xBF, .. text[..insideOfEmoji]], text[insideOfEmoji..]], ["train", "-", "--out", "made/on/the/way", .. TinyRun.Options]);
+        CommandResult result = _shell.Run(
+            [[0xEF, 0xBB, 0xBF, .. text[..insideOfEmoji]], text[insideOfEmoji..]],
+            ["train", "-", "--out", "made/on/the/way", .. TinyRun.Options]);
         Assert.Equal(0, result.ExitCode);
         Assert.Equal("-: UTF-8 byte order mark skipped", result.ErrorLines[0]);
         Assert.Equal(ModelBytes("run"), ModelBytes("made/on/the/way"));
@@ -165,14 +193,19 @@ public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
     [Fact]
     public void Options_come_from_files_too_and_the_command_line_wins()
     {
-        _shell.Write("config.json", """{"input": ["lines.txt"], "hidden-size": 5, "seq-length": 8, "iterations": 9, "device": "cpu", "quiet": true, "seed": 7}""");
-        CommandResult result = _shell.Succeeds("train", "--config", "config.json", "--hidden-size=6", "--out", "configured", "--epochs", "1");
+        const string configuration =
+            """{"input": ["lines.txt"], "hidden-size": 5, "seq-length": 8, "iterations": 9, "device": "cpu", "quiet": true, "seed": 7}""";
+        string[] more = ["--hidden-size=6", "--epochs", "1", "--out"];
+        _shell.Write("config.json", configuration);
+        CommandResult result = _shell.Succeeds(["train", "--config", "config.json", .. more, "configured"]);
         Assert.Empty(result.Error);
         Assert.Empty(result.Output);
         RunConfiguration saved = RunConfiguration.Read(_shell["configured/config.json"]);
-        Assert.Equal(("6", "8", "7", "1"), (saved.GetOptionText("hidden-size"), saved.GetOptionText("seq-length"), saved.GetOptionText("seed"), saved.GetOptionText("epochs")));
+        string[] options = ["hidden-size", "seq-length", "seed", "epochs"];
+        Assert.Equal(["6", "8", "7", "1"], options.Select(saved.GetOptionText));
         Assert.False(saved.Has("iterations"));
-        Assert.Equal(0, _shell.Run([File.ReadAllBytes(_shell["config.json"])], ["train", "--config", "-", "--hidden-size=6", "--out", "piped", "--epochs", "1"]).ExitCode);
+        CommandResult piped = _shell.Run([File.ReadAllBytes(_shell["config.json"])], ["train", "--config", "-", .. more, "piped"]);
+        Assert.Equal(0, piped.ExitCode);
         Assert.Equal(ModelBytes("configured"), ModelBytes("piped"));
 
         // A run's own configuration repeats the run.
@@ -183,8 +216,11 @@ public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
     [Fact]
     public void A_new_run_can_start_from_another_models_weights()
     {
-        _shell.Succeeds(["train", "lines.txt", "--out", "further", "--init-from", "run/best.safetensors", "--device", "cpu", "--iterations", "1", "--learning-rate", "1e-9"]);
-        ParameterSet<float> from = ModelFile.Load(_shell["run/best.safetensors"]).Weights, to = ModelFile.Load(_shell["further/model.safetensors"]).Weights;
+        _shell.Succeeds(
+            "train", "lines.txt", "--out", "further", "--init-from", "run/best.safetensors", "--device", "cpu", "--iterations", "1",
+            "--learning-rate", "1e-9");
+        ParameterSet<float> from = ModelFile.Load(_shell["run/best.safetensors"]).Weights;
+        ParameterSet<float> to = ModelFile.Load(_shell["further/model.safetensors"]).Weights;
         Assert.Equal(from.Shape, to.Shape);
         Assert.All(from.Whh.Zip(to.Whh), pair => Assert.Equal(pair.First, pair.Second, 1e-6));
     }
@@ -194,20 +230,31 @@ public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
     {
         // Two characters more, one of them in front of all others, and one less.
         _shell.Write("others.txt", string.Concat(Enumerable.Repeat("\tbc 😀\r\na", 60)));
-        CommandResult result = _shell.Succeeds("train", "others.txt", "--out", "mapped", "--init-from", "run", "--device", "cpu", "--iterations", "1", "--learning-rate", "1e-9");
-        Assert.Contains(@"run/model.safetensors: 6 of 7 characters keep their weights; new, with fresh weights: '\t' (U+0009), 'c' (U+0063); not in the text, and dropped: 'é' (U+00E9)", result.ErrorLines);
+        CommandResult result = _shell.Succeeds(
+            "train", "others.txt", "--out", "mapped", "--init-from", "run", "--device", "cpu", "--iterations", "1",
+            "--learning-rate", "1e-9");
+        Assert.Contains(
+            @"run/model.safetensors: 6 of 7 characters keep their weights; new, with fresh weights: '\t' (U+0009), 'c' (U+0063); "
+                + "not in the text, and dropped: 'é' (U+00E9)",
+            result.ErrorLines);
+        ParameterSet<float> old = run.Model.Weights;
         CharacterModel to = ModelFile.Load(_shell["mapped/model.safetensors"]);
         foreach (int character in "b😀\n".EnumerateRunes().Select(rune => rune.Value))
         {
             Assert.True(run.Model.Vocabulary.TryGetToken(character, out int before));
             Assert.True(to.Vocabulary.TryGetToken(character, out int after));
             Assert.NotEqual(before, after);
-            Assert.Equal(run.Model.Weights.By[before], to.Weights.By[after], 1e-6);
-            Assert.All(Enumerable.Range(0, 16), unit => Assert.Equal(run.Model.Weights.Wxh[(before * 16) + unit], to.Weights.Wxh[(after * 16) + unit], 1e-6));
-            Assert.All(Enumerable.Range(0, 16), unit => Assert.Equal(run.Model.Weights.Why[(unit * 7) + before], to.Weights.Why[(unit * 8) + after], 1e-6));
+            Assert.Equal(old.By[before], to.Weights.By[after], 1e-6);
+            Assert.All(Enumerable.Range(0, 16), unit =>
+            {
+                Assert.Equal(old.Wxh[(before * 16) + unit], to.Weights.Wxh[(after * 16) + unit], 1e-6);
+                Assert.Equal(old.Why[(unit * 7) + before], to.Weights.Why[(unit * 8) + after], 1e-6);
+            });
         }
 
-        _shell.Fails(1, "run/model.safetensors", "its encoding is utf-8, the text's is bytes", "train", "others.txt", "--encoding", "bytes", "--out", "no", "--init-from", "run", "--device", "cpu");
+        _shell.Fails(
+            1, "run/model.safetensors", "its encoding is utf-8, the text's is bytes",
+            "train", "others.txt", "--encoding", "bytes", "--out", "no", "--init-from", "run", "--device", "cpu");
     }
 
     [Fact]
@@ -229,7 +276,8 @@ public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
         _shell.Write("bytes.bin", text);
         _shell.Write("prime.bin", text[..8]);
         _shell.Succeeds(["train", "bytes.bin", "--encoding", "bytes", "--out", "bytes", .. TinyRun.Options]);
-        CommandResult sample = _shell.Succeeds("sample", "bytes", "--prime-file", "prime.bin", "--temperature", "0", "--length", "12", "--device", "cpu", "--quiet");
+        CommandResult sample = _shell.Succeeds(
+            "sample", "bytes", "--prime-file", "prime.bin", "--temperature", "0", "--length", "12", "--device", "cpu", "--quiet");
         Assert.Equal(text[..20], sample.Output);
         Assert.Equal(TextEncoding.Bytes, ModelFile.Load(_shell["bytes/model.safetensors"]).Vocabulary.Encoding);
     }

@@ -53,7 +53,8 @@ public class TrainingScreenTests
 
         Assert.True(hasEnded);
         string text = sent.ToString();
-        Assert.DoesNotMatch(@"\e\[[123]?J", text.Replace("\e[0J", "", StringComparison.Ordinal)); // only what stands below the cursor is erased
+        string withoutErasedBelow = text.Replace("\e[0J", "", StringComparison.Ordinal);
+        Assert.DoesNotMatch(@"\e\[[123]?J", withoutErasedBelow); // only what stands below the cursor is erased
         Assert.Matches(@"line 8\r?\n\e\[9A\r\e\[0Ja note\r?\n(line \d\r?\n){9}\e\[9A\r\e\[0Jlast\r?\n\e\[\?7h\e\[\?25h$", text);
     }
 
@@ -63,7 +64,8 @@ public class TrainingScreenTests
     [InlineData("abcdef", 5, new[] { "abcde", "f" })]
     [InlineData("漢漢漢", 5, new[] { "漢漢", "漢" })]
     [InlineData("漢漢", 1, new[] { "漢", "漢" })]
-    public void Lines_are_cut_between_characters(string text, int columns, string[] expected) => Assert.Equal(expected, TerminalText.Wrap(text, columns));
+    public void Lines_are_cut_between_characters(string text, int columns, string[] expected) =>
+        Assert.Equal(expected, TerminalText.Wrap(text, columns));
 
     private static TrainingScreen Screen(string sample, bool smoothed = false)
     {
@@ -84,7 +86,12 @@ public class TrainingScreenTests
 
     private static IAnsiConsole Console(TextWriter writer, int width, AnsiSupport ansi = AnsiSupport.No)
     {
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = ansi, ColorSystem = ColorSystemSupport.NoColors, Out = new AnsiConsoleOutput(writer) });
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Ansi = ansi,
+            ColorSystem = ColorSystemSupport.NoColors,
+            Out = new AnsiConsoleOutput(writer),
+        });
         console.Profile.Width = width;
         console.Profile.Capabilities.Unicode = true;
         return console;

@@ -24,7 +24,8 @@ public class MisuseTests
     private static readonly ParameterSet<float> Weights = CaseData.TrainedWeights(new(V, H));
     private static readonly StepOptions Options = new() { HiddenSize = H, BatchSize = 2, SequenceLength = 5 };
 
-    public static MatrixTheoryData<DeviceKind, int> NoTokens => new(Enum.GetValues<DeviceKind>(), [V, -1, 1_000_000_000, int.MinValue, int.MaxValue]);
+    public static MatrixTheoryData<DeviceKind, int> NoTokens =>
+        new(Enum.GetValues<DeviceKind>(), [V, -1, 1_000_000_000, int.MinValue, int.MaxValue]);
 
     [Theory]
     [MemberData(nameof(NoTokens))]
@@ -61,7 +62,8 @@ public class MisuseTests
         {
             var e = Assert.Throws<ArgumentOutOfRangeException>(call);
             Assert.Equal(token, e.ActualValue);
-            Assert.Contains(string.Create(CultureInfo.InvariantCulture, $"a vocabulary of {V} characters"), e.Message, StringComparison.Ordinal);
+            string expected = string.Create(CultureInfo.InvariantCulture, $"a vocabulary of {V} characters");
+            Assert.Contains(expected, e.Message, StringComparison.Ordinal);
         }
     }
 
@@ -85,7 +87,8 @@ public class MisuseTests
         TrainingCase sizes = TrainingCase.Streams;
         var text = new FailingText(sizes.Text);
         const long Window = 7 * 20; // two steps of each stream
-        using TestRun run = new(TestDevices.Get(kind), sizes with { Text = text }, fused, Window), whole = new(TestDevices.Get(kind), sizes, fused, Window);
+        using TestRun run = new(TestDevices.Get(kind), sizes with { Text = text }, fused, Window);
+        using TestRun whole = new(TestDevices.Get(kind), sizes, fused, Window);
         for (int i = 0; i < 25; i++)
         {
             text.FailsAt = text.Reads + 1 + (i % 8); // of seven streams, or not at all
@@ -109,18 +112,21 @@ public class MisuseTests
         using var model = new DeviceModel(TestDevices.Get(DeviceKind.Cpu), Weights);
         var e = Assert.Throws<ArgumentException>(() => new TrainingEngine(model, new SyntheticText(V, 13), Options));
         Assert.Contains("has 13 tokens, and 2 streams of steps of 5 need at least 14", e.Message, StringComparison.Ordinal);
-        Assert.Throws<ArgumentException>(() => new ReferenceTrainer(Weights, new SyntheticText(V, 13), new StepOptions { BatchSize = 2, SequenceLength = 5 }));
+        Assert.Throws<ArgumentException>(() =>
+            new ReferenceTrainer(Weights, new SyntheticText(V, 13), new StepOptions { BatchSize = 2, SequenceLength = 5 }));
         using (var shortest = new TrainingEngine(model, new SyntheticText(V, 14), Options, windowTokens: 0))
             Assert.Equal(1, shortest.RunSteps(1).Losses.Length);
 
         Assert.Throws<ArgumentException>(() => new TrainingEngine(model, new SyntheticText(V, 100), Options with { HiddenSize = H + 1 }));
         Assert.Throws<ArgumentOutOfRangeException>(() => new TrainingEngine(model, new SyntheticText(V, 100), Options, -1));
-        Assert.Throws<CharRnnException>(() => new TrainingEngine(model, new SyntheticText(V, long.MaxValue), Options with { SequenceLength = int.MaxValue }));
+        Assert.Throws<CharRnnException>(() =>
+            new TrainingEngine(model, new SyntheticText(V, long.MaxValue), Options with { SequenceLength = int.MaxValue }));
         Assert.Throws<ArgumentOutOfRangeException>(() => new Evaluator(model, 0));
         Assert.Throws<ArgumentOutOfRangeException>(() => new Evaluator(model, -3));
         using var evaluator = new Evaluator(model, 1);
-        Assert.Throws<ArgumentOutOfRangeException>(() => evaluator.Trace(new SyntheticText(V, 10), 0, TestContext.Current.CancellationToken));
-        Assert.Throws<ArgumentException>(() => evaluator.Trace(new SyntheticText(V, 1L << 40), 5, TestContext.Current.CancellationToken));
+        CancellationToken cancellation = TestContext.Current.CancellationToken;
+        Assert.Throws<ArgumentOutOfRangeException>(() => evaluator.Trace(new SyntheticText(V, 10), 0, cancellation));
+        Assert.Throws<ArgumentException>(() => evaluator.Trace(new SyntheticText(V, 1L << 40), 5, cancellation));
         using var sampler = new Sampler(model);
         Assert.Throws<ArgumentOutOfRangeException>(() => sampler.Write([0], -5, new(), 1, 0)); // at the call, not when it is enumerated
         Assert.Throws<ArgumentOutOfRangeException>(() => sampler.Write([], 5, new(), 1, 0));
@@ -138,7 +144,8 @@ public class MisuseTests
             plan with { HiddenGrid = default }, plan with { GradientGrids = default },
         ])
             Assert.Throws<ArgumentException>(() => new TrainingEngine(model, new SyntheticText(V, 100), Options) { Plan = wrong });
-        Assert.Throws<ArgumentOutOfRangeException>(() => ExecutionPlan.Choose(Weights.Sizes, Options, new DeviceTraits(DeviceKind.Cpu, 0, 1)));
+        Assert.Throws<ArgumentOutOfRangeException>(() =>
+            ExecutionPlan.Choose(Weights.Sizes, Options, new DeviceTraits(DeviceKind.Cpu, 0, 1)));
         Assert.Throws<ArgumentOutOfRangeException>(() => DeviceCatalog.OpenCpu(0));
         Assert.Throws<ArgumentOutOfRangeException>(() => DeviceCatalog.OpenCpu(1_000_000));
         Assert.Throws<ArgumentOutOfRangeException>(() => DeviceCatalog.OpenGpu(DeviceKind.Cpu, 0));
@@ -154,7 +161,8 @@ public class MisuseTests
         var other = new ParameterSet<float>(new ModelShape(33, 17));
         foreach (EngineState wrong in (EngineState[])
         [
-            state with { Weights = other }, state with { Moments = [new Moment("adagrad", other)] }, state with { Moments = [] }, state with { HiddenState = [] }, Samples.TableState(),
+            state with { Weights = other }, state with { Moments = [new Moment("adagrad", other)] }, state with { Moments = [] },
+            state with { HiddenState = [] }, Samples.TableState(),
             state with { Position = -2 }, state with { Position = long.MaxValue }, state with { Epoch = -1 }, state with { Iteration = -1 },
         ])
             Assert.ThrowsAny<ArgumentException>(() => run.Engine.Restore(wrong));
@@ -189,8 +197,10 @@ public class MisuseTests
             Assert.Throws<ArgumentException>(() => new NetworkEngine(device, parameters, new LabelledData(3, new float[6], [0, y]), new()));
         Assert.Equal(shape, new NetworkShape(shape.Inputs, [.. shape.Layers], shape.Loss));
         using var predictor = new NetworkPredictor(device, shape, 5);
-        Assert.Throws<ArgumentException>(() => predictor.Apply(TestNetworks.Parameters(wider, 1), new LabelledData(3, new float[6]), TestContext.Current.CancellationToken));
-        Assert.Throws<ArgumentException>(() => predictor.Apply(parameters, new LabelledData(2, new float[6]), TestContext.Current.CancellationToken));
+        CancellationToken cancellation = TestContext.Current.CancellationToken;
+        Assert.Throws<ArgumentException>(() =>
+            predictor.Apply(TestNetworks.Parameters(wider, 1), new LabelledData(3, new float[6]), cancellation));
+        Assert.Throws<ArgumentException>(() => predictor.Apply(parameters, new LabelledData(2, new float[6]), cancellation));
 
         using var engine = new NetworkEngine(device, parameters, TestNetworks.Data(shape, 9, 1), new NetworkOptions { BatchSize = 4 });
         Assert.Throws<ArgumentOutOfRangeException>(() => engine.RunSteps(0));
@@ -246,7 +256,10 @@ public class MisuseTests
         ]);
         (IDisposable Of, Action[] Calls)[] ofDevice =
         [
-            (network, [() => network.RunSteps(1), () => network.ReadWeights(), () => network.ReadState(), () => network.Restore(networkState)]),
+            (
+                network,
+                [() => network.RunSteps(1), () => network.ReadWeights(), () => network.ReadState(), () => network.Restore(networkState)]
+            ),
             (predictor, [() => predictor.Apply(parameters, data, cancellation)]),
         ];
         (IDisposable[] disposed, (IDisposable Of, Action[] Calls)[] dead) = what switch
@@ -266,8 +279,12 @@ public class MisuseTests
         }
 
         foreach ((IDisposable of, Action[] calls) in dead)
+        {
+            string? name = (what == "itself" ? of : disposed[0]).GetType().FullName;
             foreach (Action call in calls)
-                Assert.Equal((what == "itself" ? of : disposed[0]).GetType().FullName, Assert.Throws<ObjectDisposedException>(call).ObjectName);
+                Assert.Equal(name, Assert.Throws<ObjectDisposedException>(call).ObjectName);
+        }
+
         if (what == "itself")
             Assert.Equal(TestRun.Bits(Weights), TestRun.Bits(model.Read())); // which nobody disposed of
     }
@@ -276,7 +293,9 @@ public class MisuseTests
     public void Everything_that_holds_device_memory_is_among_those() =>
         Assert.Equal(
             ["ComputeDevice", "DeviceModel", "Evaluator", "NetworkEngine", "NetworkPredictor", "Sampler", "TrainingEngine"],
-            typeof(ComputeDevice).Assembly.GetExportedTypes().Where(type => type.IsClass && type.IsAssignableTo(typeof(IDisposable))).Select(type => type.Name).Order(StringComparer.Ordinal));
+            typeof(ComputeDevice).Assembly.GetExportedTypes()
+                .Where(type => type.IsClass && type.IsAssignableTo(typeof(IDisposable)))
+                .Select(type => type.Name).Order(StringComparer.Ordinal));
 
     [Fact]
     public void Threads_take_turns_on_a_device()

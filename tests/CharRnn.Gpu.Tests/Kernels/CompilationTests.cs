@@ -29,7 +29,8 @@ public sealed class CompilationTests : IDisposable
     public static TheoryData<string> Kernels =>
     [
         .. from type in typeof(HiddenKernel).Assembly.GetTypes()
-           where type.Name.EndsWith("Kernel", StringComparison.Ordinal) && type.GetMethod("Run", BindingFlags.Public | BindingFlags.Static) is not null
+           where type.Name.EndsWith("Kernel", StringComparison.Ordinal)
+               && type.GetMethod("Run", BindingFlags.Public | BindingFlags.Static) is not null
            select type.FullName,
     ];
 
@@ -47,7 +48,8 @@ public sealed class CompilationTests : IDisposable
             Assert.DoesNotContain(".local", ptx, StringComparison.Ordinal); // arrays in memory that should be registers
 
             // Shared memory is read by fours, and one after the other its arrays begin at multiples of 16 bytes.
-            Assert.All(SharedArray.Matches(ptx), array => Assert.Equal(0, int.Parse(array.Groups[1].Value, CultureInfo.InvariantCulture) % 16));
+            Assert.All(SharedArray.Matches(ptx), array =>
+                Assert.Equal(0, int.Parse(array.Groups[1].Value, CultureInfo.InvariantCulture) % 16));
         }
     }
 
@@ -65,11 +67,17 @@ public sealed class CompilationTests : IDisposable
         string[] lines = ptx.Split('\n');
         Assert.NotEmpty(SharedArray.Matches(ptx));
 
-        int[] multiplications = [.. lines.Index().Where(line => line.Item.Contains("mul.f32", StringComparison.Ordinal)).Select(line => line.Index)];
+        int[] multiplications =
+        [
+            .. lines.Index().Where(line => line.Item.Contains("mul.f32", StringComparison.Ordinal)).Select(line => line.Index),
+        ];
         int longest = multiplications.Zip(multiplications.Skip(1), (from, to) => to - from <= 2).Aggregate(
-            (Longest: 0, Run: 0), (state, near) => near ? (Math.Max(state.Longest, state.Run + 1), state.Run + 1) : (state.Longest, 0)).Longest;
+            (Longest: 0, Run: 0),
+            (state, near) => near ? (Math.Max(state.Longest, state.Run + 1), state.Run + 1) : (state.Longest, 0)).Longest;
         Assert.InRange(longest, 15, int.MaxValue); // a term of 16 elements, with nothing between but the additions
-        Assert.InRange(lines.Count(line => line.Contains("ld.", StringComparison.Ordinal) && line.Contains(".v4.f32", StringComparison.Ordinal)), 4, int.MaxValue);
+        int loadsOfFour = lines.Count(line =>
+            line.Contains("ld.", StringComparison.Ordinal) && line.Contains(".v4.f32", StringComparison.Ordinal));
+        Assert.InRange(loadsOfFour, 4, int.MaxValue);
     }
 
     [Theory]
@@ -105,7 +113,8 @@ public sealed class CompilationTests : IDisposable
     public void A_kernel_compiles_for_OpenCL(string kernel)
     {
         // The least that ILGPU accepts: no subgroups, no 64-bit atomics, and no doubles, which many GPUs lack.
-        var capabilities = new CLCapabilityContext(float16: false, float64: false, genericAddressSpace: true, int64_Atomics: false, subGroups: false);
+        var capabilities = new CLCapabilityContext(
+            float16: false, float64: false, genericAddressSpace: true, int64_Atomics: false, subGroups: false);
         using var backend = new CLBackend(_context, capabilities, CLDeviceVendor.Other, CLCVersion.CL20);
         string source = ((CLCompiledKernel)Compile(backend, kernel, KernelSpecialization.Empty)).Source;
         Assert.Contains("kernel void", source, StringComparison.Ordinal);
@@ -120,12 +129,14 @@ public sealed class CompilationTests : IDisposable
 
     private string Ptx(string kernel, CudaArchitecture architecture, CudaInstructionSet? instructions = null)
     {
-        using var backend = new PTXBackend(_context, new CudaCapabilityContext(architecture), architecture, instructions ?? CudaInstructionSet.ISA_88, null);
+        using var backend = new PTXBackend(
+            _context, new CudaCapabilityContext(architecture), architecture, instructions ?? CudaInstructionSet.ISA_88, null);
         return ((PTXCompiledKernel)Compile(backend, kernel, KernelSet.CudaBudget)).PTXAssembly;
     }
 
     private static CompiledKernel Compile(Backend backend, string kernel, KernelSpecialization specialization) => backend.Compile(
-        EntryPointDescription.FromExplicitlyGroupedKernel(typeof(HiddenKernel).Assembly.GetType(kernel)!.GetMethod("Run")!), specialization);
+        EntryPointDescription.FromExplicitlyGroupedKernel(typeof(HiddenKernel).Assembly.GetType(kernel)!.GetMethod("Run")!),
+        specialization);
 
     private static Process? Ptxas(params string[] arguments)
     {

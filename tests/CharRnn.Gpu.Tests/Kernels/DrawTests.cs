@@ -72,7 +72,10 @@ public class DrawTests
         };
     }
 
-    /// <summary>The reference's choice; both neighbours where u or a sum that is compared with top-p lies within float32's rounding of an edge.</summary>
+    /// <summary>
+    /// The reference's choice; both neighbours where u, or a sum that is compared with top-p, lies within the rounding of float32 from an
+    /// edge.
+    /// </summary>
     private static int[] RightChoices(double[] z, SamplingOptions options, double u)
     {
         const float Rounding = 3e-6f;
@@ -80,7 +83,8 @@ public class DrawTests
         foreach (float p in (float[])[options.TopP, options.TopP - Rounding, Math.Min(1, options.TopP + Rounding)])
         {
             double[] probabilities = ReferenceSampler.Probabilities(z, options with { TopP = p });
-            choices.UnionWith([.. ((double[])[u, u - Rounding, u + Rounding]).Select(near => ReferenceSampler.Choose(probabilities, Math.Clamp(near, 0, 1)))]);
+            foreach (double near in (double[])[u, u - Rounding, u + Rounding])
+                choices.Add(ReferenceSampler.Choose(probabilities, Math.Clamp(near, 0, 1)));
         }
 
         return [.. choices];

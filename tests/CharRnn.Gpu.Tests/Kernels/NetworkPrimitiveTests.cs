@@ -27,11 +27,19 @@ public class NetworkPrimitiveTests
     {
         foreach ((int kind, ActivationFunction function) in s_activations)
         {
-            var data = new OperandData { A = Values.RandomRows(Rows, Columns, 1, 5), B = Values.RandomRows(1, Columns, 2), N = new(Rows, Columns, Flag: kind, Row: Row) };
+            var data = new OperandData
+            {
+                A = Values.RandomRows(Rows, Columns, 1, 5),
+                B = Values.RandomRows(1, Columns, 2),
+                N = new(Rows, Columns, Flag: kind, Row: Row),
+            };
             double[] expected = [.. Enumerable.Range(0, Rows * Columns).Select(i =>
                 ReferenceNetwork.Activate(function, (double)data.A[(i / Columns * Row) + (i % Columns)] + data.B[i % Columns]))];
-            foreach (OperandData result in (OperandData[])[Bodies.Simd(data, o => Activation.Run(o.A, o.B, o.N.Rows, o.N.Row, o.N.Columns, o.N.Flag)), Bodies.OnGroup(group, data, RunKernel)])
-                Agreement.Within(3e-7, expected, [.. Enumerable.Range(0, Rows).SelectMany(r => result.A[(r * Row)..((r * Row) + Columns)])], $"{function}");
+            foreach (OperandData result in (OperandData[])[Bodies.Simd(data, SimdRun), Bodies.OnGroup(group, data, RunKernel)])
+            {
+                float[] actual = [.. Enumerable.Range(0, Rows).SelectMany(r => result.A[(r * Row)..((r * Row) + Columns)])];
+                Agreement.Within(3e-7, expected, actual, $"{function}");
+            }
         }
     }
 
@@ -43,9 +51,17 @@ public class NetworkPrimitiveTests
         {
             double[] z = [.. Values.Random(Rows * Columns, 3, 3).Select(value => (double)value)];
             float[] h = [.. z.Select(value => (float)ReferenceNetwork.Activate(function, value))], delta = Values.Random(Rows * Columns, 4);
-            var data = new OperandData { A = Values.Pad(delta, Rows, Columns), B = Values.Pad(h, Rows, Columns), N = new(Rows, Columns, Flag: kind, Row: Row) };
+            var data = new OperandData
+            {
+                A = Values.Pad(delta, Rows, Columns),
+                B = Values.Pad(h, Rows, Columns),
+                N = new(Rows, Columns, Flag: kind, Row: Row),
+            };
             double[] expected = [.. delta.Zip(z, (d, value) => d * ReferenceNetwork.Derivative(function, value))];
-            foreach (OperandData result in (OperandData[])[Bodies.Simd(data, o => Activation.RunGradient(o.A, o.B, o.N.Rows, o.N.Row, o.N.Columns, o.N.Flag)), Bodies.OnGroup(group, data, GradientKernelBody)])
+            foreach (OperandData result in (OperandData[])
+            [
+                Bodies.Simd(data, SimdGradient), Bodies.OnGroup(group, data, GradientKernelBody),
+            ])
                 Agreement.Within(3e-7, expected, Values.Unpad(result.A, Rows, Columns), $"{function}");
         }
     }
@@ -65,11 +81,13 @@ public class NetworkPrimitiveTests
         foreach ((int kind, ActivationFunction function) in s_activations)
         {
             var data = new OperandData { A = [.. z, .. new float[39]], B = new float[48], N = new(1, z.Length, Flag: kind, Row: 48) };
-            foreach (OperandData result in (OperandData[])[Bodies.Simd(data, o => Activation.Run(o.A, o.B, o.N.Rows, o.N.Row, o.N.Columns, o.N.Flag)), Bodies.OnGroup(group, data, RunKernel)])
-                for (int i = 0; i < z.Length; i++)
+            foreach (OperandData result in (OperandData[])[Bodies.Simd(data, SimdRun), Bodies.OnGroup(group, data, RunKernel)])
+                foreach ((float at, float right, float actual) in z.Zip(expected[kind], result.A))
                     Assert.True(
-                        float.IsNaN(expected[kind][i]) ? float.IsNaN(result.A[i]) : expected[kind][i] == result.A[i] || Math.Abs(result.A[i] - expected[kind][i]) <= 1e-6 * Math.Abs(expected[kind][i]) + 1e-37,
-                        $"{function}({z[i]}) is {result.A[i]}");
+                        float.IsNaN(right)
+                            ? float.IsNaN(actual)
+                            : right == actual || Math.Abs(actual - right) <= 1e-6 * Math.Abs(right) + 1e-37,
+                        $"{function}({at}) is {actual}");
         }
     }
 
@@ -85,7 +103,9 @@ public class NetworkPrimitiveTests
         {
             // Also far out, where e^z is no float.
             float[] z = [.. Values.Random(Rows * Columns, 5, 4).Select((value, i) => i % 17 == 0 ? 40 * value : value)];
-            float[] y = [.. Values.Random(Rows * Columns, 6).Select(value => loss == OutputLoss.BinaryCrossEntropy ? value > 0 ? 1f : 0f : value)];
+            float[] y = Values.Random(Rows * Columns, 6);
+            if (loss == OutputLoss.BinaryCrossEntropy)
+                y = [.. y.Select(value => value > 0 ? 1f : 0f)];
             var data = new OperandData
             {
                 A = Values.Pad(z, Rows, Columns),
@@ -98,8 +118,12 @@ public class NetworkPrimitiveTests
             {
                 double h = ReferenceNetwork.Activate(function, logit);
                 return loss == OutputLoss.BinaryCrossEntropy
-                    ? (Math.Max(logit, 0) - (answer * logit) + Math.Log(1 + Math.Exp(-Math.Abs(logit))), (1 / (1 + Math.Exp(-logit)) - answer) * Scale)
-                    : ((h - answer) * (h - answer) / Columns, 2 * (h - answer) * ReferenceNetwork.Derivative(function, logit) * Scale / Columns);
+                    ? (
+                        Math.Max(logit, 0) - (answer * logit) + Math.Log(1 + Math.Exp(-Math.Abs(logit))),
+                        (1 / (1 + Math.Exp(-logit)) - answer) * Scale)
+                    : (
+                        (h - answer) * (h - answer) / Columns,
+                        2 * (h - answer) * ReferenceNetwork.Derivative(function, logit) * Scale / Columns);
             }
 
             (double Loss, double Slope)[] expected = [.. z.Zip(y, (logit, answer) => One(logit, answer))];
@@ -107,7 +131,9 @@ public class NetworkPrimitiveTests
             foreach (OperandData result in (OperandData[])[Bodies.Simd(data, SimdLoss), Bodies.OnGroup(group, data, LossKernel)])
             {
                 Agreement.Within(5e-7, losses, result.C, $"losses of kind {loss}, {function}");
-                Agreement.Within(5e-7, [.. expected.Select(one => one.Slope)], Values.Unpad(result.A, Rows, Columns), $"slopes of kind {loss}, {function}");
+                Agreement.Within(
+                    5e-7, [.. expected.Select(one => one.Slope)], Values.Unpad(result.A, Rows, Columns),
+                    $"slopes of kind {loss}, {function}");
             }
         }
     }
@@ -117,7 +143,13 @@ public class NetworkPrimitiveTests
     public void Rows_and_numbers_are_picked_in_their_order(DeviceKind group)
     {
         int[] order = [4, 0, 6, 6, 2];
-        var data = new OperandData { A = new float[5 * Row], B = Values.RandomRows(Rows, Columns, 9), I = [.. order, 10, 20, 30, 40, 50, 60, 70, 0, 0, 0, 0, 0], N = new(5, Columns, Row: Row) };
+        var data = new OperandData
+        {
+            A = new float[5 * Row],
+            B = Values.RandomRows(Rows, Columns, 9),
+            I = [.. order, 10, 20, 30, 40, 50, 60, 70, 0, 0, 0, 0, 0],
+            N = new(5, Columns, Row: Row),
+        };
         foreach (OperandData result in (OperandData[])[Bodies.Simd(data, Pick), Bodies.OnGroup(group, data, PickKernel)])
         {
             Assert.Equal(order.SelectMany(r => data.B[(r * Row)..((r + 1) * Row)]), result.A);
@@ -125,13 +157,18 @@ public class NetworkPrimitiveTests
         }
     }
 
+    private static void SimdRun(Operands o) => Activation.Run(o.A, o.B, o.N.Rows, o.N.Row, o.N.Columns, o.N.Flag);
+
     private static void RunKernel(Operands o) => Activation.RunOnGroup(o.A, o.B, o.N.Rows, o.N.Row, o.N.Columns, o.N.Flag);
+
+    private static void SimdGradient(Operands o) => Activation.RunGradient(o.A, o.B, o.N.Rows, o.N.Row, o.N.Columns, o.N.Flag);
 
     private static void GradientKernelBody(Operands o) => Activation.RunGradientOnGroup(o.A, o.B, o.N.Rows, o.N.Row, o.N.Columns, o.N.Flag);
 
     private static void SimdLoss(Operands o) => OutputLoss.Run(o.A, o.B, o.C, o.N.Rows, o.N.Row, o.N.Columns, o.N.X, o.N.Kind, o.N.Flag);
 
-    private static void LossKernel(Operands o) => OutputLoss.RunOnGroup(o.A, o.B, o.C, o.N.Rows, o.N.Row, o.N.Columns, o.N.X, o.N.Kind, o.N.Flag);
+    private static void LossKernel(Operands o) =>
+        OutputLoss.RunOnGroup(o.A, o.B, o.C, o.N.Rows, o.N.Row, o.N.Columns, o.N.X, o.N.Kind, o.N.Flag);
 
     private static void Pick(Operands o)
     {

@@ -111,7 +111,8 @@ public class ParameterUpdateTests
     {
         A = Values.RandomRows(Rows, Columns, 1),
         B = Values.Pad([.. Values.Random(Rows * Columns, 2).Select((m, i) => i % 4 == 0 ? 0 : Math.Abs(m))], Rows, Columns),
-        C = Values.Pad([.. Values.Random(Rows * Columns, 3).Select((g, i) => i % 2 == 0 ? 2 * g : g * (float)Math.Pow(10, -i % 8))], Rows, Columns),
+        C = Values.Pad(
+            [.. Values.Random(Rows * Columns, 3).Select((g, i) => i % 2 == 0 ? 2 * g : g * (float)Math.Pow(10, -i % 8))], Rows, Columns),
         D = Values.Pad([.. Values.Random(Rows * Columns, 4).Select((v, i) => i % 4 == 0 ? 0 : Math.Abs(v))], Rows, Columns),
         N = new(
             Columns: Rows * Padded, X: decayed > 0 ? Scale : 1,
@@ -119,7 +120,8 @@ public class ParameterUpdateTests
             Rates: new StepRates(Rate, RootCorrection, Keep)),
     };
 
-    private static OperandData[] Update(DeviceKind group, OperandData data) => [Bodies.Simd(data, Simd), Bodies.OnGroup(group, data, Kernel)];
+    private static OperandData[] Update(DeviceKind group, OperandData data) =>
+        [Bodies.Simd(data, Simd), Bodies.OnGroup(group, data, Kernel)];
 
     private static void Simd(Operands o) =>
         ParameterUpdate.Run(default, o.A, o.B, o.D, o.C, 0, o.N.Columns, o.N.Update, o.N.Rates, o.N.X, default, -1);

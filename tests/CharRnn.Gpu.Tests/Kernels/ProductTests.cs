@@ -153,8 +153,10 @@ public class ProductTests
     }
 
     private static void RunKernel(Operands o) => Product.RunOnGroup(
-        Team.ScratchOnGroup(), o.C, LayoutOf(o.N, o.N.Rows), o.A, o.N.RowStride, o.B, LayoutOf(o.N, o.N.Terms), o.N.Rows, o.N.Columns, o.N.Terms, o.N.Flag, 0);
+        Team.ScratchOnGroup(), o.C, LayoutOf(o.N, o.N.Rows), o.A, o.N.RowStride, o.B, LayoutOf(o.N, o.N.Terms),
+        o.N.Rows, o.N.Columns, o.N.Terms, o.N.Flag, 0);
 
     private static void RunTransposedKernel(Operands o) => Product.RunTransposedOnGroup(
-        Team.ScratchOnGroup(), o.C, LayoutOf(o.N, o.N.Rows), o.A, o.N.StepStride, o.B, LayoutOf(o.N, o.N.Terms), o.N.Rows, o.N.Columns, o.N.Terms);
+        Team.ScratchOnGroup(), o.C, LayoutOf(o.N, o.N.Rows), o.A, o.N.StepStride, o.B, LayoutOf(o.N, o.N.Terms),
+        o.N.Rows, o.N.Columns, o.N.Terms);
 }

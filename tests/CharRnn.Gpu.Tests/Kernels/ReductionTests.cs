@@ -16,7 +16,8 @@ public class ReductionTests
             OperandData data = new() { A = [1, 2, 3], B = Values.Random(count, 1), N = new(count, First: 1, X: 0.25f) };
             double expected = data.B.Sum(value => (double)value) / 4;
             foreach (float[] to in (float[][])[
-                Bodies.Simd(data, o => Reduction.Sum(default, o.A, o.N.First, o.B, o.N.Rows, o.N.X)).A, Bodies.OnGroup(group, data, SumKernel).A])
+                Bodies.Simd(data, o => Reduction.Sum(default, o.A, o.N.First, o.B, o.N.Rows, o.N.X)).A,
+                Bodies.OnGroup(group, data, SumKernel).A])
             {
                 Agreement.Within(2e-6, expected, to[1], $"sum of {count}");
                 Assert.Equal([1f, 3f], [to[0], to[2]]);

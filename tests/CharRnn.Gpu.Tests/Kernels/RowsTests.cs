@@ -31,14 +31,21 @@ public class RowsTests
     public void Fill_repeats_the_bias(DeviceKind group)
     {
         OperandData data = TwoOperands() with { B = Values.RandomRows(1, Columns, 3) };
-        Check(group, data, [.. Enumerable.Repeat(data.B, Count).SelectMany(bias => bias)], o => Rows.Fill(o.A, o.B, o.N.Rows, o.N.Row), FillKernel);
+        float[] expected = [.. Enumerable.Repeat(data.B, Count).SelectMany(bias => bias)];
+        Check(group, data, expected, o => Rows.Fill(o.A, o.B, o.N.Rows, o.N.Row), FillKernel);
     }
 
     [Fact]
     public void Gather_looks_up_rows_and_adds_the_bias()
     {
-        OperandData data = TwoOperands() with { B = Values.RandomRows(TableRows, Columns, 4), C = Values.RandomRows(1, Columns, 5), I = Indices };
-        float[] expected = [.. Enumerable.Range(0, Count * Row).Select(i => data.B[(Indices[i / Row] * Row) + (i % Row)] + data.C[i % Row])];
+        OperandData data = TwoOperands() with
+        {
+            B = Values.RandomRows(TableRows, Columns, 4),
+            C = Values.RandomRows(1, Columns, 5),
+            I = Indices,
+        };
+        float[] expected =
+            [.. Enumerable.Range(0, Count * Row).Select(i => data.B[(Indices[i / Row] * Row) + (i % Row)] + data.C[i % Row])];
         Assert.Equal(expected, Bodies.Simd(data, o => RowLookup.Gather(o.A, o.B, o.I, o.C, o.N.Rows, o.N.Row, o.N.Row)).A);
     }
 
@@ -63,7 +70,10 @@ public class RowsTests
                 for (int i = 0; i < Count * Row; i++)
                     if (i % Row < columns && Indices[i / Row] >= first && Indices[i / Row] < first + values)
                         expected[((Indices[i / Row] - first) * Row) + (i % Row)] += data.B[i];
-                Check(group, data, expected, o => RowSums.ScatterAdd(default, o.A, o.I, o.B, o.N.Rows, o.N.First, o.N.Terms, o.N.Row, o.N.Columns), ScatterAddKernel);
+                Check(
+                    group, data, expected,
+                    o => RowSums.ScatterAdd(default, o.A, o.I, o.B, o.N.Rows, o.N.First, o.N.Terms, o.N.Row, o.N.Columns),
+                    ScatterAddKernel);
             }
     }
 
@@ -104,7 +114,9 @@ public class RowsTests
                         expected[Layout.Panels(columns).Offset(j, i)] = data.B[Layout.Panels(rows).Offset(i, j)];
                 Check(
                     group, data, expected,
-                    o => Transposition.Transpose(o.A, Layout.Panels(o.N.Columns), o.B, Layout.Panels(o.N.Rows), o.N.First, o.N.Terms, o.N.Columns), TransposeKernel);
+                    o => Transposition.Transpose(
+                        o.A, Layout.Panels(o.N.Columns), o.B, Layout.Panels(o.N.Rows), o.N.First, o.N.Terms, o.N.Columns),
+                    TransposeKernel);
             }
         }
     }

@@ -33,7 +33,9 @@ public class SoftmaxCrossEntropyTests
         const int Rows = 7, V = 33;
         OperandData clean = Logits(Rows, V, 3), spoilt = Logits(Rows, V, 3);
         int row = RnnDims.PaddedRow(V);
-        (spoilt.A[(1 * row) + 32], spoilt.A[3 * row], spoilt.A[(5 * row) + 16]) = (float.NaN, float.PositiveInfinity, float.NegativeInfinity);
+        spoilt.A[(1 * row) + 32] = float.NaN;
+        spoilt.A[3 * row] = float.PositiveInfinity;
+        spoilt.A[(5 * row) + 16] = float.NegativeInfinity;
         spoilt.I[5] = 16; // its character has probability 0: an infinite loss
         foreach (var (c, s) in Run(group, clean).Zip(Run(group, spoilt)))
         {
@@ -75,5 +77,6 @@ public class SoftmaxCrossEntropyTests
         return (losses, dz);
     }
 
-    private static void Kernel(Operands o) => SoftmaxCrossEntropy.RunOnGroup(Team.ScratchOnGroup(), o.A, o.I, o.B, o.N.Rows, o.N.Row, o.N.Columns, o.N.X);
+    private static void Kernel(Operands o) =>
+        SoftmaxCrossEntropy.RunOnGroup(Team.ScratchOnGroup(), o.A, o.I, o.B, o.N.Rows, o.N.Row, o.N.Columns, o.N.X);
 }

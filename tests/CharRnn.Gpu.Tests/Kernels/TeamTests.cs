@@ -17,7 +17,9 @@ public class TeamTests
             {
                 int[] begins = [.. Enumerable.Range(0, teams + 1).Select(team => Share.Begin(items, team, teams))];
                 Assert.Equal((0, items), (begins[0], begins[^1]));
-                Assert.All(begins.Zip(begins.Skip(1), (begin, end) => end - begin), size => Assert.InRange(size, items / teams, (items / teams) + 1));
+                Assert.All(
+                    begins.Zip(begins.Skip(1), (begin, end) => end - begin),
+                    size => Assert.InRange(size, items / teams, (items / teams) + 1));
             }
     }
 
@@ -55,8 +57,12 @@ public class TeamTests
         const int Teams = 3, Tasks = 10;
         var taken = new int[Tasks];
         for (int team = 0; team < Teams; team++)
-            foreach ((int task, int count) in Bodies.OnGroup(group, new() { I = new int[Tasks], N = new(team, Teams, Terms: Tasks) }, TakeKernel).I.Index())
+        {
+            var data = new OperandData { I = new int[Tasks], N = new(team, Teams, Terms: Tasks) };
+            foreach ((int task, int count) in Bodies.OnGroup(group, data, TakeKernel).I.Index())
                 taken[task] += count;
+        }
+
         Assert.Equal(Enumerable.Repeat(1, Tasks), taken);
     }
 
@@ -79,8 +85,10 @@ public class TeamTests
                 for (int t = 0; t < Rows; t++)
                     for (int b = first; b < first + count; b++)
                         expected[(t * Streams) + b] = window[(b * WindowLength) + Position + t];
-                Assert.Equal(expected, Bodies.Simd(data, o => Tokens.Gather(
-                    o.I.SubView(Streams * WindowLength, Rows * Streams), o.N.Row, o.I, o.N.RowStride, o.N.StepStride, o.N.First, o.N.Columns, o.N.Rows)).I[window.Length..]);
+                OperandData gathered = Bodies.Simd(data, o => Tokens.Gather(
+                    o.I.SubView(Streams * WindowLength, Rows * Streams),
+                    o.N.Row, o.I, o.N.RowStride, o.N.StepStride, o.N.First, o.N.Columns, o.N.Rows));
+                Assert.Equal(expected, gathered.I[window.Length..]);
                 Assert.Equal(expected, Bodies.OnGroup(group, data, GatherKernel).I[window.Length..]);
             }
     }

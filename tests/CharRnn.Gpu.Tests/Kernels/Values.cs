@@ -11,7 +11,8 @@ internal static class Values
         [.. Enumerable.Range(0, count).Select(i => scale * ((2 * Philox.Uniform(seed, 11, (ulong)i)) - 1))];
 
     /// <summary>Random rows with zeros in their padding.</summary>
-    public static float[] RandomRows(int rows, int columns, ulong seed, float scale = 1) => Pad(Random(rows * columns, seed, scale), rows, columns);
+    public static float[] RandomRows(int rows, int columns, ulong seed, float scale = 1) =>
+        Pad(Random(rows * columns, seed, scale), rows, columns);
 
     public static float[] Pad(float[] values, int rows, int columns)
     {

@@ -14,7 +14,8 @@ public class NetworkEngineTests
     // Odd sizes, a width of one, more than a panel, more than a block of k.
     private static readonly int[][] s_widths = [[1], [3, 1], [5, 7, 2], [33, 17, 10], [300, 65, 5]];
 
-    public static MatrixTheoryData<DeviceKind, ActivationFunction, NetworkLoss> All => new([.. TestDevices.Kinds.Select(row => row.Data)], TestNetworks.Activations, TestNetworks.Losses);
+    public static MatrixTheoryData<DeviceKind, ActivationFunction, NetworkLoss> All =>
+        new([.. TestDevices.Kinds.Select(row => row.Data)], TestNetworks.Activations, TestNetworks.Losses);
 
     [Theory]
     [MemberData(nameof(All))]
@@ -27,13 +28,15 @@ public class NetworkEngineTests
                 NetworkShape shape = TestNetworks.Shape(inputs: 9, widths[..^1], widths[^1], activation, loss);
                 LabelledData data = TestNetworks.Data(shape, rows, 7);
                 ParameterSet<float> parameters = TestNetworks.Parameters(shape, 2);
-                (double expectedLoss, ParameterSet<double> expected) = ReferenceNetwork.Run(parameters.Convert(value => (double)value), data);
+                (double expectedLoss, ParameterSet<double> expected) =
+                    ReferenceNetwork.Run(parameters.Convert(value => (double)value), data);
                 using var engine = new NetworkEngine(device, parameters, data, new NetworkOptions { LearningRate = 0.5f });
                 (float actualLoss, ParameterSet<float> gradient) = engine.Trace();
                 string what = $"{string.Join('-', widths)}, {rows} rows";
                 if (expectedLoss == 0 && ReferenceOptimizer.Norm(expected) == 0)
                     continue; // one class, or units that are all off
-                Assert.InRange(actualLoss, expectedLoss - (2e-6 * (expectedLoss + 0.1)), expectedLoss + (2e-6 * (expectedLoss + 0.1))); // (h - y)² cancels
+                double tolerance = 2e-6 * (expectedLoss + 0.1); // (h - y)² cancels
+                Assert.InRange(actualLoss, expectedLoss - tolerance, expectedLoss + tolerance);
                 if (ReferenceOptimizer.Norm(expected) > 0)
                     Agreement.Within(3e-6, TestNetworks.Flat(expected), TestNetworks.Flat(gradient), what);
 
@@ -112,10 +115,11 @@ public class NetworkEngineTests
     {
         NetworkShape shape = TestNetworks.Shape(30, [40, 20], 4, ActivationFunction.Relu, NetworkLoss.CrossEntropy);
         LabelledData data = TestNetworks.Data(shape, 150, 5);
+        var options = new NetworkOptions { BatchSize = 64, LearningRate = 0.1f };
         string[] results = [.. ((int[])[1, 2, 3, 7]).Select(workers =>
         {
             using ComputeDevice device = DeviceCatalog.OpenCpu(workers);
-            using var engine = new NetworkEngine(device, TestNetworks.Parameters(shape, 6), data, new NetworkOptions { BatchSize = 64, LearningRate = 0.1f });
+            using var engine = new NetworkEngine(device, TestNetworks.Parameters(shape, 6), data, options);
         var (losses, norms) = (new List<float>(), new List<float>());
             while (engine.Iteration < 60)
             {
@@ -124,7 +128,8 @@ public class NetworkEngineTests
                 norms.AddRange(steps.GradientNorms.Span);
             }
 
-            return string.Join(' ', losses.Concat(norms).Concat(engine.ReadWeights().Tensors.SelectMany(tensor => tensor.Values)).Select(BitConverter.SingleToInt32Bits));
+            IEnumerable<float> weights = engine.ReadWeights().Tensors.SelectMany(tensor => tensor.Values);
+            return string.Join(' ', losses.Concat(norms).Concat(weights).Select(BitConverter.SingleToInt32Bits));
         })];
         Assert.Single(results.Distinct());
     }
@@ -143,7 +148,7 @@ public class NetworkEngineTests
             while (engine.Iteration < 4000)
                 last = engine.RunSteps(4000 - engine.Iteration).Losses.Span[^1];
             ParameterSet<double> trained = engine.ReadWeights().Convert(value => (double)value);
-            return (last, [.. Enumerable.Range(0, 4).Select(r => ReferenceNetwork.Output(trained, [data.X[2 * r], data.X[(2 * r) + 1]])[0])]);
+            return (last, [.. data.X.Chunk(2).Select(row => ReferenceNetwork.Output(trained, [row[0], row[1]])[0])]);
         }
 
         (double loss, double[] outputs) = Train(new Layer(4, ActivationFunction.Tanh), new Layer(1, ActivationFunction.Identity));
@@ -162,13 +167,16 @@ public class NetworkEngineTests
     {
         // 40 of 100 are 1 where x = 0, 70 of 100 where x = 1: the likelihood is greatest where the model says just that.
         ComputeDevice device = TestDevices.Get(kind);
-        float[] x = [.. Enumerable.Range(0, 200).Select(i => i < 100 ? 0f : 1f)], y = [.. Enumerable.Range(0, 200).Select(i => i % 100 < (i < 100 ? 40 : 70) ? 1f : 0f)];
+        float[] x = [.. Enumerable.Range(0, 200).Select(i => i < 100 ? 0f : 1f)];
+        float[] y = [.. Enumerable.Range(0, 200).Select(i => i % 100 < (i < 100 ? 40 : 70) ? 1f : 0f)];
+        var shape = new NetworkShape(1, [new Layer(1, ActivationFunction.Identity)], NetworkLoss.BinaryCrossEntropy);
+        var options = new NetworkOptions { LearningRate = 3, GradientTolerance = 1e-6f };
         double bias = Math.Log(0.4 / 0.6), weight = Math.Log(0.7 / 0.3) - bias;
         foreach ((float w, float b) in ((float, float)[])[(0, 0), (-5, 3), (10, -10), (2, 30)])
         {
-            var neuron = new ParameterSet<float>(new NetworkShape(1, [new Layer(1, ActivationFunction.Identity)], NetworkLoss.BinaryCrossEntropy));
+            var neuron = new ParameterSet<float>(shape);
             (neuron.Weights(0)[0], neuron.Biases(0)[0]) = (w, b);
-            using var engine = new NetworkEngine(device, neuron, new LabelledData(1, x, 1, y), new NetworkOptions { LearningRate = 3, GradientTolerance = 1e-6f });
+            using var engine = new NetworkEngine(device, neuron, new LabelledData(1, x, 1, y), options);
             TrainingOutcome? end = null;
             float norm = float.NaN;
             while (end is null && engine.Iteration < 100_000)
@@ -251,7 +259,10 @@ public class NetworkEngineTests
             {
                 double[] expected = ReferenceNetwork.Output(exact, [.. data.X[(4 * r)..((4 * r) + 4)].Select(value => (double)value)]);
                 for (int j = 0; j < 3; j++)
-                    Assert.InRange(answers.Outputs[(3 * r) + j], expected[j] - (2e-5 * Math.Abs(expected[j])) - (loss == NetworkLoss.SquaredError ? 1e-6 : 0), expected[j] + (2e-5 * Math.Abs(expected[j])) + (loss == NetworkLoss.SquaredError ? 1e-6 : 0));
+                {
+                    double tolerance = (2e-5 * Math.Abs(expected[j])) + (loss == NetworkLoss.SquaredError ? 1e-6 : 0);
+                    Assert.InRange(answers.Outputs[(3 * r) + j], expected[j] - tolerance, expected[j] + tolerance);
+                }
             }
         }
     }
@@ -269,13 +280,15 @@ public class NetworkEngineTests
         var learner = new TableLearner(engine, predictor, data.Select([]));
         var schedule = new TrainingSchedule { Epochs = 5, LogEvery = engine.StepsPerEpoch, CheckpointEvery = 0 };
         var reports = new Reports();
-        Assert.Equal(TrainingOutcome.Finished, new TrainingLoop(learner, options.LearningRate, schedule, null).Run(reports, CancellationToken.None));
+        var loop = new TrainingLoop(learner, options.LearningRate, schedule, null);
+        Assert.Equal(TrainingOutcome.Finished, loop.Run(reports, CancellationToken.None));
         Assert.Equal([(1, 33), (2, 66), (3, 99), (4, 132), (5, 165)], reports.Select(report => (report.Epoch, report.Characters)));
         Assert.All(reports, report => Assert.Equal(100.0 / 33, report.Loss, 1e-4));
     }
 
     /// <summary>A state is one of a step of many or of an epoch that is half done, of every rule and with tolerances that end it.</summary>
-    public static MatrixTheoryData<DeviceKind, UpdateRule, int> Resumes => new(Enum.GetValues<DeviceKind>(), Enum.GetValues<UpdateRule>(), [0, 7]);
+    public static MatrixTheoryData<DeviceKind, UpdateRule, int> Resumes =>
+        new(Enum.GetValues<DeviceKind>(), Enum.GetValues<UpdateRule>(), [0, 7]);
 
     [Theory]
     [MemberData(nameof(Resumes))]
@@ -287,7 +300,12 @@ public class NetworkEngineTests
         LabelledData data = TestNetworks.Data(shape, 26, 4);
         var options = new NetworkOptions
         {
-            BatchSize = batch, Optimizer = rule, ClipNorm = 0.5, WeightDecay = 0.01, Momentum = rule == UpdateRule.Sgd ? 0.9 : 0, LossTolerance = 1e-30f,
+            BatchSize = batch,
+            Optimizer = rule,
+            ClipNorm = 0.5,
+            WeightDecay = 0.01,
+            Momentum = rule == UpdateRule.Sgd ? 0.9 : 0,
+            LossTolerance = 1e-30f,
         };
         NetworkEngine Begin() => new(device, TestNetworks.Parameters(shape, 6), data, options)
         {
@@ -341,7 +359,10 @@ public class NetworkEngineTests
             }
 
         (double Loss, double Norm)[] epochs =
-            [.. steps.Chunk(3).Select(epoch => (epoch.Zip(rows, (s, n) => s.Loss * n).Sum() / 20, epoch.Zip(rows, (s, n) => s.Norm * n).Sum() / 20))];
+        [
+            .. steps.Chunk(3).Select(epoch =>
+                (epoch.Zip(rows, (s, n) => s.Loss * n).Sum() / 20, epoch.Zip(rows, (s, n) => s.Norm * n).Sum() / 20)),
+        ];
         int last = Enumerable.Range(1, 199)
             .First(e => epochs[e].Norm < gradientTolerance || Math.Abs(epochs[e].Loss - epochs[e - 1].Loss) < lossTolerance);
         Assert.InRange(last, 2, 190); // neither at once nor never
@@ -365,7 +386,11 @@ public class NetworkEngineTests
     {
         ComputeDevice device = TestDevices.Get(DeviceKind.Cpu);
         NetworkShape shape = TestNetworks.Shape(2, [3], 3, ActivationFunction.Tanh, NetworkLoss.CrossEntropy);
-        foreach (LabelledData data in (LabelledData[])[new(3, [1, 2, 3], [0]), new(2, [1, 2], [3]), new(2, [1, 2], 3, [1, 0, 0]), new(2, [1, 2])])
-            Assert.Throws<ArgumentException>(() => new NetworkEngine(device, TestNetworks.Parameters(shape, 1), data, new NetworkOptions()));
+        ParameterSet<float> parameters = TestNetworks.Parameters(shape, 1);
+        foreach (LabelledData data in (LabelledData[])
+        [
+            new(3, [1, 2, 3], [0]), new(2, [1, 2], [3]), new(2, [1, 2], 3, [1, 0, 0]), new(2, [1, 2]),
+        ])
+            Assert.Throws<ArgumentException>(() => new NetworkEngine(device, parameters, data, new NetworkOptions()));
     }
 }

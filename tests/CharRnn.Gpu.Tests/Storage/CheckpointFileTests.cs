@@ -33,7 +33,10 @@ public class CheckpointFileTests
         TextState actual = Assert.IsType<TextState>(loaded.Snapshot.Engine);
         Samples.AssertEqual(state.Moments[0].Values, actual.Moments[0].Values);
         Assert.Equal(state.HiddenState, actual.HiddenState);
-        Assert.Equal(BitConverter.DoubleToInt64Bits(bestValidationLoss), BitConverter.DoubleToInt64Bits(loaded.Snapshot.BestValidationLoss));
+        Assert.Equal(
+            BitConverter.DoubleToInt64Bits(bestValidationLoss),
+            BitConverter.DoubleToInt64Bits(loaded.Snapshot.BestValidationLoss));
+
         // The rest are values: records compare them.
         Assert.Equal(state, actual with { Weights = state.Weights, Moments = state.Moments, HiddenState = state.HiddenState });
         Assert.Equal(saved, loaded.Snapshot with { Engine = state, BestValidationLoss = saved.BestValidationLoss });
@@ -69,8 +72,14 @@ public class CheckpointFileTests
         CheckpointFile.Save(path, Samples.Network, Samples.Snapshot(state with { Progress = EpochProgress.Start }));
         Assert.Equal(EpochProgress.Start, ((TableState)CheckpointFile.Load(path).Snapshot.Engine).Progress);
         foreach (EpochProgress bad in (EpochProgress[])
-            [state.Progress with { LossSum = double.NaN }, state.Progress with { NormSum = double.PositiveInfinity }, state.Progress with { Rows = -1 }])
-            Assert.Throws<CharRnnException>(() => CheckpointFile.Save(path, Samples.Network, Samples.Snapshot(state with { Progress = bad })));
+        [
+            state.Progress with { LossSum = double.NaN }, state.Progress with { NormSum = double.PositiveInfinity },
+            state.Progress with { Rows = -1 },
+        ])
+        {
+            TrainingSnapshot snapshot = Samples.Snapshot(state with { Progress = bad });
+            Assert.Throws<CharRnnException>(() => CheckpointFile.Save(path, Samples.Network, snapshot));
+        }
     }
 
     [Theory]
@@ -95,10 +104,11 @@ public class CheckpointFileTests
         foreach (Moment moment in moments)
         {
             moment.Values.Why[1] = -1e-9f;
+            void Save() => CheckpointFile.Save(path, Samples.Description, saved);
             if (moment.Name is "adam.m" or "momentum")
-                CheckpointFile.Save(path, Samples.Description, saved);
+                Save();
             else
-                Errors.Expect(path, $"tensor {moment.Name}.Why has a value below 0", () => CheckpointFile.Save(path, Samples.Description, saved));
+                Errors.Expect(path, $"tensor {moment.Name}.Why has a value below 0", Save);
             moment.Values.Why[1] = 1;
         }
     }
@@ -211,7 +221,9 @@ public class CheckpointFileTests
         (Dictionary<string, string> metadata, Dictionary<string, SafetensorsTensor> tensors) = Parts(directory);
         SafetensorsFile.Write(path, metadata, [.. tensors.Values.Where(tensor => !s_later.Contains(tensor.Name))]);
         TrainingSnapshot loaded = CheckpointFile.Load(path).Snapshot;
-        Assert.Equal((null, 0, 0, 0, 0), ((object?)loaded.EndedBy, loaded.LossSum, loaded.LossCount, loaded.BestIteration, loaded.EvaluationsSinceBest));
+        Assert.Equal(
+            (null, 0, 0, 0, 0),
+            ((object?)loaded.EndedBy, loaded.LossSum, loaded.LossCount, loaded.BestIteration, loaded.EvaluationsSinceBest));
         Assert.Equal(PlateauState.Start, loaded.Plateau);
         Assert.Equal(Samples.Snapshot().SmoothLoss, loaded.SmoothLoss);
     }

@@ -50,7 +50,8 @@ public class RunRecorderTests
         Assert.Throws<CharRnnException>(() => recorder.Checkpointed(bad));
         Assert.Equal(Enumerable.Range(0, keep).Select(age => 5L - age), Iterations());
 
-        IEnumerable<long> Iterations() => new[] { run.CheckpointPath }.Concat(Directory.GetFiles(run.Root, "checkpoint-*").Order(StringComparer.Ordinal))
+        IEnumerable<long> Iterations() => Directory.GetFiles(run.Root, "checkpoint-*").Order(StringComparer.Ordinal)
+            .Prepend(run.CheckpointPath)
             .Select(path => CheckpointFile.Load(path).Snapshot.Iteration);
     }
 

@@ -10,7 +10,8 @@ namespace CharRnn.Gpu.Tests.Storage;
 /// <summary>Small models and states with no two values alike.</summary>
 internal static class Samples
 {
-    public static Vocabulary Vocabulary(string characters = "\n aé😀") => new(TextEncoding.Utf8, characters.EnumerateRunes().Select(r => r.Value));
+    public static Vocabulary Vocabulary(string characters = "\n aé😀") =>
+        new(TextEncoding.Utf8, characters.EnumerateRunes().Select(r => r.Value));
 
     public static ParameterSet<float> Weights(int v, int h, float first = 0.5f)
     {

@@ -14,7 +14,8 @@ namespace CharRnn.Gpu.Tests.Training;
 /// <summary>The order of events, with an engine that only counts.</summary>
 public class TrainingLoopTests
 {
-    private static readonly TrainingSchedule Schedule = new() { Iterations = 20, LogEvery = 3, EvalEvery = 5, SampleEvery = 10, CheckpointEvery = 10 };
+    private static readonly TrainingSchedule Schedule =
+        new() { Iterations = 20, LogEvery = 3, EvalEvery = 5, SampleEvery = 10, CheckpointEvery = 10 };
 
     [Fact]
     public void A_stop_in_the_middle_of_an_evaluation_repeats_and_loses_no_event()
@@ -27,12 +28,14 @@ public class TrainingLoopTests
         {
             using var stop = new CancellationTokenSource();
             var events = new Events();
-            Assert.Equal(TrainingOutcome.Stopped, Loop(new CountingEngine { StopAtEvaluation = (stopAt, stop) }, null).Run(events, stop.Token));
+            TrainingLoop stopped = Loop(new CountingEngine { StopAtEvaluation = (stopAt, stop) }, null);
+            Assert.Equal(TrainingOutcome.Stopped, stopped.Run(events, stop.Token));
             TrainingSnapshot snapshot = Assert.IsType<TrainingSnapshot>(events.LastSnapshot);
             Assert.True(snapshot.EventsDue);
             Assert.Equal(5 * stopAt, snapshot.Iteration);
 
-            Assert.Equal(TrainingOutcome.Finished, Loop(new CountingEngine { Iteration = snapshot.Iteration }, snapshot).Run(events, CancellationToken.None));
+            TrainingLoop resumed = Loop(new CountingEngine { Iteration = snapshot.Iteration }, snapshot);
+            Assert.Equal(TrainingOutcome.Finished, resumed.Run(events, CancellationToken.None));
             Assert.Equal(whole.Lines, events.Lines);
         }
     }
@@ -57,7 +60,9 @@ public class TrainingLoopTests
         // Step n has the loss 100 - n; reports lie at every third step, and at every fifth because of the evaluation.
         var events = new Events();
         Loop(new CountingEngine(), null).Run(events, CancellationToken.None);
-        Assert.Equal([(3, 98), (5, 95.5), (6, 94), (9, 92), (10, 90)], events.Reports.Take(5).Select(report => (report.Iteration, Math.Round(report.Loss * 25, 9))));
+        Assert.Equal(
+            [(3, 98), (5, 95.5), (6, 94), (9, 92), (10, 90)],
+            events.Reports.Take(5).Select(report => (report.Iteration, Math.Round(report.Loss * 25, 9))));
     }
 
     [Theory]
@@ -75,7 +80,8 @@ public class TrainingLoopTests
             File.WriteAllText(run.ConfigurationPath, """{"hidden-size": 3}""");
             using var engine = new CountingEngine { Iteration = from?.Iteration ?? 0, ValidationLoss = ValidationLoss };
             using var recorder = new RunRecorder(run, Samples.Description, from, 3, Assert.Fail);
-            Assert.Equal(TrainingOutcome.Finished, Loop(engine, from, schedule with { Iterations = iterations }).Run(recorder, CancellationToken.None));
+            TrainingLoop loop = Loop(engine, from, schedule with { Iterations = iterations });
+            Assert.Equal(TrainingOutcome.Finished, loop.Run(recorder, CancellationToken.None));
             return run;
         }
 
@@ -131,12 +137,21 @@ public class TrainingLoopTests
     [Fact]
     public void A_plateau_lowers_the_rate_from_the_next_step_on_and_a_resume_goes_on_waiting()
     {
-        TrainingSchedule schedule = Schedule with { Iterations = 50, LearningRates = new() { Kind = LearningRateDecay.Plateau, DecayPatience = 2 } };
+        TrainingSchedule schedule = Schedule with
+        {
+            Iterations = 50,
+            LearningRates = new() { Kind = LearningRateDecay.Plateau, DecayPatience = 2 },
+        };
         using var engine = new CountingEngine { ValidationLoss = Plateau };
         var whole = new Events();
         Loop(engine, null, schedule).Run(whole, CancellationToken.None);
         float[] rates = [.. engine.Rates.Select(rate => (float)rate)];
-        Assert.Equal([.. Enumerable.Repeat(0.1f, 15), .. Enumerable.Repeat(0.05f, 15), .. Enumerable.Repeat(0.025f, 10), .. Enumerable.Repeat(0.0125f, 10)], rates);
+        float[] expected =
+        [
+            .. Enumerable.Repeat(0.1f, 15), .. Enumerable.Repeat(0.05f, 15), .. Enumerable.Repeat(0.025f, 10),
+            .. Enumerable.Repeat(0.0125f, 10),
+        ];
+        Assert.Equal(expected, rates);
 
         for (int stopAt = 3; stopAt < 50; stopAt++)
         {
@@ -176,8 +191,9 @@ public class TrainingLoopTests
         foreach (int more in (int[])[patience, 0])
         {
             Events whole = new(), resumed = new();
-            Loop(new CountingEngine { ValidationLoss = Plateau }, null, schedule with { Patience = more }).Run(whole, CancellationToken.None);
-            Loop(new CountingEngine { Iteration = end, ValidationLoss = Plateau }, snapshot, schedule with { Patience = more }).Run(resumed, CancellationToken.None);
+            TrainingSchedule patient = schedule with { Patience = more };
+            Loop(new CountingEngine { ValidationLoss = Plateau }, null, patient).Run(whole, CancellationToken.None);
+            Loop(new CountingEngine { Iteration = end, ValidationLoss = Plateau }, snapshot, patient).Run(resumed, CancellationToken.None);
             Assert.Equal(whole.Lines[^resumed.Lines.Count..], resumed.Lines);
             Assert.Equal(whole.Reports[^1].Iteration, resumed.Reports[^1].Iteration);
         }
@@ -241,8 +257,8 @@ public class TrainingLoopTests
 
     private static TrainingLoop Loop(CountingEngine engine, TrainingSnapshot? resumeFrom, TrainingSchedule? schedule = null) =>
         new(
-            new TextLearner(engine, new StepOptions(), schedule ?? Schedule, Samples.Vocabulary(), new SyntheticText(5, 100)), 0.1, schedule ?? Schedule,
-            resumeFrom);
+            new TextLearner(engine, new StepOptions(), schedule ?? Schedule, Samples.Vocabulary(), new SyntheticText(5, 100)), 0.1,
+            schedule ?? Schedule, resumeFrom);
 
     private sealed class CountingEngine : ITextEngine
     {
@@ -296,7 +312,9 @@ public class TrainingLoopTests
             return ValidationLoss(Iteration);
         }
 
-        public int[] Sample(int length, int firstInput, SamplingOptions options, ulong seed, ulong sequence, CancellationToken cancellation) => [(int)sequence % 5];
+        public int[] Sample(
+            int length, int firstInput, SamplingOptions options, ulong seed, ulong sequence, CancellationToken cancellation) =>
+            [(int)sequence % 5];
 
         public void Dispose()
         {
@@ -327,7 +345,8 @@ public class TrainingLoopTests
 
         public void Improved(ParameterSet<float> weights) => Lines.Add("improved");
 
-        public void Sampled(long iteration, ReadOnlyMemory<byte> text) => Lines.Add(string.Create(CultureInfo.InvariantCulture, $"sample {iteration}"));
+        public void Sampled(long iteration, ReadOnlyMemory<byte> text) =>
+            Lines.Add(string.Create(CultureInfo.InvariantCulture, $"sample {iteration}"));
 
         // Where a run was stopped it saves, which one that was not does not: no line for it.
         public void Checkpointed(TrainingSnapshot snapshot) => LastSnapshot = snapshot;
