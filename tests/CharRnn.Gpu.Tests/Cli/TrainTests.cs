@@ -5,8 +5,8 @@ using CharRnn.Gpu.Execution;
 using CharRnn.Model;
 using CharRnn.Runs;
 using CharRnn.Storage;
-using CharRnn.Training;
 using CharRnn.Text;
+using CharRnn.Training;
 
 namespace CharRnn.Gpu.Tests.Cli;
 

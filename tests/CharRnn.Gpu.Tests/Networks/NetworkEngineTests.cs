@@ -300,7 +300,11 @@ public class NetworkEngineTests
         LabelledData data = TestNetworks.Data(shape, 26, 4);
         var options = new NetworkOptions
         {
-            BatchSize = batch, Optimizer = rule, ClipNorm = 0.5, WeightDecay = 0.01, Momentum = rule == UpdateRule.Sgd ? 0.9 : 0,
+            BatchSize = batch,
+            Optimizer = rule,
+            ClipNorm = 0.5,
+            WeightDecay = 0.01,
+            Momentum = rule == UpdateRule.Sgd ? 0.9 : 0,
             LossTolerance = 1e-30f,
         };
         NetworkEngine Begin() => new(device, TestNetworks.Parameters(shape, 6), data, options)
