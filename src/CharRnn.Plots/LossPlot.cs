@@ -30,7 +30,7 @@ public static class LossPlot
     /// Writes the picture as PNG, atomically: 1200 x 700 pixels; nats per character, or a table's loss, over iterations;
     /// of several runs, over what they read.
     /// </summary>
-    /// <param name="path">Where.</param>
+    /// <param name="path">The path of the picture.</param>
     /// <param name="runs">The runs.</param>
     /// <exception cref="CharRnnException">The file system refuses, or the library that draws does not load.</exception>
     public static void Write(string path, IReadOnlyList<RunRecord> runs)

@@ -11,7 +11,7 @@ public static class ReportPage
     private const int MostSamples = 60;
 
     /// <summary>Writes the page, atomically.</summary>
-    /// <param name="path">Where.</param>
+    /// <param name="path">The path of the page.</param>
     /// <param name="runs">The runs, in the order in which they are shown.</param>
     /// <exception cref="CharRnnException">The file system refuses.</exception>
     public static void Write(string path, IReadOnlyList<RunRecord> runs) => AtomicFile.Write(path, stream => stream.Write(Build(runs)));

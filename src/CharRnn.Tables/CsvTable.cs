@@ -41,7 +41,7 @@ public static class CsvTable
     }
 
     /// <summary>Writes rows as CSV.</summary>
-    /// <param name="writer">Where.</param>
+    /// <param name="writer">What the table is written to.</param>
     /// <param name="rows">The header, then the rows.</param>
     public static void Write(TextWriter writer, IEnumerable<IEnumerable<string>> rows)
     {

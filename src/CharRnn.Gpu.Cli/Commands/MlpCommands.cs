@@ -124,7 +124,7 @@ internal static class MlpCommands
     }
 
     /// <summary>What a network says of a table's rows.</summary>
-    /// <exception cref="CharRnnException">That is no number somewhere; names the line.</exception>
+    /// <exception cref="CharRnnException">An output is not finite; the message names the line.</exception>
     private static NetworkAnswers Apply(ParseResult options, NetworkModel model, Table table, LabelledData data, CancellationToken stop)
     {
         using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));

@@ -132,7 +132,7 @@ internal static class SharedOptions
 
     /// <summary>Reads a text; a person who waits sees how far it is.</summary>
     /// <param name="read">Reads it with these options.</param>
-    /// <param name="options">How.</param>
+    /// <param name="options">How the text is read.</param>
     public static Corpus ReadText(Func<CorpusOptions, Corpus> read, CorpusOptions options)
     {
         var progress = new Latest();

@@ -3,7 +3,7 @@ using CharRnn.Text;
 
 namespace CharRnn.Training;
 
-/// <summary>What is trained, on whatever data: an engine, and what is to be known and measured of it between its steps.</summary>
+/// <summary>What a training loop trains: an engine, and what the loop must know and measure of it between its steps.</summary>
 /// <param name="engine">Runs the steps.</param>
 public abstract class Learner(ITrainingEngine engine)
 {
@@ -13,23 +13,24 @@ public abstract class Learner(ITrainingEngine engine)
     /// <summary>Whether there are data to measure on.</summary>
     public abstract bool HasValidation { get; }
 
-    /// <summary>Losses that are summed in the loss of a step: T of a text, whose losses are shown per character, and else 1.</summary>
+    /// <summary>The number of losses that are summed in the loss of a step: T on a text, whose losses are shown per character, otherwise 1.</summary>
     public virtual int LossTerms => 1;
 
-    /// <summary>Where the classic smoothed loss starts, as a step's loss is; NaN where there is none.</summary>
+    /// <summary>The value at which the classic smoothed loss starts; NaN if there is none.</summary>
     public virtual double InitialSmoothLoss => double.NaN;
 
     /// <summary>
-    /// A loss of a step, smoothed or averaged, that tells that training is lost although it is finite: a huge rate saturates every
-    /// hidden unit, and then nothing overflows any more and nothing is learned.
+    /// The loss of a step, smoothed or averaged, above which training has diverged although the loss is finite: a huge rate saturates
+    /// every hidden unit, and then nothing overflows any more and nothing is learned.
     /// </summary>
     public abstract double AbsurdLoss { get; }
 
-    /// <summary>Characters or rows that so many first steps train on.</summary>
+    /// <summary>The number of characters or rows that the first steps train on.</summary>
+    /// <param name="steps">The number of these steps.</param>
     public abstract long ExamplesIn(long steps);
 
     /// <summary>The weight of a step's loss in the mean of several.</summary>
-    /// <param name="completedSteps">Steps before it.</param>
+    /// <param name="completedSteps">The number of steps before it.</param>
     public virtual long WeightOf(long completedSteps) => 1;
 
     /// <summary>The loss of the model as it is now on the validation data; training is not disturbed.</summary>
@@ -37,9 +38,9 @@ public abstract class Learner(ITrainingEngine engine)
     /// <exception cref="OperationCanceledException">It was asked to stop.</exception>
     public abstract double Evaluate(CancellationToken cancellation);
 
-    /// <summary>A text that the model as it is now writes, as bytes; null of a model that writes none. Training is not disturbed.</summary>
-    /// <param name="iteration">Completed steps; each has random numbers of its own.</param>
-    /// <param name="cancellation">Looked at between launches.</param>
+    /// <summary>A text that the model writes as it is now, as bytes; null if it writes none. Training is not disturbed.</summary>
+    /// <param name="iteration">The number of completed steps; each has its own random numbers.</param>
+    /// <param name="cancellation">Checked between launches.</param>
     /// <exception cref="OperationCanceledException">It was asked to stop.</exception>
     public virtual byte[]? Sample(long iteration, CancellationToken cancellation) => null;
 }

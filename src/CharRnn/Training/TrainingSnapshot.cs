@@ -26,7 +26,7 @@ public sealed record TrainingSnapshot
     /// </summary>
     public required TrainingOutcome? EndedBy { get; init; }
 
-    /// <summary>The loss of the last step, of a text nats, a sum over T; NaN before the first.</summary>
+    /// <summary>The loss of the last step, on a text in nats and summed over T; NaN before the first step.</summary>
     public required double LastLoss { get; init; }
 
     /// <summary>The sum of the losses of the steps since the last report, each times its <see cref="Learner.WeightOf"/>.</summary>
@@ -35,10 +35,10 @@ public sealed record TrainingSnapshot
     /// <summary>The sum of the weights of these steps.</summary>
     public required long LossCount { get; init; }
 
-    /// <summary>The classic smoothed loss, nats, a sum over T; NaN where there is none.</summary>
+    /// <summary>The classic smoothed loss, in nats and summed over T; NaN on a table.</summary>
     public required double SmoothLoss { get; init; }
 
-    /// <summary>The best validation loss so far, of a text nats per character; NaN if there was none.</summary>
+    /// <summary>The best validation loss so far, on a text in nats per character; NaN if there was none.</summary>
     public required double BestValidationLoss { get; init; }
 
     /// <summary>The iteration of <see cref="BestValidationLoss"/>; 0 if there was none.</summary>
