@@ -35,7 +35,8 @@ internal static class GradientBlock
         int begin = panels.Offset(first, left), end = begin + (Layout.PanelCount(width) * panels.Panel);
         Product.RunTransposed(
             scratch, gradient.SubView(begin, gradient.IntLength - begin), panels,
-            inputs.SubView(first, (rows * inputRow) - first), inputRow, deltas.SubView(left, (rows * deltaRow) - left), Layout.Rows(deltaRow), count, width, rows);
+            inputs.SubView(first, (rows * inputRow) - first), inputRow, deltas.SubView(left, (rows * deltaRow) - left),
+            Layout.Rows(deltaRow), count, width, rows);
         int length = count * Layout.PanelWidth;
         for (int panel = begin; panel < end; panel += panels.Panel)
             Reduction.FlagNonFinite(status, flag, gradient.SubView(panel, length), length);

@@ -18,18 +18,18 @@ internal static class CommandLine
         Output.IsVerbose = args.Contains("--verbose");
         Output.Prepare();
         Interrupts.OutliveLargeFiles();
+        IReadOnlyDictionary<string, string> fileOfOption = new Dictionary<string, string>();
         try
         {
             RequireCurrentDirectory();
             RootCommand root = Build();
-            string[] expanded = ConfigurationArguments.Expand(args, root, out IReadOnlyDictionary<string, string> fileOfOption);
+            string[] expanded = ConfigurationArguments.Expand(args, root, out fileOfOption);
             ParseResult result = root.Parse(expanded, ParserConfiguration);
             Output.IsVerbose = HasFlag(result, "--verbose");
             Output.IsQuiet = HasFlag(result, "--quiet");
             if (!IsDirective(result) && UsageError(result) is { } error)
             {
-                bool isFromFile = fileOfOption.TryGetValue(error.Split(':')[0], out string? file);
-                Output.Error(isFromFile ? $"{file}: {error[2..]}" : error);
+                Output.Error(WithFile(error));
                 return WrongUsage;
             }
 
@@ -46,7 +46,7 @@ internal static class CommandLine
         }
         catch (UsageException e)
         {
-            Output.Error(e.Message);
+            Output.Error(WithFile(e.Message));
             return WrongUsage;
         }
         catch (OutputClosedException)
@@ -64,6 +64,9 @@ internal static class CommandLine
                 Output.Note(e.ToString());
             return Failed;
         }
+
+        // An option that came from a file is named as it stands there.
+        string WithFile(string error) => fileOfOption.TryGetValue(error.Split(':')[0], out string? file) ? $"{file}: {error[2..]}" : error;
     }
 
     /// <summary>

@@ -30,8 +30,7 @@ internal sealed class ConfigurationArguments
     public static string[] Expand(string[] args, RootCommand root, out IReadOnlyDictionary<string, string> fileOfOption)
     {
         fileOfOption = new Dictionary<string, string>();
-        TrainingVerb[] verbs = [TrainCommand.Verb, MlpTrainCommand.Verb];
-        if (verbs.FirstOrDefault(verb => args.Take(verb.Path.Count).SequenceEqual(verb.Path)) is not { } verb)
+        if (Verbs.FirstOrDefault(verb => args.Take(verb.Path.Count).SequenceEqual(verb.Path)) is not { } verb)
             return args;
 
         Command command = verb.Path.Aggregate<string, Command>(root, (group, name) => group.Subcommands.First(one => one.Name == name));
@@ -47,15 +46,21 @@ internal sealed class ConfigurationArguments
         if (path == "-" && _given.Count(argument => argument == "-") > 1)
             throw new UsageException("--config: is -, and so is another input; give one of them as a file");
         if (path is not null)
-            Add(RunConfiguration.Read(path, mayBePipe: true), path, isSavedRun: false);
+        {
+            RunConfiguration given = RunConfiguration.Read(path, mayBePipe: true);
+            if (given.Has("kind") && given.Kind is { } other && other != _verb.Kind)
+                throw new UsageException($"{path}: is of a run of {VerbOf(other).Name}; give the options of {_verb.Name}");
+            Add(given, path, isSavedRun: false);
+        }
+
         if (!Has("--resume") || Has("--overwrite") || Value("--out") is not { } run)
             return; // there is none, or they contradict each other
         string savedPath = RunDirectory.RequireResumable(run).ConfigurationPath;
         RunConfiguration saved = RunConfiguration.Read(savedPath);
         if (saved.Kind is { } kind && kind != _verb.Kind)
         {
-            string other = (kind == TrainCommand.Verb.Kind ? TrainCommand.Verb : MlpTrainCommand.Verb).Name;
-            throw new CharRnnException(run, $"is a run of {other}", $"resume it with: {other} --resume --out {ShellText.Quote(run)}");
+            string name = VerbOf(kind).Name;
+            throw new CharRnnException(run, $"is a run of {name}", $"resume it with: {name} --resume --out {ShellText.Quote(run)}");
         }
 
         RefuseChanges(saved, run);
@@ -65,6 +70,10 @@ internal sealed class ConfigurationArguments
                 $"give the same {DataWord} again: a file, or PROGRAM | {_verb.Name} - --resume --out {ShellText.Quote(run)}");
         Add(saved, savedPath, isSavedRun: true);
     }
+
+    private static TrainingVerb[] Verbs => [TrainCommand.Verb, MlpTrainCommand.Verb];
+
+    private static TrainingVerb VerbOf(RunKind kind) => Verbs.First(verb => verb.Kind == kind);
 
     private string DataWord => _verb.Kind == RunKind.Text ? "text" : "table";
 

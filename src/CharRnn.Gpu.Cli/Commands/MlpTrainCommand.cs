@@ -22,6 +22,9 @@ internal static class MlpTrainCommand
     // Of the epochs, unless told otherwise, one report for each hundredth, and a checkpoint for each tenth.
     private const int Reports = 100, Checkpoints = 10;
 
+    // A loss of so many times that of a constant answer comes from a learning rate that is too high, not from a slow start.
+    private const double TooHigh = 2;
+
     private const ulong SplitStream = ulong.MaxValue - 2;
 
     private static readonly Argument<string> Data = MlpCommands.DataArgument();
@@ -81,7 +84,7 @@ internal static class MlpTrainCommand
     private static readonly Option<double?> ValidationFraction = Verb.Add(
         SharedOptions.Number<double>(
             "--val-fraction", 0.2, "a number from 0, below 1", Limits.IsPart,
-            "The part of the rows, drawn by the seed, that is measured on and not trained on."),
+            "The share of the rows, drawn by the seed, that is measured on and not trained on."),
         OnResume.Kept);
     private static readonly Option<string> Delimiter = Verb.Add(
         MlpCommands.DelimiterOption(), OnResume.Taken, delimiter => delimiter == "\t" ? "tab" : delimiter);
@@ -112,7 +115,7 @@ internal static class MlpTrainCommand
         using RunDirectory? earlier = RunOptions.OpenEarlier(options);
         TableCheckpoint? resumed = earlier is null ? null : TableCheckpoint.Load(earlier);
         LabelledTable table = ReadTable(options, stop);
-        Schedule.RequireValidation(options, table.Validation.Count, 1, "rows");
+        Schedule.RequireValidation(options, table.Validation.Count, 1, "row");
         long stepsPerEpoch = NetworkEngine.StepsPerEpochOf(table.Training.Count, how);
         TrainingSchedule schedule = ReadSchedule(options, stepsPerEpoch);
         if (resumed?.Finish(table, how, schedule, stepsPerEpoch) is { } finish)
@@ -146,8 +149,13 @@ internal static class MlpTrainCommand
                     (Loss, Word(table.Shape.Loss)), .. Cadences(options).Select(pair => ((Option)pair.Option, (object?)pair.Epochs)),
                 ]),
         };
-        TrainingOutcome outcome = training.Train(how.LearningRate, schedule, null, stop);
-        Summarise(options, outcome, predictor, new NetworkModel(engine.ReadWeights(), table.Encoding), table, run, engine);
+        double constant = table.Training.ConstantLoss(table.Shape.Loss);
+        var warning = new RateWarning(
+            TooHigh * constant, report => report.Loss,
+            string.Create(CultureInfo.InvariantCulture, $"loss is above {TooHigh} times {constant:G4}, that of a constant answer"),
+            Output.Warning);
+        TrainingOutcome outcome = training.Train(how.LearningRate, schedule, warning, stop);
+        Summarise(options, outcome, training.Best, predictor, new NetworkModel(engine.ReadWeights(), table.Encoding), table, run, engine);
         return outcome == TrainingOutcome.Stopped ? Interrupts.ExitCode : 0;
     }
 
@@ -245,15 +253,20 @@ internal static class MlpTrainCommand
     }
 
     private static void Summarise(
-        ParseResult options, TrainingOutcome outcome, NetworkPredictor predictor, NetworkModel model, LabelledTable table, RunDirectory run,
-        NetworkEngine engine)
+        ParseResult options, TrainingOutcome outcome, (double ValidationLoss, long Iteration) best, NetworkPredictor predictor,
+        NetworkModel model, LabelledTable table, RunDirectory run, NetworkEngine engine)
     {
         (string name, string reason) = outcome switch
         {
             TrainingOutcome.SmallGradient => ("tolerance", $"the gradient's norm is below {Tolerance.Name}"),
             TrainingOutcome.SmallChange => ("change-tolerance", $"the loss changes by less than {ChangeTolerance.Name}"),
             TrainingOutcome.Finished => ("epochs", $"as many epochs as {Epochs.Name} allows"),
-            TrainingOutcome.StoppedEarly => ("patience", "the validation loss got no better for as long as --patience allows"),
+            TrainingOutcome.StoppedEarly => (
+                "patience",
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"the validation loss got no better than {best.ValidationLoss:G6} at iteration {best.Iteration} for as long as "
+                    + $"--patience allows; --best takes the network of then")),
             _ => ("stopped", $"stopped and saved; go on with: {Verb.Name} --resume --out {ShellText.Quote(run.Root)}"),
         };
         long epochs = engine.Iteration / engine.StepsPerEpoch;
@@ -291,7 +304,7 @@ internal static class MlpTrainCommand
 
     private static Option<int[]?> LayersOption() => new("--layers")
     {
-        Description = "Neurons of each hidden layer; none for none.",
+        Description = "The number of neurons of each hidden layer; none for a network without hidden layers.",
         HelpName = $"N,N,...|{NoLayers}",
         DefaultValueFactory = _ => [16],
         CustomParser = result =>

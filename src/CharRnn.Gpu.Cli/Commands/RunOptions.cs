@@ -28,7 +28,7 @@ internal sealed class RunOptions
             new Option<bool>("--resume") { Description = "Go on with the run in --out, exactly where it stopped." }, OnResume.Forgotten);
         _overwrite = verb.Add(new Option<bool>("--overwrite") { Description = "Replace the run that --out holds." }, OnResume.Forgotten);
         _device = verb.Add(SharedOptions.Device(), OnResume.Taken);
-        LogEvery = Cadence("--log-every", log, "between reports; 0 reports only at the end");
+        LogEvery = Cadence("--log-every", log, "between reports; 0 reports only measurements and the end");
         EvalEvery = Cadence("--eval-every", evaluate, "between measurements on the validation part; 0 measures only at the end");
         CheckpointEvery = Cadence("--checkpoint-every", checkpoint, "between saves; 0 saves only at the end");
         _keepCheckpoints = verb.Add(

@@ -27,7 +27,8 @@ internal sealed class ScheduleOptions
             OnResume.Kept);
         _warmup = verb.Add(
             SharedOptions.WholeNumber<long>(
-                "--warmup", Defaults.Warmup, 0, "Number of steps at the start in which the learning rate rises from 0."),
+                "--warmup", Defaults.Warmup, 0,
+                "Number of steps at the start, counted as iterations, in which the learning rate rises from 0."),
             OnResume.Kept);
         _minLearningRate = verb.Add(
             SharedOptions.Number<double>(

@@ -173,7 +173,7 @@ internal static class TrainCommand
                     (HiddenSize, step.HiddenSize), (InitFrom, resumed is null ? options.GetValue(InitFrom) : resumed.InitFrom),
                 ]),
         };
-        var warning = new RateWarning(corpus.Vocabulary.Size, Output.Warning);
+        var warning = RateWarning.OfText(corpus.Vocabulary.Size, Output.Warning);
         TrainingOutcome outcome = training.Train(step.LearningRate, schedule, warning, stop);
         if (!Output.IsQuiet)
             Output.Note(Farewell(outcome, training, run));

@@ -41,6 +41,7 @@ internal sealed class TrainingRun(
     {
         // A run that diverges before its first checkpoint goes back to this state.
         EngineState? start = declared.RollsBack(options) && !File.Exists(run.CheckpointPath) ? learner.Engine.ReadState() : null;
+        long rolledBackTo = -1;
         SaveConfiguration(learningRate, schedule.LearningRates);
         for (int rollbacks = 0; ; rollbacks++)
         {
@@ -50,19 +51,20 @@ internal sealed class TrainingRun(
             if (outcome != TrainingOutcome.Diverged)
                 return outcome;
 
-            bool saved = File.Exists(run.CheckpointPath);
+            bool saved = File.Exists(run.CheckpointPath), replaces = saved || File.Exists(run.BestModelPath);
             double half = learningRate / 2;
             if (!declared.RollsBack(options) || rollbacks == MaxRollbacks || (float)half == 0)
                 throw new CharRnnException(
                     run.Root,
                     $"training diverged: {loop.Divergence}, "
                     + (saved ? "so the last checkpoint and model are kept" : "before the first checkpoint"),
-                    $"start anew with {(saved ? "--overwrite and " : "")}a lower --learning-rate or --clip");
+                    $"start anew with {(replaces ? "--overwrite and " : "")}a lower --learning-rate or --clip");
 
             learningRate = half;
             LearningRateSchedule rates = schedule.LearningRates;
             schedule = schedule with { LearningRates = rates with { MinLearningRate = rates.MinLearningRate / 2 } };
-            resumeFrom = saved ? CheckpointFile.Load(run.CheckpointPath).Snapshot : null;
+            resumeFrom = saved ? GoBack(rolledBackTo, mayStartAnew: start is not null) : null;
+            rolledBackTo = resumeFrom?.Iteration ?? 0;
             learner.Engine.Restore(resumeFrom?.Engine ?? start!);
             SaveConfiguration(learningRate, schedule.LearningRates);
             if (resumeFrom is null)
@@ -103,6 +105,29 @@ internal sealed class TrainingRun(
             return null;
         string remedy = schedule.LearningRates.DependsOnTotal ? $"its schedule has ended; {anew}" : $"give more {length} to go on";
         return string.Create(CultureInfo.InvariantCulture, $" at iteration {snapshot.Iteration}; {remedy}");
+    }
+
+    /// <summary>
+    /// The checkpoint to go on from. One from which training diverged again, before it saved another, was ruined when it was saved: it is
+    /// put aside, and the one before it takes its place.
+    /// </summary>
+    /// <param name="rolledBackTo">The iteration of the last rollback.</param>
+    /// <param name="mayStartAnew">Whether the state of the start is known.</param>
+    /// <returns>Null for the state of the start.</returns>
+    private TrainingSnapshot? GoBack(long rolledBackTo, bool mayStartAnew)
+    {
+        TrainingSnapshot last = CheckpointFile.Load(run.CheckpointPath).Snapshot;
+        if (last.Iteration != rolledBackTo)
+            return last;
+        if (run.OlderCheckpointAges is not [var age, ..])
+        {
+            if (mayStartAnew)
+                run.FallBack(null);
+            return mayStartAnew ? null : last;
+        }
+
+        run.FallBack(age);
+        return CheckpointFile.Load(run.CheckpointPath).Snapshot;
     }
 
     private TrainingOutcome TrainOnce(TrainingLoop loop, ITrainingObserver? more, CancellationToken stop)

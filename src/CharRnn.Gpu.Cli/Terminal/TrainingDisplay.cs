@@ -41,7 +41,8 @@ internal sealed class TrainingDisplay(ReportWords words, bool json) : ITrainingO
             line.Append(CultureInfo.InvariantCulture, $", gradient {report.GradientNorm:G4}");
         if (!double.IsNaN(report.ValidationLoss))
             line.Append(CultureInfo.InvariantCulture, $", validation {words.Loss(report.ValidationLoss)}");
-        line.Append(CultureInfo.InvariantCulture, $", {report.CharactersPerSecond:N0} {words.Examples}/s");
+        if (!double.IsNaN(report.CharactersPerSecond))
+            line.Append(CultureInfo.InvariantCulture, $", {report.CharactersPerSecond:N0} {words.Examples}/s");
         return line.ToString();
     }
 }

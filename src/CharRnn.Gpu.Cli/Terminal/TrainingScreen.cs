@@ -94,7 +94,8 @@ internal sealed class TrainingScreen(IAnsiConsole console, ReportWords words, Tr
             Bar(width),
             Line(
                 width, ("loss        ", Dim), (words.Loss(_now.Loss), Strong),
-                (words.IsSmoothed ? N($"  smoothed {_now.SmoothLoss:F3}") : "", Dim)),
+                (words.IsSmoothed ? N($"  smoothed {_now.SmoothLoss:F3}") : "", Dim),
+                (double.IsNaN(_now.GradientNorm) ? "" : N($"  gradient {_now.GradientNorm:G4}"), Dim)),
         };
         if (!double.IsNaN(_validation))
         {
@@ -102,8 +103,9 @@ internal sealed class TrainingScreen(IAnsiConsole console, ReportWords words, Tr
             rows.Add(Line(width, ("validation  ", Dim), (words.Loss(_validation), Strong), (best, Dim)));
         }
 
+        string speed = double.IsNaN(_now.CharactersPerSecond) ? "" : N($"{_now.CharactersPerSecond:N0} {words.Examples}/s");
         rows.Add(Line(
-            width, ("speed       ", Dim), (N($"{_now.CharactersPerSecond:N0} {words.Examples}/s"), Strong),
+            width, ("speed       ", Dim), (speed, Strong),
             (N($"  {_now.Characters:N0} {words.Examples}, {Clock(_now.Seconds)}"), Dim)));
         if (_sample is var (iteration, text) && height > OtherLines)
         {

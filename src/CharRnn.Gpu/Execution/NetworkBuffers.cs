@@ -85,7 +85,8 @@ internal sealed class NetworkBuffers : IDisposable
         double arenas = 2 * parameters;
         if (options is not null)
             arenas += ((2 + options.Moments.Count) * parameters) + layout.TransposedLength;
-        double bytes = sizeof(float) * (arenas + ((options is null ? 2 : 4) * states) + data), largest = Math.Max(Math.Max(parameters, states), data);
+        double bytes = sizeof(float) * (arenas + ((options is null ? 2 : 4) * states) + data);
+        double largest = Math.Max(Math.Max(parameters, states), data);
         if (largest > Math.Min(int.MaxValue - 1024, device.MaxBufferSize / sizeof(float)))
             throw new CharRnnException(
                 "--layers",

@@ -116,16 +116,17 @@ public sealed class RunDirectory : RunPaths, IDisposable
     }
 
     /// <summary>Puts the last checkpoint aside under a name that no other file has, and an older one in its place.</summary>
-    /// <param name="age">The older one's age.</param>
+    /// <param name="age">The age of the older one; null for none.</param>
     /// <returns>The path at which the last one is now.</returns>
     /// <exception cref="CharRnnException">The file system refuses.</exception>
-    internal string FallBack(int age)
+    public string FallBack(int? age)
     {
         try
         {
             string aside = NewDamagedPath;
             File.Move(CheckpointPath, aside);
-            File.Move(OlderCheckpointPath(age), CheckpointPath);
+            if (age is { } older)
+                File.Move(OlderCheckpointPath(older), CheckpointPath);
             return aside;
         }
         catch (Exception refusal) when (FileErrors.IsFileFailure(refusal))

@@ -89,7 +89,7 @@ public partial class RunPaths
     /// The ages of the checkpoints before the last, ascending from 1; kills may have left gaps. What lies far beyond is not the
     /// program's: a user's checkpoint-5000.safetensors, say.
     /// </summary>
-    internal IReadOnlyList<int> OlderCheckpointAges
+    public IReadOnlyList<int> OlderCheckpointAges
     {
         get
         {

@@ -39,7 +39,8 @@ public sealed class MetricsLog : IDisposable
             WriteNumberOrNull(json, "loss", line.Loss);
             WriteNumberOrNull(json, "smooth_loss", line.SmoothLoss);
             WriteNumberOrNull(json, "smooth_loss_per_char", line.SmoothLossPerCharacter);
-            WriteNumberOrNull(json, "bits_per_character", Loss.BitsPerCharacter(line.Loss));
+            bool isOfText = !double.IsNaN(line.SmoothLoss);
+            WriteNumberOrNull(json, "bits_per_character", isOfText ? Loss.BitsPerCharacter(line.Loss) : double.NaN);
             WriteNumberOrNull(json, "val_loss", line.ValidationLoss);
             WriteNumberOrNull(json, "characters_per_second", line.CharactersPerSecond);
             WriteNumberOrNull(json, "seconds", line.Seconds);

@@ -13,7 +13,9 @@ public abstract class Learner(ITrainingEngine engine)
     /// <summary>Whether there are data to measure on.</summary>
     public abstract bool HasValidation { get; }
 
-    /// <summary>The number of losses that are summed in the loss of a step: T on a text, whose losses are shown per character, otherwise 1.</summary>
+    /// <summary>
+    /// The number of losses that are summed in the loss of a step: T on a text, whose losses are shown per character, otherwise 1.
+    /// </summary>
     public virtual int LossTerms => 1;
 
     /// <summary>The value at which the classic smoothed loss starts; NaN if there is none.</summary>

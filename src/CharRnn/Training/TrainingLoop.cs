@@ -190,10 +190,11 @@ public sealed class TrainingLoop(Learner learner, double learningRate, TrainingS
     {
         double seconds = (_clock.Elapsed - _lastReport.Time).TotalSeconds;
         (long epochs, long steps) = Math.DivRem(_iteration, _engine.StepsPerEpoch);
-        long examples = learner.ExamplesIn(_iteration), epoch = epochs + Math.Sign(steps);
+        long examples = learner.ExamplesIn(_iteration), since = examples - learner.ExamplesIn(_lastReport.Iteration);
+        long epoch = epochs + Math.Sign(steps);
         return new TrainingReport(
             _iteration, epoch, examples, MeanLoss / learner.LossTerms, _smoothLoss, _smoothLoss / learner.LossTerms, validationLoss,
-            (examples - learner.ExamplesIn(_lastReport.Iteration)) / seconds, _clock.Elapsed.TotalSeconds, LearningRateAt(_iteration - 1))
+            since > 0 ? since / seconds : double.NaN, _clock.Elapsed.TotalSeconds, LearningRateAt(_iteration - 1))
         {
             GradientNorm = _normSum / _normCount,
         };
@@ -281,7 +282,7 @@ public interface ITrainingObserver
 /// <param name="SmoothLoss">The classic smoothed loss in nats, a sum over T; NaN for a table.</param>
 /// <param name="SmoothLossPerCharacter">The same in nats per character.</param>
 /// <param name="ValidationLoss">The validation loss in nats per character, or J; NaN if none was measured.</param>
-/// <param name="CharactersPerSecond">The number of characters or rows per second since the last report.</param>
+/// <param name="CharactersPerSecond">The number of characters or rows per second since the last report; NaN if there was no step.</param>
 /// <param name="Seconds">The seconds since this program began to train.</param>
 /// <param name="LearningRate">η of the last step.</param>
 public readonly record struct TrainingReport(

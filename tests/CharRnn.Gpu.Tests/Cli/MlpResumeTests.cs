@@ -95,13 +95,25 @@ public sealed class MlpResumeTests : IDisposable
         Assert.Equal(1, diverged.ExitCode);
         Assert.Matches(
             @"^error: stop: training diverged: the mean loss is \d\.\de\+\d+, before the first checkpoint; "
-                + "start anew with a lower --learning-rate or --clip$",
+                + "start anew with --overwrite and a lower --learning-rate or --clip$",
             diverged.ErrorLines[^1]);
 
         string said = _shell.Succeeds([.. train, "--out", "back", "--on-divergence", "rollback"]).Error;
         Assert.Matches(@"warning: training diverged: .*; going on from the start with --learning-rate 1\.5", said);
         Assert.InRange(RunConfiguration.Read(_shell["back/config.json"]).GetOptionText("learning-rate"), "0", "1");
         Assert.InRange(MetricsLog.Read(_shell["back/metrics.jsonl"]).Last().Loss, 0, 0.1);
+
+        // A checkpoint that was saved on the way to an absurd loss is put aside for the one before it, or for the start.
+        foreach ((string keep, string from) in ((string, string)[])[("2", "the checkpoint of iteration 4"), ("1", "the start")])
+        {
+            said = _shell.Succeeds([
+                .. train, "--out", $"far{keep}", "--on-divergence", "rollback", "--checkpoint-every", "1", "--keep-checkpoints", keep,
+            ]).Error;
+            Assert.Contains("going on from the checkpoint of iteration 5 with --learning-rate 1.5", said, StringComparison.Ordinal);
+            Assert.Contains($"going on from {from} with --learning-rate 0.75", said, StringComparison.Ordinal);
+            Assert.Equal(5, CheckpointFile.Load(_shell[$"far{keep}/checkpoint-damaged.safetensors"]).Snapshot.Iteration);
+            Assert.InRange(MetricsLog.Read(_shell[$"far{keep}/metrics.jsonl"]).Last().Loss, 0, 0.1);
+        }
     }
 
     [Fact]
@@ -111,7 +123,7 @@ public sealed class MlpResumeTests : IDisposable
             "options.json",
             """{"label": "arm", "layers": "8", "epochs": 3000, "patience": 2, "learning-rate": 0.5, "tensorboard": true}""");
         string said = _shell.Succeeds("mlp", "train", "spirals.csv", "--config", "options.json", "--device", "cpu", "--out", "run").Error;
-        Assert.Contains("epochs: the validation loss got no better for as long as --patience allows", said, StringComparison.Ordinal);
+        Assert.Contains("for as long as --patience allows; --best takes the network of then", said, StringComparison.Ordinal);
         Assert.Single(Directory.GetFiles(_shell["run/tensorboard"], "events.out.tfevents.*.charrnn"));
         Assert.Equal("2-8-1", RunConfiguration.Read(_shell["run/config.json"]).GetText("widths"));
         Assert.Matches(

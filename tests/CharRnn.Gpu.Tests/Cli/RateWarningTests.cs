@@ -9,7 +9,7 @@ public class RateWarningTests
     public void A_model_that_stays_worse_than_one_that_knows_nothing_is_told_of_once()
     {
         var warnings = new List<string>();
-        var rate = new RateWarning(10, warnings.Add); // ln 10 = 2.3026
+        var rate = RateWarning.OfText(10, warnings.Add); // ln 10 = 2.3026
         void Report(int iteration, double validation) =>
             rate.Reported(new TrainingReport(iteration, 1, 1, 2, 2, 2, validation, 1, 1, 0.1f));
         Report(1, 5);
