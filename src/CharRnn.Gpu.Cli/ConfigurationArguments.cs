@@ -1,3 +1,4 @@
+using System.Collections;
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using CharRnn.Files;
@@ -109,7 +110,7 @@ internal sealed class ConfigurationArguments
                 throw new UsageException($"{path}: {name}: is '{text}'; give true or false");
             _fileOfOption[option] = path;
             if (!isFlag)
-                _added.AddRange([option, text]);
+                _added.Add($"{option}={text}"); // whatever the text is, it is no other option
             else if (text == "true")
                 _added.Add(option);
         }
@@ -129,14 +130,15 @@ internal sealed class ConfigurationArguments
                     : " in another --out";
                 throw new CharRnnException(
                     $"--{name}", $"is {given} here and {kept ?? "not given"} in the run to resume",
-                    $"leave it out: a resume may change how long, on which device and how often it reports; or start a new run{anew}");
+                    "leave it out: a resume may only change how the run goes on, such as how long, on which device and with which reports; "
+                    + $"or start a new run{anew}");
             }
         }
     }
 
     /// <summary>Whether two texts stand for one value of an option.</summary>
-    private bool IsSame(string option, string one, string other) =>
-        one == other || (Parsed(option, one) is { } value && value.Equals(Parsed(option, other)));
+    private bool IsSame(string option, string one, string other) => one == other
+        || (Parsed(option, one) is { } value && StructuralComparisons.StructuralEqualityComparer.Equals(value, Parsed(option, other)));
 
     /// <summary>Whether a text stands for the default of an option.</summary>
     private bool IsDefault(string option, string text) => Parsed(option, text) is { } value && value.Equals(Parsed(option));

@@ -150,8 +150,8 @@ internal static class MlpCommands
             string text = result.Tokens.Count == 0 ? "" : result.Tokens[^1].Value;
             if (text == "tab")
                 return "\t";
-            if (text.Length != 1 || text[0] is '"' or '\n' or '\r' || char.IsSurrogate(text[0]))
-                result.AddError($"--delimiter: is '{text}'; give one character, or tab");
+            if (text.Length != 1 || text[0] == '"' || char.IsWhiteSpace(text[0]) || char.IsSurrogate(text[0]))
+                result.AddError($"--delimiter: is '{text}'; give one character that is neither a space nor a quote, or tab");
             return text;
         },
     };

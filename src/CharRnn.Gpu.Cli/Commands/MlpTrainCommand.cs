@@ -32,8 +32,9 @@ internal static class MlpTrainCommand
     private static readonly Fact<LabelledTable>[] Facts =
     [
         new("table-hash", table => table.Table.Hash),
-        new("label-entropy", table => table.Training.ConstantLoss(table.Shape.Loss)),
+        new("label-entropy", table => table.ConstantLoss),
         new("widths", table => string.Join('-', table.Shape.Layers.Select(layer => layer.Width).Prepend(table.Shape.Inputs))),
+        new("minimised", table => Word(table.Shape.Loss)),
         new("rows", table => table.Training.Count),
     ];
 
@@ -138,7 +139,7 @@ internal static class MlpTrainCommand
         if (!Output.IsQuiet)
             Introduce(table, engine, device, run, resumed?.Snapshot);
         var training = new TrainingRun(
-            options, RunOptions, run, new TableLearner(engine, predictor, table.Validation),
+            options, RunOptions, run, new TableLearner(engine, predictor, table.Validation, table.ConstantLoss),
             new NetworkDescription(table.Shape, table.Encoding), resumed?.Snapshot)
         {
             Words = ReportWords.OfTable,
@@ -146,13 +147,14 @@ internal static class MlpTrainCommand
                 run, options, device, Facts, table,
                 [
                     .. Optimizer.Resolved(how with { LearningRate = learningRate }), .. Schedule.Resolved(rates),
-                    (Loss, Word(table.Shape.Loss)), .. Cadences(options).Select(pair => ((Option)pair.Option, (object?)pair.Epochs)),
+                    .. Cadences(options).Select(pair => ((Option)pair.Option, (object?)pair.Epochs)),
                 ]),
         };
-        double constant = table.Training.ConstantLoss(table.Shape.Loss);
         var warning = new RateWarning(
-            TooHigh * constant, report => report.Loss,
-            string.Create(CultureInfo.InvariantCulture, $"loss is above {TooHigh} times {constant:G4}, that of a constant answer"),
+            TooHigh * table.ConstantLoss, report => report.Loss,
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"loss is above {TooHigh} times {table.ConstantLoss:G4}, that of a constant answer"),
             Output.Warning);
         TrainingOutcome outcome = training.Train(how.LearningRate, schedule, warning, stop);
         Summarise(options, outcome, training.Best, predictor, new NetworkModel(engine.ReadWeights(), table.Encoding), table, run, engine);
@@ -324,7 +326,11 @@ internal static class MlpTrainCommand
 
     /// <summary>A table whose rows are numbers, and the network for them.</summary>
     private sealed record LabelledTable(
-        Table Table, TableEncoding Encoding, NetworkShape Shape, LabelledData Training, LabelledData Validation);
+        Table Table, TableEncoding Encoding, NetworkShape Shape, LabelledData Training, LabelledData Validation)
+    {
+        /// <summary>J of the best answer that looks at no input: config.json has always called it label-entropy.</summary>
+        public double ConstantLoss { get; } = Training.ConstantLoss(Shape.Loss);
+    }
 
     /// <summary>The last state of a run on a table, and what its directory says of it.</summary>
     private sealed record TableCheckpoint(

@@ -81,7 +81,6 @@ public sealed class NetworkEngine : ITrainingEngine
         using Lock.Scope held = _life.Enter();
         _batch = options.BatchOf(_rows);
         LearningRateAt = _ => options.LearningRate;
-        ConstantLoss = data.ConstantLoss(shape.Loss);
         _stepsPerEpoch = StepsPerEpochOf(_rows, options);
         _epochsOrdered = _stepsPerEpoch == 1 ? StepRunner.MaxSteps : Math.Clamp(MostOrdered / _rows, 1, StepRunner.MaxSteps);
         _plan = plan ?? NetworkPlan.Choose(shape, _batch, device.Traits);
@@ -105,9 +104,6 @@ public sealed class NetworkEngine : ITrainingEngine
 
     /// <inheritdoc/>
     public Func<long, double> LearningRateAt { get; set; }
-
-    /// <inheritdoc cref="LabelledData.ConstantLoss"/>
-    public double ConstantLoss { get; }
 
     /// <summary>The number of steps in an epoch of this many rows.</summary>
     public static int StepsPerEpochOf(int rows, NetworkOptions options) => (rows + options.BatchOf(rows) - 1) / options.BatchOf(rows);

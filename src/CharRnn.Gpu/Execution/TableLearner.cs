@@ -7,16 +7,18 @@ namespace CharRnn.Gpu.Execution;
 /// <param name="engine">Runs the steps.</param>
 /// <param name="predictor">Applies the network to the validation rows.</param>
 /// <param name="validation">The rows to measure on; there may be none.</param>
-public sealed class TableLearner(NetworkEngine engine, NetworkPredictor predictor, LabelledData validation) : Learner(engine)
+/// <param name="constantLoss">The <see cref="LabelledData.ConstantLoss"/> of the data that the engine trains on.</param>
+public sealed class TableLearner(NetworkEngine engine, NetworkPredictor predictor, LabelledData validation, double constantLoss)
+    : Learner(engine)
 {
     // So many times the loss of the best answer that looks at no input.
-    private const double Absurd = 1e6;
+    private const double Absurd = 1e8;
 
     /// <inheritdoc/>
     public override bool HasValidation => validation.Count > 0;
 
     /// <inheritdoc/>
-    public override double AbsurdLoss { get; } = engine.ConstantLoss > 0 ? Absurd * engine.ConstantLoss : double.PositiveInfinity;
+    public override double AbsurdLoss { get; } = constantLoss > 0 ? Absurd * constantLoss : double.PositiveInfinity;
 
     /// <inheritdoc/>
     public override long ExamplesIn(long steps) => engine.RowsIn(steps);

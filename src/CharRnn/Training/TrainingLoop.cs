@@ -47,6 +47,10 @@ public sealed class TrainingLoop(Learner learner, double learningRate, TrainingS
         _lastReport = (_iteration, TimeSpan.Zero);
         _total = schedule.TotalIterations(_engine.StepsPerEpoch);
         _engine.LearningRateAt = LearningRateAt;
+
+        // Training goes on from an end: the last checkpoint must say so, or a later resume would find that training has ended.
+        if (resumeFrom?.EndedBy is not null && !stop.IsCancellationRequested)
+            Checkpoint(observer, Snapshot());
         while (_converged is not null || ((_eventsDue || _iteration < _total) && !stop.IsCancellationRequested))
         {
             if (_eventsDue)
@@ -59,15 +63,8 @@ public sealed class TrainingLoop(Learner learner, double learningRate, TrainingS
             long next = schedule.NextEvent(_iteration, _total);
             StepsResult result = _engine.RunSteps(next - _iteration);
             Add(result);
-            // The loss is that of several steps, since even a ruined model may guess the answers of a single step.
-            (string name, double loss) = double.IsNaN(_smoothLoss) ? ("mean loss", MeanLoss) : ("smoothed loss", _smoothLoss);
-            if (result.Diverged || loss > learner.AbsurdLoss)
-            {
-                Divergence = result.Diverged
-                    ? "a loss or gradient is not finite"
-                    : string.Create(CultureInfo.InvariantCulture, $"the {name} is {loss / learner.LossTerms:0.0e+0}");
+            if (Divergence is not null)
                 return TrainingOutcome.Diverged;
-            }
 
             observer.Progressed(Report(double.NaN), _total);
             _converged = result.End;
@@ -85,7 +82,10 @@ public sealed class TrainingLoop(Learner learner, double learningRate, TrainingS
     /// </summary>
     private double MeanLoss => _lossCount > 0 ? _lossSum / _lossCount : _lastLoss;
 
-    /// <summary>Counts some steps and their losses.</summary>
+    /// <summary>
+    /// Counts some steps and judges the loss of each, so that it does not matter how many steps a call had. Where there is a smoothed
+    /// loss, that one is judged, since even a ruined model may guess the answers of a single step.
+    /// </summary>
     private void Add(StepsResult result)
     {
         foreach (float loss in result.Losses.Span)
@@ -93,7 +93,13 @@ public sealed class TrainingLoop(Learner learner, double learningRate, TrainingS
             long weight = learner.WeightOf(_iteration++);
             _smoothLoss = Loss.Smooth(_smoothLoss, _lastLoss = loss);
             (_lossSum, _lossCount) = (_lossSum + (weight * (double)loss), _lossCount + weight);
+            (string name, double judged) = double.IsNaN(_smoothLoss) ? ("loss", loss) : ("smoothed loss", _smoothLoss);
+            if (judged > learner.AbsurdLoss)
+                Divergence ??= string.Create(CultureInfo.InvariantCulture, $"the {name} is {judged / learner.LossTerms:0.0e+0}");
         }
+
+        if (result.Diverged)
+            Divergence ??= "a loss or gradient is not finite";
 
         foreach (float norm in result.GradientNorms.Span)
             (_normSum, _normCount) = (_normSum + norm, _normCount + 1);

@@ -67,7 +67,7 @@ public sealed class MlpResumeTests : IDisposable
     [InlineData("--change-tolerance", "1e-4", "5e-5")]
     public void A_smaller_tolerance_goes_on_from_where_a_larger_one_ended(string option, string larger, string smaller)
     {
-        string[] options = ["--layers", "none", "--epochs", "5000"];
+        string[] options = ["--layers", "none", "--epochs", "5000", "--checkpoint-every", "0"];
         string ended = _shell.Succeeds([.. Table, .. options, option, larger, "--out", "run"]).Error;
         string reason = ended.Replace("changes by less than", "is below", StringComparison.Ordinal);
         Assert.Contains($"is below {option}", reason, StringComparison.Ordinal);
@@ -94,7 +94,7 @@ public sealed class MlpResumeTests : IDisposable
         CommandResult diverged = _shell.Run([.. train, "--out", "stop"]);
         Assert.Equal(1, diverged.ExitCode);
         Assert.Matches(
-            @"^error: stop: training diverged: the mean loss is \d\.\de\+\d+, before the first checkpoint; "
+            @"^error: stop: training diverged: the loss is \d\.\de\+\d+, before the first checkpoint; "
                 + "start anew with --overwrite and a lower --learning-rate or --clip$",
             diverged.ErrorLines[^1]);
 
@@ -104,14 +104,14 @@ public sealed class MlpResumeTests : IDisposable
         Assert.InRange(MetricsLog.Read(_shell["back/metrics.jsonl"]).Last().Loss, 0, 0.1);
 
         // A checkpoint that was saved on the way to an absurd loss is put aside for the one before it, or for the start.
-        foreach ((string keep, string from) in ((string, string)[])[("2", "the checkpoint of iteration 4"), ("1", "the start")])
+        foreach ((string keep, string from) in ((string, string)[])[("2", "the checkpoint of iteration 5"), ("1", "the start")])
         {
             said = _shell.Succeeds([
                 .. train, "--out", $"far{keep}", "--on-divergence", "rollback", "--checkpoint-every", "1", "--keep-checkpoints", keep,
             ]).Error;
-            Assert.Contains("going on from the checkpoint of iteration 5 with --learning-rate 1.5", said, StringComparison.Ordinal);
+            Assert.Contains("going on from the checkpoint of iteration 6 with --learning-rate 1.5", said, StringComparison.Ordinal);
             Assert.Contains($"going on from {from} with --learning-rate 0.75", said, StringComparison.Ordinal);
-            Assert.Equal(5, CheckpointFile.Load(_shell[$"far{keep}/checkpoint-damaged.safetensors"]).Snapshot.Iteration);
+            Assert.Equal(6, CheckpointFile.Load(_shell[$"far{keep}/checkpoint-damaged.safetensors"]).Snapshot.Iteration);
             Assert.InRange(MetricsLog.Read(_shell[$"far{keep}/metrics.jsonl"]).Last().Loss, 0, 0.1);
         }
     }
@@ -144,6 +144,7 @@ public sealed class MlpResumeTests : IDisposable
     {
         _shell.Succeeds([.. Table, "--epochs", "3", "--out", "run", "--quiet"]);
         string[] resume = ["mlp", "train", "--resume", "--out", "run", "--epochs", "4"];
+        _shell.Succeeds([.. resume, "--layers", "016", "--loss", "auto", "--label", "arm", "--delimiter", ","]);
         _shell.Fails(1, "--layers", "is 9 here and 16 in the run to resume", [.. resume, "--layers", "9"]);
         _shell.Fails(1, "--label", "is x here and arm in the run to resume", [.. resume, "--label", "x"]);
         _shell.Write("other.csv", MlpTests.Spirals.Points(200, 2));

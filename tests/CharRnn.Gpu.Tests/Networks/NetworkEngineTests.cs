@@ -277,7 +277,7 @@ public class NetworkEngineTests
         var options = new NetworkOptions { LearningRate = 1e-30, BatchSize = 32 };
         using var engine = new NetworkEngine(device, new ParameterSet<float>(shape), data, options);
         using var predictor = new NetworkPredictor(device, shape, 1);
-        var learner = new TableLearner(engine, predictor, data.Select([]));
+        var learner = new TableLearner(engine, predictor, data.Select([]), constantLoss: 3);
         var schedule = new TrainingSchedule { Epochs = 5, LogEvery = engine.StepsPerEpoch, CheckpointEvery = 0 };
         var reports = new Reports();
         var loop = new TrainingLoop(learner, options.LearningRate, schedule, null);

@@ -225,6 +225,28 @@ public class TrainingLoopTests
     }
 
     [Fact]
+    public void A_run_that_goes_on_from_its_end_says_so_at_once()
+    {
+        var events = new Events();
+        Loop(new CountingEngine { ConvergesAt = 8 }, null).Run(events, CancellationToken.None);
+        Assert.Equal(TrainingOutcome.SmallChange, events.LastSnapshot!.EndedBy);
+        using var engine = new CountingEngine { Iteration = 8, FailAt = 9 }; // as if it were killed
+        Assert.Throws<CLException>(() => Loop(engine, events.LastSnapshot).Run(events, CancellationToken.None));
+        Assert.Equal((8, true, null), (events.LastSnapshot.Iteration, events.LastSnapshot.EventsDue, events.LastSnapshot.EndedBy));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(20)]
+    public void An_absurd_loss_ends_training_however_many_steps_a_call_has(int logEvery)
+    {
+        // The loss of the sixth step alone is absurd; the smoothed loss is, from then on for a while.
+        var engine = new CountingEngine { LossOf = iteration => iteration == 6 ? 1e12f : 1 };
+        TrainingLoop loop = Loop(engine, null, Schedule with { LogEvery = logEvery, EvalEvery = 0, SampleEvery = 0, CheckpointEvery = 0 });
+        Assert.Equal(TrainingOutcome.Diverged, loop.Run(new Events(), CancellationToken.None));
+    }
+
+    [Fact]
     public void An_absurd_loss_ends_training_before_it_is_saved()
     {
         var events = new Events();
@@ -270,6 +292,9 @@ public class TrainingLoopTests
 
         public float LossFactor { get; init; } = 1;
 
+        /// <summary>The loss of the step that completes an iteration.</summary>
+        public Func<long, float> LossOf { get; init; } = iteration => 100 - iteration;
+
         public Func<long, double> ValidationLoss { get; init; } = iteration => 100 - iteration;
 
         public (int Evaluation, CancellationTokenSource? Source) StopAtEvaluation { get; init; }
@@ -287,7 +312,7 @@ public class TrainingLoopTests
         public StepsResult RunSteps(long maxSteps)
         {
             maxSteps = Math.Min(maxSteps, ConvergesAt - Iteration);
-            float[] losses = [.. Enumerable.Range(1, (int)maxSteps).Select(n => (100 - Iteration - n) * LossFactor)];
+            float[] losses = [.. Enumerable.Range(1, (int)maxSteps).Select(n => LossOf(Iteration + n) * LossFactor)];
             Rates.AddRange(Enumerable.Range(0, (int)maxSteps).Select(n => LearningRateAt(Iteration + n)));
             Iteration += maxSteps;
             if (Iteration >= FailAt)
