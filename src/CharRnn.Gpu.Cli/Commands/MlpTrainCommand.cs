@@ -114,12 +114,12 @@ internal static class MlpTrainCommand
         Schedule.Require(options, how.LearningRate, ValidationFraction, RunOptions.EvalEvery);
 
         using RunDirectory? earlier = RunOptions.OpenEarlier(options);
-        TableCheckpoint? resumed = earlier is null ? null : TableCheckpoint.Load(earlier);
+        EarlierRun? resumed = earlier is null ? null : new EarlierRun(earlier);
         LabelledTable table = ReadTable(options, stop);
         Schedule.RequireValidation(options, table.Validation.Count, 1, "row");
         long stepsPerEpoch = NetworkEngine.StepsPerEpochOf(table.Training.Count, how);
         TrainingSchedule schedule = ReadSchedule(options, stepsPerEpoch);
-        if (resumed?.Finish(table, how, schedule, stepsPerEpoch) is { } finish)
+        if (resumed is not null && Finish(resumed, table, how, schedule, stepsPerEpoch) is { } finish)
         {
             if (!Output.IsQuiet)
                 Output.Note($"{earlier!.Root}: is finished{finish}");
@@ -324,60 +324,39 @@ internal static class MlpTrainCommand
         },
     };
 
+    /// <summary>Checks that a run can go on, and says how it is finished; null if it is not.</summary>
+    /// <exception cref="CharRnnException">Table, configuration and checkpoint do not fit each other.</exception>
+    private static string? Finish(EarlierRun run, LabelledTable table, NetworkOptions how, TrainingSchedule schedule, long stepsPerEpoch)
+    {
+        const string anew = "start a new run in another --out";
+        run.RequireSameData(table.Table.Name, "table", "table-hash", table.Table.Hash, anew);
+        NetworkDescription description = run.Describe<NetworkDescription>();
+        if (!description.Shape.Equals(table.Shape) || description.Encoding.ToJson() != table.Encoding.ToJson())
+            throw run.Foreign("holds a network of other layers or columns than the run's config.json says");
+        string? finish = run.Finish(how, schedule, stepsPerEpoch, "--epochs", anew);
+        return Converged(run, how) ?? finish;
+    }
+
+    /// <summary>Says by which tolerance a run ended, if it is as large as then.</summary>
+    private static string? Converged(EarlierRun run, NetworkOptions how)
+    {
+        (Option<float?> option, float now) = run.Snapshot.EndedBy switch
+        {
+            TrainingOutcome.SmallGradient => (Tolerance, how.GradientTolerance),
+            TrainingOutcome.SmallChange => (ChangeTolerance, how.LossTolerance),
+            _ => (Tolerance, float.NaN),
+        };
+        string name = option.Name[2..], text = run.Configuration.Has(name) ? run.Configuration.GetOptionText(name) : "";
+        return float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out float then) && now >= then
+            ? string.Create(CultureInfo.InvariantCulture, $" at iteration {run.Snapshot.Iteration}; give a smaller {option.Name} to go on")
+            : null;
+    }
+
     /// <summary>A table whose rows are numbers, and the network for them.</summary>
     private sealed record LabelledTable(
         Table Table, TableEncoding Encoding, NetworkShape Shape, LabelledData Training, LabelledData Validation)
     {
         /// <summary>J of the best answer that looks at no input: config.json has always called it label-entropy.</summary>
         public double ConstantLoss { get; } = Training.ConstantLoss(Shape.Loss);
-    }
-
-    /// <summary>The last state of a run on a table, and what its directory says of it.</summary>
-    private sealed record TableCheckpoint(
-        string Directory, string Path, NetworkDescription Description, TrainingSnapshot Snapshot, RunConfiguration Configuration)
-    {
-        public static TableCheckpoint Load(RunDirectory run)
-        {
-            Checkpoint checkpoint = run.LoadCheckpoint(Output.Warning);
-            var configuration = RunConfiguration.Read(run.ConfigurationPath);
-            return checkpoint.Description is NetworkDescription network
-                ? new(run.Root, run.CheckpointPath, network, checkpoint.Snapshot, configuration)
-                : throw Foreign(run.CheckpointPath, $"holds a character model, and {run.ConfigurationPath} a run on a table");
-        }
-
-        /// <summary>Checks that a run can go on, and says how it is finished; null if it is not.</summary>
-        /// <exception cref="CharRnnException">Table, configuration and checkpoint do not fit each other.</exception>
-        public string? Finish(LabelledTable table, NetworkOptions how, TrainingSchedule schedule, long stepsPerEpoch)
-        {
-            string anew = "start a new run in another --out";
-            if (Configuration.Has("table-hash") && Configuration.GetText("table-hash") is var hash && hash != table.Table.Hash)
-                throw new CharRnnException(
-                    table.Table.Name, $"is not the table that {Directory} was trained on (hash {table.Table.Hash}, was {hash})",
-                    $"give the same table, or {anew}");
-            if (!Description.Shape.Equals(table.Shape) || Description.Encoding.ToJson() != table.Encoding.ToJson())
-                throw Foreign(Path, "holds a network of other layers or columns than the run's config.json says");
-            if (!Snapshot.Engine.Moments.Select(moment => moment.Name).SequenceEqual(how.Moments))
-                throw Foreign(Path, "was written with another optimizer than the run's config.json says");
-            ScheduleOptions.RequireSameTotal(Directory, Configuration, schedule, stepsPerEpoch, $"leave --epochs out, or {anew}");
-            return Converged(how) ?? TrainingRun.Finish(schedule, Snapshot, schedule.TotalIterations(stepsPerEpoch), "--epochs", anew);
-        }
-
-        /// <summary>Says by which tolerance the run ended, if it is as large as then.</summary>
-        private string? Converged(NetworkOptions how)
-        {
-            (Option<float?> option, float now) = Snapshot.EndedBy switch
-            {
-                TrainingOutcome.SmallGradient => (Tolerance, how.GradientTolerance),
-                TrainingOutcome.SmallChange => (ChangeTolerance, how.LossTolerance),
-                _ => (Tolerance, float.NaN),
-            };
-            string text = Configuration.Has(option.Name[2..]) ? Configuration.GetOptionText(option.Name[2..]) : "";
-            return float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out float then) && now >= then
-                ? string.Create(CultureInfo.InvariantCulture, $" at iteration {Snapshot.Iteration}; give a smaller {option.Name} to go on")
-                : null;
-        }
-
-        private static CharRnnException Foreign(string path, string found) =>
-            new(path, found, "restore the config.json and the checkpoint that the run wrote");
     }
 }

@@ -129,7 +129,7 @@ internal static class TrainCommand
         Schedule.Require(options, step.LearningRate, ValidationFraction, RunOptions.EvalEvery);
 
         using RunDirectory? earlier = RunOptions.OpenEarlier(options);
-        TextCheckpoint? resumed = earlier is null ? null : TextCheckpoint.Load(earlier);
+        EarlierRun? resumed = earlier is null ? null : new EarlierRun(earlier);
         CharacterModel? initial = options.GetValue(InitFrom) is { } path ? SharedOptions.LoadModel(path, best: false) : null;
         if (initial is not null && options.GetResult(HiddenSize) is null or { Implicit: true })
             step = step with { HiddenSize = initial.Shape.HiddenSize };
@@ -138,7 +138,7 @@ internal static class TrainCommand
         var shape = new ModelShape(corpus.Vocabulary.Size, step.HiddenSize);
         TextSplit split = Split(corpus, step, schedule);
         Schedule.RequireValidation(options, split.Validation.Length, TrainingEngine.MinValidationLength, "characters");
-        if (resumed?.Finish(corpus, step, schedule, split) is { } finish)
+        if (resumed is not null && Finish(resumed, corpus, step, schedule, split) is { } finish)
         {
             if (!Output.IsQuiet)
                 Output.Note($"{earlier!.Root}: is finished{finish}");
@@ -170,7 +170,8 @@ internal static class TrainCommand
                 run, options, device, Facts, corpus,
                 [
                     .. Optimizer.Resolved(step with { LearningRate = learningRate }), .. Schedule.Resolved(rates),
-                    (HiddenSize, step.HiddenSize), (InitFrom, resumed is null ? options.GetValue(InitFrom) : resumed.InitFrom),
+                    (HiddenSize, step.HiddenSize),
+                    (InitFrom, resumed is null ? options.GetValue(InitFrom) : InitFromOf(resumed.Configuration)),
                 ]),
         };
         var warning = RateWarning.OfText(corpus.Vocabulary.Size, Output.Warning);
@@ -309,47 +310,24 @@ internal static class TrainCommand
         LearningRates = Schedule.Read(options),
     };
 
-    /// <summary>The last state of a run on text, and what its directory says of it.</summary>
-    private sealed record TextCheckpoint(
-        string Directory, string Path, CharacterModel Model, TrainingSnapshot Snapshot, RunConfiguration Configuration)
+    /// <summary>The model that a run started from.</summary>
+    private static string? InitFromOf(RunConfiguration saved) => saved.Has("init-from") ? saved.GetText("init-from") : null;
+
+    /// <summary>Checks that a run can go on, and says how it is finished; null if it is not.</summary>
+    /// <exception cref="CharRnnException">Text, configuration and checkpoint do not fit each other.</exception>
+    private static string? Finish(EarlierRun run, Corpus corpus, StepOptions step, TrainingSchedule schedule, TextSplit split)
     {
-        /// <summary>The model that the run started from.</summary>
-        public string? InitFrom => Configuration.Has("init-from") ? Configuration.GetText("init-from") : null;
-
-        public static TextCheckpoint Load(RunDirectory run)
-        {
-            Checkpoint checkpoint = run.LoadCheckpoint(Output.Warning);
-            var configuration = RunConfiguration.Read(run.ConfigurationPath);
-            return checkpoint.Description is CharacterDescription
-                ? new(run.Root, run.CheckpointPath, checkpoint.Model, checkpoint.Snapshot, configuration)
-                : throw Foreign(run.CheckpointPath, $"holds a feed-forward network, and {run.ConfigurationPath} a run on text");
-        }
-
-        /// <summary>Checks that a run can go on, and says how it is finished; null if it is not.</summary>
-        /// <exception cref="CharRnnException">Text, configuration and checkpoint do not fit each other.</exception>
-        public string? Finish(Corpus corpus, StepOptions step, TrainingSchedule schedule, TextSplit split)
-        {
-            if (Configuration.Has("corpus-hash") && Configuration.GetText("corpus-hash") is var hash && hash != corpus.Hash)
-                throw new CharRnnException(
-                    corpus.Name, $"is not the text that {Directory} was trained on (hash {corpus.Hash}, was {hash})",
-                    "give the same text, or start a new run in another --out, with --init-from to keep the weights");
-            ModelFile.RequireFits(Path, Model, corpus.Vocabulary, step.HiddenSize);
-            var state = (TextState)Snapshot.Engine;
-            if (state.BatchSize != step.BatchSize)
-                throw Foreign(Path, $"has {state.BatchSize} streams, and the run's config.json says {step.BatchSize}");
-            if (!state.Moments.Select(moment => moment.Name).SequenceEqual(step.Moments))
-                throw Foreign(Path, "was written with another optimizer than the run's config.json says");
-            var cursor = new StreamCursor(split.Training.Length / step.BatchSize, step.SequenceLength);
-            if (state.Position > cursor.StreamLength)
-                throw Foreign(Path, $"is at position {state.Position} in streams of {cursor.StreamLength} characters");
-
-            string anew = $"start a new run from its weights with --init-from {ShellText.Quote(Directory)} and another --out";
-            ScheduleOptions.RequireSameTotal(
-                Directory, Configuration, schedule, cursor.StepsPerEpoch, $"leave --iterations and --epochs out, or {anew}");
-            return TrainingRun.Finish(schedule, Snapshot, schedule.TotalIterations(cursor.StepsPerEpoch), "--iterations or --epochs", anew);
-        }
-
-        private static CharRnnException Foreign(string path, string found) =>
-            new(path, found, "restore the config.json and the checkpoint that the run wrote");
+        run.RequireSameData(
+            corpus.Name, "text", "corpus-hash", corpus.Hash, "start a new run in another --out, with --init-from to keep the weights");
+        Vocabulary vocabulary = run.Describe<CharacterDescription>().Vocabulary;
+        ModelFile.RequireFits(run.CheckpointPath, new CharacterModel(vocabulary, run.Snapshot.Weights), corpus.Vocabulary, step.HiddenSize);
+        var state = (TextState)run.Snapshot.Engine;
+        if (state.BatchSize != step.BatchSize)
+            throw run.Foreign($"has {state.BatchSize} streams, and the run's config.json says {step.BatchSize}");
+        var cursor = new StreamCursor(split.Training.Length / step.BatchSize, step.SequenceLength);
+        if (state.Position > cursor.StreamLength)
+            throw run.Foreign($"is at position {state.Position} in streams of {cursor.StreamLength} characters");
+        string anew = $"start a new run from its weights with --init-from {ShellText.Quote(run.Directory)} and another --out";
+        return run.Finish(step, schedule, cursor.StepsPerEpoch, "--iterations and --epochs", anew);
     }
 }

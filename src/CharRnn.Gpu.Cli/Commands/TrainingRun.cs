@@ -81,33 +81,6 @@ internal sealed class TrainingRun(
     }
 
     /// <summary>
-    /// Says how a run that is to be resumed is finished, and what would make it go on; null if it is not finished.
-    /// </summary>
-    /// <param name="schedule">The schedule that it would go on with.</param>
-    /// <param name="snapshot">Its last checkpoint.</param>
-    /// <param name="total">Its iterations in all.</param>
-    /// <param name="length">The options that say how long it is.</param>
-    /// <param name="anew">How to start anew where it cannot go on.</param>
-    public static string? Finish(TrainingSchedule schedule, TrainingSnapshot snapshot, long total, string length, string anew)
-    {
-        // The snapshot was taken before the measurement at which training stopped early, so it does not count that one.
-        if (snapshot.EndedBy == TrainingOutcome.StoppedEarly && snapshot.Iteration < total)
-        {
-            long waited = snapshot.EvaluationsSinceBest + 1;
-            return schedule.Patience > 0 && waited >= schedule.Patience
-                ? string.Create(
-                    CultureInfo.InvariantCulture,
-                    $": it stopped early at iteration {snapshot.Iteration}; give a --patience over {waited}, or 0, to go on")
-                : null;
-        }
-
-        if (snapshot.Iteration < total || (snapshot.EndedBy is null && snapshot.EventsDue))
-            return null;
-        string remedy = schedule.LearningRates.DependsOnTotal ? $"its schedule has ended; {anew}" : $"give more {length} to go on";
-        return string.Create(CultureInfo.InvariantCulture, $" at iteration {snapshot.Iteration}; {remedy}");
-    }
-
-    /// <summary>
     /// The checkpoint to go on from. One from which training diverged again, before it saved another, was ruined when it was saved: it is
     /// put aside, and the one before it takes its place.
     /// </summary>
