@@ -106,7 +106,7 @@ internal static class TrainCommand
         Command command = Verb.Create("""
             Trains a model on text and keeps it in a directory: model, checkpoint, metrics and samples.
 
-            Example: charrnn train book.txt --out runs/book --hidden-size 128 --batch-size 50 --seq-length 50 --epochs 20
+            Example: charrnn train book.txt --out runs/book --hidden-size 128 --batch-size 50 --seq-length 50 --learning-rate 0.04
             """);
         RunOptions.AddChecks(command);
         command.Validators.Add(result =>
