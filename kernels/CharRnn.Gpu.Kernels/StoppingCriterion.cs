@@ -1,5 +1,6 @@
 using CharRnn.Gpu.Kernels.Arguments;
 using CharRnn.Gpu.Kernels.Primitives;
+using ILGPU;
 
 namespace CharRnn.Gpu.Kernels;
 
@@ -19,7 +20,8 @@ public static class StoppingCriterion
         if (step.Slot == 0)
             return;
         float sum = NormKernel.Squared(v.Update);
-        v.StepSquares[step.Slot - 1] = sum;
+        if (Group.IdxX == 0) // the first worker, or the first thread of a group: one write is enough
+            v.StepSquares[step.Slot - 1] = sum;
         if (IsMet(sum, v.StepLosses[step.Slot - 1], v.StepLosses[step.Slot], step.GradientTolerance, step.LossTolerance))
             Team.SetOnce(v.Status, NetworkStatus.Converged, step.Slot);
     }
