@@ -9,8 +9,7 @@ internal static class GradientBlock
 {
     /// <summary>Computes one block.</summary>
     /// <param name="scratch">The team's scratch.</param>
-    /// <param name="status">The status of the steps.</param>
-    /// <param name="flag">The team's word there, which is set if a value is not finite.</param>
+    /// <param name="status">The status of the steps, whose word <see cref="StepStatus.NonFinite"/> is set if a value is not finite.</param>
     /// <param name="gradient">∇W, <c>[inputs, outputs]</c> in panels, and whatever follows it.</param>
     /// <param name="inputs">The inputs of the matrix, <c>[rows, inputs]</c>.</param>
     /// <param name="inputRow">The length of their padded rows.</param>
@@ -22,7 +21,7 @@ internal static class GradientBlock
     /// <param name="block">The block.</param>
     /// <param name="grid">The grid of blocks.</param>
     public static void Run(
-        ArrayView<float> scratch, ArrayView<int> status, int flag, ArrayView<float> gradient, ArrayView<float> inputs, int inputRow,
+        ArrayView<float> scratch, ArrayView<int> status, ArrayView<float> gradient, ArrayView<float> inputs, int inputRow,
         int inputCount, ArrayView<float> deltas, int deltaRow, int outputCount, int rows, int block, BlockGrid grid)
     {
         int rowShare = block / grid.Columns, columnShare = block - (rowShare * grid.Columns);
@@ -39,6 +38,6 @@ internal static class GradientBlock
             Layout.Rows(deltaRow), count, width, rows);
         int length = count * Layout.PanelWidth;
         for (int panel = begin; panel < end; panel += panels.Panel)
-            Reduction.FlagNonFinite(status, flag, gradient.SubView(panel, length), length);
+            Reduction.FlagNonFinite(status, StepStatus.NonFinite, gradient.SubView(panel, length), length);
     }
 }

@@ -14,7 +14,7 @@ namespace CharRnn.Gpu.Kernels;
 /// Shapes:    h [T+1,B,H]  dz [T,B,V]  da [T,B,H]  dWhy [H,V]  dWhh [H,H]  dWxh [V,H]  dby [V]  dbh [H].
 /// Launch:    one group per team, after the way back; the teams take tasks, most of which are a block of a matrix. Every element is
 ///            summed over (t, b) in order, whichever team takes the task.
-/// Writes:    the gradients and the loss; each team sets its word of the status if a value of its tasks is not finite.
+/// Writes:    the gradients and the loss; a word of the status is set if a value of them is not finite.
 /// Reference: ReferenceRnn.Backward.
 /// </remarks>
 public static class GradientKernel
@@ -42,20 +42,20 @@ public static class GradientKernel
         while (task < tasks)
         {
             if (task < grid.Count)
-                Block(team, scratch, v, v.Gradient.Why, d.B * d.HRow, v.Forward.Z, d.VRow, d.V, d, task, grid);
+                Block(scratch, v, v.Gradient.Why, d.B * d.HRow, v.Forward.Z, d.VRow, d.V, d, task, grid);
             else
-                OutputSums(team, scratch, v, d, step);
+                OutputSums(scratch, v, d, step);
             task = Team.Take(v.Status, StepStatus.OutputTasks, before, task, team, step.Teams);
         }
     }
 
-    private static void OutputSums(int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step)
+    private static void OutputSums(ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step)
     {
-        int rows = d.T * d.B, flag = StepStatus.TeamFlags + team;
+        int rows = d.T * d.B;
         RowSums.Sum(scratch, v.Gradient.By, v.Forward.Z, rows, d.VRow, d.VRow);
-        Reduction.FlagNonFinite(v.Status, flag, v.Gradient.By, d.VRow);
+        Reduction.FlagNonFinite(v.Status, StepStatus.NonFinite, v.Gradient.By, d.VRow);
         Reduction.Sum(scratch, v.StepLosses, step.Slot, v.Forward.Losses, rows, 1f / d.B);
-        Reduction.FlagNonFinite(v.Status, flag, v.StepLosses.SubView(step.Slot, 1), 1);
+        Reduction.FlagNonFinite(v.Status, StepStatus.NonFinite, v.StepLosses.SubView(step.Slot, 1), 1);
     }
 
     /// <summary>Each of these tasks is a block of dWhh or, after those, a block of dWxh (E8).</summary>
@@ -70,20 +70,20 @@ public static class GradientKernel
         while (task < tasks)
         {
             if (task < grid.Count)
-                Block(team, scratch, v, v.Gradient.Whh, 0, v.Da, d.HRow, d.H, d, task, grid);
+                Block(scratch, v, v.Gradient.Whh, 0, v.Da, d.HRow, d.H, d, task, grid);
             else
-                InputBlock(team, scratch, v, d, task - grid.Count, inputs);
+                InputBlock(scratch, v, d, task - grid.Count, inputs);
             task = Team.Take(v.Status, StepStatus.RecurrentTasks, before, task, place, step.Teams);
         }
     }
 
     /// <summary>Computes a block of dWxh; a block of the first rows computes the same columns of dbh, too.</summary>
-    private static void InputBlock(int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, int block, BlockGrid grid)
+    private static void InputBlock(ArrayView<float> scratch, TrainingViews v, RnnDims d, int block, BlockGrid grid)
     {
         int rowShare = block / grid.Columns, columnShare = block - (rowShare * grid.Columns), rows = d.T * d.B;
         int value = Share.FourBegin(d.V, rowShare, grid.Rows), values = Share.FourBegin(d.V, rowShare + 1, grid.Rows) - value;
-        int first = Share.PanelBegin(d.HRow, columnShare, grid.Columns);
-        int columns = Share.PanelBegin(d.HRow, columnShare + 1, grid.Columns) - first;
+        int first = Share.PanelBegin(d.H, columnShare, grid.Columns);
+        int columns = Share.PanelBegin(d.H, columnShare + 1, grid.Columns) - first;
         if (columns == 0)
             return;
         var da = v.Da.SubView(first, (rows * d.HRow) - first);
@@ -100,17 +100,17 @@ public static class GradientKernel
             RowSums.Sum(scratch, bh, wxh, d.V, d.HRow, columns);
         else
             RowSums.Sum(scratch, bh, da, rows, d.HRow, columns);
-        Reduction.FlagNonFinite(v.Status, StepStatus.TeamFlags + team, bh, columns);
+        Reduction.FlagNonFinite(v.Status, StepStatus.NonFinite, bh, columns);
     }
 
     /// <summary>Computes a block of the gradient of a matrix that reads the hidden states, from one of them on.</summary>
     private static void Block(
-        int team, ArrayView<float> scratch, TrainingViews v, ArrayView<float> gradient, int firstState, ArrayView<float> deltas,
+        ArrayView<float> scratch, TrainingViews v, ArrayView<float> gradient, int firstState, ArrayView<float> deltas,
         int deltaRow, int outputs, RnnDims d, int block, BlockGrid grid)
     {
         int rows = d.T * d.B;
         GradientBlock.Run(
-            scratch, v.Status, StepStatus.TeamFlags + team, gradient, v.Forward.H.SubView(firstState, rows * d.HRow), d.HRow, d.H, deltas,
+            scratch, v.Status, gradient, v.Forward.H.SubView(firstState, rows * d.HRow), d.HRow, d.H, deltas,
             deltaRow, outputs, rows, block, grid);
     }
 }

@@ -13,7 +13,7 @@ namespace CharRnn.Gpu.Kernels;
 /// Shapes:    h[l-1] [rows, in], δ[l] [rows, out], ∇W[l]ᵀ [in, out] in panels.
 /// Launch:    one group per team, after the way back; the teams take tasks, most of which are a block of a matrix. Every element is
 ///            summed over the rows in order, whichever team takes the task.
-/// Writes:    the gradients and the loss; each team sets its word of the status if a value of its tasks is not finite.
+/// Writes:    the gradients and the loss; a word of the status is set if a value of them is not finite.
 /// Reference: ReferenceNetwork.Run.
 /// </remarks>
 public static class NetworkGradientKernel
@@ -41,32 +41,31 @@ public static class NetworkGradientKernel
             }
 
             if (l < layers)
-                Block(team, scratch, v, v.Layers[l], block, step.Count);
+                Block(scratch, v, v.Layers[l], block, step.Count);
             else if (block < layers)
-                Bias(team, scratch, v, v.Layers[block], step.Count);
+                Bias(scratch, v, v.Layers[block], step.Count);
             else
-                Loss(team, scratch, v, step);
+                Loss(scratch, v, step);
             task = Team.Take(v.Status, NetworkStatus.Tasks, before, task, team, step.Teams);
         }
     }
 
-    private static void Loss(int team, ArrayView<float> scratch, NetworkViews v, NetworkArguments step)
+    private static void Loss(ArrayView<float> scratch, NetworkViews v, NetworkArguments step)
     {
         Reduction.Sum(scratch, v.StepLosses, step.Slot + 1, v.Losses, step.Count, 1f / step.Count);
-        Reduction.FlagNonFinite(v.Status, NetworkStatus.TeamFlags + team, v.StepLosses.SubView(step.Slot + 1, 1), 1);
+        Reduction.FlagNonFinite(v.Status, NetworkStatus.NonFinite, v.StepLosses.SubView(step.Slot + 1, 1), 1);
     }
 
-    private static void Bias(int team, ArrayView<float> scratch, NetworkViews v, NetworkLayer layer, int rows)
+    private static void Bias(ArrayView<float> scratch, NetworkViews v, NetworkLayer layer, int rows)
     {
         var bias = v.Update.Gradient.SubView(layer.Bias, layer.OutputRow);
         RowSums.Sum(scratch, bias, v.Delta.SubView(layer.Delta, rows * layer.OutputRow), rows, layer.OutputRow, layer.OutputRow);
-        Reduction.FlagNonFinite(v.Status, NetworkStatus.TeamFlags + team, bias, layer.OutputRow);
+        Reduction.FlagNonFinite(v.Status, NetworkStatus.NonFinite, bias, layer.OutputRow);
     }
 
-    private static void Block(int team, ArrayView<float> scratch, NetworkViews v, NetworkLayer layer, int block, int rows) =>
+    private static void Block(ArrayView<float> scratch, NetworkViews v, NetworkLayer layer, int block, int rows) =>
         GradientBlock.Run(
-            scratch, v.Status, NetworkStatus.TeamFlags + team,
-            v.Update.Gradient.SubView(layer.Weights, v.Update.Gradient.IntLength - layer.Weights),
+            scratch, v.Status, v.Update.Gradient.SubView(layer.Weights, v.Update.Gradient.IntLength - layer.Weights),
             v.H.SubView(layer.Below, rows * layer.InputRow), layer.InputRow, layer.Inputs,
             v.Delta.SubView(layer.Delta, rows * layer.OutputRow), layer.OutputRow, layer.Outputs, rows, block, layer.GradientGrid);
 }

@@ -25,9 +25,7 @@ public static class UpdateKernel
     {
         if (v.Status[StepStatus.Converged] != 0)
             return;
-        int diverged = v.Status[StepStatus.Diverged];
-        for (int other = 0; other < teams; other++)
-            diverged |= v.Status[StepStatus.TeamFlags + other];
+        int diverged = v.Status[StepStatus.Diverged] | v.Status[StepStatus.NonFinite];
         float scale = 1f;
         if (update.NeedsNorm && diverged == 0)
         {

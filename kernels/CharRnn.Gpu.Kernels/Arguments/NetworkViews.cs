@@ -103,8 +103,11 @@ public static class NetworkStatus
     /// <summary>How many tasks of N5 were taken.</summary>
     public const int Tasks = StepStatus.OutputTasks;
 
-    /// <summary>The first of the words of the teams; see <see cref="StepStatus.TeamFlags"/>.</summary>
-    public const int TeamFlags = StepStatus.TeamFlags;
+    /// <summary>1 if the loss, or any of the gradient, of the step is not finite.</summary>
+    public const int NonFinite = StepStatus.NonFinite;
+
+    /// <summary>The number of words.</summary>
+    public const int Count = StepStatus.Count;
 }
 
 /// <summary>The arguments of a launch that runs steps of a feed-forward network.</summary>

@@ -113,8 +113,11 @@ public static class StepStatus
     /// </summary>
     public const int Converged = 7 * Line;
 
-    /// <summary>The first of the words of the teams: 1 if what the team computed of the step's gradient is not finite.</summary>
-    public const int TeamFlags = 8 * Line;
+    /// <summary>1 if the loss, or any of the gradient, of the step is not finite.</summary>
+    public const int NonFinite = 8 * Line;
+
+    /// <summary>The number of words.</summary>
+    public const int Count = 9 * Line;
 }
 
 /// <summary>The arguments of a step.</summary>

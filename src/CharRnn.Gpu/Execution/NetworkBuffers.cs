@@ -51,7 +51,7 @@ internal sealed class NetworkBuffers : IDisposable
         AlignedBuffer<NetworkLayer> layers = New<NetworkLayer>(device, _layers.Length);
         layers.Write(_layers);
         _buffers.Add(_theta = new DeviceParameters(device, parameters));
-        _status = New<int>(device, NetworkStatus.TeamFlags + device.Teams);
+        _status = New<int>(device, NetworkStatus.Count);
         if (options is not null)
             _buffers.Add(_optimizer = new DeviceOptimizer(device, parameters, _theta, options, slots, _status, isMeasured: true));
         UpdateViews update = _optimizer?.Views
@@ -153,7 +153,7 @@ internal sealed class NetworkBuffers : IDisposable
     /// </summary>
     public (int Completed, bool Diverged) ReadStatus(int steps)
     {
-        int[] status = _status.Read(0, NetworkStatus.TeamFlags);
+        int[] status = _status.Read(0, NetworkStatus.Count);
         (int diverged, int converged) = (status[NetworkStatus.Diverged], status[NetworkStatus.Converged]);
         return diverged > 0 && (converged == 0 || diverged <= converged)
             ? (diverged - 1, true)

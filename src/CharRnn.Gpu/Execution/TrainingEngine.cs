@@ -69,7 +69,7 @@ public sealed class TrainingEngine : ITextEngine
         RnnDims d = _forward.Dims;
         _da = new AlignedBuffer<float>(model.Device, (long)d.T * d.B * d.HRow);
         _stepLosses = new AlignedBuffer<float>(model.Device, StepRunner.MaxSteps);
-        _status = new AlignedBuffer<int>(model.Device, StepStatus.TeamFlags + Math.Max(Plan.Teams, model.Device.Teams));
+        _status = new AlignedBuffer<int>(model.Device, StepStatus.Count);
         _optimizer = new DeviceOptimizer(
             model.Device, model.Layout, model.Parameters, options, StepRunner.MaxSteps, _status, isMeasured: false);
         _views = new TrainingViews(

@@ -50,7 +50,7 @@ public sealed class GoldenOptimizerTests : IDisposable
         ComputeDevice device = TestDevices.Get(kind);
         var layout = new ParameterLayout(Shape);
         using var theta = new DeviceParameters(device, layout);
-        using var status = new AlignedBuffer<int>(device, CharRnn.Gpu.Kernels.Arguments.StepStatus.TeamFlags + device.Teams);
+        using var status = new AlignedBuffer<int>(device, CharRnn.Gpu.Kernels.Arguments.StepStatus.Count);
         using var optimizer = new DeviceOptimizer(device, layout, theta, Options(rule, name), Updates, status, isMeasured: name == "plain");
         theta.Write(Parameters("initial").Convert(value => (float)value));
         optimizer.WriteRates(0, Updates, _ => Number("learning_rate"));
