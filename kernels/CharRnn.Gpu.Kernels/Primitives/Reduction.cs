@@ -101,7 +101,7 @@ public static unsafe class Reduction
         for (int i = Group.IdxX; i < count; i += Group.DimX)
         {
             if (!KernelMath.IsFinite(values[i]))
-                Atomic.Or(ref flags[index], 1); // other threads, and other groups, may set it, too
+                Atomic.Exchange(ref flags[index], 1); // other threads, and other groups, may set it, too
         }
 
         Team.Barrier();
