@@ -6,8 +6,8 @@ using CharRnn.Files;
 namespace CharRnn.Runs;
 
 /// <summary>
-/// config.json: a flat JSON object of names, as the command line spells its options, to strings, numbers, flags or lists
-/// of strings, in the order in which they were set. It does not know the options: the meaning of a name belongs to the command line.
+/// config.json: a flat JSON object of names, as the command line spells its options, to strings, numbers, flags or lists of strings or of
+/// numbers, in the order in which they were set. It does not know the options: the meaning of a name belongs to the command line.
 /// </summary>
 public sealed class RunConfiguration
 {
@@ -137,23 +137,26 @@ public sealed class RunConfiguration
         JsonElement value = Value(name);
         return value.ValueKind switch
         {
-            JsonValueKind.Array => [.. value.EnumerateArray().Select(item => item.GetString()!)],
+            JsonValueKind.Array when !IsNumbers(value) => [.. value.EnumerateArray().Select(item => item.GetString()!)],
             JsonValueKind.String => [value.GetString()!],
             _ => throw WrongKind(name, value, "a list of strings"),
         };
     }
 
     /// <summary>
-    /// A value as it would stand after its option on the command line: a number as it is written in the file, true or false.
+    /// A value as it would stand after its option on the command line: a number as it is written in the file, numbers with commas between
+    /// them, true or false.
     /// </summary>
-    /// <exception cref="CharRnnException">There is no value of this name, or it is a list.</exception>
+    /// <exception cref="CharRnnException">There is no value of this name, or it is a list of strings.</exception>
     public string GetOptionText(string name)
     {
         JsonElement value = Value(name);
         return value.ValueKind switch
         {
             JsonValueKind.String => value.GetString()!,
-            JsonValueKind.Array => throw WrongKind(name, value, "a single value"),
+            JsonValueKind.Array => IsNumbers(value)
+                ? string.Join(',', value.EnumerateArray())
+                : throw WrongKind(name, value, "a single value"),
             _ => value.GetRawText(),
         };
     }
@@ -161,7 +164,11 @@ public sealed class RunConfiguration
     /// <summary>A value for people: as <see cref="GetOptionText"/>, and a list with commas between.</summary>
     /// <exception cref="CharRnnException">There is no value of this name.</exception>
     public string GetDisplayText(string name) =>
-        Value(name).ValueKind == JsonValueKind.Array ? string.Join(", ", GetTexts(name)) : GetOptionText(name);
+        Value(name) is { ValueKind: JsonValueKind.Array } list ? string.Join(", ", list.EnumerateArray()) : GetOptionText(name);
+
+    // An empty list is one of strings.
+    private static bool IsNumbers(JsonElement list) =>
+        list.GetArrayLength() > 0 && list.EnumerateArray().All(item => item.ValueKind == JsonValueKind.Number);
 
     private static string WordOf(RunKind kind) => kind == RunKind.Text ? "text" : "table";
 
@@ -199,11 +206,11 @@ public sealed class RunConfiguration
         bool isAllowed = value.ValueKind switch
         {
             JsonValueKind.String or JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False => true,
-            JsonValueKind.Array => value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String),
+            JsonValueKind.Array => IsNumbers(value) || value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String),
             _ => false,
         };
         if (!isAllowed)
-            throw WrongKind(property.Name, value, "a string, a number, true, false or a list of strings");
+            throw WrongKind(property.Name, value, "a string, a number, true, false or a list of strings or of numbers");
         if (Has(property.Name))
             throw Malformed(_path, $"has {FileErrors.Quote(property.Name)} twice");
         CheckText(value);
@@ -236,7 +243,7 @@ public sealed class RunConfiguration
         string found = value.ValueKind switch
         {
             JsonValueKind.Object => "an object",
-            JsonValueKind.Array => "a list",
+            JsonValueKind.Array => IsNumbers(value) ? "a list of numbers" : "a list",
             JsonValueKind.String => FileErrors.Quote(value.GetString()!),
             _ => value.GetRawText(),
         };
