@@ -49,9 +49,10 @@ internal sealed class ConfigurationArguments
         if (path is not null)
         {
             RunConfiguration given = RunConfiguration.Read(path, mayBePipe: true);
+            string file = StandardStreams.NameOf(path);
             if (given.Has("kind") && given.Kind is { } other && other != _verb.Kind)
-                throw new UsageException($"{path}: is of a run of {VerbOf(other).Name}; give the options of {_verb.Name}");
-            Add(given, path, isSavedRun: false);
+                throw new UsageException($"{file}: is of a run of {VerbOf(other).Name}; give the options of {_verb.Name}");
+            Add(given, file, isSavedRun: false);
         }
 
         if (!Has("--resume") || Has("--overwrite") || Value("--out") is not { } run)
@@ -67,7 +68,7 @@ internal sealed class ConfigurationArguments
         RefuseChanges(saved, run);
         if (!HasInput() && saved.Has("input") && saved.GetTexts("input").FirstOrDefault(IsGone) is { } pipe)
             throw new CharRnnException(
-                run, $"its {DataWord} came from {(pipe == "-" ? "stdin" : pipe)}, which is not kept",
+                run, $"its {DataWord} came from {StandardStreams.NameOf(pipe)}, which is not kept",
                 $"give the same {DataWord} again: a file, or PROGRAM | {_verb.Name} - --resume --out {ShellText.Quote(run)}");
         Add(saved, savedPath, isSavedRun: true);
     }

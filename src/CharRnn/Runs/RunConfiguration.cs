@@ -63,22 +63,23 @@ public sealed class RunConfiguration
     public static RunConfiguration Read(string path, bool mayBePipe = false)
     {
         byte[] json = ReadBytes(path, mayBePipe);
-        var configuration = new RunConfiguration(path);
+        string name = StandardStreams.NameOf(path);
+        var configuration = new RunConfiguration(name);
         try
         {
             using var document = JsonDocument.Parse(WithoutByteOrderMark(json), new JsonDocumentOptions { MaxDepth = 8 });
             if (document.RootElement.ValueKind != JsonValueKind.Object)
-                throw Malformed(path, "is not a JSON object");
+                throw Malformed(name, "is not a JSON object");
             foreach (JsonProperty property in document.RootElement.EnumerateObject())
                 configuration.Add(property);
         }
         catch (JsonException e)
         {
-            throw Malformed(path, $"is not valid JSON (line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1})", e);
+            throw Malformed(name, $"is not valid JSON (line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1})", e);
         }
         catch (InvalidOperationException e)
         {
-            throw Malformed(path, "holds a string of invalid Unicode", e);
+            throw Malformed(name, "holds a string of invalid Unicode", e);
         }
 
         return configuration;
@@ -174,6 +175,7 @@ public sealed class RunConfiguration
 
     private static byte[] ReadBytes(string path, bool mayBePipe)
     {
+        string name = StandardStreams.NameOf(path);
         try
         {
             string full = FileErrors.FullPath(path);
@@ -184,12 +186,12 @@ public sealed class RunConfiguration
             byte[] buffer = new byte[stream.CanSeek ? Math.Min(stream.Length, MaxLength) + 1 : MaxLength + 1];
             int length = stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
             if (length > MaxLength)
-                throw Malformed(path, $"is longer than a configuration's {MaxLength} bytes");
-            return Utf8.IsValid(buffer.AsSpan(0, length)) ? buffer[..length] : throw Malformed(path, "is not valid UTF-8");
+                throw Malformed(name, $"is longer than a configuration's {MaxLength} bytes");
+            return Utf8.IsValid(buffer.AsSpan(0, length)) ? buffer[..length] : throw Malformed(name, "is not valid UTF-8");
         }
         catch (Exception e) when (FileErrors.IsFileFailure(e))
         {
-            throw FileErrors.Reading(path, e);
+            throw FileErrors.Reading(name, e);
         }
     }
 

@@ -155,7 +155,7 @@ public sealed class MlpResumeTests : IDisposable
         byte[] table = File.ReadAllBytes(_shell["spirals.csv"]);
         string[] piped = ["mlp", "train", "-", "--label", "arm", "--epochs", "3", "--out", "piped", "--device", "cpu"];
         Assert.Equal(0, _shell.Run([table], piped).ExitCode);
-        _shell.Fails(1, "piped", "its table came from stdin, which is not kept", "mlp", "train", "--resume", "--out", "piped");
+        _shell.Fails(1, "piped", "its table came from standard input, which is not kept", "mlp", "train", "--resume", "--out", "piped");
         Assert.Equal(0, _shell.Run([table], ["mlp", "train", "-", "--resume", "--out", "piped", "--epochs", "4"]).ExitCode);
         Assert.Equal(4, Iteration("piped"));
 

@@ -199,6 +199,9 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
         _shell.Fails(
             1, "--layers", "give fewer or narrower --layers",
             "mlp", "train", "spirals.csv", "--label", "arm", "--layers", "100000,100000", "--out", "bad", "--device", "cpu");
+        CommandResult piped = _shell.Run([File.ReadAllBytes(_shell["ragged.csv"])], ["mlp", "train", "-", "--label", "y", "--out", "bad"]);
+        Assert.StartsWith(
+            "error: standard input: line 3 has 1 fields, the header has 2; ", Assert.Single(piped.ErrorLines), StringComparison.Ordinal);
         Assert.False(Directory.Exists(_shell["bad"]));
         _shell.Write("square.csv", "a,y\n1000,1\n-1000,2.5\n500,3\n");
         _shell.Fails(

@@ -267,7 +267,7 @@ public sealed class ResumeTests : IDisposable
         Assert.Equal(0, _shell.Run([text], ["train", "-", "--out", "run", "--iterations", "5", .. Options]).ExitCode);
         _shell.Fails(
             1, "run",
-            "its text came from stdin, which is not kept; "
+            "its text came from standard input, which is not kept; "
                 + "give the same text again: a file, or PROGRAM | charrnn train - --resume --out run",
             "train", "--resume", "--out", "run");
         Assert.Equal(0, _shell.Run([text], ["train", "-", "--resume", "--out", "run", "--iterations", "6"]).ExitCode);
