@@ -121,8 +121,7 @@ internal static class MlpTrainCommand
         TrainingSchedule schedule = ReadSchedule(options, stepsPerEpoch);
         if (resumed is not null && Finish(resumed, table, how, schedule, stepsPerEpoch) is { } finish)
         {
-            if (!Output.IsQuiet)
-                Output.Note($"{earlier!.Root}: is finished{finish}");
+            RunOptions.SayFinished(options, resumed, finish);
             return 0;
         }
 

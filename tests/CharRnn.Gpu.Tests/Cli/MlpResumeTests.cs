@@ -34,9 +34,10 @@ public sealed class MlpResumeTests : IDisposable
             AssertSameRun("whole", run);
         }
 
+        CommandResult finished = _shell.Succeeds("mlp", "train", "--resume", "--out", "whole", "--json");
         Assert.StartsWith(
-            $"whole: is finished at iteration {Iteration("whole")}; give more --epochs to go on",
-            _shell.Succeeds("mlp", "train", "--resume", "--out", "whole").Error, StringComparison.Ordinal);
+            $"whole: is finished at iteration {Iteration("whole")}; give more --epochs to go on", finished.Error, StringComparison.Ordinal);
+        Assert.Equal($$"""{"finished":true,"iteration":{{Iteration("whole")}}}""", Assert.Single(finished.Lines));
     }
 
     [Fact]

@@ -198,10 +198,12 @@ public sealed class ResumeTests : IDisposable
         Assert.Equal(3 * stepsPerEpoch, CheckpointFile.Load(_shell["whole/checkpoint.safetensors"]).Snapshot.Iteration);
         AssertSameRun("whole", "44");
 
-        CommandResult finished = Resume("44");
+        CommandResult finished = Resume("44", "--json");
         Assert.Equal(
             [$"44: is finished at iteration {3 * stepsPerEpoch}; give more --iterations or --epochs to go on"],
             finished.ErrorLines);
+        Assert.Equal($$"""{"finished":true,"iteration":{{3 * stepsPerEpoch}}}""", Assert.Single(finished.Lines));
+        Assert.Empty(Resume("44").Output);
         AssertSameRun("whole", "44");
     }
 
