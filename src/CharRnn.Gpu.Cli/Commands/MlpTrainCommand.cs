@@ -67,15 +67,12 @@ internal static class MlpTrainCommand
         SharedOptions.WholeNumber<int>("--batch-size", 0, 0, "Rows of a step; 0 for all of them."), OnResume.Kept);
     private static readonly OptimizerOptions Optimizer = new(Verb, new NetworkOptions());
     private static readonly ScheduleOptions Schedule = new(Verb);
-    private static readonly Option<float?> Tolerance = Verb.Add(
-        SharedOptions.Number<float>(
-            "--tolerance", 0, "a number from 0", Limits.IsNotNegative,
-            "Training ends where the gradient's norm is below it (of mini-batches, the mean over an epoch)."),
+    private static readonly Option<double?> Tolerance = Verb.Add(
+        ToleranceOption(
+            "--tolerance", "Training ends where the gradient's norm is below it (of mini-batches, the mean over an epoch)."),
         OnResume.Taken);
-    private static readonly Option<float?> ChangeTolerance = Verb.Add(
-        SharedOptions.Number<float>(
-            "--change-tolerance", 0, "a number from 0", Limits.IsNotNegative, "Training ends where the loss changes by less in an epoch."),
-        OnResume.Taken);
+    private static readonly Option<double?> ChangeTolerance = Verb.Add(
+        ToleranceOption("--change-tolerance", "Training ends where the loss changes by less in an epoch."), OnResume.Taken);
     private static readonly Option<long?> Epochs = Verb.Add(
         SharedOptions.WholeNumber<long>(
             "--epochs", 1000, 1, "Passes over the data, at most, counted from the start of the run also after --resume."),
@@ -164,8 +161,8 @@ internal static class MlpTrainCommand
     {
         BatchSize = options.GetValue(BatchSize)!.Value,
         Seed = options.GetValue(Seed)!.Value,
-        GradientTolerance = options.GetValue(Tolerance)!.Value,
-        LossTolerance = options.GetValue(ChangeTolerance)!.Value,
+        GradientTolerance = (float)options.GetValue(Tolerance)!.Value,
+        LossTolerance = (float)options.GetValue(ChangeTolerance)!.Value,
     };
 
     /// <summary>The cadences in epochs: a hundredth of a training is a fraction that always suits.</summary>
@@ -303,6 +300,10 @@ internal static class MlpTrainCommand
         _ => "squared-error",
     };
 
+    // A device compares in float: a number that is none would switch the tolerance off, or end every training.
+    private static Option<double?> ToleranceOption(string name, string description) => SharedOptions.Number<double>(
+        name, 0, "0, or a number from 1e-45 to 3.4e38", value => value == 0 || Limits.IsPositive((float)value), description);
+
     private static Option<int[]?> LayersOption() => new("--layers")
     {
         Description = "The number of neurons of each hidden layer; none for a network without hidden layers.",
@@ -339,14 +340,14 @@ internal static class MlpTrainCommand
     /// <summary>Says by which tolerance a run ended, if it is as large as then.</summary>
     private static string? Converged(EarlierRun run, NetworkOptions how)
     {
-        (Option<float?> option, float now) = run.Snapshot.EndedBy switch
+        (Option<double?> option, float now) = run.Snapshot.EndedBy switch
         {
             TrainingOutcome.SmallGradient => (Tolerance, how.GradientTolerance),
             TrainingOutcome.SmallChange => (ChangeTolerance, how.LossTolerance),
             _ => (Tolerance, float.NaN),
         };
         string name = option.Name[2..], text = run.Configuration.Has(name) ? run.Configuration.GetOptionText(name) : "";
-        return float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out float then) && now >= then
+        return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double then) && now >= (float)then
             ? string.Create(CultureInfo.InvariantCulture, $" at iteration {run.Snapshot.Iteration}; give a smaller {option.Name} to go on")
             : null;
     }

@@ -152,9 +152,6 @@ internal sealed class TrainingVerb(RunKind kind, IReadOnlyList<string> path, Arg
             case double number:
                 configuration.Set(name, number);
                 break;
-            case float number: // as it was given
-                configuration.Set(name, double.Parse(number.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture));
-                break;
             case Choice<double> { Value: var number } when double.IsFinite(number):
                 configuration.Set(name, number);
                 break;
