@@ -27,19 +27,23 @@ internal static class MlpTrainCommand
 
     private const ulong SplitStream = ulong.MaxValue - 2;
 
+    // What runs of earlier programs call constant-loss.
+    private const string OldConstantLoss = "label-entropy";
+
     private static readonly Argument<string> Data = MlpCommands.DataArgument();
 
     private static readonly Fact<LabelledTable>[] Facts =
     [
         new("table-hash", table => table.Table.Hash),
-        new("label-entropy", table => table.ConstantLoss),
+        new("constant-loss", table => table.ConstantLoss),
         new("widths", table => string.Join('-', table.Shape.Layers.Select(layer => layer.Width).Prepend(table.Shape.Inputs))),
         new("minimised", table => Word(table.Shape.Loss)),
         new("rows", table => table.Training.Count),
     ];
 
     /// <summary>The verb with its options, in the order of the help.</summary>
-    public static readonly TrainingVerb Verb = new(RunKind.Table, ["mlp", "train"], Data, Facts.Select(fact => fact.Name));
+    public static readonly TrainingVerb Verb = new(
+        RunKind.Table, ["mlp", "train"], Data, Facts.Select(fact => fact.Name).Append(OldConstantLoss));
 
     private static readonly Option<string> Label = Verb.Add(
         new Option<string>("--label")
@@ -356,7 +360,7 @@ internal static class MlpTrainCommand
     private sealed record LabelledTable(
         Table Table, TableEncoding Encoding, NetworkShape Shape, LabelledData Training, LabelledData Validation)
     {
-        /// <summary>J of the best answer that looks at no input: config.json has always called it label-entropy.</summary>
+        /// <summary>J of the best answer that looks at no input.</summary>
         public double ConstantLoss { get; } = Training.ConstantLoss(Shape.Loss);
     }
 }

@@ -131,8 +131,10 @@ public sealed class MlpResumeTests : IDisposable
             @"^run: is finished: it stopped early at iteration \d+; give a --patience over \d+, or 0, to go on",
             _shell.Succeeds("mlp", "train", "--resume", "--out", "run").Error);
 
-        // A run's own file can be given again, for a new run.
-        _shell.Succeeds("mlp", "train", "--config", "run/config.json", "--out", "again", "--quiet");
+        // A run's own file can be given again, for a new run; also one of an earlier program, which had another name for a fact.
+        string old = File.ReadAllText(_shell["run/config.json"]).Replace("constant-loss", "label-entropy", StringComparison.Ordinal);
+        Assert.Contains("label-entropy", old, StringComparison.Ordinal);
+        _shell.Succeeds("mlp", "train", "--config", _shell.Write("old.json", old), "--out", "again", "--quiet");
         Assert.Equal(File.ReadAllBytes(_shell["run/model.safetensors"]), File.ReadAllBytes(_shell["again/model.safetensors"]));
         _shell.Write("bad.json", """{"hidden-size": 3}""");
         _shell.Fails(

@@ -115,6 +115,7 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
             Assert.True(File.Exists(_shell[$"run/{name}"]), name);
         Assert.Equal(100, File.ReadLines(_shell["run/metrics.jsonl"]).Count());
         Assert.Equal("2-24-24-1", RunConfiguration.Read(_shell["run/config.json"]).GetText("widths"));
+        Assert.InRange(RunConfiguration.Read(_shell["run/config.json"]).GetOptionText("constant-loss"), "0.68", "0.6932");
         Assert.Contains("\"constant answer\"", File.ReadAllText(_shell["run/report.html"]), StringComparison.Ordinal);
         _shell.Succeeds("mlp", "eval", "run", "spirals.csv", "--best", "--device", "cpu");
         _shell.Fails(
