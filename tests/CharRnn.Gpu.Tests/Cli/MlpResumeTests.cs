@@ -148,6 +148,11 @@ public sealed class MlpResumeTests : IDisposable
         _shell.Succeeds([.. Table, "--epochs", "3", "--out", "run", "--quiet"]);
         string[] resume = ["mlp", "train", "--resume", "--out", "run", "--epochs", "4"];
         _shell.Succeeds([.. resume, "--layers", "016", "--loss", "auto", "--label", "arm", "--delimiter", ","]);
+        string configuration = File.ReadAllText(_shell["run/config.json"]);
+        File.WriteAllLines(
+            _shell["run/config.json"], configuration.Split('\n').Where(line => !line.Contains("\"layers\"", StringComparison.Ordinal)));
+        _shell.Succeeds([.. resume, "--layers", "16"]); // the default, which a run has that names none
+        File.WriteAllText(_shell["run/config.json"], configuration);
         _shell.Fails(1, "--layers", "is 9 here and 16 in the run to resume", [.. resume, "--layers", "9"]);
         _shell.Fails(1, "--label", "is x here and arm in the run to resume", [.. resume, "--label", "x"]);
         _shell.Write("other.csv", MlpTests.Spirals.Points(200, 2));
