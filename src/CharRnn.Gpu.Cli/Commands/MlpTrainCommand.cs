@@ -22,6 +22,9 @@ internal static class MlpTrainCommand
     // Of the epochs, unless told otherwise, one report for each hundredth, and a checkpoint for each tenth.
     private const int Reports = 100, Checkpoints = 10;
 
+    // No more epochs than this lie between checkpoints by default: a power failure costs what was not saved.
+    private const int MostUnsaved = 1000;
+
     // A loss of so many times that of a constant answer comes from a learning rate that is too high, not from a slow start.
     private const double TooHigh = 2;
 
@@ -91,7 +94,7 @@ internal static class MlpTrainCommand
     private static readonly Option<string> Delimiter = Verb.Add(
         MlpCommands.DelimiterOption(), OnResume.Taken, delimiter => delimiter == "\t" ? "tab" : delimiter);
     private static readonly RunOptions RunOptions = new(
-        Verb, "epochs", "a hundredth of them", "as --log-every", "a tenth of them");
+        Verb, "epochs", "a hundredth of them", "as --log-every", $"a tenth of them, at most {MostUnsaved}");
 
     public static Command Create()
     {
@@ -178,7 +181,7 @@ internal static class MlpTrainCommand
         [
             (RunOptions.LogEvery, log),
             (RunOptions.EvalEvery, options.GetValue(RunOptions.EvalEvery) ?? log),
-            (RunOptions.CheckpointEvery, options.GetValue(RunOptions.CheckpointEvery) ?? Math.Max(1, epochs / Checkpoints)),
+            (RunOptions.CheckpointEvery, options.GetValue(RunOptions.CheckpointEvery) ?? Math.Clamp(epochs / Checkpoints, 1, MostUnsaved)),
         ];
     }
 

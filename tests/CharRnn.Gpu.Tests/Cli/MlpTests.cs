@@ -162,6 +162,7 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
             "mlp", "train", "line.csv", "--label", "price", "--layers", "none", "--tolerance", "1e-6", "--epochs", "100000",
             "--out", "line", "--device", "cpu");
         Assert.Contains("epochs: the gradient's norm is below --tolerance", trained.Error, StringComparison.Ordinal);
+        Assert.Equal("1000", RunConfiguration.Read(_shell["line/config.json"]).GetOptionText("checkpoint-every")); // no tenth of so many
         _shell.Write("new line.csv", "a,b\n3,4\n100,0\n");
         CommandResult predicted = _shell.Succeeds("mlp", "predict", "line", "new line.csv", "--device", "cpu");
         double[] prices = [.. predicted.Lines.Skip(1).Select(line => double.Parse(line, CultureInfo.InvariantCulture))];
