@@ -49,9 +49,10 @@ internal sealed class ConfigurationArguments
         if (path is not null)
         {
             RunConfiguration given = RunConfiguration.Read(path, mayBePipe: true);
+            string file = StandardStreams.NameOf(path);
             if (given.Has("kind") && given.Kind is { } other && other != _verb.Kind)
-                throw new UsageException($"{path}: is of a run of {VerbOf(other).Name}; give the options of {_verb.Name}");
-            Add(given, path, isSavedRun: false);
+                throw new UsageException($"{file}: is of a run of {VerbOf(other).Name}; give the options of {_verb.Name}");
+            Add(given, file, isSavedRun: false);
         }
 
         if (!Has("--resume") || Has("--overwrite") || Value("--out") is not { } run)
@@ -67,7 +68,7 @@ internal sealed class ConfigurationArguments
         RefuseChanges(saved, run);
         if (!HasInput() && saved.Has("input") && saved.GetTexts("input").FirstOrDefault(IsGone) is { } pipe)
             throw new CharRnnException(
-                run, $"its {DataWord} came from {(pipe == "-" ? "stdin" : pipe)}, which is not kept",
+                run, $"its {DataWord} came from {StandardStreams.NameOf(pipe)}, which is not kept",
                 $"give the same {DataWord} again: a file, or PROGRAM | {_verb.Name} - --resume --out {ShellText.Quote(run)}");
         Add(saved, savedPath, isSavedRun: true);
     }
@@ -123,7 +124,7 @@ internal sealed class ConfigurationArguments
         {
             // An option that the run does not name has its default there.
             string? kept = saved.Has(name) ? saved.GetOptionText(name) : null;
-            if (Value($"--{name}") is { } given && !(kept is null ? IsDefault($"--{name}", given) : IsSame($"--{name}", given, kept)))
+            if (Value($"--{name}") is { } given && !IsSame($"--{name}", given, kept))
             {
                 string anew = _verb.Kind == RunKind.Text
                     ? $" from these weights with --init-from {ShellText.Quote(run)} and another --out"
@@ -136,12 +137,10 @@ internal sealed class ConfigurationArguments
         }
     }
 
-    /// <summary>Whether two texts stand for one value of an option.</summary>
-    private bool IsSame(string option, string one, string other) => one == other
-        || (Parsed(option, one) is { } value && StructuralComparisons.StructuralEqualityComparer.Equals(value, Parsed(option, other)));
-
-    /// <summary>Whether a text stands for the default of an option.</summary>
-    private bool IsDefault(string option, string text) => Parsed(option, text) is { } value && value.Equals(Parsed(option));
+    /// <summary>Whether two texts stand for one value of an option; null for its default.</summary>
+    private bool IsSame(string option, string one, string? other) => one == other
+        || (Parsed(option, one) is { } value
+            && StructuralComparisons.StructuralEqualityComparer.Equals(value, other is null ? Parsed(option) : Parsed(option, other)));
 
     /// <summary>The value of an option that is given with this text, or not given; null if it has no value, or an invalid one.</summary>
     private object? Parsed(string option, params string[] text)

@@ -30,7 +30,7 @@ public sealed record RunRecord(
             new("any character", Math.Log(Number("vocabulary-size"))),
             new("unigram entropy", Number("unigram-entropy")),
             new("bigram entropy", Number("bigram-entropy")),
-            new("constant answer", Number("label-entropy")),
+            new("constant answer", Number(Configuration.Has("constant-loss") ? "constant-loss" : "label-entropy")), // its name in old runs
         }.Where(baseline => double.IsFinite(baseline.Nats)),
     ];
 

@@ -20,23 +20,24 @@ public static class CsvTable
     /// </exception>
     public static Table Read(string path, string delimiter = ",")
     {
+        string name = StandardStreams.NameOf(path);
         try
         {
             var utf8 = new UTF8Encoding(false, throwOnInvalidBytes: true);
             using var reader = new StreamReader(StandardStreams.OpenToRead(path), utf8);
-            return Read(path, reader, delimiter);
+            return Read(name, reader, delimiter);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException
             or ArgumentException and not DecoderFallbackException)
         {
             string problem = Directory.Exists(path) ? "is a directory where a table was expected"
-                : File.Exists(path) ? $"could not be read ({e.Message.TrimEnd('.')})"
+                : StandardStreams.IsInput(path) || File.Exists(path) ? $"could not be read ({e.Message.TrimEnd('.')})"
                 : "does not exist";
-            throw new CharRnnException(path.Length == 0 ? "DATA" : path, problem, "give a CSV file", e);
+            throw new CharRnnException(path.Length == 0 ? "DATA" : name, problem, "give a CSV file", e);
         }
         catch (DecoderFallbackException e)
         {
-            throw new CharRnnException(path, "is not UTF-8 text", "save the table as CSV in UTF-8", e);
+            throw new CharRnnException(name, "is not UTF-8 text", "save the table as CSV in UTF-8", e);
         }
     }
 
@@ -54,13 +55,13 @@ public static class CsvTable
         }
     }
 
-    private static Table Read(string path, StreamReader reader, string delimiter)
+    private static Table Read(string table, StreamReader reader, string delimiter)
     {
         using var parser = new CsvParser(reader, new CsvConfiguration(CultureInfo.InvariantCulture)
         {
             Delimiter = delimiter,
             TrimOptions = TrimOptions.Trim,
-            BadDataFound = bad => throw Damaged(path, bad.Context.Parser!.RawRow, bad.RawRecord),
+            BadDataFound = bad => throw Damaged(table, bad.Context.Parser!.RawRow, bad.RawRecord),
         });
         string[]? columns = null;
         var (rows, lines) = (new List<string[]>(), new List<int>());
@@ -69,13 +70,13 @@ public static class CsvTable
             string[] record = parser.Record!;
             if (columns is null)
             {
-                columns = Header(path, record, delimiter);
+                columns = Header(table, record, delimiter);
                 continue;
             }
 
             if (record.Length != columns.Length)
                 throw new CharRnnException(
-                    path,
+                    table,
                     string.Create(
                         CultureInfo.InvariantCulture,
                         $"line {parser.RawRow} has {record.Length} fields, the header has {columns.Length}"),
@@ -86,31 +87,31 @@ public static class CsvTable
 
         if (rows.Count == 0)
             throw new CharRnnException(
-                path, columns is null ? "is empty" : "has a header and no rows", "give a CSV file of a header and rows");
-        return new Table(path, columns!, rows, lines);
+                table, columns is null ? "is empty" : "has a header and no rows", "give a CSV file of a header and rows");
+        return new Table(table, columns!, rows, lines);
     }
 
-    private static string[] Header(string path, string[] columns, string delimiter)
+    private static string[] Header(string table, string[] columns, string delimiter)
     {
         if (columns.Length == 1
             && Array.Find(s_others, other => other != delimiter && columns[0].Contains(other, StringComparison.Ordinal)) is { } other)
             throw new CharRnnException(
-                path, $"has one column, '{columns[0]}'",
+                table, $"has one column, '{columns[0]}'",
                 $"give --delimiter {(other == "\t" ? "tab" : $"'{other}'")} if that is what separates its fields");
         if (Array.FindIndex(columns, name => name.Length == 0) is >= 0 and var empty)
             throw new CharRnnException(
-                path, string.Create(CultureInfo.InvariantCulture, $"column {empty + 1} has no name"),
+                table, string.Create(CultureInfo.InvariantCulture, $"column {empty + 1} has no name"),
                 "give each column one in the first line");
         if (columns.GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { } twice)
-            throw new CharRnnException(path, $"has several columns '{twice.Key}'", "give each column a name of its own");
+            throw new CharRnnException(table, $"has several columns '{twice.Key}'", "give each column a name of its own");
         return columns;
     }
 
-    private static CharRnnException Damaged(string path, int line, string record)
+    private static CharRnnException Damaged(string table, int line, string record)
     {
         int ends = record.Count(c => c == '\n'), begin = ends > 1 ? line - ends : line; // one that is open goes to the file's end
         return new(
-            path, string.Create(CultureInfo.InvariantCulture, $"line {begin} has a quote where none belongs, or one that is not closed"),
+            table, string.Create(CultureInfo.InvariantCulture, $"line {begin} has a quote where none belongs, or one that is not closed"),
             "put fields with quotes in quotes, and double those inside");
     }
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using CharRnn.Exchange;
+using CharRnn.Files;
 using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Model;
 using CharRnn.Storage;
@@ -81,7 +82,8 @@ internal static class ExchangeCommands
             path = SharedOptions.NewFile(ImportTo, path, from);
             string? characters = options.GetValue(VocabularyFile);
             Vocabulary? vocabulary = characters is null ? null : ReadVocabulary(characters, options.GetValue(Encoding).Value);
-            CharacterModel model = ForeignModel.Load(from, vocabulary, characters);
+            CharacterModel model = ForeignModel.Load(
+                from, vocabulary, characters is null ? null : StandardStreams.NameOf(characters));
             ModelFile.Save(path, model);
             return Done(path, model);
         });
@@ -113,7 +115,7 @@ internal static class ExchangeCommands
         return corpus.Tokens.Length == tokens.Length && characters.Distinct().Count() == characters.Count
             ? new Vocabulary(encoding, characters)
             : throw new CharRnnException(
-                path, $"has {corpus.Tokens.Length} characters, {corpus.Vocabulary.Size} of them distinct",
+                corpus.Name, $"has {corpus.Tokens.Length} characters, {corpus.Vocabulary.Size} of them distinct",
                 "give each character once, in index order, with nothing behind the last");
     }
 }

@@ -78,7 +78,7 @@ internal static class MlpCommands
         NetworkModel model = LoadModel(options);
         Table table = ReadTable(options, stop);
         string? file = options.GetValue(Predictions) is { } path
-            ? SharedOptions.NewFile(Predictions, path, options.GetRequiredValue(ModelPath), table.Name)
+            ? SharedOptions.NewFile(Predictions, path, options.GetRequiredValue(ModelPath), options.GetRequiredValue(Data))
             : null;
         LabelledData data = model.Encoding.Encode(table, [.. Enumerable.Range(0, table.Rows.Count)], model.Shape.Loss, withAnswers: false);
         NetworkAnswers answers = Apply(options, model, table, data, stop);

@@ -22,24 +22,31 @@ internal static class MlpTrainCommand
     // Of the epochs, unless told otherwise, one report for each hundredth, and a checkpoint for each tenth.
     private const int Reports = 100, Checkpoints = 10;
 
+    // No more epochs than this lie between checkpoints by default: a power failure costs what was not saved.
+    private const int MostUnsaved = 1000;
+
     // A loss of so many times that of a constant answer comes from a learning rate that is too high, not from a slow start.
     private const double TooHigh = 2;
 
     private const ulong SplitStream = ulong.MaxValue - 2;
+
+    // What runs of earlier programs call constant-loss.
+    private const string OldConstantLoss = "label-entropy";
 
     private static readonly Argument<string> Data = MlpCommands.DataArgument();
 
     private static readonly Fact<LabelledTable>[] Facts =
     [
         new("table-hash", table => table.Table.Hash),
-        new("label-entropy", table => table.ConstantLoss),
+        new("constant-loss", table => table.ConstantLoss),
         new("widths", table => string.Join('-', table.Shape.Layers.Select(layer => layer.Width).Prepend(table.Shape.Inputs))),
         new("minimised", table => Word(table.Shape.Loss)),
         new("rows", table => table.Training.Count),
     ];
 
     /// <summary>The verb with its options, in the order of the help.</summary>
-    public static readonly TrainingVerb Verb = new(RunKind.Table, ["mlp", "train"], Data, Facts.Select(fact => fact.Name));
+    public static readonly TrainingVerb Verb = new(
+        RunKind.Table, ["mlp", "train"], Data, Facts.Select(fact => fact.Name).Append(OldConstantLoss));
 
     private static readonly Option<string> Label = Verb.Add(
         new Option<string>("--label")
@@ -67,15 +74,12 @@ internal static class MlpTrainCommand
         SharedOptions.WholeNumber<int>("--batch-size", 0, 0, "Rows of a step; 0 for all of them."), OnResume.Kept);
     private static readonly OptimizerOptions Optimizer = new(Verb, new NetworkOptions());
     private static readonly ScheduleOptions Schedule = new(Verb);
-    private static readonly Option<float?> Tolerance = Verb.Add(
-        SharedOptions.Number<float>(
-            "--tolerance", 0, "a number from 0", Limits.IsNotNegative,
-            "Training ends where the gradient's norm is below it (of mini-batches, the mean over an epoch)."),
+    private static readonly Option<double?> Tolerance = Verb.Add(
+        ToleranceOption(
+            "--tolerance", "Training ends where the gradient's norm is below it (of mini-batches, the mean over an epoch)."),
         OnResume.Taken);
-    private static readonly Option<float?> ChangeTolerance = Verb.Add(
-        SharedOptions.Number<float>(
-            "--change-tolerance", 0, "a number from 0", Limits.IsNotNegative, "Training ends where the loss changes by less in an epoch."),
-        OnResume.Taken);
+    private static readonly Option<double?> ChangeTolerance = Verb.Add(
+        ToleranceOption("--change-tolerance", "Training ends where the loss changes by less in an epoch."), OnResume.Taken);
     private static readonly Option<long?> Epochs = Verb.Add(
         SharedOptions.WholeNumber<long>(
             "--epochs", 1000, 1, "Passes over the data, at most, counted from the start of the run also after --resume."),
@@ -90,7 +94,7 @@ internal static class MlpTrainCommand
     private static readonly Option<string> Delimiter = Verb.Add(
         MlpCommands.DelimiterOption(), OnResume.Taken, delimiter => delimiter == "\t" ? "tab" : delimiter);
     private static readonly RunOptions RunOptions = new(
-        Verb, "epochs", "a hundredth of them", "as --log-every", "a tenth of them");
+        Verb, "epochs", "a hundredth of them", "as --log-every", $"a tenth of them, at most {MostUnsaved}");
 
     public static Command Create()
     {
@@ -121,8 +125,7 @@ internal static class MlpTrainCommand
         TrainingSchedule schedule = ReadSchedule(options, stepsPerEpoch);
         if (resumed is not null && Finish(resumed, table, how, schedule, stepsPerEpoch) is { } finish)
         {
-            if (!Output.IsQuiet)
-                Output.Note($"{earlier!.Root}: is finished{finish}");
+            RunOptions.SayFinished(options, resumed, finish);
             return 0;
         }
 
@@ -165,8 +168,8 @@ internal static class MlpTrainCommand
     {
         BatchSize = options.GetValue(BatchSize)!.Value,
         Seed = options.GetValue(Seed)!.Value,
-        GradientTolerance = options.GetValue(Tolerance)!.Value,
-        LossTolerance = options.GetValue(ChangeTolerance)!.Value,
+        GradientTolerance = (float)options.GetValue(Tolerance)!.Value,
+        LossTolerance = (float)options.GetValue(ChangeTolerance)!.Value,
     };
 
     /// <summary>The cadences in epochs: a hundredth of a training is a fraction that always suits.</summary>
@@ -178,7 +181,7 @@ internal static class MlpTrainCommand
         [
             (RunOptions.LogEvery, log),
             (RunOptions.EvalEvery, options.GetValue(RunOptions.EvalEvery) ?? log),
-            (RunOptions.CheckpointEvery, options.GetValue(RunOptions.CheckpointEvery) ?? Math.Max(1, epochs / Checkpoints)),
+            (RunOptions.CheckpointEvery, options.GetValue(RunOptions.CheckpointEvery) ?? Math.Clamp(epochs / Checkpoints, 1, MostUnsaved)),
         ];
     }
 
@@ -304,6 +307,10 @@ internal static class MlpTrainCommand
         _ => "squared-error",
     };
 
+    // A device compares in float: a number that is none would switch the tolerance off, or end every training.
+    private static Option<double?> ToleranceOption(string name, string description) => SharedOptions.Number<double>(
+        name, 0, "0, or a number from 1e-45 to 3.4e38", value => value == 0 || Limits.IsPositive((float)value), description);
+
     private static Option<int[]?> LayersOption() => new("--layers")
     {
         Description = "The number of neurons of each hidden layer; none for a network without hidden layers.",
@@ -340,14 +347,14 @@ internal static class MlpTrainCommand
     /// <summary>Says by which tolerance a run ended, if it is as large as then.</summary>
     private static string? Converged(EarlierRun run, NetworkOptions how)
     {
-        (Option<float?> option, float now) = run.Snapshot.EndedBy switch
+        (Option<double?> option, float now) = run.Snapshot.EndedBy switch
         {
             TrainingOutcome.SmallGradient => (Tolerance, how.GradientTolerance),
             TrainingOutcome.SmallChange => (ChangeTolerance, how.LossTolerance),
             _ => (Tolerance, float.NaN),
         };
         string name = option.Name[2..], text = run.Configuration.Has(name) ? run.Configuration.GetOptionText(name) : "";
-        return float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out float then) && now >= then
+        return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double then) && now >= (float)then
             ? string.Create(CultureInfo.InvariantCulture, $" at iteration {run.Snapshot.Iteration}; give a smaller {option.Name} to go on")
             : null;
     }
@@ -356,7 +363,7 @@ internal static class MlpTrainCommand
     private sealed record LabelledTable(
         Table Table, TableEncoding Encoding, NetworkShape Shape, LabelledData Training, LabelledData Validation)
     {
-        /// <summary>J of the best answer that looks at no input: config.json has always called it label-entropy.</summary>
+        /// <summary>J of the best answer that looks at no input.</summary>
         public double ConstantLoss { get; } = Training.ConstantLoss(Shape.Loss);
     }
 }

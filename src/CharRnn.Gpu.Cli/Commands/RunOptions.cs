@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Gpu.Devices;
 using CharRnn.Runs;
@@ -99,6 +100,18 @@ internal sealed class RunOptions
     /// <summary>Opens the run to go on with; null for a new one.</summary>
     /// <exception cref="CharRnnException">See <see cref="RunDirectory.Resume"/>.</exception>
     public RunDirectory? OpenEarlier(ParseResult options) => options.GetValue(Resume) ? RunDirectory.Resume(options.GetValue(_out)!) : null;
+
+    /// <summary>Says that the run to go on with has nothing left to do.</summary>
+    /// <param name="options">The command line.</param>
+    /// <param name="run">The run.</param>
+    /// <param name="finish">What a user is told behind its name: how it is finished, and what would make it go on.</param>
+    public void SayFinished(ParseResult options, EarlierRun run, string finish)
+    {
+        if (!Output.IsQuiet)
+            Output.Note($"{run.Directory}: is finished{finish}");
+        if (IsJson(options))
+            Output.Line(JsonSerializer.Serialize(new { finished = true, iteration = run.Snapshot.Iteration }));
+    }
 
     /// <summary>
     /// Makes the directory of a new run. Everything that may fail comes before, because --overwrite removes an older run.

@@ -140,8 +140,7 @@ internal static class TrainCommand
         Schedule.RequireValidation(options, split.Validation.Length, TrainingEngine.MinValidationLength, "characters");
         if (resumed is not null && Finish(resumed, corpus, step, schedule, split) is { } finish)
         {
-            if (!Output.IsQuiet)
-                Output.Note($"{earlier!.Root}: is finished{finish}");
+            RunOptions.SayFinished(options, resumed, finish);
             return 0;
         }
 

@@ -113,7 +113,7 @@ internal sealed class TrainingVerb(RunKind kind, IReadOnlyList<string> path, Arg
     /// <param name="run">The run.</param>
     /// <param name="given">The command line.</param>
     /// <param name="device">The device that the run uses.</param>
-    /// <param name="facts">What else is recorded: every name of <see cref="RecordedNames"/>.</param>
+    /// <param name="facts">What else is recorded: names of <see cref="RecordedNames"/>.</param>
     /// <param name="from">What these are facts of.</param>
     /// <param name="resolved">Values of options that are not those of the command line.</param>
     public void Save<T>(
@@ -151,9 +151,6 @@ internal sealed class TrainingVerb(RunKind kind, IReadOnlyList<string> path, Arg
                 break;
             case double number:
                 configuration.Set(name, number);
-                break;
-            case float number: // as it was given
-                configuration.Set(name, double.Parse(number.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture));
                 break;
             case Choice<double> { Value: var number } when double.IsFinite(number):
                 configuration.Set(name, number);

@@ -251,7 +251,7 @@ internal sealed record FileKind(string Name)
     // The command writes beside the file, under another name.
     private string Advice(string path, string extension)
     {
-        if (!StandardStreams.IsInput(path) && File.Exists(path))
+        if (File.Exists(path))
             return $"run {Command!.Replace("FILE", Quote(path), StringComparison.Ordinal)} > {Quote(path, extension)} "
                 + "and give that in its place";
         return Command!.EndsWith(Redirection, StringComparison.Ordinal)

@@ -30,6 +30,9 @@ public static class StandardStreams
     /// <summary>Whether a path stands for stdin: <c>-</c>, or on Unix /dev/stdin.</summary>
     public static bool IsInput(string path) => path is "-" || (path is "/dev/stdin" && !OperatingSystem.IsWindows());
 
+    /// <summary>What messages call a path: stdin, or the path itself.</summary>
+    public static string NameOf(string path) => IsInput(path) ? "standard input" : path;
+
     /// <summary>
     /// Opens a file or pipe to read it once, from start to end, or stdin; others may write, rename and delete it meanwhile.
     /// </summary>
@@ -50,5 +53,5 @@ public static class StandardStreams
     /// <exception cref="CharRnnException">It is closed.</exception>
     private static Stream OpenInput() => IsOpen(Input)
         ? Console.OpenStandardInput()
-        : throw new CharRnnException("-", "stdin is closed", "give a file, or send something to stdin");
+        : throw new CharRnnException(NameOf("-"), "is closed", "give a file, or send something to it");
 }

@@ -6,8 +6,8 @@ using CharRnn.Files;
 namespace CharRnn.Runs;
 
 /// <summary>
-/// config.json: a flat JSON object of names, as the command line spells its options, to strings, numbers, flags or lists
-/// of strings, in the order in which they were set. It does not know the options: the meaning of a name belongs to the command line.
+/// config.json: a flat JSON object of names, as the command line spells its options, to strings, numbers, flags or lists of strings or of
+/// numbers, in the order in which they were set. It does not know the options: the meaning of a name belongs to the command line.
 /// </summary>
 public sealed class RunConfiguration
 {
@@ -63,22 +63,23 @@ public sealed class RunConfiguration
     public static RunConfiguration Read(string path, bool mayBePipe = false)
     {
         byte[] json = ReadBytes(path, mayBePipe);
-        var configuration = new RunConfiguration(path);
+        string name = StandardStreams.NameOf(path);
+        var configuration = new RunConfiguration(name);
         try
         {
             using var document = JsonDocument.Parse(WithoutByteOrderMark(json), new JsonDocumentOptions { MaxDepth = 8 });
             if (document.RootElement.ValueKind != JsonValueKind.Object)
-                throw Malformed(path, "is not a JSON object");
+                throw Malformed(name, "is not a JSON object");
             foreach (JsonProperty property in document.RootElement.EnumerateObject())
                 configuration.Add(property);
         }
         catch (JsonException e)
         {
-            throw Malformed(path, $"is not valid JSON (line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1})", e);
+            throw Malformed(name, $"is not valid JSON (line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1})", e);
         }
         catch (InvalidOperationException e)
         {
-            throw Malformed(path, "holds a string of invalid Unicode", e);
+            throw Malformed(name, "holds a string of invalid Unicode", e);
         }
 
         return configuration;
@@ -137,23 +138,26 @@ public sealed class RunConfiguration
         JsonElement value = Value(name);
         return value.ValueKind switch
         {
-            JsonValueKind.Array => [.. value.EnumerateArray().Select(item => item.GetString()!)],
+            JsonValueKind.Array when !IsNumbers(value) => [.. value.EnumerateArray().Select(item => item.GetString()!)],
             JsonValueKind.String => [value.GetString()!],
             _ => throw WrongKind(name, value, "a list of strings"),
         };
     }
 
     /// <summary>
-    /// A value as it would stand after its option on the command line: a number as it is written in the file, true or false.
+    /// A value as it would stand after its option on the command line: a number as it is written in the file, numbers with commas between
+    /// them, true or false.
     /// </summary>
-    /// <exception cref="CharRnnException">There is no value of this name, or it is a list.</exception>
+    /// <exception cref="CharRnnException">There is no value of this name, or it is a list of strings.</exception>
     public string GetOptionText(string name)
     {
         JsonElement value = Value(name);
         return value.ValueKind switch
         {
             JsonValueKind.String => value.GetString()!,
-            JsonValueKind.Array => throw WrongKind(name, value, "a single value"),
+            JsonValueKind.Array => IsNumbers(value)
+                ? string.Join(',', value.EnumerateArray())
+                : throw WrongKind(name, value, "a single value"),
             _ => value.GetRawText(),
         };
     }
@@ -161,12 +165,17 @@ public sealed class RunConfiguration
     /// <summary>A value for people: as <see cref="GetOptionText"/>, and a list with commas between.</summary>
     /// <exception cref="CharRnnException">There is no value of this name.</exception>
     public string GetDisplayText(string name) =>
-        Value(name).ValueKind == JsonValueKind.Array ? string.Join(", ", GetTexts(name)) : GetOptionText(name);
+        Value(name) is { ValueKind: JsonValueKind.Array } list ? string.Join(", ", list.EnumerateArray()) : GetOptionText(name);
+
+    // An empty list is one of strings.
+    private static bool IsNumbers(JsonElement list) =>
+        list.GetArrayLength() > 0 && list.EnumerateArray().All(item => item.ValueKind == JsonValueKind.Number);
 
     private static string WordOf(RunKind kind) => kind == RunKind.Text ? "text" : "table";
 
     private static byte[] ReadBytes(string path, bool mayBePipe)
     {
+        string name = StandardStreams.NameOf(path);
         try
         {
             string full = FileErrors.FullPath(path);
@@ -177,12 +186,12 @@ public sealed class RunConfiguration
             byte[] buffer = new byte[stream.CanSeek ? Math.Min(stream.Length, MaxLength) + 1 : MaxLength + 1];
             int length = stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
             if (length > MaxLength)
-                throw Malformed(path, $"is longer than a configuration's {MaxLength} bytes");
-            return Utf8.IsValid(buffer.AsSpan(0, length)) ? buffer[..length] : throw Malformed(path, "is not valid UTF-8");
+                throw Malformed(name, $"is longer than a configuration's {MaxLength} bytes");
+            return Utf8.IsValid(buffer.AsSpan(0, length)) ? buffer[..length] : throw Malformed(name, "is not valid UTF-8");
         }
         catch (Exception e) when (FileErrors.IsFileFailure(e))
         {
-            throw FileErrors.Reading(path, e);
+            throw FileErrors.Reading(name, e);
         }
     }
 
@@ -199,11 +208,11 @@ public sealed class RunConfiguration
         bool isAllowed = value.ValueKind switch
         {
             JsonValueKind.String or JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False => true,
-            JsonValueKind.Array => value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String),
+            JsonValueKind.Array => IsNumbers(value) || value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String),
             _ => false,
         };
         if (!isAllowed)
-            throw WrongKind(property.Name, value, "a string, a number, true, false or a list of strings");
+            throw WrongKind(property.Name, value, "a string, a number, true, false or a list of strings or of numbers");
         if (Has(property.Name))
             throw Malformed(_path, $"has {FileErrors.Quote(property.Name)} twice");
         CheckText(value);
@@ -236,7 +245,7 @@ public sealed class RunConfiguration
         string found = value.ValueKind switch
         {
             JsonValueKind.Object => "an object",
-            JsonValueKind.Array => "a list",
+            JsonValueKind.Array => IsNumbers(value) ? "a list of numbers" : "a list",
             JsonValueKind.String => FileErrors.Quote(value.GetString()!),
             _ => value.GetRawText(),
         };

@@ -85,20 +85,20 @@ internal sealed class CorpusReader : IDisposable
             using Stream stream = Open(file, cancellation);
             bool hasSize = stream.CanSeek && !file.IsStandardInput;
             long before = hasSize ? stream.Length : 0;
-            long read = Read(stream, file.Path, before, cancellation);
+            long read = Read(stream, file.Name, before, cancellation);
 
             // A file without a size is not a plain file: it is a device, or a file of /proc.
             long after = hasSize ? stream.Length : 0;
             if ((read != before || after != before) && (before > 0 || after > 0))
-                throw CorpusErrors.Changed(file.Path, before, read, after);
+                throw CorpusErrors.Changed(file.Name, before, read, after);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw CorpusErrors.Missing(file.Path);
+            throw CorpusErrors.Missing(file.Name);
         }
         catch (Exception e) when (FileErrors.IsFileFailure(e))
         {
-            throw CorpusErrors.Unreadable(file.Path, e);
+            throw CorpusErrors.Unreadable(file.Name, e);
         }
     }
 

@@ -21,7 +21,7 @@ internal sealed record CorpusSource(string Name, IReadOnlyList<string> Files, Ac
 
         List<string> notes = [];
         IReadOnlyList<InputFile> files = InputFiles.Find(inputs, notes);
-        string name = files.Count == 1 ? files[0].Path : $"{files[0].Path} and {files.Count - 1} more";
+        string name = files.Count == 1 ? files[0].Name : $"{files[0].Name} and {files.Count - 1} more";
         long bytes = Size(files);
         return new CorpusSource(name, [.. files.Select(f => f.Path)], (reader, cancellation) =>
         {

@@ -5,9 +5,12 @@ using CharRnn.Runs;
 namespace CharRnn.Text;
 
 /// <summary>One file to read.</summary>
-/// <param name="Path">The path as messages show it; <c>-</c> for standard input.</param>
+/// <param name="Path">The path by way of the inputs; <c>-</c> for standard input.</param>
 internal readonly record struct InputFile(string Path)
 {
+    /// <summary>The file as messages name it.</summary>
+    public string Name => StandardStreams.NameOf(Path);
+
     /// <summary>Standard input, which is read as it comes, whatever it is connected to.</summary>
     public bool IsStandardInput => StandardStreams.IsInput(Path);
 }

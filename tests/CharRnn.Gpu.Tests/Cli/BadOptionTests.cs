@@ -45,6 +45,17 @@ public sealed class BadOptionTests : IDisposable
         _shell.Fails(2, option, $"is '{value}'; give {expected}", command, "run", option, value);
 
     [Theory]
+    [InlineData("--tolerance", "1e50")]
+    [InlineData("--tolerance", "1e-50")]
+    [InlineData("--change-tolerance", "1e50")]
+    [InlineData("--change-tolerance", "1e-50")]
+    [InlineData("--change-tolerance", "-1")]
+    public void A_tolerance_that_no_float_is(string option, string value) =>
+        _shell.Fails(
+            2, option, $"is '{value}'; give 0, or a number from 1e-45 to 3.4e38",
+            "mlp", "train", "table.csv", "--label", "y", option, value);
+
+    [Theory]
     [InlineData("--momentum", "0.9", "adam", "sgd")]
     [InlineData("--beta1", "0.5", "adagrad", "adam or adamw")]
     [InlineData("--rms-decay", "0.5", "sgd", "rmsprop")]

@@ -38,7 +38,7 @@ public sealed class EvalTests(TinyRun run) : IClassFixture<TinyRun>
         Assert.Matches(
             @"^\d\.\d{4} nats per character, \d\.\d{4} bits per character, perplexity \d+\.\d{3}, over 2 characters\n$",
             result.Text);
-        Assert.Equal(["-: 2 characters left out that the vocabulary does not have"], result.ErrorLines);
+        Assert.Equal(["standard input: 2 characters left out that the vocabulary does not have"], result.ErrorLines);
     }
 
     [Fact]

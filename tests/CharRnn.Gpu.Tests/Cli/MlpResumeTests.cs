@@ -34,9 +34,10 @@ public sealed class MlpResumeTests : IDisposable
             AssertSameRun("whole", run);
         }
 
+        CommandResult finished = _shell.Succeeds("mlp", "train", "--resume", "--out", "whole", "--json");
         Assert.StartsWith(
-            $"whole: is finished at iteration {Iteration("whole")}; give more --epochs to go on",
-            _shell.Succeeds("mlp", "train", "--resume", "--out", "whole").Error, StringComparison.Ordinal);
+            $"whole: is finished at iteration {Iteration("whole")}; give more --epochs to go on", finished.Error, StringComparison.Ordinal);
+        Assert.Equal($$"""{"finished":true,"iteration":{{Iteration("whole")}}}""", Assert.Single(finished.Lines));
     }
 
     [Fact]
@@ -121,17 +122,19 @@ public sealed class MlpResumeTests : IDisposable
     {
         _shell.Write(
             "options.json",
-            """{"label": "arm", "layers": "8", "epochs": 3000, "patience": 2, "learning-rate": 0.5, "tensorboard": true}""");
+            """{"label": "arm", "layers": [8, 4], "epochs": 3000, "patience": 2, "learning-rate": 0.5, "tensorboard": true}""");
         string said = _shell.Succeeds("mlp", "train", "spirals.csv", "--config", "options.json", "--device", "cpu", "--out", "run").Error;
         Assert.Contains("for as long as --patience allows; --best takes the network of then", said, StringComparison.Ordinal);
         Assert.Single(Directory.GetFiles(_shell["run/tensorboard"], "events.out.tfevents.*.charrnn"));
-        Assert.Equal("2-8-1", RunConfiguration.Read(_shell["run/config.json"]).GetText("widths"));
+        Assert.Equal("2-8-4-1", RunConfiguration.Read(_shell["run/config.json"]).GetText("widths"));
         Assert.Matches(
             @"^run: is finished: it stopped early at iteration \d+; give a --patience over \d+, or 0, to go on",
             _shell.Succeeds("mlp", "train", "--resume", "--out", "run").Error);
 
-        // A run's own file can be given again, for a new run.
-        _shell.Succeeds("mlp", "train", "--config", "run/config.json", "--out", "again", "--quiet");
+        // A run's own file can be given again, for a new run; also one of an earlier program, which had another name for a fact.
+        string old = File.ReadAllText(_shell["run/config.json"]).Replace("constant-loss", "label-entropy", StringComparison.Ordinal);
+        Assert.Contains("label-entropy", old, StringComparison.Ordinal);
+        _shell.Succeeds("mlp", "train", "--config", _shell.Write("old.json", old), "--out", "again", "--quiet");
         Assert.Equal(File.ReadAllBytes(_shell["run/model.safetensors"]), File.ReadAllBytes(_shell["again/model.safetensors"]));
         _shell.Write("bad.json", """{"hidden-size": 3}""");
         _shell.Fails(
@@ -145,6 +148,11 @@ public sealed class MlpResumeTests : IDisposable
         _shell.Succeeds([.. Table, "--epochs", "3", "--out", "run", "--quiet"]);
         string[] resume = ["mlp", "train", "--resume", "--out", "run", "--epochs", "4"];
         _shell.Succeeds([.. resume, "--layers", "016", "--loss", "auto", "--label", "arm", "--delimiter", ","]);
+        string configuration = File.ReadAllText(_shell["run/config.json"]);
+        File.WriteAllLines(
+            _shell["run/config.json"], configuration.Split('\n').Where(line => !line.Contains("\"layers\"", StringComparison.Ordinal)));
+        _shell.Succeeds([.. resume, "--layers", "16"]); // the default, which a run has that names none
+        File.WriteAllText(_shell["run/config.json"], configuration);
         _shell.Fails(1, "--layers", "is 9 here and 16 in the run to resume", [.. resume, "--layers", "9"]);
         _shell.Fails(1, "--label", "is x here and arm in the run to resume", [.. resume, "--label", "x"]);
         _shell.Write("other.csv", MlpTests.Spirals.Points(200, 2));
@@ -155,7 +163,7 @@ public sealed class MlpResumeTests : IDisposable
         byte[] table = File.ReadAllBytes(_shell["spirals.csv"]);
         string[] piped = ["mlp", "train", "-", "--label", "arm", "--epochs", "3", "--out", "piped", "--device", "cpu"];
         Assert.Equal(0, _shell.Run([table], piped).ExitCode);
-        _shell.Fails(1, "piped", "its table came from stdin, which is not kept", "mlp", "train", "--resume", "--out", "piped");
+        _shell.Fails(1, "piped", "its table came from standard input, which is not kept", "mlp", "train", "--resume", "--out", "piped");
         Assert.Equal(0, _shell.Run([table], ["mlp", "train", "-", "--resume", "--out", "piped", "--epochs", "4"]).ExitCode);
         Assert.Equal(4, Iteration("piped"));
 

@@ -115,6 +115,7 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
             Assert.True(File.Exists(_shell[$"run/{name}"]), name);
         Assert.Equal(100, File.ReadLines(_shell["run/metrics.jsonl"]).Count());
         Assert.Equal("2-24-24-1", RunConfiguration.Read(_shell["run/config.json"]).GetText("widths"));
+        Assert.InRange(RunConfiguration.Read(_shell["run/config.json"]).GetOptionText("constant-loss"), "0.68", "0.6932");
         Assert.Contains("\"constant answer\"", File.ReadAllText(_shell["run/report.html"]), StringComparison.Ordinal);
         _shell.Succeeds("mlp", "eval", "run", "spirals.csv", "--best", "--device", "cpu");
         _shell.Fails(
@@ -161,6 +162,7 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
             "mlp", "train", "line.csv", "--label", "price", "--layers", "none", "--tolerance", "1e-6", "--epochs", "100000",
             "--out", "line", "--device", "cpu");
         Assert.Contains("epochs: the gradient's norm is below --tolerance", trained.Error, StringComparison.Ordinal);
+        Assert.Equal("1000", RunConfiguration.Read(_shell["line/config.json"]).GetOptionText("checkpoint-every")); // no tenth of so many
         _shell.Write("new line.csv", "a,b\n3,4\n100,0\n");
         CommandResult predicted = _shell.Succeeds("mlp", "predict", "line", "new line.csv", "--device", "cpu");
         double[] prices = [.. predicted.Lines.Skip(1).Select(line => double.Parse(line, CultureInfo.InvariantCulture))];
@@ -199,6 +201,9 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
         _shell.Fails(
             1, "--layers", "give fewer or narrower --layers",
             "mlp", "train", "spirals.csv", "--label", "arm", "--layers", "100000,100000", "--out", "bad", "--device", "cpu");
+        CommandResult piped = _shell.Run([File.ReadAllBytes(_shell["ragged.csv"])], ["mlp", "train", "-", "--label", "y", "--out", "bad"]);
+        Assert.StartsWith(
+            "error: standard input: line 3 has 1 fields, the header has 2; ", Assert.Single(piped.ErrorLines), StringComparison.Ordinal);
         Assert.False(Directory.Exists(_shell["bad"]));
         _shell.Write("square.csv", "a,y\n1000,1\n-1000,2.5\n500,3\n");
         _shell.Fails(

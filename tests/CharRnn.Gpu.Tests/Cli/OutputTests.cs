@@ -75,7 +75,7 @@ public sealed class OutputTests : IDisposable
     [Fact(Skip = NeedsLinux, SkipType = typeof(Systems), SkipUnless = nameof(Systems.IsLinux))]
     public void Stdin_that_is_closed_is_no_text() =>
         Assert.Equal(
-            (1, "error: -: stdin is closed; give a file, or send something to stdin\n"),
+            (1, "error: standard input: is closed; give a file, or send something to it\n"),
             InShell("charrnn train - --out run --device cpu <&-"));
 
     [Fact(Skip = NeedsLinux, SkipType = typeof(Systems), SkipUnless = nameof(Systems.IsLinux))]

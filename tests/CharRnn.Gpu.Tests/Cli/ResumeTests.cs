@@ -198,10 +198,12 @@ public sealed class ResumeTests : IDisposable
         Assert.Equal(3 * stepsPerEpoch, CheckpointFile.Load(_shell["whole/checkpoint.safetensors"]).Snapshot.Iteration);
         AssertSameRun("whole", "44");
 
-        CommandResult finished = Resume("44");
+        CommandResult finished = Resume("44", "--json");
         Assert.Equal(
             [$"44: is finished at iteration {3 * stepsPerEpoch}; give more --iterations or --epochs to go on"],
             finished.ErrorLines);
+        Assert.Equal($$"""{"finished":true,"iteration":{{3 * stepsPerEpoch}}}""", Assert.Single(finished.Lines));
+        Assert.Empty(Resume("44").Output);
         AssertSameRun("whole", "44");
     }
 
@@ -267,7 +269,7 @@ public sealed class ResumeTests : IDisposable
         Assert.Equal(0, _shell.Run([text], ["train", "-", "--out", "run", "--iterations", "5", .. Options]).ExitCode);
         _shell.Fails(
             1, "run",
-            "its text came from stdin, which is not kept; "
+            "its text came from standard input, which is not kept; "
                 + "give the same text again: a file, or PROGRAM | charrnn train - --resume --out run",
             "train", "--resume", "--out", "run");
         Assert.Equal(0, _shell.Run([text], ["train", "-", "--resume", "--out", "run", "--iterations", "6"]).ExitCode);

@@ -165,7 +165,7 @@ public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
             [[0xEF, 0xBB, 0xBF, .. text[..insideOfEmoji]], text[insideOfEmoji..]],
             ["train", "-", "--out", "made/on/the/way", .. TinyRun.Options]);
         Assert.Equal(0, result.ExitCode);
-        Assert.Equal("-: UTF-8 byte order mark skipped", result.ErrorLines[0]);
+        Assert.Equal("standard input: UTF-8 byte order mark skipped", result.ErrorLines[0]);
         Assert.Equal(ModelBytes("run"), ModelBytes("made/on/the/way"));
 
         _shell.Write("texts/a.txt", text[..insideOfEmoji]);

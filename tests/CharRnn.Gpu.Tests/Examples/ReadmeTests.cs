@@ -62,10 +62,9 @@ public partial class ReadmeTests
         foreach (string file in commands.SelectMany(command => command).Where(argument => File.Exists(Path.Combine(Page.Root, argument))))
             shell.Write(file, File.ReadAllBytes(Path.Combine(Page.Root, file)));
 
-        // A run that a page may name without training it, and its weights as another program has them.
+        // A run that a page may name without training it.
         string first = commands.Any(command => command.Contains("runs/first") && command[0] == "train") ? "runs/older" : "runs/first";
         shell.Succeeds("train", "book.txt", "--iterations", "50", "--out", first, "--device", "cpu");
-        shell.Succeeds("export", first, "--format", "npz", "--out", "weights.npz");
 
         foreach (string[] command in commands)
         {

@@ -50,6 +50,16 @@ public class ReportPageTests
     }
 
     [Theory]
+    [InlineData("constant-loss")]
+    [InlineData("label-entropy")]
+    public void The_loss_of_a_constant_answer_is_found_under_its_name_and_that_of_earlier_programs(string name)
+    {
+        RunRecord run = Run("run", [s_report], []);
+        run.Configuration.Set(name, 0.75);
+        Assert.Contains(new Baseline("constant answer", 0.75), run.Baselines);
+    }
+
+    [Theory]
     [InlineData(1, 2)]
     [InlineData(50, 0)]
     public void The_smoothed_loss_is_shown_of_one_stream(int streams, int expected)

@@ -59,7 +59,8 @@ public class RunConfigurationTests
     [InlineData("{\"a\": 1, \"b\": 2, \"\\u0061\": 3}", "has \"a\" twice")]
     [InlineData("{\"a\": null}", "\"a\" is null, not a string")]
     [InlineData("{\"a\": {}}", "\"a\" is an object, not a string")]
-    [InlineData("{\"a\": [1]}", "\"a\" is a list, not a string")]
+    [InlineData("{\"a\": [true]}", "\"a\" is a list, not a string")]
+    [InlineData("{\"a\": [1, \"b\"]}", "\"a\" is a list, not a string")]
     [InlineData("{\"a\": [[]]}", "\"a\" is a list, not a string")]
     [InlineData("{\"a\": \"\\ud800\"}", "invalid Unicode")]
     [InlineData("{\"\\ud800\": 1}", "invalid Unicode")]
@@ -85,6 +86,18 @@ public class RunConfigurationTests
         Errors.Expect(path, "has no value for \"none\"", () => read.GetText("none"));
         Assert.Equal("1e400", read.GetOptionText("huge"));
         Assert.False(read.Has("none"));
+    }
+
+    [Fact]
+    public void A_list_of_numbers_is_an_option_of_several_numbers()
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.Write("config.json", """{"layers": [16, 8], "label": ["a", "b"]}""");
+        RunConfiguration read = RunConfiguration.Read(path);
+        Assert.Equal("16,8", read.GetOptionText("layers"));
+        Assert.Equal("16, 8", read.GetDisplayText("layers"));
+        Errors.Expect(path, "\"layers\" is a list of numbers, not a list of strings", () => read.GetTexts("layers"));
+        Errors.Expect(path, "\"label\" is a list, not a single value", () => read.GetOptionText("label"));
     }
 
     [Fact]
