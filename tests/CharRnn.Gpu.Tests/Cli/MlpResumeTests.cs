@@ -40,6 +40,21 @@ public sealed class MlpResumeTests : IDisposable
     }
 
     [Fact]
+    public void A_run_that_was_killed_after_a_better_model_than_its_checkpoint_knows_goes_back_to_the_one_it_knows()
+    {
+        string[] options = ["--layers", "none", "--log-every", "2", "--eval-every", "1", "--checkpoint-every", "4"];
+        _shell.Succeeds([.. Table, .. options, "--epochs", "15", "--keep-checkpoints", "3", "--out", "run"]);
+        foreach ((string age, string epochs) in ((string, string)[])[("1", "13"), ("2", "9")])
+        {
+            _shell.Copy("run", age);
+            File.Move(_shell[$"{age}/checkpoint-{age}.safetensors"], _shell[$"{age}/checkpoint.safetensors"], overwrite: true);
+            _shell.Succeeds("mlp", "train", "--resume", "--out", age, "--epochs", epochs);
+            _shell.Succeeds([.. Table, .. options, "--epochs", epochs, "--out", $"to{epochs}"]);
+            AssertSameRun($"to{epochs}", age);
+        }
+    }
+
+    [Fact]
     public async Task Ctrl_C_stops_and_saves_and_a_resume_leaves_the_same_bytes()
     {
         Assert.SkipWhen(
