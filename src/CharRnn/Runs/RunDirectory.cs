@@ -175,8 +175,8 @@ public sealed class RunDirectory : RunPaths, IDisposable
     }
 
     /// <summary>
-    /// The best model becomes again that of an iteration, or is removed where there was none; earlier ones of later iterations are
-    /// removed. A run that goes on measures again what it measured since.
+    /// The best model becomes again that of an iteration, or is removed where there was none, and those that were kept of later
+    /// iterations are removed: a run that goes on measures again what it measured since.
     /// </summary>
     /// <param name="iteration">The iteration of the best model up to where the run goes on from.</param>
     /// <param name="hadBest">Whether anything was measured up to there.</param>

@@ -21,6 +21,7 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
     private readonly HashSet<string> _told = [];
     private (long Metrics, long Samples)? _lengthsBeforeEnd;
     private long _bestIteration; // of the best model on the disk, if there is one
+    private bool _isBestNeeded = true; // by a checkpoint on the disk, or by the coming one of the end
     private (long Iteration, ParameterSet<float> Weights)? _unsavedBest;
     private CharRnnException? _unsavedBecause;
 
@@ -54,6 +55,7 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
             SaveBest();
         });
         _lengthsBeforeEnd = Lengths;
+        _isBestNeeded = true;
     }
 
     /// <inheritdoc/>
@@ -69,10 +71,6 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
     {
         _unsavedBest = (iteration, weights);
         Attempt(SaveBest);
-
-        // At the end, the coming checkpoint needs the best model before the end.
-        if (_lengthsBeforeEnd is null)
-            Attempt(RemoveEarlierBests);
     }
 
     /// <inheritdoc/>
@@ -89,10 +87,11 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
             CheckpointFile.Save(
                 _run.CheckpointPath, _description, snapshot with { MetricsLength = metrics, SamplesLength = samples },
                 () => _run.AgeCheckpoints(_keep));
+            _isBestNeeded = true;
             _description.Save(_run.ModelPath, snapshot.Weights);
             _told.Clear();
         });
-        Attempt(RemoveEarlierBests);
+        Attempt(() => _run.RemoveEarlierBests(CheckpointFile.ReadBestIteration));
     }
 
     /// <summary>Checks that the last checkpoint was saved. Call it at the end of training, when no later save can try again.</summary>
@@ -123,11 +122,9 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
     {
         if (_unsavedBest is not { } best)
             return;
-        _description.Save(_run.BestModelPath, best.Weights, () => _run.KeepBest(_bestIteration));
-        (_bestIteration, _unsavedBest) = (best.Iteration, null);
+        _description.Save(_run.BestModelPath, best.Weights, _isBestNeeded ? () => _run.KeepBest(_bestIteration) : null);
+        (_bestIteration, _isBestNeeded, _unsavedBest) = (best.Iteration, false, null);
     }
-
-    private void RemoveEarlierBests() => _run.RemoveEarlierBests(CheckpointFile.ReadBestIteration);
 
     /// <returns>The reason why something was not written; null if it was.</returns>
     private CharRnnException? Attempt(Action write)
