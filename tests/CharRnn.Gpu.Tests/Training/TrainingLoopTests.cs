@@ -124,14 +124,18 @@ public class TrainingLoopTests
     [InlineData(true)]
     public void A_run_that_is_killed_and_resumed_has_the_best_model_of_one_that_was_not(bool isDamaged)
     {
-        // Every measurement is the best, and the one at the end comes after another that no checkpoint knows.
+        // Each measurement on the way is the best, and so is that at the end, but not those at earlier ends.
         const int end = 19;
         using var directory = new TemporaryDirectory();
         bool Train(RunDirectory run, long iterations, int events)
         {
             File.WriteAllText(run.ConfigurationPath, """{"hidden-size": 3}""");
             TrainingSnapshot? from = File.Exists(run.CheckpointPath) ? run.LoadCheckpoint(_ => { }).Snapshot : null;
-            using var engine = new CountingEngine { Iteration = from?.Iteration ?? 0 };
+            using var engine = new CountingEngine
+            {
+                Iteration = from?.Iteration ?? 0,
+                ValidationLoss = iteration => iteration % 2 == 0 || iteration == end ? 100 - iteration : 200,
+            };
             using var recorder = new RunRecorder(run, Samples.Description, from, 3, Assert.Fail);
             TrainingLoop loop = Loop(engine, from, Schedule with { Iterations = iterations, EvalEvery = 2, CheckpointEvery = 5 });
             return Killed.After(events, recorder, observer => loop.Run(observer, CancellationToken.None));
