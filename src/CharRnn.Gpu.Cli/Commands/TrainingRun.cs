@@ -67,11 +67,6 @@ internal sealed class TrainingRun(
             rolledBackTo = resumeFrom?.Iteration ?? 0;
             learner.Engine.Restore(resumeFrom?.Engine ?? start!);
             SaveConfiguration(learningRate, schedule.LearningRates);
-            if (resumeFrom is null)
-            {
-                run.TruncateLogs(0, 0);
-                run.TakeBackBest(hadBest: false);
-            }
 
             string from = resumeFrom is null ? "the start" : $"the checkpoint of iteration {resumeFrom.Iteration}";
             Output.Warning(string.Create(

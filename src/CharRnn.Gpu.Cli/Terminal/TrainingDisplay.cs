@@ -56,7 +56,7 @@ internal sealed class ObserverList(params ITrainingObserver[] observers) : ITrai
 
     public void Reported(TrainingReport report) => Array.ForEach(observers, o => o.Reported(report));
 
-    public void Improved(ParameterSet<float> weights) => Array.ForEach(observers, o => o.Improved(weights));
+    public void Improved(long iteration, ParameterSet<float> weights) => Array.ForEach(observers, o => o.Improved(iteration, weights));
 
     public void Sampled(long iteration, ReadOnlyMemory<byte> text) => Array.ForEach(observers, o => o.Sampled(iteration, text));
 

@@ -3,7 +3,7 @@ using CharRnn.Files;
 namespace CharRnn.Runs;
 
 /// <summary>
-/// A run's directory, locked for as long as it is open: config.json, model.safetensors, best.safetensors,
+/// A run's directory, locked for as long as it is open: config.json, model.safetensors, best.safetensors and some earlier ones,
 /// checkpoint.safetensors and some older ones, metrics.jsonl, samples.txt. A run writes config.json first and saves its
 /// checkpoint before its model. A directory that holds any weights is not used for a new run unless that is asked for.
 /// </summary>
@@ -62,8 +62,9 @@ public sealed class RunDirectory : RunPaths, IDisposable
 
             RemoveLeftovers(full);
             var given = new RunPaths(path); // as refusals name them
-            foreach (string checkpoint in given.OlderCheckpointAges.Select(given.OlderCheckpointPath).Concat(given.DamagedPaths))
-                Named(checkpoint, File.Delete);
+            foreach (string weights in given.OlderCheckpointAges.Select(given.OlderCheckpointPath).Concat(given.DamagedPaths)
+                .Concat(given.EarlierBestIterations.Select(given.EarlierBestPath)))
+                Named(weights, File.Delete);
             if (new DirectoryInfo(given.TensorBoardPath) is { Exists: true, LinkTarget: null })
                 foreach (string events in Directory.GetFiles(given.TensorBoardPath, TensorBoardPattern))
                     Named(events, File.Delete);
@@ -164,29 +165,43 @@ public sealed class RunDirectory : RunPaths, IDisposable
         AppendOnlyFile.CutBack(SamplesPath, samplesLength);
     }
 
-    /// <summary>
-    /// Keeps the best model under another name. Call it when a better model of the end of training is complete on the disk.
-    /// </summary>
+    /// <summary>Keeps the best model under the name of its iteration. Call it when a better one is complete on the disk.</summary>
+    /// <param name="iteration">The iteration of the best model that there is.</param>
     /// <exception cref="CharRnnException">The file system refuses.</exception>
-    public void KeepBestBeforeEnd()
+    public void KeepBest(long iteration)
     {
         if (File.Exists(BestModelPath))
-            AtomicFile.Replace(BestBeforeEndPath, by: BestModelPath);
+            AtomicFile.Replace(EarlierBestPath(iteration), by: BestModelPath);
     }
 
     /// <summary>
-    /// The best model becomes what it was before an earlier end of training, or is removed where there was none: a run that goes
-    /// on measures again what it measured since.
+    /// The best model becomes again that of an iteration, or is removed where there was none, and those that were kept of later
+    /// iterations are removed: a run that goes on measures again what it measured since.
     /// </summary>
-    /// <param name="hadBest">Whether anything was measured up to where the run goes on from.</param>
+    /// <param name="iteration">The iteration of the best model up to where the run goes on from.</param>
+    /// <param name="hadBest">Whether anything was measured up to there.</param>
     /// <exception cref="CharRnnException">The file system refuses.</exception>
-    public void TakeBackBest(bool hadBest)
+    public void TakeBackBest(long iteration, bool hadBest) => Named(Root, _ =>
     {
-        if (File.Exists(BestBeforeEndPath))
-            AtomicFile.Replace(BestModelPath, by: BestBeforeEndPath);
+        // Where nothing was kept, no better model has taken the place of that one.
+        foreach (string kept in (string[])[BestBeforeEndPath, EarlierBestPath(iteration)])
+            if (File.Exists(kept))
+                AtomicFile.Replace(BestModelPath, by: kept);
         if (!hadBest)
             Named(BestModelPath, File.Delete);
-    }
+        foreach (long later in EarlierBestIterations.Where(other => other > iteration))
+            Named(EarlierBestPath(later), File.Delete);
+    });
+
+    /// <summary>Removes the earlier best models that no checkpoint needs.</summary>
+    /// <param name="bestOf">The iteration of the best model of the checkpoint with this path; null if it needs none.</param>
+    /// <exception cref="CharRnnException">The file system refuses.</exception>
+    public void RemoveEarlierBests(Func<string, long?> bestOf) => Named(Root, _ =>
+    {
+        HashSet<long?> needed = [.. Checkpoints.Select(bestOf)];
+        foreach (long iteration in EarlierBestIterations.Where(iteration => !needed.Contains(iteration)))
+            Named(EarlierBestPath(iteration), File.Delete);
+    });
 
     /// <summary>Releases the lock.</summary>
     public void Dispose() => _lock.Dispose();

@@ -9,12 +9,14 @@ public partial class RunPaths
     internal const string ConfigurationName = "config.json";
     internal const string ModelName = "model.safetensors";
     internal const string BestModelName = "best.safetensors";
-    private const string BestBeforeEndName = "best-before-end.safetensors";
     internal const string CheckpointName = "checkpoint.safetensors";
     private const string MetricsName = "metrics.jsonl";
     private const string SamplesName = "samples.txt";
     internal const string ReportName = "report.html";
     private const string TensorBoardName = "tensorboard";
+
+    // The earlier best model of a run of an earlier program.
+    private const string BestBeforeEndName = "best-before-end.safetensors";
 
     /// <summary>Files that hold weights, the run's and others.</summary>
     internal const string WeightsPattern = "*.safetensors";
@@ -26,8 +28,8 @@ public partial class RunPaths
     internal RunPaths(string root) => Root = root;
 
     /// <summary>
-    /// The names of all files but older checkpoints, in the order of removal: config.json keeps the directory recognisable as a run
-    /// to the end, so a kill in between does no harm.
+    /// The names of all files but older checkpoints and earlier best models, in the order of removal: config.json keeps the directory
+    /// recognisable as a run to the end, so a kill in between does no harm.
     /// </summary>
     internal static IReadOnlyList<string> Names { get; } =
         [CheckpointName, ModelName, BestModelName, BestBeforeEndName, MetricsName, SamplesName, ReportName, ConfigurationName];
@@ -45,10 +47,23 @@ public partial class RunPaths
     public string BestModelPath => Path.Combine(Root, BestModelName);
 
     /// <summary>
-    /// best-before-end.safetensors: what <see cref="BestModelPath"/> was before the measurement at the end of training. It exists only
-    /// if that was the best.
+    /// best-of-iteration-200.safetensors: what <see cref="BestModelPath"/> was before a better model than that of iteration 200 was found.
+    /// A checkpoint whose best model is that of iteration 200 needs it.
     /// </summary>
-    public string BestBeforeEndPath => Path.Combine(Root, BestBeforeEndName);
+    public string EarlierBestPath(long iteration) =>
+        Path.Combine(Root, string.Create(CultureInfo.InvariantCulture, $"best-of-iteration-{iteration}.safetensors"));
+
+    /// <summary>The iterations of the earlier best models that there are.</summary>
+    public IReadOnlyList<long> EarlierBestIterations =>
+    [
+        .. Directory.GetFiles(Root, WeightsPattern)
+            .Select(path => EarlierBestName().Match(Path.GetFileName(path)))
+            .Where(match => match.Success)
+            .Select(match => long.Parse(match.Groups[1].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture)),
+    ];
+
+    /// <summary>What a run of an earlier program, which kept at most one earlier best model, has in its place.</summary>
+    internal string BestBeforeEndPath => Path.Combine(Root, BestBeforeEndName);
 
     /// <summary>checkpoint.safetensors: <see cref="Storage.CheckpointFile"/>.</summary>
     public string CheckpointPath => Path.Combine(Root, CheckpointName);
@@ -102,16 +117,23 @@ public partial class RunPaths
         }
     }
 
+    /// <summary>The checkpoints that there are, the last one first.</summary>
+    internal IEnumerable<string> Checkpoints =>
+        OlderCheckpointAges.Select(OlderCheckpointPath).Prepend(CheckpointPath).Where(File.Exists);
+
     /// <summary>The last checkpoint that there is, under whatever name a kill left it.</summary>
-    internal string? LastCheckpoint =>
-        File.Exists(CheckpointPath) ? CheckpointPath : OlderCheckpointAges.Select(OlderCheckpointPath).FirstOrDefault();
+    internal string? LastCheckpoint => Checkpoints.FirstOrDefault();
 
     /// <summary>Whether a run writes files of this name: the only ones that are ever removed.</summary>
-    internal static bool IsOwn(string name) => Names.Contains(name) || OlderName().IsMatch(name) || DamagedName().IsMatch(name);
+    internal static bool IsOwn(string name) =>
+        Names.Contains(name) || OlderName().IsMatch(name) || DamagedName().IsMatch(name) || EarlierBestName().IsMatch(name);
 
     [GeneratedRegex(@"^checkpoint-([1-9][0-9]{0,9})\.safetensors\z")]
     private static partial Regex OlderName();
 
     [GeneratedRegex(@"^checkpoint-damaged(-[1-9][0-9]*)?\.safetensors\z")]
     private static partial Regex DamagedName();
+
+    [GeneratedRegex(@"^best-of-iteration-(0|[1-9][0-9]{0,17})\.safetensors\z")]
+    private static partial Regex EarlierBestName();
 }

@@ -168,6 +168,21 @@ public static class CheckpointFile
         return new Checkpoint(description, snapshot);
     }
 
+    /// <summary>The iteration of a checkpoint's best model, without the rest of its state; null if it is damaged.</summary>
+    /// <exception cref="CharRnnException">The file cannot be read.</exception>
+    internal static long? ReadBestIteration(string path)
+    {
+        try
+        {
+            using var file = SafetensorsFile.Open(path);
+            return LaterInteger(file, BestIteration);
+        }
+        catch (CharRnnException e) when (CheckpointRecovery.IsDamage(e))
+        {
+            return null;
+        }
+    }
+
     /// <summary>Whether a file is a checkpoint: it counts iterations, as no model does.</summary>
     internal static bool IsCheckpoint(SafetensorsFile file) => file.Has(Iteration);
 

@@ -48,5 +48,5 @@ public static class CheckpointRecovery
     }
 
     /// <summary>Whether a file is damaged, rather than of another kind or unreadable.</summary>
-    private static bool IsDamage(CharRnnException e) => e.InnerException is not { } cause || !FileErrors.IsFileFailure(cause);
+    internal static bool IsDamage(CharRnnException e) => e.InnerException is not { } cause || !FileErrors.IsFileFailure(cause);
 }

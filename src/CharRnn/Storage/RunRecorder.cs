@@ -20,12 +20,16 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
     private readonly Action<string> _warn;
     private readonly HashSet<string> _told = [];
     private (long Metrics, long Samples)? _lengthsBeforeEnd;
-    private ParameterSet<float>? _unsavedBest;
+    private long _bestIteration; // of the best model on the disk, if there is one
+    private bool _isBestNeeded = true; // by a checkpoint on the disk, or by the coming one of the end
+    private (long Iteration, ParameterSet<float> Weights)? _unsavedBest;
     private CharRnnException? _unsavedBecause;
 
     /// <param name="run">The run's directory, open.</param>
     /// <param name="description">What the weights need to be a model.</param>
-    /// <param name="resumeFrom">The state in which an earlier run stopped; the logs and the best model go back to it.</param>
+    /// <param name="resumeFrom">
+    /// The state in which an earlier run stopped; null at the start. The logs and the best model go back to it.
+    /// </param>
     /// <param name="keep">The number of checkpoints to keep, at least 1.</param>
     /// <param name="warn">Takes a line when something cannot be written.</param>
     /// <param name="tensorBoard">A log for TensorBoard, which the recorder closes; null for none.</param>
@@ -35,12 +39,9 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
         TensorBoardLog? tensorBoard = null)
     {
         (_run, _description, _keep, _warn, _tensorBoard) = (run, description, Limits.Size(keep, nameof(keep)), warn, tensorBoard);
-        if (resumeFrom is not null)
-        {
-            run.TruncateLogs(resumeFrom.MetricsLength, resumeFrom.SamplesLength);
-            run.TakeBackBest(hadBest: !double.IsNaN(resumeFrom.BestValidationLoss));
-        }
-
+        run.TruncateLogs(resumeFrom?.MetricsLength ?? 0, resumeFrom?.SamplesLength ?? 0);
+        _bestIteration = resumeFrom?.BestIteration ?? 0;
+        run.TakeBackBest(_bestIteration, hadBest: resumeFrom is { BestValidationLoss: not double.NaN });
         _metrics = new MetricsLog(run.MetricsPath);
         _samples = description.WritesText ? new SamplesLog(run.SamplesPath) : null;
     }
@@ -54,6 +55,7 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
             SaveBest();
         });
         _lengthsBeforeEnd = Lengths;
+        _isBestNeeded = true;
     }
 
     /// <inheritdoc/>
@@ -65,9 +67,9 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
     }
 
     /// <inheritdoc/>
-    public void Improved(ParameterSet<float> weights)
+    public void Improved(long iteration, ParameterSet<float> weights)
     {
-        _unsavedBest = weights;
+        _unsavedBest = (iteration, weights);
         Attempt(SaveBest);
     }
 
@@ -75,17 +77,22 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
     public void Sampled(long iteration, ReadOnlyMemory<byte> text) => Attempt(() => _samples?.Append(iteration, text.Span));
 
     /// <summary>Saves the checkpoint first and the model second, since a run with a model but no checkpoint could not be resumed.</summary>
-    public void Checkpointed(TrainingSnapshot snapshot) => _unsavedBecause = Attempt(() =>
+    public void Checkpointed(TrainingSnapshot snapshot)
     {
-        FlushLogs();
-        SaveBest();
-        (long metrics, long samples) = _lengthsBeforeEnd ?? Lengths;
-        CheckpointFile.Save(
-            _run.CheckpointPath, _description, snapshot with { MetricsLength = metrics, SamplesLength = samples },
-            () => _run.AgeCheckpoints(_keep));
-        _description.Save(_run.ModelPath, snapshot.Weights);
-        _told.Clear();
-    });
+        _unsavedBecause = Attempt(() =>
+        {
+            FlushLogs();
+            SaveBest();
+            (long metrics, long samples) = _lengthsBeforeEnd ?? Lengths;
+            CheckpointFile.Save(
+                _run.CheckpointPath, _description, snapshot with { MetricsLength = metrics, SamplesLength = samples },
+                () => _run.AgeCheckpoints(_keep));
+            _isBestNeeded = true;
+            _description.Save(_run.ModelPath, snapshot.Weights);
+            _told.Clear();
+        });
+        Attempt(() => _run.RemoveEarlierBests(CheckpointFile.ReadBestIteration));
+    }
 
     /// <summary>Checks that the last checkpoint was saved. Call it at the end of training, when no later save can try again.</summary>
     /// <exception cref="CharRnnException">The last checkpoint could not be saved.</exception>
@@ -113,11 +120,10 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
 
     private void SaveBest()
     {
-        if (_unsavedBest is null)
+        if (_unsavedBest is not { } best)
             return;
-        Action? keepLast = _lengthsBeforeEnd is null ? null : _run.KeepBestBeforeEnd;
-        _description.Save(_run.BestModelPath, _unsavedBest, keepLast);
-        _unsavedBest = null;
+        _description.Save(_run.BestModelPath, best.Weights, _isBestNeeded ? () => _run.KeepBest(_bestIteration) : null);
+        (_bestIteration, _isBestNeeded, _unsavedBest) = (best.Iteration, false, null);
     }
 
     /// <returns>The reason why something was not written; null if it was.</returns>

@@ -150,7 +150,7 @@ public sealed class TrainingLoop(Learner learner, double learningRate, TrainingS
         if (isBest)
         {
             Best = (validationLoss, _iteration);
-            observer.Improved(_engine.ReadWeights());
+            observer.Improved(_iteration, _engine.ReadWeights());
         }
 
         if (evaluationDue)
@@ -260,8 +260,10 @@ public interface ITrainingObserver
     {
     }
 
-    /// <summary>The validation loss is the best so far, with these weights.</summary>
-    void Improved(Model.ParameterSet<float> weights)
+    /// <summary>The validation loss is the best so far.</summary>
+    /// <param name="iteration">The number of completed steps.</param>
+    /// <param name="weights">The weights.</param>
+    void Improved(long iteration, Model.ParameterSet<float> weights)
     {
     }
 

@@ -41,6 +41,27 @@ public sealed class MlpResumeTests : IDisposable
     }
 
     [Fact]
+    public void A_run_that_was_killed_after_it_found_a_better_model_than_its_checkpoint_knows_goes_back_to_the_one_it_knows()
+    {
+        // The validation loss goes up now and then at this rate.
+        string[] options =
+        [
+            "--layers", "16", "--batch-size", "8", "--optimizer", "adam", "--learning-rate", "0.1", "--log-every", "1",
+            "--eval-every", "1", "--checkpoint-every", "1", "--keep-checkpoints", "20",
+        ];
+        _shell.Succeeds([.. Table, .. options, "--epochs", "20", "--out", "run"]);
+        double[] losses = [.. MetricsLog.Read(_shell["run/metrics.jsonl"]).Select(report => report.ValidationLoss)];
+        int known = Enumerable.Range(1, 18).First(epochs =>
+            losses[..epochs].Min() is var best && losses[epochs] > best && losses[(epochs + 1)..].Min() < best);
+        File.Move(_shell[$"run/checkpoint-{20 - known}.safetensors"], _shell["run/checkpoint.safetensors"], overwrite: true);
+
+        string next = (known + 1).ToString(CultureInfo.InvariantCulture);
+        _shell.Succeeds("mlp", "train", "--resume", "--out", "run", "--epochs", next);
+        _shell.Succeeds([.. Table, .. options, "--epochs", next, "--out", "whole"]);
+        AssertSameRun("whole", "run");
+    }
+
+    [Fact]
     public async Task Ctrl_C_stops_and_saves_and_a_resume_leaves_the_same_bytes()
     {
         Assert.SkipWhen(

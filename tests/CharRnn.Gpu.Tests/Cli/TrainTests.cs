@@ -24,8 +24,9 @@ public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
     {
         Assert.Equal(
             [
-                "best-before-end.safetensors", "best.safetensors", "checkpoint-1.safetensors", "checkpoint.safetensors", "config.json",
-                "metrics.jsonl", "model.safetensors", "report.html", "run.lock", "samples.txt",
+                "best-of-iteration-150.safetensors", "best-of-iteration-225.safetensors", "best.safetensors",
+                "checkpoint-1.safetensors", "checkpoint.safetensors", "config.json", "metrics.jsonl", "model.safetensors", "report.html",
+                "run.lock", "samples.txt",
             ],
             Directory.EnumerateFileSystemEntries(_shell["run"]).Select(Path.GetFileName).Order(StringComparer.Ordinal));
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text;
 using CharRnn.Files;
 using CharRnn.Gpu.Tests.Files;
@@ -143,6 +144,9 @@ public class RunDirectoryTests
 
     [Theory]
     [InlineData("best.safetensors")]
+    [InlineData("best-mine.safetensors")]
+    [InlineData("best-of-iteration-20.safetensors")]
+    [InlineData("best-before-end.safetensors")]
     [InlineData("checkpoint-2.safetensors")]
     [InlineData("checkpoint-mine.safetensors")]
     [InlineData("checkpoint-5000.safetensors")]
@@ -159,7 +163,8 @@ public class RunDirectoryTests
         Errors.Expect(directory.Root, $"holds the {name} of a run", () => RunDirectory.Create(directory.Root));
         Assert.Equal(((string[])[name, "config.json", "run.lock"]).Order(StringComparer.Ordinal), directory.Names());
         RunDirectory.Create(directory.Root, overwrite: true).Dispose();
-        bool stays = name is "checkpoint-mine.safetensors" or "checkpoint-5000.safetensors" or "other.safetensors";
+        bool stays = name is "best-mine.safetensors" or "checkpoint-mine.safetensors" or "checkpoint-5000.safetensors"
+            or "other.safetensors";
         Assert.Equal(stays ? [name, "run.lock"] : ["run.lock"], directory.Names());
     }
 
@@ -174,6 +179,63 @@ public class RunDirectoryTests
         Assert.Equal(
             ["checkpoint-5000.safetensors", "checkpoint.safetensors"],
             Directory.GetFiles(root, "checkpoint*").Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void The_best_model_goes_back_to_that_of_an_iteration_wherever_a_kill_left_it()
+    {
+        using var directory = new TemporaryDirectory();
+        using RunDirectory run = RunDirectory.Create(directory.Root);
+        Measured(10);
+        Measured(20);
+        run.KeepBest(20); // and killed before the better model has its name
+        run.TakeBackBest(20, hadBest: true);
+        Assert.Equal(["best-of-iteration-10", "best = 20"], Bests());
+
+        Measured(30);
+        run.TakeBackBest(30, hadBest: true); // killed after the checkpoint that knows it, and before the earlier ones were removed
+        Assert.Equal(["best-of-iteration-10", "best-of-iteration-20", "best = 30"], Bests());
+        run.TakeBackBest(10, hadBest: true);
+        run.TakeBackBest(10, hadBest: true);
+        Assert.Equal(["best = 10"], Bests());
+
+        Measured(40);
+        run.TakeBackBest(0, hadBest: false);
+        Assert.Empty(Bests());
+
+        // What a program before these names left at the end of a run.
+        File.WriteAllText(run.BestModelPath, "17");
+        File.WriteAllText(directory.File("best-before-end.safetensors"), "5");
+        run.TakeBackBest(5, hadBest: true);
+        Assert.Equal(["best = 5"], Bests());
+
+        void Measured(long iteration)
+        {
+            if (File.Exists(run.BestModelPath))
+                run.KeepBest(long.Parse(File.ReadAllText(run.BestModelPath), CultureInfo.InvariantCulture));
+            File.WriteAllText(run.BestModelPath, iteration.ToString(CultureInfo.InvariantCulture));
+        }
+
+        IEnumerable<string> Bests() =>
+            Directory.GetFiles(directory.Root, "best*").Order(StringComparer.Ordinal).Select(path =>
+                Path.GetFileNameWithoutExtension(path) + (path == run.BestModelPath ? $" = {File.ReadAllText(path)}" : ""));
+    }
+
+    [Fact]
+    public void An_earlier_best_model_stays_as_long_as_a_checkpoint_needs_it()
+    {
+        using var directory = new TemporaryDirectory();
+        using RunDirectory run = RunDirectory.Create(directory.Root);
+        foreach (long iteration in (long[])[10, 20, 30])
+            File.WriteAllText(run.EarlierBestPath(iteration), "weights");
+        foreach ((string path, string best) in ((string, string)[])[(run.CheckpointPath, "30"), (run.OlderCheckpointPath(2), "10")])
+            File.WriteAllText(path, best);
+        directory.Write("best-of-iteration-20-mine.safetensors", "mine");
+        run.RemoveEarlierBests(path => long.Parse(File.ReadAllText(path), CultureInfo.InvariantCulture));
+        Assert.Equal([10, 30], run.EarlierBestIterations.Order());
+        Assert.True(File.Exists(directory.File("best-of-iteration-20-mine.safetensors")));
+        run.RemoveEarlierBests(_ => null);
+        Assert.Empty(run.EarlierBestIterations);
     }
 
     [Fact]

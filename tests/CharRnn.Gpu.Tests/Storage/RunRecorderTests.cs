@@ -19,7 +19,7 @@ public class RunRecorderTests
 
         // A directory in its place keeps a file from being written, on every system and as every user.
         Directory.CreateDirectory(run.BestModelPath);
-        recorder.Improved(snapshot.Weights);
+        recorder.Improved(snapshot.Iteration, snapshot.Weights);
         recorder.Checkpointed(snapshot);
         Assert.StartsWith(run.BestModelPath, Assert.Single(warnings), StringComparison.Ordinal);
         Assert.Equal(run.BestModelPath, Assert.Throws<CharRnnException>(recorder.RequireSaved).Message.Split(": ")[0]);

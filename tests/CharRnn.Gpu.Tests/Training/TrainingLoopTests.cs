@@ -93,9 +93,9 @@ public class TrainingLoopTests
             Assert.Equal((17, 1), (last.Iteration, last.ValidationLoss));
             Assert.Equal(17, SamplesLog.Read(ended.SamplesPath)[^1].Iteration);
             Samples.AssertEqual(CountingEngine.Weights(17), ModelFile.Load(ended.BestModelPath).Weights);
-            Assert.Equal(evalEvery > 0, File.Exists(ended.BestBeforeEndPath));
+            Assert.Equal(evalEvery > 0 ? [5L] : [], ended.EarlierBestIterations);
             if (evalEvery > 0)
-                Samples.AssertEqual(CountingEngine.Weights(5), ModelFile.Load(ended.BestBeforeEndPath).Weights);
+                Samples.AssertEqual(CountingEngine.Weights(5), ModelFile.Load(ended.EarlierBestPath(5)).Weights);
         }
 
         // To the same end again, and then to a later one, from the checkpoint of the end as from one that a kill left behind.
@@ -112,11 +112,70 @@ public class TrainingLoopTests
             Assert.Equal(Lines(whole), Lines(resumed));
             Assert.Equal(File.ReadAllBytes(whole.SamplesPath), File.ReadAllBytes(resumed.SamplesPath));
             Assert.Equal(File.ReadAllBytes(whole.BestModelPath), File.ReadAllBytes(resumed.BestModelPath));
-            Assert.Equal(File.Exists(whole.BestBeforeEndPath), File.Exists(resumed.BestBeforeEndPath));
+            Assert.Equal(whole.EarlierBestIterations, resumed.EarlierBestIterations);
         }
 
         static string[] Lines(RunDirectory run) =>
             [.. MetricsLog.Read(run.MetricsPath).Select(report => (report with { Seconds = 0, CharactersPerSecond = 0 }).ToString())];
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_run_that_is_killed_and_resumed_has_the_best_model_of_one_that_was_not(bool isDamaged)
+    {
+        // Each measurement on the way is the best, and so is that at the end, but not those at earlier ends.
+        const int end = 19;
+        using var directory = new TemporaryDirectory();
+        bool Train(RunDirectory run, long iterations, int events)
+        {
+            File.WriteAllText(run.ConfigurationPath, """{"hidden-size": 3}""");
+            TrainingSnapshot? from = File.Exists(run.CheckpointPath) ? run.LoadCheckpoint(_ => { }).Snapshot : null;
+            using var engine = new CountingEngine
+            {
+                Iteration = from?.Iteration ?? 0,
+                ValidationLoss = iteration => iteration % 2 == 0 || iteration == end ? 100 - iteration : 200,
+            };
+            using var recorder = new RunRecorder(run, Samples.Description, from, 3, Assert.Fail);
+            TrainingLoop loop = Loop(engine, from, Schedule with { Iterations = iterations, EvalEvery = 2, CheckpointEvery = 5 });
+            return Killed.After(events, recorder, observer => loop.Run(observer, CancellationToken.None));
+        }
+
+        var resumedFrom = new HashSet<long>();
+        bool killed = true;
+        for (int events = 1; killed; events++)
+        {
+            string left = directory.File($"{events}");
+            using (RunDirectory run = RunDirectory.Create(left))
+            {
+                killed = Train(run, end, events);
+                if (isDamaged && File.Exists(run.CheckpointPath))
+                    File.WriteAllText(run.CheckpointPath, "cut off");
+                if (!run.Checkpoints.Skip(isDamaged ? 1 : 0).Any())
+                    continue;
+            }
+
+            long from = CheckpointFile.Load(RunSearch.PathsOf(left).Checkpoints.ElementAt(isDamaged ? 1 : 0)).Snapshot.Iteration;
+            resumedFrom.Add(from);
+            foreach (long iterations in ((long[])[from + 1, from + 2, end]).Where(iterations => iterations > from && iterations <= end))
+            {
+                string copy = $"{left}-{iterations}";
+                Directory.CreateDirectory(copy);
+                foreach (string file in Directory.EnumerateFiles(left))
+                    File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
+                using RunDirectory resumed = RunDirectory.Resume(copy);
+                Train(resumed, iterations, int.MaxValue);
+                using RunDirectory whole = RunDirectory.Create($"{copy}-whole");
+                Train(whole, iterations, int.MaxValue);
+                Assert.Equal(Bests(whole), Bests(resumed));
+            }
+        }
+
+        Assert.Equal(isDamaged ? [5, 10, 15] : [5, 10, 15, 19], resumedFrom);
+
+        static IEnumerable<(string, string)> Bests(RunDirectory run) =>
+            Directory.GetFiles(run.Root, "best*").Order(StringComparer.Ordinal)
+                .Select(path => (Path.GetFileName(path), Convert.ToHexString(File.ReadAllBytes(path))));
     }
 
     [Fact]
@@ -282,6 +341,46 @@ public class TrainingLoopTests
             new TextLearner(engine, new StepOptions(), schedule ?? Schedule, Samples.Vocabulary(), new SyntheticText(5, 100)), 0.1,
             schedule ?? Schedule, resumeFrom);
 
+    /// <summary>Passes some events of a run on, and ends it after the last of them.</summary>
+    private sealed class Killed : Exception, ITrainingObserver
+    {
+        private readonly ITrainingObserver _observer;
+        private int _left;
+
+        private Killed(int events, ITrainingObserver observer) => (_left, _observer) = (events, observer);
+
+        /// <returns>Whether the run was killed before its end.</returns>
+        public static bool After(int events, ITrainingObserver observer, Action<ITrainingObserver> run)
+        {
+            try
+            {
+                run(new Killed(events, observer));
+                return false;
+            }
+            catch (Killed)
+            {
+                return true;
+            }
+        }
+
+        public void Ending() => Pass(_observer.Ending);
+
+        public void Reported(TrainingReport report) => Pass(() => _observer.Reported(report));
+
+        public void Improved(long iteration, ParameterSet<float> weights) => Pass(() => _observer.Improved(iteration, weights));
+
+        public void Sampled(long iteration, ReadOnlyMemory<byte> text) => Pass(() => _observer.Sampled(iteration, text));
+
+        public void Checkpointed(TrainingSnapshot snapshot) => Pass(() => _observer.Checkpointed(snapshot));
+
+        private void Pass(Action raise)
+        {
+            raise();
+            if (--_left == 0)
+                throw this;
+        }
+    }
+
     private sealed class CountingEngine : ITextEngine
     {
         private int _evaluations;
@@ -368,7 +467,7 @@ public class TrainingLoopTests
             Lines.Add(string.Create(CultureInfo.InvariantCulture, $"report {report with { CharactersPerSecond = 0, Seconds = 0 }}"));
         }
 
-        public void Improved(ParameterSet<float> weights) => Lines.Add("improved");
+        public void Improved(long iteration, ParameterSet<float> weights) => Lines.Add("improved");
 
         public void Sampled(long iteration, ReadOnlyMemory<byte> text) =>
             Lines.Add(string.Create(CultureInfo.InvariantCulture, $"sample {iteration}"));
