@@ -40,7 +40,11 @@ public partial class ReadmeTests
             "dotnet run -c Release --project benchmarks/CharRnn.Gpu.Benchmarks -- --filter '*Primitive*'",
             "dotnet run -c Release --project benchmarks/CharRnn.Gpu.Benchmarks -- functions",
         ]),
-        ("needs a GPU", ["python3 benchmarks/gpu_table.py artifacts/gpu/charrnn --device cuda"]),
+        ("needs a GPU",
+        [
+            "dotnet run -c Release --project benchmarks/CharRnn.Gpu.Benchmarks -- plans --device cuda",
+            "python3 benchmarks/gpu_table.py artifacts/gpu/charrnn --device cuda",
+        ]),
     ];
 
     public static TheoryData<string> PagesWithCommands =>
