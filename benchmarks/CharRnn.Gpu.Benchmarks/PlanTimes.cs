@@ -50,8 +50,12 @@ internal static class PlanTimes
 
     private static int Run(ParseResult options)
     {
-        if (!DeviceSelection.TryParse(options.GetValue(Device)!, out DeviceSelection selection))
+        if (options.GetValue(Device) == "cpu" || !DeviceSelection.TryParse(options.GetValue(Device)!, out DeviceSelection selection))
+        {
+            Console.Error.WriteLine($"--device: is '{options.GetValue(Device)}'; give cuda or opencl");
             return 2;
+        }
+
         using ComputeDevice device = selection.Open(_ => null, Console.Error.WriteLine);
         Console.WriteLine($"{device.Name}: microseconds of a step, and in brackets those of the estimate; * is what auto chooses");
         foreach ((int h, int b, int t) in Sizes)
@@ -62,10 +66,9 @@ internal static class PlanTimes
             IEnumerable<string> times =
                 from kind in ExecutionPlan.Kinds(device.Traits, b)
                 let measured = Microseconds(device, shape, step, kind, options.GetValue(Seconds))
-                let estimated = kind == PlanKind.ManySteps ? double.NaN : GpuEstimate.Seconds(kind, shape, step, device.Traits) * 1e6
+                let estimate = kind == PlanKind.ManySteps ? "" : Bracketed(GpuEstimate.Seconds(kind, shape, step, device.Traits) * 1e6)
                 select string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{(kind == chosen ? "*" : " ")}{ExecutionPlan.Word(kind)} {measured,7:F0} ({estimated,6:F0})");
+                    CultureInfo.InvariantCulture, $"{(kind == chosen ? "*" : " ")}{ExecutionPlan.Word(kind)} {measured,7:F0}{estimate}");
             Console.WriteLine($"{$"{h}, {b}, {t}",-13} {string.Join("   ", times)}");
         }
 
@@ -80,12 +83,14 @@ internal static class PlanTimes
                 from plan in NetworkPlan.All(device.Traits)
                 let measured = Microseconds(device, shape, batch, plan, options.GetValue(Seconds))
                 select string.Create(
-                    CultureInfo.InvariantCulture, $"{(plan.ManySteps == chosen.ManySteps ? "*" : " ")}{plan.Reason} {measured,7:F0}");
+                    CultureInfo.InvariantCulture, $"{(plan.ManySteps == chosen.ManySteps ? "*" : " ")}{(plan.ManySteps ? "many-steps" : "layers")} {measured,7:F0}");
             Console.WriteLine($"{$"{string.Join('-', (int[])[inputs, .. hidden, outputs])}, {batch}",-18} {string.Join("   ", times)}");
         }
 
         return 0;
     }
+
+    private static string Bracketed(double microseconds) => string.Create(CultureInfo.InvariantCulture, $" ({microseconds,6:F0})");
 
     private static double Microseconds(ComputeDevice device, NetworkShape shape, int batch, NetworkPlan plan, double seconds)
     {

@@ -82,8 +82,9 @@ public static class GradientKernel
     {
         int rowShare = block / grid.Columns, columnShare = block - (rowShare * grid.Columns), rows = d.T * d.B;
         int value = Share.FourBegin(d.V, rowShare, grid.Rows), values = Share.FourBegin(d.V, rowShare + 1, grid.Rows) - value;
-        int first = Share.PanelBegin(d.H, columnShare, grid.Columns);
-        int columns = Share.PanelBegin(d.H, columnShare + 1, grid.Columns) - first;
+        int width = Layout.PanelCount(d.H) * Layout.PanelWidth; // whole lines, but not all of the row's padding
+        int first = Share.PanelBegin(width, columnShare, grid.Columns);
+        int columns = Share.PanelBegin(width, columnShare + 1, grid.Columns) - first;
         if (columns == 0)
             return;
         var da = v.Da.SubView(first, (rows * d.HRow) - first);

@@ -5,8 +5,8 @@ using ILGPU;
 namespace CharRnn.Gpu.Kernels;
 
 /// <summary>
-/// Runs many training steps in one launch. On the CPU all teams do so, which meet before and after the update; on a GPU one team does
-/// so, for models that are so small that launches would cost more than the work.
+/// Runs many training steps in one launch. On the CPU all teams do so, which meet before and after the update. On a GPU one team does so,
+/// which is measured and tested only: a launch for each phase is faster.
 /// </summary>
 /// <remarks>
 /// <code>E1–E9, <c>steps</c> times: the passes, GradientKernel, NormKernel, UpdateKernel</code>

@@ -307,7 +307,8 @@ internal static class MlpTrainCommand
         _ => "squared-error",
     };
 
-    // A device compares in float: a number that is none would switch the tolerance off, or end every training.
+    // A device compares in float. A number that rounds to 0 there would switch the tolerance off, and one that rounds to infinity would
+    // end every training: these are float's smallest and largest numbers.
     private static Option<double?> ToleranceOption(string name, string description) => SharedOptions.Number<double>(
         name, 0, "0, or a number from 1e-45 to 3.4e38", value => value == 0 || Limits.IsPositive((float)value), description);
 

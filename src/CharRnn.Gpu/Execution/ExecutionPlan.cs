@@ -35,8 +35,8 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
                     $"{figures}: many steps a launch, one worker walks the time steps, another follows with the outputs")
                 : Of(PlanKind.ManySteps, shape, options, device, $"{figures}: many steps a launch, workers meet between phases");
 
-        // One group that runs many steps a launch has not been faster on any GPU: on an H100, 75 us a step against 67 with 16 units, and
-        // 193 against 68 with 100.
+        // One group that runs many steps a launch was never faster on an H100: 74 us a step against 69 with 16 units, and 192 against 69
+        // with 100.
         PlanKind kind = ((PlanKind[])[PlanKind.Phases, PlanKind.TimeSteps]).MinBy(one => GpuEstimate.Seconds(one, shape, options, device));
         string reason = kind == PlanKind.Phases
             ? "five launches a step, each group walks its streams through all time steps"

@@ -5,8 +5,9 @@ using CharRnn.Training;
 namespace CharRnn.Gpu.Execution;
 
 /// <summary>
-/// An estimate of the time that a training step takes on a GPU, good enough to choose a plan. The rates are those of an H100, of which
-/// two groups share a multiprocessor: the benchmarks' command <c>plans</c> measures what they are fitted to.
+/// An estimate of the time that a training step takes on a GPU. It is made to choose a plan, for which only the order of the plans
+/// matters. The rates are those of one of the two groups that share a multiprocessor of an H100. They are fitted by hand to the times that
+/// the benchmarks' command <c>plans</c> measures, and are within a fifth of most of these; benchmarks/README.md has the table.
 /// </summary>
 internal static class GpuEstimate
 {
@@ -27,11 +28,14 @@ internal static class GpuEstimate
         double product = 2 * h * h; // the operations of a time step of a stream, forward or back
         double rest = ((shape.TrainingFlops - (2 * product)) * b * t / FlopsPerSecond) + (shape.ParameterCount / UpdatesPerSecond);
         double streams = Math.Ceiling(b / device.Teams);
-        double timeStep = kind == PlanKind.TimeSteps
-            ? LaunchSeconds + (product * b / FlopsPerSecond / device.Teams)
-            : streams == 1 && h <= Recurrence.ResidentSide && device.GroupSize == Recurrence.ResidentThreads
-                ? ResidentStepSeconds
-                : ChainStepSeconds + Math.Max(4 * h * h / BytesPerSecond, product * streams / FlopsPerSecond);
+        bool resides = streams == 1 && h <= Recurrence.ResidentSide && device.GroupSize == Recurrence.ResidentThreads;
+        double timeStep = kind switch
+        {
+            PlanKind.TimeSteps => LaunchSeconds + (product * b / FlopsPerSecond / device.Teams),
+            PlanKind.Phases when resides => ResidentStepSeconds,
+            PlanKind.Phases => ChainStepSeconds + Math.Max(4 * h * h / BytesPerSecond, product * streams / FlopsPerSecond),
+            _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "has no estimate"),
+        };
         return (2 * t * timeStep) + (rest / device.Teams) + (Phases * PhaseSeconds);
     }
 }

@@ -9,8 +9,8 @@ namespace CharRnn.Gpu.Execution;
 /// How steps of a feed-forward network are run on a device. This is the one place that chooses. A plan never changes a result.
 /// </summary>
 /// <param name="ManySteps">
-/// Whether a launch runs many steps: on the CPU by all teams, which meet between phases, on a GPU by one team. If not, each layer is
-/// a launch.
+/// Whether a launch runs many steps: on the CPU by all teams, which meet between phases, on a GPU by one team, which is never chosen. If
+/// not, each layer is a launch.
 /// </param>
 /// <param name="Teams">The number of teams per launch.</param>
 /// <param name="Reason">Why the plan was chosen, for people.</param>
@@ -27,8 +27,8 @@ internal sealed record NetworkPlan(bool ManySteps, int Teams, string Reason)
         if (device.Kind == DeviceKind.Cpu)
             return new NetworkPlan(true, device.Teams, $"{figures}: many steps a launch, workers meet between phases");
 
-        // One group that runs many steps a launch has hardly been faster for any network: on an H100, 40 us a step against 46 for 4-8-3
-        // with 32 rows, and 84 against 62 for 20-16-16-2 with 128.
+        // On an H100, one group that runs many steps a launch was faster only for the smallest networks: 40 us a step against 46 for 4-8-3
+        // with 32 rows, but 103 against 46 with 150, and 84 against 62 for 20-16-16-2 with 128.
         return new NetworkPlan(false, device.Teams, $"{figures}: a launch for each layer forward and back, the gradients and the update");
     }
 

@@ -30,7 +30,7 @@ public static class StandardStreams
     /// <summary>Whether a path stands for stdin: <c>-</c>, or on Unix /dev/stdin.</summary>
     public static bool IsInput(string path) => path is "-" || (path is "/dev/stdin" && !OperatingSystem.IsWindows());
 
-    /// <summary>What messages call a path: stdin, or the path itself.</summary>
+    /// <summary>What messages call a path: standard input, or the path itself.</summary>
     public static string NameOf(string path) => IsInput(path) ? "standard input" : path;
 
     /// <summary>

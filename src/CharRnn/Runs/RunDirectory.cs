@@ -62,8 +62,11 @@ public sealed class RunDirectory : RunPaths, IDisposable
 
             RemoveLeftovers(full);
             var given = new RunPaths(path); // as refusals name them
-            foreach (string weights in given.OlderCheckpointAges.Select(given.OlderCheckpointPath).Concat(given.DamagedPaths)
-                .Concat(given.EarlierBestIterations.Select(given.EarlierBestPath)))
+            IEnumerable<string> checkpoints =
+                given.OlderCheckpointAges.Select(given.OlderCheckpointPath).Concat(given.DamagedPaths).Append(given.CheckpointPath);
+
+            // The checkpoints go first: one that is left by a kill must find the best model that it needs.
+            foreach (string weights in checkpoints.Concat(given.EarlierBestIterations.Select(given.EarlierBestPath)))
                 Named(weights, File.Delete);
             if (new DirectoryInfo(given.TensorBoardPath) is { Exists: true, LinkTarget: null })
                 foreach (string events in Directory.GetFiles(given.TensorBoardPath, TensorBoardPattern))

@@ -89,9 +89,9 @@ public sealed class RunRecorder : ITrainingObserver, IDisposable
                 () => _run.AgeCheckpoints(_keep));
             _isBestNeeded = true;
             _description.Save(_run.ModelPath, snapshot.Weights);
-            _told.Clear();
         });
-        Attempt(() => _run.RemoveEarlierBests(CheckpointFile.ReadBestIteration));
+        if (_unsavedBecause is null && Attempt(() => _run.RemoveEarlierBests(CheckpointFile.ReadBestIteration)) is null)
+            _told.Clear();
     }
 
     /// <summary>Checks that the last checkpoint was saved. Call it at the end of training, when no later save can try again.</summary>
