@@ -82,8 +82,9 @@ internal static class PlanTimes
             IEnumerable<string> times =
                 from plan in NetworkPlan.All(device.Traits)
                 let measured = Microseconds(device, shape, batch, plan, options.GetValue(Seconds))
+                let name = plan.ManySteps ? "many-steps" : "layers"
                 select string.Create(
-                    CultureInfo.InvariantCulture, $"{(plan.ManySteps == chosen.ManySteps ? "*" : " ")}{(plan.ManySteps ? "many-steps" : "layers")} {measured,7:F0}");
+                    CultureInfo.InvariantCulture, $"{(plan.ManySteps == chosen.ManySteps ? "*" : " ")}{name} {measured,7:F0}");
             Console.WriteLine($"{$"{string.Join('-', (int[])[inputs, .. hidden, outputs])}, {batch}",-18} {string.Join("   ", times)}");
         }
 

@@ -68,7 +68,8 @@ public static class RunSearch
     {
         string full = FileErrors.FullPath(path);
         if (StandardStreams.IsInput(path))
-            throw new CharRnnException(StandardStreams.NameOf(path), "was given, and a model is read from a file", "write it to a file, and give that");
+            throw new CharRnnException(
+                StandardStreams.NameOf(path), "was given, and a model is read from a file", "write it to a file, and give that");
         if (!Directory.Exists(full))
             return File.Exists(full) ? path : throw new CharRnnException(path, "does not exist", "give a run's directory or a model file");
 
