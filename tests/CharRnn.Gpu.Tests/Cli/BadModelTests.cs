@@ -67,7 +67,7 @@ public sealed class BadModelTests(TinyRun run) : IClassFixture<TinyRun>
         Directory.CreateDirectory(_shell["empty"]);
         _shell.Fails(1, "empty", "holds no model.safetensors", "eval", "empty", "lines.txt");
         _shell.Fails(1, "lines.txt", "is text; give a run's directory, or a .safetensors file of a model", "sample", "lines.txt");
-        _shell.Fails(1, "-", "is standard input, and a model is read from a file", "sample", "-");
+        _shell.Fails(1, "standard input", "was given, and a model is read from a file", "sample", "-");
         File.Copy(_shell["run/model.safetensors"], _shell[$"{_shell.Copy("run", "copied")}/checkpoint.safetensors"], overwrite: true);
         File.Delete(_shell["copied/checkpoint-1.safetensors"]);
         _shell.Fails(1, "copied/checkpoint.safetensors", "it is a model, not a checkpoint", "train", "--resume", "--out", "copied");
