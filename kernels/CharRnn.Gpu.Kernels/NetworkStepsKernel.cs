@@ -6,7 +6,7 @@ namespace CharRnn.Gpu.Kernels;
 
 /// <summary>
 /// Runs many steps of a feed-forward network in one launch. On the CPU all teams do so, which meet before and after the update. On a GPU
-/// one team does so, which is measured and tested only: a launch for each layer is faster.
+/// one team does so, which is measured and tested only: a launch for each layer is hardly ever slower.
 /// </summary>
 /// <remarks>
 /// <code>N1–N5 and the update, <c>steps</c> times: NetworkPass, NetworkGradientKernel, NormKernel, UpdateKernel</code>
