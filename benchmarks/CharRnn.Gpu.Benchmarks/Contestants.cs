@@ -193,11 +193,11 @@ internal sealed class OurSampling : IContestant
     private void Check(ParameterSet<double> weights)
     {
         int last = 0;
-        var h = new double[weights.Sizes.HiddenSize];
+        double[][] state = ReferenceRnn.ZeroState(weights.Sizes);
         foreach (int drawn in _sampler.Write([0], 30, new SamplingOptions { Temperature = 0 }, 1, 0).SelectMany(chunk => chunk))
         {
-            h = ReferenceRnn.HiddenStep(weights, last, h);
-            double[] z = ReferenceRnn.Logits(weights, h);
+            state = ReferenceRnn.Step(weights, last, state);
+            double[] z = ReferenceRnn.Logits(weights, state);
             last = Array.IndexOf(z, z.Max());
             if (drawn != last)
                 throw new InvalidOperationException(

@@ -23,12 +23,14 @@ public class PrimitiveBenchmarks : IDisposable
     private const int H = 128, V = 65, Rows = 25, Steps = 50;
 
     private readonly ModelShape _shape = new(V, H);
-    private readonly RnnDims _dims = new(Steps, Rows, H, V);
+    private readonly RnnDims _dims = new(Steps, Rows, H, V, Cells.Rnn, 1);
     private ComputeDevice _device = null!;
     private DeviceParameters _weights = null!;
     private DeviceParameters _memory = null!;
     private DeviceParameters _gradient = null!;
+    private ParameterLayout _layout = null!;
     private AlignedBuffer<float> _h = null!;
+    private AlignedBuffer<float> _none = null!;
     private AlignedBuffer<float> _da = null!;
     private AlignedBuffer<float> _z = null!;
     private AlignedBuffer<float> _losses = null!;
@@ -37,7 +39,7 @@ public class PrimitiveBenchmarks : IDisposable
     private ParameterSet<double> _reference = null!;
     private ReferenceOptimizer _referenceOptimizer = null!;
     private ParameterSet<double> _referenceGradient = null!;
-    private double[] _state = null!;
+    private double[][] _state = null!;
     private double[] _logits = null!;
 
     [GlobalSetup]
@@ -45,11 +47,12 @@ public class PrimitiveBenchmarks : IDisposable
     {
         _device = DeviceCatalog.OpenCpu();
         ParameterSet<float> weights = InitialWeights.Create(_shape, 1);
-        var layout = new ParameterLayout(_shape);
-        (_weights, _memory, _gradient) = (new(_device, layout), new(_device, layout), new(_device, layout));
+        _layout = new ParameterLayout(_shape);
+        (_weights, _memory, _gradient) = (new(_device, _layout), new(_device, _layout), new(_device, _layout));
         _weights.Write(weights);
         _gradient.Write(weights);
         (_h, _da) = (new(_device, (Steps + 1) * Rows * _dims.HRow), new(_device, Steps * Rows * _dims.HRow));
+        _none = new(_device, _dims.HRow);
         (_z, _losses) = (new(_device, Steps * Rows * _dims.VRow), new(_device, Steps * Rows));
         (_tokens, _flags) = (new(_device, (Steps + 1) * Rows), new(_device, 1));
         var tokens = new int[(Steps + 1) * Rows];
@@ -60,21 +63,21 @@ public class PrimitiveBenchmarks : IDisposable
         _reference = weights.Convert(value => (double)value);
         (_referenceOptimizer, _referenceGradient) =
             (new ReferenceOptimizer(new StepOptions(), _shape), weights.Convert(value => (double)value));
-        _state = [.. Enumerable.Range(0, H).Select(i => 0.01 * (i % 17))];
+        _state = [[.. Enumerable.Range(0, H).Select(i => 0.01 * (i % 17))]];
         _logits = ReferenceRnn.Logits(_reference, _state);
     }
 
     [GlobalCleanup]
     public void Dispose()
     {
-        foreach (IDisposable buffer in (IDisposable[])[_weights, _memory, _gradient, _h, _da, _z, _losses, _tokens, _flags, _device])
+        foreach (IDisposable buffer in (IDisposable[])[_weights, _memory, _gradient, _none, _h, _da, _z, _losses, _tokens, _flags, _device])
             buffer.Dispose();
         GC.SuppressFinalize(this);
     }
 
     // E1 of one row: look-up, product, tanh.
     [BenchmarkCategory("E1, one row"), Benchmark(Baseline = true)]
-    public double[] ReferenceHiddenStep() => ReferenceRnn.HiddenStep(_reference, 1, _state);
+    public double[][] ReferenceHiddenStep() => ReferenceRnn.Step(_reference, 1, _state);
 
     [BenchmarkCategory("E1, one row"), Benchmark]
     public void HiddenStep() => HiddenRows(1);
@@ -87,7 +90,7 @@ public class PrimitiveBenchmarks : IDisposable
 
     [BenchmarkCategory("E2, one row"), Benchmark]
     public void Logits() => Product.Run(
-        default, _z.View, Layout.Rows(_dims.VRow), _h.View, _dims.HRow, _weights.Views.Why, Layout.Panels(H), 1, V, H, 0, 0);
+        default, _z.View, Layout.Rows(_dims.VRow), _h.View, _dims.HRow, Tensor(_weights, _shape.Why), Layout.Panels(H), 1, V, H, 0, 0);
 
     [BenchmarkCategory("E3, E4, one row"), Benchmark(Baseline = true)]
     public double ReferenceLogSumExp() => ReferenceRnn.LogSumExp(_logits);
@@ -99,18 +102,18 @@ public class PrimitiveBenchmarks : IDisposable
     public void SoftmaxOfRows() => SoftmaxCrossEntropy.Run(default, _z.View, _tokens.View, _losses.View, Rows, _dims.VRow, V, 1f);
 
     [BenchmarkCategory("E7"), Benchmark]
-    public void TanhGradient() => Activation.TanhGradient(_da.View, _h.View, Rows, _dims.HRow, H);
+    public void TanhGradient() => Activation.RunGradient(_da.View, _h.View, Rows, _dims.HRow, H, Activation.Hyperbolic);
 
     [BenchmarkCategory("E8, hᵀ·da"), Benchmark]
     public void TransposedProduct() => Product.RunTransposed(
-        default, _gradient.Views.Whh, Layout.Panels(H), _h.View, _dims.HRow, _da.View, Layout.Rows(_dims.HRow), H, H, Steps * Rows);
+        default, Tensor(_gradient, _shape.WhhOf(0)), Layout.Panels(H), _h.View, _dims.HRow, _da.View, Layout.Rows(_dims.HRow), H, H, Steps * Rows);
 
     [BenchmarkCategory("E8, da by character"), Benchmark]
     public void ScatterAdd() => RowSums.ScatterAdd(
-        default, _gradient.Views.Wxh, _tokens.View, _da.View, Steps * Rows, 0, V, _dims.HRow, _dims.HRow);
+        default, Tensor(_gradient, _shape.WxhOf(0)), _tokens.View, _da.View, Steps * Rows, 0, V, _dims.HRow, _dims.HRow);
 
     [BenchmarkCategory("E8, column sums"), Benchmark]
-    public void Sum() => RowSums.Sum(default, _gradient.Views.Bh, _da.View, Steps * Rows, _dims.HRow, _dims.HRow);
+    public void Sum() => RowSums.Sum(default, Tensor(_gradient, _shape.BhOf(0)), _da.View, Steps * Rows, _dims.HRow, _dims.HRow);
 
     [BenchmarkCategory("E9, all parameters"), Benchmark(Baseline = true)]
     public void ReferenceAdagrad() => _referenceOptimizer.Update(_reference, _referenceGradient, 1e-6);
@@ -121,17 +124,22 @@ public class PrimitiveBenchmarks : IDisposable
         new UpdateArguments(ParameterUpdate.Adagrad, 5, 0, 0, 1, 0, 1, 1e-8f, 0, 0, 0), new StepRates(1e-6f, 1, 1), 1, default, -1);
 
     [BenchmarkCategory("finite?, Whh"), Benchmark]
-    public void FlagNonFinite() => Reduction.FlagNonFinite(_flags.View, 0, _gradient.Views.Whh, _gradient.Views.Whh.IntLength);
+    public void FlagNonFinite() => Reduction.FlagNonFinite(_flags.View, 0, Tensor(_gradient, _shape.WhhOf(0)), Tensor(_gradient, _shape.WhhOf(0)).IntLength);
 
     [BenchmarkCategory("transpose, Whh"), Benchmark]
     public void Transpose() =>
-        Transposition.Transpose(_gradient.Views.Whh, Layout.Panels(H), _weights.Views.Whh, Layout.Panels(H), 0, H, H);
+        Transposition.Transpose(Tensor(_gradient, _shape.WhhOf(0)), Layout.Panels(H), Tensor(_weights, _shape.WhhOf(0)), Layout.Panels(H), 0, H, H);
 
-    private void HiddenRows(int rows)
+    private unsafe void HiddenRows(int rows)
     {
         ArrayView<float> h = _h.View.SubView(Rows * _dims.HRow, rows * _dims.HRow);
-        RowLookup.Gather(h, _weights.Views.Wxh, _tokens.View, _weights.Views.Bh, rows, _dims.HRow, H);
-        Product.Run(default, h, Layout.Rows(_dims.HRow), _h.View, _dims.HRow, _weights.Views.Whh, Layout.Panels(H), rows, H, H, 1, 0);
-        Activation.Tanh(h, rows, _dims.HRow, H);
+        RowLookup.Gather(
+            Simd.Pointer(h), Simd.Pointer(Tensor(_weights, _shape.WxhOf(0))), Simd.Pointer(_tokens.View),
+            Simd.Pointer(Tensor(_weights, _shape.BhOf(0))), rows, _dims.HRow, H);
+        Product.Run(default, h, Layout.Rows(_dims.HRow), _h.View, _dims.HRow, Tensor(_weights, _shape.WhhOf(0)), Layout.Panels(H), rows, H, H, 1, 0);
+        Activation.Run(h, _none.View, rows, _dims.HRow, H, Activation.Hyperbolic);
     }
+
+    private ArrayView<float> Tensor(DeviceParameters parameters, int index) =>
+        parameters.View.SubView(_layout.Places[index].Offset, _layout.Places[index].Length);
 }

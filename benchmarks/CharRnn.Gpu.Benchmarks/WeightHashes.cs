@@ -72,7 +72,7 @@ internal static class WeightHashes
             done += engine.RunSteps(Steps - done).Losses.Length;
         TextState state = engine.ReadState();
         IEnumerable<ParameterSet<float>> sets = state.Moments.Select(moment => moment.Values).Prepend(state.Weights);
-        return [.. sets.SelectMany(set => set.Tensors).Select(tensor => tensor.Values), state.HiddenState];
+        return [.. sets.SelectMany(set => set.Tensors).Select(tensor => tensor.Values), state.States[0]];
     }
 
     private static IEnumerable<float[]> FeedForward(

@@ -4,32 +4,63 @@ using ILGPU;
 
 namespace CharRnn.Gpu.Kernels;
 
-/// <summary>Propagates the gradient back through the time steps of a step, for some streams (E6, E7).</summary>
+/// <summary>Propagates the gradient back through the layers and time steps of a step, for some streams (E6, E7).</summary>
 /// <remarks>
 /// <code>
-/// dh[t] = dz[t]·Whyᵀ + da[t+1]·Whhᵀ,  da[T] = 0   (E6)
-/// da[t] = (1 - h[t]²) ⊙ dh[t]                      (E7)
+/// dh[t] = dz[t]·Whyᵀ + da[t+1]·Whhᵀ,  da[T] = 0   (E6; below the highest layer da·Wxhᵀ of the layer above in the place of dz·Whyᵀ)
+/// da[t] = (1 - h[t]²) ⊙ dh[t]                      (E7; in other cells the derivatives of E10 and E11)
 /// </code>
-/// Shapes:    dz [T,B,V]  h [T+1,B,H]  da [T,B,H]  Whyᵀ [V,H]  Whhᵀ [H,H].
+/// Shapes:    dz [T,B,V]  h [T+1,B,H]  da [T,B,G·H]  Whyᵀ [V,H]  Wxhᵀ, Whhᵀ [G·H,H].
 /// Launch:    kernels call it; a team owns streams [first, first + count), which depend on no other team.
-/// Writes:    da of the team's own streams; before it, dh in the same place.
-/// Reference: ReferenceRnn.Backward.
+/// Writes:    da of the team's own streams; before it, dh.
+/// Reference: ReferenceRnn.Run, ReferenceCell.Backward.
 /// </remarks>
 public static class BackwardPass
 {
     /// <summary>Computes what the outputs of all time steps send back, for the streams of a team.</summary>
-    public static void OutputStreams(ArrayView<float> scratch, TrainingViews v, RnnDims d, int first, int count)
+    public static void OutputStreams(ArrayView<float> scratch, TrainingViews v, RnnDims d, DropoutArguments dropout, int first, int count)
     {
         for (int t = 0, steps = OutputPass.StepsAtOnce(d, count); t < d.T; t += steps)
-            Outputs(scratch, v, d, (t * d.B) + first, (t + steps < d.T ? steps : d.T - t) * count);
+            Outputs(scratch, v, d, dropout, (t * d.B) + first, (t + steps < d.T ? steps : d.T - t) * count);
     }
 
-    /// <summary>Computes what the outputs send back, <c>da = dz·Whyᵀ</c>, for rows (t, b), which may come in any order.</summary>
-    public static void Outputs(ArrayView<float> scratch, TrainingViews v, RnnDims d, int row, int rows) => Product.Run(
-        scratch, v.Da.SubView(row * d.HRow, rows * d.HRow), Layout.Rows(d.HRow),
-        v.Forward.Z.SubView(row * d.VRow, rows * d.VRow), d.VRow, v.WhyTransposed, Layout.Panels(d.V), rows, d.H, d.V, 0, 0);
+    /// <summary>Computes what the outputs send back, <c>dh = dz·Whyᵀ</c>, for rows (t, b), which may come in any order.</summary>
+    public static void Outputs(ArrayView<float> scratch, TrainingViews v, RnnDims d, DropoutArguments dropout, int row, int rows)
+    {
+        RecurrentLayer top = v.Forward.Layers[d.Layers - 1];
+        var dh = v.Dh.SubView(top.Dh + (row * d.HRow), rows * d.HRow);
+        Product.Run(
+            scratch, dh, Layout.Rows(d.HRow), v.Forward.Z.SubView(row * d.VRow, rows * d.VRow), d.VRow, v.WhyTransposed, Layout.Panels(d.V),
+            rows, d.H, d.V, 0, 0);
+        if (dropout.Drops)
+            Dropout.Gradient(dh, v.Forward.Top(d, row, rows), rows, d.HRow, d.H, dropout.Scale);
+    }
 
-    /// <summary>Computes what each time step sends back to the one before it, from the last to the first.</summary>
-    public static void Chain(ArrayView<float> scratch, TrainingViews v, RnnDims d, HiddenBlock block) =>
-        Recurrence.Backward(scratch, v.Da, v.Forward.H, v.WhhTransposed, d, block);
+    /// <summary>Computes the way back of all layers, for the streams of a team, once their outputs have sent back.</summary>
+    public static void Layers(ArrayView<float> scratch, TrainingViews v, RnnDims d, DropoutArguments dropout, int first, int count)
+    {
+        for (int l = d.Layers - 1; l >= 0; l--)
+        {
+            RecurrentLayer layer = v.Forward.Layers[l];
+            Recurrence.Backward(scratch, v, layer, d, HiddenBlock.Streams(d, 0, d.T, first, count));
+            for (int t = 0, steps = OutputPass.StepsAtOnce(d, count); l > 0 && t < d.T; t += steps)
+                Below(scratch, v, d, layer, dropout, (t * d.B) + first, (t + steps < d.T ? steps : d.T - t) * count, 0, d.H);
+        }
+    }
+
+    /// <summary>Computes what a layer sends back to some units of the one below, <c>dh = da·Wxhᵀ</c>, for rows (t, b) in any order.</summary>
+    public static void Below(
+        ArrayView<float> scratch, TrainingViews v, RnnDims d, RecurrentLayer layer, DropoutArguments dropout, int row, int rows, int unit,
+        int units)
+    {
+        RecurrentLayer below = v.Forward.Layers[layer.Index - 1];
+        Layout panels = Layout.Panels(d.Columns);
+        int place = (row * d.HRow) + unit, length = (rows * d.HRow) - unit, from = layer.WxhTransposed + panels.Offset(0, unit);
+        var dh = v.Dh.SubView(below.Dh + place, length);
+        Product.Run(
+            scratch, dh, Layout.Rows(d.HRow), v.Deltas.SubView(layer.Deltas + (row * d.GateRow), rows * d.GateRow), d.GateRow,
+            v.Update.Transposed.SubView(from, v.Update.Transposed.IntLength - from), panels, rows, units, d.Columns, 0, 0);
+        if (dropout.Drops)
+            Dropout.Gradient(dh, v.Forward.X.SubView(below.Above + place, length), rows, d.HRow, units, dropout.Scale);
+    }
 }

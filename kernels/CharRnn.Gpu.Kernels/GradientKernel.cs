@@ -7,15 +7,15 @@ namespace CharRnn.Gpu.Kernels;
 /// <summary>Computes the gradients of the weights from all rows (t, b) of a step (E5, E8), and the loss of the step (E3).</summary>
 /// <remarks>
 /// <code>
-/// dWhy = Σ h[t]ᵀ dz[t];   dby = Σ dz[t]                              (E5)
-/// dWhh = Σ h[t-1]ᵀ da[t]; dWxh[x[t]] += da[t];  dbh = Σ da[t]        (E8)
+/// dWhy = Σ x[t]ᵀ dz[t];   dby = Σ dz[t]                              (E5)
+/// dWhh = Σ h[t-1]ᵀ da[t]; dWxh[x[t]] += da[t];  dbh = Σ da[t]        (E8 of the lowest layer; above, dWxh = Σ x[t]ᵀ da[t])
 /// L = Σt mean over B of loss[t, b]                                   (E3)
 /// </code>
-/// Shapes:    h [T+1,B,H]  dz [T,B,V]  da [T,B,H]  dWhy [H,V]  dWhh [H,H]  dWxh [V,H]  dby [V]  dbh [H].
+/// Shapes:    h [T+1,B,H]  x [T,B,H]  dz [T,B,V]  da [T,B,G·H]  dWhy [H,V]  dWhh [H,G·H]  dWxh [V or H,G·H]  dby [V]  dbh [G·H].
 /// Launch:    one group per team, after the way back; the teams take tasks, most of which are a block of a matrix. Every element is
 ///            summed over (t, b) in order, whichever team takes the task.
 /// Writes:    the gradients and the loss; a word of the status is set if a value of them is not finite.
-/// Reference: ReferenceRnn.Backward.
+/// Reference: ReferenceRnn.Run.
 /// </remarks>
 public static class GradientKernel
 {
@@ -37,12 +37,13 @@ public static class GradientKernel
     private static void OutputTasks(int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step)
     {
         BlockGrid grid = step.GradientGrids.Output;
-        int tasks = grid.Count + 1, before = step.Slot * (tasks + step.Teams);
+        int tasks = grid.Count + 1, before = step.Slot * (tasks + step.Teams), rows = d.T * d.B;
         int task = Team.Take(v.Status, StepStatus.OutputTasks, before, -1, team, step.Teams);
         while (task < tasks)
         {
             if (task < grid.Count)
-                Block(scratch, v, v.Gradient.Why, d.B * d.HRow, v.Forward.Z, d.VRow, d.V, d, task, grid);
+                GradientBlock.Run(
+                    scratch, v.Status, v.Gradient.Why, v.Forward.Top(d, 0, rows), d.HRow, d.H, v.Forward.Z, d.VRow, d.V, rows, task, grid);
             else
                 OutputSums(scratch, v, d, step);
             task = Team.Take(v.Status, StepStatus.OutputTasks, before, task, team, step.Teams);
@@ -58,60 +59,104 @@ public static class GradientKernel
         Reduction.FlagNonFinite(v.Status, StepStatus.NonFinite, v.StepLosses.SubView(step.Slot, 1), 1);
     }
 
-    /// <summary>Each of these tasks is a block of dWhh or, after those, a block of dWxh (E8).</summary>
+    /// <summary>
+    /// Each of these tasks is a block of dWhh or, after those, of dWxh (E8), or a sum of a layer: from the lowest layer to the highest.
+    /// </summary>
     private static void RecurrentTasks(int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step)
     {
         BlockGrid grid = step.GradientGrids.Recurrent, inputs = step.GradientGrids.Input;
-        int tasks = grid.Count + inputs.Count, before = step.Slot * (tasks + step.Teams);
+        int sums = d.Cell == Cells.Gru ? 1 : 0; // dbhn
+        int lowest = grid.Count + inputs.Count + sums, higher = (2 * grid.Count) + 1 + sums;
+        int tasks = lowest + ((d.Layers - 1) * higher), before = step.Slot * (tasks + step.Teams);
 
         // Groups take these tasks from where the tasks of E5 ended, of which there is one more than blocks of dWhy.
         int place = (team + step.Teams - ((step.GradientGrids.Output.Count + 1) % step.Teams)) % step.Teams;
         int task = Team.Take(v.Status, StepStatus.RecurrentTasks, before, -1, place, step.Teams);
         while (task < tasks)
         {
-            if (task < grid.Count)
-                Block(scratch, v, v.Gradient.Whh, 0, v.Da, d.HRow, d.H, d, task, grid);
+            int l = task < lowest ? 0 : 1 + ((task - lowest) / higher), part = l == 0 ? task : (task - lowest) % higher;
+            RecurrentLayer layer = v.Forward.Layers[l];
+            if (part < grid.Count)
+                Recurrent(scratch, v, d, layer, part, grid);
+            else if (l == 0 && part < grid.Count + inputs.Count)
+                InputBlock(scratch, v, d, layer, part - grid.Count, inputs);
+            else if (l > 0 && part < 2 * grid.Count)
+                Input(scratch, v, d, layer, part - grid.Count, grid);
+            else if (l > 0 && part == 2 * grid.Count)
+                Bias(scratch, v, d, layer);
             else
-                InputBlock(scratch, v, d, task - grid.Count, inputs);
+                RecurrentBias(scratch, v, d, layer);
             task = Team.Take(v.Status, StepStatus.RecurrentTasks, before, task, place, step.Teams);
         }
     }
 
-    /// <summary>Computes a block of dWxh; a block of the first rows computes the same columns of dbh, too.</summary>
-    private static void InputBlock(ArrayView<float> scratch, TrainingViews v, RnnDims d, int block, BlockGrid grid)
+    /// <summary>Computes a block of dWhh.</summary>
+    private static void Recurrent(
+        ArrayView<float> scratch, TrainingViews v, RnnDims d, RecurrentLayer layer, int block, BlockGrid grid)
+    {
+        int rows = d.T * d.B;
+        GradientBlock.Run(
+            scratch, v.Status, v.Gradient.From(layer.Whh), v.Forward.H.SubView(layer.H, rows * d.HRow), d.HRow, d.H,
+            v.RecurrentDeltas.SubView(layer.Deltas, rows * d.GateRow), d.GateRow, d.Columns, rows, block, grid);
+    }
+
+    /// <summary>Computes a block of dWxh of a higher layer.</summary>
+    private static void Input(ArrayView<float> scratch, TrainingViews v, RnnDims d, RecurrentLayer layer, int block, BlockGrid grid)
+    {
+        int rows = d.T * d.B, below = v.Forward.Layers[layer.Index - 1].Above;
+        GradientBlock.Run(
+            scratch, v.Status, v.Gradient.From(layer.Wxh), v.Forward.X.SubView(below, rows * d.HRow), d.HRow, d.H,
+            v.Deltas.SubView(layer.Deltas, rows * d.GateRow), d.GateRow, d.Columns, rows, block, grid);
+    }
+
+    /// <summary>Computes dbh of a higher layer.</summary>
+    private static void Bias(ArrayView<float> scratch, TrainingViews v, RnnDims d, RecurrentLayer layer)
+    {
+        int rows = d.T * d.B;
+        var bh = v.Gradient.Arena.SubView(layer.Bh, d.GateRow);
+        RowSums.Sum(scratch, bh, v.Deltas.SubView(layer.Deltas, rows * d.GateRow), rows, d.GateRow, d.GateRow);
+        Reduction.FlagNonFinite(v.Status, StepStatus.NonFinite, bh, d.GateRow);
+    }
+
+    /// <summary>Computes dbhn of a GRU, panel by panel, because the gates lie between them.</summary>
+    private static void RecurrentBias(ArrayView<float> scratch, TrainingViews v, RnnDims d, RecurrentLayer layer)
+    {
+        int rows = d.T * d.B;
+        for (int unit = 0; unit < d.H; unit += Layout.PanelWidth)
+        {
+            int column = GateColumns.Of(unit, GruCell.GateCount - 1, GruCell.GateCount);
+            RowSums.Sum(
+                scratch, v.Gradient.Arena.SubView(layer.Bhn + unit, Layout.PanelWidth),
+                v.RecurrentDeltas.SubView(layer.Deltas + column, (rows * d.GateRow) - column), rows, d.GateRow, Layout.PanelWidth);
+        }
+
+        Reduction.FlagNonFinite(v.Status, StepStatus.NonFinite, v.Gradient.Arena.SubView(layer.Bhn, d.HRow), d.HRow);
+    }
+
+    /// <summary>Computes a block of the lowest dWxh; a block of the first rows computes the same columns of dbh, too.</summary>
+    private static void InputBlock(ArrayView<float> scratch, TrainingViews v, RnnDims d, RecurrentLayer layer, int block, BlockGrid grid)
     {
         int rowShare = block / grid.Columns, columnShare = block - (rowShare * grid.Columns), rows = d.T * d.B;
         int value = Share.FourBegin(d.V, rowShare, grid.Rows), values = Share.FourBegin(d.V, rowShare + 1, grid.Rows) - value;
-        int width = Layout.PanelCount(d.H) * Layout.PanelWidth; // whole lines, but not all of the row's padding
+        int width = Layout.PanelCount(d.Columns) * Layout.PanelWidth; // whole lines, but not all of the row's padding
         int first = Share.PanelBegin(width, columnShare, grid.Columns);
         int columns = Share.PanelBegin(width, columnShare + 1, grid.Columns) - first;
         if (columns == 0)
             return;
-        var da = v.Da.SubView(first, (rows * d.HRow) - first);
-        var wxh = v.Gradient.Wxh.SubView((value * d.HRow) + first, ((d.V - value) * d.HRow) - first);
+        var da = v.Deltas.SubView(layer.Deltas + first, (rows * d.GateRow) - first);
+        var wxh = v.Gradient.From(layer.Wxh + (value * d.GateRow) + first);
         if (values > 0)
-            RowSums.ScatterAdd(scratch, wxh, v.Forward.Tokens, da, rows, value, values, d.HRow, columns);
+            RowSums.ScatterAdd(scratch, wxh, v.Forward.Tokens, da, rows, value, values, d.GateRow, columns);
         if (rowShare > 0)
             return;
 
         // Every row of da is added to one row of dWxh and to dbh, so a value that is not finite shows in dbh. A task that has all rows
         // of dWxh sums these, because they hold most of the additions already.
-        var bh = v.Gradient.Bh.SubView(first, columns);
+        var bh = v.Gradient.Arena.SubView(layer.Bh + first, columns);
         if (grid.Rows == 1)
-            RowSums.Sum(scratch, bh, wxh, d.V, d.HRow, columns);
+            RowSums.Sum(scratch, bh, wxh, d.V, d.GateRow, columns);
         else
-            RowSums.Sum(scratch, bh, da, rows, d.HRow, columns);
+            RowSums.Sum(scratch, bh, da, rows, d.GateRow, columns);
         Reduction.FlagNonFinite(v.Status, StepStatus.NonFinite, bh, columns);
-    }
-
-    /// <summary>Computes a block of the gradient of a matrix that reads the hidden states, from one of them on.</summary>
-    private static void Block(
-        ArrayView<float> scratch, TrainingViews v, ArrayView<float> gradient, int firstState, ArrayView<float> deltas,
-        int deltaRow, int outputs, RnnDims d, int block, BlockGrid grid)
-    {
-        int rows = d.T * d.B;
-        GradientBlock.Run(
-            scratch, v.Status, gradient, v.Forward.H.SubView(firstState, rows * d.HRow), d.HRow, d.H, deltas,
-            deltaRow, outputs, rows, block, grid);
     }
 }

@@ -4,13 +4,16 @@ using ILGPU;
 
 namespace CharRnn.Gpu.Kernels;
 
-/// <summary>Computes the hidden states of the time steps of a step (E1).</summary>
+/// <summary>Computes the states of the time steps of a step, layer by layer (E1, E10–E12).</summary>
 /// <remarks>
-/// <code>h[t] = tanh(Wxh[x[t]] + h[t-1]·Whh + bh)   (E1)</code>
-/// Shapes:    x [T,B]  h [T+1,B,H]  Wxh [V,H]  Whh [H,H]  bh [H].
+/// <code>
+/// h[t] = tanh(x·Wxh + h[t-1]·Whh + bh)   (E1; E10 and E11 in other cells)
+/// x = onehot x[t] at the lowest layer; above, h[t] ⊙ m / (1 - p) of the layer below   (E12)
+/// </code>
+/// Shapes:    x [T,B]  h [T+1,B,H]  Wxh [V,G·H], above the lowest layer [H,G·H]  Whh [H,G·H]  bh [G·H].
 /// Launch:    kernels call it; streams depend on no other streams.
-/// Writes:    tokens and h of the given streams; h[-1] becomes the state that the step before left in h[T-1], or zero.
-/// Reference: ReferenceRnn.HiddenStep.
+/// Writes:    tokens, gates and states of the given streams; h[-1] becomes the state that the step before left in h[T-1], or zero.
+/// Reference: ReferenceRnn.Run, ReferenceCell.Forward.
 /// </remarks>
 public static class HiddenPass
 {
@@ -18,23 +21,71 @@ public static class HiddenPass
     public static void Run(ArrayView<float> scratch, ForwardViews v, RnnDims d, StepArguments step, int first, int count)
     {
         Begin(v, d, step, first, count);
-        Steps(scratch, v, d, HiddenBlock.Streams(d, 0, d.T, first, count));
+        for (int l = 0; l < d.Layers; l++)
+        {
+            RecurrentLayer layer = v.Layers[l];
+            if (l > 0)
+                InputsOfStreams(scratch, v, d, layer, first, count);
+            Steps(scratch, v, d, layer, step.Dropout, HiddenBlock.Streams(d, 0, d.T, first, count));
+        }
     }
 
-    /// <summary>Fetches the characters and the state that the step before left.</summary>
+    /// <summary>Fetches the characters and the states that the step before left.</summary>
     internal static void Begin(ForwardViews v, RnnDims d, StepArguments step, int first, int count)
     {
-        int states = d.B * d.HRow; // floats of one time step
         Tokens.Gather(v.Tokens, d.B, v.Window, step.WindowLength, step.Position, first, count, d.T + 1);
-        if (step.StartsOver != 0)
-            Rows.Zero(v.H.SubView(first * d.HRow, count * d.HRow), count * d.HRow);
-        else
-            Rows.Copy(
-                v.H.SubView(first * d.HRow, count * d.HRow), v.H.SubView((d.T * states) + (first * d.HRow), count * d.HRow),
-                count * d.HRow);
+        for (int l = 0; l < d.Layers; l++)
+        {
+            Carry(v.H, v.Layers[l].H, d, step, first, count);
+            if (d.Cell == Cells.Lstm)
+                Carry(v.C, v.Layers[l].C, d, step, first, count);
+        }
     }
 
-    /// <summary>Computes some time steps.</summary>
-    internal static void Steps(ArrayView<float> scratch, ForwardViews v, RnnDims d, HiddenBlock block) =>
-        Recurrence.Forward(scratch, v.H, v.Tokens, v.Weights, d, block);
+    private static void Carry(ArrayView<float> states, int begin, RnnDims d, StepArguments step, int first, int count)
+    {
+        int to = begin + (first * d.HRow), from = to + (d.T * d.B * d.HRow), length = count * d.HRow;
+        if (step.StartsOver != 0)
+            Rows.Zero(states.SubView(to, length), length);
+        else
+            Rows.Copy(states.SubView(to, length), states.SubView(from, length), length);
+    }
+
+    /// <summary>Computes the input's part of the gates of a higher layer for all time steps of some streams.</summary>
+    internal static void InputsOfStreams(
+        ArrayView<float> scratch, ForwardViews v, RnnDims d, RecurrentLayer layer, int first, int count)
+    {
+        for (int t = 0, steps = OutputPass.StepsAtOnce(d, count); t < d.T; t += steps)
+            Inputs(scratch, v, d, layer, (t * d.B) + first, (t + steps < d.T ? steps : d.T - t) * count, 0, d.Columns);
+    }
+
+    /// <summary>Computes the input's part of some gates, <c>x·Wxh + bh</c>, for rows (t, b), which may come in any order.</summary>
+    internal static void Inputs(
+        ArrayView<float> scratch, ForwardViews v, RnnDims d, RecurrentLayer layer, int row, int rows, int column, int columns)
+    {
+        Layout panels = Layout.Panels(d.H);
+        int place = layer.Gates + (row * d.GateRow) + column;
+        var gates = v.Gates.SubView(place, (rows * d.GateRow) - column);
+        var x = v.X.SubView(v.Layers[layer.Index - 1].Above + (row * d.HRow), rows * d.HRow);
+        Rows.Fill(gates, v.Weights.From(layer.Bh + column), rows, d.GateRow, columns);
+        Product.Run(
+            scratch, gates, Layout.Rows(d.GateRow), x, d.HRow, v.Weights.From(layer.Wxh + panels.Offset(0, column)), panels, rows, columns,
+            d.H, 1, 0);
+    }
+
+    /// <summary>Computes some time steps of a layer, and what the layer above, or the output, reads of them.</summary>
+    internal static void Steps(
+        ArrayView<float> scratch, ForwardViews v, RnnDims d, RecurrentLayer layer, DropoutArguments dropout, HiddenBlock block)
+    {
+        Recurrence.Forward(scratch, v, layer, d, block);
+        if (!dropout.Drops || block.Count == 0 || block.Units == 0)
+            return;
+        for (int t = block.Begin; t < block.End; t++)
+        {
+            int to = block.At(d, layer.Above, t), from = block.At(d, layer.H, t + 1), length = (block.Count * d.HRow) - block.Unit;
+            Dropout.Apply(
+                v.X.SubView(to, length), v.H.SubView(from, length), block.Count, d.HRow, block.Units, (t * d.B) + block.First, block.Unit,
+                layer.Index, dropout);
+        }
+    }
 }

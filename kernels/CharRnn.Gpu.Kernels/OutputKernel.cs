@@ -8,7 +8,7 @@ namespace CharRnn.Gpu.Kernels;
 /// <code>E2–E4: see OutputPass;   dh[t] = dz[t]·Whyᵀ, the first term of E6</code>
 /// Shapes:    as <see cref="TrainingViews"/>.
 /// Launch:    one group per team; team i owns the i-th share of the rows (t, b).
-/// Writes:    dz, losses and da of its rows.
+/// Writes:    dz, losses and dh of its rows.
 /// Reference: ReferenceRnn.Run.
 /// </remarks>
 public static class OutputKernel
@@ -23,7 +23,7 @@ public static class OutputKernel
         if (rows > 0)
         {
             OutputPass.Run(scratch, v.Forward, d, row, rows);
-            BackwardPass.Outputs(scratch, v, d, row, rows);
+            BackwardPass.Outputs(scratch, v, d, step.Dropout, row, rows);
         }
 
         Team.Arrive(v.Status, StepStatus.OutputsReady);

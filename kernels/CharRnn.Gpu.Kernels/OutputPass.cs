@@ -7,7 +7,7 @@ namespace CharRnn.Gpu.Kernels;
 /// <summary>Computes the logits, the losses and their gradient for rows (t, b), which may come in any order (E2–E4).</summary>
 /// <remarks>
 /// <code>
-/// z = h·Why + by                       (E2)
+/// z = h·Why + by                       (E2, of the highest layer)
 /// loss = logsumexp z - z[y]            (E3, before its sums)
 /// dz = (softmax z - onehot y) / B      (E4)
 /// </code>
@@ -25,10 +25,10 @@ public static class OutputPass
     /// <summary>Runs the pass for some rows of a step.</summary>
     public static void Run(ArrayView<float> scratch, ForwardViews v, RnnDims d, int row, int rows)
     {
-        var h = v.H.SubView((d.B + row) * d.HRow, rows * d.HRow);
         var z = v.Z.SubView(row * d.VRow, rows * d.VRow);
-        Rows.Fill(z, v.Weights.By, rows, d.VRow);
-        Product.Run(scratch, z, Layout.Rows(d.VRow), h, d.HRow, v.Weights.Why, Layout.Panels(d.H), rows, d.V, d.H, 1, 0);
+        Rows.Fill(z, v.Weights.By, rows, d.VRow, d.VRow);
+        Product.Run(
+            scratch, z, Layout.Rows(d.VRow), v.Top(d, row, rows), d.HRow, v.Weights.Why, Layout.Panels(d.H), rows, d.V, d.H, 1, 0);
         SoftmaxCrossEntropy.Run(scratch, z, v.Tokens.SubView(d.B + row, rows), v.Losses.SubView(row, rows), rows, d.VRow, d.V, 1f / d.B);
     }
 

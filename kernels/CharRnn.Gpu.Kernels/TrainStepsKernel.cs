@@ -42,7 +42,7 @@ public static class TrainStepsKernel
         }
     }
 
-    /// <summary>Computes E1–E4, E6 and E7 for the streams of a team, which depend on no other team.</summary>
+    /// <summary>Computes E1–E4, E6 and E7, or their counterparts of other cells, for the streams of a team, which depend on no other team.</summary>
     private static void Sequence(int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step)
     {
         int first = Share.Begin(d.B, team, step.Teams), count = Share.Begin(d.B, team + 1, step.Teams) - first;
@@ -50,12 +50,12 @@ public static class TrainStepsKernel
         {
             HiddenPass.Run(scratch, v.Forward, d, step, first, count);
             OutputPass.RunStreams(scratch, v.Forward, d, first, count);
-            BackwardPass.OutputStreams(scratch, v, d, first, count);
+            BackwardPass.OutputStreams(scratch, v, d, step.Dropout, first, count);
         }
 
         Team.Arrive(v.Status, StepStatus.OutputsReady);
         if (count > 0)
-            BackwardPass.Chain(scratch, v, d, HiddenBlock.Streams(d, 0, d.T, first, count));
+            BackwardPass.Layers(scratch, v, d, step.Dropout, first, count);
         Team.Arrive(v.Status, StepStatus.ChainsReady);
     }
 }

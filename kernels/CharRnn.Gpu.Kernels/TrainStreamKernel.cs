@@ -64,12 +64,20 @@ public static class TrainStreamKernel
         int stretches = Stretches(d.T);
         for (int i = 0; i < stretches; i++)
         {
-            HiddenPass.Steps(scratch, v.Forward, d, HiddenBlock.Streams(d, i * Stretch, StretchEnd(d.T, i), 0, 1));
+            int begin = i * Stretch, end = StretchEnd(d.T, i);
+            for (int l = 0; l < d.Layers; l++)
+            {
+                RecurrentLayer layer = v.Forward.Layers[l];
+                if (l > 0)
+                    HiddenPass.Inputs(scratch, v.Forward, d, layer, begin, end - begin, 0, d.Columns);
+                HiddenPass.Steps(scratch, v.Forward, d, layer, step.Dropout, HiddenBlock.Streams(d, begin, end, 0, 1));
+            }
+
             Team.Arrive(v.Status, StepStatus.HiddenReady);
         }
 
         Team.Await(v.Status, StepStatus.OutputsReady, (step.Slot + 1) * step.Teams);
-        BackwardPass.Chain(scratch, v, d, HiddenBlock.Streams(d, 0, d.T, 0, 1));
+        BackwardPass.Layers(scratch, v, d, step.Dropout, 0, 1);
     }
 
     private static void Outputs(ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step)
@@ -80,7 +88,7 @@ public static class TrainStreamKernel
             Team.Await(v.Status, StepStatus.HiddenReady, (step.Slot * stretches) + i + 1);
             int begin = i * Stretch, count = StretchEnd(d.T, i) - begin;
             OutputPass.Run(scratch, v.Forward, d, begin, count);
-            BackwardPass.Outputs(scratch, v, d, begin, count);
+            BackwardPass.Outputs(scratch, v, d, step.Dropout, begin, count);
         }
     }
 

@@ -19,9 +19,10 @@ public enum TensorRole
 /// <summary>A named tensor of a model, as its shape lists it.</summary>
 /// <param name="Name">The name of the tensor in files.</param>
 /// <param name="Rows">The number of inputs: rows in the row-vector convention of E1 and E2; 1 for a bias.</param>
-/// <param name="Columns">The number of outputs.</param>
+/// <param name="Columns">The number of outputs; those of a cell with several gates come gate after gate.</param>
 /// <param name="Role">The role of the tensor in its model.</param>
-public readonly record struct TensorSpec(string Name, int Rows, int Columns, TensorRole Role)
+/// <param name="Gates">The number of gates that share the columns.</param>
+public readonly record struct TensorSpec(string Name, int Rows, int Columns, TensorRole Role, int Gates = 1)
 {
     /// <summary>Values in it.</summary>
     public long Count => (long)Rows * Columns;

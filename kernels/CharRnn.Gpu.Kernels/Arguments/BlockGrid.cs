@@ -19,9 +19,9 @@ public readonly struct GradientGrids(BlockGrid output, BlockGrid recurrent, Bloc
     /// <summary>The grid of dWhy.</summary>
     public readonly BlockGrid Output = output;
 
-    /// <summary>The grid of dWhh.</summary>
+    /// <summary>The grid of dWhh of each layer, and of dWxh above the lowest.</summary>
     public readonly BlockGrid Recurrent = recurrent;
 
-    /// <summary>The grid of dWxh; dbh follows its shares of the columns.</summary>
+    /// <summary>The grid of the lowest dWxh; dbh follows its shares of the columns.</summary>
     public readonly BlockGrid Input = input;
 }

@@ -1,5 +1,3 @@
-using ILGPU;
-
 namespace CharRnn.Gpu.Kernels.Arguments;
 
 /// <summary>A block of the hidden states [B, H], some of the streams × some of the units, over some time steps.</summary>
@@ -27,10 +25,24 @@ public readonly struct HiddenBlock(int begin, int end, int first, int count, int
         return new HiddenBlock(begin, end, first, count, unit, units);
     }
 
-    /// <summary>The values of the block's streams at one time, from the block's first unit on.</summary>
-    /// <param name="values">Values <c>[time, B, HRow]</c>.</param>
+    /// <summary>The first of the block's columns in a row of gates.</summary>
+    public int Column(RnnDims d) => Unit * d.Gates;
+
+    /// <summary>The number of its columns there.</summary>
+    public int Columns(RnnDims d) => GateColumns.Count(Units, d.Gates);
+
+    /// <summary>Where the block's values at one time begin.</summary>
     /// <param name="d">Sizes.</param>
+    /// <param name="begin">Where values <c>[time, B, HRow]</c> begin.</param>
     /// <param name="time">Which row of times.</param>
-    public ArrayView<float> At(ArrayView<float> values, RnnDims d, int time) =>
-        values.SubView((((time * d.B) + First) * d.HRow) + Unit, (Count * d.HRow) - Unit);
+    public int At(RnnDims d, int begin, int time) => begin + (((time * d.B) + First) * d.HRow) + Unit;
+
+    /// <summary>Where the block's gates at one time begin, of values <c>[time, B, GateRow]</c>.</summary>
+    public int GatesAt(RnnDims d, int begin, int time) => begin + (((time * d.B) + First) * d.GateRow) + Column(d);
+
+    /// <summary>Where all units of the block's streams begin at one time.</summary>
+    public int RowsAt(RnnDims d, int begin, int time) => begin + (((time * d.B) + First) * d.HRow);
+
+    /// <summary>Where all gates of the block's streams begin at one time.</summary>
+    public int GateRowsAt(RnnDims d, int begin, int time) => begin + (((time * d.B) + First) * d.GateRow);
 }

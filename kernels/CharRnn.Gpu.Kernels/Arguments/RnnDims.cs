@@ -1,7 +1,7 @@
 namespace CharRnn.Gpu.Kernels.Arguments;
 
-/// <summary>The sizes of a step, and the padded row lengths that its device buffers have.</summary>
-public readonly struct RnnDims(int t, int b, int h, int v)
+/// <summary>The sizes of a step of a character model, and the padded row lengths that its device buffers have.</summary>
+public readonly struct RnnDims(int t, int b, int h, int v, int cell, int layers)
 {
     /// <summary>Number of time steps.</summary>
     public readonly int T = t;
@@ -9,14 +9,29 @@ public readonly struct RnnDims(int t, int b, int h, int v)
     /// <summary>Number of streams.</summary>
     public readonly int B = b;
 
-    /// <summary>Number of hidden units.</summary>
+    /// <summary>Number of hidden units of each layer.</summary>
     public readonly int H = h;
 
     /// <summary>Number of characters in the vocabulary.</summary>
     public readonly int V = v;
 
+    /// <summary>The cell of every layer, a number of <see cref="Primitives.Cells"/>.</summary>
+    public readonly int Cell = cell;
+
+    /// <summary>Number of recurrent layers.</summary>
+    public readonly int Layers = layers;
+
+    /// <summary>Number of gates of the cell.</summary>
+    public readonly int Gates = Primitives.Cells.GatesOf(cell);
+
+    /// <summary>Number of columns of all gates: see <see cref="GateColumns"/>.</summary>
+    public readonly int Columns = GateColumns.Count(h, Primitives.Cells.GatesOf(cell));
+
     /// <summary>Padded length of a row of H values.</summary>
     public readonly int HRow = PaddedRow(h);
+
+    /// <summary>Padded length of a row of all gates.</summary>
+    public readonly int GateRow = PaddedRow(GateColumns.Count(h, Primitives.Cells.GatesOf(cell)));
 
     /// <summary>Padded length of a row of V values.</summary>
     public readonly int VRow = PaddedRow(v);

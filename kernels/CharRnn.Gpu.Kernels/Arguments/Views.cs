@@ -3,31 +3,29 @@ using ILGPU;
 namespace CharRnn.Gpu.Kernels.Arguments;
 
 /// <summary>
-/// The tensors of a character model in an arena: the weights, or their gradients. Whh and Why are in panels, as products read them
-/// (<see cref="Layout.Panels"/>), and the others are in rows. The padding is zero.
+/// The tensors of a character model in an arena: the weights, or their gradients. Those of a layer begin where its
+/// <see cref="RecurrentLayer"/> says. Matrices are in panels, as products read them (<see cref="Layout.Panels"/>); the lowest Wxh, whose rows
+/// are looked up, and biases are in rows. The padding is zero.
 /// </summary>
-public readonly struct ParameterViews(
-    ArrayView<float> wxh, ArrayView<float> whh, ArrayView<float> bh, ArrayView<float> why, ArrayView<float> by)
+public readonly struct ParameterViews(ArrayView<float> arena, ArrayView<float> why, ArrayView<float> by)
 {
-    /// <summary>Wxh, <c>[V, HRow]</c>.</summary>
-    public readonly ArrayView<float> Wxh = wxh;
-
-    /// <summary>Whh, <c>[H, H]</c> in panels.</summary>
-    public readonly ArrayView<float> Whh = whh;
-
-    /// <summary>bh, <c>[HRow]</c>.</summary>
-    public readonly ArrayView<float> Bh = bh;
+    /// <summary>The whole arena.</summary>
+    public readonly ArrayView<float> Arena = arena;
 
     /// <summary>Why, <c>[H, V]</c> in panels.</summary>
     public readonly ArrayView<float> Why = why;
 
     /// <summary>by, <c>[VRow]</c>.</summary>
     public readonly ArrayView<float> By = by;
+
+    /// <summary>The arena from a place on.</summary>
+    public ArrayView<float> From(int offset) => Arena.SubView(offset, Arena.IntLength - offset);
 }
 
 /// <summary>What the forward pass reads and writes. Everything is time-major: the streams of one time step are side by side.</summary>
 public readonly struct ForwardViews(
-    ArrayView<int> window, ArrayView<int> tokens, ArrayView<float> h, ArrayView<float> z, ArrayView<float> losses, ParameterViews weights)
+    ArrayView<int> window, ArrayView<int> tokens, ArrayView<float> h, ArrayView<float> c, ArrayView<float> gates, ArrayView<float> recurrent,
+    ArrayView<float> x, ArrayView<float> z, ArrayView<float> losses, ArrayView<RecurrentLayer> layers, ParameterViews weights)
 {
     /// <summary>A piece of the text of every stream, <c>[B, window length]</c>; the host refills it.</summary>
     public readonly ArrayView<int> Window = window;
@@ -35,8 +33,29 @@ public readonly struct ForwardViews(
     /// <summary>The characters of a step, <c>[T+1, B]</c>: row t is the input x[t] and the target y[t-1].</summary>
     public readonly ArrayView<int> Tokens = tokens;
 
-    /// <summary>Hidden states, <c>[T+1, B, HRow]</c>: row 0 is the carried state h[-1], row t+1 is h[t].</summary>
+    /// <summary>Hidden states of each layer, <c>[T+1, B, HRow]</c>: row 0 is the carried state h[-1], row t+1 is h[t].</summary>
     public readonly ArrayView<float> H = h;
+
+    /// <summary>Cell states of each layer, <c>[T+1, B, HRow]</c> in the same way; only a line in cells without them.</summary>
+    public readonly ArrayView<float> C = c;
+
+    /// <summary>
+    /// Gates of each layer, <c>[T, B, GateRow]</c>: first the input's part of their pre-activations, then their values. A vanilla cell has
+    /// them in the place of its hidden states.
+    /// </summary>
+    public readonly ArrayView<float> Gates = gates;
+
+    /// <summary>
+    /// The state's part of the pre-activations in the same shape: the same memory as <see cref="Gates"/>, to which it is added, except in a
+    /// GRU.
+    /// </summary>
+    public readonly ArrayView<float> Recurrent = recurrent;
+
+    /// <summary>
+    /// What the layer above, or the output, reads of each layer, <c>[T, B, HRow]</c>: the same memory as <see cref="H"/>, unless some of it is
+    /// dropped (E12).
+    /// </summary>
+    public readonly ArrayView<float> X = x;
 
     /// <summary>Logits, which dz replaces, <c>[T, B, VRow]</c>.</summary>
     public readonly ArrayView<float> Z = z;
@@ -44,29 +63,47 @@ public readonly struct ForwardViews(
     /// <summary>The losses in nats, before they are summed (E3), <c>[T, B]</c>.</summary>
     public readonly ArrayView<float> Losses = losses;
 
+    /// <summary>The recurrent layers, from the lowest on.</summary>
+    public readonly ArrayView<RecurrentLayer> Layers = layers;
+
     /// <summary>The weights.</summary>
     public readonly ParameterViews Weights = weights;
+
+    /// <summary>Rows (t, b) of what the output reads, from one of them on.</summary>
+    public ArrayView<float> Top(RnnDims d, int row, int rows) => X.SubView(Layers[d.Layers - 1].Above + (row * d.HRow), rows * d.HRow);
 }
 
 /// <summary>What a training step reads and writes beyond the forward pass.</summary>
 public readonly struct TrainingViews(
-    ForwardViews forward, ArrayView<float> da, ParameterViews gradient, UpdateViews update,
-    ArrayView<float> whhTransposed, ArrayView<float> whyTransposed, ArrayView<float> stepLosses)
+    ForwardViews forward, ArrayView<float> dh, ArrayView<float> deltas, ArrayView<float> recurrentDeltas, ArrayView<float> carry,
+    ParameterViews gradient, UpdateViews update, ArrayView<float> whyTransposed, ArrayView<float> stepLosses)
 {
     /// <summary>What the forward pass reads and writes.</summary>
     public readonly ForwardViews Forward = forward;
 
-    /// <summary>dh (E6), which da (E7) replaces, <c>[T, B, HRow]</c>.</summary>
-    public readonly ArrayView<float> Da = da;
+    /// <summary>dh (E6), <c>[T, B, HRow]</c>; of each layer in a vanilla cell, of the layer at work in others.</summary>
+    public readonly ArrayView<float> Dh = dh;
+
+    /// <summary>
+    /// The gradient at the input's part of the pre-activations (E7) of each layer, <c>[T, B, GateRow]</c>. It replaces dh in a vanilla cell,
+    /// and the values of the gates in others.
+    /// </summary>
+    public readonly ArrayView<float> Deltas = deltas;
+
+    /// <summary>The gradient at the state's part: the same memory as <see cref="Deltas"/>, except in a GRU.</summary>
+    public readonly ArrayView<float> RecurrentDeltas = recurrentDeltas;
+
+    /// <summary>
+    /// What a time step sends back beside its gates, <c>[B, HRow]</c>: the gradient of c in an LSTM, a part of that of h in a GRU; only a line
+    /// in a vanilla cell.
+    /// </summary>
+    public readonly ArrayView<float> Carry = carry;
 
     /// <summary>The gradients of E5 and E8, before they are clipped.</summary>
     public readonly ParameterViews Gradient = gradient;
 
     /// <summary>What the update reads and writes.</summary>
     public readonly UpdateViews Update = update;
-
-    /// <summary>Whhᵀ, <c>[H, H]</c> in panels, for E6; the update writes it.</summary>
-    public readonly ArrayView<float> WhhTransposed = whhTransposed;
 
     /// <summary>Whyᵀ, <c>[V, H]</c> in panels, for E6; the update writes it.</summary>
     public readonly ArrayView<float> WhyTransposed = whyTransposed;
@@ -122,7 +159,8 @@ public static class StepStatus
 
 /// <summary>The arguments of a step.</summary>
 public readonly struct StepArguments(
-    long position, long windowLength, int startsOver, int slot, UpdateArguments update, int teams, GradientGrids gradientGrids)
+    long position, long windowLength, int startsOver, int slot, UpdateArguments update, int teams, GradientGrids gradientGrids,
+    DropoutArguments dropout)
 {
     /// <summary>p, relative to the begin of the window.</summary>
     public readonly long Position = position;
@@ -145,7 +183,11 @@ public readonly struct StepArguments(
     /// <summary>How the gradients are divided into tasks; this changes no result.</summary>
     public readonly GradientGrids GradientGrids = gradientGrids;
 
+    /// <summary>What is dropped.</summary>
+    public readonly DropoutArguments Dropout = dropout;
+
     /// <summary>The arguments of the n-th step after this one, if p does not return to 0 in between.</summary>
-    public StepArguments Later(int n, int sequenceLength) =>
-        new(Position + ((long)n * sequenceLength), WindowLength, n == 0 ? StartsOver : 0, Slot + n, Update, Teams, GradientGrids);
+    public StepArguments Later(int n, int sequenceLength) => new(
+        Position + ((long)n * sequenceLength), WindowLength, n == 0 ? StartsOver : 0, Slot + n, Update, Teams, GradientGrids,
+        Dropout.Later(n));
 }

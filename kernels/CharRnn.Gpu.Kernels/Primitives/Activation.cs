@@ -21,23 +21,6 @@ public static unsafe class Activation
         static abstract Vector<float> Slope(Vector<float> h);
     }
 
-    /// <summary>
-    /// Computes <c>x = tanh x</c> in place, in the first columns of some rows. Only CPU workers call it: groups do the same in
-    /// <see cref="GroupRecurrence"/>.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Tanh(ArrayView<float> x, int rows, int row, int columns)
-    {
-        float* p = Simd.Pointer(x);
-        for (int r = 0; r < rows; r++, p += row)
-            for (int i = 0; i < columns; i += Vector<float>.Count)
-                *(Vector<float>*)(p + i) = Simd.Tanh(*(Vector<float>*)(p + i));
-    }
-
-    /// <summary>Computes E7, <c>dh = (1 - h²) ⊙ dh</c>, in place, in the first columns of some rows. Only CPU workers call it.</summary>
-    public static void TanhGradient(ArrayView<float> dh, ArrayView<float> h, int rows, int row, int columns) =>
-        EachSlope<TanhFunction>(dh, h, rows, row, columns);
-
     /// <summary>Computes the end of N1, <c>z = σ(z + b)</c>, in place, in the first columns of some rows.</summary>
     /// <param name="z">h[l-1]·W[l]ᵀ, which h[l] replaces.</param>
     /// <param name="bias">b[l].</param>

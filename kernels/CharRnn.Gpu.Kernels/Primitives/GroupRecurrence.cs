@@ -5,9 +5,9 @@ using ILGPU;
 namespace CharRnn.Gpu.Kernels.Primitives;
 
 /// <summary>
-/// Computes the chains in a thread group. For one stream of up to 128 units, the weights stay in the registers of the threads and the
-/// state stays in the scratch, so that a time step reads no weights and waits at two barriers. Otherwise every time step is a product
-/// with an epilogue.
+/// Computes the chains in a thread group. For one stream of up to 128 vanilla units, the weights stay in the registers of the threads and
+/// the state stays in the scratch, so that a time step reads no weights and waits at two barriers. Otherwise every time step is a product
+/// with an epilogue, behind which cells with several gates compute unit by unit.
 /// </summary>
 internal static class GroupRecurrence
 {
@@ -19,75 +19,78 @@ internal static class GroupRecurrence
 
     /// <inheritdoc cref="Recurrence.Forward"/>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void Forward(
-        ArrayView<float> scratch, ArrayView<float> h, ArrayView<int> tokens, ParameterViews w, RnnDims d, HiddenBlock block)
+    public static void Forward(ArrayView<float> scratch, ForwardViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block)
     {
         if (Resides(d, block))
         {
-            ForwardResident(scratch, h, tokens, w, d, block);
+            ForwardResident(scratch, v, layer, d, block);
             return;
         }
 
-        var whole = HiddenBlock.Streams(d, block.Begin, block.End, block.First, block.Count);
         Layout panels = Layout.Panels(d.H);
-        int from = panels.Offset(0, block.Unit);
+        ArrayView<float> whh = v.Weights.From(layer.Whh + panels.Offset(0, block.Column(d)));
         for (int t = block.Begin; t < block.End; t++)
         {
-            var epilogue = new ForwardEpilogue(
-                block.At(h, d, t + 1), tokens.SubView((t * d.B) + block.First, block.Count),
-                w.Wxh.SubView(block.Unit, w.Wxh.IntLength - block.Unit), w.Bh.SubView(block.Unit, w.Bh.IntLength - block.Unit), d.HRow);
             GroupProduct.Run(
-                scratch, epilogue, whole.At(h, d, t), d.HRow, w.Whh.SubView(from, w.Whh.IntLength - from), panels,
-                block.Count, block.Units, d.H);
+                scratch, new ForwardEpilogue(v, layer, d, block, t), From(v.H, block.RowsAt(d, layer.H, t)), d.HRow, whh, panels,
+                block.Count, block.Columns(d), d.H);
+            if (d.Gates > 1)
+                Cells.ForwardOnGroup(v, layer, d, block, t);
         }
     }
 
     /// <inheritdoc cref="Recurrence.Backward"/>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void Backward(
-        ArrayView<float> scratch, ArrayView<float> da, ArrayView<float> h, ArrayView<float> whhTransposed, RnnDims d, HiddenBlock block)
+    public static void Backward(ArrayView<float> scratch, TrainingViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block)
     {
         if (Resides(d, block))
         {
-            BackwardResident(scratch, da, h, whhTransposed, d, block);
+            BackwardResident(scratch, v, layer, d, block);
             return;
         }
 
-        var whole = HiddenBlock.Streams(d, block.Begin, block.End, block.First, block.Count);
-        Layout panels = Layout.Panels(d.H);
-        int from = panels.Offset(0, block.Unit);
+        Layout panels = Layout.Panels(d.Columns);
+        ArrayView<float> whh = From(v.Update.Transposed, layer.WhhTransposed + panels.Offset(0, block.Unit));
         for (int t = block.End - 1; t >= block.Begin; t--)
         {
             // Nothing comes back to the last time step, so its sum has no terms.
             bool last = t + 1 == d.T;
             GroupProduct.Run(
-                scratch, new BackwardEpilogue(block.At(da, d, t), block.At(h, d, t + 1), d.HRow), whole.At(da, d, last ? t : t + 1), d.HRow,
-                whhTransposed.SubView(from, whhTransposed.IntLength - from), panels, block.Count, block.Units, last ? 0 : d.H);
+                scratch, new BackwardEpilogue(v, layer, d, block, t),
+                From(v.RecurrentDeltas, block.GateRowsAt(d, layer.Deltas, last ? t : t + 1)), d.GateRow, whh, panels, block.Count,
+                block.Units, last ? 0 : d.Columns);
+            if (d.Gates > 1)
+                Cells.BackwardOnGroup(v, layer, d, block, t);
         }
     }
 
+    private static ArrayView<float> From(ArrayView<float> values, int place) => values.SubView(place, values.IntLength - place);
+
     private static bool Resides(RnnDims d, HiddenBlock block) =>
-        block.Count == 1 && block.Units == d.H && d.H <= ResidentSide && block.End - block.Begin > 1
+        d.Gates == 1 && block.Count == 1 && block.Units == d.H && d.H <= ResidentSide && block.End - block.Begin > 1
             && Group.DimX == Recurrence.ResidentThreads;
 
-    private static void ForwardResident(
-        ArrayView<float> scratch, ArrayView<float> h, ArrayView<int> tokens, ParameterViews w, RnnDims d, HiddenBlock block)
+    private static void ForwardResident(ArrayView<float> scratch, ForwardViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block)
     {
-        Resident weights = Resident.Load(w.Whh, d.H);
+        Resident weights = Resident.Load(v.Weights.From(layer.Whh), d.H);
         int unit = Group.IdxX;
         bool owner = unit < d.H;
-        float bias = owner ? w.Bh[unit] : 0f;
+        float bias = owner && layer.Index == 0 ? v.Weights.Arena[layer.Bh + unit] : 0f;
         if (unit < ResidentSide)
-            scratch[State + unit] = owner ? block.At(h, d, block.Begin)[unit] : 0f;
+            scratch[State + unit] = owner ? v.H[block.At(d, layer.H, block.Begin) + unit] : 0f;
         Team.Barrier();
         for (int t = block.Begin; t < block.End; t++)
         {
-            float input = owner ? w.Wxh[(tokens[(t * d.B) + block.First] * d.HRow) + unit] + bias : 0f;
+            float input = 0f;
+            if (owner && layer.Index == 0)
+                input = v.Weights.Arena[layer.Wxh + (v.Tokens[(t * d.B) + block.First] * d.HRow) + unit] + bias;
+            else if (owner)
+                input = v.Gates[block.GatesAt(d, layer.Gates, t) + unit];
             weights.Multiply(scratch);
             if (owner)
             {
-                float state = KernelMath.Tanh(Resident.Sum(scratch) + input);
-                block.At(h, d, t + 1)[unit] = state;
+                float state = RnnCell.Forward(Resident.Sum(scratch) + input);
+                v.H[block.At(d, layer.H, t + 1) + unit] = state;
                 scratch[State + unit] = state;
             }
 
@@ -95,23 +98,23 @@ internal static class GroupRecurrence
         }
     }
 
-    private static void BackwardResident(
-        ArrayView<float> scratch, ArrayView<float> da, ArrayView<float> h, ArrayView<float> whhTransposed, RnnDims d, HiddenBlock block)
+    private static void BackwardResident(ArrayView<float> scratch, TrainingViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block)
     {
-        Resident weights = Resident.Load(whhTransposed, d.H);
+        Resident weights = Resident.Load(From(v.Update.Transposed, layer.WhhTransposed), d.H);
         int unit = Group.IdxX;
         bool owner = unit < d.H;
         if (unit < ResidentSide)
-            scratch[State + unit] = owner && block.End < d.T ? block.At(da, d, block.End)[unit] : 0f;
+            scratch[State + unit] = owner && block.End < d.T ? v.Deltas[block.GatesAt(d, layer.Deltas, block.End) + unit] : 0f;
         Team.Barrier();
         for (int t = block.End - 1; t >= block.Begin; t--)
         {
-            float sent = owner ? block.At(da, d, t)[unit] : 0f, state = owner ? block.At(h, d, t + 1)[unit] : 0f;
+            float sent = owner ? v.Dh[block.At(d, layer.Dh, t) + unit] : 0f;
+            float state = owner ? v.Forward.H[block.At(d, layer.H, t + 1) + unit] : 0f;
             weights.Multiply(scratch);
             if (owner)
             {
-                float gradient = (Resident.Sum(scratch) + sent) * (1f - (state * state));
-                block.At(da, d, t)[unit] = gradient;
+                float gradient = RnnCell.Backward(Resident.Sum(scratch) + sent, state);
+                v.Deltas[block.GatesAt(d, layer.Deltas, t) + unit] = gradient;
                 scratch[State + unit] = gradient;
             }
 
@@ -165,28 +168,44 @@ internal static class GroupRecurrence
             sum.Plus(state.X, w.R0).Plus(state.Y, w.R1).Plus(state.Z, w.R2).Plus(state.W, w.R3);
     }
 
-    /// <summary>Computes what E1 has besides its product.</summary>
-    private readonly struct ForwardEpilogue(
-        ArrayView<float> to, ArrayView<int> tokens, ArrayView<float> table, ArrayView<float> bias, int row) : IEpilogue
+    /// <summary>
+    /// Adds the input's part of the pre-activations to the product, or keeps the two apart; of a vanilla cell it computes the state.
+    /// </summary>
+    private readonly struct ForwardEpilogue(ForwardViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, int t) : IEpilogue
     {
-        private readonly ArrayView<float> _to = to, _table = table, _bias = bias;
-        private readonly ArrayView<int> _tokens = tokens;
-        private readonly int _row = row;
-
-        public void Put(int row, int column, float sum) =>
-            _to[(row * _row) + column] = KernelMath.Tanh(sum + _table[(_tokens[row] * _row) + column] + _bias[column]);
-    }
-
-    /// <summary>Computes what E6 and E7 have besides their product.</summary>
-    private readonly struct BackwardEpilogue(ArrayView<float> da, ArrayView<float> h, int row) : IEpilogue
-    {
-        private readonly ArrayView<float> _da = da, _h = h;
-        private readonly int _row = row;
+        private readonly ArrayView<float> _gates = From(v.Gates, block.GatesAt(d, layer.Gates, t));
+        private readonly ArrayView<float> _recurrent = From(v.Recurrent, block.GatesAt(d, layer.Gates, t));
+        private readonly ArrayView<float> _table = v.Weights.From(layer.Wxh + block.Column(d));
+        private readonly ArrayView<float> _bias = v.Weights.From(layer.Bh + block.Column(d));
+        private readonly ArrayView<int> _tokens = v.Tokens.SubView((t * d.B) + block.First, block.Count);
+        private readonly int _row = d.GateRow, _cell = d.Cell, _layer = layer.Index;
 
         public void Put(int row, int column, float sum)
         {
             int place = (row * _row) + column;
-            _da[place] = (_da[place] + sum) * (1f - (_h[place] * _h[place]));
+            if (_cell == Cells.Gru)
+            {
+                _recurrent[place] = sum;
+                sum = 0f;
+            }
+
+            float z = _layer == 0 ? sum + _table[(_tokens[row] * _row) + column] + _bias[column] : sum + _gates[place];
+            _gates[place] = _cell == Cells.Rnn ? RnnCell.Forward(z) : z;
+        }
+    }
+
+    /// <summary>Adds what comes from above to the product; of a vanilla cell it computes the gradient at the pre-activation.</summary>
+    private readonly struct BackwardEpilogue(TrainingViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, int t) : IEpilogue
+    {
+        private readonly ArrayView<float> _dh = From(v.Dh, block.At(d, layer.Dh, t));
+        private readonly ArrayView<float> _h = From(v.Forward.H, block.At(d, layer.H, t + 1));
+        private readonly int _row = d.HRow, _gates = d.Gates;
+
+        public void Put(int row, int column, float sum)
+        {
+            int place = (row * _row) + column;
+            float dh = _dh[place] + sum;
+            _dh[place] = _gates > 1 ? dh : RnnCell.Backward(dh, _h[place]); // a vanilla cell has its deltas in the place of dh
         }
     }
 }

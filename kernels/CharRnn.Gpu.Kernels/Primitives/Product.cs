@@ -57,10 +57,14 @@ public static unsafe partial class Product
         int m, int n, int k, int accumulate, int sweep)
     {
         if (m > 0)
-            Sections(
-                Simd.Pointer(c), cLayout, Simd.Pointer(a), aRow, 1, Simd.Pointer(b), bLayout,
-                m, Simd.WholeVectors(n), k, accumulate != 0, sweep);
+            Run(Simd.Pointer(c), cLayout, Simd.Pointer(a), aRow, Simd.Pointer(b), bLayout, m, n, k, accumulate != 0, sweep);
     }
+
+    /// <summary>The same for a primitive that has pointers; m is at least 1.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    internal static void Run(
+        float* c, Layout cLayout, float* a, int aRow, float* b, Layout bLayout, int m, int n, int k, bool accumulate, int sweep) =>
+        Sections(c, cLayout, a, aRow, 1, b, bLayout, m, Simd.WholeVectors(n), k, accumulate, sweep);
 
     internal static void RunOnGroup(
         ArrayView<float> scratch, ArrayView<float> c, Layout cLayout, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout,

@@ -47,21 +47,17 @@ public static unsafe class RowLookup
     }
 
     /// <summary>
-    /// Computes the first columns of the one-hot product of E1 as a look-up: <c>to[r] = table[indices[r]] + bias</c>. Only CPU workers
-    /// call it: groups do the same in <see cref="GroupRecurrence"/>.
+    /// Computes some columns of the one-hot product of E1 as a look-up: <c>to[r] = table[indices[r]] + bias</c>. Only CPU workers call it:
+    /// groups do the same in <see cref="GroupRecurrence"/>.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Gather(
-        ArrayView<float> to, ArrayView<float> table, ArrayView<int> indices, ArrayView<float> bias, int rows, int row, int columns)
+    internal static void Gather(float* to, float* table, int* indices, float* bias, int rows, int row, int columns)
     {
-        float* destination = Simd.Pointer(to), source = Simd.Pointer(table), addend = Simd.Pointer(bias);
-        int* index = Simd.Pointer(indices);
-        for (int r = 0; r < rows; r++)
+        for (int r = 0; r < rows; r++, to += row)
         {
-            float* from = source + ((long)index[r] * row);
+            float* from = table + ((long)indices[r] * row);
             for (int i = 0; i < columns; i += Vector<float>.Count)
-                *(Vector<float>*)(destination + i) = *(Vector<float>*)(from + i) + *(Vector<float>*)(addend + i);
-            destination += row;
+                *(Vector<float>*)(to + i) = *(Vector<float>*)(from + i) + *(Vector<float>*)(bias + i);
         }
     }
 }

@@ -33,20 +33,24 @@ public static unsafe class Rows
         Team.Barrier();
     }
 
-    /// <summary>Sets every row to the bias, <c>to[r] = bias</c>, before a product is added to it.</summary>
+    /// <summary>Sets the first columns of every row to the bias, <c>to[r] = bias</c>, before a product is added to it.</summary>
     [IntrinsicImplementation]
-    public static void Fill(ArrayView<float> to, ArrayView<float> bias, int rows, int row)
+    public static void Fill(ArrayView<float> to, ArrayView<float> bias, int rows, int row, int columns)
     {
-        var source = new Span<float>(Simd.Pointer(bias), row);
+        var source = new Span<float>(Simd.Pointer(bias), columns);
         float* destination = Simd.Pointer(to);
         for (int r = 0; r < rows; r++)
-            source.CopyTo(new Span<float>(destination + ((long)r * row), row));
+            source.CopyTo(new Span<float>(destination + ((long)r * row), columns));
     }
 
-    internal static void FillOnGroup(ArrayView<float> to, ArrayView<float> bias, int rows, int row)
+    internal static void FillOnGroup(ArrayView<float> to, ArrayView<float> bias, int rows, int row, int columns)
     {
-        for (int i = Group.IdxX; i < rows * row; i += Group.DimX)
-            to[i] = bias[i % row];
+        for (int element = Group.IdxX; element < rows * columns; element += Group.DimX)
+        {
+            int r = element / columns, i = element - (r * columns);
+            to[(r * row) + i] = bias[i];
+        }
+
         Team.Barrier();
     }
 }

@@ -26,6 +26,8 @@ internal static class BenchCommand
     private static readonly Option<double?> Seconds = SharedOptions.Number<double>(
         "--seconds", 3, "a number over 0", Limits.IsPositive, "Seconds for which each configuration is measured.");
     private static readonly Option<int?> HiddenSize = Size("--hidden-size", "H, the hidden units of the one configuration to measure.");
+    private static readonly Option<Choice<RecurrentCell>> Cell = SharedOptions.Cell();
+    private static readonly Option<int?> Layers = SharedOptions.Layers();
     private static readonly Option<int?> BatchSize = Size("--batch-size", "B, the streams of that configuration.");
     private static readonly Option<int?> SequenceLength = Size(
         "--seq-length", "T, the characters that a gradient reaches back in that configuration.");
@@ -50,13 +52,14 @@ internal static class BenchCommand
     {
         var command = new Command("bench", """
             Measures whole training steps and sampling on a device, after checking them against the scalar reference.
-            It prints characters per second, GFLOP per second (6H² + 6HV per character), how many times the reference's speed that
-            is, the gradients' error, and characters written per second, for four configurations or for the one that is given.
+            It prints characters per second, GFLOP per second (6GH²(2N-1) + 6HV per character, where the cell has G gates), how many times
+            the reference's speed that is, the gradients' error, and characters written per second, for four configurations or for the one
+            that is given.
 
             Example: charrnn bench --device cpu
             """)
         {
-            Device, HiddenSize, BatchSize, SequenceLength, Plan, Profile, Seconds, SharedOptions.Quiet(), Json, SharedOptions.Verbose(),
+            Device, Cell, Layers, HiddenSize, BatchSize, SequenceLength, Plan, Profile, Seconds, SharedOptions.Quiet(), Json, SharedOptions.Verbose(),
         };
         command.SetAction(Run);
         return command;
@@ -70,7 +73,8 @@ internal static class BenchCommand
         (StepOptions Step, ModelShape Shape, ExecutionPlan Plan)[] chosen =
         [
             .. from step in Chosen(options)
-               let shape = new ModelShape(VocabularySize, step.HiddenSize)
+               let shape = new ModelShape(
+                   VocabularySize, step.HiddenSize, options.GetValue(Cell).Value, options.GetValue(Layers)!.Value)
                select (step, shape, PlanOf(options.GetValue(Plan).Value, shape, step, device)),
         ];
         foreach ((StepOptions step, ModelShape shape, _) in chosen)
@@ -95,6 +99,8 @@ internal static class BenchCommand
                 Output.Line(JsonSerializer.Serialize(new
                 {
                     device = device.Name,
+                    cell = SharedOptions.WordOf(shape.Cell),
+                    layers = shape.Layers,
                     hidden_size = step.HiddenSize,
                     batch_size = step.BatchSize,
                     seq_length = step.SequenceLength,
@@ -119,7 +125,7 @@ internal static class BenchCommand
             {
                 Output.Line(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"H={step.HiddenSize,-4} B={step.BatchSize,-3} T={step.SequenceLength,-3} {charactersPerSecond,12:N0} characters/s "
+                    $"{SharedOptions.WordOf(shape.Cell),-4} N={shape.Layers} H={step.HiddenSize,-4} B={step.BatchSize,-3} T={step.SequenceLength,-3} {charactersPerSecond,12:N0} characters/s "
                         + $"{gflops,8:F1} GFLOP/s {charactersPerSecond / reference,8:F0} x reference "
                         + $"{launchesPerStep,7:F3} launches/step   error {error:0.0e+0}   writes {sampled,9:N0} characters/s   {plan}"));
                 double all = kernels.Sum(kernel => kernel.SecondsPerStep);

@@ -47,6 +47,14 @@ internal static class SharedOptions
 
     public static Argument<string> Model(string description) => new("MODEL") { Description = description };
 
+    /// <summary>The option of a model's layers.</summary>
+    public static Option<int?> Layers() => Number<int>(
+        "--layers", 1, $"a whole number from 1 to {ModelShape.MostLayers}", n => n is >= 1 and <= ModelShape.MostLayers,
+        "N, the number of recurrent layers, one upon the other.");
+
+    /// <summary>The option of the cell of a model's layers.</summary>
+    public static Option<Choice<RecurrentCell>> Cell() => OneOf("--cell", "The cell of the recurrent layers.", ChoicesOf<RecurrentCell>());
+
     public static Option<Choice<TextEncoding>> Encoding() => OneOf<TextEncoding>(
         "--encoding", "What a character is: a Unicode scalar value of UTF-8 text, or a byte.",
         new("utf-8", TextEncoding.Utf8), new("bytes", TextEncoding.Bytes));

@@ -42,6 +42,13 @@ internal static class TrainCommand
 
     private static readonly Option<int?> HiddenSize = Verb.Add(
         SharedOptions.WholeNumber<int>("--hidden-size", StepDefaults.HiddenSize, 1, "H, the number of hidden units."), OnResume.Kept);
+    private static readonly Option<Choice<RecurrentCell>> Cell = Verb.Add(SharedOptions.Cell(), OnResume.Kept);
+    private static readonly Option<int?> Layers = Verb.Add(SharedOptions.Layers(), OnResume.Kept);
+    private static readonly Option<double?> Dropout = Verb.Add(
+        SharedOptions.Number<double>(
+            "--dropout", StepDefaults.Dropout, "a number from 0, below 1", Limits.IsPart,
+            "The share of each layer's values that training hides from the layer above, or from the output."),
+        OnResume.Kept);
     private static readonly Option<int?> SequenceLength = Verb.Add(
         SharedOptions.WholeNumber<int>(
             "--seq-length", StepDefaults.SequenceLength, 1, "T, the number of characters that a gradient reaches back."),
@@ -62,7 +69,7 @@ internal static class TrainCommand
             "--epochs", ScheduleDefaults.Epochs, 1, "Total number of passes over the text, unless --iterations is given."),
         OnResume.Taken);
     private static readonly Option<ulong?> Seed = Verb.Add(
-        SharedOptions.WholeNumber<ulong>("--seed", ScheduleDefaults.Seed, 0, "Seed for the initial weights and the samples."),
+        SharedOptions.WholeNumber<ulong>("--seed", ScheduleDefaults.Seed, 0, "Seed for the initial weights, the dropout and the samples."),
         OnResume.Kept);
     private static readonly Option<Choice<TextEncoding>> Encoding = Verb.Add(SharedOptions.Encoding(), OnResume.Kept);
     private static readonly Option<string> InitFrom = Verb.Add(
@@ -131,21 +138,21 @@ internal static class TrainCommand
         using RunDirectory? earlier = RunOptions.OpenEarlier(options);
         EarlierRun? resumed = earlier is null ? null : new EarlierRun(earlier);
         CharacterModel? initial = options.GetValue(InitFrom) is { } path ? SharedOptions.LoadModel(path, best: false) : null;
-        if (initial is not null && options.GetResult(HiddenSize) is null or { Implicit: true })
-            step = step with { HiddenSize = initial.Shape.HiddenSize };
+        ModelShape wanted = ReadShape(options, step, initial?.Shape);
+        step = step with { HiddenSize = wanted.HiddenSize };
 
-        using Corpus corpus = ReadCorpus(options, step, stop);
-        var shape = new ModelShape(corpus.Vocabulary.Size, step.HiddenSize);
+        using Corpus corpus = ReadCorpus(options, step, wanted, stop);
+        ModelShape shape = Of(corpus.Vocabulary.Size, wanted);
         TextSplit split = Split(corpus, step, schedule);
         Schedule.RequireValidation(options, split.Validation.Length, TrainingEngine.MinValidationLength, "characters");
-        if (resumed is not null && Finish(resumed, corpus, step, schedule, split) is { } finish)
+        if (resumed is not null && Finish(resumed, corpus, shape, step, schedule, split) is { } finish)
         {
             RunOptions.SayFinished(options, resumed, finish);
             return 0;
         }
 
         ParameterSet<float>? given = resumed?.Snapshot.Weights
-            ?? (initial is null ? null : StartFrom(options, initial, corpus.Vocabulary, step, schedule));
+            ?? (initial is null ? null : StartFrom(options, initial, corpus.Vocabulary, shape, schedule));
         using ComputeDevice device = RunOptions.OpenDevice(options, earlier?.Root, resumed?.Configuration);
         RequireMemory(shape, step, split, device);
         using var model = new DeviceModel(device, given ?? InitialWeights.Create(shape, schedule.Seed));
@@ -169,7 +176,7 @@ internal static class TrainCommand
                 run, options, device, Facts, corpus,
                 [
                     .. Optimizer.Resolved(step with { LearningRate = learningRate }), .. Schedule.Resolved(rates),
-                    (HiddenSize, step.HiddenSize),
+                    (HiddenSize, shape.HiddenSize), (Layers, shape.Layers), (Cell, SharedOptions.WordOf(shape.Cell)),
                     (InitFrom, resumed is null ? options.GetValue(InitFrom) : InitFromOf(resumed.Configuration)),
                 ]),
         };
@@ -194,13 +201,26 @@ internal static class TrainCommand
         };
     }
 
-    private static Corpus ReadCorpus(ParseResult options, StepOptions step, CancellationToken stop)
+    /// <summary>The sizes of the model, but for its characters: as given, or else those of the model that the run starts from.</summary>
+    private static ModelShape ReadShape(ParseResult options, StepOptions step, ModelShape? initial)
+    {
+        bool IsOpen(Option option) => initial is not null && options.GetResult(option) is null or { Implicit: true };
+        return new ModelShape(
+            1, IsOpen(HiddenSize) ? initial!.Value.HiddenSize : step.HiddenSize,
+            IsOpen(Cell) ? initial!.Value.Cell : options.GetValue(Cell).Value,
+            IsOpen(Layers) ? initial!.Value.Layers : options.GetValue(Layers)!.Value);
+    }
+
+    private static ModelShape Of(int vocabularySize, ModelShape sizes) =>
+        new(vocabularySize, sizes.HiddenSize, sizes.Cell, sizes.Layers);
+
+    private static Corpus ReadCorpus(ParseResult options, StepOptions step, ModelShape sizes, CancellationToken stop)
     {
         var how = new CorpusOptions
         {
             Encoding = options.GetValue(Encoding).Value,
             Cache = OpenCache(options),
-            DescribeNeed = size => DescribeNeed(size, step),
+            DescribeNeed = size => DescribeNeed(Of(size, sizes), step),
         };
         string[] inputs = options.GetValue(Input) ?? [];
         return SharedOptions.ReadText(
@@ -211,20 +231,20 @@ internal static class TrainCommand
     }
 
     /// <summary>What a vocabulary would cost: weights, their gradients and moments, four bytes each.</summary>
-    private static string DescribeNeed(int vocabularySize, StepOptions step)
+    private static string DescribeNeed(ModelShape shape, StepOptions step)
     {
-        double parameters = new ModelShape(vocabularySize, step.HiddenSize).ParameterCount;
+        double parameters = shape.ParameterCount;
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"a model of {step.HiddenSize} hidden units would need {parameters * sizeof(float) * (2 + step.Moments.Count) / 1e6:N0} MB");
+            $"a model of {shape.HiddenSize} hidden units would need {parameters * sizeof(float) * (2 + step.Moments.Count) / 1e6:N0} MB");
     }
 
     /// <summary>The weights of --init-from, for the characters of this text.</summary>
     private static ParameterSet<float> StartFrom(
-        ParseResult options, CharacterModel initial, Vocabulary vocabulary, StepOptions step, TrainingSchedule schedule)
+        ParseResult options, CharacterModel initial, Vocabulary vocabulary, ModelShape shape, TrainingSchedule schedule)
     {
         string path = RunSearch.FindModel(options.GetValue(InitFrom)!);
-        ModelFile.RequireMaps(path, initial, vocabulary, step.HiddenSize);
+        ModelFile.RequireMaps(path, initial, vocabulary, shape);
         VocabularyTransfer transfer = VocabularyTransfer.Of(initial, vocabulary, schedule.Seed);
         if (!Output.IsQuiet && transfer.Describe(initial, vocabulary) is { } done)
             Output.Note($"{path}: {done}");
@@ -272,12 +292,18 @@ internal static class TrainCommand
             Output.Note(string.Create(
                 invariant,
                 $"validation: the first {validation.Length:N0} of {split.Validation.Length:N0} characters; --eval-length changes it"));
-        Output.Note(string.Create(invariant, $"model: {shape.HiddenSize} hidden units, {shape.ParameterCount:N0} parameters"));
+        Output.Note(string.Create(invariant, $"model: {Describe(shape)}, {shape.ParameterCount:N0} parameters"));
         Output.Note($"device: {device.Name} ({DeviceCatalog.IdOf(device.Kind)}); {engine.Plan.Reason}");
         Output.Note(string.Create(invariant, $"training: {iterations:N0} iterations, {engine.StepsPerEpoch:N0} an epoch"));
         Output.Note(string.Create(
             invariant, $"run: {run.Root}{(resumeFrom is null ? "" : $", resumed at iteration {resumeFrom.Iteration}")}"));
     }
+
+    private static string Describe(ModelShape shape) => shape switch
+    {
+        { Cell: RecurrentCell.Rnn, Layers: 1 } => $"{shape.HiddenSize} hidden units",
+        _ => $"{shape.Layers} {SharedOptions.WordOf(shape.Cell)} layer{(shape.Layers > 1 ? "s" : "")} of {shape.HiddenSize} units",
+    };
 
     private static void RequireMemory(ModelShape shape, StepOptions step, TextSplit split, ComputeDevice device)
     {
@@ -291,6 +317,8 @@ internal static class TrainCommand
         HiddenSize = options.GetValue(HiddenSize)!.Value,
         SequenceLength = options.GetValue(SequenceLength)!.Value,
         BatchSize = options.GetValue(BatchSize)!.Value,
+        Dropout = options.GetValue(Dropout)!.Value,
+        Seed = options.GetValue(Seed)!.Value,
     };
 
     private static TrainingSchedule ReadSchedule(ParseResult options) => new()
@@ -314,12 +342,13 @@ internal static class TrainCommand
 
     /// <summary>Checks that a run can go on, and says how it is finished; null if it is not.</summary>
     /// <exception cref="CharRnnException">Text, configuration and checkpoint do not fit each other.</exception>
-    private static string? Finish(EarlierRun run, Corpus corpus, StepOptions step, TrainingSchedule schedule, TextSplit split)
+    private static string? Finish(
+        EarlierRun run, Corpus corpus, ModelShape shape, StepOptions step, TrainingSchedule schedule, TextSplit split)
     {
         run.RequireSameData(
             corpus.Name, "text", "corpus-hash", corpus.Hash, "start a new run in another --out, with --init-from to keep the weights");
         Vocabulary vocabulary = run.Describe<CharacterDescription>().Vocabulary;
-        ModelFile.RequireFits(run.CheckpointPath, new CharacterModel(vocabulary, run.Snapshot.Weights), corpus.Vocabulary, step.HiddenSize);
+        ModelFile.RequireFits(run.CheckpointPath, new CharacterModel(vocabulary, run.Snapshot.Weights), corpus.Vocabulary, shape);
         var state = (TextState)run.Snapshot.Engine;
         if (state.BatchSize != step.BatchSize)
             throw run.Foreign($"has {state.BatchSize} streams, and the run's config.json says {step.BatchSize}");

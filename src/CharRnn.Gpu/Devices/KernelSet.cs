@@ -15,16 +15,17 @@ internal sealed class KernelSet
     public static readonly KernelSpecialization CudaBudget = new(DeviceCatalog.GpuGroupSize, DeviceCatalog.TeamsPerMultiprocessor);
 
     private readonly ComputeDevice _device;
-    private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int, int, int, BlockGrid> _hidden;
+    private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int, int, int, int, BlockGrid> _hidden;
+    private readonly Lazy<Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int, int, BlockGrid>> _input;
     private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments> _output;
-    private readonly Action<KernelConfig, TrainingViews, RnnDims, int, int, BlockGrid> _chain;
+    private readonly Action<KernelConfig, TrainingViews, RnnDims, int, int, int, BlockGrid> _chain;
     private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments> _gradient;
     private readonly Lazy<Action<KernelConfig, UpdateViews, int>> _norm;
     private readonly Action<KernelConfig, UpdateViews, UpdateArguments, int, int> _update;
     private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int> _trainSteps;
     private readonly Lazy<Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int>> _trainStream;
     private readonly Action<KernelConfig, ForwardViews, RnnDims, StepArguments> _evaluate;
-    private readonly Action<KernelConfig, SampleViews, RnnDims, DrawArguments, int, int> _sample;
+    private readonly Action<KernelConfig, ForwardViews, ArrayView<float>, RnnDims, DrawArguments, int, int> _sample;
     private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments, int>> _networkSteps;
     private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments>> _networkBegin;
     private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments, int, int, BlockGrid>> _networkLayer;
@@ -36,10 +37,12 @@ internal sealed class KernelSet
         _device = device;
         Accelerator accelerator = device.Accelerator;
         KernelSpecialization specialization = device.Kind == DeviceKind.Cuda ? CudaBudget : KernelSpecialization.Empty;
-        _hidden = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int, int, int, BlockGrid>(
+        _hidden = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int, int, int, int, BlockGrid>(
             HiddenKernel.Run, specialization);
+        _input = new(() =>
+            accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int, int, BlockGrid>(InputKernel.Run, specialization));
         _output = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(OutputKernel.Run, specialization);
-        _chain = accelerator.LoadStreamKernel<TrainingViews, RnnDims, int, int, BlockGrid>(ChainKernel.Run, specialization);
+        _chain = accelerator.LoadStreamKernel<TrainingViews, RnnDims, int, int, int, BlockGrid>(ChainKernel.Run, specialization);
         _gradient = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(GradientKernel.Run, specialization);
         _norm = new(() => accelerator.LoadStreamKernel<UpdateViews, int>(NormKernel.Run, specialization));
         _update = accelerator.LoadStreamKernel<UpdateViews, UpdateArguments, int, int>(UpdateKernel.Run, specialization);
@@ -47,7 +50,7 @@ internal sealed class KernelSet
         _trainStream = new(() =>
             accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int>(TrainStreamKernel.Run, specialization));
         _evaluate = accelerator.LoadStreamKernel<ForwardViews, RnnDims, StepArguments>(EvaluateKernel.Run, specialization);
-        _sample = accelerator.LoadStreamKernel<SampleViews, RnnDims, DrawArguments, int, int>(SampleKernel.Run, specialization);
+        _sample = accelerator.LoadStreamKernel<ForwardViews, ArrayView<float>, RnnDims, DrawArguments, int, int>(SampleKernel.Run, specialization);
 
         // A program that trains one kind of network does not need the kernels of the other.
         _networkSteps = new(() =>
@@ -67,10 +70,17 @@ internal sealed class KernelSet
     /// <summary>Takes the device's time of every launch; usually null.</summary>
     public KernelProfile? Profile { get; set; }
 
-    public void Hidden(TrainingViews v, RnnDims d, StepArguments step, bool fetch, int begin, int end, BlockGrid grid)
+    public void Hidden(TrainingViews v, RnnDims d, StepArguments step, int layer, bool fetch, int begin, int end, BlockGrid grid)
     {
         using KernelProfile.Launch launch = Launch("Hidden");
-        _hidden(Teams(grid.Count), v, d, step, fetch ? 1 : 0, begin, end, grid);
+        _hidden(Teams(grid.Count), v, d, step, layer, fetch ? 1 : 0, begin, end, grid);
+    }
+
+    /// <summary>The products between a layer and the one below: the upper one's input, or what it sends back.</summary>
+    public void Input(TrainingViews v, RnnDims d, StepArguments step, int layer, bool back, BlockGrid grid)
+    {
+        using KernelProfile.Launch launch = Launch(back ? "Input back" : "Input");
+        _input.Value(Teams(grid.Count), v, d, step, layer, back ? 1 : 0, grid);
     }
 
     public void Output(TrainingViews v, RnnDims d, StepArguments step)
@@ -79,10 +89,10 @@ internal sealed class KernelSet
         _output(Teams(step.Teams), v, d, step);
     }
 
-    public void Chain(TrainingViews v, RnnDims d, int begin, int end, BlockGrid grid)
+    public void Chain(TrainingViews v, RnnDims d, int layer, int begin, int end, BlockGrid grid)
     {
         using KernelProfile.Launch launch = Launch("Chain");
-        _chain(Teams(grid.Count), v, d, begin, end, grid);
+        _chain(Teams(grid.Count), v, d, layer, begin, end, grid);
     }
 
     public void Gradient(TrainingViews v, RnnDims d, StepArguments step)
@@ -122,10 +132,10 @@ internal sealed class KernelSet
         _evaluate(Teams(step.Teams), v, d, step);
     }
 
-    public void Sample(SampleViews v, RnnDims d, DrawArguments draw, int given, int steps)
+    public void Sample(ForwardViews v, ArrayView<float> uniforms, RnnDims d, DrawArguments draw, int given, int steps)
     {
         using KernelProfile.Launch launch = Launch("Sample");
-        _sample(Teams(1), v, d, draw, given, steps);
+        _sample(Teams(1), v, uniforms, d, draw, given, steps);
     }
 
     public void NetworkSteps(NetworkViews v, NetworkArguments first, int steps)

@@ -22,7 +22,7 @@ public sealed class DeviceModel : IDisposable
     /// <summary>The device.</summary>
     public ComputeDevice Device { get; }
 
-    /// <summary>V and H.</summary>
+    /// <summary>The sizes of the model.</summary>
     public ModelShape Shape { get; }
 
     internal DeviceLife Life { get; }
@@ -31,7 +31,7 @@ public sealed class DeviceModel : IDisposable
 
     internal DeviceParameters Parameters { get; }
 
-    internal ParameterViews Weights => Parameters.Views;
+    internal ParameterViews Weights => Parameters.Views(Shape);
 
     /// <summary>Reads the current weights.</summary>
     /// <exception cref="ObjectDisposedException">The model or its device is disposed of.</exception>

@@ -60,7 +60,7 @@ internal sealed class DeviceOptimizer : IDisposable
     public UpdateArguments Arguments { get; }
 
     /// <summary>The gradients of a character model's tensors.</summary>
-    public ParameterViews Gradient => _gradient.Views;
+    public ParameterViews Gradient(ModelShape shape) => _gradient.Views(shape);
 
     /// <summary>The gradient of the last step.</summary>
     public ParameterSet<float> ReadGradient() => _gradient.Read();
@@ -84,20 +84,16 @@ internal sealed class DeviceOptimizer : IDisposable
     /// <summary>Computes the transposes of weights that do not come from a step.</summary>
     public void WriteTransposes(ParameterSet<float> weights)
     {
-        foreach (((TensorSpec spec, float[] values), ParameterLayout.Place place) in weights.Tensors.Zip(_layout.Places))
+        foreach ((ParameterTensor<float> tensor, ParameterLayout.Place place) in weights.Tensors.Zip(_layout.Places))
             if (place.Transposed >= 0)
-                _transposed.Write(
-                    Padding.Add(
-                        Padding.Transpose(values, spec.Rows, spec.Columns), spec.Columns, spec.Rows, Layout.Panels(spec.Columns),
-                        ParameterLayout.PanelsLength(spec.Columns, spec.Rows)),
-                    place.Transposed);
+                _transposed.Write(place.ToTransposed(tensor.Values), place.Transposed);
     }
 
-    /// <summary>The transpose of a character model's Whh or Why.</summary>
+    /// <summary>The transpose of a tensor that has one.</summary>
     public ILGPU.ArrayView<float> Transposed(int tensor)
     {
         ParameterLayout.Place place = _layout.Places[tensor];
-        return _transposed.View.SubView(place.Transposed, ParameterLayout.PanelsLength(place.Spec.Columns, place.Spec.Rows));
+        return _transposed.View.SubView(place.Transposed, place.TransposedLength);
     }
 
     /// <summary>Sets the rates of the next steps.</summary>

@@ -17,20 +17,19 @@ internal sealed class DeviceParameters(ComputeDevice device, ParameterLayout lay
     public ArrayView<float> View => _arena.View;
 
     /// <summary>The tensors of a character model.</summary>
-    public ParameterViews Views => new(
-        Tensor(ModelShape.Wxh), Tensor(ModelShape.Whh), Tensor(ModelShape.Bh), Tensor(ModelShape.Why), Tensor(ModelShape.By));
+    public ParameterViews Views(ModelShape shape) => new(View, Tensor(shape.Why), Tensor(shape.By));
 
     public void Write(ParameterSet<float> values)
     {
-        foreach (((TensorSpec spec, float[] from), ParameterLayout.Place place) in values.Tensors.Zip(layout.Places))
-            _arena.Write(Padding.Add(from, spec.Rows, spec.Columns, place.Layout, place.Length), place.Offset);
+        foreach ((ParameterTensor<float> tensor, ParameterLayout.Place place) in values.Tensors.Zip(layout.Places))
+            _arena.Write(place.ToDevice(tensor.Values), place.Offset);
     }
 
     public ParameterSet<float> Read()
     {
         var values = new ParameterSet<float>(layout.Shape);
-        foreach (((TensorSpec spec, float[] to), ParameterLayout.Place place) in values.Tensors.Zip(layout.Places))
-            Padding.Remove(_arena.Read(place.Offset, (int)place.Length), spec.Rows, spec.Columns, place.Layout).CopyTo(to, 0);
+        foreach ((ParameterTensor<float> tensor, ParameterLayout.Place place) in values.Tensors.Zip(layout.Places))
+            place.ToHost(_arena.Read(place.Offset, (int)place.Length)).CopyTo(tensor.Values, 0);
         return values;
     }
 

@@ -13,7 +13,7 @@ public sealed class Evaluator : IDisposable
     // Rows (t, b) of one launch: enough to be worth a launch, and so few that Ctrl-C is answered soon.
     private const int MaxRowsPerLaunch = 4096;
 
-    // A launch has fewer rows where their hidden states or logits would take more than 64 MB.
+    // A launch has fewer rows where their gates or logits would take more than 64 MB.
     private const int MaxValuesPerLaunch = 16 << 20;
 
     private readonly DeviceLife _life;
@@ -39,7 +39,7 @@ public sealed class Evaluator : IDisposable
     /// <summary>The number of rows (t, b) that an evaluator computes in a launch and has buffers for; a multiple of the streams.</summary>
     internal static int RowsPerLaunch(ModelShape shape, int streams)
     {
-        long widest = RnnDims.PaddedRow((long)Math.Max(shape.VocabularySize, shape.HiddenSize));
+        long widest = RnnDims.PaddedRow(Math.Max(shape.VocabularySize, GateColumns.Count((long)shape.HiddenSize, shape.Gates)));
         return (int)Math.Max(1, Math.Min(MaxRowsPerLaunch, MaxValuesPerLaunch / widest) / streams) * streams;
     }
 
@@ -96,7 +96,7 @@ public sealed class Evaluator : IDisposable
             int count = Math.Min(_buffers.Dims.T, n - position);
             int[] tokens = Forward(text, position, n, cancellation);
             float[] losses = _buffers.ReadLosses(), p = _buffers.ReadDz();
-            _buffers.ReadHiddenStates().AsSpan(h, count * h).CopyTo(trace.Activations.AsSpan(position * h)); // behind h[-1]
+            _buffers.ReadHiddenStates(_model.Shape.Layers - 1).AsSpan(h, count * h).CopyTo(trace.Activations.AsSpan(position * h)); // behind h[-1]
             for (int t = 0; t < count; t++)
             {
                 Span<float> row = p.AsSpan(t * v, v);
@@ -140,7 +140,7 @@ public sealed class Evaluator : IDisposable
 
         int teams = Math.Min(_model.Device.Teams, _streams);
         _model.Device.Kernels.Evaluate(
-            _buffers.Views, _buffers.Dims, new StepArguments(0, _buffers.WindowLength, position == 0 ? 1 : 0, 0, default, teams, default));
+            _buffers.Views, _buffers.Dims, new StepArguments(0, _buffers.WindowLength, position == 0 ? 1 : 0, 0, default, teams, default, default));
         return tokens;
     }
 

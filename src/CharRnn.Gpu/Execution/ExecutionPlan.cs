@@ -85,7 +85,7 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
     /// <exception cref="ArgumentException">The device cannot run it.</exception>
     public void RequireFits(DeviceTraits device, int batchSize)
     {
-        bool isWhole = new[] { HiddenGrid, GradientGrids.Output, GradientGrids.Recurrent, GradientGrids.Input }
+        bool isWhole = new[] { HiddenGrid, GradientGrids.Output, GradientGrids.Recurrent, GradientGrids.Input, InputGrid, BelowGrid }
             .All(grid => grid.Rows > 0 && grid.Columns > 0);
 
         // On a GPU no block waits for another, and those that find no free group run later.
@@ -93,6 +93,12 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
         if (!hasTeams || !isWhole || !Kinds(device, batchSize).Contains(Kind))
             throw new ArgumentException($"cannot be run by {device.Teams} teams with a batch size of {batchSize}: {this}");
     }
+
+    /// <summary>How a launch between two layers divides the upper one's gates: shares of the rows (t, b) by shares of the columns.</summary>
+    public BlockGrid InputGrid { get; private init; }
+
+    /// <summary>How such a launch divides what the upper layer sends back to the lower one.</summary>
+    public BlockGrid BelowGrid { get; private init; }
 
     /// <summary>The same plan, which does not switch to a single team when other programs use the cores.</summary>
     public ExecutionPlan Fixed => this with { Alone = null };
@@ -107,20 +113,30 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
 
     private static ExecutionPlan With(PlanKind kind, int teams, ModelShape shape, StepOptions options, DeviceTraits device, string reason)
     {
-        (int v, int h, int b) = (shape.VocabularySize, shape.HiddenSize, options.BatchSize);
+        (int v, int h, int b, int rows) =
+            (shape.VocabularySize, shape.HiddenSize, options.BatchSize, options.BatchSize * options.SequenceLength);
+        int columns = GateColumns.Count(h, shape.Gates);
         if (device.Kind == DeviceKind.Cpu)
         {
             // A launch over time steps has as many teams as the other launches: where teams meet, all of them are counted.
-            int tasks = CpuTasks(teams, b * options.SequenceLength);
-            var inputGrid = new BlockGrid(1, Math.Min(tasks, Layout.PanelCount(h)));
+            int tasks = CpuTasks(teams, rows);
+            var inputGrid = new BlockGrid(1, Math.Min(tasks, Layout.PanelCount(columns)));
             return new ExecutionPlan(
                 kind, teams, kind == PlanKind.TimeSteps ? new BlockGrid(1, teams) : new BlockGrid(teams, 1),
-                new GradientGrids(WorkerGrid(h, v, tasks), WorkerGrid(h, h, tasks), inputGrid), reason);
+                new GradientGrids(WorkerGrid(h, v, tasks), WorkerGrid(h, columns, tasks), inputGrid), reason)
+            {
+                InputGrid = new BlockGrid(teams, 1),
+                BelowGrid = new BlockGrid(teams, 1),
+            };
         }
 
         return new ExecutionPlan(
             kind, teams, kind == PlanKind.TimeSteps ? GroupGrid(b, h, teams) : new BlockGrid(Math.Min(teams, b), 1),
-            new GradientGrids(GroupGrid(h, v, teams), GroupGrid(h, h, teams), GroupGrid(v, h, teams)), reason);
+            new GradientGrids(GroupGrid(h, v, teams), GroupGrid(h, columns, teams), GroupGrid(v, columns, teams)), reason)
+        {
+            InputGrid = GroupGrid(rows, columns, teams),
+            BelowGrid = GroupGrid(rows, h, teams),
+        };
     }
 
     /// <summary>

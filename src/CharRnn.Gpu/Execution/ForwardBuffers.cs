@@ -7,24 +7,43 @@ namespace CharRnn.Gpu.Execution;
 /// <summary>The buffers of a forward pass over T steps of B streams, with a window of each stream's text.</summary>
 internal sealed class ForwardBuffers : IDisposable
 {
-    private readonly AlignedBuffer<float> _z;
-    private readonly AlignedBuffer<float> _losses;
-    private readonly AlignedBuffer<int> _window;
-    private readonly AlignedBuffer<int> _tokens;
-    private readonly AlignedBuffer<float> _h;
+    private readonly ModelShape _shape;
+    private readonly StateSizes _sizes;
+    private readonly List<IDisposable> _buffers = [];
+    private readonly AlignedBuffer<float> _h, _c, _z, _losses;
+    private readonly AlignedBuffer<int> _window, _tokens;
+    private readonly RecurrentLayer[] _layers;
 
-    public ForwardBuffers(DeviceModel model, int sequenceLength, int batchSize, long windowLength)
+    /// <param name="model">The model.</param>
+    /// <param name="sequenceLength">T.</param>
+    /// <param name="batchSize">B.</param>
+    /// <param name="windowLength">The number of characters of each stream that are on the device at once.</param>
+    /// <param name="drops">Whether there is dropout.</param>
+    public ForwardBuffers(DeviceModel model, int sequenceLength, int batchSize, long windowLength, bool drops = false)
     {
         ComputeDevice device = model.Device;
-        Dims = new RnnDims(sequenceLength, batchSize, model.Shape.HiddenSize, model.Shape.VocabularySize);
+        ModelShape shape = _shape = model.Shape;
+        StateSizes sizes = _sizes = new StateSizes(shape, sequenceLength, batchSize, drops);
+        Dims = new RnnDims(
+            sequenceLength, batchSize, shape.HiddenSize, shape.VocabularySize, StateSizes.CellOf(shape.Cell), shape.Layers);
         WindowLength = windowLength;
         long rows = (long)sequenceLength * batchSize;
-        _window = new AlignedBuffer<int>(device, windowLength * batchSize);
-        _tokens = new AlignedBuffer<int>(device, rows + batchSize);
-        _h = new AlignedBuffer<float>(device, (rows + batchSize) * Dims.HRow);
-        _z = new AlignedBuffer<float>(device, rows * Dims.VRow);
-        _losses = new AlignedBuffer<float>(device, rows);
-        Views = new ForwardViews(_window.View, _tokens.View, _h.View, _z.View, _losses.View, model.Weights);
+        int line = Layout.PanelWidth;
+        _window = New<int>(device, windowLength * batchSize);
+        _tokens = New<int>(device, rows + batchSize);
+        _h = New<float>(device, sizes.States);
+        _c = New<float>(device, Math.Max(sizes.CellStates, line));
+        AlignedBuffer<float> gates = sizes.HasGates ? New<float>(device, sizes.Gates) : _h;
+        AlignedBuffer<float> recurrent = sizes.KeepsApart ? New<float>(device, sizes.Recurrent) : gates;
+        AlignedBuffer<float> x = drops ? New<float>(device, sizes.Inputs) : _h;
+        _z = New<float>(device, sizes.Logits);
+        _losses = New<float>(device, rows);
+        _layers = [.. Enumerable.Range(0, shape.Layers).Select(l => Layer(model.Layout, l, drops))];
+        AlignedBuffer<RecurrentLayer> layers = New<RecurrentLayer>(device, shape.Layers);
+        layers.Write(_layers);
+        Views = new ForwardViews(
+            _window.View, _tokens.View, _h.View, _c.View, gates.View, recurrent.View, x.View, _z.View, _losses.View, layers.View,
+            model.Weights);
     }
 
     public RnnDims Dims { get; }
@@ -33,6 +52,9 @@ internal sealed class ForwardBuffers : IDisposable
 
     public ForwardViews Views { get; }
 
+    /// <summary>Where each layer's parameters and values lie.</summary>
+    public IReadOnlyList<RecurrentLayer> Layers => _layers;
+
     /// <exception cref="ArgumentOutOfRangeException">A token is none of V: a kernel would read weights that are not there.</exception>
     public void WriteWindow(int stream, ReadOnlySpan<int> tokens)
     {
@@ -40,14 +62,33 @@ internal sealed class ForwardBuffers : IDisposable
         _window.Write(tokens, stream * WindowLength);
     }
 
-    /// <summary>The state after the last step, <c>[B, H]</c>: where the next pass takes it from.</summary>
-    public float[] ReadCarriedState() => Padding.Remove(_h.Read(CarriedOffset, Dims.B * Dims.HRow), Dims.B, Dims.H);
+    /// <summary>Sets the first characters of a step whose characters do not come from a window.</summary>
+    public void WriteTokens(ReadOnlySpan<int> tokens) => _tokens.Write(tokens);
 
-    public void WriteCarriedState(ReadOnlySpan<float> state) => _h.Write(Padding.Add(state, Dims.B, Dims.H), CarriedOffset);
+    /// <summary>Some of the characters of a step.</summary>
+    public int[] ReadTokens(int first, int count) => _tokens.Read(first, count);
 
-    /// <summary>All hidden states, <c>[T+1, B, H]</c>.</summary>
-    public float[] ReadHiddenStates() =>
-        Padding.Remove(_h.Read(0, (Dims.T + 1) * Dims.B * Dims.HRow), (Dims.T + 1) * Dims.B, Dims.H);
+    /// <summary>
+    /// The state before a time step: an array <c>[B, H]</c> for each of <see cref="ModelShape.States"/>. Row T is the state that the next
+    /// pass takes up.
+    /// </summary>
+    public float[][] ReadState(int row) => [.. StatePlaces.Select(state =>
+        Padding.Remove(state.Buffer.Read(state.Begin + Place(row), Dims.B * Dims.HRow), Dims.B, Dims.H))];
+
+    /// <summary>Sets the state before a time step.</summary>
+    public void WriteState(IReadOnlyList<float[]> states, int row)
+    {
+        foreach (((AlignedBuffer<float> buffer, int begin), float[] values) in StatePlaces.Zip(states))
+            buffer.Write(Padding.Add(values, Dims.B, Dims.H), begin + Place(row));
+    }
+
+    /// <summary>All states, an array <c>[T+1, B, H]</c> for each of <see cref="ModelShape.States"/>.</summary>
+    public float[][] ReadStates() => [.. StatePlaces.Select(state =>
+        Padding.Remove(state.Buffer.Read(state.Begin, (int)_sizes.StatesOfLayer), (Dims.T + 1) * Dims.B, Dims.H))];
+
+    /// <summary>The hidden states of a layer, <c>[T+1, B, H]</c>.</summary>
+    public float[] ReadHiddenStates(int layer) =>
+        Padding.Remove(_h.Read(_layers[layer].H, (int)_sizes.StatesOfLayer), (Dims.T + 1) * Dims.B, Dims.H);
 
     /// <summary>dz, <c>[T, B, V]</c>.</summary>
     public float[] ReadDz() => Padding.Remove(_z.Read(0, Dims.T * Dims.B * Dims.VRow), Dims.T * Dims.B, Dims.V);
@@ -55,14 +96,32 @@ internal sealed class ForwardBuffers : IDisposable
     /// <summary>The loss of each row (t, b), nats.</summary>
     public float[] ReadLosses() => _losses.Read(0, Dims.T * Dims.B);
 
-    private long CarriedOffset => (long)Dims.T * Dims.B * Dims.HRow;
+    public void Dispose() => _buffers.ForEach(buffer => buffer.Dispose());
 
-    public void Dispose()
+    private IEnumerable<(AlignedBuffer<float> Buffer, int Begin)> StatePlaces =>
+    [
+        .. _layers.Select(layer => (_h, layer.H)), .. _shape.HasCellState ? _layers.Select(layer => (_c, layer.C)) : [],
+    ];
+
+    private long Place(int row) => (long)row * Dims.B * Dims.HRow;
+
+    private RecurrentLayer Layer(ParameterLayout layout, int l, bool drops)
     {
-        _window.Dispose();
-        _tokens.Dispose();
-        _h.Dispose();
-        _z.Dispose();
-        _losses.Dispose();
+        int states = (int)(l * _sizes.StatesOfLayer), behindCarried = states + (Dims.B * Dims.HRow);
+        int rows = (int)(l * _sizes.RowsOfLayer), gates = (int)(l * _sizes.GatesOfLayer);
+        ParameterLayout.Place wxh = layout.Places[_shape.WxhOf(l)], whh = layout.Places[_shape.WhhOf(l)];
+        return new RecurrentLayer(
+            l, (int)wxh.Offset, (int)whh.Offset, (int)layout.Places[_shape.BhOf(l)].Offset,
+            _shape.HasRecurrentBias ? (int)layout.Places[_shape.BhnOf(l)].Offset : 0, (int)Math.Max(wxh.Transposed, 0),
+            (int)whh.Transposed, states, _shape.HasCellState ? states : 0, _sizes.HasGates ? gates : behindCarried,
+            drops ? rows : behindCarried, _sizes.HasGates ? 0 : rows, _sizes.HasGates ? gates : rows);
+    }
+
+    private AlignedBuffer<T> New<T>(ComputeDevice device, long length)
+        where T : unmanaged
+    {
+        var buffer = new AlignedBuffer<T>(device, length);
+        _buffers.Add(buffer);
+        return buffer;
     }
 }

@@ -25,17 +25,20 @@ internal static class GpuEstimate
     public static double Seconds(PlanKind kind, ModelShape shape, StepOptions options, DeviceTraits device)
     {
         double h = shape.HiddenSize, b = options.BatchSize, t = options.SequenceLength;
-        double product = 2 * h * h; // the operations of a time step of a stream, forward or back
-        double rest = ((shape.TrainingFlops - (2 * product)) * b * t / FlopsPerSecond) + (shape.ParameterCount / UpdatesPerSecond);
+        double weights = shape.Gates * h * h; // of Whh
+        double product = 2 * weights; // the operations of a time step of a stream in a layer, forward or back
+        double rest = ((shape.TrainingFlops - (2 * product * shape.Layers)) * b * t / FlopsPerSecond)
+            + (shape.ParameterCount / UpdatesPerSecond);
         double streams = Math.Ceiling(b / device.Teams);
-        bool resides = streams == 1 && h <= Recurrence.ResidentSide && device.GroupSize == Recurrence.ResidentThreads;
+        bool resides = shape.Gates == 1 && streams == 1 && h <= Recurrence.ResidentSide && device.GroupSize == Recurrence.ResidentThreads;
         double timeStep = kind switch
         {
             PlanKind.TimeSteps => LaunchSeconds + (product * b / FlopsPerSecond / device.Teams),
             PlanKind.Phases when resides => ResidentStepSeconds,
-            PlanKind.Phases => ChainStepSeconds + Math.Max(4 * h * h / BytesPerSecond, product * streams / FlopsPerSecond),
+            PlanKind.Phases => ChainStepSeconds + Math.Max(sizeof(float) * weights / BytesPerSecond, product * streams / FlopsPerSecond),
             _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "has no estimate"),
         };
-        return (2 * t * timeStep) + (rest / device.Teams) + (Phases * PhaseSeconds);
+        int phases = Phases + (4 * (shape.Layers - 1)); // each further layer has two chains, and the products between it and the one below
+        return (2 * t * timeStep * shape.Layers) + (rest / device.Teams) + (phases * PhaseSeconds);
     }
 }

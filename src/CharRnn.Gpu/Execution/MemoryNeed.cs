@@ -1,6 +1,5 @@
 using System.Globalization;
 using CharRnn.Gpu.Devices;
-using CharRnn.Gpu.Kernels.Arguments;
 using CharRnn.Training;
 
 namespace CharRnn.Gpu.Execution;
@@ -14,28 +13,28 @@ public readonly record struct MemoryNeed(double Bytes, double LargestBuffer)
     private const double MaxElements = int.MaxValue - 1024;
 
     /// <summary>Computes the need of a model, a step and a text.</summary>
-    /// <param name="shape">V and H.</param>
-    /// <param name="options">T and B.</param>
+    /// <param name="shape">The model.</param>
+    /// <param name="options">T, B, the dropout and the optimizer.</param>
     /// <param name="textLength">The number of tokens of the training text.</param>
     public static MemoryNeed Of(ModelShape shape, StepOptions options, long textLength)
     {
-        double rows = (double)options.SequenceLength * options.BatchSize;
-        double hRow = RnnDims.PaddedRow((long)shape.HiddenSize), vRow = RnnDims.PaddedRow((long)shape.VocabularySize);
         var layout = new ParameterLayout(shape);
-        double states = (rows + options.BatchSize) * hRow, logits = rows * vRow;
+        var states = new StateSizes(shape, options.SequenceLength, options.BatchSize, options.Dropout > 0);
+        var measuring = new StateSizes(
+            shape, Evaluator.RowsPerLaunch(shape, TrainingEngine.ValidationStreams) / TrainingEngine.ValidationStreams,
+            TrainingEngine.ValidationStreams, drops: false);
         double window = Math.Min(textLength, TrainingEngine.DefaultWindowTokens);
-        double measuring = (double)Evaluator.RowsPerLaunch(shape, TrainingEngine.ValidationStreams) * (hRow + vRow);
+        double arenas = ((2.0 + options.Moments.Count) * layout.Length) + layout.TransposedLength;
         return new MemoryNeed(
-            4 * (((2.0 + options.Moments.Count) * layout.Length) + layout.TransposedLength + (2 * states) + logits + window + measuring),
-            Math.Max(Math.Max(layout.Length, states), logits));
+            4 * (arenas + states.Forward + states.Backward + window + measuring.Forward), Math.Max(layout.Length, states.Largest));
     }
 
     /// <summary>The number of bytes, for people.</summary>
     public override string ToString() => Readable(Bytes);
 
     /// <summary>Computes the need of a run and checks that the device has room for it.</summary>
-    /// <param name="shape">V and H.</param>
-    /// <param name="options">T and B.</param>
+    /// <param name="shape">The model.</param>
+    /// <param name="options">T, B, the dropout and the optimizer.</param>
     /// <param name="textLength">The number of tokens of the training text.</param>
     /// <param name="device">The device that is to run it.</param>
     /// <exception cref="CharRnnException">
@@ -49,7 +48,7 @@ public readonly record struct MemoryNeed(double Bytes, double LargestBuffer)
             return need;
 
         // One size is lowered at a time; the others stay as they are.
-        int hidden = Largest(shape.HiddenSize, h => Of(new ModelShape(shape.VocabularySize, h), options, textLength).Fits(memory, buffer));
+        int hidden = Largest(shape.HiddenSize, h => Of(new ModelShape(shape.VocabularySize, h, shape.Cell, shape.Layers), options, textLength).Fits(memory, buffer));
         int streams = Largest(options.BatchSize, b => Of(shape, options with { BatchSize = b }, textLength).Fits(memory, buffer));
         int steps = Largest(options.SequenceLength, t => Of(shape, options with { SequenceLength = t }, textLength).Fits(memory, buffer));
         (string Name, int Size)[] sizes = [("--hidden-size", hidden), ("--batch-size", streams), ("--seq-length", steps)];

@@ -35,6 +35,37 @@ internal static class Padding
         return values;
     }
 
+    /// <summary>Copies a matrix of the host, whose gates come one after the other, into the order of <see cref="GateColumns"/>.</summary>
+    /// <returns>The matrix with <see cref="GateColumns.Count(int, int)"/> columns; the given one if it has a single gate.</returns>
+    public static float[] Interleave(float[] values, int rows, int units, int gates)
+    {
+        if (gates == 1)
+            return values;
+        int columns = GateColumns.Count(units, gates);
+        var interleaved = new float[rows * columns];
+        for (int r = 0; r < rows; r++)
+            for (int gate = 0; gate < gates; gate++)
+                for (int u = 0; u < units; u += Layout.PanelWidth)
+                    Piece(values, (r * gates) + gate, units, u)
+                        .CopyTo(interleaved.AsSpan((r * columns) + GateColumns.Of(u, gate, gates)));
+        return interleaved;
+    }
+
+    /// <summary>Copies such a matrix back into the order of the host.</summary>
+    public static float[] Separate(float[] interleaved, int rows, int units, int gates)
+    {
+        if (gates == 1)
+            return interleaved;
+        int columns = GateColumns.Count(units, gates);
+        var values = new float[rows * gates * units];
+        for (int r = 0; r < rows; r++)
+            for (int gate = 0; gate < gates; gate++)
+                for (int u = 0; u < units; u += Layout.PanelWidth)
+                    interleaved.AsSpan((r * columns) + GateColumns.Of(u, gate, gates), Math.Min(Layout.PanelWidth, units - u))
+                        .CopyTo(values.AsSpan((((r * gates) + gate) * units) + u));
+        return values;
+    }
+
     public static float[] Transpose(ReadOnlySpan<float> values, int rows, int columns)
     {
         var transposed = new float[values.Length];

@@ -23,14 +23,15 @@ internal sealed class ParameterLayout
             {
                 if ((spec.Role == TensorRole.Bias) != isBias)
                     continue;
+                int columns = (int)Math.Min(GateColumns.Count((long)spec.Columns / spec.Gates, spec.Gates), int.MaxValue);
                 bool inPanels = spec.Role is TensorRole.Matrix or TensorRole.InputMatrix;
-                Layout layout = inPanels ? Layout.Panels(spec.Rows) : Layout.Rows((int)RnnDims.PaddedRow((long)spec.Columns));
-                long length = inPanels ? PanelsLength(spec.Rows, spec.Columns) : spec.Rows * RnnDims.PaddedRow((long)spec.Columns);
+                Layout layout = inPanels ? Layout.Panels(spec.Rows) : Layout.Rows((int)RnnDims.PaddedRow((long)columns));
+                long length = inPanels ? PanelsLength(spec.Rows, columns) : spec.Rows * RnnDims.PaddedRow((long)columns);
                 bool isTransposed = spec.Role == TensorRole.Matrix;
-                _places[i] = new Place(spec, layout, Length, length, isTransposed ? TransposedLength : -1);
+                _places[i] = new Place(spec, columns, layout, Length, length, isTransposed ? TransposedLength : -1);
                 Length += length;
                 if (isTransposed)
-                    TransposedLength += PanelsLength(spec.Columns, spec.Rows);
+                    TransposedLength += PanelsLength(columns, spec.Rows);
             }
 
             if (!isBias)
@@ -63,7 +64,7 @@ internal sealed class ParameterLayout
     public TransposedMatrix[] Transposes =>
     [
         .. _places.Where(place => place.Transposed >= 0)
-            .Select(place => new TransposedMatrix((int)place.Offset, place.Spec.Rows, place.Spec.Columns, (int)place.Transposed)),
+            .Select(place => new TransposedMatrix((int)place.Offset, place.Spec.Rows, place.Columns, (int)place.Transposed)),
     ];
 
     /// <summary>Floats that a matrix takes in panels.</summary>
@@ -72,9 +73,27 @@ internal sealed class ParameterLayout
 
     /// <summary>A tensor's place.</summary>
     /// <param name="Spec">The tensor.</param>
+    /// <param name="Columns">The number of its columns there, where gates are interleaved: see <see cref="GateColumns"/>.</param>
     /// <param name="Layout">How it lies.</param>
     /// <param name="Offset">Where it begins in an arena.</param>
     /// <param name="Length">Floats that it takes there, the padding included.</param>
     /// <param name="Transposed">Where its transpose begins among the transposes; -1 if none is kept.</param>
-    public readonly record struct Place(TensorSpec Spec, Layout Layout, long Offset, long Length, long Transposed);
+    public readonly record struct Place(TensorSpec Spec, int Columns, Layout Layout, long Offset, long Length, long Transposed)
+    {
+        /// <summary>The tensor's values as an arena holds them, padded with zeros.</summary>
+        public float[] ToDevice(float[] values) => Padding.Add(Interleaved(values), Spec.Rows, Columns, Layout, Length);
+
+        /// <summary>The values of the transpose as a device holds them.</summary>
+        public float[] ToTransposed(float[] values) => Padding.Add(
+            Padding.Transpose(Interleaved(values), Spec.Rows, Columns), Columns, Spec.Rows, Layout.Panels(Columns), TransposedLength);
+
+        /// <summary>The tensor's values from what an arena holds.</summary>
+        public float[] ToHost(float[] values) => Padding.Separate(
+            Padding.Remove(values, Spec.Rows, Columns, Layout), Spec.Rows, Spec.Columns / Spec.Gates, Spec.Gates);
+
+        /// <summary>Floats of its transpose.</summary>
+        public long TransposedLength => PanelsLength(Columns, Spec.Rows);
+
+        private float[] Interleaved(float[] values) => Padding.Interleave(values, Spec.Rows, Spec.Columns / Spec.Gates, Spec.Gates);
+    }
 }

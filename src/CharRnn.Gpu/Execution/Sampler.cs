@@ -1,5 +1,4 @@
 using CharRnn.Gpu.Devices;
-using CharRnn.Gpu.Kernels;
 using CharRnn.Gpu.Kernels.Arguments;
 using CharRnn.Randomness;
 using CharRnn.Sampling;
@@ -18,12 +17,8 @@ public sealed class Sampler : IDisposable
 
     private readonly DeviceModel _model;
     private readonly DeviceLife _life;
-    private readonly RnnDims _dims;
-    private readonly AlignedBuffer<int> _tokens;
+    private readonly ForwardBuffers _buffers;
     private readonly AlignedBuffer<float> _uniforms;
-    private readonly AlignedBuffer<float> _h;
-    private readonly AlignedBuffer<float> _z;
-    private readonly SampleViews _views;
     private TextState? _onDevice;
 
     /// <param name="model">The model, as it is at each launch.</param>
@@ -32,13 +27,8 @@ public sealed class Sampler : IDisposable
     {
         (_model, _life) = (model, new DeviceLife(this, model.Life));
         using Lock.Scope held = _life.Enter();
-        ComputeDevice device = model.Device;
-        _dims = new RnnDims(Chunk, 1, model.Shape.HiddenSize, model.Shape.VocabularySize);
-        _tokens = new AlignedBuffer<int>(device, Chunk + 1);
-        _uniforms = new AlignedBuffer<float>(device, Chunk);
-        _h = new AlignedBuffer<float>(device, (Chunk + 1) * _dims.HRow);
-        _z = new AlignedBuffer<float>(device, _dims.VRow);
-        _views = new SampleViews(_tokens.View, _uniforms.View, _h.View, _z.View, model.Weights);
+        _buffers = new ForwardBuffers(model, Chunk, 1, windowLength: 1);
+        _uniforms = new AlignedBuffer<float>(model.Device, Chunk);
     }
 
     /// <summary>Writes text from zero state.</summary>
@@ -59,7 +49,7 @@ public sealed class Sampler : IDisposable
         ArgumentOutOfRangeException.ThrowIfZero(inputs.Length, nameof(inputs));
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         int[] copy = [.. inputs];
-        Vocabulary.RequireTokens(copy, _dims.V, nameof(inputs));
+        Vocabulary.RequireTokens(copy, _model.Shape.VocabularySize, nameof(inputs));
         _life.Enter().Dispose();
 
         // The likeliest of all at any temperature: divided by a high one, logits are no longer told from each other.
@@ -69,7 +59,7 @@ public sealed class Sampler : IDisposable
 
     private IEnumerable<int[]> Pieces(int[] inputs, long length, DrawArguments draw, ulong seed, ulong sequence)
     {
-        var state = new TextState { H = new float[_dims.HRow] };
+        var state = new TextState { Values = [.. _model.Shape.States.Select(_ => new float[_model.Shape.HiddenSize])] };
         int last = inputs[0];
         int read = 1;
         long written = 0;
@@ -100,29 +90,28 @@ public sealed class Sampler : IDisposable
         using Lock.Scope held = _life.Enter();
         if (_onDevice != state)
         {
-            _onDevice?.H = _h.Read(0, _dims.HRow);
-            _h.Write(state.H);
+            _onDevice?.Values = _buffers.ReadState(0);
+            _buffers.WriteState(state.Values, 0);
             _onDevice = state;
         }
 
-        _tokens.Write(tokens);
+        _buffers.WriteTokens(tokens);
         _uniforms.Write(uniforms);
-        _model.Device.Kernels.Sample(_views, _dims, draw, given, uniforms.Length);
-        return _tokens.Read(1, uniforms.Length);
+        _model.Device.Kernels.Sample(_buffers.Views, _uniforms.View, _buffers.Dims, draw, given, uniforms.Length);
+        return _buffers.ReadTokens(1, uniforms.Length);
     }
 
     /// <summary>Frees the device memory.</summary>
     public void Dispose() => _life.End(() =>
     {
-        _tokens.Dispose();
+        _buffers.Dispose();
         _uniforms.Dispose();
-        _h.Dispose();
-        _z.Dispose();
     });
 
     /// <summary>The state of a text that is being written, while another one's lies on the device.</summary>
     private sealed class TextState
     {
-        public required float[] H { get; set; }
+        /// <summary>An array <c>[H]</c> for each of <see cref="ModelShape.States"/>.</summary>
+        public required float[][] Values { get; set; }
     }
 }

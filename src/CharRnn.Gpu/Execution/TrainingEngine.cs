@@ -1,10 +1,13 @@
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Kernels.Arguments;
 using CharRnn.Model;
+using CharRnn.Randomness;
 using CharRnn.Reference;
 using CharRnn.Sampling;
 using CharRnn.Text;
 using CharRnn.Training;
+using ILGPU;
+using ILGPU.Runtime;
 
 namespace CharRnn.Gpu.Execution;
 
@@ -27,7 +30,7 @@ public sealed class TrainingEngine : ITextEngine
     private readonly ITokenSource _text;
     private readonly StepOptions _options;
     private readonly ForwardBuffers _forward;
-    private readonly AlignedBuffer<float> _da;
+    private readonly AlignedBuffer<float> _dh, _carry;
     private readonly DeviceOptimizer _optimizer;
     private readonly AlignedBuffer<float> _stepLosses;
     private readonly AlignedBuffer<int> _status;
@@ -64,17 +67,20 @@ public sealed class TrainingEngine : ITextEngine
 
         long needed = options.SequenceLength + 1L;
         long window = Math.Clamp(windowTokens / options.BatchSize, needed, Math.Max(Cursor.StreamLength, needed));
-        _forward = new ForwardBuffers(model, options.SequenceLength, options.BatchSize, window);
+        _forward = new ForwardBuffers(model, options.SequenceLength, options.BatchSize, window, options.Dropout > 0);
         _windowRow = new int[window];
         RnnDims d = _forward.Dims;
-        _da = new AlignedBuffer<float>(model.Device, (long)d.T * d.B * d.HRow);
+        var sizes = new StateSizes(model.Shape, d.T, d.B, options.Dropout > 0);
+        _dh = new AlignedBuffer<float>(model.Device, sizes.HiddenGradient);
+        _carry = new AlignedBuffer<float>(model.Device, Math.Max(sizes.Carry, Layout.PanelWidth));
         _stepLosses = new AlignedBuffer<float>(model.Device, StepRunner.MaxSteps);
         _status = new AlignedBuffer<int>(model.Device, StepStatus.Count);
         _optimizer = new DeviceOptimizer(
             model.Device, model.Layout, model.Parameters, options, StepRunner.MaxSteps, _status, isMeasured: false);
+        ForwardViews forward = _forward.Views;
         _views = new TrainingViews(
-            _forward.Views, _da.View, _optimizer.Gradient, _optimizer.Views, _optimizer.Transposed(ModelShape.Whh),
-            _optimizer.Transposed(ModelShape.Why), _stepLosses.View);
+            forward, _dh.View, sizes.HasGates ? forward.Gates : _dh.View, sizes.HasGates ? forward.Recurrent : _dh.View, _carry.View,
+            _optimizer.Gradient(model.Shape), _optimizer.Views, _optimizer.Transposed(model.Shape.Why), _stepLosses.View);
         _evaluator = new Evaluator(model, ValidationStreams);
         _sampler = new Sampler(model);
 
@@ -150,7 +156,7 @@ public sealed class TrainingEngine : ITextEngine
     {
         using Lock.Scope held = _life.Enter();
         return new TextState(
-            Model.Read(), _optimizer.ReadMoments(), Iteration, _forward.ReadCarriedState(), Cursor.Position, Cursor.Epoch);
+            Model.Read(), _optimizer.ReadMoments(), Iteration, _forward.ReadState(_forward.Dims.T), Cursor.Position, Cursor.Epoch);
     }
 
     /// <inheritdoc/>
@@ -160,7 +166,8 @@ public sealed class TrainingEngine : ITextEngine
     {
         var text = state as TextState ?? throw new ArgumentException("is of another kind of engine", nameof(state));
         state.RequireFits(Model.Shape, _options);
-        if (text.HiddenState.Length != _options.BatchSize * Model.Shape.HiddenSize)
+        int length = _options.BatchSize * Model.Shape.HiddenSize;
+        if (text.States.Count != Model.Shape.States.Count || text.States.Any(values => values.Length != length))
             throw new ArgumentException($"is of other sizes than {Model.Shape} and {_options.BatchSize} streams", nameof(state));
         if (text.Position < -1 || text.Position > Cursor.StreamLength || text.Epoch < 0)
             throw new ArgumentOutOfRangeException(
@@ -169,7 +176,7 @@ public sealed class TrainingEngine : ITextEngine
         Model.Write(state.Weights);
         _optimizer.WriteTransposes(state.Weights);
         _optimizer.WriteMoments(state.Moments);
-        _forward.WriteCarriedState(text.HiddenState);
+        _forward.WriteState(text.States, _forward.Dims.T);
         Cursor = Cursor with { Position = text.Position, Epoch = text.Epoch };
         Iteration = state.Iteration;
         _diverged = false;
@@ -208,14 +215,25 @@ public sealed class TrainingEngine : ITextEngine
         StreamCursor cursor = Cursor.BeginStep(out bool startsOver);
         EnsureWindow(cursor.Position);
         _status.Clear();
-        float[] carried = _forward.ReadCarriedState();
+        float[][] carried = _forward.ReadState(_forward.Dims.T);
         BackPropagate(Plan, Arguments(cursor, startsOver, 0, Plan));
         RnnDims d = _forward.Dims;
+        float[][] deltas =
+        [
+            .. _forward.Layers.Select(layer => Padding.Separate(
+                Padding.Remove(Read(_views.Deltas, layer.Deltas, d.T * d.B * d.GateRow), d.T * d.B, d.Columns), d.T * d.B, d.H, d.Gates)),
+        ];
         var trace = new StepTrace(
-            _forward.ReadHiddenStates(), _forward.ReadDz(), Padding.Remove(_da.Read(0, d.T * d.B * d.HRow), d.T * d.B, d.H),
-            _stepLosses.Read(0, 1)[0], _optimizer.ReadGradient());
-        _forward.WriteCarriedState(carried);
+            _forward.ReadStates(), _forward.ReadDz(), deltas, _stepLosses.Read(0, 1)[0], _optimizer.ReadGradient());
+        _forward.WriteState(carried, d.T);
         return trace;
+
+        static float[] Read(ArrayView<float> values, int begin, int length)
+        {
+            var read = new float[length];
+            values.SubView(begin, length).CopyToCPU(read);
+            return read;
+        }
     }
 
     /// <summary>
@@ -258,20 +276,25 @@ public sealed class TrainingEngine : ITextEngine
     private void BackPropagate(ExecutionPlan plan, StepArguments step)
     {
         (KernelSet kernels, RnnDims d) = (Model.Device.Kernels, _forward.Dims);
-        if (plan.Kind == PlanKind.TimeSteps)
+        bool byTimeSteps = plan.Kind == PlanKind.TimeSteps;
+        int stretch = byTimeSteps ? 1 : d.T; // the time steps of a launch
+        if (byTimeSteps)
+            kernels.Hidden(_views, d, step, 0, fetch: true, 0, 0, new BlockGrid(Math.Min(plan.Teams, d.B), 1));
+        for (int l = 0; l < d.Layers; l++)
         {
-            kernels.Hidden(_views, d, step, fetch: true, 0, 0, new BlockGrid(Math.Min(plan.Teams, d.B), 1));
-            for (int t = 0; t < d.T; t++)
-                kernels.Hidden(_views, d, step, fetch: false, t, t + 1, plan.HiddenGrid);
-            kernels.Output(_views, d, step);
-            for (int t = d.T - 1; t >= 0; t--)
-                kernels.Chain(_views, d, t, t + 1, plan.HiddenGrid);
+            if (l > 0)
+                kernels.Input(_views, d, step, l, back: false, plan.InputGrid);
+            for (int t = 0; t < d.T; t += stretch)
+                kernels.Hidden(_views, d, step, l, fetch: l == 0 && !byTimeSteps, t, t + stretch, plan.HiddenGrid);
         }
-        else
+
+        kernels.Output(_views, d, step);
+        for (int l = d.Layers - 1; l >= 0; l--)
         {
-            kernels.Hidden(_views, d, step, fetch: true, 0, d.T, plan.HiddenGrid);
-            kernels.Output(_views, d, step);
-            kernels.Chain(_views, d, 0, d.T, plan.HiddenGrid);
+            for (int t = d.T; t > 0; t -= stretch)
+                kernels.Chain(_views, d, l, t - stretch, t, plan.HiddenGrid);
+            if (l > 0)
+                kernels.Input(_views, d, step, l, back: true, plan.BelowGrid);
         }
 
         kernels.Gradient(_views, d, step);
@@ -279,7 +302,14 @@ public sealed class TrainingEngine : ITextEngine
 
     private StepArguments Arguments(StreamCursor cursor, bool startsOver, int slot, ExecutionPlan plan) => new(
         cursor.Position - _windowBegin, _forward.WindowLength, startsOver ? 1 : 0, slot, _optimizer.Arguments, plan.Teams,
-        plan.GradientGrids);
+        plan.GradientGrids, Dropout(slot));
+
+    private DropoutArguments Dropout(int slot)
+    {
+        DropoutMask mask = _options.Mask;
+        return new DropoutArguments(
+            mask.Threshold, mask.Scale, (uint)mask.Seed, (uint)(mask.Seed >> 32), (uint)(Iteration + slot));
+    }
 
     /// <summary>Writes the window that a step at this position needs to the device, if it is not there.</summary>
     private void EnsureWindow(long position)
@@ -307,12 +337,15 @@ public sealed class TrainingEngine : ITextEngine
         _evaluator.Dispose();
         _sampler.Dispose();
         _forward.Dispose();
-        _da.Dispose();
+        _dh.Dispose();
+        _carry.Dispose();
         _optimizer.Dispose();
         _stepLosses.Dispose();
         _status.Dispose();
     });
 }
 
-/// <summary>The intermediate results of one step, in the unpadded layout of the reference.</summary>
-internal sealed record StepTrace(float[] H, float[] Dz, float[] Da, float Loss, ParameterSet<float> Gradient);
+/// <summary>
+/// The intermediate results of one step, in the unpadded layout of the reference: see <see cref="ReferencePass"/>.
+/// </summary>
+internal sealed record StepTrace(float[][] States, float[] Dz, float[][] Da, float Loss, ParameterSet<float> Gradient);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
 using CharRnn.Model;
@@ -40,6 +41,17 @@ public sealed class DeviceVerification
         new(9, 47, 35, 3, true), // blocks of streams and of units
         new(17, 128, 1, 6, true), new(17, 129, 1, 6, true), // weights that just fit a group's registers, and do not
         new(20, 300, 6, 50, true), // large enough for products whose operands fit in no cache
+        new(17, 33, 5, 9, true) { Layers = 3 }, new(17, 33, 1, 9, true) { Layers = 2, Dropout = 0.25 },
+        .. from cell in (RecurrentCell[])[RecurrentCell.Lstm, RecurrentCell.Gru]
+           from one in (Case[])
+           [
+               new(17, 33, 5, 9, false), new(17, 33, 5, 9, true),
+               new(9, 47, 35, 3, true) { Layers = 2 },
+               new(130, 100, 1, 25, true) { Layers = 2 },
+               new(17, 33, 5, 9, true) { Layers = 3, Dropout = 0.25 },
+               new(33, 150, 3, 20, true) { Dropout = 0.5 },
+           ]
+           select one with { Cell = cell },
     ];
 
     private readonly ComputeDevice _device;
@@ -148,12 +160,14 @@ public sealed class DeviceVerification
             };
             StepTrace actual = engine.Trace();
             string name = $"{sizes}, {ExecutionPlan.Word(plan)}";
-            yield return Compare("Hidden", "h (E1)", name, expected.H, actual.H, GradientTolerance);
+            foreach ((string state, (double[] e, float[] a)) in sizes.Shape.States.Zip(expected.States.Zip(actual.States)))
+                yield return Compare("Hidden", $"{state} (E1)", name, e, a, GradientTolerance);
             yield return Compare("Output", "dz (E4)", name, expected.Dz, actual.Dz, GradientTolerance);
-            yield return Compare("Chain", "da (E7)", name, expected.Da, actual.Da, GradientTolerance);
+            foreach ((int layer, (double[] e, float[] a)) in expected.Da.Zip(actual.Da).Index())
+                yield return Compare("Chain", $"da of layer {layer} (E7)", name, e, a, GradientTolerance);
             yield return Compare("Gradient", "loss (E3)", name, [expected.Loss], [actual.Loss], LossTolerance);
             foreach ((ParameterTensor<double> e, ParameterTensor<float> a) in expected.Gradient.Tensors.Zip(actual.Gradient.Tensors))
-                yield return Compare("Gradient", $"d{e.Name} (E5, E8)", name, e.Values, a.Values, GradientTolerance);
+                yield return Compare("Gradient", $"gradient of {e.Spec.Name} (E5, E8)", name, e.Values, a.Values, GradientTolerance);
         }
     }
 
@@ -211,12 +225,12 @@ public sealed class DeviceVerification
                 double[] expected = [.. e.Values.Zip(from.Values, (now, before) => now - before)];
                 float[] actual = [.. a.Values.Zip(from.Values, (now, before) => now - before)];
                 yield return Compare(
-                    kernel, $"change of {e.Name}", name, expected, actual, sizes.Trained ? TrainedChangeTolerance : FreshChangeTolerance);
+                    kernel, $"change of {e.Spec.Name}", name, expected, actual, sizes.Trained ? TrainedChangeTolerance : FreshChangeTolerance);
             }
 
             foreach ((ParameterSet<double> expected, Moment actual) in reference.Moments.Zip(state.Moments))
                 foreach ((ParameterTensor<double> e, ParameterTensor<float> a) in expected.Tensors.Zip(actual.Values.Tensors))
-                    yield return Compare(kernel, $"{actual.Name} of {e.Name}", name, e.Values, a.Values, TrainedChangeTolerance);
+                    yield return Compare(kernel, $"{actual.Name} of {e.Spec.Name}", name, e.Values, a.Values, TrainedChangeTolerance);
         }
     }
 
@@ -240,7 +254,7 @@ public sealed class DeviceVerification
     {
         var tokens = new int[text.Length];
         text.Read(0, tokens);
-        var state = new double[sizes.H];
+        double[][] state = ReferenceRnn.ZeroState(sizes.Shape);
         double expected = ReferenceRnn.Evaluate(weights.Convert(value => (double)value), tokens, ref state) / (tokens.Length - 1);
 
         using var model = new DeviceModel(_device, weights);
@@ -265,11 +279,11 @@ public sealed class DeviceVerification
         {
             int[] drawn = [.. sampler.Write([0, 1], Length, options, Seed, 0).SelectMany(chunk => chunk)];
             var outside = new float[Length];
-            double[] h = ReferenceRnn.HiddenStep(w, 0, new double[sizes.H]);
+            double[][] state = ReferenceRnn.Step(w, 0, ReferenceRnn.ZeroState(sizes.Shape));
             for (int i = 0; i < Length; i++)
             {
-                h = ReferenceRnn.HiddenStep(w, i == 0 ? 1 : drawn[i - 1], h);
-                double[] p = ReferenceSampler.Probabilities(ReferenceRnn.Logits(w, h), options);
+                state = ReferenceRnn.Step(w, i == 0 ? 1 : drawn[i - 1], state);
+                double[] p = ReferenceSampler.Probabilities(ReferenceRnn.Logits(w, state), options);
                 double u = Philox.Uniform(Seed, 0, (ulong)i), begin = p.Take(drawn[i]).Sum();
                 outside[i] = (float)Math.Max(0, Math.Max(begin - u, u - begin - p[drawn[i]]));
             }
@@ -296,13 +310,24 @@ public sealed class DeviceVerification
 
     private readonly record struct Case(int V, int H, int B, int T, bool Trained)
     {
-        public ModelShape Shape => new(V, H);
+        public RecurrentCell Cell { get; init; } = RecurrentCell.Rnn;
+
+        public int Layers { get; init; } = 1;
+
+        public double Dropout { get; init; }
+
+        public ModelShape Shape => new(V, H, Cell, Layers);
 
         /// <summary>One case has all optimizers, because an update does not depend on the model of its parameters.</summary>
-        public bool HasEveryOptimizer => (V, H) == (9, 47);
+        public bool HasEveryOptimizer => (V, H, Cell) == (9, 47, RecurrentCell.Rnn);
 
-        public StepOptions Options => new() { HiddenSize = H, BatchSize = B, SequenceLength = T };
+        public StepOptions Options => new() { HiddenSize = H, BatchSize = B, SequenceLength = T, Dropout = Dropout, Seed = 5 };
 
-        public override string ToString() => $"V={V} H={H} B={B} T={T} {(Trained ? "trained" : "fresh")}";
+        public override string ToString()
+        {
+            string cell = (Cell, Layers) == (RecurrentCell.Rnn, 1) ? "" : $"{Cell} x {Layers}, ";
+            string dropout = Dropout > 0 ? $" dropout {Dropout.ToString(CultureInfo.InvariantCulture)}" : "";
+            return string.Create(CultureInfo.InvariantCulture, $"{cell}V={V} H={H} B={B} T={T}{dropout} {(Trained ? "trained" : "fresh")}");
+        }
     }
 }

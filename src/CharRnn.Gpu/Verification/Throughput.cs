@@ -50,6 +50,7 @@ public static class Throughput
     {
         ModelShape shape = engine.Model.Shape;
         (double h, double v, double rows) = (shape.HiddenSize, shape.VocabularySize, (double)step.BatchSize * step.SequenceLength);
+        double square = shape.Gates * h * h, products = (2 * shape.Layers) - 1; // of a matrix between states, and such matrices
         using var profile = new KernelProfile(engine.Model.Device.Accelerator);
         engine.Model.Device.Kernels.Profile = profile;
         long steps = 0;
@@ -68,9 +69,10 @@ public static class Throughput
             .. from one in profile.Read()
                let flops = one.Kernel switch
                {
-                   "Hidden" or "Chain" => 2 * h * h * rows,
+                   "Hidden" or "Chain" => 2 * square * shape.Layers * rows,
+                   "Input" or "Input back" => 2 * square * (shape.Layers - 1) * rows,
                    "Output" => 4 * h * v * rows,
-                   "Gradient" => 2 * h * (h + v) * rows,
+                   "Gradient" => 2 * ((square * products) + (h * v)) * rows,
                    "TrainSteps" or "TrainStream" => engine.Model.Shape.TrainingFlops * rows,
                    _ => double.NaN,
                }

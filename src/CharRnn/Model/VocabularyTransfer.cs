@@ -22,25 +22,30 @@ public sealed record VocabularyTransfer(ParameterSet<float> Weights, IReadOnlyLi
             throw new ArgumentException("has another encoding than the model", nameof(vocabulary));
 
         ParameterSet<float> from = model.Weights;
-        (int h, int oldV, int newV) = (from.Sizes.HiddenSize, from.Sizes.VocabularySize, vocabulary.Size);
-        ParameterSet<float> to = InitialWeights.Create(new ModelShape(newV, h), seed);
-        from.Whh.CopyTo(to.Whh, 0);
-        from.Bh.CopyTo(to.Bh, 0);
+        ModelShape shape = model.Shape;
+        (int oldV, int newV, int columns) = (shape.VocabularySize, vocabulary.Size, shape.Gates * shape.HiddenSize);
+        ParameterSet<float> to = InitialWeights.Create(new ModelShape(newV, shape.HiddenSize, shape.Cell, shape.Layers), seed);
+
+        // Only the lowest Wxh, Why and by have a part for each character.
+        for (int tensor = shape.WxhOf(0) + 1; tensor < shape.Why; tensor++)
+            from[tensor].CopyTo(to[tensor], 0);
+        (float[] fromWxh, float[] toWxh, float[] fromWhy, float[] toWhy) = (from.Layer(0).Wxh, to.Layer(0).Wxh, from.Why, to.Why);
+        (float[] fromBy, float[] toBy) = (from.By, to.By);
         var added = new List<int>();
-        float leastLikely = from.By.Min();
+        float leastLikely = fromBy.Min();
         for (int token = 0; token < newV; token++)
         {
             if (!model.Vocabulary.TryGetToken(vocabulary.CodePoints[token], out int old))
             {
                 added.Add(vocabulary.CodePoints[token]);
-                to.By[token] = leastLikely;
+                toBy[token] = leastLikely;
                 continue;
             }
 
-            from.Wxh.AsSpan(old * h, h).CopyTo(to.Wxh.AsSpan(token * h));
-            to.By[token] = from.By[old];
-            for (int unit = 0; unit < h; unit++)
-                to.Why[(unit * newV) + token] = from.Why[(unit * oldV) + old];
+            fromWxh.AsSpan(old * columns, columns).CopyTo(toWxh.AsSpan(token * columns));
+            toBy[token] = fromBy[old];
+            for (int unit = 0; unit < shape.HiddenSize; unit++)
+                toWhy[(unit * newV) + token] = fromWhy[(unit * oldV) + old];
         }
 
         return new VocabularyTransfer(to, added, [.. model.Vocabulary.CodePoints.Where(c => !vocabulary.TryGetToken(c, out _))]);

@@ -1,4 +1,5 @@
 using CharRnn.Model;
+using CharRnn.Randomness;
 using CharRnn.Text;
 using CharRnn.Training;
 
@@ -10,12 +11,14 @@ public sealed class ReferenceTrainer
     private readonly ITokenSource _tokens;
     private readonly int _batchSize;
     private readonly ReferenceOptimizer _optimizer;
+    private readonly DropoutMask _mask;
     private StreamCursor _cursor;
-    private double[] _carried;
+    private double[][] _carried;
+    private long _steps;
 
     /// <param name="weights">The weights to start from; copied.</param>
     /// <param name="tokens">The training text.</param>
-    /// <param name="options">B, T and the optimizer.</param>
+    /// <param name="options">B, T, the dropout and the optimizer.</param>
     /// <exception cref="ArgumentException">The text is shorter than B·(T+2).</exception>
     public ReferenceTrainer(ParameterSet<float> weights, ITokenSource tokens, StepOptions options)
     {
@@ -23,7 +26,8 @@ public sealed class ReferenceTrainer
         Weights = weights.Convert(value => (double)value);
         (_tokens, _batchSize, _optimizer) = (tokens, options.BatchSize, new ReferenceOptimizer(options, weights.Shape));
         _cursor = new StreamCursor(tokens.Length / options.BatchSize, options.SequenceLength);
-        _carried = new double[options.BatchSize * weights.Sizes.HiddenSize];
+        _carried = [.. weights.Sizes.States.Select(_ => new double[options.BatchSize * weights.Sizes.HiddenSize])];
+        _mask = options.Mask;
     }
 
     /// <summary>The weights now.</summary>
@@ -37,7 +41,7 @@ public sealed class ReferenceTrainer
     {
         _cursor = _cursor.BeginStep(out bool startsOver);
         if (startsOver)
-            Array.Clear(_carried);
+            Array.ForEach(_carried, Array.Clear);
 
         int T = _cursor.SequenceLength;
         var tokens = new int[(T + 1) * _batchSize];
@@ -49,10 +53,13 @@ public sealed class ReferenceTrainer
                 tokens[(t * _batchSize) + b] = stream[t];
         }
 
-        ReferencePass pass = ReferenceRnn.Run(Weights, tokens, _carried);
+        ReferencePass pass = ReferenceRnn.Run(
+            Weights, tokens, _carried,
+            (layer, t, b, unit) => _mask.Keeps(_steps, layer, (t * _batchSize) + b, unit) ? 1 / (1 - _mask.Probability) : 0);
         _optimizer.Update(Weights, pass.Gradient);
         _carried = pass.CarriedOut;
         _cursor = _cursor.Advance(1);
+        _steps++;
         return pass;
     }
 }

@@ -1,5 +1,6 @@
 using CharRnn.Files;
 using CharRnn.Model;
+using CharRnn.Text;
 using CharRnn.Training;
 
 namespace CharRnn.Storage;
@@ -19,13 +20,13 @@ public sealed record Checkpoint(ModelDescription Description, TrainingSnapshot S
 /// <summary>
 /// All that an exact resume needs, as a safetensors file: a model's tensors and metadata, what the optimizer remembers in the
 /// same shapes under <c>adagrad.*</c>, <c>rmsprop.*</c>, <c>adam.m.*</c> and <c>adam.v.*</c>, or <c>momentum.*</c>,
-/// counters as I64 and losses as F64 scalars under <c>state.*</c>, and for training on a text <c>state.hidden [B,H]</c>. It can also be
+/// counters as I64 and losses as F64 scalars under <c>state.*</c>, and for training on a text the carried state, <c>[B,H]</c> each:
+/// <c>state.hidden</c>, <c>state.hidden.1</c> and so on of the higher layers, and <c>state.cell.0</c> and so on of an LSTM. It can also be
 /// loaded as a model. The files of the first version, which have only Adagrad and fewer counters, can be loaded as well.
 /// </summary>
 public static class CheckpointFile
 {
     private const string StatePrefix = "state.";
-    private const string Hidden = "state.hidden";
     private const string Iteration = "state.iteration";
     private const string Position = "state.position";
     private const string Epoch = "state.epoch";
@@ -101,8 +102,8 @@ public static class CheckpointFile
             .. snapshot.Engine.Moments.SelectMany(moment => WeightTensors.Create($"{moment.Name}.", moment.Values)),
         ];
         if (snapshot.Engine is TextState text)
-            tensors = [.. tensors, new(Hidden, HiddenShape(text), text.HiddenState)];
-        SafetensorsFile.Write(path, description.Metadata(tensors, ModelMetadata.Version), tensors, replacing);
+            tensors = [.. tensors, .. StatesOf(text).Select(state => new SafetensorsTensor(state.Name, StateShape(text), state.Values))];
+        SafetensorsFile.Write(path, description.Metadata(snapshot.Weights.Shape, tensors, ModelMetadata.Version), tensors, replacing);
     }
 
     /// <summary>Loads a state, bit for bit as it was saved.</summary>
@@ -112,18 +113,13 @@ public static class CheckpointFile
     public static Checkpoint Load(string path)
     {
         using var file = SafetensorsFile.Open(path);
-        ModelDescription description = ModelMetadata.IsNetwork(file)
-            ? NetworkFile.Describe(file)
-            : new CharacterDescription(ModelMetadata.Read(file));
+        NetworkDescription? network = ModelMetadata.IsNetwork(file) ? NetworkFile.Describe(file) : null;
+        (Vocabulary vocabulary, RecurrentCell cell, int layers) = network is null ? ModelMetadata.Read(file) : default;
+        ModelDescription description = network is null ? new CharacterDescription(vocabulary) : network;
         if (!IsCheckpoint(file))
             throw new CharRnnException(
                 path, $"tensor {Iteration} is missing: it is a model, not a checkpoint", "give a run's checkpoint.safetensors");
-        IModelShape shape = description switch
-        {
-            NetworkDescription network => network.Shape,
-            CharacterDescription characters => WeightTensors.ReadShape(file, characters.Vocabulary.Size),
-            _ => throw new InvalidOperationException("There is no other kind of model."),
-        };
+        IModelShape shape = network is null ? WeightTensors.ReadShape(file, vocabulary.Size, cell, layers) : network.Shape;
         IReadOnlyList<string> moments = MomentsOf(file, shape);
         bool isText = shape is ModelShape;
         RequireKnown(file, shape, moments);
@@ -131,6 +127,9 @@ public static class CheckpointFile
         foreach (string name in moments)
             WeightTensors.Check(file, $"{name}.", shape);
         int batchSize = isText ? ReadBatchSize(file) : 0;
+        if (shape is ModelShape { HiddenSize: var units } text)
+            foreach (string name in StateNames(text))
+                file.Require(name, SafetensorsDtype.F32, batchSize, units);
         foreach (string name in s_counters.Concat(isText ? s_textCounters : s_tableCounters).Concat(s_laterCounters.Where(file.Has)))
             file.Require(name, SafetensorsDtype.I64);
         foreach (string name in s_losses.Concat(isText ? [] : s_tableNumbers).Concat(s_laterNumbers.Where(file.Has)))
@@ -144,8 +143,9 @@ public static class CheckpointFile
         {
             Engine = shape is ModelShape sizes
                 ? new TextState(
-                    weights, remembered, iteration, file.ReadFloats(Hidden, batchSize, sizes.HiddenSize), file.ReadIntegers(Position)[0],
-                    file.ReadIntegers(Epoch)[0])
+                    weights, remembered, iteration,
+                    [.. StateNames(sizes).Select(name => file.ReadFloats(name, batchSize, sizes.HiddenSize))],
+                    file.ReadIntegers(Position)[0], file.ReadIntegers(Epoch)[0])
                 : new TableState(
                     weights, remembered, iteration, new EpochProgress(
                         file.ReadDoubles(LossBefore)[0], file.ReadDoubles(EpochLossSum)[0], file.ReadDoubles(EpochNormSum)[0],
@@ -207,11 +207,15 @@ public static class CheckpointFile
         _ => throw new ArgumentException("is of an unknown kind", nameof(engine)),
     };
 
-    private static long[] HiddenShape(TextState text) => [text.BatchSize, text.Weights.Sizes.HiddenSize];
+    private static IEnumerable<string> StateNames(ModelShape shape) => shape.States.Select(name => StatePrefix + name);
+
+    private static IEnumerable<(string Name, float[] Values)> StatesOf(TextState text) => StateNames(text.Weights.Sizes).Zip(text.States);
+
+    private static long[] StateShape(TextState text) => [text.BatchSize, text.Weights.Sizes.HiddenSize];
 
     private static void RequireKnown(SafetensorsFile file, IModelShape shape, IReadOnlyList<string> moments)
     {
-        IEnumerable<string> own = shape is ModelShape ? [Hidden, .. s_textCounters] : [.. s_tableCounters, .. s_tableNumbers];
+        IEnumerable<string> own = shape is ModelShape text ? [.. StateNames(text), .. s_textCounters] : [.. s_tableCounters, .. s_tableNumbers];
         HashSet<string> known =
         [
             .. moments.Select(moment => $"{moment}.").Prepend("")
@@ -238,11 +242,11 @@ public static class CheckpointFile
 
     private static int ReadBatchSize(SafetensorsFile file)
     {
-        SafetensorsEntry hidden = file.Entry(Hidden);
+        SafetensorsEntry hidden = file.Entry(StatePrefix + "hidden");
         return hidden.Shape.Count == 2 && hidden.Shape[0] is >= 1 and <= int.MaxValue
             ? (int)hidden.Shape[0]
             : throw FileErrors.Damaged(
-                file.Path, $"tensor {Hidden} has shape {SafetensorsEntry.ShapeText(hidden.Shape)}, not [batch size, hidden size]");
+                file.Path, $"tensor {hidden.Name} has shape {SafetensorsEntry.ShapeText(hidden.Shape)}, not [batch size, hidden size]");
     }
 
     private static void CheckState(string path, TrainingSnapshot snapshot, string remedy)
@@ -258,7 +262,8 @@ public static class CheckpointFile
         var text = snapshot.Engine as TextState;
         EpochProgress? progress = (snapshot.Engine as TableState)?.Progress;
         if (text is not null)
-            WeightTensors.RequireFinite(path, Hidden, HiddenShape(text), text.HiddenState, remedy);
+            foreach ((string name, float[] values) in StatesOf(text))
+                WeightTensors.RequireFinite(path, name, StateShape(text), values, remedy);
         foreach ((string name, long value, long least) in new (string, long, long)[]
         {
             (Iteration, snapshot.Iteration, 0),

@@ -24,11 +24,13 @@ public abstract class ModelDescription
     {
         WeightTensors.RequireFinite(path, "", weights, "nothing was saved: lower --learning-rate or --clip");
         SafetensorsTensor[] tensors = [.. WeightTensors.Create("", weights)];
-        SafetensorsFile.Write(path, Metadata(tensors, ModelMetadata.FirstVersion), tensors, replacing);
+        bool isFirst = weights.Shape is not ModelShape shape || shape is { Cell: RecurrentCell.Rnn, Layers: 1 };
+        SafetensorsFile.Write(
+            path, Metadata(weights.Shape, tensors, isFirst ? ModelMetadata.FirstVersion : ModelMetadata.Version), tensors, replacing);
     }
 
-    /// <summary>The metadata of a file with these tensors.</summary>
-    internal abstract Dictionary<string, string> Metadata(IReadOnlyList<SafetensorsTensor> tensors, int version);
+    /// <summary>The metadata of a file of a model of this shape with these tensors.</summary>
+    internal abstract Dictionary<string, string> Metadata(IModelShape shape, IReadOnlyList<SafetensorsTensor> tensors, int version);
 }
 
 /// <summary>The description of a character model: its characters.</summary>
@@ -42,17 +44,17 @@ public sealed class CharacterDescription(Vocabulary vocabulary) : ModelDescripti
     public override bool WritesText => true;
 
     /// <inheritdoc/>
-    internal override Dictionary<string, string> Metadata(IReadOnlyList<SafetensorsTensor> tensors, int version) =>
-        ModelMetadata.Create(Vocabulary, tensors, version);
+    internal override Dictionary<string, string> Metadata(IModelShape shape, IReadOnlyList<SafetensorsTensor> tensors, int version) =>
+        ModelMetadata.Create(Vocabulary, (ModelShape)shape, tensors, version);
 }
 
 /// <summary>The description of a feed-forward network: its layers, and how rows of a table become its inputs.</summary>
-/// <param name="shape">The layers.</param>
+/// <param name="network">The layers.</param>
 /// <param name="encoding">How columns of a table become numbers.</param>
-public sealed class NetworkDescription(NetworkShape shape, TableEncoding encoding) : ModelDescription
+public sealed class NetworkDescription(NetworkShape network, TableEncoding encoding) : ModelDescription
 {
     /// <summary>The layers.</summary>
-    public NetworkShape Shape { get; } = shape;
+    public NetworkShape Shape { get; } = network;
 
     /// <summary>How columns of a table become numbers.</summary>
     public TableEncoding Encoding { get; } = encoding;
@@ -61,7 +63,7 @@ public sealed class NetworkDescription(NetworkShape shape, TableEncoding encodin
     public override bool WritesText => false;
 
     /// <inheritdoc/>
-    internal override Dictionary<string, string> Metadata(IReadOnlyList<SafetensorsTensor> tensors, int version) =>
+    internal override Dictionary<string, string> Metadata(IModelShape shape, IReadOnlyList<SafetensorsTensor> tensors, int version) =>
         ModelMetadata.CreateNetwork(
             Shape.Layers.Count,
             new()

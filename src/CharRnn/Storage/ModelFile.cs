@@ -5,9 +5,10 @@ using CharRnn.Text;
 namespace CharRnn.Storage;
 
 /// <summary>
-/// A character model as a safetensors file: the weights under their names (<c>layers.0.Wxh [H,V]</c>, <c>layers.0.Whh [H,H]</c>,
-/// <c>layers.0.bh [H]</c>, <c>Why [V,H]</c>, <c>by [V]</c>; a row belongs to an output), and in <c>__metadata__</c> the format, its
-/// version, the cell, the encoding, the characters in index order and the payload's checksum.
+/// A character model as a safetensors file: the weights under their names (<c>layers.0.Wxh [G·H,V]</c>, <c>layers.0.Whh [G·H,H]</c>,
+/// <c>layers.0.bh [G·H]</c>, of a GRU also <c>layers.0.bhn [H]</c>, the same of higher layers with <c>[G·H,H]</c> of Wxh, <c>Why [V,H]</c>,
+/// <c>by [V]</c>; a row belongs to an output), and in <c>__metadata__</c> the format, its version, the cell, the number of layers, the
+/// encoding, the characters in index order and the payload's checksum.
 /// </summary>
 public static class ModelFile
 {
@@ -32,9 +33,9 @@ public static class ModelFile
     public static CharacterModel Load(string path)
     {
         using var file = SafetensorsFile.Open(path);
-        Vocabulary vocabulary = ModelMetadata.Read(file);
+        (Vocabulary vocabulary, RecurrentCell cell, int layers) = ModelMetadata.Read(file);
         bool isCheckpoint = CheckpointFile.IsCheckpoint(file);
-        ModelShape shape = WeightTensors.ReadShape(file, vocabulary.Size);
+        ModelShape shape = WeightTensors.ReadShape(file, vocabulary.Size, cell, layers);
         foreach (SafetensorsEntry tensor in file.Tensors)
             if (!shape.Tensors.Any(spec => spec.Name == tensor.Name) && !(isCheckpoint && CheckpointFile.IsState(tensor.Name)))
                 throw Superfluous(path, tensor.Name);
@@ -47,11 +48,11 @@ public static class ModelFile
     /// <param name="path">The file that the model was loaded from.</param>
     /// <param name="model">The model.</param>
     /// <param name="vocabulary">The characters of the text: they must be the same in the same order.</param>
-    /// <param name="hiddenSize">H of the configuration.</param>
+    /// <param name="shape">The sizes of the configuration, of which V does not count.</param>
     /// <exception cref="CharRnnException">It does not fit; the message names the size or the first character that differs.</exception>
-    public static void RequireFits(string path, CharacterModel model, Vocabulary vocabulary, int hiddenSize)
+    public static void RequireFits(string path, CharacterModel model, Vocabulary vocabulary, ModelShape shape)
     {
-        RequireMaps(path, model, vocabulary, hiddenSize);
+        RequireMaps(path, model, vocabulary, shape);
         if (model.Vocabulary.Matches(vocabulary))
             return;
 
@@ -69,14 +70,21 @@ public static class ModelFile
     /// <param name="path">The file that the model was loaded from.</param>
     /// <param name="model">The model.</param>
     /// <param name="vocabulary">The characters of the text.</param>
-    /// <param name="hiddenSize">H of the configuration.</param>
-    /// <exception cref="CharRnnException">H or the encoding differs.</exception>
-    public static void RequireMaps(string path, CharacterModel model, Vocabulary vocabulary, int hiddenSize)
+    /// <param name="shape">The sizes of the configuration, of which V does not count.</param>
+    /// <exception cref="CharRnnException">A size, the cell or the encoding differs.</exception>
+    public static void RequireMaps(string path, CharacterModel model, Vocabulary vocabulary, ModelShape shape)
     {
-        int h = model.Shape.HiddenSize;
-        if (h != hiddenSize)
-            throw new CharRnnException(
-                path, $"its model has {h} hidden units, but --hidden-size is {hiddenSize}", $"give --hidden-size {h} or another file");
+        ModelShape own = model.Shape;
+        (string Name, object Own, object Wanted, string What)[] sizes =
+        [
+            ("--hidden-size", own.HiddenSize, shape.HiddenSize, $"{own.HiddenSize} hidden units"),
+            ("--cell", ModelMetadata.CellName(own.Cell), ModelMetadata.CellName(shape.Cell), $"{ModelMetadata.CellName(own.Cell)} cells"),
+            ("--layers", own.Layers, shape.Layers, $"{own.Layers} layer{(own.Layers > 1 ? "s" : "")}"),
+        ];
+        foreach ((string name, object has, object wanted, string what) in sizes)
+            if (!has.Equals(wanted))
+                throw new CharRnnException(
+                    path, $"its model has {what}, but {name} is {wanted}", $"give {name} {has} or another file");
         if (model.Vocabulary.Encoding == vocabulary.Encoding)
             return;
         (string ours, string theirs) = (ModelMetadata.EncodingName(model.Vocabulary), ModelMetadata.EncodingName(vocabulary));

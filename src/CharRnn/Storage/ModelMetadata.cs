@@ -15,10 +15,13 @@ internal static class ModelMetadata
     private const string Format = "charrnn";
     private const string NetworkCell = "mlp";
 
-    /// <summary>The version of models, which every release reads.</summary>
+    /// <summary>The version of models that every release reads: those of a single vanilla layer, and feed-forward networks.</summary>
     public const int FirstVersion = 1;
 
-    /// <summary>The newest version that this program reads: checkpoints with more optimizers than Adagrad, and more counters.</summary>
+    /// <summary>
+    /// The newest version that this program reads: other cells, several layers, and checkpoints with more optimizers than Adagrad and more
+    /// counters.
+    /// </summary>
     public const int Version = 2;
 
     private const string Utf8Name = "utf-8";
@@ -27,6 +30,8 @@ internal static class ModelMetadata
     // The payload's checksum does not cover the header, where a changed bit makes a model write other letters.
     private const string VocabularyChecksum = "vocabulary-checksum", DescriptionChecksum = "description-checksum";
 
+    private static readonly string[] s_cells = [.. Enum.GetValues<RecurrentCell>().Select(CellName)];
+
     // The cause of a refusal that is not about damage: the file is intact, and of another kind.
     private static readonly NotSupportedException s_otherKind = new("The file is of another kind.");
 
@@ -34,11 +39,11 @@ internal static class ModelMetadata
 
     /// <summary>The metadata of a file with these characters and tensors.</summary>
     public static Dictionary<string, string> Create(
-        Vocabulary vocabulary, IEnumerable<SafetensorsTensor> tensors, int version)
+        Vocabulary vocabulary, ModelShape shape, IEnumerable<SafetensorsTensor> tensors, int version)
     {
         (string encoding, string text) = (EncodingName(vocabulary), VocabularyText(vocabulary));
         return Create(
-            "rnn", 1, new() { ["encoding"] = encoding, ["vocabulary"] = text, [VocabularyChecksum] = ChecksumOf(encoding, text) },
+            CellName(shape.Cell), shape.Layers, new() { ["encoding"] = encoding, ["vocabulary"] = text, [VocabularyChecksum] = ChecksumOf(encoding, text) },
             tensors, version);
     }
 
@@ -59,12 +64,17 @@ internal static class ModelMetadata
     {
         RequireValue(file, "format", Format);
         RequireVersion(file);
-        RequireValue(file, "cell", NetworkCell);
+        RequireCell(file, NetworkCell);
         string[] values = [.. descriptions.Order(StringComparer.Ordinal).Select(key => Value(file, key))];
         if (file.Metadata.TryGetValue(DescriptionChecksum, out string? recorded) && recorded != ChecksumOf(values))
             throw FileErrors.Damaged(file.Path, $"metadata keys {string.Join(", ", descriptions)} do not agree with {DescriptionChecksum}");
+        return ReadLayers(file, int.MaxValue);
+    }
+
+    private static int ReadLayers(SafetensorsFile file, int most)
+    {
         string layers = Value(file, "layers");
-        return int.TryParse(layers, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count > 0
+        return int.TryParse(layers, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count > 0 && count <= most
             ? count
             : throw new CharRnnException(
                 file.Path, $"metadata key layers is {FileErrors.Quote(layers)}, not a number of layers", OursRemedy);
@@ -86,18 +96,25 @@ internal static class ModelMetadata
     /// <summary>The encoding as files and the command line name it.</summary>
     public static string EncodingName(Vocabulary vocabulary) => vocabulary.Encoding == TextEncoding.Bytes ? BytesName : Utf8Name;
 
-    /// <summary>Checks that a file is of a kind this program reads, and reads its characters.</summary>
+    /// <summary>The cell as files and the command line name it.</summary>
+    public static string CellName(RecurrentCell cell) => cell switch
+    {
+        RecurrentCell.Lstm => "lstm",
+        RecurrentCell.Gru => "gru",
+        _ => "rnn",
+    };
+
+    /// <summary>Checks that a file is of a kind this program reads, and reads its characters, its cell and its number of layers.</summary>
     /// <exception cref="CharRnnException">A key is missing or has a value this program does not know.</exception>
-    public static Vocabulary Read(SafetensorsFile file)
+    public static (Vocabulary Vocabulary, RecurrentCell Cell, int Layers) Read(SafetensorsFile file)
     {
         if (!file.Metadata.ContainsKey("format") && IsStateOfPyTorch(file))
             throw new CharRnnException(
                 file.Path, "is the state of a PyTorch module", $"make a model of it with charrnn import {FileKind.Quote(file.Path)}");
         RequireValue(file, "format", Format);
         RequireVersion(file);
-        RequireValue(file, "cell", "rnn");
-        RequireValue(file, "layers", "1");
-        return ReadVocabulary(file);
+        string cell = RequireCell(file, s_cells);
+        return (ReadVocabulary(file), Enum.GetValues<RecurrentCell>()[Array.IndexOf(s_cells, cell)], ReadLayers(file, ModelShape.MostLayers));
     }
 
     /// <summary>The characters of a file that has them in its metadata.</summary>
@@ -144,7 +161,7 @@ internal static class ModelMetadata
         }
     }
 
-    /// <summary>Whether a file holds the weights of PyTorch's nn.RNN, under any name.</summary>
+    /// <summary>Whether a file holds the weights of a recurrent layer of PyTorch, under any name.</summary>
     private static bool IsStateOfPyTorch(SafetensorsFile file) =>
         file.Tensors.Any(tensor => tensor.Name.EndsWith("weight_hh_l0", StringComparison.Ordinal));
 
@@ -171,13 +188,19 @@ internal static class ModelMetadata
         string value = Value(file, key);
         if (value != expected)
             throw new CharRnnException(
-                file.Path, $"metadata key {key} is {FileErrors.Quote(value)}, not {expected}",
-                (key, value) switch
-                {
-                    ("cell", NetworkCell) => "it is a feed-forward network: give it to charrnn mlp predict or eval",
-                    ("cell", "rnn") => "it writes text: give it to charrnn sample or eval",
-                    _ => OursRemedy,
-                },
+                file.Path, $"metadata key {key} is {FileErrors.Quote(value)}, not {expected}", OursRemedy, s_otherKind);
+    }
+
+    private static string RequireCell(SafetensorsFile file, params string[] expected)
+    {
+        string cell = Value(file, "cell");
+        return expected.Contains(cell)
+            ? cell
+            : throw new CharRnnException(
+                file.Path, $"metadata key cell is {FileErrors.Quote(cell)}, not {string.Join(" or ", expected)}",
+                cell == NetworkCell ? "it is a feed-forward network: give it to charrnn mlp predict or eval"
+                    : s_cells.Contains(cell) ? "it writes text: give it to charrnn sample or eval"
+                    : OursRemedy,
                 s_otherKind);
     }
 

@@ -10,9 +10,6 @@ namespace CharRnn.Storage;
 /// </summary>
 internal static class WeightTensors
 {
-    // The tensors of a character model of any size: their names do not depend on it.
-    private static readonly IReadOnlyList<TensorSpec> s_character = new ModelShape(1, 1).Tensors;
-
     /// <summary>The tensors to write.</summary>
     /// <param name="prefix">The text before each name.</param>
     /// <param name="parameters">The set; biases are used in place, matrices are copied.</param>
@@ -26,17 +23,22 @@ internal static class WeightTensors
     /// </summary>
     /// <param name="file">A file with a model's tensors, without a prefix.</param>
     /// <param name="vocabularySize">V, the size of the file's vocabulary.</param>
-    /// <exception cref="CharRnnException">A bias is missing, or its shape disagrees with the vocabulary.</exception>
-    public static ModelShape ReadShape(SafetensorsFile file, int vocabularySize)
+    /// <param name="cell">The cell of its layers.</param>
+    /// <param name="layers">N.</param>
+    /// <exception cref="CharRnnException">A bias is missing, or its shape disagrees with the vocabulary or the cell.</exception>
+    public static ModelShape ReadShape(SafetensorsFile file, int vocabularySize, RecurrentCell cell, int layers)
     {
-        SafetensorsEntry by = file.Entry(s_character[ModelShape.By].Name), bh = file.Entry(s_character[ModelShape.Bh].Name);
+        var smallest = new ModelShape(vocabularySize, 1, cell, layers); // the names of tensors do not depend on their sizes
+        IReadOnlyList<TensorSpec> tensors = smallest.Tensors;
+        SafetensorsEntry by = file.Entry(tensors[smallest.By].Name), bh = file.Entry(tensors[smallest.BhOf(0)].Name);
         if (by.Shape is [var size] && size != vocabularySize)
             throw FileErrors.Damaged(
                 file.Path,
                 $"its vocabulary has {vocabularySize} characters, but tensor {by.Name} has shape {SafetensorsEntry.ShapeText(by.Shape)}");
-        return bh.Shape is [>= 1 and <= int.MaxValue and var hiddenSize]
-            ? new ModelShape(vocabularySize, (int)hiddenSize)
-            : throw FileErrors.Damaged(file.Path, $"tensor {bh.Name} has shape {SafetensorsEntry.ShapeText(bh.Shape)}, not [hidden size]");
+        string expected = smallest.Gates == 1 ? "[hidden size]" : $"[{smallest.Gates} x hidden size]";
+        return bh.Shape is [>= 1 and <= int.MaxValue and var columns] && columns % smallest.Gates == 0
+            ? new ModelShape(vocabularySize, (int)(columns / smallest.Gates), cell, layers)
+            : throw FileErrors.Damaged(file.Path, $"tensor {bh.Name} has shape {SafetensorsEntry.ShapeText(bh.Shape)}, not {expected}");
     }
 
     /// <summary>Checks the dtype and the shape of every tensor of a set; reads no values.</summary>

@@ -99,17 +99,17 @@ public abstract record EngineState(ParameterSet<float> Weights, IReadOnlyList<Mo
 /// <param name="Weights">See <see cref="EngineState"/>.</param>
 /// <param name="Moments">See <see cref="EngineState"/>.</param>
 /// <param name="Iteration">See <see cref="EngineState"/>.</param>
-/// <param name="HiddenState">The carried state, <c>[B, H]</c>.</param>
+/// <param name="States">The carried state: an array <c>[B, H]</c> for each of <see cref="ModelShape.States"/>.</param>
 /// <param name="Position">
 /// p of the <see cref="StreamCursor"/>, at which the next step begins unless it returns to 0; -1 before the first step.
 /// </param>
 /// <param name="Epoch">The number of passes over the text that have begun.</param>
 public sealed record TextState(
-    ParameterSet<float> Weights, IReadOnlyList<Moment> Moments, long Iteration, float[] HiddenState, long Position, long Epoch)
+    ParameterSet<float> Weights, IReadOnlyList<Moment> Moments, long Iteration, IReadOnlyList<float[]> States, long Position, long Epoch)
     : EngineState(Weights, Moments, Iteration)
 {
     /// <summary>B, the number of streams.</summary>
-    public int BatchSize => HiddenState.Length / Weights.Sizes.HiddenSize;
+    public int BatchSize => States[0].Length / Weights.Sizes.HiddenSize;
 }
 
 /// <summary>The state of an engine that trains on a table.</summary>

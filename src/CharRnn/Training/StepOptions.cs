@@ -1,3 +1,5 @@
+using CharRnn.Randomness;
+
 namespace CharRnn.Training;
 
 /// <summary>The sizes and the optimizer of a training step. The defaults are min-char-rnn's.</summary>
@@ -16,4 +18,13 @@ public sealed record StepOptions : UpdateOptions
 
     /// <summary>B, streams trained at once.</summary>
     public int BatchSize { get; init => field = Limits.Size(value); } = 1;
+
+    /// <summary>p of E12, the share of a layer's values that the layer above, or the output, does not see: from 0, below 1.</summary>
+    public double Dropout { get; init => field = Limits.Part(value); }
+
+    /// <summary>The seed of the dropout.</summary>
+    public ulong Seed { get; init; } = 1;
+
+    /// <summary>E12's m.</summary>
+    public DropoutMask Mask => new(Dropout, Seed);
 }

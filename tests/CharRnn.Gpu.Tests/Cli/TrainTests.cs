@@ -34,7 +34,7 @@ public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
         Assert.Equal(new ModelShape(7, 16), ModelFile.Load(_shell["run/best.safetensors"]).Weights.Shape);
         Checkpoint checkpoint = CheckpointFile.Load(_shell["run/checkpoint.safetensors"]);
         Assert.Equal((300, 3), (checkpoint.Snapshot.Iteration, ((TextState)checkpoint.Snapshot.Engine).BatchSize));
-        Assert.Equal(run.Model.Weights.Whh, checkpoint.Snapshot.Weights.Whh);
+        Assert.Equal(run.Model.Weights.Layer(0).Whh, checkpoint.Snapshot.Weights.Layer(0).Whh);
     }
 
     [Fact]
@@ -223,7 +223,7 @@ public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
         ParameterSet<float> from = ModelFile.Load(_shell["run/best.safetensors"]).Weights;
         ParameterSet<float> to = ModelFile.Load(_shell["further/model.safetensors"]).Weights;
         Assert.Equal(from.Shape, to.Shape);
-        Assert.All(from.Whh.Zip(to.Whh), pair => Assert.Equal(pair.First, pair.Second, 1e-6));
+        Assert.All(from.Layer(0).Whh.Zip(to.Layer(0).Whh), pair => Assert.Equal(pair.First, pair.Second, 1e-6));
     }
 
     [Fact]
@@ -248,7 +248,7 @@ public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
             Assert.Equal(old.By[before], to.Weights.By[after], 1e-6);
             Assert.All(Enumerable.Range(0, 16), unit =>
             {
-                Assert.Equal(old.Wxh[(before * 16) + unit], to.Weights.Wxh[(after * 16) + unit], 1e-6);
+                Assert.Equal(old.Layer(0).Wxh[(before * 16) + unit], to.Weights.Layer(0).Wxh[(after * 16) + unit], 1e-6);
                 Assert.Equal(old.Why[(unit * 7) + before], to.Weights.Why[(unit * 8) + after], 1e-6);
             });
         }

@@ -29,7 +29,7 @@ public class ExchangeTests
         for (int i = 0; i < V; i++)
             weights.By[i] = 0.3f * i;
         for (int i = 0; i < H; i++)
-            weights.Bh[i] = -0.2f * i;
+            weights.Layer(0).Bh[i] = -0.2f * i;
         return new CharacterModel(vocabulary ?? Characters, weights);
     }
 
@@ -265,9 +265,9 @@ public class ExchangeTests
         CharacterModel model = ForeignModel.Load(path);
         Assert.Equal("ab", ModelMetadata.VocabularyText(model.Vocabulary));
         ParameterSet<float> weights = model.Weights; // whose matrices are the file's transposes
-        Assert.Equal(Transposed("Wxh", 3, 2), weights.Wxh);
-        Assert.Equal(Transposed("Whh", 3, 3), weights.Whh);
-        Assert.Equal(Transposed("bh", 3, 1), weights.Bh);
+        Assert.Equal(Transposed("Wxh", 3, 2), weights.Layer(0).Wxh);
+        Assert.Equal(Transposed("Whh", 3, 3), weights.Layer(0).Whh);
+        Assert.Equal(Transposed("bh", 3, 1), weights.Layer(0).Bh);
         Assert.Equal(Transposed("Why", 2, 3), weights.Why);
         Assert.Equal(Transposed("by", 2, 1), weights.By);
 

@@ -42,7 +42,7 @@ public class DivergenceTests
     {
         // The last character, whose input row is NaN, is first read in the fourth step; the steps after it do without.
         ParameterSet<float> weights = CaseData.TrainedWeights(new(V, H));
-        weights.Wxh[^1] = float.NaN;
+        weights.Layer(0).Wxh[^1] = float.NaN;
         ExpectDivergence(kind, fused, Case(weights, position => position == (3 * T) + 2 ? V - 1 : position * 5 % (V - 1)), completed: 3);
     }
 

@@ -37,8 +37,8 @@ public class EvaluatorTests
         {
             var tokens = new int[streamLength];
             text.Read(b * streamLength, tokens);
-            var h = new double[33];
-            expected += ReferenceRnn.Evaluate(weights.Convert(value => (double)value), tokens, ref h);
+            double[][] state = ReferenceRnn.ZeroState(weights.Sizes);
+            expected += ReferenceRnn.Evaluate(weights.Convert(value => (double)value), tokens, ref state);
         }
 
         Assert.Equal(streams * (streamLength - 1), predictions);
@@ -67,13 +67,13 @@ public class EvaluatorTests
             (trace.Units, trace.Best, trace.Activations.Length, trace.BestTokens.Length, trace.Surprisal.Length));
 
         var (states, best, named, surprisal) = (new List<double>(), new List<double>(), new List<double>(), new List<double> { 0 });
-        double[] h = new double[H];
+        double[][] state = ReferenceRnn.ZeroState(weights.Sizes);
         for (int i = 0; i < length; i++)
         {
-            h = ReferenceRnn.HiddenStep(reference, tokens[i], h);
-            double[] z = ReferenceRnn.Logits(reference, h);
+            state = ReferenceRnn.Step(reference, tokens[i], state);
+            double[] z = ReferenceRnn.Logits(reference, state);
             double sum = ReferenceRnn.LogSumExp(z);
-            states.AddRange(h);
+            states.AddRange(state[0]);
             best.AddRange(z.Select(score => Math.Exp(score - sum)).OrderDescending().Take(Best));
             named.AddRange(trace.BestTokens.AsSpan(i * Best, Best).ToArray().Select(token => Math.Exp(z[token] - sum)));
             Assert.Equal(Best, trace.BestTokens.AsSpan(i * Best, Best).ToArray().Distinct().Count());

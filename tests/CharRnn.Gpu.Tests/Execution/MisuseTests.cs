@@ -39,13 +39,14 @@ public class MisuseTests
         int[] tokens = [.. Enumerable.Range(0, 60).Select(i => i == 40 ? token : i % V)];
         var text = new TokenArray(tokens);
         ParameterSet<double> w = Weights.Convert(value => (double)value);
-        double[] h = new double[H];
+        double[][] state = ReferenceRnn.ZeroState(w.Sizes);
         var vocabulary = new Vocabulary(TextEncoding.Bytes, Enumerable.Range('a', V));
         foreach (Action call in (Action[])
         [
             () => sampler.Write([token], 1, new(), 1, 0), () => sampler.Write(tokens, 1, new(), 1, 0),
             () => one.Evaluate(text, cancellation), () => several.Evaluate(text, cancellation), () => one.Trace(text, 3, cancellation),
-            () => ReferenceRnn.HiddenStep(w, token, h), () => ReferenceRnn.Run(w, tokens, h), () => ReferenceRnn.Evaluate(w, tokens, ref h),
+            () => ReferenceRnn.Step(w, token, state), () => ReferenceRnn.Run(w, tokens, state),
+            () => ReferenceRnn.Evaluate(w, tokens, ref state),
             () => vocabulary.Decode(tokens), () => vocabulary.AppendBytes(token, []), () => CorpusStatistics.Of(text, V),
         ])
             Refuses(call);
@@ -162,7 +163,7 @@ public class MisuseTests
         foreach (EngineState wrong in (EngineState[])
         [
             state with { Weights = other }, state with { Moments = [new Moment("adagrad", other)] }, state with { Moments = [] },
-            state with { HiddenState = [] }, Samples.TableState(),
+            state with { States = [] }, state with { States = [[]] }, state with { States = [state.States[0], state.States[0]] }, Samples.TableState(),
             state with { Position = -2 }, state with { Position = long.MaxValue }, state with { Epoch = -1 }, state with { Iteration = -1 },
         ])
             Assert.ThrowsAny<ArgumentException>(() => run.Engine.Restore(wrong));

@@ -144,13 +144,13 @@ public sealed class SamplerTests : IDisposable
     private static IEnumerable<double[]> Distributions(int[] inputs, int[] drawn, SamplingOptions options)
     {
         ParameterSet<double> w = Weights.Convert(value => (double)value);
-        var h = new double[H];
+        double[][] state = ReferenceRnn.ZeroState(w.Sizes);
         foreach (int x in inputs)
-            h = ReferenceRnn.HiddenStep(w, x, h);
+            state = ReferenceRnn.Step(w, x, state);
         foreach (int token in drawn)
         {
-            yield return ReferenceSampler.Probabilities(ReferenceRnn.Logits(w, h), options);
-            h = ReferenceRnn.HiddenStep(w, token, h);
+            yield return ReferenceSampler.Probabilities(ReferenceRnn.Logits(w, state), options);
+            state = ReferenceRnn.Step(w, token, state);
         }
     }
 

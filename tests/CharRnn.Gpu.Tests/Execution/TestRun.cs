@@ -67,7 +67,7 @@ internal sealed class TestRun : IDisposable
         TextState state = Engine.ReadState();
         return
         [
-            .. Bits(state.Weights), .. state.Moments.SelectMany(moment => Bits(moment.Values)), .. Bits(state.HiddenState),
+            .. Bits(state.Weights), .. state.Moments.SelectMany(moment => Bits(moment.Values)), .. state.States.SelectMany(Bits),
             (int)state.Position, (int)state.Epoch, .. Bits(_losses.ToArray()[firstLoss..]),
         ];
     }

@@ -44,7 +44,7 @@ public sealed class GoldenDeviceTests : IDisposable
         TextState state = engine.ReadState();
         ChangeWithin(2e-4, $"{name}.weights3", initial, state.Weights);
         WithinEach(3e-4, $"{name}.memory3", state.Moments[0].Values);
-        Agreement.Within(3e-5, _golden.State(name), state.HiddenState, $"{name}.state3");
+        Agreement.Within(3e-5, _golden.State(name), state.States[0], $"{name}.state3");
     }
 
     public void Dispose() => _golden.Dispose();

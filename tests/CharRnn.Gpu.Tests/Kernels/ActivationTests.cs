@@ -72,7 +72,7 @@ public class ActivationTests
         [
             .. data.A.Zip(data.B, (dh, h) => (1 - ((double)h * h)) * dh).Select((da, i) => i % Row < Columns ? da : data.A[i]),
         ];
-        OperandData actual = Bodies.Simd(data, o => Activation.TanhGradient(o.A, o.B, o.N.Rows, o.N.Row, o.N.Columns));
+        OperandData actual = Bodies.Simd(data, o => Activation.RunGradient(o.A, o.B, o.N.Rows, o.N.Row, o.N.Columns, Activation.Hyperbolic));
         Agreement.Within(1e-7, expected, actual.A, "SIMD");
     }
 
@@ -118,10 +118,10 @@ public class ActivationTests
 
     private static float[][] Tanh(DeviceKind group, float[] x)
     {
-        var data = new OperandData { A = x, N = new(Columns: x.Length) };
+        var data = new OperandData { A = x, B = new float[x.Length], N = new(Columns: x.Length) };
         return
         [
-            Bodies.Simd(data, o => Activation.Tanh(o.A, 1, o.N.Columns, o.N.Columns)).A,
+            Bodies.Simd(data, o => Activation.Run(o.A, o.B, 1, o.N.Columns, o.N.Columns, Activation.Hyperbolic)).A,
             [.. x.Select(KernelMath.Tanh)],
             Bodies.OnGroup(group, data, TanhKernel).A,
         ];

@@ -31,8 +31,9 @@ public class RowsTests
     public void Fill_repeats_the_bias(DeviceKind group)
     {
         OperandData data = TwoOperands() with { B = Values.RandomRows(1, Columns, 3) };
-        float[] expected = [.. Enumerable.Repeat(data.B, Count).SelectMany(bias => bias)];
-        Check(group, data, expected, o => Rows.Fill(o.A, o.B, o.N.Rows, o.N.Row), FillKernel);
+        data = data with { N = data.N with { Columns = Columns } };
+        float[] expected = [.. data.A.Select((value, i) => i % Row < Columns ? data.B[i % Row] : value)];
+        Check(group, data, expected, o => Rows.Fill(o.A, o.B, o.N.Rows, o.N.Row, o.N.Columns), FillKernel);
     }
 
     [Fact]
@@ -46,7 +47,10 @@ public class RowsTests
         };
         float[] expected =
             [.. Enumerable.Range(0, Count * Row).Select(i => data.B[(Indices[i / Row] * Row) + (i % Row)] + data.C[i % Row])];
-        Assert.Equal(expected, Bodies.Simd(data, o => RowLookup.Gather(o.A, o.B, o.I, o.C, o.N.Rows, o.N.Row, o.N.Row)).A);
+        Assert.Equal(expected, Bodies.Simd(data, Gather).A);
+
+        static unsafe void Gather(Operands o) => RowLookup.Gather(
+            Simd.Pointer(o.A), Simd.Pointer(o.B), Simd.Pointer(o.I), Simd.Pointer(o.C), o.N.Rows, o.N.Row, o.N.Row);
     }
 
     [Theory]
@@ -138,7 +142,7 @@ public class RowsTests
 
     private static void ZeroKernel(Operands o) => Rows.ZeroOnGroup(o.A, o.N.Columns);
 
-    private static void FillKernel(Operands o) => Rows.FillOnGroup(o.A, o.B, o.N.Rows, o.N.Row);
+    private static void FillKernel(Operands o) => Rows.FillOnGroup(o.A, o.B, o.N.Rows, o.N.Row, o.N.Columns);
 
     private static void ScatterAddKernel(Operands o) => RowSums.ScatterAddOnGroup(
         Team.ScratchOnGroup(), o.A, o.I, o.B, o.N.Rows, o.N.First, o.N.Terms, o.N.Row, o.N.Columns);

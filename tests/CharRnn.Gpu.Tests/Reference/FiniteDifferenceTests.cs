@@ -11,66 +11,107 @@ public class FiniteDifferenceTests
 {
     private const int V = 5, H = 7, T = 6, B = 3;
 
-    private static readonly ParameterSet<double> Weights = CaseData.TrainedWeights(new(V, H)).Convert(value => (double)value);
-
     // Every character is an input of every stream, so that no row of dWxh is zero.
     private static readonly int[] Tokens = [.. Enumerable.Range(0, (T + 1) * B).Select(i => ((i / B * 2) + (i % B) + (i / 11)) % V)];
 
-    private static readonly double[] Carried = [.. Enumerable.Range(0, B * H).Select(i => (2 * Philox.Uniform(1, 2, (ulong)i)) - 1)];
+    public static MatrixTheoryData<RecurrentCell, int, double> Models => new(Enum.GetValues<RecurrentCell>(), [1, 3], [0, 0.25]);
 
     [Theory]
-    [InlineData("Wxh")]
-    [InlineData("Whh")]
-    [InlineData("bh")]
-    [InlineData("Why")]
-    [InlineData("by")]
-    public void The_gradient_is_the_slope_of_the_loss_at_every_parameter(string name)
+    [MemberData(nameof(Models))]
+    public void The_gradient_is_the_slope_of_the_loss_at_every_parameter(RecurrentCell cell, int layers, double dropout)
     {
         Assert.Equal(V, Tokens.Take(T * B).Distinct().Count());
-        ParameterTensor<double> gradient = ReferenceRnn.Run(Weights, Tokens, Carried)
-            .Gradient.Tensors.Single(tensor => tensor.Name == name);
-        ParameterSet<double> moved = Weights.Convert(value => value);
-        double[] values = moved.Tensors.Single(tensor => tensor.Name == name).Values;
-        for (int i = 0; i < values.Length; i++)
+        var mask = new DropoutMask(dropout, 9);
+        double Factor(int layer, int t, int b, int unit) => mask.Keeps(0, layer, (t * B) + b, unit) ? 1 / (1 - dropout) : 0;
+        ParameterSet<double> weights = Weights(cell, layers), moved = weights.Convert(value => value);
+        double[][] carried = Carried(weights.Sizes);
+        ParameterSet<double> gradient = ReferenceRnn.Run(weights, Tokens, carried, Factor).Gradient;
+        foreach ((ParameterTensor<double> expected, ParameterTensor<double> tensor) in gradient.Tensors.Zip(moved.Tensors))
+            for (int i = 0; i < tensor.Values.Length; i++)
+            {
+                double slope = Slope(delta =>
+                {
+                    double before = tensor.Values[i];
+                    tensor.Values[i] = before + delta;
+                    double loss = ReferenceRnn.Run(moved, Tokens, carried, Factor).Loss;
+                    tensor.Values[i] = before;
+                    return loss;
+                });
+                Assert.True(
+                    Math.Abs(slope - expected.Values[i]) < 1e-8 * Math.Max(1, Math.Abs(slope)),
+                    $"gradient of {tensor.Spec.Name}[{i}] is {expected.Values[i]}, the slope {slope}");
+            }
+    }
+
+    [Theory]
+    [MemberData(nameof(Cells))]
+    public void Every_carried_state_takes_part_in_the_loss(RecurrentCell cell)
+    {
+        ParameterSet<double> weights = Weights(cell, 2);
+        double[][] carried = Carried(weights.Sizes);
+        double withState = ReferenceRnn.Run(weights, Tokens, carried).Loss;
+        for (int i = 0; i < carried.Length; i++)
         {
-            double slope = Slope(delta => LossWith(moved, values, i, delta));
-            Agreement.Within(1e-8, slope, gradient.Values[i], $"d{name}[{i}]");
+            double[][] without = [.. carried];
+            without[i] = new double[B * H];
+            Assert.True(Math.Abs(withState - ReferenceRnn.Run(weights, Tokens, without).Loss) > 0.001, weights.Sizes.States[i]);
         }
     }
 
-    [Fact]
-    public void The_carried_state_takes_part_in_the_loss()
+    [Theory]
+    [MemberData(nameof(Cells))]
+    public void A_batch_is_the_mean_of_its_streams(RecurrentCell cell)
     {
-        double withState = ReferenceRnn.Run(Weights, Tokens, Carried).Loss;
-        double without = ReferenceRnn.Run(Weights, Tokens, new double[B * H]).Loss;
-        Assert.True(Math.Abs(withState - without) > 0.01);
-    }
-
-    [Fact]
-    public void A_batch_is_the_mean_of_its_streams()
-    {
-        ReferencePass all = ReferenceRnn.Run(Weights, Tokens, Carried);
+        ParameterSet<double> weights = Weights(cell, 2);
+        double[][] carried = Carried(weights.Sizes);
+        ReferencePass all = ReferenceRnn.Run(weights, Tokens, carried);
         ReferencePass[] streams =
         [
             .. Enumerable.Range(0, B).Select(b => ReferenceRnn.Run(
-                Weights, [.. Tokens.Where((_, i) => i % B == b)], Carried[(b * H)..((b + 1) * H)])),
+                weights, [.. Tokens.Where((_, i) => i % B == b)], [.. carried.Select(state => state[(b * H)..((b + 1) * H)])])),
         ];
         Agreement.Within(1e-14, streams.Average(pass => pass.Loss), all.Loss, "loss");
-        for (int tensor = 0; tensor < 5; tensor++)
+        foreach ((int tensor, ParameterTensor<double> expected) in all.Gradient.Tensors.Index())
         {
-            double[] mean = new double[all.Gradient.Tensors[tensor].Values.Length];
+            double[] mean = new double[expected.Values.Length];
             foreach (ReferencePass pass in streams)
                 for (int i = 0; i < mean.Length; i++)
                     mean[i] += pass.Gradient.Tensors[tensor].Values[i] / B;
-            Agreement.Within(1e-14, mean, all.Gradient.Tensors[tensor].Values, all.Gradient.Tensors[tensor].Name);
+            Agreement.Within(1e-14, mean, expected.Values, expected.Spec.Name);
         }
 
-        Assert.Equal(streams.SelectMany(pass => pass.CarriedOut), all.CarriedOut);
+        for (int i = 0; i < carried.Length; i++)
+            Assert.Equal(streams.SelectMany(pass => pass.CarriedOut[i]), all.CarriedOut[i]);
+    }
+
+    public static TheoryData<RecurrentCell> Cells => [.. Enum.GetValues<RecurrentCell>()];
+
+    [Fact]
+    public void A_model_of_zeros_loses_the_logarithm_of_V_per_character()
+    {
+        var zeros = new ParameterSet<double>(new ModelShape(V, H));
+        Agreement.Within(1e-15, T * Math.Log(V), ReferenceRnn.Run(zeros, Tokens, Carried(zeros.Sizes)).Loss, "loss");
     }
 
     [Fact]
-    public void A_model_of_zeros_loses_the_logarithm_of_V_per_character() =>
-        Agreement.Within(1e-15, T * Math.Log(V), ReferenceRnn.Run(new(new ModelShape(V, H)), Tokens, Carried).Loss, "loss");
+    public void Dropout_hides_its_share_of_the_values_and_depends_on_every_part_of_their_place()
+    {
+        var mask = new DropoutMask(0.3, 5);
+        (int Layer, int Row, int Unit)[] places =
+            [.. from layer in Enumerable.Range(0, 2) from row in Enumerable.Range(0, 50) from unit in Enumerable.Range(0, 100) select (layer, row, unit)];
+        bool[] kept = [.. places.Select(place => mask.Keeps(7, place.Layer, place.Row, place.Unit))];
+        Assert.InRange(kept.Count(keeps => keeps) / (double)kept.Length, 0.68, 0.72);
+        foreach (Func<(int Layer, int Row, int Unit), bool> other in (Func<(int, int, int), bool>[])
+        [
+            place => mask.Keeps(8, place.Item1, place.Item2, place.Item3), place => mask.Keeps(7, place.Item1 + 2, place.Item2, place.Item3),
+            place => mask.Keeps(7, place.Item1, place.Item2 + 50, place.Item3), place => mask.Keeps(7, place.Item1, place.Item2, place.Item3 + 100),
+            place => new DropoutMask(0.3, 6).Keeps(7, place.Item1, place.Item2, place.Item3),
+            place => new DropoutMask(0.3, 5UL << 32).Keeps(7, place.Item1, place.Item2, place.Item3),
+        ])
+            // Independent masks of 0.7 and 0.7 agree in 0.58 of the places.
+            Assert.InRange(kept.Zip(places.Select(other)).Count(pair => pair.First == pair.Second) / (double)kept.Length, 0.56, 0.60);
+        Assert.All(places, place => Assert.True(new DropoutMask(0, 5).Keeps(7, place.Layer, place.Row, place.Unit)));
+    }
 
     [Fact]
     public void An_update_clips_both_signs_and_keeps_epsilon_inside_the_root()
@@ -81,12 +122,12 @@ public class FiniteDifferenceTests
         foreach (ParameterTensor<double> m in memory.Tensors)
             Array.Fill(m.Values, 0.25);
         double[] g = [7, -7, 0.5, 0, double.NaN, -0.5];
-        g.CopyTo(gradient.Wxh, 0);
-        memory.Wxh[3] = 0;
+        g.CopyTo(gradient.Layer(0).Wxh, 0);
+        memory.Layer(0).Wxh[3] = 0;
         optimizer.Update(w, gradient);
         double large = 0.1 / Math.Sqrt(1.25 + 1e-8), small = 0.1 * 0.5 / Math.Sqrt(0.5 + 1e-8);
-        Assert.Equal([-large, large, -small, 0, double.NaN, small], w.Wxh);
-        Assert.Equal([1.25, 1.25, 0.5, 0, double.NaN, 0.5], memory.Wxh);
+        Assert.Equal([-large, large, -small, 0, double.NaN, small], w.Layer(0).Wxh);
+        Assert.Equal([1.25, 1.25, 0.5, 0, double.NaN, 0.5], memory.Layer(0).Wxh);
 
         // A first, tiny gradient: η g / √(g² + ε), not η g / (|g| + √ε).
         gradient.By[0] = 1e-4;
@@ -95,14 +136,11 @@ public class FiniteDifferenceTests
         Agreement.Within(1e-12, -0.1 / Math.Sqrt(2), w.By[0], "θ");
     }
 
-    private static double LossWith(ParameterSet<double> w, double[] values, int i, double delta)
-    {
-        double before = values[i];
-        values[i] = before + delta;
-        double loss = ReferenceRnn.Run(w, Tokens, Carried).Loss;
-        values[i] = before;
-        return loss;
-    }
+    private static ParameterSet<double> Weights(RecurrentCell cell, int layers) =>
+        CaseData.TrainedWeights(new(V, H, cell, layers)).Convert(value => (double)value);
+
+    private static double[][] Carried(ModelShape shape) =>
+        [.. shape.States.Select((_, k) => Enumerable.Range(0, B * H).Select(i => (2 * Philox.Uniform(1, (ulong)k, (ulong)i)) - 1.0).ToArray())];
 
     /// <summary>Central differences at two distances, whose combination has no error in the square of the distance.</summary>
     private static double Slope(Func<double, double> f)

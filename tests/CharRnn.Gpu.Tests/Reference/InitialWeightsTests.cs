@@ -8,8 +8,8 @@ public class InitialWeightsTests
     public void Matrices_are_normal_with_deviation_one_hundredth_and_biases_are_zero()
     {
         ParameterSet<float> weights = InitialWeights.Create(new(65, 129), 1);
-        Assert.All([.. weights.Bh, .. weights.By], value => Assert.Equal(0, value));
-        foreach (float[] matrix in (float[][])[weights.Wxh, weights.Whh, weights.Why])
+        Assert.All([.. weights.Layer(0).Bh, .. weights.By], value => Assert.Equal(0, value));
+        foreach (float[] matrix in (float[][])[weights.Layer(0).Wxh, weights.Layer(0).Whh, weights.Why])
         {
             double n = matrix.Length;
             Assert.InRange(matrix.Average(v => (double)v), -0.04 / Math.Sqrt(n), 0.04 / Math.Sqrt(n)); // 4 standard errors
@@ -23,14 +23,14 @@ public class InitialWeightsTests
     public void No_two_weights_share_a_random_number()
     {
         ParameterSet<float> weights = InitialWeights.Create(new(33, 65), 1);
-        float[] all = [.. weights.Wxh, .. weights.Whh, .. weights.Why];
+        float[] all = [.. weights.Layer(0).Wxh, .. weights.Layer(0).Whh, .. weights.Why];
         Assert.InRange(all.Distinct().Count(), all.Length - 5, all.Length); // but two may round to the same float
     }
 
     [Fact]
     public void The_weights_are_a_function_of_the_seed()
     {
-        Assert.Equal(InitialWeights.Create(new(5, 7), 3).Whh, InitialWeights.Create(new(5, 7), 3).Whh);
-        Assert.NotEqual(InitialWeights.Create(new(5, 7), 3).Whh, InitialWeights.Create(new(5, 7), 4).Whh);
+        Assert.Equal(InitialWeights.Create(new(5, 7), 3).Layer(0).Whh, InitialWeights.Create(new(5, 7), 3).Layer(0).Whh);
+        Assert.NotEqual(InitialWeights.Create(new(5, 7), 3).Layer(0).Whh, InitialWeights.Create(new(5, 7), 4).Layer(0).Whh);
     }
 }

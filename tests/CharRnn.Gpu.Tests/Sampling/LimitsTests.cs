@@ -139,7 +139,8 @@ public class LimitsTests
         Assert.Throws<ArgumentNullException>(() => new TokenArray(null!));
         ParameterSet<double> w = new(new ModelShape(3, 2));
         foreach ((int[] tokens, double[] h) in ((int[], double[])[])[([0, 1], []), ([0, 1], [1]), ([], [1, 2]), ([0, 1, 2], [1, 2, 3, 4])])
-            Assert.Throws<ArgumentException>(() => ReferenceRnn.Run(w, tokens, h));
+            Assert.Throws<ArgumentException>(() => ReferenceRnn.Run(w, tokens, [h]));
+        Assert.Throws<ArgumentException>(() => ReferenceRnn.Run(w, [0, 1], [[1, 2], [1, 2]]));
         Assert.Throws<ArgumentException>(() => GradientDescent.Minimise(x => x[0], _ => [], [1.0], new()));
     }
 }

@@ -32,13 +32,13 @@ public class CheckpointFileTests
         Samples.AssertEqual(saved.Weights, loaded.Snapshot.Weights);
         TextState actual = Assert.IsType<TextState>(loaded.Snapshot.Engine);
         Samples.AssertEqual(state.Moments[0].Values, actual.Moments[0].Values);
-        Assert.Equal(state.HiddenState, actual.HiddenState);
+        Assert.Equal(state.States, actual.States);
         Assert.Equal(
             BitConverter.DoubleToInt64Bits(bestValidationLoss),
             BitConverter.DoubleToInt64Bits(loaded.Snapshot.BestValidationLoss));
 
         // The rest are values: records compare them.
-        Assert.Equal(state, actual with { Weights = state.Weights, Moments = state.Moments, HiddenState = state.HiddenState });
+        Assert.Equal(state, actual with { Weights = state.Weights, Moments = state.Moments, States = state.States });
         Assert.Equal(saved, loaded.Snapshot with { Engine = state, BestValidationLoss = saved.BestValidationLoss });
         Assert.Same(loaded.Snapshot.Weights, loaded.Model.Weights);
     }
@@ -130,7 +130,7 @@ public class CheckpointFileTests
         using var file = SafetensorsFile.Open(directory.File("c"));
 
         Assert.Equal(28, file.Tensors.Count);
-        Assert.Equal([3L, 5L], file.Entry("adagrad.layers.0.Wxh").Shape);
+        Assert.Equal([3L, 5L], file.Entry("adagrad.layers.0.Layer(0).Wxh").Shape);
         Assert.Equal([5L, 3L], file.Entry("adagrad.Why").Shape);
         Assert.Equal([2L, 3L], file.Entry("state.hidden").Shape);
         Assert.Equal([75L], file.ReadIntegers("state.position", s_scalar));
@@ -145,7 +145,7 @@ public class CheckpointFileTests
 
     public static TheoryData<string, string> NotFinite => new()
     {
-        { "weights", "tensor layers.0.Whh is NaN at [2, 1]" },
+        { "weights", "tensor layers.0.Layer(0).Whh is NaN at [2, 1]" },
         { "memory", "tensor adagrad.layers.0.bh is infinite at [1]" },
         { "negative memory", "tensor adagrad.Why has a value below 0" },
         { "hidden", "tensor state.hidden is NaN at [1, 0]" },
@@ -166,16 +166,16 @@ public class CheckpointFileTests
         switch (what)
         {
             case "weights":
-                bad.Weights.Whh[(1 * 3) + 2] = float.NaN;
+                bad.Weights.Layer(0).Whh[(1 * 3) + 2] = float.NaN;
                 break;
             case "memory":
-                state.Moments[0].Values.Bh[1] = float.PositiveInfinity;
+                state.Moments[0].Values.Layer(0).Bh[1] = float.PositiveInfinity;
                 break;
             case "negative memory":
                 state.Moments[0].Values.Why[1] = -1e-9f;
                 break;
             case "hidden":
-                state.HiddenState[3] = float.NaN;
+                state.States[0][3] = float.NaN;
                 break;
             case "last loss":
                 bad = bad with { LastLoss = double.NegativeInfinity };

@@ -29,7 +29,7 @@ public class RunRecorderTests
         recorder.Checkpointed(snapshot);
         recorder.RequireSaved();
         Assert.Single(warnings);
-        Assert.Equal(snapshot.Weights.Whh, ModelFile.Load(run.BestModelPath).Weights.Whh);
+        Assert.Equal(snapshot.Weights.Layer(0).Whh, ModelFile.Load(run.BestModelPath).Weights.Layer(0).Whh);
         Assert.Equal(snapshot.Iteration, CheckpointFile.Load(run.CheckpointPath).Snapshot.Iteration);
     }
 
@@ -46,7 +46,7 @@ public class RunRecorderTests
         Assert.Equal(Enumerable.Range(0, keep).Select(age => 5L - age), Iterations());
 
         TrainingSnapshot bad = Samples.Snapshot();
-        bad.Weights.Wxh[0] = float.NaN;
+        bad.Weights.Layer(0).Wxh[0] = float.NaN;
         Assert.Throws<CharRnnException>(() => recorder.Checkpointed(bad));
         Assert.Equal(Enumerable.Range(0, keep).Select(age => 5L - age), Iterations());
 
@@ -61,7 +61,7 @@ public class RunRecorderTests
         using var directory = new TemporaryDirectory();
         using RunDirectory run = RunDirectory.Create(directory.File("run"));
         TrainingSnapshot snapshot = Samples.Snapshot();
-        snapshot.Engine.Moments[0].Values.Wxh[0] = float.PositiveInfinity;
+        snapshot.Engine.Moments[0].Values.Layer(0).Wxh[0] = float.PositiveInfinity;
         using var recorder = new RunRecorder(run, Samples.Description, null, 2, _ => { });
         Assert.Throws<CharRnnException>(() => recorder.Checkpointed(snapshot));
     }

@@ -29,7 +29,7 @@ internal static class Samples
 
     public static TextState State(int v = 5, int h = 3, int b = 2) => new(
         Weights(v, h), [new Moment("adagrad", Weights(v, h, 1000))], 1_000_000_000_000,
-        [.. Enumerable.Range(0, b * h).Select(i => (i * 0.1f) - 0.2f)], Position: 75, Epoch: 3);
+        [[.. Enumerable.Range(0, b * h).Select(i => (i * 0.1f) - 0.2f)]], Position: 75, Epoch: 3);
 
     /// <summary>The state of a training on a table.</summary>
     public static TableState TableState()

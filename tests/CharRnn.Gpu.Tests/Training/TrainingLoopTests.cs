@@ -424,7 +424,7 @@ public class TrainingLoopTests
         public ParameterSet<float> ReadWeights() => Weights(Iteration);
 
         public EngineState ReadState() =>
-            new TextState(ReadWeights(), [new Moment("adagrad", ReadWeights())], Iteration, new float[3], Iteration, 1);
+            new TextState(ReadWeights(), [new Moment("adagrad", ReadWeights())], Iteration, [new float[3]], Iteration, 1);
 
         public void Restore(EngineState state) => throw new NotSupportedException();
 

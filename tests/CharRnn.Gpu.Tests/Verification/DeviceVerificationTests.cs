@@ -65,7 +65,7 @@ public class DeviceVerificationTests
     public void Steps_that_diverge_are_losses_that_agree_with_nothing_and_not_waited_for()
     {
         ParameterSet<float> weights = CaseData.TrainedWeights(new(17, 33));
-        weights.Wxh[^1] = float.NaN; // of the last character, which the fourth step reads first
+        weights.Layer(0).Wxh[^1] = float.NaN; // of the last character, which the fourth step reads first
         using var model = new DeviceModel(TestDevices.Get(DeviceKind.Cpu), weights);
         var text = new TokenArray([.. Enumerable.Range(0, 100).Select(i => i == 29 ? 16 : i % 16)]);
         using var engine = new TrainingEngine(model, text, new StepOptions { HiddenSize = 33, SequenceLength = 9 });

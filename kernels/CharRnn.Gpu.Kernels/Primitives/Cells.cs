@@ -1,0 +1,159 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using CharRnn.Gpu.Kernels.Arguments;
+using ILGPU;
+
+namespace CharRnn.Gpu.Kernels.Primitives;
+
+/// <summary>
+/// What follows the products of a time step: the cells' own arithmetic, unit by unit. Each cell is a file, in which a CPU worker finds it for
+/// a vector of units, and a thread of a group for one unit. <see cref="Recurrence"/> is what they share.
+/// </summary>
+public static unsafe class Cells
+{
+    /// <summary>The numbers by which kernels name a cell.</summary>
+    public const int Rnn = 0, Lstm = 1, Gru = 2;
+
+    /// <summary>The number of gates of a cell.</summary>
+    public static int GatesOf(int cell) => cell == Lstm ? LstmCell.GateCount : cell == Gru ? GruCell.GateCount : RnnCell.GateCount;
+
+    /// <summary>Whether the state's part of the pre-activations stays apart from the input's part.</summary>
+    public static bool KeepsApart(int cell) => cell == Gru;
+
+    /// <summary>A cell as a CPU worker computes it.</summary>
+    internal interface ICell
+    {
+        /// <summary>The number of gates.</summary>
+        static abstract int Gates { get; }
+
+        /// <summary>Computes the gates and the new state of a vector of units, whose gates are 16 floats apart.</summary>
+        static abstract void Forward(in CellPointers p);
+
+        /// <summary>Computes the gradients at the pre-activations, and the carry.</summary>
+        static abstract void Backward(in CellPointers p);
+    }
+
+    /// <summary>Where a time step of some streams lies in a worker's memory. What a cell has not is not read.</summary>
+    internal struct CellPointers
+    {
+        /// <summary>
+        /// The gates. On the way back their gradients replace them, but in a vanilla cell, which has no gates any more then, only those of
+        /// its gradients are here.
+        /// </summary>
+        public float* Gates;
+
+        /// <summary>What belongs to them in <see cref="ForwardViews.Recurrent"/>.</summary>
+        public float* Recurrent;
+
+        /// <summary>h[t] and c[t], and those of the time step before.</summary>
+        public float* H, C, PreviousH, PreviousC;
+
+        /// <summary>bhn.</summary>
+        public float* Bias;
+
+        /// <summary>The gradient of h, and the carry.</summary>
+        public float* Dh, Carry;
+    }
+
+    /// <summary>Computes the gates and the new states of a time step. Only CPU workers call it.</summary>
+    /// <param name="cell">The cell.</param>
+    /// <param name="p">The values of the first stream.</param>
+    /// <param name="d">Sizes.</param>
+    /// <param name="rows">Number of streams.</param>
+    /// <param name="units">Number of units; whole vectors are computed.</param>
+    internal static void Forward(int cell, CellPointers p, RnnDims d, int rows, int units)
+    {
+        if (cell == Lstm)
+            EachForward<LstmCell>(p, d.HRow, d.GateRow, rows, units);
+        else if (cell == Gru)
+            EachForward<GruCell>(p, d.HRow, d.GateRow, rows, units);
+        else
+            EachForward<RnnCell>(p, d.HRow, d.GateRow, rows, units);
+    }
+
+    /// <summary>Computes the gradients at the pre-activations of a time step. Only CPU workers call it.</summary>
+    /// <inheritdoc cref="Forward"/>
+    internal static void Backward(int cell, CellPointers p, RnnDims d, int rows, int units)
+    {
+        if (cell == Lstm)
+            EachBackward<LstmCell>(p, d.HRow, d.GateRow, rows, units);
+        else if (cell == Gru)
+            EachBackward<GruCell>(p, d.HRow, d.GateRow, rows, units);
+        else
+            EachBackward<RnnCell>(p, d.HRow, d.GateRow, rows, units);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void EachForward<T>(CellPointers row, int hRow, int gateRow, int rows, int units)
+        where T : struct, ICell
+    {
+        for (int r = 0; r < rows; r++)
+            for (int u = 0; u < units; u += Vector<float>.Count)
+                T.Forward(At<T>(row, (long)r * hRow, (long)r * gateRow, u));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void EachBackward<T>(CellPointers row, int hRow, int gateRow, int rows, int units)
+        where T : struct, ICell
+    {
+        for (int r = 0; r < rows; r++)
+            for (int u = 0; u < units; u += Vector<float>.Count)
+                T.Backward(At<T>(row, (long)r * hRow, (long)r * gateRow, u));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static CellPointers At<T>(in CellPointers p, long place, long gatePlace, int unit)
+        where T : struct, ICell
+    {
+        gatePlace += GateColumns.Of(unit, 0, T.Gates);
+        place += unit;
+        return new CellPointers
+        {
+            Gates = p.Gates + gatePlace,
+            Recurrent = p.Recurrent + gatePlace,
+            H = p.H + place,
+            C = p.C + place,
+            PreviousH = p.PreviousH + place,
+            PreviousC = p.PreviousC + place,
+            Bias = p.Bias + unit,
+            Dh = p.Dh + place,
+            Carry = p.Carry + place,
+        };
+    }
+
+    /// <summary>Computes the gates and the new states of a block at one time step in a group, for cells with more than one gate.</summary>
+    internal static void ForwardOnGroup(ForwardViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, int t)
+    {
+        int gates = block.GatesAt(d, layer.Gates, t), h = block.At(d, layer.H, t + 1), previousH = block.At(d, layer.H, t);
+        int c = block.At(d, layer.C, t + 1), previousC = block.At(d, layer.C, t);
+        for (int element = Group.IdxX; element < block.Count * block.Units; element += Group.DimX)
+        {
+            int r = element / block.Units, u = element - (r * block.Units), place = (r * d.HRow) + u;
+            int gate = gates + (r * d.GateRow) + GateColumns.Of(u, 0, d.Gates);
+            if (d.Cell == Lstm)
+                LstmCell.Forward(v, gate, h + place, c + place, previousC + place);
+            else
+                GruCell.Forward(v, gate, h + place, previousH + place, layer.Bhn + block.Unit + u);
+        }
+
+        Team.Barrier();
+    }
+
+    /// <summary>Computes the gradients at the pre-activations of a block at one time step in a group, for cells with more than one gate.</summary>
+    internal static void BackwardOnGroup(TrainingViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, int t)
+    {
+        int gates = block.GatesAt(d, layer.Deltas, t), previousH = block.At(d, layer.H, t), dh = block.At(d, layer.Dh, t);
+        int c = block.At(d, layer.C, t + 1), previousC = block.At(d, layer.C, t), carry = block.At(d, 0, 0);
+        for (int element = Group.IdxX; element < block.Count * block.Units; element += Group.DimX)
+        {
+            int r = element / block.Units, u = element - (r * block.Units), place = (r * d.HRow) + u;
+            int gate = gates + (r * d.GateRow) + GateColumns.Of(u, 0, d.Gates);
+            float carried = t + 1 < d.T ? v.Carry[carry + place] : 0f;
+            v.Carry[carry + place] = d.Cell == Lstm
+                ? LstmCell.Backward(v, gate, v.Dh[dh + place], carried, c + place, previousC + place)
+                : GruCell.Backward(v, gate, v.Dh[dh + place] + carried, previousH + place);
+        }
+
+        Team.Barrier();
+    }
+}

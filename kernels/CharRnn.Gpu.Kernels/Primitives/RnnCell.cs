@@ -1,0 +1,31 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
+namespace CharRnn.Gpu.Kernels.Primitives;
+
+/// <summary>
+/// The vanilla cell (E1, E7). Its only gate is the hidden state itself. Groups compute it in the epilogue of their product, or in
+/// registers: see <see cref="GroupRecurrence"/>.
+/// </summary>
+internal readonly unsafe struct RnnCell : Cells.ICell
+{
+    public const int GateCount = 1;
+
+    public static int Gates => GateCount;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Forward(in Cells.CellPointers p) => *(Vector<float>*)p.H = Simd.Tanh(*(Vector<float>*)p.Gates);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Backward(in Cells.CellPointers p)
+    {
+        Vector<float> h = *(Vector<float>*)p.H;
+        *(Vector<float>*)p.Gates = *(Vector<float>*)p.Dh * (Vector<float>.One - (h * h));
+    }
+
+    /// <summary>Returns h in a thread of a group.</summary>
+    public static float Forward(float z) => KernelMath.Tanh(z);
+
+    /// <summary>Returns da in a thread of a group.</summary>
+    public static float Backward(float dh, float h) => dh * (1f - (h * h));
+}
