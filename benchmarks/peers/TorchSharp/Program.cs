@@ -122,7 +122,7 @@ void Learn()
     int[] characters = [.. File.ReadAllText(path).EnumerateRunes().Select(c => c.Value)];
     int[] vocabulary = [.. characters.Distinct().Order()];
     Tensor text = tensor([.. characters.Select(c => (long)Array.BinarySearch(vocabulary, c))]);
-    long cut = characters.LongLength * 9 / 10;
+    long cut = characters.LongLength - (characters.LongLength / 10); // as charrnn splits a text
     Tensor training = Streams(text.narrow(0, 0, cut), batch);
     Tensor validation = Streams(text.narrow(0, cut, characters.LongLength - cut), ValidationStreams);
 
