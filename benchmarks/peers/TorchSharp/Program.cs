@@ -1,30 +1,60 @@
-// The same training step as a .NET user writes it with TorchSharp: nn.RNN on one-hot characters, Linear, cross-entropy,
-// value clipping, Adagrad, the state carried from chunk to chunk. A peer of the benchmark table, which talks to it by lines:
+// What a .NET user writes with TorchSharp, as a peer of this project's programs: CharacterNetwork has the model, CharacterTrainer a
+// training step. The state is carried from chunk to chunk, and the loss is a sum over time and a mean over streams.
 //
-//   TorchSharpPeer THREADS HIDDEN BATCH STEPS     prints "ready", then for each line SECONDS on stdin characters per second
-//   TorchSharpPeer THREADS mlp IN HIDDEN OUT ROWS the same of a feed-forward network's rows per second: Linear, tanh, Linear, SGD
-//   TorchSharpPeer THREADS matmul N               the same with the FLOP per second of an N³ matrix product
+// A contestant of the benchmark table, which talks to it by lines: it prints "ready", and then, for each line SECONDS on stdin, a rate.
+//
+//   TorchSharpPeer THREADS HIDDEN BATCH STEPS              trained characters per second: rnn, one layer, Adagrad, clipping by value
+//   TorchSharpPeer THREADS CELL LAYERS HIDDEN BATCH STEPS  the same of an rnn, lstm or gru: Adam, clipping by norm
+//   TorchSharpPeer THREADS mlp IN HIDDEN OUT ROWS          a feed-forward network's rows per second: Linear, tanh, Linear, SGD
+//   TorchSharpPeer THREADS matmul N                        the FLOP per second of an N³ matrix product
+//
+// A peer of loss curves, which trains on a text from given weights, with Adam and clipping by norm:
+//
+//   TorchSharpPeer THREADS learn CELL LAYERS HIDDEN BATCH STEPS RATE DROPOUT WEIGHTS.safetensors TEXT ITERATIONS EVERY
+//
+// For every EVERY iterations it prints a line of JSON: the iteration, the seconds of training so far without those of measuring, the
+// mean training loss since the last line, and the loss of the text's last tenth, both in nats per character.
 
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using TorchSharp;
 using TorchSharp.Modules;
+using TorchSharpPeer;
 using static TorchSharp.torch;
 
 const int Vocabulary = 65;
-int[] numbers = [.. args.Where(a => a is not ("matmul" or "mlp")).Select(a => int.Parse(a, CultureInfo.InvariantCulture))];
-set_num_threads(numbers[0]);
+const int ValidationStreams = 16;
+set_num_threads(Integer(0));
 random.manual_seed(1);
+if (args[1] == "learn")
+{
+    Learn();
+    return;
+}
+
 Func<double> work = args[1] switch
 {
-    "matmul" => MatrixProduct(numbers[1]),
-    "mlp" => NetworkStep(numbers[1], numbers[2], numbers[3], numbers[4]),
-    _ => TrainingStep(numbers[1], numbers[2], numbers[3]),
+    "matmul" => MatrixProduct(Integer(2)),
+    "mlp" => NetworkStep(Integer(2), Integer(3), Integer(4), Integer(5)),
+    "rnn" or "lstm" or "gru" => TrainingStep(
+        new CharacterNetwork(args[1], Integer(2), Integer(3), Vocabulary), Integer(4), Integer(5), p => optim.Adam(p, 0.001), ClipByNorm),
+    _ => TrainingStep(
+        new CharacterNetwork("rnn", 1, Integer(1), Vocabulary), Integer(2), Integer(3), p => optim.Adagrad(p, 0.01), ClipByValue),
 };
 Measure(1);
 Console.WriteLine("ready");
 while (Console.ReadLine() is { } line)
     Console.WriteLine(Measure(double.Parse(line, CultureInfo.InvariantCulture)).ToString("R", CultureInfo.InvariantCulture));
+
+int Integer(int argument) => int.Parse(args[argument], CultureInfo.InvariantCulture);
+
+double Real(int argument) => double.Parse(args[argument], CultureInfo.InvariantCulture);
+
+static void ClipByValue(Parameter[] parameters) => nn.utils.clip_grad_value_(parameters, 5);
+
+static void ClipByNorm(Parameter[] parameters) => nn.utils.clip_grad_norm_(parameters, 5);
 
 double Measure(double seconds)
 {
@@ -46,37 +76,18 @@ static Func<double> MatrixProduct(int n)
     };
 }
 
-static Func<double> TrainingStep(int hidden, int batch, int steps)
+static Func<double> TrainingStep(
+    CharacterNetwork network, int batch, int steps, Func<Parameter[], optim.Optimizer> optimizer, Action<Parameter[]> clip)
 {
-    RNN rnn = nn.RNN(Vocabulary, hidden);
-    Linear output = nn.Linear(hidden, Vocabulary);
-    Parameter[] parameters = [.. rnn.parameters(), .. output.parameters()];
-    optim.Optimizer optimizer = optim.Adagrad(parameters, 0.01);
-
+    var trainer = new CharacterTrainer(network, batch, optimizer, clip);
     const int Chunks = 64;
     Tensor text = randint(0, Vocabulary, [(Chunks * steps) + 1, batch], dtype: ScalarType.Int64);
-    Tensor state = zeros(1, batch, hidden);
     int chunk = 0;
     return () =>
     {
-        using DisposeScope scope = NewDisposeScope();
-        long from = chunk * steps;
+        using Tensor next = text.narrow(0, chunk * steps, steps + 1);
         chunk = (chunk + 1) % Chunks;
-        Tensor input = nn.functional.one_hot(text.narrow(0, from, steps), Vocabulary).to(ScalarType.Float32);
-        Tensor targets = text.narrow(0, from + 1, steps).reshape(-1);
-
-        optimizer.zero_grad();
-        (Tensor states, Tensor last) = rnn.forward(input, state);
-        Tensor logits = output.forward(states).reshape(-1, Vocabulary);
-        Tensor loss = nn.functional.cross_entropy(logits, targets) * steps; // a sum over time, a mean over streams
-        loss.backward();
-        nn.utils.clip_grad_value_(parameters, 5);
-        optimizer.step();
-
-        Tensor carried = last.detach();
-        carried.MoveToOuterDisposeScope();
-        state.Dispose();
-        state = carried;
+        trainer.Step(next);
         return (double)steps * batch;
     };
 }
@@ -100,4 +111,77 @@ static Func<double> NetworkStep(int inputs, int hidden, int outputs, int rows)
         optimizer.step();
         return rows;
     };
+}
+
+void Learn()
+{
+    (string cell, int layers, int hidden, int batch, int steps) = (args[2], Integer(3), Integer(4), Integer(5), Integer(6));
+    (double rate, double dropout, string weights, string path) = (Real(7), Real(8), args[9], args[10]);
+    (int iterations, int every) = (Integer(11), Integer(12));
+
+    int[] characters = [.. File.ReadAllText(path).EnumerateRunes().Select(c => c.Value)];
+    int[] vocabulary = [.. characters.Distinct().Order()];
+    Tensor text = tensor([.. characters.Select(c => (long)Array.BinarySearch(vocabulary, c))]);
+    long cut = characters.LongLength - (characters.LongLength / 10); // as charrnn splits a text
+    Tensor training = Streams(text.narrow(0, 0, cut), batch);
+    Tensor validation = Streams(text.narrow(0, cut, characters.LongLength - cut), ValidationStreams);
+
+    var network = new CharacterNetwork(cell, layers, hidden, vocabulary.Length, dropout);
+    network.Load(weights);
+    var trainer = new CharacterTrainer(network, batch, p => optim.Adam(p, rate), ClipByNorm);
+
+    // A loss that is not a number is worth a line, too.
+    var json = new JsonSerializerOptions { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
+    var time = new Stopwatch();
+    double sum = 0;
+    for (long iteration = 1, position = 0; iteration <= iterations; iteration++, position += steps)
+    {
+        time.Start();
+        if (position + steps + 1 >= training.shape[0])
+        {
+            position = 0;
+            trainer.Restart();
+        }
+
+        using Tensor next = training.narrow(0, position, steps + 1);
+        sum += trainer.Step(next);
+        time.Stop();
+
+        if (iteration % every == 0)
+        {
+            (double seconds, double loss, double val_loss) = (time.Elapsed.TotalSeconds, sum / every, MeanLoss(network, validation));
+            Console.WriteLine(JsonSerializer.Serialize(new { iteration, seconds, loss, val_loss }, json));
+            sum = 0;
+        }
+    }
+}
+
+// A text [N] as contiguous streams side by side [N / count, count].
+static Tensor Streams(Tensor text, int count)
+{
+    long length = text.shape[0] / count;
+    return text.narrow(0, 0, length * count).reshape(count, length).t().contiguous();
+}
+
+// The mean loss over streams [L, B] that are read to their ends from a zero state.
+static double MeanLoss(CharacterNetwork network, Tensor streams)
+{
+    const int PieceLength = 256;
+    using DisposeScope scope = NewDisposeScope();
+    using IDisposable untracked = no_grad();
+    network.eval();
+    Tensor[] state = network.ZeroState(streams.shape[1]);
+    double sum = 0;
+    long predictions = streams.shape[0] - 1;
+    for (long position = 0; position < predictions; position += PieceLength)
+    {
+        using DisposeScope piece = NewDisposeScope();
+        long steps = Math.Min(PieceLength, predictions - position);
+        (Tensor loss, Tensor[] next) = network.Loss(streams.narrow(0, position, steps + 1), state);
+        sum += loss.item<float>() * steps;
+        state = [.. next.Select(s => s.MoveToOuterDisposeScope())];
+    }
+
+    network.train();
+    return sum / predictions;
 }
