@@ -34,7 +34,7 @@ public static unsafe class Recurrence
         float* whh = arena + layer.Whh + panels.Offset(0, column);
         float* h = Simd.Pointer(v.H), c = Simd.Pointer(v.C), gates = Simd.Pointer(v.Gates), recurrent = Simd.Pointer(v.Recurrent);
         int* tokens = Simd.Pointer(v.Tokens) + block.First;
-        bool isApart = Cells.KeepsApart(d.Cell);
+        bool isApart = CellKind.KeepsApart(d.Cell);
         for (int t = block.Begin; t < block.End; t++)
         {
             int place = block.GatesAt(d, layer.Gates, t);

@@ -1,5 +1,4 @@
 using CharRnn.Gpu.Kernels.Arguments;
-using CharRnn.Gpu.Kernels.Primitives;
 
 namespace CharRnn.Gpu.Execution;
 
@@ -18,16 +17,16 @@ internal sealed class StateSizes(ModelShape shape, long steps, long streams, boo
     /// <summary>The number by which kernels name the cell.</summary>
     public static int CellOf(RecurrentCell cell) => cell switch
     {
-        RecurrentCell.Lstm => Cells.Lstm,
-        RecurrentCell.Gru => Cells.Gru,
-        _ => Cells.Rnn,
+        RecurrentCell.Lstm => CellKind.Lstm,
+        RecurrentCell.Gru => CellKind.Gru,
+        _ => CellKind.Rnn,
     };
 
     /// <summary>Whether the gates have a place of their own, and not that of the hidden states.</summary>
     public bool HasGates => shape.Gates > 1;
 
     /// <summary>Whether the state's part of the gates is kept apart.</summary>
-    public bool KeepsApart => Cells.KeepsApart(CellOf(shape.Cell));
+    public bool KeepsApart => CellKind.KeepsApart(CellOf(shape.Cell));
 
     /// <summary>The states of a layer, and of all.</summary>
     public long StatesOfLayer => (_rows + streams) * _hRow;
