@@ -101,10 +101,12 @@ internal static class TableCommand
             foreach (TrainingSizes sizes in Has(isClassic ? "training" : "cells") ? all : [])
             {
                 using var ours = new OurTraining(device, sizes.Shape, isClassic ? sizes.Classic : sizes.Adam);
-                string[] numbers = [.. new[] { sizes.Hidden, sizes.Batch, sizes.Steps }.Select(n => n.ToString(CultureInfo.InvariantCulture))];
+                string[] numbers =
+                    [.. new[] { sizes.Hidden, sizes.Batch, sizes.Steps }.Select(n => n.ToString(CultureInfo.InvariantCulture))];
                 string[] model = isClassic ? [] : [sizes.Word, sizes.Layers.ToString(CultureInfo.InvariantCulture)];
                 using PeerProcess? torch = Peer("TorchSharp", [.. torchSharp, .. model, .. numbers]);
-                using PeerProcess? numpy = isClassic && sizes.Batch == 1 ? Peer("NumPy", [.. numPy, "train", numbers[0], numbers[2]]) : null;
+                using PeerProcess? numpy =
+                    isClassic && sizes.Batch == 1 ? Peer("NumPy", [.. numPy, "train", numbers[0], numbers[2]]) : null;
                 double[][] rates = InTurn(options, ours, torch, numpy, ourProduct, torchProduct);
                 steps.Add(new StepRow(sizes, ours.Plan.Reason, ours.GradientError, rates[0], rates[1], rates[2], rates[3], rates[4]));
                 Console.Error.WriteLine(steps[^1].Markdown());
@@ -113,7 +115,10 @@ internal static class TableCommand
         var vocabularies = new List<VocabularyRow>();
         if (Has("vocabulary"))
         {
-            OurTraining[] ours = [.. VocabularySizes.Select(v => new OurTraining(device, new ModelShape(v, VocabularyStep.HiddenSize), VocabularyStep))];
+            OurTraining[] ours =
+            [
+                .. VocabularySizes.Select(v => new OurTraining(device, new ModelShape(v, VocabularyStep.HiddenSize), VocabularyStep)),
+            ];
             double[][] rates = InTurn(options, ours);
             vocabularies.AddRange(ours.Select((one, i) => new VocabularyRow(VocabularySizes[i], one.GradientError, rates[i], rates[0])));
             foreach (OurTraining one in ours)
@@ -285,7 +290,8 @@ internal static class TableCommand
 
         public string Markdown() => string.Create(
             CultureInfo.InvariantCulture,
-            $"| {Sizes.Word}, {Sizes.Layers} × {Sizes.Hidden}, {Sizes.Batch}, {Sizes.Steps} | {Median(Ours):N0} | {Median(Ours) * Flops / 1e9:F0} | "
+            $"| {Sizes.Word}, {Sizes.Layers} × {Sizes.Hidden}, {Sizes.Batch}, {Sizes.Steps} | "
+                + $"{Median(Ours):N0} | {Median(Ours) * Flops / 1e9:F0} | "
                 + $"{Cell(Share, "P0")} of {Median(Limit) / 1e9:F0} | "
                 + $"{Cell(Median(TorchSharp), "N0")} | {Cell(MedianRatio(Ours, TorchSharp), "F2")} | "
                 + $"{Cell(Median(NumPy), "N0")} | {Cell(MedianRatio(Ours, NumPy), "F1")} | {GradientError:0.0E+0} |");

@@ -6,8 +6,8 @@ using ILGPU;
 namespace CharRnn.Gpu.Kernels.Primitives;
 
 /// <summary>
-/// What follows the products of a time step: the cells' own arithmetic, unit by unit. Each cell is a file, in which a CPU worker finds it for
-/// a vector of units, and a thread of a group for one unit. <see cref="Recurrence"/> is what they share.
+/// What follows the products of a time step: the cells' own arithmetic, unit by unit. Each cell is a file, in which a CPU worker finds it
+/// for a vector of units, and a thread of a group for one unit. <see cref="Recurrence"/> is what they share.
 /// </summary>
 internal static unsafe class Cells
 {
@@ -127,7 +127,9 @@ internal static unsafe class Cells
         Team.Barrier();
     }
 
-    /// <summary>Computes the gradients at the pre-activations of a block at one time step in a group, for cells with more than one gate.</summary>
+    /// <summary>
+    /// Computes the gradients at the pre-activations of a block at one time step in a group, for cells with more than one gate.
+    /// </summary>
     public static void BackwardOnGroup(TrainingViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, int t)
     {
         int gates = block.GatesAt(d, layer.Deltas, t), previousH = block.At(d, layer.H, t), dh = block.At(d, layer.Dh, t);

@@ -36,7 +36,8 @@ internal readonly unsafe struct GruCell : Cells.ICell
     public static void Backward(in Cells.CellPointers p)
     {
         float* gates = p.Gates, recurrent = p.Recurrent;
-        Vector<float> one = Vector<float>.One, r = *(Vector<float>*)gates, z = *(Vector<float>*)(gates + Z), n = *(Vector<float>*)(gates + N);
+        Vector<float> one = Vector<float>.One, r = *(Vector<float>*)gates;
+        Vector<float> z = *(Vector<float>*)(gates + Z), n = *(Vector<float>*)(gates + N);
         Vector<float> dh = *(Vector<float>*)p.Dh + *(Vector<float>*)p.Carry;
         Vector<float> dn = dh * (one - z) * (one - (n * n));
         Vector<float> dr = dn * *(Vector<float>*)(recurrent + N) * (r * (one - r));

@@ -15,7 +15,8 @@ public static unsafe class Recurrence
     public const int ResidentThreads = 256, ResidentSide = 128;
 
     /// <summary>
-    /// Computes E1, E10 or E11. The lowest layer looks its inputs up; above, the gates hold the input's part of the pre-activations already.
+    /// Computes E1, E10 or E11. The lowest layer looks its inputs up; above, the gates hold the input's part of the pre-activations
+    /// already.
     /// </summary>
     /// <param name="scratch">See <see cref="Team.Scratch"/>.</param>
     /// <param name="v">What is read and written.</param>

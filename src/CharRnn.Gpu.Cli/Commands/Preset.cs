@@ -74,7 +74,8 @@ internal sealed record Preset(string Name, string Purpose, IReadOnlyList<(string
     /// <summary>B for a text: fewer streams where they would be too short.</summary>
     /// <param name="length">The number of characters to train on.</param>
     /// <param name="sequenceLength">T.</param>
-    public int StreamsFor(long length, int sequenceLength) => (int)Math.Clamp(length / (LeastSteps * (sequenceLength + 2L)), 1, MostStreams);
+    public int StreamsFor(long length, int sequenceLength) =>
+        (int)Math.Clamp(length / (LeastSteps * (sequenceLength + 2L)), 1, MostStreams);
 
     /// <summary>The number of steps for a text; null where passes are counted instead.</summary>
     /// <param name="length">The number of characters to train on.</param>
@@ -84,7 +85,8 @@ internal sealed record Preset(string Name, string Purpose, IReadOnlyList<(string
     {
         if (Characters is not { } characters)
             return null;
-        long steps = characters / ((long)batchSize * sequenceLength), pass = new StreamCursor(length / batchSize, sequenceLength).StepsPerEpoch;
+        long steps = characters / ((long)batchSize * sequenceLength);
+        long pass = new StreamCursor(length / batchSize, sequenceLength).StepsPerEpoch;
         return Math.Clamp(steps, 1, MostPasses * pass);
     }
 }

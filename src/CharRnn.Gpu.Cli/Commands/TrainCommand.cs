@@ -192,7 +192,8 @@ internal static class TrainCommand
                 run, options, device, Facts, corpus,
                 [
                     .. Optimizer.Resolved(step with { LearningRate = learningRate }), .. Schedule.Resolved(rates),
-                    (BatchSize, step.BatchSize), (Iterations, schedule.Iterations), (HiddenSize, shape.HiddenSize), (Layers, shape.Layers), (Cell, SharedOptions.WordOf(shape.Cell)),
+                    (Cell, SharedOptions.WordOf(shape.Cell)), (Layers, shape.Layers), (HiddenSize, shape.HiddenSize),
+                    (BatchSize, step.BatchSize), (Iterations, schedule.Iterations),
                     (InitFrom, resumed is null ? options.GetValue(InitFrom) : InitFromOf(resumed.Configuration)),
                 ]),
         };

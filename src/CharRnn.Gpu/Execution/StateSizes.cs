@@ -3,8 +3,8 @@ using CharRnn.Gpu.Kernels.Arguments;
 namespace CharRnn.Gpu.Execution;
 
 /// <summary>
-/// The sizes of the buffers of a step of a character model, in elements: buffers, layers and the memory estimate follow them. They are long,
-/// because a mistyped size may exceed any buffer.
+/// The sizes of the buffers of a step of a character model, in elements: buffers, layers and the memory estimate follow them. They are
+/// long, because a mistyped size may exceed any buffer.
 /// </summary>
 /// <param name="shape">The model.</param>
 /// <param name="steps">T.</param>

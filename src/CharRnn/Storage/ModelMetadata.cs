@@ -43,7 +43,8 @@ internal static class ModelMetadata
     {
         (string encoding, string text) = (EncodingName(vocabulary), VocabularyText(vocabulary));
         return Create(
-            CellName(shape.Cell), shape.Layers, new() { ["encoding"] = encoding, ["vocabulary"] = text, [VocabularyChecksum] = ChecksumOf(encoding, text) },
+            CellName(shape.Cell), shape.Layers,
+            new() { ["encoding"] = encoding, ["vocabulary"] = text, [VocabularyChecksum] = ChecksumOf(encoding, text) },
             tensors, version);
     }
 
@@ -114,7 +115,8 @@ internal static class ModelMetadata
         RequireValue(file, "format", Format);
         RequireVersion(file);
         string cell = RequireCell(file, s_cells);
-        return (ReadVocabulary(file), Enum.GetValues<RecurrentCell>()[Array.IndexOf(s_cells, cell)], ReadLayers(file, ModelShape.MostLayers));
+        return (
+            ReadVocabulary(file), Enum.GetValues<RecurrentCell>()[Array.IndexOf(s_cells, cell)], ReadLayers(file, ModelShape.MostLayers));
     }
 
     /// <summary>The characters of a file that has them in its metadata.</summary>

@@ -22,7 +22,9 @@ public sealed class PresetTests : IDisposable
 
         // A resume takes all of that, whether it names the preset again or not, and no other preset.
         foreach (string[] again in (string[][])[[], ["--preset", "small"]])
-            Assert.Contains("is finished at iteration 3", _shell.Succeeds(["train", "--resume", "--out", "run", .. again]).Error, StringComparison.Ordinal);
+            Assert.Contains(
+                "is finished at iteration 3", _shell.Succeeds(["train", "--resume", "--out", "run", .. again]).Error,
+                StringComparison.Ordinal);
         _shell.Fails(1, "--preset", "is classic here and small in the run", "train", "--resume", "--out", "run", "--preset", "classic");
         Assert.Equal("8", Saved("run").GetOptionText("hidden-size"));
     }
