@@ -40,8 +40,8 @@ public static class ReferenceRnn
     {
         (int V, int H) = (w.Sizes.VocabularySize, w.Sizes.HiddenSize);
         double[] why = w.Why, z = [.. w.By];
-        for (int k = 0; k < V; k++)
-            for (int j = 0; j < H; j++)
+        for (int j = 0; j < H; j++)
+            for (int k = 0; k < V; k++)
                 z[k] += h[j] * why[(j * V) + k];
         return z;
     }
@@ -148,16 +148,14 @@ public static class ReferenceRnn
             PreviousC = shape.HasCellState ? state[shape.Layers + layer] : new double[H],
         };
         for (int i = 0; i < columns; i++)
-        {
-            step.Input[i] = bh[i];
-            if (layer == 0)
-                step.Input[i] += wxh[(x * columns) + i];
-            else
-                for (int j = 0; j < H; j++)
+            step.Input[i] = bh[i] + (layer == 0 ? wxh[(x * columns) + i] : 0);
+        for (int j = 0; j < H; j++)
+            for (int i = 0; i < columns; i++)
+            {
+                if (layer > 0)
                     step.Input[i] += below![j] * wxh[(j * columns) + i];
-            for (int j = 0; j < H; j++)
                 step.Recurrent[i] += step.PreviousH[j] * whh[(j * columns) + i];
-        }
+            }
 
         if (shape.HasRecurrentBias)
             for (int u = 0; u < H; u++)
@@ -198,23 +196,23 @@ public static class ReferenceRnn
         double[] wxh = p.Wxh, whh = p.Whh, dWxh = g.Wxh, dWhh = g.Whh, dBh = g.Bh, back = new double[H];
         for (int i = 0; i < columns; i++)
         {
-            (double input, double recurrent) = (step.InputGradient[i], step.RecurrentGradient[i]);
-            dBh[i] += input;
+            dBh[i] += step.InputGradient[i];
             if (layer == 0)
-                dWxh[(x * columns) + i] += input;
-            else
-                for (int j = 0; j < H; j++)
+                dWxh[(x * columns) + i] += step.InputGradient[i];
+        }
+
+        for (int j = 0; j < H; j++)
+            for (int i = 0; i < columns; i++)
+            {
+                if (layer > 0)
                 {
-                    dWxh[(j * columns) + i] += below[j] * input;
-                    back[j] += input * wxh[(j * columns) + i];
+                    dWxh[(j * columns) + i] += below[j] * step.InputGradient[i];
+                    back[j] += step.InputGradient[i] * wxh[(j * columns) + i];
                 }
 
-            for (int j = 0; j < H; j++)
-            {
-                dWhh[(j * columns) + i] += step.PreviousH[j] * recurrent;
-                dh[j] += recurrent * whh[(j * columns) + i];
+                dWhh[(j * columns) + i] += step.PreviousH[j] * step.RecurrentGradient[i];
+                dh[j] += step.RecurrentGradient[i] * whh[(j * columns) + i];
             }
-        }
 
         if (shape.HasRecurrentBias)
             for (int u = 0; u < H; u++)
