@@ -53,6 +53,8 @@ before(async () => {
     run('train', 'text.txt', '--out', `runs/${name}`, '--hidden-size', size, '--iterations', '600', '--log-every', '20', '--eval-every', '100', '--sample-every', '100', '--learning-rate', '0.05', '--device', 'cpu', '--quiet');
   run('report', 'runs/first', 'runs/second', '--out', 'both.html');
   run('inspect', 'runs/first', 'text.txt', '--out', 'inspect.html', '--device', 'cpu');
+  run('train', 'text.txt', '--out', 'deep', '--cell', 'lstm', '--layers', '2', '--hidden-size', '16', '--iterations', '100', '--sample-every', '0', '--device', 'cpu', '--quiet');
+  run('inspect', 'deep', 'text.txt', '--out', 'deep.html', '--device', 'cpu');
   [dashboard, address] = await serve('0');
   browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
 });
@@ -157,6 +159,8 @@ test('inspect colours a text and shows what may follow', async () => {
   const { page, close } = await open(file('inspect.html'));
   const text = readFileSync(join(folder, 'text.txt'), 'utf8');
   assert.ok((await page.textContent('#text')).startsWith('"Line'));
+  assert.equal(await page.locator('#state').isVisible(), false); // there is one state to choose from
+  assert.match(await page.textContent('#facts'), /^32 hidden units over \d+ characters/);
   const colour = () => page.locator('#text span').nth(30).evaluate(span => span.style.background || span.style.backgroundColor);
   const before = await colour();
   await page.selectOption('#order', { index: 2 });
@@ -169,6 +173,47 @@ test('inspect colours a text and shows what may follow', async () => {
   await page.selectOption('#view', 'best');
   assert.ok(await page.locator('.cell').count() > text.length / 2);
   await picture(page, 'inspect');
+  await close();
+});
+
+test('inspect shows every state of every layer', async () => {
+  const { page, close } = await open(file('deep.html'));
+  const marked = '.units button[aria-pressed=true]', value = locator => locator.evaluate(one => one.value);
+  const background = () => page.locator('#text span').nth(30).evaluate(span => span.style.background);
+  assert.match(await page.textContent('#facts'), /^2 lstm layers of 16 units over \d+ characters/);
+  assert.deepEqual(await page.locator('#state option').allTextContents(), [
+    'h1: hidden state, layer 1 of 2', 'h2: hidden state, layer 2 of 2', 'c1: tanh of the cell state, layer 1 of 2', 'c2: tanh of the cell state, layer 2 of 2',
+  ]);
+  assert.equal(await page.locator('.units button').count(), 16);
+
+  // The same unit of each state, and what is said of it, is another.
+  await page.fill('#unit', '3');
+  const seen = new Set(), said = new Set();
+  for (const [place, symbol] of ['h1', 'h2', 'c1', 'c2'].entries()) {
+    await page.selectOption('#state', String(place));
+    assert.equal(await page.textContent(marked), '3');
+    seen.add(await background());
+    await page.locator('#text span').nth(30).hover();
+    said.add((await page.textContent('#tip')).match(new RegExp(`unit 3 of ${symbol}: (-?[\\d.]+)next`))[1]);
+    await page.mouse.move(0, 0);
+  }
+  assert.equal(seen.size, 4);
+  assert.equal(said.size, 4);
+
+  // A search looks through all of them, and shows the unit that it found.
+  for (const order of ['spread', 'inside quotes']) {
+    await page.selectOption('#order', order);
+    const found = await page.locator('.units button').allTextContents();
+    assert.equal(found.length, 4 * 16);
+    assert.equal(new Set(found.map(text => text.split(' ')[0])).size, 4 * 16);
+    const sizes = found.map(text => Math.abs(+text.split(' ')[1]));
+    assert.deepEqual(sizes, [...sizes].sort((a, b) => b - a));
+    assert.equal(await page.textContent(marked), found[0]);
+  }
+  await page.click('.units button:has-text("c1:")');
+  assert.match(await page.textContent(marked), new RegExp(`^c1:${await value(page.locator('#unit'))} `));
+  assert.equal(await value(page.locator('#state')), '2');
+  await picture(page, 'states');
   await close();
 });
 

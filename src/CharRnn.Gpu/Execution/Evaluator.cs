@@ -83,20 +83,31 @@ public sealed class Evaluator : IDisposable
         if (_streams != 1)
             throw new InvalidOperationException("a text in several streams is not one text");
         ArgumentOutOfRangeException.ThrowIfLessThan(best, 1);
-        (int h, int v) = (_model.Shape.HiddenSize, _model.Shape.VocabularySize);
+        ModelShape shape = _model.Shape;
+        (int h, int v) = (shape.HiddenSize, shape.VocabularySize);
         best = Math.Min(best, v);
         int most = Array.MaxLength / Math.Max(h, best);
         if (text.Length > most)
             throw new ArgumentException($"has {text.Length} tokens, and at most {most} can be traced at once", nameof(text));
         using Lock.Scope held = _life.Enter();
         int n = (int)text.Length;
-        var trace = new TextTrace(h, best, new float[n * h], new int[n * best], new float[n * best], new float[n]);
+        var trace = new TextTrace(
+            h, best, TracedState.All(shape, n), GateSaturation.All(shape), new int[n * best], new float[n * best], new float[n]);
         for (int position = 0; position < n; position += _buffers.Dims.T)
         {
             int count = Math.Min(_buffers.Dims.T, n - position);
             int[] tokens = Forward(text, position, n, cancellation);
             float[] losses = _buffers.ReadLosses(), p = _buffers.ReadDz();
-            _buffers.ReadHiddenStates(_model.Shape.Layers - 1).AsSpan(h, count * h).CopyTo(trace.Activations.AsSpan(position * h)); // behind h[-1]
+            for (int s = 0; s < trace.States.Count; s++)
+                _buffers.ReadState(s, 1, count).CopyTo(trace.States[s].Values, position * h); // row 0 is the carried state
+            foreach (IGrouping<int, GateSaturation> layer in trace.Gates.GroupBy(gate => gate.Layer))
+            {
+                float[] gates = _buffers.ReadGates(layer.Key, count);
+                foreach (GateSaturation gate in layer)
+                    for (int t = 0; t < count; t++)
+                        gate.Add(gates.AsSpan(((t * shape.Gates) + gate.Place) * h, h));
+            }
+
             for (int t = 0; t < count; t++)
             {
                 Span<float> row = p.AsSpan(t * v, v);
@@ -148,12 +159,3 @@ public sealed class Evaluator : IDisposable
     /// <summary>Frees the device memory.</summary>
     public void Dispose() => _life.End(_buffers.Dispose);
 }
-
-/// <summary>What a network did while it read a text of N characters.</summary>
-/// <param name="Units">H, the number of hidden units.</param>
-/// <param name="Best">The number of likeliest characters that are named after each.</param>
-/// <param name="Activations">The hidden state after each character, <c>[N, H]</c>.</param>
-/// <param name="BestTokens">The likeliest characters to follow each, <c>[N, Best]</c>, likeliest first.</param>
-/// <param name="BestProbabilities">Their probabilities.</param>
-/// <param name="Surprisal">The loss of each character's prediction in nats, <c>[N]</c>; 0 for the first, which is not predicted.</param>
-public sealed record TextTrace(int Units, int Best, float[] Activations, int[] BestTokens, float[] BestProbabilities, float[] Surprisal);

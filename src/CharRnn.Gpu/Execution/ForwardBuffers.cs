@@ -10,9 +10,10 @@ internal sealed class ForwardBuffers : IDisposable
     private readonly ModelShape _shape;
     private readonly StateSizes _sizes;
     private readonly List<IDisposable> _buffers = [];
-    private readonly AlignedBuffer<float> _h, _c, _z, _losses;
+    private readonly AlignedBuffer<float> _h, _c, _gates, _z, _losses;
     private readonly AlignedBuffer<int> _window, _tokens;
     private readonly RecurrentLayer[] _layers;
+    private readonly (AlignedBuffer<float> Buffer, int Begin)[] _states;
 
     /// <param name="model">The model.</param>
     /// <param name="sequenceLength">T.</param>
@@ -33,16 +34,17 @@ internal sealed class ForwardBuffers : IDisposable
         _tokens = New<int>(device, rows + batchSize);
         _h = New<float>(device, sizes.States);
         _c = New<float>(device, Math.Max(sizes.CellStates, line));
-        AlignedBuffer<float> gates = sizes.HasGates ? New<float>(device, sizes.Gates) : _h;
-        AlignedBuffer<float> recurrent = sizes.KeepsApart ? New<float>(device, sizes.Recurrent) : gates;
+        _gates = sizes.HasGates ? New<float>(device, sizes.Gates) : _h;
+        AlignedBuffer<float> recurrent = sizes.KeepsApart ? New<float>(device, sizes.Recurrent) : _gates;
         AlignedBuffer<float> x = drops ? New<float>(device, sizes.Inputs) : _h;
         _z = New<float>(device, sizes.Logits);
         _losses = New<float>(device, rows);
         _layers = [.. Enumerable.Range(0, shape.Layers).Select(l => Layer(model.Layout, l, drops))];
+        _states = [.. _layers.Select(layer => (_h, layer.H)), .. shape.HasCellState ? _layers.Select(layer => (_c, layer.C)) : []];
         AlignedBuffer<RecurrentLayer> layers = New<RecurrentLayer>(device, shape.Layers);
         layers.Write(_layers);
         Views = new ForwardViews(
-            _window.View, _tokens.View, _h.View, _c.View, gates.View, recurrent.View, x.View, _z.View, _losses.View, layers.View,
+            _window.View, _tokens.View, _h.View, _c.View, _gates.View, recurrent.View, x.View, _z.View, _losses.View, layers.View,
             model.Weights);
     }
 
@@ -72,23 +74,32 @@ internal sealed class ForwardBuffers : IDisposable
     /// The state before a time step: an array <c>[B, H]</c> for each of <see cref="ModelShape.States"/>. Row T is the state that the next
     /// pass takes up.
     /// </summary>
-    public float[][] ReadState(int row) => [.. StatePlaces.Select(state =>
-        Padding.Remove(state.Buffer.Read(state.Begin + Place(row), Dims.B * Dims.HRow), Dims.B, Dims.H))];
+    public float[][] ReadState(int row) => [.. Enumerable.Range(0, _states.Length).Select(state => ReadState(state, row, 1))];
 
     /// <summary>Sets the state before a time step.</summary>
     public void WriteState(IReadOnlyList<float[]> states, int row)
     {
-        foreach (((AlignedBuffer<float> buffer, int begin), float[] values) in StatePlaces.Zip(states))
+        foreach (((AlignedBuffer<float> buffer, int begin), float[] values) in _states.Zip(states))
             buffer.Write(Padding.Add(values, Dims.B, Dims.H), begin + Place(row));
     }
 
     /// <summary>All states, an array <c>[T+1, B, H]</c> for each of <see cref="ModelShape.States"/>.</summary>
-    public float[][] ReadStates() => [.. StatePlaces.Select(state =>
-        Padding.Remove(state.Buffer.Read(state.Begin, (int)_sizes.StatesOfLayer), (Dims.T + 1) * Dims.B, Dims.H))];
+    public float[][] ReadStates() => [.. Enumerable.Range(0, _states.Length).Select(state => ReadState(state, 0, Dims.T + 1))];
 
-    /// <summary>The hidden states of a layer, <c>[T+1, B, H]</c>.</summary>
-    public float[] ReadHiddenStates(int layer) =>
-        Padding.Remove(_h.Read(_layers[layer].H, (int)_sizes.StatesOfLayer), (Dims.T + 1) * Dims.B, Dims.H);
+    /// <summary>Some rows of the state at a place of <see cref="ModelShape.States"/>, <c>[rows, B, H]</c>.</summary>
+    public float[] ReadState(int state, int row, int rows)
+    {
+        (AlignedBuffer<float> buffer, int begin) = _states[state];
+        return Padding.Remove(buffer.Read(begin + Place(row), rows * Dims.B * Dims.HRow), rows * Dims.B, Dims.H);
+    }
+
+    /// <summary>The values of a layer's gates in the first time steps, <c>[steps, B, G·H]</c>, gate after gate.</summary>
+    public float[] ReadGates(int layer, int steps)
+    {
+        int rows = steps * Dims.B;
+        float[] interleaved = Padding.Remove(_gates.Read(_layers[layer].Gates, rows * Dims.GateRow), rows, Dims.Columns);
+        return Padding.Separate(interleaved, rows, Dims.H, Dims.Gates);
+    }
 
     /// <summary>dz, <c>[T, B, V]</c>.</summary>
     public float[] ReadDz() => Padding.Remove(_z.Read(0, Dims.T * Dims.B * Dims.VRow), Dims.T * Dims.B, Dims.V);
@@ -97,11 +108,6 @@ internal sealed class ForwardBuffers : IDisposable
     public float[] ReadLosses() => _losses.Read(0, Dims.T * Dims.B);
 
     public void Dispose() => _buffers.ForEach(buffer => buffer.Dispose());
-
-    private IEnumerable<(AlignedBuffer<float> Buffer, int Begin)> StatePlaces =>
-    [
-        .. _layers.Select(layer => (_h, layer.H)), .. _shape.HasCellState ? _layers.Select(layer => (_c, layer.C)) : [],
-    ];
 
     private long Place(int row) => (long)row * Dims.B * Dims.HRow;
 

@@ -1,7 +1,8 @@
-const n = data.tokens.length, units = data.units;
-const activations = Int8Array.from(atob(data.activations), c => c.charCodeAt(0));
+const n = data.tokens.length, units = data.units, single = data.states.length === 1;
+const mostButtons = 1000; // of a search through all states; more would make the page slow
+const values = data.states.map(state => Int8Array.from(atob(state.values), c => c.charCodeAt(0)));
 const chars = data.tokens.map(token => data.characters[token]);
-const activation = (i, unit) => activations[i * units + unit] / 127;
+const activation = (i, state, unit) => values[state][i * units + unit] / 127;
 
 function visible(c) {
   return c === '\n' ? '↵' : c === '\t' ? '⇥' : c === ' ' ? '␣' : /^[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069]$/.test(c) ? '·' : c;
@@ -27,15 +28,15 @@ const features = (() => {
   return made;
 })();
 
-function spread(unit) {
+function spread(state, unit) {
   let sum = 0, squares = 0;
-  for (let i = 0; i < n; i++) { const a = activation(i, unit); sum += a; squares += a * a; }
+  for (let i = 0; i < n; i++) { const a = activation(i, state, unit); sum += a; squares += a * a; }
   return Math.sqrt(Math.max(0, squares / n - (sum / n) ** 2));
 }
 
-function correlation(unit, values) {
+function correlation(state, unit, feature) {
   let a = 0, b = 0, aa = 0, bb = 0, ab = 0;
-  for (let i = 0; i < n; i++) { const x = activation(i, unit), y = values[i]; a += x; b += y; aa += x * x; bb += y * y; ab += x * y; }
+  for (let i = 0; i < n; i++) { const x = activation(i, state, unit), y = feature[i]; a += x; b += y; aa += x * x; bb += y * y; ab += x * y; }
   const part = Math.sqrt((aa / n - (a / n) ** 2) * (bb / n - (b / n) ** 2));
   return part > 1e-9 ? (ab / n - a / n * (b / n)) / part : 0;
 }
@@ -68,34 +69,43 @@ function layOut() {
 }
 
 function paint() {
-  const view = at('view').value, unit = Math.min(units - 1, Math.max(0, Math.round(+at('unit').value || 0)));
+  const view = at('view').value, state = +at('state').value, unit = Math.min(units - 1, Math.max(0, Math.round(+at('unit').value || 0)));
   at('unit').value = unit;
   at('legend').textContent = view === 'unit' ? 'blue is -1, red is 1' : view === 'surprisal' ? 'the darker, the less expected (6 nats and more)' : 'under each character the likeliest to follow it, green by probability; its own colour is its surprisal';
-  if (view === 'unit') spans.forEach((span, i) => { span.style.background = colour(activation(i, unit)); });
+  if (view === 'unit') spans.forEach((span, i) => { span.style.background = colour(activation(i, state, unit)); });
   if (view === 'surprisal') spans.forEach((span, i) => { span.style.background = heat(data.surprisal[i]); });
-  for (const button of at('units').children) button.setAttribute('aria-pressed', +button.dataset.unit === unit);
+  for (const button of at('units').children) button.setAttribute('aria-pressed', +button.dataset.state === state && +button.dataset.unit === unit);
 }
 
 function orderUnits() {
-  const by = at('order').value, all = [...Array(units).keys()];
-  const value = by === 'spread' ? all.map(spread) : by === 'number' ? null : all.map(unit => correlation(unit, features[by]));
-  if (value) all.sort((a, b) => Math.abs(value[b]) - Math.abs(value[a]));
+  const by = at('order').value, numbers = [...Array(units).keys()];
+  const measure = by === 'number' ? null : by === 'spread' ? spread : (state, unit) => correlation(state, unit, features[by]);
+  const all = measure
+    ? data.states.flatMap((_, state) => numbers.map(unit => ({ state, unit, value: measure(state, unit) }))).sort((a, b) => Math.abs(b.value) - Math.abs(a.value))
+    : numbers.map(unit => ({ state: +at('state').value, unit }));
   at('units').replaceChildren();
-  for (const unit of all) {
-    const button = element(at('units'), 'button', { type: 'button' }, value ? `${unit} ${value[unit].toFixed(2)}` : String(unit));
+  for (const { state, unit, value } of all.slice(0, Math.max(units, mostButtons))) {
+    const name = single || !measure ? unit : `${data.states[state].symbol}:${unit}`;
+    const button = element(at('units'), 'button', { type: 'button' }, measure ? `${name} ${value.toFixed(2)}` : String(name));
+    button.dataset.state = state;
     button.dataset.unit = unit;
-    button.onclick = () => { at('view').value === 'unit' || (at('view').value = 'unit', layOut()); at('unit').value = unit; paint(); };
+    button.onclick = () => { at('view').value === 'unit' || (at('view').value = 'unit', layOut()); choose(state, unit); };
   }
-  if (value) at('unit').value = all[0];
+  if (measure) choose(all[0].state, all[0].unit); else paint();
+}
+
+function choose(state, unit) {
+  at('state').value = state;
+  at('unit').value = unit;
   paint();
 }
 
 at('text').onpointermove = event => {
   const target = event.target.closest('[data-i]'), tip = at('tip');
   if (!target) { tip.style.visibility = 'hidden'; return; }
-  const i = +target.dataset.i;
+  const i = +target.dataset.i, state = +at('state').value, unit = +at('unit').value;
   tip.replaceChildren();
-  element(tip, 'div', {}, `${visible(chars[i])}  ${i ? `${data.surprisal[i].toFixed(2)} nats` : 'the first'}; unit ${at('unit').value}: ${activation(i, +at('unit').value).toFixed(2)}`);
+  element(tip, 'div', {}, `${visible(chars[i])}  ${i ? `${data.surprisal[i].toFixed(2)} nats` : 'the first'}; unit ${unit}${single ? '' : ` of ${data.states[state].symbol}`}: ${activation(i, state, unit).toFixed(2)}`);
   element(tip, 'div', { class: 'dim' }, 'next: ' + [...Array(data.best).keys()].map(k => `${visible(data.characters[data.bestTokens[i * data.best + k]])} ${data.bestPercent[i * data.best + k]} %`).join('  '));
   const box = at('text').getBoundingClientRect();
   tip.style.left = `${Math.min(event.clientX - box.left + 12, box.width - 320)}px`;
@@ -105,11 +115,14 @@ at('text').onpointermove = event => {
 at('text').onpointerleave = () => { at('tip').style.visibility = 'hidden'; };
 
 at('name').textContent = data.name;
-at('facts').textContent = `${units} hidden units over ${n} characters; mean surprisal ${data.mean.toFixed(4)} nats, ${(data.mean * Math.LOG2E).toFixed(4)} bits per character`;
+at('facts').textContent = `${data.layers} over ${n} characters; mean surprisal ${data.mean.toFixed(4)} nats, ${(data.mean * Math.LOG2E).toFixed(4)} bits per character`;
 at('unit').max = units - 1;
+at('which').hidden = single;
+data.states.forEach((state, place) => element(at('state'), 'option', { value: place }, `${state.symbol}: ${state.name}`));
 for (const name of Object.keys(features)) element(at('order'), 'option', { value: name }, `how they follow: ${name}`);
 at('view').onchange = () => { layOut(); paint(); };
 at('order').onchange = orderUnits;
 at('unit').onchange = paint;
+at('state').onchange = () => { if (at('order').value === 'number') orderUnits(); else paint(); };
 layOut();
 orderUnits();

@@ -20,18 +20,18 @@ public static class ReferenceRnn
     /// <exception cref="ArgumentOutOfRangeException">There is no such token.</exception>
     public static double[][] Step(ParameterSet<double> w, int x, double[][] state)
     {
-        Vocabulary.RequireTokens([x], w.Sizes.VocabularySize, nameof(x));
-        var next = new double[state.Length][];
-        double[]? below = null;
-        for (int l = 0; l < w.Sizes.Layers; l++)
-        {
-            CellStep step = Forward(w, l, x, below, state);
-            below = next[l] = step.H;
-            if (w.Sizes.HasCellState)
-                next[w.Sizes.Layers + l] = step.C;
-        }
+        CellStep[] steps = CellSteps(w, x, state);
+        return [.. steps.Select(step => step.H), .. w.Sizes.HasCellState ? steps.Select(step => step.C) : []];
+    }
 
-        return next;
+    /// <summary>What every layer reads and writes in <see cref="Step"/>.</summary>
+    internal static CellStep[] CellSteps(ParameterSet<double> w, int x, double[][] state)
+    {
+        Vocabulary.RequireTokens([x], w.Sizes.VocabularySize, nameof(x));
+        var steps = new CellStep[w.Sizes.Layers];
+        for (int l = 0; l < steps.Length; l++)
+            steps[l] = Forward(w, l, x, l == 0 ? null : steps[l - 1].H, state);
+        return steps;
     }
 
     /// <summary>E2: the logits of a state of the highest layer.</summary>

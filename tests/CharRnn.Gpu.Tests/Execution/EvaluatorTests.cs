@@ -47,14 +47,23 @@ public class EvaluatorTests
         Assert.Equal((loss, predictions), evaluator.Evaluate(text, TestContext.Current.CancellationToken));
     }
 
-    public static MatrixTheoryData<DeviceKind, int> Lengths => new(Enum.GetValues<DeviceKind>(), [2, 99, 4096, 4097, 4100]);
+    /// <summary>Models, and lengths of texts around that of a launch.</summary>
+    public static IEnumerable<TheoryDataRow<DeviceKind, RecurrentCell, int, int>> Traces =>
+        from kind in Enum.GetValues<DeviceKind>()
+        from model in ((RecurrentCell, int)[])[(RecurrentCell.Rnn, 1), (RecurrentCell.Lstm, 2), (RecurrentCell.Gru, 2)]
+        from length in (int[])[2, 99, 4096, 4097, 4100]
+        select new TheoryDataRow<DeviceKind, RecurrentCell, int, int>(kind, model.Item1, model.Item2, length);
 
     [Theory]
-    [MemberData(nameof(Lengths))]
-    public void A_trace_is_what_the_network_does_at_every_character(DeviceKind kind, int length)
+    [MemberData(nameof(Traces))]
+    public void A_trace_is_what_the_network_does_at_every_character(DeviceKind kind, RecurrentCell cell, int layers, int length)
     {
         const int V = 17, H = 33, Best = 5;
-        ParameterSet<float> weights = CaseData.TrainedWeights(new(V, H));
+        var shape = new ModelShape(V, H, cell, layers);
+        ParameterSet<float> weights = CaseData.TrainedWeights(shape);
+        for (int l = 0; l < layers && shape.Gates > 1; l++)
+            foreach (ref float bias in weights.Layer(l).Bh.AsSpan())
+                bias *= 8; // some gates of every layer are saturated
         ParameterSet<double> reference = weights.Convert(value => (double)value);
         var text = new SyntheticText(V, length);
         int[] tokens = new int[length];
@@ -63,17 +72,22 @@ public class EvaluatorTests
         using var evaluator = new Evaluator(model, 1);
         TextTrace trace = evaluator.Trace(text, Best, TestContext.Current.CancellationToken);
         Assert.Equal(
-            (H, Best, length * H, length * Best, length),
-            (trace.Units, trace.Best, trace.Activations.Length, trace.BestTokens.Length, trace.Surprisal.Length));
+            (H, Best, length * Best, length), (trace.Units, trace.Best, trace.BestTokens.Length, trace.Surprisal.Length));
 
-        var (states, best, named, surprisal) = (new List<double>(), new List<double>(), new List<double>(), new List<double> { 0 });
+        List<double>[] states = [.. shape.States.Select(_ => new List<double>())];
+        List<double>[] gates = [.. Enumerable.Range(0, layers).Select(_ => new List<double>())];
+        var (best, named, surprisal) = (new List<double>(), new List<double>(), new List<double> { 0 });
         double[][] state = ReferenceRnn.ZeroState(weights.Sizes);
         for (int i = 0; i < length; i++)
         {
+            CellStep[] steps = ReferenceRnn.CellSteps(reference, tokens[i], state);
+            for (int l = 0; l < layers; l++)
+                gates[l].AddRange(steps[l].Gates);
             state = ReferenceRnn.Step(reference, tokens[i], state);
+            for (int s = 0; s < state.Length; s++)
+                states[s].AddRange(state[s]);
             double[] z = ReferenceRnn.Logits(reference, state);
             double sum = ReferenceRnn.LogSumExp(z);
-            states.AddRange(state[0]);
             best.AddRange(z.Select(score => Math.Exp(score - sum)).OrderDescending().Take(Best));
             named.AddRange(trace.BestTokens.AsSpan(i * Best, Best).ToArray().Select(token => Math.Exp(z[token] - sum)));
             Assert.Equal(Best, trace.BestTokens.AsSpan(i * Best, Best).ToArray().Distinct().Count());
@@ -81,10 +95,44 @@ public class EvaluatorTests
                 surprisal.Add(sum - z[tokens[i + 1]]);
         }
 
-        Agreement.Within(5e-6, [.. states], trace.Activations, "hidden states");
+        Assert.Equal(
+            shape.States.Select((name, s) => (name, s % layers, s >= layers)),
+            trace.States.Select(traced => (traced.Name, traced.Layer, traced.IsCell)));
+        foreach ((List<double> expected, TracedState traced) in states.Zip(trace.States))
+            Agreement.Within(5e-6, [.. expected], traced.Values, traced.Name);
+        RequireGates(trace, gates, cell, H);
         Agreement.Within(5e-6, [.. best], trace.BestProbabilities, "probabilities");
         Agreement.Within(5e-6, best, named, "probabilities of the characters named");
         Agreement.Within(5e-6, [.. surprisal], trace.Surprisal, "surprisal");
+    }
+
+    /// <summary>Checks the counts of gates, which a rounding error may move by the values that lie at a threshold.</summary>
+    /// <param name="trace">The trace.</param>
+    /// <param name="expected">The gates of each layer in the reference, <c>[N, G, H]</c>.</param>
+    /// <param name="cell">The cell.</param>
+    /// <param name="h">H.</param>
+    private static void RequireGates(TextTrace trace, List<double>[] expected, RecurrentCell cell, int h)
+    {
+        const double Rounding = 1e-5;
+        (string Gate, int Place)[] places = cell switch
+        {
+            RecurrentCell.Lstm => [("i", 0), ("f", 1), ("o", 3)],
+            RecurrentCell.Gru => [("r", 0), ("z", 1)],
+            _ => [],
+        };
+        Assert.Equal(
+            Enumerable.Range(0, expected.Length).SelectMany(l => places.Select(place => (l, place.Gate))),
+            trace.Gates.Select(gate => (gate.Layer, gate.Gate)));
+        int count = new ModelShape(1, h, cell).Gates;
+        foreach (GateSaturation gate in trace.Gates)
+        {
+            int wanted = places.Single(place => place.Gate == gate.Gate).Place;
+            double[] values = [.. expected[gate.Layer].Where((_, i) => i / h % count == wanted)];
+            Assert.Equal(values.Length, gate.Count);
+            Assert.InRange(gate.OpenCount, values.Count(v => v > 0.9 + Rounding), values.Count(v => v > 0.9 - Rounding));
+            Assert.InRange(gate.ClosedCount, values.Count(v => v < 0.1 - Rounding), values.Count(v => v < 0.1 + Rounding));
+            Assert.True(gate.OpenCount > 0 && gate.ClosedCount > 0, $"no value of gate {gate.Gate} of layer {gate.Layer} is saturated");
+        }
     }
 
     [Theory]

@@ -21,7 +21,7 @@ public class ReportPageTests
         Assert.Equal(2, page.Split("</script>").Length - 1);
         foreach (string outside in (string[])["src=", "href=\"h", "https:", "@import", "url(", "fetch("])
             Assert.DoesNotContain(outside, page, StringComparison.Ordinal);
-        Assert.Equal(hostile, Data(page)[0].GetProperty("samples")[0].GetProperty("text").GetString());
+        Assert.Equal(hostile, PageData.Of(page)[0].GetProperty("samples")[0].GetProperty("text").GetString());
 
         string[] marks = ["{{data}}", "{{style}}", "{{title}}", "{{script}}{{body}}", "{{{{data}}}}"];
         Assert.All(marks, mark => Assert.Contains($"<title>{mark}</title>", Page(Run(mark, [s_report], [])), StringComparison.Ordinal));
@@ -36,7 +36,7 @@ public class ReportPageTests
             s_report with { Iteration = 20, Seconds = 3, ValidationLoss = 2 },
             s_report with { Iteration = 30, Seconds = 0.5, Loss = double.NaN },
         ];
-        JsonElement run = Data(Page(Run("run", reports, [])))[0];
+        JsonElement run = PageData.Of(Page(Run("run", reports, [])))[0];
         Assert.Equal([10, 20, 30], run.GetProperty("iteration").EnumerateArray().Select(n => n.GetInt32()));
         Assert.Equal([1, 3, 3.5], run.GetProperty("seconds").EnumerateArray().Select(n => n.GetDouble())); // resumed after 3
         Assert.Equal(["2.1235", "2.1235", "null"], run.GetProperty("loss").EnumerateArray().Select(n => n.GetRawText()));
@@ -66,7 +66,7 @@ public class ReportPageTests
     {
         RunRecord run = Run("run", [s_report, s_report with { Iteration = 20 }], []);
         run.Configuration.Set("batch-size", streams);
-        Assert.Equal(expected, Data(Page(run))[0].GetProperty("smooth").GetArrayLength());
+        Assert.Equal(expected, PageData.Of(Page(run))[0].GetProperty("smooth").GetArrayLength());
     }
 
     [Fact]
@@ -75,7 +75,7 @@ public class ReportPageTests
         IEnumerable<TrainingReport> reports = Enumerable.Range(1, 45_001)
             .Select(i => s_report with { Iteration = i, ValidationLoss = i % 1000 == 1 ? i : double.NaN });
         Sample[] samples = [.. Enumerable.Range(1, 1000).Select(i => new Sample(i, "text"))];
-        JsonElement run = Data(Page(Run("run", reports, samples)))[0];
+        JsonElement run = PageData.Of(Page(Run("run", reports, samples)))[0];
         int[] iterations = [.. run.GetProperty("iteration").EnumerateArray().Select(n => n.GetInt32())];
         Assert.InRange(iterations.Length, 10_000, 20_000);
         Assert.Equal(46, run.GetProperty("validation").EnumerateArray().Count(value => value.ValueKind == JsonValueKind.Number));
@@ -106,7 +106,7 @@ public class ReportPageTests
     public void The_largest_and_least_numbers_are_numbers()
     {
         double[] values = [double.MaxValue, -double.MaxValue, double.Epsilon, 1e-308, double.PositiveInfinity, double.NaN];
-        JsonElement run = Data(Page(Run("run", [.. values.Select(value => s_report with { Loss = value })], [])))[0];
+        JsonElement run = PageData.Of(Page(Run("run", [.. values.Select(value => s_report with { Loss = value })], [])))[0];
         Assert.Equal(
             [double.MaxValue, -double.MaxValue, double.Epsilon, 1e-308, null, null],
             run.GetProperty("loss").EnumerateArray()
@@ -123,11 +123,4 @@ public class ReportPageTests
     }
 
     private static string Page(params RunRecord[] runs) => Encoding.UTF8.GetString(ReportPage.Build(runs));
-
-    private static JsonElement Data(string page)
-    {
-        const string begin = """<script type="application/json" id="data">""";
-        int from = page.IndexOf(begin, StringComparison.Ordinal) + begin.Length;
-        return JsonElement.Parse(page.AsSpan(from, page.IndexOf("</script>", from, StringComparison.Ordinal) - from).ToString());
-    }
 }
