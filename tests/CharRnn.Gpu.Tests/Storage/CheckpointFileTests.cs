@@ -130,7 +130,7 @@ public class CheckpointFileTests
         using var file = SafetensorsFile.Open(directory.File("c"));
 
         Assert.Equal(28, file.Tensors.Count);
-        Assert.Equal([3L, 5L], file.Entry("adagrad.layers.0.Layer(0).Wxh").Shape);
+        Assert.Equal([3L, 5L], file.Entry("adagrad.layers.0.Wxh").Shape);
         Assert.Equal([5L, 3L], file.Entry("adagrad.Why").Shape);
         Assert.Equal([2L, 3L], file.Entry("state.hidden").Shape);
         Assert.Equal([75L], file.ReadIntegers("state.position", s_scalar));
@@ -145,7 +145,7 @@ public class CheckpointFileTests
 
     public static TheoryData<string, string> NotFinite => new()
     {
-        { "weights", "tensor layers.0.Layer(0).Whh is NaN at [2, 1]" },
+        { "weights", "tensor layers.0.Whh is NaN at [2, 1]" },
         { "memory", "tensor adagrad.layers.0.bh is infinite at [1]" },
         { "negative memory", "tensor adagrad.Why has a value below 0" },
         { "hidden", "tensor state.hidden is NaN at [1, 0]" },

@@ -14,8 +14,8 @@ public class ModelFileTests
     // V = 2, H = 3; each value names its place: file Wxh[i,x] = 10i + x, Whh[i,j] = 100 + 10i + j, Why[y,i] = 200 + 10y + i.
     private static readonly (string Name, string Shape, float[] Values)[] s_tensors =
     [
-        ("layers.0.Layer(0).Wxh", "[3,2]", [0, 1, 10, 11, 20, 21]),
-        ("layers.0.Layer(0).Whh", "[3,3]", [100, 101, 102, 110, 111, 112, 120, 121, 122]),
+        ("layers.0.Wxh", "[3,2]", [0, 1, 10, 11, 20, 21]),
+        ("layers.0.Whh", "[3,3]", [100, 101, 102, 110, 111, 112, 120, 121, 122]),
         ("layers.0.bh", "[3]", [1, 2, 3]),
         ("Why", "[2,3]", [200, 201, 202, 210, 211, 212]),
         ("by", "[2]", [4, 5]),
@@ -63,7 +63,7 @@ public class ModelFileTests
         using var directory = new TemporaryDirectory();
         ModelFile.Save(directory.File("m"), new CharacterModel(Samples.Vocabulary("x"), Samples.Weights(1, 4)));
         using var file = SafetensorsFile.Open(directory.File("m"));
-        Assert.Equal([4L, 1L], file.Entry("layers.0.Layer(0).Wxh").Shape);
+        Assert.Equal([4L, 1L], file.Entry("layers.0.Wxh").Shape);
         Assert.Equal([1L, 4L], file.Entry("Why").Shape);
         Assert.Equal([1L], file.Entry("by").Shape);
     }
@@ -149,7 +149,7 @@ public class ModelFileTests
         CharacterModel model = Samples.Model();
         model.Weights.Layer(0).Wxh[(4 * 3) + 1] = value; // x = 4, i = 1: file [1, 4]
 
-        Errors.Expect(path, $"tensor layers.0.Layer(0).Wxh is {word} at [1, 4]", () => ModelFile.Save(path, model));
+        Errors.Expect(path, $"tensor layers.0.Wxh is {word} at [1, 4]", () => ModelFile.Save(path, model));
         Assert.Equal("old", File.ReadAllText(path));
         model = Samples.Model();
         model.Weights.By[2] = value;
@@ -207,8 +207,8 @@ public class ModelFileTests
     public void No_metadata_at_all_is_refused() => ExpectBad("metadata key format is missing", "{}", s_tensors);
 
     [Theory]
-    [InlineData("layers.0.Layer(0).Wxh")]
-    [InlineData("layers.0.Layer(0).Whh")]
+    [InlineData("layers.0.Wxh")]
+    [InlineData("layers.0.Whh")]
     [InlineData("layers.0.bh")]
     [InlineData("Why")]
     [InlineData("by")]
@@ -217,7 +217,7 @@ public class ModelFileTests
 
     [Theory]
     [InlineData("extra")]
-    [InlineData("layers.1.Layer(0).Whh")]
+    [InlineData("layers.1.Whh")]
     [InlineData("adagrad.by")]
     [InlineData("state.hidden")]
     [InlineData("../../etc/passwd")]
@@ -225,9 +225,9 @@ public class ModelFileTests
         => ExpectBad($"tensor \"{name}\" belongs to no model", Metadata, [.. s_tensors, (name, "[1]", [0])]);
 
     [Theory]
-    [InlineData("layers.0.Layer(0).Wxh", "[2,3]", "tensor layers.0.Layer(0).Wxh has shape [2, 3], not [3, 2]")]
-    [InlineData("layers.0.Layer(0).Wxh", "[6]", "tensor layers.0.Layer(0).Wxh has shape [6], not [3, 2]")]
-    [InlineData("layers.0.Layer(0).Whh", "[1,9]", "tensor layers.0.Layer(0).Whh has shape [1, 9], not [3, 3]")]
+    [InlineData("layers.0.Wxh", "[2,3]", "tensor layers.0.Wxh has shape [2, 3], not [3, 2]")]
+    [InlineData("layers.0.Wxh", "[6]", "tensor layers.0.Wxh has shape [6], not [3, 2]")]
+    [InlineData("layers.0.Whh", "[1,9]", "tensor layers.0.Whh has shape [1, 9], not [3, 3]")]
     [InlineData("layers.0.bh", "[3,1]", "tensor layers.0.bh has shape [3, 1], not [hidden size]")]
     [InlineData("Why", "[3,2]", "tensor Why has shape [3, 2], not [2, 3]")]
     [InlineData("by", "[2,1]", "tensor by has shape [2, 1], not [2]")]
@@ -238,7 +238,7 @@ public class ModelFileTests
     public void A_hidden_size_of_zero_is_refused()
         => ExpectBad(
             "tensor layers.0.bh has shape [0]", Metadata,
-            ("layers.0.Layer(0).Wxh", "[0,2]", []), ("layers.0.Layer(0).Whh", "[0,0]", []), ("layers.0.bh", "[0]", []), ("Why", "[2,0]", []),
+            ("layers.0.Wxh", "[0,2]", []), ("layers.0.Whh", "[0,0]", []), ("layers.0.bh", "[0]", []), ("Why", "[2,0]", []),
             ("by", "[2]", [0, 0]));
 
     [Fact]
@@ -258,15 +258,15 @@ public class ModelFileTests
         SafetensorsFile.Write(
             path, metadata,
             [
-                new("layers.0.Layer(0).Wxh", [1, 1], [1.0]), new("layers.0.Layer(0).Whh", [1, 1], [1f]), new("layers.0.bh", [1], [1f]),
+                new("layers.0.Wxh", [1, 1], [1.0]), new("layers.0.Whh", [1, 1], [1f]), new("layers.0.bh", [1], [1f]),
                 new("Why", [1, 1], [1f]), new("by", [1], [1f]),
             ]);
-        Errors.Expect(path, "tensor layers.0.Layer(0).Wxh is F64, not F32", () => ModelFile.Load(path));
+        Errors.Expect(path, "tensor layers.0.Wxh is F64, not F32", () => ModelFile.Load(path));
     }
 
     [Theory]
-    [InlineData("layers.0.Layer(0).Wxh", 3, "[1, 1]")]
-    [InlineData("layers.0.Layer(0).Whh", 5, "[1, 2]")]
+    [InlineData("layers.0.Wxh", 3, "[1, 1]")]
+    [InlineData("layers.0.Whh", 5, "[1, 2]")]
     [InlineData("layers.0.bh", 2, "[2]")]
     [InlineData("Why", 5, "[1, 2]")]
     [InlineData("by", 0, "[0]")]
