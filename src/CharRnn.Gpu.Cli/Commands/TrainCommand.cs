@@ -299,7 +299,8 @@ internal static class TrainCommand
             invariant, $"run: {run.Root}{(resumeFrom is null ? "" : $", resumed at iteration {resumeFrom.Iteration}")}"));
     }
 
-    private static string Describe(ModelShape shape) => shape switch
+    /// <summary>The layers of a model, for people.</summary>
+    public static string Describe(ModelShape shape) => shape switch
     {
         { Cell: RecurrentCell.Rnn, Layers: 1 } => $"{shape.HiddenSize} hidden units",
         _ => $"{shape.Layers} {SharedOptions.WordOf(shape.Cell)} layer{(shape.Layers > 1 ? "s" : "")} of {shape.HiddenSize} units",

@@ -6,9 +6,9 @@ using CharRnn.Storage;
 namespace CharRnn.Exchange;
 
 /// <summary>
-/// A model as an ONNX graph (https://onnx.ai; opset 14, IR version 7) with a node <c>RNN</c>, <c>LSTM</c> or <c>GRU</c> for each of N layers:
-/// inputs <c>tokens</c> int64 [T, B] and <c>h0</c> float [N, B, H], outputs <c>logits</c> float [T, B, V] and <c>hn</c> [N, B, H]; an LSTM
-/// also has the input <c>c0</c> and the output <c>cn</c>, [N, B, H]. The metadata holds encoding and vocabulary.
+/// A model as an ONNX graph (https://onnx.ai; opset 14, IR version 7) with a node <c>RNN</c>, <c>LSTM</c> or <c>GRU</c> for each of N
+/// layers: inputs <c>tokens</c> int64 [T, B] and <c>h0</c> float [N, B, H], outputs <c>logits</c> float [T, B, V] and <c>hn</c> [N, B, H];
+/// an LSTM also has the input <c>c0</c> and the output <c>cn</c>, [N, B, H]. The metadata holds encoding and vocabulary.
 /// </summary>
 public static class OnnxFile
 {
