@@ -27,7 +27,7 @@ public sealed class CommandLineTests
 
     [Theory]
     [InlineData("--lr")]
-    [InlineData("--dropout")]
+    [InlineData("--attention")]
     [InlineData("--frobnicate")]
     [InlineData("-x")]
     public void What_is_near_to_nothing_is_answered_with_the_help(string given) =>
