@@ -16,7 +16,9 @@ internal static class ExchangeCommands
     private static readonly Option<bool> Best = SharedOptions.Best();
     private static readonly Option<Choice<(Action<string, CharacterModel> Save, string Extension)>> ExportFormat =
         SharedOptions.OneOf<(Action<string, CharacterModel>, string)>(
-            "--format", "ONNX; NumPy arrays with min-char-rnn's names; or the state of a PyTorch nn.RNN and nn.Linear, as safetensors.",
+            "--format",
+            "ONNX; NumPy arrays, for one vanilla layer with min-char-rnn's names; or the state of a PyTorch nn.RNN, nn.LSTM or nn.GRU and "
+                + "nn.Linear, as safetensors.",
             new("onnx", (OnnxFile.Save, ".onnx")), new("npz", (NpzFile.Save, ".npz")),
             new("pytorch", (PyTorchFile.Save, ".pytorch.safetensors")));
     private static readonly Option<string> ExportTo = new("--out")
@@ -27,7 +29,7 @@ internal static class ExchangeCommands
 
     private static readonly Argument<string> ForeignPath = new("FILE")
     {
-        Description = "An .npz file of min-char-rnn's arrays, or a .safetensors file of a PyTorch module's state.",
+        Description = "An .npz file of a model's arrays, or a .safetensors file of a PyTorch module's state.",
     };
     private static readonly Option<string> VocabularyFile = new("--vocabulary")
     {
@@ -45,7 +47,8 @@ internal static class ExchangeCommands
     {
         var command = new Command("export", """
             Writes a model for other programs: ONNX, NumPy or PyTorch.
-            The inputs of the ONNX graph are tokens int64 [T, B] and h0 [1, B, H]; its outputs are logits [T, B, V] and hn.
+            The inputs of the ONNX graph of N layers are tokens int64 [T, B] and h0 [N, B, H], of an LSTM also c0; its outputs are
+            logits [T, B, V] and hn [N, B, H], of an LSTM also cn.
 
             Example: charrnn export runs/first --format onnx --out first.onnx
             """)
@@ -68,8 +71,9 @@ internal static class ExchangeCommands
     {
         var command = new Command("import", """
             Makes a model from the weights of another program: NumPy or PyTorch.
-            NumPy's npz file has min-char-rnn's Wxh, Whh, Why, bh, by and chars; PyTorch's file is the state of an nn.RNN and an
-            nn.Linear, saved as safetensors. The characters are sorted into ascending order.
+            NumPy's npz file has min-char-rnn's Wxh, Whh, Why, bh, by and chars, or layers.0.Wxh, layers.0.Whh, layers.0.bh and so on
+            in the place of the first two and bh, and layers.0.bhn of a GRU. PyTorch's file is the state of an nn.RNN (tanh), nn.LSTM
+            or nn.GRU and an nn.Linear, saved as safetensors. The shapes tell the cell. The characters are sorted into ascending order.
 
             Example: charrnn import weights.npz --out imported.safetensors
             """)
@@ -95,7 +99,7 @@ internal static class ExchangeCommands
         if (!Output.IsQuiet)
             Output.Line(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{path}: {model.Shape.HiddenSize} hidden units, {model.Vocabulary.Size} characters, "
+                $"{path}: {TrainCommand.Describe(model.Shape)}, {model.Vocabulary.Size} characters, "
                     + $"{model.Shape.ParameterCount:N0} parameters"));
         return 0;
     }

@@ -10,6 +10,10 @@ public static class ForeignModel
 {
     internal const string NotFiniteRemedy = "give a model whose training did not diverge";
 
+    /// <summary>Every cell with the number of its gates, by which other programs' files tell it.</summary>
+    internal static readonly (RecurrentCell Cell, int Gates)[] Cells =
+        [.. Enum.GetValues<RecurrentCell>().Select(cell => (cell, new ModelShape(1, 1, cell).Gates))];
+
     /// <summary>Reads a model from an <see cref="NpzFile"/> or a <see cref="PyTorchFile"/>: the content shows which it is.</summary>
     /// <param name="path">The file.</param>
     /// <param name="vocabulary">The characters in index order, where the file does not have them.</param>
@@ -24,15 +28,46 @@ public static class ForeignModel
             return NpzFile.Load(path, vocabulary, vocabularyPath);
         return kind is null || kind == FileKind.Safetensors
             ? PyTorchFile.Load(path, vocabulary, vocabularyPath)
-            : throw kind.InPlaceOfModel(path, "give an npz archive of min-char-rnn's arrays, or a PyTorch module's state as safetensors");
+            : throw kind.InPlaceOfModel(path, "give an npz archive of a model's arrays, or a PyTorch module's state as safetensors");
+    }
+
+    /// <summary>The cell of a model, by the rows of its lowest Wxh: one for each unit of each gate.</summary>
+    /// <param name="path">The file, for errors.</param>
+    /// <param name="matrix">The name of the matrix, for errors.</param>
+    /// <param name="rows">Its rows.</param>
+    /// <param name="hiddenSize">H, at least 1.</param>
+    /// <exception cref="CharRnnException">No cell has so many gates.</exception>
+    internal static RecurrentCell CellOf(string path, string matrix, long rows, int hiddenSize)
+    {
+        foreach ((RecurrentCell cell, int gates) in Cells)
+            if (rows == (long)gates * hiddenSize)
+                return cell;
+        throw new CharRnnException(
+            path, $"{matrix} has {rows} rows, not {string.Join(" or ", Cells.Select(cell => (long)cell.Gates * hiddenSize))}",
+            $"give the weights of {string.Join(", ", Cells.Select(cell => ModelMetadata.CellName(cell.Cell)))} cells, "
+                + $"all of {hiddenSize} hidden units as the others");
+    }
+
+    /// <summary>
+    /// The second bias that other programs have, for what comes from the state, <c>[G·H]</c>: zeros, but for the bhn of a GRU, whose gate
+    /// is the last one with them, too.
+    /// </summary>
+    internal static float[] RecurrentBias(CharacterModel model, int layer)
+    {
+        LayerParameters<float> parameters = model.Weights.Layer(layer);
+        float[] bias = new float[parameters.Bh.Length];
+        if (model.Shape.HasRecurrentBias)
+            parameters.Bhn.CopyTo(bias, bias.Length - parameters.Bhn.Length);
+        return bias;
     }
 
     /// <summary>Makes a model from matrices whose rows are outputs, and sorts its characters into ascending order.</summary>
     /// <param name="vocabulary">Its characters in its order.</param>
-    /// <param name="tensors"><c>Wxh [H,V]</c>, <c>Whh [H,H]</c>, <c>bh [H]</c>, <c>Why [V,H]</c>, <c>by [V]</c>.</param>
-    internal static CharacterModel Of(Vocabulary vocabulary, float[][] tensors)
+    /// <param name="shape">Its sizes.</param>
+    /// <param name="tensors">The values of each of the shape's tensors, as model files have them.</param>
+    internal static CharacterModel Of(Vocabulary vocabulary, ModelShape shape, IEnumerable<float[]> tensors)
     {
-        var weights = new ParameterSet<float>(new ModelShape(vocabulary.Size, tensors[2].Length));
+        var weights = new ParameterSet<float>(shape);
         foreach (((TensorSpec spec, float[] to), float[] from) in weights.Tensors.Zip(tensors))
             WeightTensors.Transpose(from, spec.Columns, spec.Rows).CopyTo(to, 0);
         var ascending = new Vocabulary(vocabulary.Encoding, vocabulary.CodePoints.Order());

@@ -21,6 +21,8 @@ internal sealed partial class NpyArray
     // Deflate does not compress by a larger factor.
     private const int MostCompressed = 1032;
 
+    private const string Remedy = "convert it with astype(np.float32), and save that among the arrays of np.savez";
+
     private readonly string _path, _name, _type;
     private readonly bool _isColumnMajor;
     private readonly byte[] _values;
@@ -56,7 +58,7 @@ internal sealed partial class NpyArray
         string header = Encoding.Latin1.GetString(headerBytes);
         Match typeKey = TypeKey().Match(header), orderKey = OrderKey().Match(header), shapeKey = ShapeKey().Match(header);
         if (!typeKey.Success || !orderKey.Success || !shapeKey.Success)
-            throw new CharRnnException(path, $"array {name} is not a plain array of numbers or characters", Remedy(name));
+            throw new CharRnnException(path, $"array {name} is not a plain array of numbers or characters", Remedy);
 
         string type = typeKey.Groups[1].Value;
         int[] shape = [.. Sizes().Matches(shapeKey.Groups[1].Value).Select(size => int.Parse(size.Value, CultureInfo.InvariantCulture))];
@@ -103,7 +105,7 @@ internal sealed partial class NpyArray
             "u4" => Convert<uint>(),
             "u8" => Convert<ulong>(),
             _ => throw new CharRnnException(
-                _path, $"array {_name} is of type {FileErrors.Quote(_type)}, not of numbers of up to 8 bytes", Remedy(_name)),
+                _path, $"array {_name} is of type {FileErrors.Quote(_type)}, not of numbers of up to 8 bytes", Remedy),
         };
         if (_isColumnMajor && Shape is [var rows, var columns])
             values = WeightTensors.Transpose(values, columns, rows);
@@ -138,8 +140,6 @@ internal sealed partial class NpyArray
         bool isBytes = type == "u1" || (isString && !isUnicode && characters.Any(character => character > 0x7F));
         return ForeignModel.Characters(_path, isBytes ? TextEncoding.Bytes : TextEncoding.Utf8, characters);
     }
-
-    private static string Remedy(string name) => $"save it with {name}=np.asarray({name}, dtype=np.float32) among the arrays of np.savez";
 
     private static bool IsTooLarge(double value) => double.IsFinite(value) && !float.IsFinite((float)value);
 

@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.IO.Compression;
 using System.Text;
+using System.Text.RegularExpressions;
 using CharRnn.Files;
 using CharRnn.Model;
 using CharRnn.Storage;
@@ -8,28 +10,29 @@ using CharRnn.Text;
 namespace CharRnn.Exchange;
 
 /// <summary>
-/// A model as NumPy's npz, under min-char-rnn's names: <c>Wxh [H,V]</c>, <c>Whh [H,H]</c>, <c>Why [V,H]</c>, <c>bh [H,1]</c>,
-/// <c>by [V,1]</c>, and <c>chars [V]</c>, the characters (or byte values) in index order
-/// (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
+/// A model as NumPy's npz (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html). A single layer of the vanilla cell has
+/// min-char-rnn's names: <c>Wxh [H,V]</c>, <c>Whh [H,H]</c>, <c>bh [H,1]</c>, <c>Why [V,H]</c>, <c>by [V,1]</c>. The layers of other models
+/// have those of model files: <c>layers.0.Wxh [G·H,V]</c> and so on. <c>chars [V]</c> is the characters (or byte values) in index order.
 /// </summary>
-public static class NpzFile
+public static partial class NpzFile
 {
     private const string Characters = "chars";
     private const string Remedy = "write it with np.savez(file, Wxh=Wxh, Whh=Whh, Why=Why, bh=bh, by=by, chars=chars)";
-    private static readonly string[] Names = ["Wxh", "Whh", "bh", "Why", "by"];
+    private const string LayersRemedy = "write the arrays of all layers with np.savez, under the names in charrnn import --help";
 
     /// <summary>Writes the model, atomically; equal models give equal bytes.</summary>
     /// <exception cref="CharRnnException">A weight is not finite, or the file system refuses.</exception>
     public static void Save(string path, CharacterModel model)
     {
         WeightTensors.RequireFinite(path, "", model.Weights, "give a model whose training did not diverge");
+        bool isClassic = model.Shape is { Cell: RecurrentCell.Rnn, Layers: 1 };
         AtomicFile.Write(path, stream =>
         {
             using var archive = new ZipArchive(stream, ZipArchiveMode.Create, leaveOpen: true);
-            foreach ((string name, SafetensorsTensor tensor) in Names.Zip(WeightTensors.Create("", model.Weights)))
+            foreach ((TensorSpec spec, SafetensorsTensor tensor) in model.Shape.Tensors.Zip(WeightTensors.Create("", model.Weights)))
             {
                 string shape = tensor.Shape.Count == 1 ? $"({tensor.Shape[0]}, 1)" : $"({tensor.Shape[0]}, {tensor.Shape[1]})";
-                using Stream entry = Entry(archive, name, "<f4", shape);
+                using Stream entry = Entry(archive, isClassic ? spec.Symbol : spec.Name, "<f4", shape);
                 tensor.CopyTo(entry.Write);
             }
 
@@ -52,26 +55,34 @@ public static class NpzFile
             using var file = new FileStream(
                 FileErrors.FullPath(path), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             using var archive = new ZipArchive(file, ZipArchiveMode.Read);
-            NpyArray[] arrays = [.. Names.Select(name => Read(path, archive, name))];
             string whose = vocabulary is null ? $"array {Characters}" : "the given vocabulary";
+            int layers = CountLayers(path, archive);
+            string NameOf(TensorSpec spec) => layers == 0 ? spec.Symbol : spec.Name;
+            var arrays = new Dictionary<string, NpyArray>();
+            NpyArray ArrayOf(TensorSpec spec) => arrays.TryGetValue(NameOf(spec), out NpyArray? array)
+                ? array
+                : arrays[NameOf(spec)] = Read(path, archive, NameOf(spec), layers == 0 ? Remedy : LayersRemedy);
+            var vanilla = new ModelShape(1, 1, RecurrentCell.Rnn, Math.Max(layers, 1)); // whose tensors every cell has
+            (string, int[])[] shapes = [.. vanilla.Tensors.Select(spec => (NameOf(spec), ArrayOf(spec).Shape))];
             vocabulary ??= archive.GetEntry($"{Characters}.npy") is { } characters
                 ? NpyArray.Read(path, Characters, characters).Characters()
                 : throw new CharRnnException(
                     path, $"has no array {Characters}, the characters in index order", "add it, or give them as --vocabulary FILE");
-            (int[] wxh, int[] whh, int[] bh) = (arrays[0].Shape, arrays[1].Shape, arrays[2].Shape);
-            (int[] why, int[] by) = (arrays[3].Shape, arrays[4].Shape);
-            int h = Most([.. wxh.Take(1), .. whh, .. bh.Take(1), .. why.Skip(1)]);
-            int v = Most([.. wxh.Skip(1), .. why.Take(1), .. by.Take(1)]);
-            if (h == 0 || v == 0)
-                throw new CharRnnException(
-                    path, $"has {h} hidden units and {v} characters, by the shapes of its arrays", "give a model that has both");
-            foreach ((string name, NpyArray array, int[] size) in Names.Zip(arrays, (int[][])[[h, v], [h, h], [h, 1], [v, h], [v, 1]]))
-                if (!array.Shape.SequenceEqual(size) && !(size[1] == 1 && array.Shape.SequenceEqual([size[0]])))
+            ModelShape shape = ShapeOf(path, vanilla, shapes);
+            foreach (TensorSpec spec in shape.Tensors)
+            {
+                int[] size = ArrayOf(spec).Shape;
+                bool isRow = spec.Role == TensorRole.Bias && size.SequenceEqual([spec.Columns]);
+                if (!isRow && !size.SequenceEqual([spec.Columns, spec.Rows]))
                     throw new CharRnnException(
-                        path, $"array {name} has shape ({string.Join(", ", array.Shape)}), not ({size[0]}, {size[1]})",
-                        $"give arrays whose sizes agree: the others are of a model of {h} hidden units and {v} characters");
-            return ForeignModel.Of(
-                ForeignModel.Fit(path, vocabulary, v, "array Wxh", whose, vocabularyPath), [.. arrays.Select(array => array.Floats())]);
+                        path, $"array {NameOf(spec)} has shape ({string.Join(", ", size)}), not ({spec.Columns}, {spec.Rows})",
+                        $"give arrays whose sizes agree: the others are of a model of {shape.HiddenSize} hidden units and "
+                            + $"{shape.VocabularySize} characters");
+            }
+
+            vocabulary = ForeignModel.Fit(
+                path, vocabulary, shape.VocabularySize, $"array {NameOf(shape.Tensors[0])}", whose, vocabularyPath);
+            return ForeignModel.Of(vocabulary, shape, shape.Tensors.Select(spec => ArrayOf(spec).Floats()));
         }
         catch (Exception e) when (e is InvalidDataException or EndOfStreamException or OverflowException or FormatException)
         {
@@ -83,7 +94,46 @@ public static class NpzFile
         }
     }
 
-    /// <summary>The size that most arrays agree on, so that the one that differs is the one to blame; 0 if there is none.</summary>
+    /// <summary>The number of layers by the names of the arrays; 0 if they are min-char-rnn's, of a single layer.</summary>
+    private static int CountLayers(string path, ZipArchive archive)
+    {
+        int count = 0;
+        foreach (ZipArchiveEntry entry in archive.Entries)
+            if (LayerName().Match(entry.FullName) is { Success: true } match)
+                count = int.TryParse(match.Groups[1].Value, CultureInfo.InvariantCulture, out int layer) && layer < ModelShape.MostLayers
+                    ? Math.Max(count, layer + 1)
+                    : throw new CharRnnException(
+                        path,
+                        $"has an array {FileErrors.Quote(entry.FullName)}, and a model has at most {ModelShape.MostLayers} layers",
+                        "give a model of fewer layers");
+        return count;
+    }
+
+    /// <summary>
+    /// The sizes and the cell of a model, as most of its arrays have them, so that the one that differs is the one to blame.
+    /// </summary>
+    /// <param name="path">The file, for errors.</param>
+    /// <param name="vanilla">A shape with the same number of layers.</param>
+    /// <param name="arrays">The name and the shape of each of its tensors in the file.</param>
+    private static ModelShape ShapeOf(string path, ModelShape vanilla, (string Name, int[] Shape)[] arrays)
+    {
+        int[] Of(int tensor) => arrays[tensor].Shape;
+        int[] each = [.. Enumerable.Range(0, vanilla.Layers)];
+        int rows = Most(each.SelectMany(l => (int[])
+            [.. Of(vanilla.WxhOf(l)).Take(1), .. Of(vanilla.WhhOf(l)).Take(1), .. Of(vanilla.BhOf(l)).Take(1)]));
+        int h = Most(
+        [
+            .. each.SelectMany(l => Of(vanilla.WhhOf(l)).Skip(1)), .. each.Skip(1).SelectMany(l => Of(vanilla.WxhOf(l)).Skip(1)),
+            .. Of(vanilla.Why).Skip(1), .. ForeignModel.Cells.Where(cell => rows % cell.Gates == 0).Select(cell => rows / cell.Gates),
+        ]);
+        int v = Most([.. Of(vanilla.WxhOf(0)).Skip(1), .. Of(vanilla.Why).Take(1), .. Of(vanilla.By).Take(1)]);
+        return h > 0 && v > 0
+            ? new ModelShape(v, h, ForeignModel.CellOf(path, $"array {arrays[0].Name}", rows, h), vanilla.Layers)
+            : throw new CharRnnException(
+                path, $"has {h} hidden units and {v} characters, by the shapes of its arrays", "give a model that has both");
+    }
+
+    /// <summary>The size that most agree on; 0 if there is none.</summary>
     private static int Most(IEnumerable<int> sizes) =>
         sizes.GroupBy(size => size).OrderByDescending(group => group.Count()).FirstOrDefault()?.Key ?? 0;
 
@@ -100,11 +150,14 @@ public static class NpzFile
         return stream;
     }
 
-    private static NpyArray Read(string path, ZipArchive archive, string name)
+    private static NpyArray Read(string path, ZipArchive archive, string name, string remedy)
     {
         if (archive.GetEntry($"{name}.npy") is { } entry)
             return NpyArray.Read(path, name, entry);
         string others = string.Join(", ", archive.Entries.Select(other => Path.GetFileNameWithoutExtension(other.Name)));
-        throw new CharRnnException(path, $"has no array {name}, but {FileErrors.Quote(others)}", Remedy);
+        throw new CharRnnException(path, $"has no array {name}, but {FileErrors.Quote(others)}", remedy);
     }
+
+    [GeneratedRegex(@"^layers\.([0-9]+)\.")]
+    private static partial Regex LayerName();
 }

@@ -6,12 +6,16 @@ using CharRnn.Storage;
 namespace CharRnn.Exchange;
 
 /// <summary>
-/// A model as an ONNX graph (https://onnx.ai; opset 14, IR version 7): inputs <c>tokens</c> int64 [T, B] and <c>h0</c> float
-/// [1, B, H], outputs <c>logits</c> float [T, B, V] and <c>hn</c> [1, B, H]; the metadata holds encoding and vocabulary.
+/// A model as an ONNX graph (https://onnx.ai; opset 14, IR version 7) with a node <c>RNN</c>, <c>LSTM</c> or <c>GRU</c> for each of N
+/// layers: inputs <c>tokens</c> int64 [T, B] and <c>h0</c> float [N, B, H], outputs <c>logits</c> float [T, B, V] and <c>hn</c> [N, B, H];
+/// an LSTM also has the input <c>c0</c> and the output <c>cn</c>, [N, B, H]. The metadata holds encoding and vocabulary.
 /// </summary>
 public static class OnnxFile
 {
     private const int Float = 1, Int64 = 7, OpSet = 14, IrVersion = 7;
+
+    // Each layer's fifth input, the lengths of the sequences, is left out: all have T characters.
+    private const string NoLengths = "";
 
     /// <summary>Writes the graph, atomically.</summary>
     /// <exception cref="CharRnnException">
@@ -20,7 +24,9 @@ public static class OnnxFile
     public static void Save(string path, CharacterModel model)
     {
         WeightTensors.RequireFinite(path, "", model.Weights, "give a model whose training did not diverge");
-        if (model.Shape.ParameterCount * sizeof(float) > int.MaxValue - (1 << 20))
+        ModelShape shape = model.Shape;
+        long biases = (long)shape.Layers * shape.Gates * shape.HiddenSize; // which every layer has twice
+        if ((shape.ParameterCount + biases + shape.VocabularySize) * sizeof(float) > int.MaxValue - (1 << 20))
             throw new CharRnnException(
                 path, "the model is over the 2 GB that an ONNX file can hold", "give a smaller one, or another --format");
         byte[] bytes = Build(model);
@@ -29,32 +35,50 @@ public static class OnnxFile
 
     private static byte[] Build(CharacterModel model)
     {
-        (int v, int h) = (model.Shape.VocabularySize, model.Shape.HiddenSize);
-        SafetensorsTensor[] files = [.. WeightTensors.Create("", model.Weights)];
-        float[] Values(int i) => (float[])files[i].Values;
+        ModelShape shape = model.Shape;
+        (int v, int h, int layers) = (shape.VocabularySize, shape.HiddenSize, shape.Layers);
+        long columns = (long)shape.Gates * h;
+        string[] states = shape.HasCellState ? ["h", "c"] : ["h"];
+        string Prefix(int layer) => layers == 1 ? "" : FormattableString.Invariant($"layers.{layer}.");
+        string[] OfLayers(string name) => [.. Enumerable.Range(0, layers).Select(l => Prefix(l) + name)];
 
-        // RNN's tensors are [directions, ...], and its bias is the input's and the state's, one after the other.
-        ProtobufWriter graph = new ProtobufWriter()
-            .Message(1, Node("OneHot", ["tokens", "depth", "off_on"], ["x"]))
-            .Message(1, Node(
-                "RNN", ["x", "Wxh", "Whh", "bh", "", "h0"], ["h", "hn"],
-                new ProtobufWriter().Text(1, "hidden_size").Integer(3, h).Integer(20, 2)))
-            .Message(1, Node("Squeeze", ["h", "direction"], ["states"]))
-            .Message(1, Node("MatMul", ["states", "Why"], ["scores"]))
-            .Message(1, Node("Add", ["scores", "by"], ["logits"]))
+        // The states of several layers come as one tensor and leave as one.
+        ProtobufWriter graph = new ProtobufWriter().Message(1, Node("", "OneHot", ["tokens", "depth", "off_on"], ["x"]));
+        if (layers > 1)
+            foreach (string state in states)
+                graph.Message(1, Node($"{state}0.", "Split", [$"{state}0"], OfLayers($"{state}0"), ("axis", 0)));
+        for (int l = 0; l < layers; l++)
+            AddLayer(graph, shape, states, Prefix(l), l == 0 ? "x" : $"{Prefix(l - 1)}states");
+        if (layers > 1)
+            foreach (string state in states)
+                graph.Message(1, Node($"{state}n.", "Concat", OfLayers($"{state}n"), [$"{state}n"], ("axis", 0)));
+        graph
+            .Message(1, Node("", "MatMul", [$"{Prefix(layers - 1)}states", "Why"], ["scores"]))
+            .Message(1, Node("", "Add", ["scores", "by"], ["logits"]))
             .Text(2, "charrnn")
             .Message(5, Integers("depth", [], [v]))
             .Message(5, Tensor("off_on", Float, [2], MemoryMarshal.AsBytes<float>([0, 1])))
-            .Message(5, Integers("direction", [1], [1]))
-            .Message(5, Floats("Wxh", [1, h, v], Values(0)))
-            .Message(5, Floats("Whh", [1, h, h], Values(1)))
-            .Message(5, Floats("bh", [1, 2 * h], [.. Values(2), .. new float[h]]))
+            .Message(5, Integers("direction", [1], [1]));
+
+        // A layer's tensors are [directions, ...], and its bias is the input's and the state's, one after the other.
+        SafetensorsTensor[] files = [.. WeightTensors.Create("", model.Weights)];
+        float[] Values(int tensor) => InOrder(shape.Cell, (float[])files[tensor].Values);
+        for (int l = 0; l < layers; l++)
+            graph
+                .Message(5, Floats($"{Prefix(l)}Wxh", [1, columns, l == 0 ? v : h], Values(shape.WxhOf(l))))
+                .Message(5, Floats($"{Prefix(l)}Whh", [1, columns, h], Values(shape.WhhOf(l))))
+                .Message(5, Floats(
+                    $"{Prefix(l)}bh", [1, 2 * columns],
+                    [.. Values(shape.BhOf(l)), .. InOrder(shape.Cell, ForeignModel.RecurrentBias(model, l))]));
+        graph
             .Message(5, Floats("Why", [h, v], model.Weights.Why))
-            .Message(5, Floats("by", [v], Values(4)))
-            .Message(11, Value("tokens", Int64, "T", "B"))
-            .Message(11, Value("h0", Float, 1, "B", h))
-            .Message(12, Value("logits", Float, "T", "B", v))
-            .Message(12, Value("hn", Float, 1, "B", h));
+            .Message(5, Floats("by", [v], model.Weights.By))
+            .Message(11, Value("tokens", Int64, "T", "B"));
+        foreach (string state in states)
+            graph.Message(11, Value($"{state}0", Float, layers, "B", h));
+        graph.Message(12, Value("logits", Float, "T", "B", v));
+        foreach (string state in states)
+            graph.Message(12, Value($"{state}n", Float, layers, "B", h));
 
         return new ProtobufWriter()
             .Integer(1, IrVersion)
@@ -66,15 +90,51 @@ public static class OnnxFile
             .ToArray();
     }
 
-    private static ProtobufWriter Node(string operation, string[] inputs, string[] outputs, ProtobufWriter? attribute = null)
+    /// <summary>The nodes of a recurrent layer; the second removes the axis of the directions.</summary>
+    private static void AddLayer(ProtobufWriter graph, ModelShape shape, string[] states, string prefix, string input)
+    {
+        string[] inputs =
+            [input, $"{prefix}Wxh", $"{prefix}Whh", $"{prefix}bh", NoLengths, .. states.Select(state => $"{prefix}{state}0")];
+        string[] outputs = [$"{prefix}h", .. states.Select(state => $"{prefix}{state}n")];
+        (string, long) units = ("hidden_size", shape.HiddenSize);
+        graph.Message(1, shape.Cell switch
+        {
+            RecurrentCell.Lstm => Node(prefix, "LSTM", inputs, outputs, units),
+            RecurrentCell.Gru => Node(prefix, "GRU", inputs, outputs, units, ("linear_before_reset", 1)), // E11's r ⊙ (h·Whn + bhn)
+            _ => Node(prefix, "RNN", inputs, outputs, units),
+        });
+        graph.Message(1, Node(prefix, "Squeeze", [$"{prefix}h", "direction"], [$"{prefix}states"]));
+    }
+
+    /// <summary>Values that come gate after gate, as in model files, in the order of ONNX.</summary>
+    private static float[] InOrder(RecurrentCell cell, float[] values)
+    {
+        int[] gates = cell switch
+        {
+            RecurrentCell.Lstm => [0, 3, 1, 2], // i, o, f, g of i, f, g, o
+            RecurrentCell.Gru => [1, 0, 2], // z, r, n of r, z, n
+            _ => [0],
+        };
+        int length = values.Length / gates.Length;
+        float[] ordered = new float[values.Length];
+        for (int g = 0; g < gates.Length; g++)
+            values.AsSpan(gates[g] * length, length).CopyTo(ordered.AsSpan(g * length));
+        return ordered;
+    }
+
+    /// <summary>A node, which is called after its operation.</summary>
+    private static ProtobufWriter Node(
+        string prefix, string operation, string[] inputs, string[] outputs, params ReadOnlySpan<(string Name, long Value)> attributes)
     {
         var node = new ProtobufWriter();
         foreach (string input in inputs)
             node.Text(1, input);
         foreach (string output in outputs)
             node.Text(2, output);
-        node.Text(3, operation).Text(4, operation);
-        return attribute is null ? node : node.Message(5, attribute);
+        node.Text(3, prefix + operation).Text(4, operation);
+        foreach ((string name, long value) in attributes)
+            node.Message(5, new ProtobufWriter().Text(1, name).Integer(3, value).Integer(20, 2));
+        return node;
     }
 
     private static ProtobufWriter Floats(string name, long[] shape, float[] values)

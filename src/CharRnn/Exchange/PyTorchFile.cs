@@ -1,3 +1,4 @@
+using System.Globalization;
 using CharRnn.Files;
 using CharRnn.Model;
 using CharRnn.Storage;
@@ -6,29 +7,41 @@ using CharRnn.Text;
 namespace CharRnn.Exchange;
 
 /// <summary>
-/// A model as the state of a PyTorch module with an <c>nn.RNN</c> on one-hot characters and a <c>nn.Linear</c>, in a safetensors
-/// file: <c>rnn.weight_ih_l0 [H,V]</c>, <c>rnn.weight_hh_l0 [H,H]</c>, <c>rnn.bias_ih_l0 [H]</c>, <c>rnn.bias_hh_l0 [H]</c>,
-/// <c>fc.weight [V,H]</c>, <c>fc.bias [V]</c>; <c>load_state_dict(safetensors.torch.load_file(...))</c> takes it as it is.
+/// A model as the state of a PyTorch module with an <c>nn.RNN</c> (tanh), <c>nn.LSTM</c> or <c>nn.GRU</c> on one-hot characters and a
+/// <c>nn.Linear</c>, in a safetensors file: <c>rnn.weight_ih_l0 [G·H,V]</c>, <c>rnn.weight_hh_l0 [G·H,H]</c>, <c>rnn.bias_ih_l0 [G·H]</c>,
+/// <c>rnn.bias_hh_l0 [G·H]</c>, the same of higher layers with <c>[G·H,H]</c> of weight_ih, <c>fc.weight [V,H]</c>, <c>fc.bias [V]</c>;
+/// <c>load_state_dict(safetensors.torch.load_file(...))</c> takes it as it is. The gates have the order of model files.
 /// </summary>
 public static class PyTorchFile
 {
-    private const string Remedy = "save the state of one nn.RNN layer with tanh and one nn.Linear, as safetensors";
+    private const string Weight = "weight", Bias = "bias", LowestInputs = "weight_ih_l0";
+    private const string Remedy = "save the state of one nn.RNN (tanh), nn.LSTM or nn.GRU on one-hot characters, neither bidirectional "
+        + "nor with proj_size, and one nn.Linear, as safetensors";
 
     /// <summary>Writes the state, atomically.</summary>
     /// <exception cref="CharRnnException">A weight is not finite, or the file system refuses.</exception>
     public static void Save(string path, CharacterModel model)
     {
         WeightTensors.RequireFinite(path, "", model.Weights, "give a model whose training did not diverge");
-        int h = model.Shape.HiddenSize;
+        ModelShape shape = model.Shape;
         SafetensorsTensor[] ours = [.. WeightTensors.Create("", model.Weights)];
-        SafetensorsTensor[] theirs =
-        [
-            .. ours.Zip((string[])["rnn.weight_ih_l0", "rnn.weight_hh_l0", "rnn.bias_ih_l0", "fc.weight", "fc.bias"], (tensor, name) =>
-                new SafetensorsTensor(name, tensor.Shape, (float[])tensor.Values)),
-            new("rnn.bias_hh_l0", [h], new float[h]),
-        ];
+        var theirs = new List<SafetensorsTensor>();
+        void Add(string name, int tensor) => theirs.Add(new(name, ours[tensor].Shape, (float[])ours[tensor].Values));
+        for (int l = 0; l < shape.Layers; l++)
+        {
+            LayerNames names = NamesOf("rnn.", l);
+            Add(names.Inputs, shape.WxhOf(l));
+            Add(names.States, shape.WhhOf(l));
+            Add(names.InputBias, shape.BhOf(l));
+            theirs.Add(new(names.StateBias, ours[shape.BhOf(l)].Shape, ForeignModel.RecurrentBias(model, l)));
+        }
+
+        Add("fc.weight", shape.Why);
+        Add("fc.bias", shape.By);
         var metadata = new Dictionary<string, string>
         {
+            ["cell"] = ModelMetadata.CellName(shape.Cell),
+            ["layers"] = shape.Layers.ToString(CultureInfo.InvariantCulture),
             ["encoding"] = ModelMetadata.EncodingName(model.Vocabulary),
             ["vocabulary"] = ModelMetadata.VocabularyText(model.Vocabulary),
         };
@@ -43,7 +56,7 @@ public static class PyTorchFile
     public static CharacterModel Load(string path, Vocabulary? vocabulary = null, string? vocabularyPath = null)
     {
         using var file = SafetensorsFile.Open(path);
-        if (file.Metadata.ContainsKey("format") && file.Metadata.ContainsKey("cell"))
+        if (ModelMetadata.IsOurs(file))
             throw new CharRnnException(path, "is a model of charrnn already", "give it to charrnn sample as it is");
         string whose = vocabulary is null ? "its vocabulary" : "the given vocabulary";
         vocabulary ??= file.Metadata.ContainsKey("vocabulary")
@@ -51,48 +64,106 @@ public static class PyTorchFile
             : throw new CharRnnException(
                 path, "its metadata have no vocabulary", "give the characters in index order as --vocabulary FILE");
 
-        SafetensorsEntry inputs = Ending(file, "weight_ih_l0"), states = Ending(file, "weight_hh_l0");
-        if (states.Shape is not [var h, var alsoH] || h != alsoH || h is < 1 or > int.MaxValue)
-            throw new CharRnnException(
-                path, $"tensor {states.Name} has shape {SafetensorsEntry.ShapeText(states.Shape)}, not [H, H]", Remedy);
+        SafetensorsEntry[] lowest = [.. file.Tensors.Where(tensor => tensor.Name.EndsWith(LowestInputs, StringComparison.Ordinal))];
+        if (lowest is not [var inputs])
+            throw new CharRnnException(path, $"has {lowest.Length} tensors named ...{LowestInputs}, not one", Remedy);
+        LayerNames[] layers = ReadLayers(file, inputs.Name[..^LowestInputs.Length]);
+        SafetensorsEntry output = FindOutput(file, layers);
 
-        string prefix = inputs.Name[..^"weight_ih_l0".Length];
-        SafetensorsEntry[] rest =
-        [
-            .. file.Tensors.Where(tensor => !tensor.Name.StartsWith($"{prefix}weight_", StringComparison.Ordinal)
-                && !tensor.Name.StartsWith($"{prefix}bias_", StringComparison.Ordinal)),
-        ];
-        if (file.Has($"{prefix}weight_ih_l1") || file.Has($"{prefix}weight_ih_l0_reverse") || states.Name != $"{prefix}weight_hh_l0"
-            || rest.Length is < 1 or > 2 || rest.Count(tensor => tensor.Shape.Count == 2) != 1)
-            throw new CharRnnException(path, $"holds {file.Tensors.Count} tensors that are not one nn.RNN layer and one nn.Linear", Remedy);
-
-        if (inputs.Shape is not [var rows, var v] || rows != h || v is < 1 or > int.MaxValue)
+        SafetensorsEntry states = file.Entry(layers[0].States);
+        if (states.Shape is not [_, >= 1 and <= int.MaxValue and var h])
             throw new CharRnnException(
-                path, $"tensor {inputs.Name} has shape {SafetensorsEntry.ShapeText(inputs.Shape)}, not [{h}, V]", Remedy);
+                path, $"tensor {states.Name} has shape {SafetensorsEntry.ShapeText(states.Shape)}, not [gates x hidden size, hidden size]",
+                Remedy);
+        if (inputs.Shape is not [var rows, >= 1 and <= int.MaxValue and var v])
+            throw new CharRnnException(
+                path, $"tensor {inputs.Name} has shape {SafetensorsEntry.ShapeText(inputs.Shape)}, not [gates x hidden size, characters]",
+                Remedy);
+        var shape = new ModelShape(
+            (int)v, (int)h, ForeignModel.CellOf(path, $"tensor {inputs.Name}", rows, (int)h), layers.Length);
         vocabulary = ForeignModel.Fit(path, vocabulary, (int)v, $"tensor {inputs.Name}", whose, vocabularyPath);
-        float[] bias = [.. Bias("bias_ih_l0").Zip(Bias("bias_hh_l0"), (a, b) => a + b)];
-        WeightTensors.RequireFinite(path, $"{prefix}bias_ih_l0 + {prefix}bias_hh_l0", [h], bias, ForeignModel.NotFiniteRemedy);
-        SafetensorsEntry output = rest.Single(tensor => tensor.Shape.Count == 2);
-        float[] outputBias = rest.Length == 1 ? new float[v] : Read(rest.Single(tensor => tensor != output), v);
-        return ForeignModel.Of(vocabulary, [Read(inputs, h, v), Read(states, h, h), bias, Read(output, v, h), outputBias]);
 
-        float[] Bias(string name) => file.Has(prefix + name) ? Read(file.Entry(prefix + name), h) : new float[h];
-
-        float[] Read(SafetensorsEntry entry, params ReadOnlySpan<long> shape)
+        var tensors = new List<float[]>();
+        bool hasBiases = layers.Any(names => file.Has(names.InputBias) || file.Has(names.StateBias));
+        foreach ((int l, LayerNames names) in layers.Index())
         {
+            tensors.Add(Read(names.Inputs, rows, l == 0 ? v : h));
+            tensors.Add(Read(names.States, rows, h));
+            float[] inputBias = hasBiases ? Read(names.InputBias, rows) : new float[rows];
+            float[] stateBias = hasBiases ? Read(names.StateBias, rows) : new float[rows];
+
+            // They are added to each other everywhere but in n of a GRU, where r multiplies the state's.
+            int apart = shape.HasRecurrentBias ? (int)h : 0;
+            int together = stateBias.Length - apart;
+            float[] bias = [.. inputBias.Zip(stateBias[..together], (a, b) => a + b), .. inputBias[together..]];
+            WeightTensors.RequireFinite(path, $"{names.InputBias} + {names.StateBias}", [rows], bias, ForeignModel.NotFiniteRemedy);
+            tensors.Add(bias);
+            if (shape.HasRecurrentBias)
+                tensors.Add(stateBias[together..]);
+        }
+
+        tensors.Add(Read(output.Name, v, h));
+        tensors.Add(file.Has(BiasOf(output)) ? Read(BiasOf(output), v) : new float[v]);
+        return ForeignModel.Of(vocabulary, shape, tensors);
+
+        float[] Read(string name, params ReadOnlySpan<long> size)
+        {
+            SafetensorsEntry entry = file.Entry(name);
             float[] values = entry.Dtype == SafetensorsDtype.F64
-                ? [.. file.ReadDoubles(entry.Name, shape).Select(value => (float)value)]
-                : file.ReadFloats(entry.Name, shape);
-            WeightTensors.RequireFinite(path, entry.Name, entry.Shape, values, ForeignModel.NotFiniteRemedy);
+                ? [.. file.ReadDoubles(name, size).Select(value => (float)value)]
+                : file.ReadFloats(name, size);
+            WeightTensors.RequireFinite(path, name, entry.Shape, values, ForeignModel.NotFiniteRemedy);
             return values;
         }
     }
 
-    private static SafetensorsEntry Ending(SafetensorsFile file, string name)
+    /// <summary>The names of the tensors of a layer.</summary>
+    private readonly record struct LayerNames(string Inputs, string States, string InputBias, string StateBias)
     {
-        SafetensorsEntry[] found = [.. file.Tensors.Where(tensor => tensor.Name.EndsWith(name, StringComparison.Ordinal))];
-        return found.Length == 1
-            ? found[0]
-            : throw new CharRnnException(file.Path, $"has {found.Length} tensors named ...{name}, not one", Remedy);
+        public string[] All => [Inputs, States, InputBias, StateBias];
     }
+
+    private static LayerNames NamesOf(string prefix, int layer) => new(
+        FormattableString.Invariant($"{prefix}weight_ih_l{layer}"), FormattableString.Invariant($"{prefix}weight_hh_l{layer}"),
+        FormattableString.Invariant($"{prefix}bias_ih_l{layer}"), FormattableString.Invariant($"{prefix}bias_hh_l{layer}"));
+
+    /// <summary>The layers of the recurrent module, whose matrices are all there.</summary>
+    private static LayerNames[] ReadLayers(SafetensorsFile file, string prefix)
+    {
+        string beforeNumber = prefix + LowestInputs[..^1];
+        int count = 1;
+        foreach (SafetensorsEntry tensor in file.Tensors)
+            if (tensor.Name.StartsWith(beforeNumber, StringComparison.Ordinal)
+                && int.TryParse(tensor.Name.AsSpan(beforeNumber.Length), NumberStyles.None, CultureInfo.InvariantCulture, out int layer))
+                count = layer < ModelShape.MostLayers
+                    ? Math.Max(count, layer + 1)
+                    : throw new CharRnnException(
+                        file.Path, $"has tensor {tensor.Name}, and a model has at most {ModelShape.MostLayers} layers",
+                        "give a model of fewer layers");
+        LayerNames[] layers = [.. Enumerable.Range(0, count).Select(l => NamesOf(prefix, l))];
+        foreach (LayerNames names in layers)
+            _ = (file.Entry(names.Inputs), file.Entry(names.States));
+        return layers;
+    }
+
+    /// <summary>The weight of the nn.Linear, beside which and its bias the file has nothing but the layers.</summary>
+    private static SafetensorsEntry FindOutput(SafetensorsFile file, LayerNames[] layers)
+    {
+        HashSet<string> known = [.. layers.SelectMany(names => names.All)];
+        SafetensorsEntry[] rest = [.. file.Tensors.Where(tensor => !known.Contains(tensor.Name))];
+        long[] size = [.. file.Entry(layers[0].Inputs).Shape.TakeLast(1), .. file.Entry(layers[0].States).Shape.TakeLast(1)]; // [V, H]
+
+        // Of several matrices, the one to blame is the one that is less like an output: an nn.Embedding has no bias.
+        SafetensorsEntry? output = rest
+            .Where(tensor => tensor.Shape.Count == 2 && tensor.Name.EndsWith(Weight, StringComparison.Ordinal))
+            .OrderByDescending(tensor => file.Has(BiasOf(tensor))).ThenByDescending(tensor => tensor.Shape.SequenceEqual(size))
+            .FirstOrDefault();
+        if (Array.Find(rest, tensor => output is null || (tensor != output && tensor.Name != BiasOf(output))) is { } other)
+            throw new CharRnnException(
+                file.Path, $"tensor {FileErrors.Quote(other.Name)} is not one of a single nn.RNN, nn.LSTM or nn.GRU and a single nn.Linear",
+                Remedy);
+        return output ?? throw new CharRnnException(file.Path, "has no weight of an nn.Linear", Remedy);
+    }
+
+    private static string BiasOf(SafetensorsEntry weight) => weight.Name[..^Weight.Length] + Bias;
 }

@@ -56,12 +56,17 @@ internal static class ModelMetadata
         return Create(NetworkCell, layers, new(descriptions) { [DescriptionChecksum] = ChecksumOf(inOrder) }, tensors, version);
     }
 
+    /// <summary>Whether a file says that this program wrote it.</summary>
+    public static bool IsOurs(SafetensorsFile file) => file.Metadata.GetValueOrDefault("format") == Format;
+
     /// <summary>Whether a file says that it holds a feed-forward network.</summary>
     public static bool IsNetwork(SafetensorsFile file) => file.Metadata.GetValueOrDefault("cell") == NetworkCell;
 
-    /// <summary>Checks that a file is a feed-forward network's with these descriptions, and how many layers it says it has.</summary>
+    /// <summary>
+    /// Checks that a file is a feed-forward network's with these descriptions, and reads how many layers it says it has.
+    /// </summary>
     /// <exception cref="CharRnnException">A key is missing or has a value this program does not know.</exception>
-    public static int ReadNetwork(SafetensorsFile file, string[] descriptions)
+    public static int ReadNetwork(SafetensorsFile file, string[] descriptions, int mostLayers)
     {
         RequireValue(file, "format", Format);
         RequireVersion(file);
@@ -69,7 +74,7 @@ internal static class ModelMetadata
         string[] values = [.. descriptions.Order(StringComparer.Ordinal).Select(key => Value(file, key))];
         if (file.Metadata.TryGetValue(DescriptionChecksum, out string? recorded) && recorded != ChecksumOf(values))
             throw FileErrors.Damaged(file.Path, $"metadata keys {string.Join(", ", descriptions)} do not agree with {DescriptionChecksum}");
-        return ReadLayers(file, int.MaxValue);
+        return ReadLayers(file, mostLayers);
     }
 
     private static int ReadLayers(SafetensorsFile file, int most)
@@ -78,7 +83,7 @@ internal static class ModelMetadata
         return int.TryParse(layers, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count > 0 && count <= most
             ? count
             : throw new CharRnnException(
-                file.Path, $"metadata key layers is {FileErrors.Quote(layers)}, not a number of layers", OursRemedy);
+                file.Path, $"metadata key layers is {FileErrors.Quote(layers)}, not 1 to {most}", OursRemedy);
     }
 
     private static Dictionary<string, string> Create(
@@ -109,14 +114,14 @@ internal static class ModelMetadata
     /// <exception cref="CharRnnException">A key is missing or has a value this program does not know.</exception>
     public static (Vocabulary Vocabulary, RecurrentCell Cell, int Layers) Read(SafetensorsFile file)
     {
-        if (!file.Metadata.ContainsKey("format") && IsStateOfPyTorch(file))
+        if (!IsOurs(file) && IsStateOfPyTorch(file))
             throw new CharRnnException(
                 file.Path, "is the state of a PyTorch module", $"make a model of it with charrnn import {FileKind.Quote(file.Path)}");
         RequireValue(file, "format", Format);
         RequireVersion(file);
         string cell = RequireCell(file, s_cells);
-        return (
-            ReadVocabulary(file), Enum.GetValues<RecurrentCell>()[Array.IndexOf(s_cells, cell)], ReadLayers(file, ModelShape.MostLayers));
+        int layers = ReadLayers(file, ModelShape.MostLayers);
+        return (ReadVocabulary(file), Enum.GetValues<RecurrentCell>()[Array.IndexOf(s_cells, cell)], layers);
     }
 
     /// <summary>The characters of a file that has them in its metadata.</summary>

@@ -50,9 +50,9 @@ public static class NetworkFile
     internal static NetworkDescription Describe(SafetensorsFile file)
     {
         string path = file.Path;
-        int count = ModelMetadata.ReadNetwork(file, ["activations", "loss", "table"]);
+        int count = ModelMetadata.ReadNetwork(file, ["activations", "loss", "table"], MostLayers);
         string[] activations = file.Metadata["activations"].Split(',');
-        if (count > MostLayers || activations.Length != count)
+        if (activations.Length != count)
             throw FileErrors.Damaged(path, $"it says that it has {count} layers, with {activations.Length} activations");
 
         TableEncoding encoding = ReadEncoding(file);

@@ -23,6 +23,28 @@ public sealed class ImportTests(TinyRun run) : IClassFixture<TinyRun>
         _shell.Fails(1, $"{format}.file", $"make a model of it with charrnn import {format}.file", "sample", $"{format}.file");
     }
 
+    [Theory]
+    [InlineData("lstm", "2")]
+    [InlineData("gru", "1")]
+    public void A_model_of_another_cell_returns_too(string cell, string layers)
+    {
+        _shell.Succeeds(
+            [
+                "train", "lines.txt", "--out", cell, "--cell", cell, "--layers", layers,
+                .. TinyRun.Options.Select(option => option == "300" ? "20" : option),
+            ]);
+        _shell.Succeeds("export", cell, "--format", "onnx", "--out", $"{cell}.onnx");
+        foreach (string format in (string[])["npz", "pytorch"])
+        {
+            _shell.Succeeds("export", cell, "--format", format, "--out", $"{cell}.{format}");
+            CommandResult result = _shell.Succeeds("import", $"{cell}.{format}", "--out", $"{cell}.{format}.safetensors");
+            Assert.StartsWith(
+                $"{cell}.{format}.safetensors: {layers} {cell} layer{(layers == "1" ? "" : "s")} of 16 units, 7 characters, ", result.Text,
+                StringComparison.Ordinal);
+            Assert.Equal(Model($"{cell}/model.safetensors"), Model($"{cell}.{format}.safetensors"));
+        }
+    }
+
     [Fact]
     public void Characters_may_come_from_a_file_or_from_stdin()
     {

@@ -207,6 +207,40 @@ public sealed class ResumeTests : IDisposable
         AssertSameRun("whole", "44");
     }
 
+    [Theory]
+    [InlineData("rnn", "2", "0")]
+    [InlineData("lstm", "2", "0.3")]
+    [InlineData("gru", "1", "0.5")]
+    public void A_resumed_run_of_any_cell_and_several_layers_equals_one_that_never_stopped(string cell, string layers, string dropout)
+    {
+        string[] options = [.. Options, "--cell", cell, "--layers", layers, "--optimizer", "adam", "--learning-rate", "0.01"];
+        Train("whole", ["--iterations", "60", "--dropout", dropout, .. options]);
+        Train("run", ["--iterations", "44", "--dropout", dropout, .. options]);
+        Resume("run", "--iterations", "60");
+        AssertSameRun("whole", "run");
+
+        if (dropout != "0")
+        {
+            Train("without", ["--iterations", "60", .. options]);
+            Assert.NotEqual(File.ReadAllBytes(_shell["without/model.safetensors"]), File.ReadAllBytes(_shell["run/model.safetensors"]));
+        }
+    }
+
+    [Fact]
+    public void A_run_of_an_earlier_program_has_one_vanilla_layer()
+    {
+        Train("whole", ["--iterations", "50", .. Options]);
+        Train("old", ["--iterations", "30", .. Options]);
+        string configuration = _shell["old/config.json"];
+        string[] lines = File.ReadAllLines(configuration);
+        string[] kept = [.. lines.Where(line => !line.Contains("\"cell\"", StringComparison.Ordinal)
+            && !line.Contains("\"layers\"", StringComparison.Ordinal) && !line.Contains("\"dropout\"", StringComparison.Ordinal))];
+        Assert.Equal(lines.Length - 3, kept.Length);
+        File.WriteAllLines(configuration, kept);
+        Resume("old", "--iterations", "50");
+        AssertSameRun("whole", "old");
+    }
+
     [Fact]
     public void A_run_goes_on_only_as_what_it_is()
     {
@@ -217,6 +251,9 @@ public sealed class ResumeTests : IDisposable
 
         Refused("--hidden-size", "is 17 here and 16 in the run to resume", "--hidden-size", "17");
         Refused("--batch-size", "is 4 here and 3", "--batch-size=4");
+        Refused("--cell", "is lstm here and rnn in the run to resume", "--cell", "lstm");
+        Refused("--layers", "is 2 here and 1 in the run to resume", "--layers", "2");
+        Refused("--dropout", "is 0.5 here and 0 in the run to resume", "--dropout", "0.5");
         Refused("--seq-length", "is 9 here and 8", "--seq-length", "9");
         Refused("--optimizer", "is adam here and adagrad", "--optimizer", "adam");
         Refused("--learning-rate", "is 0.2 here and 0.1", "--learning-rate:0.2");

@@ -259,6 +259,32 @@ public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
     }
 
     [Fact]
+    public void A_new_run_has_the_cell_and_the_layers_of_the_model_that_it_starts_from()
+    {
+        _shell.Succeeds(
+            ["train", "lines.txt", "--out", "lstm", "--cell", "lstm", "--layers", "2", "--dropout", "0.1", .. TinyRun.Options]);
+        var shape = new ModelShape(7, 16, RecurrentCell.Lstm, 2);
+        CharacterModel from = ModelFile.Load(_shell["lstm/model.safetensors"]);
+        Assert.Equal(shape, from.Shape);
+        _shell.Write("others.txt", string.Concat(Enumerable.Repeat("\tbc 😀\r\na", 60)));
+        CommandResult result = _shell.Succeeds(
+            "train", "others.txt", "--out", "from-lstm", "--init-from", "lstm", "--device", "cpu", "--iterations", "1",
+            "--learning-rate", "1e-9");
+        Assert.Contains("6 of 7 characters keep their weights", result.Error, StringComparison.Ordinal);
+        CharacterModel to = ModelFile.Load(_shell["from-lstm/model.safetensors"]);
+        Assert.Equal(new ModelShape(8, 16, RecurrentCell.Lstm, 2), to.Shape);
+        for (int tensor = shape.WhhOf(0); tensor < shape.Why; tensor++)
+            Assert.All(from.Weights[tensor].Zip(to.Weights[tensor]), pair => Assert.Equal(pair.First, pair.Second, 1e-6));
+        string[] again = ["train", "lines.txt", "--out", "no", "--init-from", "lstm", "--device", "cpu"];
+        _shell.Fails(
+            1, "lstm/model.safetensors", "its model has lstm cells, but --cell is gru; give --cell lstm or another file",
+            [.. again, "--cell", "gru"]);
+        _shell.Fails(
+            1, "lstm/model.safetensors", "its model has 2 layers, but --layers is 1; give --layers 2 or another file",
+            [.. again, "--layers", "1"]);
+    }
+
+    [Fact]
     public void TensorBoard_gets_a_file_of_each_start()
     {
         _shell.Succeeds(["train", "lines.txt", "--out", "board", "--tensorboard", .. TinyRun.Options]);

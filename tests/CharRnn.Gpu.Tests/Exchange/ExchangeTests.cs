@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.IO.Compression;
+using System.Security.Cryptography;
 using System.Text;
 using CharRnn.Exchange;
 using CharRnn.Files;
@@ -8,6 +9,7 @@ using CharRnn.Gpu.Execution;
 using CharRnn.Gpu.Tests.Files;
 using CharRnn.Gpu.Tests.Storage;
 using CharRnn.Model;
+using CharRnn.Reference;
 using CharRnn.Storage;
 using CharRnn.Text;
 using Microsoft.ML.OnnxRuntime;
@@ -22,25 +24,28 @@ public class ExchangeTests
 
     private static readonly Vocabulary Characters = Samples.Vocabulary("\n abé漢😀");
 
-    private static CharacterModel Model(Vocabulary? vocabulary = null)
+    private static CharacterModel Model(Vocabulary? vocabulary = null) => Model(RecurrentCell.Rnn, 1, vocabulary);
+
+    private static CharacterModel Model(RecurrentCell cell, int layers, Vocabulary? vocabulary = null)
     {
-        // Large enough that every tensor matters for the result.
-        ParameterSet<float> weights = InitialWeights.Create(new ModelShape(V, H), 3).Convert(w => 30 * w);
+        // So large that every tensor matters for the result.
+        var random = new Random(3);
+        ParameterSet<float> weights = new ParameterSet<float>(new ModelShape(V, H, cell, layers)).Convert(_ => random.NextSingle() - 0.5f);
         for (int i = 0; i < V; i++)
             weights.By[i] = 0.3f * i;
-        for (int i = 0; i < H; i++)
-            weights.Layer(0).Bh[i] = -0.2f * i;
         return new CharacterModel(vocabulary ?? Characters, weights);
     }
 
+    public static MatrixTheoryData<TextEncoding, RecurrentCell, int> Models =>
+        new([TextEncoding.Utf8, TextEncoding.Bytes], Enum.GetValues<RecurrentCell>(), [1, 3]);
+
     [Theory]
-    [InlineData(TextEncoding.Utf8)]
-    [InlineData(TextEncoding.Bytes)]
-    public void Models_return_from_every_format_as_they_were(TextEncoding encoding)
+    [MemberData(nameof(Models))]
+    public void Models_return_from_every_format_as_they_were(TextEncoding encoding, RecurrentCell cell, int layers)
     {
         using var directory = new TemporaryDirectory();
         CharacterModel model = Model(
-            encoding == TextEncoding.Utf8 ? Characters : new Vocabulary(encoding, [0, 10, 65, 127, 128, 200, 255]));
+            cell, layers, encoding == TextEncoding.Utf8 ? Characters : new Vocabulary(encoding, [0, 10, 65, 127, 128, 200, 255]));
         NpzFile.Save(directory.File("m.npz"), model);
         PyTorchFile.Save(directory.File("m.pt"), model);
         foreach (CharacterModel loaded in (CharacterModel[])
@@ -56,23 +61,43 @@ public class ExchangeTests
     }
 
     [Fact]
-    public void Onnx_runtime_predicts_what_the_evaluation_does()
+    public void Files_of_a_single_vanilla_layer_have_the_bytes_that_they_always_had()
     {
         using var directory = new TemporaryDirectory();
-        CharacterModel model = Model();
+        OnnxFile.Save(directory.File("m.onnx"), Samples.Model());
+        Assert.Equal(
+            "c91efb627d4e2cd0f0dde4c3179f5d982181ee2cdc3fdc7c16ef922fb51a4db4",
+            Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(directory.File("m.onnx")))));
+
+        // An archive also says on which system it was written.
+        NpzFile.Save(directory.File("m.npz"), Samples.Model());
+        using ZipArchive archive = ZipFile.OpenRead(directory.File("m.npz"));
+        using var entries = new MemoryStream();
+        foreach (ZipArchiveEntry entry in archive.Entries)
+        {
+            entries.Write(Encoding.ASCII.GetBytes(entry.FullName));
+            using Stream content = entry.Open();
+            content.CopyTo(entries);
+        }
+
+        Assert.Equal(
+            "97f0505060b11d00bc796bc658e4a8f407327e51860b7cf5de4d033988881dd3",
+            Convert.ToHexStringLower(SHA256.HashData(entries.ToArray())));
+    }
+
+    [Theory]
+    [MemberData(nameof(Samples.CellsAndLayers), MemberType = typeof(Samples))]
+    public void Onnx_runtime_predicts_what_the_evaluation_does(RecurrentCell cell, int layers)
+    {
+        using var directory = new TemporaryDirectory();
+        CharacterModel model = Model(cell, layers);
         OnnxFile.Save(directory.File("m.onnx"), model);
         int[] tokens = [.. Enumerable.Range(0, 500).Select(i => i * i % 11 % V)];
-
         using var session = new InferenceSession(directory.File("m.onnx"));
         var inputs = new DenseTensor<long>(new[] { tokens.Length - 1, 2 });
         for (int t = 0; t + 1 < tokens.Length; t++)
             (inputs[t, 0], inputs[t, 1]) = (tokens[t], tokens[^(t + 1)]);
-        using IDisposableReadOnlyCollection<DisposableNamedOnnxValue> outputs = session.Run(
-            [
-                NamedOnnxValue.CreateFromTensor("tokens", inputs),
-                NamedOnnxValue.CreateFromTensor("h0", new DenseTensor<float>(new[] { 1, 2, H })),
-            ]);
-        var logits = outputs.Single(output => output.Name == "logits").AsTensor<float>();
+        Tensor<float> logits = Run(session, inputs, model.Shape.States.Select(_ => new float[2 * H]))["logits"];
         Assert.Equal([tokens.Length - 1, 2, V], logits.Dimensions.ToArray());
         double loss = Enumerable.Range(0, tokens.Length - 1).Average(t =>
             Math.Log(Enumerable.Range(0, V).Sum(k => Math.Exp(logits[t, 0, k]))) - logits[t, 0, tokens[t + 1]]);
@@ -88,34 +113,102 @@ public class ExchangeTests
             session.ModelMetadata.CustomMetadataMap["vocabulary"]);
     }
 
-    [Fact]
-    public void A_module_may_call_its_parts_what_it_likes()
+    [Theory]
+    [MemberData(nameof(Samples.CellsAndLayers), MemberType = typeof(Samples))]
+    public void Onnx_runtime_goes_on_from_a_state_as_the_reference_does(RecurrentCell cell, int layers)
+    {
+        const int T = 20, B = 3;
+        using var directory = new TemporaryDirectory();
+        CharacterModel model = Model(cell, layers);
+        OnnxFile.Save(directory.File("m.onnx"), model);
+        var random = new Random(5);
+        float[] Some(int count) => [.. Enumerable.Range(0, count).Select(_ => random.NextSingle() - 0.5f)];
+        float[][] states = [.. model.Shape.States.Select(_ => Some(B * H))];
+        var tokens = new DenseTensor<long>(new[] { T, B });
+        for (int i = 0; i < T * B; i++)
+            tokens.SetValue(i, random.Next(V));
+        using var session = new InferenceSession(directory.File("m.onnx"));
+        Dictionary<string, Tensor<float>> outputs = Run(session, tokens, states);
+
+        ParameterSet<double> weights = model.Weights.Convert(w => (double)w);
+        for (int b = 0; b < B; b++)
+        {
+            double[][] state = [.. states.Select(values => values[(b * H)..((b + 1) * H)].Select(value => (double)value).ToArray())];
+            for (int t = 0; t < T; t++)
+            {
+                state = ReferenceRnn.Step(weights, (int)tokens[t, b], state);
+                foreach ((int k, double logit) in ReferenceRnn.Logits(weights, state).Index())
+                    Assert.Equal(logit, outputs["logits"][t, b, k], 1e-5);
+            }
+
+            for (int l = 0; l < layers; l++)
+                for (int unit = 0; unit < H; unit++)
+                {
+                    Assert.Equal(state[l][unit], outputs["hn"][l, b, unit], 1e-5);
+                    if (model.Shape.HasCellState)
+                        Assert.Equal(state[layers + l][unit], outputs["cn"][l, b, unit], 1e-5);
+                }
+        }
+    }
+
+    /// <summary>The outputs of an ONNX graph by their names.</summary>
+    /// <param name="session">The graph.</param>
+    /// <param name="tokens"><c>[T, B]</c>.</param>
+    /// <param name="states">An array <c>[B, H]</c> for each of <see cref="ModelShape.States"/>.</param>
+    private static Dictionary<string, Tensor<float>> Run(InferenceSession session, DenseTensor<long> tokens, IEnumerable<float[]> states)
+    {
+        string[] names = [.. session.InputNames.Except(["tokens"])];
+        float[][] all = [.. states];
+        int layers = all.Length / names.Length;
+        using IDisposableReadOnlyCollection<DisposableNamedOnnxValue> outputs = session.Run(
+        [
+            NamedOnnxValue.CreateFromTensor("tokens", tokens),
+            .. names.Zip(all.Chunk(layers), (name, values) => NamedOnnxValue.CreateFromTensor(
+                name, new DenseTensor<float>(values.SelectMany(value => value).ToArray(), [layers, tokens.Dimensions[1], H]))),
+        ]);
+        return outputs.ToDictionary(output => output.Name, output => output.AsTensor<float>().Clone());
+    }
+
+    [Theory]
+    [MemberData(nameof(Samples.CellsAndLayers), MemberType = typeof(Samples))]
+    public void A_module_may_call_its_parts_what_it_likes(RecurrentCell cell, int layers)
     {
         using var directory = new TemporaryDirectory();
-        CharacterModel model = Model();
+        CharacterModel model = Model(cell, layers);
         PyTorchFile.Save(directory.File("m.pt"), model);
         using var file = SafetensorsFile.Open(directory.File("m.pt"));
-        double[] Values(string name) => [.. file.ReadFloats(name, [.. file.Entry(name).Shape]).Select(value => (double)value)];
-
-        // In double, with the hidden bias shared out, the characters in another order and not in the file.
+        Assert.Equal(($"{cell}".ToLowerInvariant(), $"{layers}"), (file.Metadata["cell"], file.Metadata["layers"]));
         int[] order = [6, 2, 0, 1, 5, 3, 4];
-        double[] wxh = Values("rnn.weight_ih_l0"), why = Values("fc.weight"), by = Values("fc.bias"), bh = Values("rnn.bias_ih_l0");
         string path = directory.File("foreign.safetensors");
-        SafetensorsFile.Write(path, new Dictionary<string, string>(),
-        [
-            new("net.0.weight_ih_l0", [H, V], [.. from row in Enumerable.Range(0, H) from token in order select wxh[(row * V) + token]]),
-            new("net.0.weight_hh_l0", [H, H], Values("rnn.weight_hh_l0")),
-            new("net.0.bias_ih_l0", [H], [.. bh.Select(b => b - 1)]),
-            new("net.0.bias_hh_l0", [H], [.. bh.Select(_ => 1.0)]),
-            new("head.weight", [V, H], [.. from token in order from column in Enumerable.Range(0, H) select why[(token * H) + column]]),
-            new("head.bias", [V], [.. order.Select(token => by[token])]),
-        ]);
+        SafetensorsFile.Write(
+            path, new Dictionary<string, string> { ["format"] = "pt" }, [.. file.Tensors.Reverse().Select(Foreign)]);
+
         Errors.Expect(path, "its metadata have no vocabulary", () => PyTorchFile.Load(path));
         CharacterModel loaded = PyTorchFile.Load(
             path, new Vocabulary(TextEncoding.Utf8, order.Select(token => Characters.CodePoints[token])));
         Assert.True(Characters.Matches(loaded.Vocabulary));
+        Assert.Equal(model.Shape, loaded.Shape);
         foreach ((ParameterTensor<float> expected, ParameterTensor<float> actual) in model.Weights.Tensors.Zip(loaded.Weights.Tensors))
             Assert.All(expected.Values.Zip(actual.Values), pair => Assert.Equal(pair.First, pair.Second, 1e-6f));
+        Errors.Expect(path, "is the state of a PyTorch module; make a model of it with charrnn import", () => ModelFile.Load(path));
+
+        // In double, with the hidden biases shared out where they are added, and the characters in another order and not in the file.
+        SafetensorsTensor Foreign(SafetensorsEntry entry)
+        {
+            double[] values = [.. file.ReadFloats(entry.Name, [.. entry.Shape]).Select(value => (double)value)];
+            int added = cell == RecurrentCell.Gru ? 2 * H : values.Length;
+            double[] changed = entry.Name.Split('.')[1] switch
+            {
+                "weight_ih_l0" => [.. values.Chunk(V).SelectMany(row => order.Select(token => row[token]))],
+                "weight" => [.. order.SelectMany(token => values[(token * H)..((token + 1) * H)])],
+                "bias" => [.. order.Select(token => values[token])],
+                ['b', 'i', 'a', 's', '_', 'i', 'h', ..] => [.. values.Select((value, i) => i < added ? value - 1 : value)],
+                ['b', 'i', 'a', 's', '_', 'h', 'h', ..] => [.. values.Select((value, i) => i < added ? value + 1 : value)],
+                _ => values,
+            };
+            string name = entry.Name.Replace("rnn.", "net.0.", StringComparison.Ordinal).Replace("fc.", "head.", StringComparison.Ordinal);
+            return new(name, entry.Shape, changed);
+        }
     }
 
     [Fact]
@@ -124,7 +217,46 @@ public class ExchangeTests
         using var directory = new TemporaryDirectory();
         string path = directory.File("m.safetensors");
         Vocabulary two = Samples.Vocabulary("ab");
-        void Refused(string found, params SafetensorsTensor[] tensors)
+        SafetensorsTensor[] rnn = [.. Layer("r", 0, 3, 2)], stack = [.. rnn, .. Layer("r", 1, 3, 3), .. Layer("r", 2, 3, 3)];
+        SafetensorsTensor[] linear = [Zeros("fc.weight", 2, 3), Zeros("fc.bias", 2)];
+        Refused("has 0 tensors named ...weight_ih_l0, not one", linear);
+        Refused("has 2 tensors named ...weight_ih_l0, not one", [.. rnn, .. Layer("s", 0, 3, 3), .. linear]);
+        Refused("has no weight of an nn.Linear", rnn);
+        foreach ((string name, SafetensorsTensor[] tensors) in ((string, SafetensorsTensor[])[])
+        [
+            ("e.weight", [.. rnn, Zeros("e.weight", 2, 2), Zeros("fc.weight", 2, 3)]),
+            ("e.weight", [.. rnn, Zeros("e.weight", 5, 2), .. linear]),
+            ("fc1.weight", [.. rnn, Zeros("fc1.weight", 3, 3), Zeros("fc1.bias", 3), .. linear]),
+            ("norm.weight", [.. rnn, Zeros("norm.weight", 3), Zeros("norm.bias", 3), .. linear]),
+            ("r.weight_ih_l0_reverse", [.. rnn, Zeros("r.weight_ih_l0_reverse", 3, 2), .. linear]),
+            ("p.weight_hr_l0", [Zeros("p.weight_ih_l0", 12, 2), Zeros("p.weight_hh_l0", 12, 2), Zeros("p.weight_hr_l0", 2, 3), .. linear]),
+            ("r.weight_hh_l1", [.. rnn, Zeros("r.weight_hh_l1", 3, 3), .. linear]),
+            ("r.bias_ih_l1", [.. rnn, Zeros("r.bias_ih_l1", 3), .. linear]),
+        ])
+            Refused($"tensor \"{name}\" is not one of a single nn.RNN, nn.LSTM or nn.GRU and a single nn.Linear", tensors);
+        foreach (string name in (string[])["r.weight_ih_l1", "r.weight_hh_l2", "r.weight_hh_l0", "r.bias_hh_l1"])
+            Refused($"tensor {name} is missing", [.. stack.Where(tensor => tensor.Name != name), .. linear]);
+        Refused("has tensor r.weight_ih_l100, and a model has at most 100 layers", [.. rnn, Zeros("r.weight_ih_l100", 3, 3), .. linear]);
+
+        Refused(
+            "tensor r.weight_ih_l0 has 6 rows, not 3 or 12 or 9; give the weights of rnn, lstm, gru cells",
+            [.. Layer("r", 0, 6, 2), .. linear]);
+        Refused("tensor r.weight_hh_l1 has shape [3, 2], not [3, 3]", [.. stack.Select(Replaced("r.weight_hh_l1", 3, 2)), .. linear]);
+        Refused("tensor r.weight_ih_l2 has shape [3, 2], not [3, 3]", [.. stack.Select(Replaced("r.weight_ih_l2", 3, 2)), .. linear]);
+        Refused("tensor r.bias_hh_l0 has shape [2], not [3]", [.. stack.Select(Replaced("r.bias_hh_l0", 2)), .. linear]);
+        Refused(
+            "tensor r.weight_hh_l0 has shape [9], not [gates x hidden size, hidden size]",
+            [.. rnn.Select(Replaced("r.weight_hh_l0", 9)), .. linear]);
+        Refused(
+            "tensor r.weight_ih_l0 has shape [6], not [gates x hidden size, characters]",
+            [.. rnn.Select(Replaced("r.weight_ih_l0", 6)), .. linear]);
+        Refused("tensor fc.weight has shape [5, 3], not [2, 3]", [.. rnn, Zeros("fc.weight", 5, 3)]);
+
+        // Without biases they are zeros.
+        SafetensorsFile.Write(path, new Dictionary<string, string>(), [.. stack.Where(tensor => tensor.Shape.Count == 2), linear[0]]);
+        Assert.Equal(new ModelShape(2, 3, Layers: 3), PyTorchFile.Load(path, two).Weights.Shape);
+
+        void Refused(string found, SafetensorsTensor[] tensors)
         {
             SafetensorsFile.Write(path, new Dictionary<string, string>(), tensors);
             Errors.Expect(path, found, () => PyTorchFile.Load(path, two));
@@ -132,26 +264,89 @@ public class ExchangeTests
 
         static SafetensorsTensor Zeros(string name, params long[] shape) =>
             new(name, shape, new float[shape.Aggregate(1L, (a, b) => a * b)]);
-        Refused("has 0 tensors named ...weight_ih_l0, not one", Zeros("fc.weight", 2, 3));
-        // One of the matrices is an embedding's.
-        Refused(
-            "not one nn.RNN layer and one nn.Linear",
-            Zeros("r.weight_ih_l0", 3, 2), Zeros("r.weight_hh_l0", 3, 3), Zeros("e.weight", 2, 2), Zeros("fc.weight", 2, 3));
-        // An LSTM has four gates in each matrix.
-        Refused(
-            "has shape [12, 3], not [H, H]",
-            Zeros("l.weight_ih_l0", 12, 2), Zeros("l.weight_hh_l0", 12, 3), Zeros("fc.weight", 2, 3));
-        Refused(
-            "not one nn.RNN layer and one nn.Linear",
-            Zeros("r.weight_ih_l0", 3, 2), Zeros("r.weight_hh_l0", 3, 3), Zeros("r.weight_ih_l1", 3, 3), Zeros("r.weight_hh_l1", 3, 3),
-            Zeros("fc.weight", 2, 3));
-        Refused(
-            "tensor fc.weight has shape [5, 3], not [2, 3]",
-            Zeros("r.weight_ih_l0", 3, 2), Zeros("r.weight_hh_l0", 3, 3), Zeros("fc.weight", 5, 3));
-        SafetensorsFile.Write(
-            path, new Dictionary<string, string>(),
-            [Zeros("r.weight_ih_l0", 3, 2), Zeros("r.weight_hh_l0", 3, 3), Zeros("fc.weight", 2, 3)]);
-        Assert.Equal(new ModelShape(2, 3), PyTorchFile.Load(path, two).Weights.Shape); // without biases they are zeros
+        static IEnumerable<SafetensorsTensor> Layer(string module, int layer, int rows, int inputs) =>
+        [
+            Zeros($"{module}.weight_ih_l{layer}", rows, inputs), Zeros($"{module}.weight_hh_l{layer}", rows, 3),
+            Zeros($"{module}.bias_ih_l{layer}", rows), Zeros($"{module}.bias_hh_l{layer}", rows),
+        ];
+        static Func<SafetensorsTensor, SafetensorsTensor> Replaced(string name, params long[] shape) =>
+            tensor => tensor.Name == name ? Zeros(name, shape) : tensor;
+    }
+
+    [Fact]
+    public void Arrays_of_layers_have_the_names_of_model_files_and_those_of_one_layer_may_do_without()
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.File("m.npz");
+        NpzFile.Save(path, Model(RecurrentCell.Gru, 2));
+        using (ZipArchive archive = ZipFile.OpenRead(path))
+            Assert.Equal(
+                "layers.0.Wxh layers.0.Whh layers.0.bh layers.0.bhn layers.1.Wxh layers.1.Whh layers.1.bh layers.1.bhn Why by chars",
+                string.Join(' ', archive.Entries.Select(entry => Path.GetFileNameWithoutExtension(entry.FullName))));
+        foreach (RecurrentCell cell in Enum.GetValues<RecurrentCell>())
+        {
+            NpzFile.Save(path, Model(cell, 1));
+            foreach (string name in (string[])["Wxh", "Whh", "bh", "bhn"])
+                Rename(path, $"layers.0.{name}", name);
+            Samples.AssertEqual(Model(cell, 1).Weights, NpzFile.Load(path).Weights);
+        }
+    }
+
+    [Theory]
+    [InlineData("layers.1.Whh", "has no array layers.1.Whh, but \"layers.0.Wxh, layers.0.Whh")]
+    [InlineData("layers.0.bh", "; write the arrays of all layers with np.savez, under the names in charrnn import --help")]
+    [InlineData("layers.0.bhn", "has no array layers.0.bhn, but")]
+    [InlineData("by", "has no array by, but")]
+    [InlineData("layers.1.bh", "array layers.1.bh has shape (13, 1), not (39, 1)", 13, 1)]
+    [InlineData("layers.1.bhn", "array layers.1.bhn has shape (39, 1), not (13, 1)", 39, 1)]
+    [InlineData("layers.1.Wxh", "array layers.1.Wxh has shape (39, 7), not (39, 13)", 39, 7)]
+    [InlineData("layers.0.Whh", "array layers.0.Whh has shape (13, 39), not (39, 13)", 13, 39)]
+    [InlineData("Why", "array Why has shape (7, 39), not (7, 13); give arrays whose sizes agree", 7, 39)]
+    public void A_wrong_array_of_layers_is_named(string name, string found, params int[] shape)
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.File("m.npz");
+        NpzFile.Save(path, Model(RecurrentCell.Gru, 2));
+        Rename(path, name, null);
+        if (shape is [var rows, var columns])
+            using (ZipArchive archive = ZipFile.Open(path, ZipArchiveMode.Update))
+                Add(archive, name, 1, "|u1", $"({rows}, {columns})", false, new byte[rows * columns]);
+        Errors.Expect(path, found, () => NpzFile.Load(path));
+    }
+
+    [Fact]
+    public void Arrays_of_no_cell_and_of_too_many_layers_are_refused()
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.File("m.npz");
+        NpzFile.Save(path, Model(RecurrentCell.Lstm, 2));
+        Rename(path, "layers.1.bh", "layers.100.bh");
+        Errors.Expect(path, "has an array \"layers.100.bh.npy\", and a model has at most 100 layers", () => NpzFile.Load(path));
+
+        path = directory.File("two.npz");
+        using (ZipArchive archive = ZipFile.Open(path, ZipArchiveMode.Create))
+            foreach ((string name, int rows, int columns) in ((string, int, int)[])
+                [("Wxh", 6, 2), ("Whh", 6, 3), ("bh", 6, 1), ("Why", 2, 3), ("by", 2, 1)])
+                Add(archive, name, 1, "|u1", $"({rows}, {columns})", false, new byte[rows * columns]);
+        Errors.Expect(
+            path, "array Wxh has 6 rows, not 3 or 12 or 9; give the weights of rnn, lstm, gru cells, all of 3 hidden units",
+            () => NpzFile.Load(path, Samples.Vocabulary("ab")));
+    }
+
+    /// <summary>Gives an array of an archive, if it is there, another name, or removes it.</summary>
+    private static void Rename(string path, string from, string? to)
+    {
+        using ZipArchive archive = ZipFile.Open(path, ZipArchiveMode.Update);
+        if (archive.GetEntry($"{from}.npy") is not { } entry)
+            return;
+        using var content = new MemoryStream();
+        using (Stream stream = entry.Open())
+            stream.CopyTo(content);
+        entry.Delete();
+        if (to is null)
+            return;
+        using Stream renamed = archive.CreateEntry($"{to}.npy").Open();
+        renamed.Write(content.ToArray());
     }
 
     [Fact]
@@ -203,7 +398,7 @@ public class ExchangeTests
             "Wxh.npy", $"{{'descr': '|u1', 'fortran_order': False, 'shape': ({H}, 8), }}", new byte[H * 8]);
         Refused($"array bh has shape (0, 1), not ({H}, 1)", "bh.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 1), }");
         Refused(
-            "array by is of type \"<c8\", not of numbers of up to 8 bytes; save it with by=np.asarray(by, dtype=np.float32)",
+            "array by is of type \"<c8\", not of numbers of up to 8 bytes; convert it with astype(np.float32)",
             "by.npy", "{'descr': '<c8', 'fortran_order': False, 'shape': (7, 1), }");
         Refused(
             "array chars is of type \"|O\", not of strings or bytes; save it with chars=np.array([str(c) for c in chars])",
@@ -350,7 +545,7 @@ public class ExchangeTests
         ModelFile.Save(directory.File("ours"), model);
         Errors.Expect(directory.File("ours"), "is a model of charrnn already", () => ForeignModel.Load(directory.File("ours")));
         Errors.Expect(
-            directory.Write("text.npz", "text"), "is text; give an npz archive of min-char-rnn's arrays, or",
+            directory.Write("text.npz", "text"), "is text; give an npz archive of a model's arrays, or",
             () => ForeignModel.Load(directory.File("text.npz")));
         Errors.Expect(directory.Write("empty.npz", ""), "is not an npz file", () => ForeignModel.Load(directory.File("empty.npz")));
         Errors.Expect("-", "is standard input", () => ForeignModel.Load("-"));

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using CharRnn.Files;
 using CharRnn.Gpu.Tests.Files;
 using CharRnn.Model;
@@ -41,6 +42,40 @@ public class CheckpointFileTests
         Assert.Equal(state, actual with { Weights = state.Weights, Moments = state.Moments, States = state.States });
         Assert.Equal(saved, loaded.Snapshot with { Engine = state, BestValidationLoss = saved.BestValidationLoss });
         Assert.Same(loaded.Snapshot.Weights, loaded.Model.Weights);
+    }
+
+    [Theory]
+    [MemberData(nameof(Samples.CellsAndLayers), MemberType = typeof(Samples))]
+    public void A_state_of_any_cell_and_several_layers_returns_bit_for_bit(RecurrentCell cell, int layers)
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.File("c");
+        TextState state = Samples.State(new ModelShape(5, 3, cell, layers));
+        CheckpointFile.Save(path, Samples.Description, Samples.Snapshot(state));
+        TextState actual = Assert.IsType<TextState>(CheckpointFile.Load(path).Snapshot.Engine);
+        Samples.AssertEqual(state.Weights, actual.Weights);
+        Samples.AssertEqual(state.Moments[0].Values, actual.Moments[0].Values);
+        Assert.Equal(state.States, actual.States);
+        Samples.AssertEqual(state.Weights, ModelFile.Load(path).Weights);
+
+        string[] names =
+        [
+            "state.hidden", .. Enumerable.Range(1, layers - 1).Select(l => $"state.hidden.{l}"),
+            .. Enumerable.Range(0, cell == RecurrentCell.Lstm ? layers : 0).Select(l => $"state.cell.{l}"),
+        ];
+        using var file = SafetensorsFile.Open(path);
+        foreach ((string name, float[] values) in names.Zip(state.States))
+            Assert.Equal(values, file.ReadFloats(name, 2, 3));
+    }
+
+    [Fact]
+    public void A_single_vanilla_layer_has_the_bytes_that_it_always_had()
+    {
+        using var directory = new TemporaryDirectory();
+        CheckpointFile.Save(directory.File("c"), Samples.Description, Samples.Snapshot());
+        Assert.Equal(
+            "fb0b1e7d84eaa46fe55785dca729704f1ec7b338e39fa2fb8fd5cf3e939a91f6",
+            Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(directory.File("c")))));
     }
 
     [Fact]
@@ -293,17 +328,30 @@ public class CheckpointFileTests
         Errors.Expect(path, found, () => CheckpointFile.Load(path));
     }
 
-    /// <summary>A good checkpoint taken apart; without its checksum, which would be wrong after any change.</summary>
-    private static (Dictionary<string, string> Metadata, Dictionary<string, SafetensorsTensor> Tensors) Parts(TemporaryDirectory directory)
+    [Theory]
+    [InlineData("state.cell.0", "tensor state.cell.0 is missing")]
+    [InlineData("state.hidden.1", "tensor state.hidden.1 is missing")]
+    [InlineData("state.cell.1", "tensor state.cell.1 has shape [3, 3], not [2, 3]", 3L, 3L)]
+    [InlineData("state.hidden.2", "tensor \"state.hidden.2\" belongs to no model of this kind", 2L, 3L)]
+    [InlineData("adagrad.layers.1.Whh", "tensor adagrad.layers.1.Whh has shape [3, 3], not [12, 3]", 3L, 3L)]
+    [InlineData("adagrad.layers.1.bh", "tensor adagrad.layers.1.bh is missing")]
+    public void A_wrong_tensor_of_a_state_of_layers_is_named(string name, string found, params long[] size)
     {
-        CheckpointFile.Save(directory.File("whole"), Samples.Description, Samples.Snapshot());
-        using var file = SafetensorsFile.Open(directory.File("whole"));
-        var metadata = file.Metadata.Where(pair => pair.Key != "checksum").ToDictionary();
-        return (metadata, file.Tensors.ToDictionary(t => t.Name, t => t.Dtype switch
-        {
-            SafetensorsDtype.F32 => new SafetensorsTensor(t.Name, t.Shape, file.ReadFloats(t.Name, [.. t.Shape])),
-            SafetensorsDtype.F64 => new SafetensorsTensor(t.Name, t.Shape, file.ReadDoubles(t.Name, [.. t.Shape])),
-            _ => new SafetensorsTensor(t.Name, t.Shape, file.ReadIntegers(t.Name, [.. t.Shape])),
-        }));
+        using var directory = new TemporaryDirectory();
+        string path = directory.File("c");
+        (Dictionary<string, string> metadata, Dictionary<string, SafetensorsTensor> tensors) =
+            Parts(directory, Samples.State(new ModelShape(5, 3, RecurrentCell.Lstm, 2)));
+        tensors.Remove(name);
+        if (size.Length > 0)
+            tensors.Add(name, new(name, size, new float[size.Aggregate((a, b) => a * b)]));
+        SafetensorsFile.Write(path, metadata, [.. tensors.Values]);
+        Errors.Expect(path, found, () => CheckpointFile.Load(path));
+    }
+
+    private static (Dictionary<string, string> Metadata, Dictionary<string, SafetensorsTensor> Tensors) Parts(
+        TemporaryDirectory directory, TextState? state = null)
+    {
+        CheckpointFile.Save(directory.File("whole"), Samples.Description, Samples.Snapshot(state));
+        return Samples.TakeApart(directory.File("whole"));
     }
 }

@@ -1,4 +1,5 @@
 using System.IO.Hashing;
+using System.Security.Cryptography;
 using CharRnn.Files;
 using CharRnn.Gpu.Tests.Files;
 using CharRnn.Model;
@@ -35,6 +36,56 @@ public class ModelFileTests
 
         Assert.True(model.Vocabulary.Matches(loaded.Vocabulary));
         Samples.AssertEqual(model.Weights, loaded.Weights);
+    }
+
+    [Theory]
+    [MemberData(nameof(Samples.CellsAndLayers), MemberType = typeof(Samples))]
+    public void A_model_of_any_cell_and_several_layers_returns(RecurrentCell cell, int layers)
+    {
+        using var directory = new TemporaryDirectory();
+        var shape = new ModelShape(5, 3, cell, layers);
+        ModelFile.Save(directory.File("m"), new CharacterModel(Samples.Vocabulary(), Samples.Weights(shape)));
+        Samples.AssertEqual(Samples.Weights(shape), ModelFile.Load(directory.File("m")).Weights);
+
+        // Every release reads what the first one could write.
+        (Dictionary<string, string> metadata, Dictionary<string, SafetensorsTensor> tensors) = Samples.TakeApart(directory.File("m"));
+        Assert.Equal(
+            (cell == RecurrentCell.Rnn && layers == 1 ? "1" : "2", $"{cell}".ToLowerInvariant(), $"{layers}"),
+            (metadata["version"], metadata["cell"], metadata["layers"]));
+        Assert.Equal(TensorsOf(cell, layers).Select(tensor => tensor.Name), tensors.Keys);
+        foreach ((string name, long[] size) in TensorsOf(cell, layers))
+        {
+            Assert.Equal(size, tensors[name].Shape);
+            SafetensorsFile.Write(directory.File("bad"), metadata, [.. tensors.Values.Where(tensor => tensor.Name != name)]);
+            Errors.Expect(directory.File("bad"), $"tensor {name} is missing", () => ModelFile.Load(directory.File("bad")));
+        }
+    }
+
+    // V = 5, H = 3.
+    private static IEnumerable<(string Name, long[] Size)> TensorsOf(RecurrentCell cell, int layers)
+    {
+        long rows = cell switch { RecurrentCell.Lstm => 12, RecurrentCell.Gru => 9, _ => 3 };
+        for (int l = 0; l < layers; l++)
+        {
+            yield return ($"layers.{l}.Wxh", [rows, l == 0 ? 5 : 3]);
+            yield return ($"layers.{l}.Whh", [rows, 3]);
+            yield return ($"layers.{l}.bh", [rows]);
+            if (cell == RecurrentCell.Gru)
+                yield return ($"layers.{l}.bhn", [3]);
+        }
+
+        yield return ("Why", [5, 3]);
+        yield return ("by", [5]);
+    }
+
+    [Fact]
+    public void A_single_vanilla_layer_has_the_bytes_that_the_first_version_wrote()
+    {
+        using var directory = new TemporaryDirectory();
+        ModelFile.Save(directory.File("m"), Samples.Model());
+        Assert.Equal(
+            "937c226c27d4026fc6f683d7de4de4859983f8f0db2237517f10b1ff0af8ffd9",
+            Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(directory.File("m")))));
     }
 
     [Fact]
@@ -164,9 +215,16 @@ public class ModelFileTests
     [InlineData("version", "0", "metadata key version is \"0\", not 1")]
     [InlineData("version", "1.0", "metadata key version is \"1.0\"")]
     [InlineData("cell", null, "metadata key cell is missing")]
-    [InlineData("cell", "gru", "metadata key cell is \"gru\", not rnn")]
+    [InlineData("cell", "gru", "tensor layers.0.Whh has shape [3, 3], not [3, 1]")]
+    [InlineData("cell", "lstm", "tensor layers.0.bh has shape [3], not [4 x hidden size]")]
+    [InlineData("cell", "LSTM", "metadata key cell is \"LSTM\", not rnn or lstm or gru")]
+    [InlineData("cell", "mlp", "metadata key cell is \"mlp\", not rnn or lstm or gru; it is a feed-forward network")]
     [InlineData("cell", "/etc/passwd", "metadata key cell is \"/etc/passwd\"")]
-    [InlineData("layers", "2", "metadata key layers is \"2\", not 1")]
+    [InlineData("layers", null, "metadata key layers is missing")]
+    [InlineData("layers", "2", "tensor layers.1.Wxh is missing")]
+    [InlineData("layers", "0", "metadata key layers is \"0\", not 1 to 100")]
+    [InlineData("layers", "101", "metadata key layers is \"101\", not 1 to 100")]
+    [InlineData("layers", "1.0", "metadata key layers is \"1.0\", not 1 to 100")]
     [InlineData("encoding", null, "metadata key encoding is missing")]
     [InlineData("encoding", "utf-16", "metadata key encoding is \"utf-16\", not utf-8 or bytes")]
     [InlineData("vocabulary", null, "metadata key vocabulary is missing")]
@@ -234,6 +292,29 @@ public class ModelFileTests
     public void A_wrong_shape_is_named(string name, string shape, string found)
         => ExpectBad(found, Metadata, [.. s_tensors.Select(t => t.Name == name ? (name, shape, t.Values) : t)]);
 
+    public static TheoryData<string, string> WrongLayers => new()
+    {
+        { "layers.0.bh", "tensor layers.0.bh has shape [13], not [4 x hidden size]" },
+        { "layers.1.bh", "tensor layers.1.bh has shape [3], not [12]" },
+        { "layers.1.Wxh", "tensor layers.1.Wxh has shape [12, 5], not [12, 3]" },
+        { "layers.1.bhn", "tensor \"layers.1.bhn\" belongs to no model of this kind" },
+        { "layers.2.bh", "tensor \"layers.2.bh\" belongs to no model of this kind" },
+    };
+
+    [Theory]
+    [MemberData(nameof(WrongLayers))]
+    public void A_wrong_tensor_of_a_model_of_layers_is_named(string name, string found)
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.File("m");
+        ModelFile.Save(path, new CharacterModel(Samples.Vocabulary(), Samples.Weights(new ModelShape(5, 3, RecurrentCell.Lstm, 2))));
+        (Dictionary<string, string> metadata, Dictionary<string, SafetensorsTensor> tensors) = Samples.TakeApart(path);
+        long[] size = name switch { "layers.0.bh" => [13], "layers.1.Wxh" => [12, 5], _ => [3] };
+        tensors[name] = new(name, size, new float[size.Aggregate((a, b) => a * b)]);
+        SafetensorsFile.Write(path, metadata, [.. tensors.Values]);
+        Errors.Expect(path, found, () => ModelFile.Load(path));
+    }
+
     [Fact]
     public void A_hidden_size_of_zero_is_refused()
         => ExpectBad(
@@ -287,6 +368,12 @@ public class ModelFileTests
         Errors.Expect(
             "m", "its model has 3 hidden units, but --hidden-size is 4",
             () => ModelFile.RequireFits("m", model, Samples.Vocabulary(), new ModelShape(1, 4)));
+        Errors.Expect(
+            "m", "its model has rnn cells, but --cell is gru; give --cell rnn or another file",
+            () => ModelFile.RequireFits("m", model, Samples.Vocabulary(), new ModelShape(1, 3, RecurrentCell.Gru)));
+        Errors.Expect(
+            "m", "its model has 1 layer, but --layers is 2; give --layers 1 or another file",
+            () => ModelFile.RequireFits("m", model, Samples.Vocabulary(), new ModelShape(1, 3, Layers: 2)));
         Errors.Expect(
             "m", "its vocabulary has 5 characters, the text has 4",
             () => ModelFile.RequireFits("m", model, Samples.Vocabulary("abcd"), new ModelShape(1, 3)));

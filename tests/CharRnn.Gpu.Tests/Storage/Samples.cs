@@ -1,3 +1,4 @@
+using CharRnn.Files;
 using CharRnn.Gpu.Tests.Networks;
 using CharRnn.Model;
 using CharRnn.Networks;
@@ -13,9 +14,15 @@ internal static class Samples
     public static Vocabulary Vocabulary(string characters = "\n aé😀") =>
         new(TextEncoding.Utf8, characters.EnumerateRunes().Select(r => r.Value));
 
-    public static ParameterSet<float> Weights(int v, int h, float first = 0.5f)
+    /// <summary>Every cell, of one layer and of three, for the samples' characters.</summary>
+    public static TheoryData<RecurrentCell, int> CellsAndLayers { get; } =
+        [.. from cell in Enum.GetValues<RecurrentCell>() from layers in (int[])[1, 3] select (cell, layers)];
+
+    public static ParameterSet<float> Weights(int v, int h, float first = 0.5f) => Weights(new ModelShape(v, h), first);
+
+    public static ParameterSet<float> Weights(ModelShape shape, float first = 0.5f)
     {
-        var weights = new ParameterSet<float>(new ModelShape(v, h));
+        var weights = new ParameterSet<float>(shape);
         float next = first;
         foreach (ParameterTensor<float> tensor in weights.Tensors)
             for (int i = 0; i < tensor.Values.Length; i++)
@@ -27,9 +34,14 @@ internal static class Samples
 
     public static CharacterDescription Description { get; } = new(Vocabulary());
 
-    public static TextState State(int v = 5, int h = 3, int b = 2) => new(
-        Weights(v, h), [new Moment("adagrad", Weights(v, h, 1000))], 1_000_000_000_000,
-        [[.. Enumerable.Range(0, b * h).Select(i => (i * 0.1f) - 0.2f)]], Position: 75, Epoch: 3);
+    /// <summary>The state of a training on two streams of a text.</summary>
+    public static TextState State() => State(new ModelShape(5, 3));
+
+    /// <inheritdoc cref="State()"/>
+    public static TextState State(ModelShape shape) => new(
+        Weights(shape), [new Moment("adagrad", Weights(shape, 1000))], 1_000_000_000_000,
+        [.. shape.States.Select((_, s) => Enumerable.Range(0, 2 * shape.HiddenSize).Select(i => s + (i * 0.1f) - 0.2f).ToArray())],
+        Position: 75, Epoch: 3);
 
     /// <summary>The state of a training on a table.</summary>
     public static TableState TableState()
@@ -66,6 +78,19 @@ internal static class Samples
     /// <summary>A training on a table has no classic smoothed loss.</summary>
     public static TrainingSnapshot TableSnapshot() =>
         Snapshot(TableState()) with { SmoothLoss = double.NaN, EndedBy = TrainingOutcome.SmallGradient };
+
+    /// <summary>A good file taken apart; without its checksum, which would be wrong after any change.</summary>
+    public static (Dictionary<string, string> Metadata, Dictionary<string, SafetensorsTensor> Tensors) TakeApart(string path)
+    {
+        using var file = SafetensorsFile.Open(path);
+        var metadata = file.Metadata.Where(pair => pair.Key != "checksum").ToDictionary();
+        return (metadata, file.Tensors.ToDictionary(t => t.Name, t => t.Dtype switch
+        {
+            SafetensorsDtype.F32 => new SafetensorsTensor(t.Name, t.Shape, file.ReadFloats(t.Name, [.. t.Shape])),
+            SafetensorsDtype.F64 => new SafetensorsTensor(t.Name, t.Shape, file.ReadDoubles(t.Name, [.. t.Shape])),
+            _ => new SafetensorsTensor(t.Name, t.Shape, file.ReadIntegers(t.Name, [.. t.Shape])),
+        }));
+    }
 
     public static void AssertEqual(ParameterSet<float> expected, ParameterSet<float> actual)
     {
