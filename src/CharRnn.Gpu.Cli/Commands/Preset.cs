@@ -21,7 +21,7 @@ internal sealed record Preset(string Name, string Purpose, IReadOnlyList<(string
         new("small", "a text of any size, in about a minute on two cores",
         [
             ("--cell", "lstm"), ("--layers", "1"), ("--hidden-size", "128"), ("--dropout", "0"), ("--seq-length", "64"),
-            ("--optimizer", "adam"), ("--learning-rate", "0.005"), ("--clip", "none"), ("--clip-norm", "5"), ("--schedule", "cosine"),
+            ("--optimizer", "adam"), ("--learning-rate", "0.01"), ("--clip", "none"), ("--clip-norm", "5"), ("--schedule", "cosine"),
         ])
         {
             MostStreams = 32,
