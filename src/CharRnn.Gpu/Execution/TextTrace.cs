@@ -29,7 +29,8 @@ public sealed record TracedState(string Name, int Layer, bool IsCell, float[] Va
 
 /// <summary>
 /// How often a gate was saturated, over all units of a layer and all characters of a text, as Karpathy, Johnson and Fei-Fei define it in
-/// "Visualizing and understanding recurrent networks" (2015). Only sigmoids are gates in this sense: i, f and o of an LSTM, r and z of a GRU.
+/// "Visualizing and understanding recurrent networks" (2015). Only sigmoids are gates in this sense: i, f and o of an LSTM, r and z of a
+/// GRU.
 /// </summary>
 public sealed class GateSaturation
 {
