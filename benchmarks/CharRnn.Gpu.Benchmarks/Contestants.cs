@@ -81,10 +81,9 @@ internal sealed class OurTraining : IContestant
     private readonly TrainingEngine _engine;
     private readonly StepOptions _step;
 
-    public OurTraining(ComputeDevice device, StepOptions step, int vocabularySize = TableCommand.VocabularySize)
+    public OurTraining(ComputeDevice device, ModelShape shape, StepOptions step)
     {
         _step = step;
-        var shape = new ModelShape(vocabularySize, step.HiddenSize);
         ParameterSet<float> weights = InitialWeights.Create(shape, 1);
         ITokenSource text = new SyntheticText(shape.VocabularySize, (64L * step.SequenceLength * step.BatchSize) + 1000);
         _model = new DeviceModel(device, weights);

@@ -23,7 +23,7 @@ public class PrimitiveBenchmarks : IDisposable
     private const int H = 128, V = 65, Rows = 25, Steps = 50;
 
     private readonly ModelShape _shape = new(V, H);
-    private readonly RnnDims _dims = new(Steps, Rows, H, V, Cells.Rnn, 1);
+    private readonly RnnDims _dims = new(Steps, Rows, H, V, CellKind.Rnn, 1);
     private ComputeDevice _device = null!;
     private DeviceParameters _weights = null!;
     private DeviceParameters _memory = null!;
@@ -106,7 +106,8 @@ public class PrimitiveBenchmarks : IDisposable
 
     [BenchmarkCategory("E8, hᵀ·da"), Benchmark]
     public void TransposedProduct() => Product.RunTransposed(
-        default, Tensor(_gradient, _shape.WhhOf(0)), Layout.Panels(H), _h.View, _dims.HRow, _da.View, Layout.Rows(_dims.HRow), H, H, Steps * Rows);
+        default, Tensor(_gradient, _shape.WhhOf(0)), Layout.Panels(H), _h.View, _dims.HRow, _da.View, Layout.Rows(_dims.HRow), H, H,
+        Steps * Rows);
 
     [BenchmarkCategory("E8, da by character"), Benchmark]
     public void ScatterAdd() => RowSums.ScatterAdd(
@@ -124,11 +125,12 @@ public class PrimitiveBenchmarks : IDisposable
         new UpdateArguments(ParameterUpdate.Adagrad, 5, 0, 0, 1, 0, 1, 1e-8f, 0, 0, 0), new StepRates(1e-6f, 1, 1), 1, default, -1);
 
     [BenchmarkCategory("finite?, Whh"), Benchmark]
-    public void FlagNonFinite() => Reduction.FlagNonFinite(_flags.View, 0, Tensor(_gradient, _shape.WhhOf(0)), Tensor(_gradient, _shape.WhhOf(0)).IntLength);
+    public void FlagNonFinite() => Reduction.FlagNonFinite(_flags.View, 0, Tensor(_gradient, _shape.WhhOf(0)), H * H);
 
     [BenchmarkCategory("transpose, Whh"), Benchmark]
     public void Transpose() =>
-        Transposition.Transpose(Tensor(_gradient, _shape.WhhOf(0)), Layout.Panels(H), Tensor(_weights, _shape.WhhOf(0)), Layout.Panels(H), 0, H, H);
+        Transposition.Transpose(
+            Tensor(_gradient, _shape.WhhOf(0)), Layout.Panels(H), Tensor(_weights, _shape.WhhOf(0)), Layout.Panels(H), 0, H, H);
 
     private unsafe void HiddenRows(int rows)
     {
@@ -136,7 +138,9 @@ public class PrimitiveBenchmarks : IDisposable
         RowLookup.Gather(
             Simd.Pointer(h), Simd.Pointer(Tensor(_weights, _shape.WxhOf(0))), Simd.Pointer(_tokens.View),
             Simd.Pointer(Tensor(_weights, _shape.BhOf(0))), rows, _dims.HRow, H);
-        Product.Run(default, h, Layout.Rows(_dims.HRow), _h.View, _dims.HRow, Tensor(_weights, _shape.WhhOf(0)), Layout.Panels(H), rows, H, H, 1, 0);
+        Product.Run(
+            default, h, Layout.Rows(_dims.HRow), _h.View, _dims.HRow, Tensor(_weights, _shape.WhhOf(0)), Layout.Panels(H), rows, H, H, 1,
+            0);
         Activation.Run(h, _none.View, rows, _dims.HRow, H, Activation.Hyperbolic);
     }
 

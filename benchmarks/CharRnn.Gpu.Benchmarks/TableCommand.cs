@@ -48,17 +48,23 @@ internal static class TableCommand
 
     private static readonly Option<string> Part = new("--part")
     {
-        Description = "training, vocabulary, sampling or mlp, and not all of them.",
+        Description = "training, cells, vocabulary, sampling or mlp, and not all of them.",
         DefaultValueFactory = _ => "",
     };
 
-    private static readonly StepOptions[] Configurations =
+    // min-char-rnn's model and optimizer.
+    private static readonly TrainingSizes[] Classic =
     [
-        new() { HiddenSize = 100, BatchSize = 1, SequenceLength = 25 },
-        new() { HiddenSize = 128, BatchSize = 50, SequenceLength = 50 },
-        new() { HiddenSize = 256, BatchSize = 64, SequenceLength = 50 },
-        new() { HiddenSize = 512, BatchSize = 64, SequenceLength = 50 },
-        new() { HiddenSize = 1024, BatchSize = 64, SequenceLength = 50 },
+        new(RecurrentCell.Rnn, 1, 100, 1, 25), new(RecurrentCell.Rnn, 1, 128, 50, 50), new(RecurrentCell.Rnn, 1, 256, 64, 50),
+        new(RecurrentCell.Rnn, 1, 512, 64, 50), new(RecurrentCell.Rnn, 1, 1024, 64, 50),
+    ];
+
+    // Other cells and several layers, with Adam and a clip by norm.
+    private static readonly TrainingSizes[] Cells =
+    [
+        new(RecurrentCell.Lstm, 1, 128, 50, 50), new(RecurrentCell.Lstm, 1, 256, 64, 50), new(RecurrentCell.Lstm, 1, 512, 64, 50),
+        new(RecurrentCell.Lstm, 2, 128, 50, 50), new(RecurrentCell.Lstm, 2, 512, 64, 50), new(RecurrentCell.Gru, 1, 256, 64, 50),
+        new(RecurrentCell.Gru, 2, 256, 64, 50), new(RecurrentCell.Rnn, 2, 256, 64, 50), new(RecurrentCell.Lstm, 1, 100, 1, 25),
     ];
 
     // A large vocabulary beside a small one, which comes first. Chinese has thousands of characters.
@@ -91,24 +97,28 @@ internal static class TableCommand
 
         var steps = new List<StepRow>();
         bool Has(string part) => options.GetValue(Part) is "" or null || options.GetValue(Part) == part;
-        foreach (StepOptions step in Has("training") ? Configurations : [])
-        {
-            using var ours = new OurTraining(device, step);
-            string[] sizes =
-            [
-                .. new[] { step.HiddenSize, step.BatchSize, step.SequenceLength }.Select(n => n.ToString(CultureInfo.InvariantCulture)),
-            ];
-            using PeerProcess? torch = Peer("TorchSharp", [.. torchSharp, .. sizes]);
-            using PeerProcess? numpy = step.BatchSize == 1 ? Peer("NumPy", [.. numPy, "train", sizes[0], sizes[2]]) : null;
-            double[][] rates = InTurn(options, ours, torch, numpy, ourProduct, torchProduct);
-            steps.Add(new StepRow(step, ours.Plan.Reason, ours.GradientError, rates[0], rates[1], rates[2], rates[3], rates[4]));
-            Console.Error.WriteLine(steps[^1].Markdown());
-        }
+        foreach ((bool isClassic, TrainingSizes[] all) in ((bool, TrainingSizes[])[])[(true, Classic), (false, Cells)])
+            foreach (TrainingSizes sizes in Has(isClassic ? "training" : "cells") ? all : [])
+            {
+                using var ours = new OurTraining(device, sizes.Shape, isClassic ? sizes.Classic : sizes.Adam);
+                string[] numbers =
+                    [.. new[] { sizes.Hidden, sizes.Batch, sizes.Steps }.Select(n => n.ToString(CultureInfo.InvariantCulture))];
+                string[] model = isClassic ? [] : [sizes.Word, sizes.Layers.ToString(CultureInfo.InvariantCulture)];
+                using PeerProcess? torch = Peer("TorchSharp", [.. torchSharp, .. model, .. numbers]);
+                using PeerProcess? numpy =
+                    isClassic && sizes.Batch == 1 ? Peer("NumPy", [.. numPy, "train", numbers[0], numbers[2]]) : null;
+                double[][] rates = InTurn(options, ours, torch, numpy, ourProduct, torchProduct);
+                steps.Add(new StepRow(sizes, ours.Plan.Reason, ours.GradientError, rates[0], rates[1], rates[2], rates[3], rates[4]));
+                Console.Error.WriteLine(steps[^1].Markdown());
+            }
 
         var vocabularies = new List<VocabularyRow>();
         if (Has("vocabulary"))
         {
-            OurTraining[] ours = [.. VocabularySizes.Select(v => new OurTraining(device, VocabularyStep, v))];
+            OurTraining[] ours =
+            [
+                .. VocabularySizes.Select(v => new OurTraining(device, new ModelShape(v, VocabularyStep.HiddenSize), VocabularyStep)),
+            ];
             double[][] rates = InTurn(options, ours);
             vocabularies.AddRange(ours.Select((one, i) => new VocabularyRow(VocabularySizes[i], one.GradientError, rates[i], rates[0])));
             foreach (OurTraining one in ours)
@@ -202,7 +212,7 @@ internal static class TableCommand
         }
 
         Section(
-            "| H, B, T | characters/s | GFLOP/s | share of the machine's product rate | "
+            "| cell, N × H, B, T | characters/s | GFLOP/s | share of the machine's product rate | "
                 + "TorchSharp, characters/s | ratio | NumPy, characters/s | ratio | gradients' error |",
             steps.Select(row => row.Markdown()));
         Section(
@@ -255,11 +265,23 @@ internal static class TableCommand
     private static string Cell(double value, string format, string unit = "") =>
         double.IsNaN(value) ? "–" : value.ToString(format, CultureInfo.InvariantCulture) + unit;
 
+    /// <summary>A model and a step.</summary>
+    private sealed record TrainingSizes(RecurrentCell Cell, int Layers, int Hidden, int Batch, int Steps)
+    {
+        public string Word => Cell.ToString().ToLowerInvariant();
+
+        public ModelShape Shape => new(VocabularySize, Hidden, Cell, Layers);
+
+        public StepOptions Classic => new() { HiddenSize = Hidden, BatchSize = Batch, SequenceLength = Steps };
+
+        public StepOptions Adam => Classic with { Optimizer = UpdateRule.Adam, Clip = null, ClipNorm = 5 };
+    }
+
     private sealed record StepRow(
-        StepOptions Step, string Plan, double GradientError, double[] Ours, double[] TorchSharp, double[] NumPy,
+        TrainingSizes Sizes, string Plan, double GradientError, double[] Ours, double[] TorchSharp, double[] NumPy,
         double[] OurProduct, double[] TorchProduct)
     {
-        private double Flops => new ModelShape(VocabularySize, Step.HiddenSize).TrainingFlops;
+        private double Flops => Sizes.Shape.TrainingFlops;
 
         /// <summary>The better of the two products, each round.</summary>
         private double[] Limit => TorchProduct.Length == 0 ? OurProduct : [.. OurProduct.Zip(TorchProduct, Math.Max)];
@@ -268,16 +290,19 @@ internal static class TableCommand
 
         public string Markdown() => string.Create(
             CultureInfo.InvariantCulture,
-            $"| {Step.HiddenSize}, {Step.BatchSize}, {Step.SequenceLength} | {Median(Ours):N0} | {Median(Ours) * Flops / 1e9:F0} | "
+            $"| {Sizes.Word}, {Sizes.Layers} × {Sizes.Hidden}, {Sizes.Batch}, {Sizes.Steps} | "
+                + $"{Median(Ours):N0} | {Median(Ours) * Flops / 1e9:F0} | "
                 + $"{Cell(Share, "P0")} of {Median(Limit) / 1e9:F0} | "
                 + $"{Cell(Median(TorchSharp), "N0")} | {Cell(MedianRatio(Ours, TorchSharp), "F2")} | "
                 + $"{Cell(Median(NumPy), "N0")} | {Cell(MedianRatio(Ours, NumPy), "F1")} | {GradientError:0.0E+0} |");
 
         public object Json() => new
         {
-            hidden_size = Step.HiddenSize,
-            batch_size = Step.BatchSize,
-            seq_length = Step.SequenceLength,
+            cell = Sizes.Word,
+            layers = Sizes.Layers,
+            hidden_size = Sizes.Hidden,
+            batch_size = Sizes.Batch,
+            seq_length = Sizes.Steps,
             plan = Plan,
             gradient_error = GradientError,
             characters_per_second = Ours,

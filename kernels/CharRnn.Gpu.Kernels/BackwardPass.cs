@@ -48,7 +48,9 @@ public static class BackwardPass
         }
     }
 
-    /// <summary>Computes what a layer sends back to some units of the one below, <c>dh = da·Wxhᵀ</c>, for rows (t, b) in any order.</summary>
+    /// <summary>
+    /// Computes what a layer sends back to some units of the one below, <c>dh = da·Wxhᵀ</c>, for rows (t, b) in any order.
+    /// </summary>
     public static void Below(
         ArrayView<float> scratch, TrainingViews v, RnnDims d, RecurrentLayer layer, DropoutArguments dropout, int row, int rows, int unit,
         int units)

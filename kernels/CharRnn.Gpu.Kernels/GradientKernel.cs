@@ -65,7 +65,7 @@ public static class GradientKernel
     private static void RecurrentTasks(int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step)
     {
         BlockGrid grid = step.GradientGrids.Recurrent, inputs = step.GradientGrids.Input;
-        int sums = d.Cell == Cells.Gru ? 1 : 0; // dbhn
+        int sums = d.Cell == CellKind.Gru ? 1 : 0; // dbhn
         int lowest = grid.Count + inputs.Count + sums, higher = (2 * grid.Count) + 1 + sums;
         int tasks = lowest + ((d.Layers - 1) * higher), before = step.Slot * (tasks + step.Teams);
 
@@ -124,7 +124,7 @@ public static class GradientKernel
         int rows = d.T * d.B;
         for (int unit = 0; unit < d.H; unit += Layout.PanelWidth)
         {
-            int column = GateColumns.Of(unit, GruCell.GateCount - 1, GruCell.GateCount);
+            int column = GateColumns.Of(unit, d.Gates - 1, d.Gates);
             RowSums.Sum(
                 scratch, v.Gradient.Arena.SubView(layer.Bhn + unit, Layout.PanelWidth),
                 v.RecurrentDeltas.SubView(layer.Deltas + column, (rows * d.GateRow) - column), rows, d.GateRow, Layout.PanelWidth);

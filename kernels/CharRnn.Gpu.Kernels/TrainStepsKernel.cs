@@ -42,7 +42,9 @@ public static class TrainStepsKernel
         }
     }
 
-    /// <summary>Computes E1–E4, E6 and E7, or their counterparts of other cells, for the streams of a team, which depend on no other team.</summary>
+    /// <summary>
+    /// Computes E1–E4, E6 and E7, or their counterparts of other cells, for the streams of a team, which depend on no other team.
+    /// </summary>
     private static void Sequence(int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step)
     {
         int first = Share.Begin(d.B, team, step.Teams), count = Share.Begin(d.B, team + 1, step.Teams) - first;

@@ -56,7 +56,13 @@ internal sealed class ConfigurationArguments
         }
 
         if (!Has("--resume") || Has("--overwrite") || Value("--out") is not { } run)
-            return; // there is none, or they contradict each other
+        {
+            // There is none, or they contradict each other. A run that is resumed has recorded what its preset was.
+            Preset? preset = _verb.Presets.FirstOrDefault(preset => preset.Name == Value("--preset"));
+            _added.AddRange(preset?.Arguments(Value).ToArray() ?? []);
+            return;
+        }
+
         string savedPath = RunDirectory.RequireResumable(run).ConfigurationPath;
         RunConfiguration saved = RunConfiguration.Read(savedPath);
         if (saved.Kind is { } kind && kind != _verb.Kind)

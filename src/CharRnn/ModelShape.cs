@@ -13,13 +13,16 @@ public enum RecurrentCell
     Gru,
 }
 
-/// <summary>The sizes that fix the parameters of a character model: V characters, and N layers of H hidden units of one kind of cell.</summary>
+/// <summary>
+/// The sizes that fix the parameters of a character model: V characters, and N layers of H hidden units of one kind of cell.
+/// </summary>
 /// <param name="VocabularySize">V, the number of distinct characters, at least 1.</param>
 /// <param name="HiddenSize">H, the number of hidden units of each layer, at least 1.</param>
 /// <param name="Cell">The cell of every layer.</param>
 /// <param name="Layers">N, the number of recurrent layers, from 1 to <see cref="MostLayers"/>.</param>
 /// <exception cref="ArgumentOutOfRangeException">A size is below 1, there are too many layers, or the cell is unknown.</exception>
-public readonly record struct ModelShape(int VocabularySize, int HiddenSize, RecurrentCell Cell = RecurrentCell.Rnn, int Layers = 1) : IModelShape
+public readonly record struct ModelShape(int VocabularySize, int HiddenSize, RecurrentCell Cell = RecurrentCell.Rnn, int Layers = 1)
+    : IModelShape
 {
     /// <summary>The most layers of a model.</summary>
     public const int MostLayers = 100;
@@ -39,7 +42,9 @@ public readonly record struct ModelShape(int VocabularySize, int HiddenSize, Rec
         ? Layers
         : throw new ArgumentOutOfRangeException(nameof(Layers), Layers, $"must be at most {MostLayers}");
 
-    /// <summary>G, the number of gates of the cell: i, f, g, o of an LSTM, r, z, n of a GRU, in this order in files and on the host.</summary>
+    /// <summary>
+    /// G, the number of gates of the cell: i, f, g, o of an LSTM, r, z, n of a GRU, in this order in files and on the host.
+    /// </summary>
     public int Gates => Cell switch { RecurrentCell.Lstm => 4, RecurrentCell.Gru => 3, _ => 1 };
 
     /// <inheritdoc/>
@@ -48,7 +53,8 @@ public readonly record struct ModelShape(int VocabularySize, int HiddenSize, Rec
         get
         {
             var tensors = new List<TensorSpec>();
-            int columns = (int)Math.Min((long)Gates * HiddenSize, int.MaxValue); // no memory holds a model of a mistyped size that is cut here
+            // A mistyped size is cut here; no memory holds a model of that size either.
+            int columns = (int)Math.Min((long)Gates * HiddenSize, int.MaxValue);
             for (int l = 0; l < Layers; l++)
             {
                 string prefix = FormattableString.Invariant($"layers.{l}.");

@@ -2,7 +2,8 @@ namespace CharRnn.Gpu.Kernels.Arguments;
 
 /// <summary>
 /// Where the gates of units lie in a row. They are interleaved by panel: the 16 units of a panel have a panel for each gate, one behind the
-/// other. Thus some units from the begin of a panel on are one range of columns, and a vector of one gate is 16 floats from that of the next.
+/// other. Thus some units from the begin of a panel on are one range of columns, and a vector of one gate is 16 floats from that of the
+/// next.
 /// </summary>
 public static class GateColumns
 {
@@ -10,7 +11,9 @@ public static class GateColumns
     public static int Of(int unit, int gate, int gates) =>
         (((unit / Layout.PanelWidth * gates) + gate) * Layout.PanelWidth) + (unit % Layout.PanelWidth);
 
-    /// <summary>The number of columns up to the last gate of the last of some units; with a single gate it is the number of units.</summary>
+    /// <summary>
+    /// The number of columns up to the last gate of the last of some units; with a single gate it is the number of units.
+    /// </summary>
     public static int Count(int units, int gates) => units == 0 ? 0 : Of(units - 1, gates - 1, gates) + 1;
 
     /// <inheritdoc cref="Count(int, int)"/>

@@ -1,8 +1,11 @@
 namespace CharRnn.Gpu.Kernels.Arguments;
 
-/// <summary>A recurrent layer: where its parameters and its values begin in the buffers. The offsets of parameters are those of the arenas.</summary>
+/// <summary>
+/// A recurrent layer: where its parameters and its values begin in the buffers. The offsets of parameters are those of the arenas.
+/// </summary>
 public readonly struct RecurrentLayer(
-    int index, int wxh, int whh, int bh, int bhn, int wxhTransposed, int whhTransposed, int h, int c, int gates, int above, int dh, int deltas)
+    int index, int wxh, int whh, int bh, int bhn, int wxhTransposed, int whhTransposed, int h, int c, int gates, int above, int dh,
+    int deltas)
 {
     /// <summary>Its number; the lowest is 0.</summary>
     public readonly int Index = index;
@@ -31,7 +34,9 @@ public readonly struct RecurrentLayer(
     /// <summary>Where the cell states begin in <see cref="ForwardViews.C"/>; 0 in cells without them.</summary>
     public readonly int C = c;
 
-    /// <summary>Where the gates begin in <see cref="ForwardViews.Gates"/>, and what belongs to them in <see cref="ForwardViews.Recurrent"/>.</summary>
+    /// <summary>
+    /// Where the gates begin in <see cref="ForwardViews.Gates"/>, and what belongs to them in <see cref="ForwardViews.Recurrent"/>.
+    /// </summary>
     public readonly int Gates = gates;
 
     /// <summary>Where that begins in <see cref="ForwardViews.X"/> which the layer above, or the output, reads of this one.</summary>
@@ -40,6 +45,8 @@ public readonly struct RecurrentLayer(
     /// <summary>Where the gradient of h begins in <see cref="TrainingViews.Dh"/>.</summary>
     public readonly int Dh = dh;
 
-    /// <summary>Where the gradients of the gates begin in <see cref="TrainingViews.Deltas"/> and <see cref="TrainingViews.RecurrentDeltas"/>.</summary>
+    /// <summary>
+    /// Where the gradients of the gates begin in <see cref="TrainingViews.Deltas"/> and <see cref="TrainingViews.RecurrentDeltas"/>.
+    /// </summary>
     public readonly int Deltas = deltas;
 }

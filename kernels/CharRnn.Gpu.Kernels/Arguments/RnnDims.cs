@@ -15,23 +15,23 @@ public readonly struct RnnDims(int t, int b, int h, int v, int cell, int layers)
     /// <summary>Number of characters in the vocabulary.</summary>
     public readonly int V = v;
 
-    /// <summary>The cell of every layer, a number of <see cref="Primitives.Cells"/>.</summary>
+    /// <summary>The cell of every layer, a number of <see cref="CellKind"/>.</summary>
     public readonly int Cell = cell;
 
     /// <summary>Number of recurrent layers.</summary>
     public readonly int Layers = layers;
 
     /// <summary>Number of gates of the cell.</summary>
-    public readonly int Gates = Primitives.Cells.GatesOf(cell);
+    public readonly int Gates = CellKind.Gates(cell);
 
     /// <summary>Number of columns of all gates: see <see cref="GateColumns"/>.</summary>
-    public readonly int Columns = GateColumns.Count(h, Primitives.Cells.GatesOf(cell));
+    public readonly int Columns = GateColumns.Count(h, CellKind.Gates(cell));
 
     /// <summary>Padded length of a row of H values.</summary>
     public readonly int HRow = PaddedRow(h);
 
     /// <summary>Padded length of a row of all gates.</summary>
-    public readonly int GateRow = PaddedRow(GateColumns.Count(h, Primitives.Cells.GatesOf(cell)));
+    public readonly int GateRow = PaddedRow(GateColumns.Count(h, CellKind.Gates(cell)));
 
     /// <summary>Padded length of a row of V values.</summary>
     public readonly int VRow = PaddedRow(v);

@@ -3,8 +3,8 @@ using ILGPU;
 namespace CharRnn.Gpu.Kernels.Arguments;
 
 /// <summary>
-/// The tensors of a character model in an arena: the weights, or their gradients. Those of a layer begin where its
-/// <see cref="RecurrentLayer"/> says. Matrices are in panels, as products read them (<see cref="Layout.Panels"/>); the lowest Wxh, whose rows
+/// The tensors of a character model in an arena: the weights, or their gradients. Those of a layer begin where its <see
+/// cref="RecurrentLayer"/> says. Matrices are in panels, as products read them (<see cref="Layout.Panels"/>); the lowest Wxh, whose rows
 /// are looked up, and biases are in rows. The padding is zero.
 /// </summary>
 public readonly struct ParameterViews(ArrayView<float> arena, ArrayView<float> why, ArrayView<float> by)
@@ -24,8 +24,9 @@ public readonly struct ParameterViews(ArrayView<float> arena, ArrayView<float> w
 
 /// <summary>What the forward pass reads and writes. Everything is time-major: the streams of one time step are side by side.</summary>
 public readonly struct ForwardViews(
-    ArrayView<int> window, ArrayView<int> tokens, ArrayView<float> h, ArrayView<float> c, ArrayView<float> gates, ArrayView<float> recurrent,
-    ArrayView<float> x, ArrayView<float> z, ArrayView<float> losses, ArrayView<RecurrentLayer> layers, ParameterViews weights)
+    ArrayView<int> window, ArrayView<int> tokens, ArrayView<float> h, ArrayView<float> c, ArrayView<float> gates,
+    ArrayView<float> recurrent, ArrayView<float> x, ArrayView<float> z, ArrayView<float> losses, ArrayView<RecurrentLayer> layers,
+    ParameterViews weights)
 {
     /// <summary>A piece of the text of every stream, <c>[B, window length]</c>; the host refills it.</summary>
     public readonly ArrayView<int> Window = window;
@@ -52,8 +53,8 @@ public readonly struct ForwardViews(
     public readonly ArrayView<float> Recurrent = recurrent;
 
     /// <summary>
-    /// What the layer above, or the output, reads of each layer, <c>[T, B, HRow]</c>: the same memory as <see cref="H"/>, unless some of it is
-    /// dropped (E12).
+    /// What the layer above, or the output, reads of each layer, <c>[T, B, HRow]</c>: the same memory as <see cref="H"/>, unless some of it
+    /// is dropped (E12).
     /// </summary>
     public readonly ArrayView<float> X = x;
 
@@ -85,8 +86,8 @@ public readonly struct TrainingViews(
     public readonly ArrayView<float> Dh = dh;
 
     /// <summary>
-    /// The gradient at the input's part of the pre-activations (E7) of each layer, <c>[T, B, GateRow]</c>. It replaces dh in a vanilla cell,
-    /// and the values of the gates in others.
+    /// The gradient at the input's part of the pre-activations (E7) of each layer, <c>[T, B, GateRow]</c>. It replaces dh in a vanilla
+    /// cell, and the values of the gates in others.
     /// </summary>
     public readonly ArrayView<float> Deltas = deltas;
 
@@ -94,8 +95,8 @@ public readonly struct TrainingViews(
     public readonly ArrayView<float> RecurrentDeltas = recurrentDeltas;
 
     /// <summary>
-    /// What a time step sends back beside its gates, <c>[B, HRow]</c>: the gradient of c in an LSTM, a part of that of h in a GRU; only a line
-    /// in a vanilla cell.
+    /// What a time step sends back beside its gates, <c>[B, HRow]</c>: the gradient of c in an LSTM, a part of that of h in a GRU; only a
+    /// line in a vanilla cell.
     /// </summary>
     public readonly ArrayView<float> Carry = carry;
 

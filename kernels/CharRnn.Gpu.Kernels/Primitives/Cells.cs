@@ -6,22 +6,13 @@ using ILGPU;
 namespace CharRnn.Gpu.Kernels.Primitives;
 
 /// <summary>
-/// What follows the products of a time step: the cells' own arithmetic, unit by unit. Each cell is a file, in which a CPU worker finds it for
-/// a vector of units, and a thread of a group for one unit. <see cref="Recurrence"/> is what they share.
+/// What follows the products of a time step: the cells' own arithmetic, unit by unit. Each cell is a file, in which a CPU worker finds it
+/// for a vector of units, and a thread of a group for one unit. <see cref="Recurrence"/> is what they share.
 /// </summary>
-public static unsafe class Cells
+internal static unsafe class Cells
 {
-    /// <summary>The numbers by which kernels name a cell.</summary>
-    public const int Rnn = 0, Lstm = 1, Gru = 2;
-
-    /// <summary>The number of gates of a cell.</summary>
-    public static int GatesOf(int cell) => cell == Lstm ? LstmCell.GateCount : cell == Gru ? GruCell.GateCount : RnnCell.GateCount;
-
-    /// <summary>Whether the state's part of the pre-activations stays apart from the input's part.</summary>
-    public static bool KeepsApart(int cell) => cell == Gru;
-
     /// <summary>A cell as a CPU worker computes it.</summary>
-    internal interface ICell
+    public interface ICell
     {
         /// <summary>The number of gates.</summary>
         static abstract int Gates { get; }
@@ -34,12 +25,9 @@ public static unsafe class Cells
     }
 
     /// <summary>Where a time step of some streams lies in a worker's memory. What a cell has not is not read.</summary>
-    internal struct CellPointers
+    public struct CellPointers
     {
-        /// <summary>
-        /// The gates. On the way back their gradients replace them, but in a vanilla cell, which has no gates any more then, only those of
-        /// its gradients are here.
-        /// </summary>
+        /// <summary>The gates, which on the way back their gradients replace; in a vanilla cell only the gradients are here then.</summary>
         public float* Gates;
 
         /// <summary>What belongs to them in <see cref="ForwardViews.Recurrent"/>.</summary>
@@ -61,11 +49,11 @@ public static unsafe class Cells
     /// <param name="d">Sizes.</param>
     /// <param name="rows">Number of streams.</param>
     /// <param name="units">Number of units; whole vectors are computed.</param>
-    internal static void Forward(int cell, CellPointers p, RnnDims d, int rows, int units)
+    public static void Forward(int cell, CellPointers p, RnnDims d, int rows, int units)
     {
-        if (cell == Lstm)
+        if (cell == CellKind.Lstm)
             EachForward<LstmCell>(p, d.HRow, d.GateRow, rows, units);
-        else if (cell == Gru)
+        else if (cell == CellKind.Gru)
             EachForward<GruCell>(p, d.HRow, d.GateRow, rows, units);
         else
             EachForward<RnnCell>(p, d.HRow, d.GateRow, rows, units);
@@ -73,11 +61,11 @@ public static unsafe class Cells
 
     /// <summary>Computes the gradients at the pre-activations of a time step. Only CPU workers call it.</summary>
     /// <inheritdoc cref="Forward"/>
-    internal static void Backward(int cell, CellPointers p, RnnDims d, int rows, int units)
+    public static void Backward(int cell, CellPointers p, RnnDims d, int rows, int units)
     {
-        if (cell == Lstm)
+        if (cell == CellKind.Lstm)
             EachBackward<LstmCell>(p, d.HRow, d.GateRow, rows, units);
-        else if (cell == Gru)
+        else if (cell == CellKind.Gru)
             EachBackward<GruCell>(p, d.HRow, d.GateRow, rows, units);
         else
             EachBackward<RnnCell>(p, d.HRow, d.GateRow, rows, units);
@@ -122,7 +110,7 @@ public static unsafe class Cells
     }
 
     /// <summary>Computes the gates and the new states of a block at one time step in a group, for cells with more than one gate.</summary>
-    internal static void ForwardOnGroup(ForwardViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, int t)
+    public static void ForwardOnGroup(ForwardViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, int t)
     {
         int gates = block.GatesAt(d, layer.Gates, t), h = block.At(d, layer.H, t + 1), previousH = block.At(d, layer.H, t);
         int c = block.At(d, layer.C, t + 1), previousC = block.At(d, layer.C, t);
@@ -130,7 +118,7 @@ public static unsafe class Cells
         {
             int r = element / block.Units, u = element - (r * block.Units), place = (r * d.HRow) + u;
             int gate = gates + (r * d.GateRow) + GateColumns.Of(u, 0, d.Gates);
-            if (d.Cell == Lstm)
+            if (d.Cell == CellKind.Lstm)
                 LstmCell.Forward(v, gate, h + place, c + place, previousC + place);
             else
                 GruCell.Forward(v, gate, h + place, previousH + place, layer.Bhn + block.Unit + u);
@@ -139,8 +127,10 @@ public static unsafe class Cells
         Team.Barrier();
     }
 
-    /// <summary>Computes the gradients at the pre-activations of a block at one time step in a group, for cells with more than one gate.</summary>
-    internal static void BackwardOnGroup(TrainingViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, int t)
+    /// <summary>
+    /// Computes the gradients at the pre-activations of a block at one time step in a group, for cells with more than one gate.
+    /// </summary>
+    public static void BackwardOnGroup(TrainingViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, int t)
     {
         int gates = block.GatesAt(d, layer.Deltas, t), previousH = block.At(d, layer.H, t), dh = block.At(d, layer.Dh, t);
         int c = block.At(d, layer.C, t + 1), previousC = block.At(d, layer.C, t), carry = block.At(d, 0, 0);
@@ -149,7 +139,7 @@ public static unsafe class Cells
             int r = element / block.Units, u = element - (r * block.Units), place = (r * d.HRow) + u;
             int gate = gates + (r * d.GateRow) + GateColumns.Of(u, 0, d.Gates);
             float carried = t + 1 < d.T ? v.Carry[carry + place] : 0f;
-            v.Carry[carry + place] = d.Cell == Lstm
+            v.Carry[carry + place] = d.Cell == CellKind.Lstm
                 ? LstmCell.Backward(v, gate, v.Dh[dh + place], carried, c + place, previousC + place)
                 : GruCell.Backward(v, gate, v.Dh[dh + place] + carried, previousH + place);
         }

@@ -3,6 +3,7 @@ using System.Runtime.Intrinsics;
 using CharRnn.Gpu.Kernels.Arguments;
 using ILGPU;
 using ILGPU.IR.Intrinsics;
+using ILGPU.Util;
 
 namespace CharRnn.Gpu.Kernels.Primitives;
 
@@ -105,7 +106,7 @@ public static unsafe class Dropout
         for (int element = Group.IdxX; element < rows * columns; element += Group.DimX)
         {
             int r = element / columns, place = (r * row) + element - (r * columns);
-            dh[place] = Interop.FloatAsInt(x[place]) == DroppedBits ? 0f : dh[place] * scale;
+            dh[place] = Utilities.Select(Interop.FloatAsInt(x[place]) == DroppedBits, 0f, dh[place] * scale);
         }
 
         Team.Barrier();
@@ -145,7 +146,8 @@ public static unsafe class Dropout
 
     private static void Put(ArrayView<float> to, ArrayView<float> from, int place, uint word, DropoutArguments dropout)
     {
-        float kept = from[place] * dropout.Scale;
-        to[place] = word < dropout.Threshold ? Interop.IntAsFloat(DroppedBits) : kept == 0f ? 0f : kept;
+        // Selections, because ILGPU 1.5.3 marks branches in their place as uniform, which they are not.
+        float value = from[place] * dropout.Scale, kept = Utilities.Select(value == 0f, 0f, value);
+        to[place] = Utilities.Select(word < dropout.Threshold, Interop.IntAsFloat(DroppedBits), kept);
     }
 }

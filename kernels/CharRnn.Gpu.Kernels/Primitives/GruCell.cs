@@ -13,18 +13,16 @@ namespace CharRnn.Gpu.Kernels.Primitives;
 /// </summary>
 internal readonly unsafe struct GruCell : Cells.ICell
 {
-    public const int GateCount = 3;
-
     private const int Z = Layout.PanelWidth, N = 2 * Layout.PanelWidth;
 
-    public static int Gates => GateCount;
+    public static int Gates => 3;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Forward(in Cells.CellPointers p)
     {
         float* gates = p.Gates, recurrent = p.Recurrent;
-        Vector<float> r = Simd.Sigmoid(*(Vector<float>*)gates + *(Vector<float>*)recurrent);
-        Vector<float> z = Simd.Sigmoid(*(Vector<float>*)(gates + Z) + *(Vector<float>*)(recurrent + Z));
+        Vector<float> r = Simd.Gate(*(Vector<float>*)gates + *(Vector<float>*)recurrent);
+        Vector<float> z = Simd.Gate(*(Vector<float>*)(gates + Z) + *(Vector<float>*)(recurrent + Z));
         Vector<float> state = *(Vector<float>*)(recurrent + N) + *(Vector<float>*)p.Bias;
         Vector<float> n = Simd.Tanh(Simd.FusedMultiplyAdd(r, state, *(Vector<float>*)(gates + N)));
         *(Vector<float>*)gates = r;
@@ -38,7 +36,8 @@ internal readonly unsafe struct GruCell : Cells.ICell
     public static void Backward(in Cells.CellPointers p)
     {
         float* gates = p.Gates, recurrent = p.Recurrent;
-        Vector<float> one = Vector<float>.One, r = *(Vector<float>*)gates, z = *(Vector<float>*)(gates + Z), n = *(Vector<float>*)(gates + N);
+        Vector<float> one = Vector<float>.One, r = *(Vector<float>*)gates;
+        Vector<float> z = *(Vector<float>*)(gates + Z), n = *(Vector<float>*)(gates + N);
         Vector<float> dh = *(Vector<float>*)p.Dh + *(Vector<float>*)p.Carry;
         Vector<float> dn = dh * (one - z) * (one - (n * n));
         Vector<float> dr = dn * *(Vector<float>*)(recurrent + N) * (r * (one - r));
@@ -53,8 +52,8 @@ internal readonly unsafe struct GruCell : Cells.ICell
     /// <summary>Computes a unit in a thread of a group, which finds its values in these places.</summary>
     public static void Forward(ForwardViews v, int gates, int h, int previousH, int bias)
     {
-        float r = KernelMath.Sigmoid(v.Gates[gates] + v.Recurrent[gates]);
-        float z = KernelMath.Sigmoid(v.Gates[gates + Z] + v.Recurrent[gates + Z]);
+        float r = KernelMath.Gate(v.Gates[gates] + v.Recurrent[gates]);
+        float z = KernelMath.Gate(v.Gates[gates + Z] + v.Recurrent[gates + Z]);
         float state = v.Recurrent[gates + N] + v.Weights.Arena[bias];
         float n = KernelMath.Tanh(v.Gates[gates + N] + (r * state));
         v.Gates[gates] = r;

@@ -56,6 +56,9 @@ internal static class KernelMath
         return 1f / (1f + Exp(power));
     }
 
+    /// <inheritdoc cref="Simd.Gate"/>
+    public static float Gate(float x) => 0.5f + (0.5f * Tanh(0.5f * x));
+
     /// <inheritdoc cref="Simd.Log"/>
     public static float Log(float x)
     {

@@ -13,18 +13,16 @@ namespace CharRnn.Gpu.Kernels.Primitives;
 /// </summary>
 internal readonly unsafe struct LstmCell : Cells.ICell
 {
-    public const int GateCount = 4;
-
     private const int F = Layout.PanelWidth, G = 2 * Layout.PanelWidth, O = 3 * Layout.PanelWidth;
 
-    public static int Gates => GateCount;
+    public static int Gates => 4;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Forward(in Cells.CellPointers p)
     {
         float* gates = p.Gates;
-        Vector<float> i = Simd.Sigmoid(*(Vector<float>*)gates), f = Simd.Sigmoid(*(Vector<float>*)(gates + F));
-        Vector<float> g = Simd.Tanh(*(Vector<float>*)(gates + G)), o = Simd.Sigmoid(*(Vector<float>*)(gates + O));
+        Vector<float> i = Simd.Gate(*(Vector<float>*)gates), f = Simd.Gate(*(Vector<float>*)(gates + F));
+        Vector<float> g = Simd.Tanh(*(Vector<float>*)(gates + G)), o = Simd.Gate(*(Vector<float>*)(gates + O));
         Vector<float> c = Simd.FusedMultiplyAdd(f, *(Vector<float>*)p.PreviousC, i * g);
         *(Vector<float>*)gates = i;
         *(Vector<float>*)(gates + F) = f;
@@ -52,8 +50,8 @@ internal readonly unsafe struct LstmCell : Cells.ICell
     /// <summary>Computes a unit in a thread of a group, which finds its values in these places.</summary>
     public static void Forward(ForwardViews v, int gates, int h, int c, int previousC)
     {
-        float i = KernelMath.Sigmoid(v.Gates[gates]), f = KernelMath.Sigmoid(v.Gates[gates + F]);
-        float g = KernelMath.Tanh(v.Gates[gates + G]), o = KernelMath.Sigmoid(v.Gates[gates + O]);
+        float i = KernelMath.Gate(v.Gates[gates]), f = KernelMath.Gate(v.Gates[gates + F]);
+        float g = KernelMath.Tanh(v.Gates[gates + G]), o = KernelMath.Gate(v.Gates[gates + O]);
         float state = (f * v.C[previousC]) + (i * g);
         v.Gates[gates] = i;
         v.Gates[gates + F] = f;

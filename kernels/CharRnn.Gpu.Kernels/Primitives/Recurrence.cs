@@ -15,7 +15,8 @@ public static unsafe class Recurrence
     public const int ResidentThreads = 256, ResidentSide = 128;
 
     /// <summary>
-    /// Computes E1, E10 or E11. The lowest layer looks its inputs up; above, the gates hold the input's part of the pre-activations already.
+    /// Computes E1, E10 or E11. The lowest layer looks its inputs up; above, the gates hold the input's part of the pre-activations
+    /// already.
     /// </summary>
     /// <param name="scratch">See <see cref="Team.Scratch"/>.</param>
     /// <param name="v">What is read and written.</param>
@@ -34,7 +35,7 @@ public static unsafe class Recurrence
         float* whh = arena + layer.Whh + panels.Offset(0, column);
         float* h = Simd.Pointer(v.H), c = Simd.Pointer(v.C), gates = Simd.Pointer(v.Gates), recurrent = Simd.Pointer(v.Recurrent);
         int* tokens = Simd.Pointer(v.Tokens) + block.First;
-        bool isApart = Cells.KeepsApart(d.Cell);
+        bool isApart = CellKind.KeepsApart(d.Cell);
         for (int t = block.Begin; t < block.End; t++)
         {
             int place = block.GatesAt(d, layer.Gates, t);

@@ -9,9 +9,7 @@ namespace CharRnn.Gpu.Kernels.Primitives;
 /// </summary>
 internal readonly unsafe struct RnnCell : Cells.ICell
 {
-    public const int GateCount = 1;
-
-    public static int Gates => GateCount;
+    public static int Gates => 1;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Forward(in Cells.CellPointers p) => *(Vector<float>*)p.H = Simd.Tanh(*(Vector<float>*)p.Gates);

@@ -99,6 +99,17 @@ internal static unsafe class Simd
         Vector<float>.One / (Vector<float>.One + Exp(Vector.MinNative(new Vector<float>(87f), -x))); // -x, the second, if NaN
 
     /// <summary>
+    /// Returns σ(x) = ½ + ½ tanh ½x for a gate: within 1e-7, which is not small beside a tiny value, at two thirds of the cost of
+    /// <see cref="Sigmoid"/>. It is exactly ½ at 0, and NaN for NaN.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> Gate(Vector<float> x)
+    {
+        Vector<float> half = new(0.5f);
+        return FusedMultiplyAdd(half, Tanh(half * x), half);
+    }
+
+    /// <summary>
     /// Returns tanh x within 6 ulp, or 4 where |x| &lt; 0.6; NaN for NaN. It computes x P(x²) / Q(x²), where P and Q have degree 4 and
     /// positive coefficients, so that nothing cancels. They are fitted for the least relative error on [-9, 9]; at 9 tanh rounds to 1.
     /// No result exceeds 1.

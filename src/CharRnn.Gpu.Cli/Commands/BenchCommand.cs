@@ -59,7 +59,8 @@ internal static class BenchCommand
             Example: charrnn bench --device cpu
             """)
         {
-            Device, Cell, Layers, HiddenSize, BatchSize, SequenceLength, Plan, Profile, Seconds, SharedOptions.Quiet(), Json, SharedOptions.Verbose(),
+            Device, Cell, Layers, HiddenSize, BatchSize, SequenceLength, Plan, Profile, Seconds, SharedOptions.Quiet(), Json,
+            SharedOptions.Verbose(),
         };
         command.SetAction(Run);
         return command;
@@ -125,7 +126,9 @@ internal static class BenchCommand
             {
                 Output.Line(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{SharedOptions.WordOf(shape.Cell),-4} N={shape.Layers} H={step.HiddenSize,-4} B={step.BatchSize,-3} T={step.SequenceLength,-3} {charactersPerSecond,12:N0} characters/s "
+                    $"{SharedOptions.WordOf(shape.Cell),-4} N={shape.Layers} "
+                        + $"H={step.HiddenSize,-4} B={step.BatchSize,-3} T={step.SequenceLength,-3} "
+                        + $"{charactersPerSecond,12:N0} characters/s "
                         + $"{gflops,8:F1} GFLOP/s {charactersPerSecond / reference,8:F0} x reference "
                         + $"{launchesPerStep,7:F3} launches/step   error {error:0.0e+0}   writes {sampled,9:N0} characters/s   {plan}"));
                 double all = kernels.Sum(kernel => kernel.SecondsPerStep);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json;
 using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Gpu.Devices;
@@ -9,11 +10,15 @@ namespace CharRnn.Gpu.Cli.Commands;
 /// <summary>The options of a run, whatever it trains on: where it is kept, how often something happens, what is shown.</summary>
 internal sealed class RunOptions
 {
+    // A timer's limit is 49 days.
+    private const int MostSeconds = 1000 * 3600;
+
     private readonly Option<string> _out;
     private readonly Option<bool> _overwrite, _tensorBoard, _json = SharedOptions.Json();
     private readonly Option<DeviceSelection> _device;
     private readonly Option<int?> _keepCheckpoints;
     private readonly Option<Choice<bool>> _onDivergence;
+    private readonly Option<TimeSpan?> _maxTime;
 
     /// <param name="verb">Gets the options.</param>
     /// <param name="unit">What the cadences count.</param>
@@ -32,6 +37,23 @@ internal sealed class RunOptions
         LogEvery = Cadence("--log-every", log, "between reports; 0 reports only measurements and the end");
         EvalEvery = Cadence("--eval-every", evaluate, "between measurements on the validation part; 0 measures only at the end");
         CheckpointEvery = Cadence("--checkpoint-every", checkpoint, "between saves; 0 saves only at the end");
+        _maxTime = verb.Add(
+            new Option<TimeSpan?>("--max-time")
+            {
+                Description = "Stop after this time of training and save, as Ctrl-C does: a number with s, m or h behind it, such as 10m.",
+                HelpName = "TIME",
+                CustomParser = result =>
+                {
+                    string text = SharedOptions.Text(result);
+                    double unit = text.Length < 2 ? 0 : text[^1] switch { 's' => 1, 'm' => 60, 'h' => 3600, _ => 0 };
+                    if (unit > 0 && double.TryParse(text[..^1], NumberStyles.Float, CultureInfo.InvariantCulture, out double number)
+                        && number > 0 && number * unit <= MostSeconds)
+                        return TimeSpan.FromSeconds(number * unit);
+                    result.AddError($"--max-time: is '{text}'; give a number over 0 with s, m or h behind it, up to {MostSeconds / 3600}h");
+                    return null;
+                },
+            },
+            OnResume.Forgotten);
         _keepCheckpoints = verb.Add(
             SharedOptions.WholeNumber<int>("--keep-checkpoints", 2, 1, "Number of checkpoints to keep, including the last one."),
             OnResume.Taken);
@@ -93,6 +115,15 @@ internal sealed class RunOptions
 
     /// <summary>Whether a run that diverges goes back to its last checkpoint.</summary>
     public bool RollsBack(ParseResult options) => options.GetValue(_onDivergence).Value;
+
+    /// <summary>Ends training after the time that is given, or when another token says so.</summary>
+    public CancellationTokenSource Stop(ParseResult options, CancellationToken stop)
+    {
+        var source = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        if (options.GetValue(_maxTime) is { } time)
+            source.CancelAfter(time);
+        return source;
+    }
 
     /// <summary>Checkpoints to keep.</summary>
     public int KeepCheckpoints(ParseResult options) => options.GetValue(_keepCheckpoints)!.Value;

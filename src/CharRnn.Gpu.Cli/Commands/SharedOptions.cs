@@ -205,7 +205,7 @@ internal static class SharedOptions
         }
     }
 
-    private static string Text(ArgumentResult result) => result.Tokens.Count == 0 ? "" : result.Tokens[^1].Value;
+    public static string Text(ArgumentResult result) => result.Tokens.Count == 0 ? "" : result.Tokens[^1].Value;
 }
 
 /// <summary>A word on the command line and what it stands for.</summary>

@@ -38,7 +38,17 @@ internal static class TrainCommand
     ];
 
     /// <summary>The verb with its options, in the order of the help.</summary>
-    public static readonly TrainingVerb Verb = new(RunKind.Text, ["train"], Input, Facts.Select(fact => fact.Name));
+    public static readonly TrainingVerb Verb = new(RunKind.Text, ["train"], Input, Facts.Select(fact => fact.Name))
+    {
+        Presets = Preset.All,
+    };
+
+    private static readonly Option<Choice<Preset>> PresetOption = Verb.Add(
+        SharedOptions.OneOf(
+            "--preset", "A named set of these options, each of which can be given beside it: "
+                + $"{string.Join("; ", Preset.All.Select(preset => $"{preset.Name} for {preset.Purpose}"))}.",
+            [.. Preset.All.Select(preset => new Choice<Preset>(preset.Name, preset))]),
+        OnResume.Kept);
 
     private static readonly Option<int?> HiddenSize = Verb.Add(
         SharedOptions.WholeNumber<int>("--hidden-size", StepDefaults.HiddenSize, 1, "H, the number of hidden units."), OnResume.Kept);
@@ -131,6 +141,7 @@ internal static class TrainCommand
     {
         CancellationToken stop = Interrupts.Watch();
         Verb.RequireUsed(options);
+        Preset preset = options.GetValue(PresetOption).Value;
         StepOptions step = ReadStep(options);
         TrainingSchedule schedule = ReadSchedule(options);
         Schedule.Require(options, step.LearningRate, ValidationFraction, RunOptions.EvalEvery);
@@ -143,7 +154,12 @@ internal static class TrainCommand
 
         using Corpus corpus = ReadCorpus(options, step, wanted, stop);
         ModelShape shape = Of(corpus.Vocabulary.Size, wanted);
-        TextSplit split = Split(corpus, step, schedule);
+        TextSplit split = TextSplit.Of(corpus.Tokens, schedule.ValidationFraction);
+        if (!IsGiven(options, BatchSize))
+            step = step with { BatchSize = preset.StreamsFor(split.Training.Length, step.SequenceLength) };
+        split.CheckLength(corpus.Name, step.BatchSize, step.SequenceLength);
+        if (!IsGiven(options, Iterations) && !IsGiven(options, Epochs))
+            schedule = schedule with { Iterations = preset.StepsFor(split.Training.Length, step.BatchSize, step.SequenceLength) };
         Schedule.RequireValidation(options, split.Validation.Length, TrainingEngine.MinValidationLength, "characters");
         if (resumed is not null && Finish(resumed, corpus, shape, step, schedule, split) is { } finish)
         {
@@ -176,7 +192,8 @@ internal static class TrainCommand
                 run, options, device, Facts, corpus,
                 [
                     .. Optimizer.Resolved(step with { LearningRate = learningRate }), .. Schedule.Resolved(rates),
-                    (HiddenSize, shape.HiddenSize), (Layers, shape.Layers), (Cell, SharedOptions.WordOf(shape.Cell)),
+                    (Cell, SharedOptions.WordOf(shape.Cell)), (Layers, shape.Layers), (HiddenSize, shape.HiddenSize),
+                    (BatchSize, step.BatchSize), (Iterations, schedule.Iterations),
                     (InitFrom, resumed is null ? options.GetValue(InitFrom) : InitFromOf(resumed.Configuration)),
                 ]),
         };
@@ -204,7 +221,7 @@ internal static class TrainCommand
     /// <summary>The sizes of the model, but for its characters: as given, or else those of the model that the run starts from.</summary>
     private static ModelShape ReadShape(ParseResult options, StepOptions step, ModelShape? initial)
     {
-        bool IsOpen(Option option) => initial is not null && options.GetResult(option) is null or { Implicit: true };
+        bool IsOpen(Option option) => initial is not null && !IsGiven(options, option);
         return new ModelShape(
             1, IsOpen(HiddenSize) ? initial!.Value.HiddenSize : step.HiddenSize,
             IsOpen(Cell) ? initial!.Value.Cell : options.GetValue(Cell).Value,
@@ -269,12 +286,7 @@ internal static class TrainCommand
         }
     }
 
-    private static TextSplit Split(Corpus corpus, StepOptions step, TrainingSchedule schedule)
-    {
-        TextSplit split = TextSplit.Of(corpus.Tokens, schedule.ValidationFraction);
-        split.CheckLength(corpus.Name, step.BatchSize, step.SequenceLength);
-        return split;
-    }
+    private static bool IsGiven(ParseResult options, Option option) => options.GetResult(option) is { Implicit: false };
 
     private static void Introduce(
         Corpus corpus, TextSplit split, ITokenSource? validation, long iterations, TrainingEngine engine, RunDirectory run,

@@ -39,6 +39,9 @@ internal sealed class TrainingRun(
     /// </exception>
     public TrainingOutcome Train(double learningRate, TrainingSchedule schedule, ITrainingObserver? more, CancellationToken stop)
     {
+        using CancellationTokenSource source = declared.Stop(options, stop);
+        stop = source.Token;
+
         // A run that diverges before its first checkpoint goes back to this state.
         EngineState? start = declared.RollsBack(options) && !File.Exists(run.CheckpointPath) ? learner.Engine.ReadState() : null;
         long rolledBackTo = -1;

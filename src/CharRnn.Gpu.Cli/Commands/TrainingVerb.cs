@@ -56,6 +56,9 @@ internal sealed class TrainingVerb(RunKind kind, IReadOnlyList<string> path, Arg
     /// <summary>Names that config.json has besides those of the options and the input.</summary>
     public IReadOnlyList<string> RecordedNames { get; } = [KindName, VersionName, DeviceName, .. facts];
 
+    /// <summary>Named sets of its options, which <c>--preset</c> chooses.</summary>
+    public IReadOnlyList<Preset> Presets { get; init; } = [];
+
     /// <summary>The names, without dashes, of the options that a resume does not change.</summary>
     public IEnumerable<string> KeptNames => _declared.Where(one => one.OnResume == OnResume.Kept).Select(one => one.Name);
 

@@ -50,7 +50,8 @@ internal sealed class KernelSet
         _trainStream = new(() =>
             accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int>(TrainStreamKernel.Run, specialization));
         _evaluate = accelerator.LoadStreamKernel<ForwardViews, RnnDims, StepArguments>(EvaluateKernel.Run, specialization);
-        _sample = accelerator.LoadStreamKernel<ForwardViews, ArrayView<float>, RnnDims, DrawArguments, int, int>(SampleKernel.Run, specialization);
+        _sample = accelerator.LoadStreamKernel<ForwardViews, ArrayView<float>, RnnDims, DrawArguments, int, int>(
+            SampleKernel.Run, specialization);
 
         // A program that trains one kind of network does not need the kernels of the other.
         _networkSteps = new(() =>

@@ -140,7 +140,8 @@ public sealed class Evaluator : IDisposable
 
         int teams = Math.Min(_model.Device.Teams, _streams);
         _model.Device.Kernels.Evaluate(
-            _buffers.Views, _buffers.Dims, new StepArguments(0, _buffers.WindowLength, position == 0 ? 1 : 0, 0, default, teams, default, default));
+            _buffers.Views, _buffers.Dims,
+            new StepArguments(0, _buffers.WindowLength, position == 0 ? 1 : 0, 0, default, teams, default, default));
         return tokens;
     }
 

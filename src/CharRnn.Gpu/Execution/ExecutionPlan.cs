@@ -94,7 +94,9 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
             throw new ArgumentException($"cannot be run by {device.Teams} teams with a batch size of {batchSize}: {this}");
     }
 
-    /// <summary>How a launch between two layers divides the upper one's gates: shares of the rows (t, b) by shares of the columns.</summary>
+    /// <summary>
+    /// How a launch between two layers divides the upper one's gates: shares of the rows (t, b) by shares of the columns.
+    /// </summary>
     public BlockGrid InputGrid { get; private init; }
 
     /// <summary>How such a launch divides what the upper layer sends back to the lower one.</summary>

@@ -48,10 +48,11 @@ public readonly record struct MemoryNeed(double Bytes, double LargestBuffer)
             return need;
 
         // One size is lowered at a time; the others stay as they are.
-        int hidden = Largest(shape.HiddenSize, h => Of(new ModelShape(shape.VocabularySize, h, shape.Cell, shape.Layers), options, textLength).Fits(memory, buffer));
+        int hidden = Largest(shape.HiddenSize, h => Fits(h, shape.Layers)), layers = Largest(shape.Layers, n => Fits(shape.HiddenSize, n));
         int streams = Largest(options.BatchSize, b => Of(shape, options with { BatchSize = b }, textLength).Fits(memory, buffer));
         int steps = Largest(options.SequenceLength, t => Of(shape, options with { SequenceLength = t }, textLength).Fits(memory, buffer));
-        (string Name, int Size)[] sizes = [("--hidden-size", hidden), ("--batch-size", streams), ("--seq-length", steps)];
+        (string Name, int Size)[] sizes =
+            [("--hidden-size", hidden), ("--layers", layers), ("--batch-size", streams), ("--seq-length", steps)];
         string fitting = string.Join(
             " or ",
             from one in sizes
@@ -60,12 +61,16 @@ public readonly record struct MemoryNeed(double Bytes, double LargestBuffer)
         throw new CharRnnException(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"--hidden-size {shape.HiddenSize} --batch-size {options.BatchSize} --seq-length {options.SequenceLength}"),
+                $"--hidden-size {shape.HiddenSize}{(shape.Layers > 1 ? $" --layers {shape.Layers}" : "")} "
+                    + $"--batch-size {options.BatchSize} --seq-length {options.SequenceLength}"),
             need.Bytes > memory
                 ? $"needs {need}, {device.Name} has {Readable(memory)}"
                 : $"needs a buffer of {Readable(4 * need.LargestBuffer)}, "
                     + $"{device.Name} has room for {Readable(Math.Min(buffer, 4 * MaxElements))} in one",
             fitting.Length > 0 ? $"{fitting} would fit" : "lower several of them");
+
+        bool Fits(int hiddenSize, int number) =>
+            Of(new ModelShape(shape.VocabularySize, hiddenSize, shape.Cell, number), options, textLength).Fits(memory, buffer);
     }
 
     private bool Fits(long memory, long buffer) => Bytes <= memory && LargestBuffer <= Math.Min(buffer / sizeof(float), MaxElements);

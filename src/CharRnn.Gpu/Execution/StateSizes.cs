@@ -1,11 +1,10 @@
 using CharRnn.Gpu.Kernels.Arguments;
-using CharRnn.Gpu.Kernels.Primitives;
 
 namespace CharRnn.Gpu.Execution;
 
 /// <summary>
-/// The sizes of the buffers of a step of a character model, in elements: buffers, layers and the memory estimate follow them. They are long,
-/// because a mistyped size may exceed any buffer.
+/// The sizes of the buffers of a step of a character model, in elements: buffers, layers and the memory estimate follow them. They are
+/// long, because a mistyped size may exceed any buffer.
 /// </summary>
 /// <param name="shape">The model.</param>
 /// <param name="steps">T.</param>
@@ -18,16 +17,16 @@ internal sealed class StateSizes(ModelShape shape, long steps, long streams, boo
     /// <summary>The number by which kernels name the cell.</summary>
     public static int CellOf(RecurrentCell cell) => cell switch
     {
-        RecurrentCell.Lstm => Cells.Lstm,
-        RecurrentCell.Gru => Cells.Gru,
-        _ => Cells.Rnn,
+        RecurrentCell.Lstm => CellKind.Lstm,
+        RecurrentCell.Gru => CellKind.Gru,
+        _ => CellKind.Rnn,
     };
 
     /// <summary>Whether the gates have a place of their own, and not that of the hidden states.</summary>
     public bool HasGates => shape.Gates > 1;
 
     /// <summary>Whether the state's part of the gates is kept apart.</summary>
-    public bool KeepsApart => Cells.KeepsApart(CellOf(shape.Cell));
+    public bool KeepsApart => CellKind.KeepsApart(CellOf(shape.Cell));
 
     /// <summary>The states of a layer, and of all.</summary>
     public long StatesOfLayer => (_rows + streams) * _hRow;

@@ -13,7 +13,8 @@ internal static class CaseData
         ulong index = 0;
         foreach (ParameterTensor<float> tensor in weights.Tensors)
             for (int i = 0; i < tensor.Values.Length; i++)
-                tensor.Values[i] = (float)(Philox.Normal(7, 0, index++) * (tensor.Spec.Role == TensorRole.Table ? 0.8 : 1.2 / Math.Sqrt(shape.HiddenSize)));
+                tensor.Values[i] = (float)(Philox.Normal(7, 0, index++)
+                    * (tensor.Spec.Role == TensorRole.Table ? 0.8 : 1.2 / Math.Sqrt(shape.HiddenSize)));
         return weights;
     }
 }

@@ -225,7 +225,8 @@ public sealed class DeviceVerification
                 double[] expected = [.. e.Values.Zip(from.Values, (now, before) => now - before)];
                 float[] actual = [.. a.Values.Zip(from.Values, (now, before) => now - before)];
                 yield return Compare(
-                    kernel, $"change of {e.Spec.Name}", name, expected, actual, sizes.Trained ? TrainedChangeTolerance : FreshChangeTolerance);
+                    kernel, $"change of {e.Spec.Name}", name, expected, actual,
+                    sizes.Trained ? TrainedChangeTolerance : FreshChangeTolerance);
             }
 
             foreach ((ParameterSet<double> expected, Moment actual) in reference.Moments.Zip(state.Moments))

@@ -1,6 +1,8 @@
 namespace CharRnn.Reference;
 
-/// <summary>One time step of one layer for one stream: what a cell reads and writes, forward and back. Arrays of gates are gate after gate.</summary>
+/// <summary>
+/// One time step of one layer for one stream: what a cell reads and writes, forward and back. Arrays of gates are gate after gate.
+/// </summary>
 /// <param name="units">H.</param>
 /// <param name="gates">G.</param>
 public sealed class CellStep(int units, int gates)

@@ -225,7 +225,9 @@ public static class ReferenceRnn
     /// <summary>The summed loss, nats, of predicting each next token of a text from a carried state.</summary>
     /// <param name="w">The weights.</param>
     /// <param name="tokens">N tokens; the first is only an input, the last only a target.</param>
-    /// <param name="state">The state before the first token, as <see cref="Step"/> takes it; on return the state after the last input.</param>
+    /// <param name="state">
+    /// The state before the first token, as <see cref="Step"/> takes it; on return the state after the last input.
+    /// </param>
     /// <exception cref="ArgumentOutOfRangeException">A token is not in the vocabulary.</exception>
     public static double Evaluate(ParameterSet<double> w, ReadOnlySpan<int> tokens, ref double[][] state)
     {

@@ -215,9 +215,8 @@ public static class CheckpointFile
 
     private static void RequireKnown(SafetensorsFile file, IModelShape shape, IReadOnlyList<string> moments)
     {
-        IEnumerable<string> own = shape is ModelShape text
-            ? [.. StateNames(text), .. s_textCounters]
-            : [.. s_tableCounters, .. s_tableNumbers];
+        IEnumerable<string> own =
+            shape is ModelShape text ? [.. StateNames(text), .. s_textCounters] : [.. s_tableCounters, .. s_tableNumbers];
         HashSet<string> known =
         [
             .. moments.Select(moment => $"{moment}.").Prepend("")

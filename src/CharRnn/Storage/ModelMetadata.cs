@@ -120,8 +120,8 @@ internal static class ModelMetadata
         RequireValue(file, "format", Format);
         RequireVersion(file);
         string cell = RequireCell(file, s_cells);
-        int layers = ReadLayers(file, ModelShape.MostLayers);
-        return (ReadVocabulary(file), Enum.GetValues<RecurrentCell>()[Array.IndexOf(s_cells, cell)], layers);
+        return (
+            ReadVocabulary(file), Enum.GetValues<RecurrentCell>()[Array.IndexOf(s_cells, cell)], ReadLayers(file, ModelShape.MostLayers));
     }
 
     /// <summary>The characters of a file that has them in its metadata.</summary>

@@ -1,7 +1,6 @@
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
 using CharRnn.Gpu.Kernels.Arguments;
-using CharRnn.Gpu.Kernels.Primitives;
 using CharRnn.Gpu.Tests.Devices;
 using CharRnn.Model;
 using CharRnn.Reference;
@@ -109,7 +108,7 @@ public class ExecutionPlanTests
         foreach ((DeviceTraits device, int h, int b, int t, _) in Choices)
             foreach (PlanKind kind in ExecutionPlan.Kinds(device, b))
             {
-                var d = new RnnDims(t, b, h, V, Cells.Rnn, 1);
+                var d = new RnnDims(t, b, h, V, CellKind.Rnn, 1);
                 BlockGrid grid = ExecutionPlan.Of(kind, new(V, h), Options(h, b, t), device, "test").HiddenGrid;
                 var owners = new int[b * h];
                 for (int team = 0; team < grid.Count; team++)

@@ -163,7 +163,8 @@ public class MisuseTests
         foreach (EngineState wrong in (EngineState[])
         [
             state with { Weights = other }, state with { Moments = [new Moment("adagrad", other)] }, state with { Moments = [] },
-            state with { States = [] }, state with { States = [[]] }, state with { States = [state.States[0], state.States[0]] }, Samples.TableState(),
+            state with { States = [] }, state with { States = [[]] }, state with { States = [state.States[0], state.States[0]] },
+            Samples.TableState(),
             state with { Position = -2 }, state with { Position = long.MaxValue }, state with { Epoch = -1 }, state with { Iteration = -1 },
         ])
             Assert.ThrowsAny<ArgumentException>(() => run.Engine.Restore(wrong));

@@ -79,6 +79,34 @@ public class ResumeTests
         }
     }
 
+    public static MatrixTheoryData<DeviceKind, RecurrentCell, bool> Cells =>
+        new(Enum.GetValues<DeviceKind>(), Enum.GetValues<RecurrentCell>(), [false, true]);
+
+    [Theory]
+    [MemberData(nameof(Cells))]
+    public void Every_cell_goes_on_with_its_dropout_from_any_step_as_if_nothing_had_been(DeviceKind kind, RecurrentCell cell, bool fused)
+    {
+        const int all = 21;
+        ComputeDevice device = TestDevices.Get(kind);
+        TrainingCase sizes = Sizes.Of(cell, 2);
+        using var whole = new TestRun(device, sizes, fused, WindowTokens);
+        var states = new EngineState[all];
+        for (int step = 0; step < all; step++)
+        {
+            states[step] = whole.Engine.ReadState();
+            whole.Steps(1);
+        }
+
+        int[] expected = whole.Bits();
+        for (int stop = 1; stop < all; stop++)
+        {
+            using var resumed = new TestRun(device, sizes, fused, WindowTokens);
+            resumed.Engine.Restore(states[stop]);
+            Assert.Equal(expected[..^all], resumed.Steps(all - stop).Bits()[..^(all - stop)]);
+            Assert.Equal(whole.Losses.Skip(stop), resumed.Losses);
+        }
+    }
+
     [Theory]
     [MemberData(nameof(TestDevices.KindsAndPlans), MemberType = typeof(TestDevices))]
     public void Looking_at_the_model_between_steps_disturbs_nothing(DeviceKind kind, bool fused)

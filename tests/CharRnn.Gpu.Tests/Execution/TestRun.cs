@@ -15,6 +15,13 @@ internal sealed record TrainingCase(int V, int H, int B, int T, int StreamLength
     /// <summary>Sizes that divide nothing, of one stream and of several; 10 steps lie before the first wrap.</summary>
     public static readonly TrainingCase OneStream = new(33, 65, 1, 7, 85), Streams = new(17, 33, 7, 9, 113);
 
+    /// <summary>The same sizes of another model, with dropout.</summary>
+    public TrainingCase Of(RecurrentCell cell, int layers) => this with
+    {
+        Weights = CaseData.TrainedWeights(new(V, H, cell, layers)),
+        Options = Options with { Dropout = 0.25, Seed = 3 },
+    };
+
     public StepOptions Options { get; init; } = new() { HiddenSize = H, BatchSize = B, SequenceLength = T };
 
     public ParameterSet<float> Weights { get; init; } = CaseData.TrainedWeights(new(V, H));

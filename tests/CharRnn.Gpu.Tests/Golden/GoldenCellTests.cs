@@ -11,8 +11,8 @@ using CharRnn.Training;
 namespace CharRnn.Gpu.Tests.Golden;
 
 /// <summary>
-/// Every cell, of one layer and of three, with and without dropout, against a NumPy program that shares nothing with this one: three steps of
-/// Adam. The program has masks of its own; devices have those of the counter, so that they are compared without dropout.
+/// Every cell, of one layer and of three, with and without dropout, against a NumPy program that shares nothing with this one: three steps
+/// of Adam. The program has masks of its own; devices have those of the counter, so that they are compared without dropout.
 /// </summary>
 [Collection(typeof(DeviceTests))]
 public sealed class GoldenCellTests : IDisposable
@@ -23,7 +23,8 @@ public sealed class GoldenCellTests : IDisposable
 
     private readonly SafetensorsFile _file = SafetensorsFile.Open(Path.Combine(AppContext.BaseDirectory, "golden", "cells.safetensors"));
 
-    public static MatrixTheoryData<RecurrentCell, int, int, bool> Cases => new(Enum.GetValues<RecurrentCell>(), s_layers, s_streams, [false, true]);
+    public static MatrixTheoryData<RecurrentCell, int, int, bool> Cases =>
+        new(Enum.GetValues<RecurrentCell>(), s_layers, s_streams, [false, true]);
 
     public static MatrixTheoryData<DeviceKind, RecurrentCell, int, int> DeviceCases =>
         new(Enum.GetValues<DeviceKind>(), Enum.GetValues<RecurrentCell>(), s_layers, s_streams);
@@ -123,7 +124,8 @@ public sealed class GoldenCellTests : IDisposable
     private TokenArray Text(int streams)
     {
         double[] tokens = _file.ReadDoubles("tokens", 4, (Steps * T) + 1);
-        return new TokenArray([.. tokens.Chunk((Steps * T) + 1).Take(streams).SelectMany(stream => stream.Append(0)).Select(token => (int)token)]);
+        IEnumerable<double> streamed = tokens.Chunk((Steps * T) + 1).Take(streams).SelectMany(stream => stream.Append(0));
+        return new TokenArray([.. streamed.Select(token => (int)token)]);
     }
 
     /// <summary>What is carried out of the last step, in the order of <see cref="ModelShape.States"/>.</summary>

@@ -72,7 +72,8 @@ public class ActivationTests
         [
             .. data.A.Zip(data.B, (dh, h) => (1 - ((double)h * h)) * dh).Select((da, i) => i % Row < Columns ? da : data.A[i]),
         ];
-        OperandData actual = Bodies.Simd(data, o => Activation.RunGradient(o.A, o.B, o.N.Rows, o.N.Row, o.N.Columns, Activation.Hyperbolic));
+        OperandData actual = Bodies.Simd(
+            data, o => Activation.RunGradient(o.A, o.B, o.N.Rows, o.N.Row, o.N.Columns, Activation.Hyperbolic));
         Agreement.Within(1e-7, expected, actual.A, "SIMD");
     }
 

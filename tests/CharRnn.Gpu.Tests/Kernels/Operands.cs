@@ -11,7 +11,8 @@ public readonly record struct Operands(
 public readonly record struct Numbers(
     int Rows = 0, int Columns = 0, int Terms = 0, int Row = 0, int First = 0, int Flag = 0, int Kind = 0,
     int RowStride = 0, int StepStride = 0,
-    float X = 0, float Y = 0, DrawArguments Draw = default, UpdateArguments Update = default, StepRates Rates = default);
+    float X = 0, float Y = 0, DrawArguments Draw = default, UpdateArguments Update = default, StepRates Rates = default,
+    DropoutArguments Dropout = default);
 
 /// <summary><see cref="Operands"/> on the host, before or after a body ran.</summary>
 internal sealed record OperandData

@@ -98,15 +98,19 @@ public class FiniteDifferenceTests
     {
         var mask = new DropoutMask(0.3, 5);
         (int Layer, int Row, int Unit)[] places =
-            [.. from layer in Enumerable.Range(0, 2) from row in Enumerable.Range(0, 50) from unit in Enumerable.Range(0, 100) select (layer, row, unit)];
+        [
+            .. from layer in Enumerable.Range(0, 2) from row in Enumerable.Range(0, 50) from unit in Enumerable.Range(0, 100)
+               select (layer, row, unit),
+        ];
         bool[] kept = [.. places.Select(place => mask.Keeps(7, place.Layer, place.Row, place.Unit))];
         Assert.InRange(kept.Count(keeps => keeps) / (double)kept.Length, 0.68, 0.72);
-        foreach (Func<(int Layer, int Row, int Unit), bool> other in (Func<(int, int, int), bool>[])
+        foreach (Func<(int Layer, int Row, int Unit), bool> other in (Func<(int Layer, int Row, int Unit), bool>[])
         [
-            place => mask.Keeps(8, place.Item1, place.Item2, place.Item3), place => mask.Keeps(7, place.Item1 + 2, place.Item2, place.Item3),
-            place => mask.Keeps(7, place.Item1, place.Item2 + 50, place.Item3), place => mask.Keeps(7, place.Item1, place.Item2, place.Item3 + 100),
-            place => new DropoutMask(0.3, 6).Keeps(7, place.Item1, place.Item2, place.Item3),
-            place => new DropoutMask(0.3, 5UL << 32).Keeps(7, place.Item1, place.Item2, place.Item3),
+            place => mask.Keeps(8, place.Layer, place.Row, place.Unit), place => mask.Keeps(7, place.Layer + 2, place.Row, place.Unit),
+            place => mask.Keeps(7, place.Layer, place.Row + 50, place.Unit),
+            place => mask.Keeps(7, place.Layer, place.Row, place.Unit + 100),
+            place => new DropoutMask(0.3, 6).Keeps(7, place.Layer, place.Row, place.Unit),
+            place => new DropoutMask(0.3, 5UL << 32).Keeps(7, place.Layer, place.Row, place.Unit),
         ])
             // Independent masks of 0.7 and 0.7 agree in 0.58 of the places.
             Assert.InRange(kept.Zip(places.Select(other)).Count(pair => pair.First == pair.Second) / (double)kept.Length, 0.56, 0.60);
@@ -140,7 +144,10 @@ public class FiniteDifferenceTests
         CaseData.TrainedWeights(new(V, H, cell, layers)).Convert(value => (double)value);
 
     private static double[][] Carried(ModelShape shape) =>
-        [.. shape.States.Select((_, k) => Enumerable.Range(0, B * H).Select(i => (2 * Philox.Uniform(1, (ulong)k, (ulong)i)) - 1.0).ToArray())];
+    [
+        .. shape.States.Select(
+            (_, k) => Enumerable.Range(0, B * H).Select(i => (2 * Philox.Uniform(1, (ulong)k, (ulong)i)) - 1.0).ToArray()),
+    ];
 
     /// <summary>Central differences at two distances, whose combination has no error in the square of the distance.</summary>
     private static double Slope(Func<double, double> f)

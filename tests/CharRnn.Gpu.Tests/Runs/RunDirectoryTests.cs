@@ -126,7 +126,7 @@ public class RunDirectoryTests
         foreach ((string old, string changed, string found) in (ReadOnlySpan<(string, string, string)>)
         [
             ("\"version\":\"2\"", "\"version\":\"3\"", "is of format version 3, newer than this program's 2"),
-            ("\"cell\":\"rnn\"", "\"cell\":\"gru\"", "metadata key cell is \"gru\", not rnn"),
+            ("\"cell\":\"rnn\"", "\"cell\":\"mgu\"", "metadata key cell is \"mgu\", not rnn or lstm or gru"),
         ])
         {
             byte[] good = File.ReadAllBytes(path);
