@@ -7,7 +7,8 @@ namespace CharRnn.Gpu.Kernels;
 /// <summary>Propagates the gradient back through the layers and time steps of a step, for some streams (E6, E7).</summary>
 /// <remarks>
 /// <code>
-/// dh[t] = dz[t]·Whyᵀ + da[t+1]·Whhᵀ,  da[T] = 0   (E6; below the highest layer da·Wxhᵀ of the layer above in the place of dz·Whyᵀ)
+/// dh[t] = (dz[t]·Whyᵀ) ⊙ m / (1 - p) + da[t+1]·Whhᵀ,  da[T] = 0   (E6, E12)
+///         below the highest layer with da·Wxhᵀ of the layer above in the place of dz·Whyᵀ
 /// da[t] = (1 - h[t]²) ⊙ dh[t]                      (E7; in other cells the derivatives of E10 and E11)
 /// </code>
 /// Shapes:    dz [T,B,V]  h [T+1,B,H]  da [T,B,G·H]  Whyᵀ [V,H]  Wxhᵀ, Whhᵀ [G·H,H].
@@ -43,9 +44,16 @@ public static class BackwardPass
         {
             RecurrentLayer layer = v.Forward.Layers[l];
             Recurrence.Backward(scratch, v, layer, d, HiddenBlock.Streams(d, 0, d.T, first, count));
-            for (int t = 0, steps = OutputPass.StepsAtOnce(d, count); l > 0 && t < d.T; t += steps)
-                Below(scratch, v, d, layer, dropout, (t * d.B) + first, (t + steps < d.T ? steps : d.T - t) * count, 0, d.H);
+            if (l > 0)
+                BelowStreams(scratch, v, d, layer, dropout, first, count);
         }
+    }
+
+    private static void BelowStreams(
+        ArrayView<float> scratch, TrainingViews v, RnnDims d, RecurrentLayer layer, DropoutArguments dropout, int first, int count)
+    {
+        for (int t = 0, steps = OutputPass.StepsAtOnce(d, count); t < d.T; t += steps)
+            Below(scratch, v, d, layer, dropout, (t * d.B) + first, (t + steps < d.T ? steps : d.T - t) * count, 0, d.H);
     }
 
     /// <summary>

@@ -5,10 +5,10 @@ namespace CharRnn.Gpu.Kernels;
 
 /// <summary>Computes the loss of every prediction; nothing goes back.</summary>
 /// <remarks>
-/// <code>E1–E3: see HiddenPass, OutputPass</code>
+/// <code>E1–E3, E10, E11: see HiddenPass, OutputPass</code>
 /// Shapes:    as <see cref="ForwardViews"/>.
 /// Launch:    one group per team; team i owns the i-th share of the streams.
-/// Writes:    tokens, h and losses of its streams.
+/// Writes:    tokens, gates, states and losses of its streams.
 /// Reference: ReferenceRnn.Evaluate.
 /// </remarks>
 public static class EvaluateKernel

@@ -67,7 +67,9 @@ public static class HiddenPass
         int place = layer.Gates + (row * d.GateRow) + column;
         var gates = v.Gates.SubView(place, (rows * d.GateRow) - column);
         var x = v.X.SubView(v.Layers[layer.Index - 1].Above + (row * d.HRow), rows * d.HRow);
-        Rows.Fill(gates, v.Weights.From(layer.Bh + column), rows, d.GateRow, columns);
+
+        // Whole lines, because the product adds to the padding of the last one, too: what a step that was not finite left there must go.
+        Rows.Fill(gates, v.Weights.From(layer.Bh + column), rows, d.GateRow, Layout.PanelCount(columns) * Layout.PanelWidth);
         Product.Run(
             scratch, gates, Layout.Rows(d.GateRow), x, d.HRow, v.Weights.From(layer.Wxh + panels.Offset(0, column)), panels, rows, columns,
             d.H, 1, 0);

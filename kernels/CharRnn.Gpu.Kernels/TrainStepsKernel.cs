@@ -9,7 +9,7 @@ namespace CharRnn.Gpu.Kernels;
 /// which is measured and tested only: a launch for each phase is faster.
 /// </summary>
 /// <remarks>
-/// <code>E1–E9, <c>steps</c> times: the passes, GradientKernel, NormKernel, UpdateKernel</code>
+/// <code>E1–E16, <c>steps</c> times: the passes, GradientKernel, NormKernel, UpdateKernel</code>
 /// Shapes:    as <see cref="TrainingViews"/>.
 /// Launch:    teams that run side by side, or one team; p must not return to 0, and the steps must be within the window.
 /// Writes:    all that these write.

@@ -10,7 +10,7 @@ namespace CharRnn.Gpu.Kernels;
 /// </summary>
 /// <remarks>
 /// <code>
-/// first team:   E1 for t = 0…T-1;               E6's da[t+1]·Whhᵀ and E7 for t = T-1…0
+/// first team:   E1 (E10, E11) for t = 0…T-1;    E6's da[t+1]·Whhᵀ and E7 for t = T-1…0, layer by layer
 /// second team:  E2–E4 and E6's dz[t]·Whyᵀ;      then E5 while the first is on its way back
 /// all teams:    what is left of E5, E8, then E9
 /// </code>

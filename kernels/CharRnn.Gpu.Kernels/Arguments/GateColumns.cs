@@ -14,10 +14,14 @@ public static class GateColumns
     /// <summary>
     /// The number of columns up to the last gate of the last of some units; with a single gate it is the number of units.
     /// </summary>
-    public static int Count(int units, int gates) => units == 0 ? 0 : Of(units - 1, gates - 1, gates) + 1;
+    public static int Count(int units, int gates) => (int)Count((long)units, gates);
 
     /// <inheritdoc cref="Count(int, int)"/>
-    public static long Count(long units, int gates) => units - ((units - 1) % Layout.PanelWidth) - 1 is var whole && gates == 1
-        ? units
-        : (whole * gates) + ((gates - 1) * Layout.PanelWidth) + (units - whole);
+    public static long Count(long units, int gates)
+    {
+        if (units == 0)
+            return 0;
+        long last = units - 1, panel = last / Layout.PanelWidth; // the last unit and its panel
+        return (((panel * gates) + gates - 1) * Layout.PanelWidth) + (last % Layout.PanelWidth) + 1;
+    }
 }

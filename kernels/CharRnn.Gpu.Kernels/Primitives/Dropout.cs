@@ -9,7 +9,8 @@ namespace CharRnn.Gpu.Kernels.Primitives;
 
 /// <summary>
 /// Drops values (E12). The random words are those of Philox 4x32-10 (Salmon et al., SC'11), whose counter is the place of the value: four
-/// blocks of four words for a line of 16 units. A dropped value becomes -0, and no kept value is -0, so that the way back knows it again.
+/// blocks of four words for a line of 16 units. A dropped value becomes -0, and no kept value is -0, so that the way back knows it again. In the padding of x
+/// both are zeros.
 /// </summary>
 public static unsafe class Dropout
 {
@@ -85,7 +86,7 @@ public static unsafe class Dropout
     /// <param name="x">What <see cref="Apply"/> wrote, in the same shape.</param>
     /// <param name="rows">Number of rows.</param>
     /// <param name="row">Padded row length.</param>
-    /// <param name="columns">Number of units; SIMD bodies compute whole lines.</param>
+    /// <param name="columns">Number of units; SIMD bodies compute whole vectors of four.</param>
     /// <param name="scale">1 / (1 - p).</param>
     [IntrinsicImplementation]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

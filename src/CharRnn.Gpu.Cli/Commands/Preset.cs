@@ -17,7 +17,7 @@ internal sealed record Preset(string Name, string Purpose, IReadOnlyList<(string
     /// <summary>Every preset. The first holds where none is given: its options are the defaults.</summary>
     public static readonly IReadOnlyList<Preset> All =
     [
-        new("classic", "min-char-rnn to the letter", []),
+        new("classic", "min-char-rnn's sizes and optimizer", []),
         new("small", "a text of any size, in about a minute on two cores",
         [
             ("--cell", "lstm"), ("--layers", "1"), ("--hidden-size", "128"), ("--dropout", "0"), ("--seq-length", "64"),

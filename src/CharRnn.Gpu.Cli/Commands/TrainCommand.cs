@@ -51,7 +51,7 @@ internal static class TrainCommand
         OnResume.Kept);
 
     private static readonly Option<int?> HiddenSize = Verb.Add(
-        SharedOptions.WholeNumber<int>("--hidden-size", StepDefaults.HiddenSize, 1, "H, the number of hidden units."), OnResume.Kept);
+        SharedOptions.WholeNumber<int>("--hidden-size", StepDefaults.HiddenSize, 1, "H, the number of hidden units of each layer."), OnResume.Kept);
     private static readonly Option<Choice<RecurrentCell>> Cell = Verb.Add(SharedOptions.Cell(), OnResume.Kept);
     private static readonly Option<int?> Layers = Verb.Add(SharedOptions.Layers(), OnResume.Kept);
     private static readonly Option<double?> Dropout = Verb.Add(
@@ -253,7 +253,7 @@ internal static class TrainCommand
         double parameters = shape.ParameterCount;
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"a model of {shape.HiddenSize} hidden units would need {parameters * sizeof(float) * (2 + step.Moments.Count) / 1e6:N0} MB");
+            $"a model of {Describe(shape)} would need {parameters * sizeof(float) * (2 + step.Moments.Count) / 1e6:N0} MB");
     }
 
     /// <summary>The weights of --init-from, for the characters of this text.</summary>

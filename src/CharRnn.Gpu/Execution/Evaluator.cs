@@ -13,7 +13,7 @@ public sealed class Evaluator : IDisposable
     // Rows (t, b) of one launch: enough to be worth a launch, and so few that Ctrl-C is answered soon.
     private const int MaxRowsPerLaunch = 4096;
 
-    // A launch has fewer rows where their gates or logits would take more than 64 MB.
+    // A launch has fewer rows where their gates, of all layers, or logits would take more than 64 MB.
     private const int MaxValuesPerLaunch = 16 << 20;
 
     private readonly DeviceLife _life;
@@ -39,7 +39,8 @@ public sealed class Evaluator : IDisposable
     /// <summary>The number of rows (t, b) that an evaluator computes in a launch and has buffers for; a multiple of the streams.</summary>
     internal static int RowsPerLaunch(ModelShape shape, int streams)
     {
-        long widest = RnnDims.PaddedRow(Math.Max(shape.VocabularySize, GateColumns.Count((long)shape.HiddenSize, shape.Gates)));
+        long columns = GateColumns.Count((long)shape.HiddenSize, shape.Gates);
+        long widest = RnnDims.PaddedRow(Math.Max(shape.VocabularySize, shape.Layers * columns));
         return (int)Math.Max(1, Math.Min(MaxRowsPerLaunch, MaxValuesPerLaunch / widest) / streams) * streams;
     }
 

@@ -39,7 +39,9 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
         // with 100.
         PlanKind kind = ((PlanKind[])[PlanKind.Phases, PlanKind.TimeSteps]).MinBy(one => GpuEstimate.Seconds(one, shape, options, device));
         string reason = kind == PlanKind.Phases
-            ? "five launches a step, each group walks its streams through all time steps"
+            ? string.Create(
+                CultureInfo.InvariantCulture,
+                $"{(4 * shape.Layers) + 1} launches a step, each group walks its streams through all time steps")
             : "a launch per time step, whose blocks share the weights";
         double seconds = GpuEstimate.Seconds(kind, shape, options, device);
         return Of(
@@ -178,7 +180,10 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
 /// <summary>The kernels that run training steps.</summary>
 public enum PlanKind
 {
-    /// <summary>A launch for each phase of a step: hidden states, outputs, the way back, gradients, update.</summary>
+    /// <summary>
+    /// A launch for each phase of a step: hidden states, outputs, the way back, gradients, update; of the states and the way back one for
+    /// each layer, and one between two layers.
+    /// </summary>
     Phases,
 
     /// <summary>The same with a launch for each time step, over blocks of the hidden states.</summary>

@@ -151,6 +151,12 @@ public sealed class DeviceVerification
     private IEnumerable<VerificationCheck> CheckTrace(Case sizes, ParameterSet<float> weights, ITokenSource text)
     {
         ReferencePass expected = new ReferenceTrainer(weights, text, sizes.Options).Step();
+        (string forward, string back) = sizes.Cell switch
+        {
+            RecurrentCell.Lstm => ("E10", "E10"),
+            RecurrentCell.Gru => ("E11", "E11"),
+            _ => ("E1", "E7"),
+        };
         foreach (PlanKind plan in (PlanKind[])[PlanKind.Phases, PlanKind.TimeSteps])
         {
             using var model = new DeviceModel(_device, weights);
@@ -161,10 +167,10 @@ public sealed class DeviceVerification
             StepTrace actual = engine.Trace();
             string name = $"{sizes}, {ExecutionPlan.Word(plan)}";
             foreach ((string state, (double[] e, float[] a)) in sizes.Shape.States.Zip(expected.States.Zip(actual.States)))
-                yield return Compare("Hidden", $"{state} (E1)", name, e, a, GradientTolerance);
+                yield return Compare("Hidden", $"{state} ({forward})", name, e, a, GradientTolerance);
             yield return Compare("Output", "dz (E4)", name, expected.Dz, actual.Dz, GradientTolerance);
             foreach ((int layer, (double[] e, float[] a)) in expected.Da.Zip(actual.Da).Index())
-                yield return Compare("Chain", $"da of layer {layer} (E7)", name, e, a, GradientTolerance);
+                yield return Compare("Chain", $"da of layer {layer} ({back})", name, e, a, GradientTolerance);
             yield return Compare("Gradient", "loss (E3)", name, [expected.Loss], [actual.Loss], LossTolerance);
             foreach ((ParameterTensor<double> e, ParameterTensor<float> a) in expected.Gradient.Tensors.Zip(actual.Gradient.Tensors))
                 yield return Compare("Gradient", $"gradient of {e.Spec.Name} (E5, E8)", name, e.Values, a.Values, GradientTolerance);

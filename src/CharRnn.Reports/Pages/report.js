@@ -20,6 +20,12 @@ function clock(seconds) {
 // Runs of earlier programs do not name their kind.
 const isTable = run => (run.configuration.kind ?? ('label' in run.configuration ? 'table' : 'text')) === 'table';
 
+// Runs of earlier programs have one layer of the vanilla cell.
+const layersOf = c => (c.cell ?? 'rnn') === 'rnn' && (c.layers ?? '1') === '1'
+  ? `${c['hidden-size']} hidden units`
+  : `${c.layers} ${c.cell} ${c.layers === '1' ? 'layer' : 'layers'} of ${c['hidden-size']} units`
+    + (Number(c.dropout) > 0 ? `, dropout ${c.dropout}` : '');
+
 function head(runs, several) {
   at('head').replaceChildren();
   at('figures').replaceChildren();
@@ -28,7 +34,7 @@ function head(runs, several) {
     const c = run.configuration;
     const what = isTable(run)
       ? `${c.input}, ${c.label}: layers ${c.layers}, ${c.activation}, ${c.loss}, ${c['device-name']}`
-      : `${c.corpus ?? ''}, ${c['hidden-size']} hidden units, ${c['batch-size']} ${c['batch-size'] === '1' ? 'stream' : 'streams'} of ${c['seq-length']} characters a step, ${c['device-name'] ?? ''}`;
+      : `${c.corpus ?? ''}, ${layersOf(c)}, ${c['batch-size']} ${c['batch-size'] === '1' ? 'stream' : 'streams'} of ${c['seq-length']} characters a step, ${c['device-name'] ?? ''}`;
     element(at('head'), 'p', { class: 'dim' }, `${several ? `${run.name}: ` : ''}${what}`);
   }
   if (runs.length !== 1) return;

@@ -9,14 +9,15 @@ namespace CharRnn.Randomness;
 /// <exception cref="ArgumentOutOfRangeException">The probability is not one.</exception>
 public readonly record struct DropoutMask(double Probability, ulong Seed)
 {
-    // Samples count from 0 in the fourth word of a counter, so no mask has a counter of theirs.
+    // The fourth word of a counter, of which the number of the layer is the rest: samples have the upper half of their iteration there,
+    // which has no such bit, and initial weights the number of a layer that no model has.
     private const uint Domain = 0x80000000;
 
     /// <summary>p.</summary>
     public double Probability { get; } = Limits.Part(Probability);
 
-    /// <summary>The random words from which on a value is kept.</summary>
-    public uint Threshold => (uint)Math.Min(Math.Round(Probability * 4294967296.0), uint.MaxValue);
+    /// <summary>The random word from which on a value is kept; 0 where nothing is dropped.</summary>
+    public uint Threshold => Probability > 0 ? (uint)Math.Clamp(Math.Round(Probability * 4294967296.0), 1, uint.MaxValue) : 0;
 
     /// <summary>1 / (1 - p), by which a value that is kept is multiplied.</summary>
     public float Scale => (float)(1 / (1 - Probability));

@@ -22,7 +22,7 @@ public sealed record StepOptions : UpdateOptions
     /// <summary>p of E12, the share of a layer's values that the layer above, or the output, does not see: from 0, below 1.</summary>
     public double Dropout { get; init => field = Limits.Part(value); }
 
-    /// <summary>The seed of the dropout.</summary>
+    /// <summary>The seed of the dropout; initial weights and samples have <see cref="TrainingSchedule.Seed"/>.</summary>
     public ulong Seed { get; init; } = 1;
 
     /// <summary>E12's m.</summary>

@@ -55,6 +55,23 @@ public class DivergenceTests
         ExpectDivergence(kind, fused, sizes, completed: 1);
     }
 
+    public static MatrixTheoryData<DeviceKind, RecurrentCell, bool> Cells =>
+        new(Enum.GetValues<DeviceKind>(), Enum.GetValues<RecurrentCell>(), [false, true]);
+
+    [Theory]
+    [MemberData(nameof(Cells))]
+    public void A_state_that_is_restored_after_a_divergence_knows_nothing_of_it(DeviceKind kind, RecurrentCell cell, bool fused)
+    {
+        ComputeDevice device = TestDevices.Get(kind);
+        TrainingCase sizes = TrainingCase.Streams.Of(cell, 2);
+        using TestRun run = new(device, sizes, fused), other = new(device, sizes, fused);
+        EngineState start = run.Engine.ReadState();
+        run.Engine.Restore(start with { Weights = start.Weights.Convert(_ => float.NaN) });
+        Assert.True(run.Engine.RunSteps(1).Diverged);
+        run.Engine.Restore(start);
+        Assert.Equal(other.Steps(5).Bits(), run.Steps(5).Bits());
+    }
+
     private static TrainingCase Case(ParameterSet<float> weights, Func<int, int> token) => new(V, H, B, T, 200)
     {
         Weights = weights,
