@@ -51,7 +51,8 @@ internal static class TrainCommand
         OnResume.Kept);
 
     private static readonly Option<int?> HiddenSize = Verb.Add(
-        SharedOptions.WholeNumber<int>("--hidden-size", StepDefaults.HiddenSize, 1, "H, the number of hidden units of each layer."), OnResume.Kept);
+        SharedOptions.WholeNumber<int>("--hidden-size", StepDefaults.HiddenSize, 1, "H, the number of hidden units of each layer."),
+        OnResume.Kept);
     private static readonly Option<Choice<RecurrentCell>> Cell = Verb.Add(SharedOptions.Cell(), OnResume.Kept);
     private static readonly Option<int?> Layers = Verb.Add(SharedOptions.Layers(), OnResume.Kept);
     private static readonly Option<double?> Dropout = Verb.Add(
