@@ -159,7 +159,7 @@ test('inspect colours a text and shows what may follow', async () => {
   const { page, close } = await open(file('inspect.html'));
   const text = readFileSync(join(folder, 'text.txt'), 'utf8');
   assert.ok((await page.textContent('#text')).startsWith('"Line'));
-  assert.equal(await page.locator('#state').isVisible(), false); // there is one state to choose from
+  assert.equal(await page.locator('#of').isVisible(), false); // there is one state to choose from
   assert.match(await page.textContent('#facts'), /^32 hidden units over \d+ characters/);
   const colour = () => page.locator('#text span').nth(30).evaluate(span => span.style.background || span.style.backgroundColor);
   const before = await colour();
@@ -181,16 +181,17 @@ test('inspect shows every state of every layer', async () => {
   const marked = '.units button[aria-pressed=true]', value = locator => locator.evaluate(one => one.value);
   const background = () => page.locator('#text span').nth(30).evaluate(span => span.style.background);
   assert.match(await page.textContent('#facts'), /^2 lstm layers of 16 units over \d+ characters/);
-  assert.deepEqual(await page.locator('#state option').allTextContents(), [
+  assert.deepEqual(await page.locator('#of option').allTextContents(), [
     'h1: hidden state, layer 1 of 2', 'h2: hidden state, layer 2 of 2', 'c1: tanh of the cell state, layer 1 of 2', 'c2: tanh of the cell state, layer 2 of 2',
   ]);
   assert.equal(await page.locator('.units button').count(), 16);
+  assert.equal(...await page.locator('#of, #order').evaluateAll(all => all.map(one => getComputedStyle(one).color))); // none looks like an error
 
   // The same unit of each state, and what is said of it, is another.
   await page.fill('#unit', '3');
   const seen = new Set(), said = new Set();
   for (const [place, symbol] of ['h1', 'h2', 'c1', 'c2'].entries()) {
-    await page.selectOption('#state', String(place));
+    await page.selectOption('#of', String(place));
     assert.equal(await page.textContent(marked), '3');
     seen.add(await background());
     await page.locator('#text span').nth(30).hover();
@@ -212,7 +213,7 @@ test('inspect shows every state of every layer', async () => {
   }
   await page.click('.units button:has-text("c1:")');
   assert.match(await page.textContent(marked), new RegExp(`^c1:${await value(page.locator('#unit'))} `));
-  assert.equal(await value(page.locator('#state')), '2');
+  assert.equal(await value(page.locator('#of')), '2');
   await picture(page, 'states');
   await close();
 });

@@ -69,7 +69,7 @@ function layOut() {
 }
 
 function paint() {
-  const view = at('view').value, state = +at('state').value, unit = Math.min(units - 1, Math.max(0, Math.round(+at('unit').value || 0)));
+  const view = at('view').value, state = +at('of').value, unit = Math.min(units - 1, Math.max(0, Math.round(+at('unit').value || 0)));
   at('unit').value = unit;
   at('legend').textContent = view === 'unit' ? 'blue is -1, red is 1' : view === 'surprisal' ? 'the darker, the less expected (6 nats and more)' : 'under each character the likeliest to follow it, green by probability; its own colour is its surprisal';
   if (view === 'unit') spans.forEach((span, i) => { span.style.background = colour(activation(i, state, unit)); });
@@ -82,7 +82,7 @@ function orderUnits() {
   const measure = by === 'number' ? null : by === 'spread' ? spread : (state, unit) => correlation(state, unit, features[by]);
   const all = measure
     ? data.states.flatMap((_, state) => numbers.map(unit => ({ state, unit, value: measure(state, unit) }))).sort((a, b) => Math.abs(b.value) - Math.abs(a.value))
-    : numbers.map(unit => ({ state: +at('state').value, unit }));
+    : numbers.map(unit => ({ state: +at('of').value, unit }));
   at('units').replaceChildren();
   for (const { state, unit, value } of all.slice(0, Math.max(units, mostButtons))) {
     const name = single || !measure ? unit : `${data.states[state].symbol}:${unit}`;
@@ -95,7 +95,7 @@ function orderUnits() {
 }
 
 function choose(state, unit) {
-  at('state').value = state;
+  at('of').value = state;
   at('unit').value = unit;
   paint();
 }
@@ -103,7 +103,7 @@ function choose(state, unit) {
 at('text').onpointermove = event => {
   const target = event.target.closest('[data-i]'), tip = at('tip');
   if (!target) { tip.style.visibility = 'hidden'; return; }
-  const i = +target.dataset.i, state = +at('state').value, unit = +at('unit').value;
+  const i = +target.dataset.i, state = +at('of').value, unit = +at('unit').value;
   tip.replaceChildren();
   element(tip, 'div', {}, `${visible(chars[i])}  ${i ? `${data.surprisal[i].toFixed(2)} nats` : 'the first'}; unit ${unit}${single ? '' : ` of ${data.states[state].symbol}`}: ${activation(i, state, unit).toFixed(2)}`);
   element(tip, 'div', { class: 'dim' }, 'next: ' + [...Array(data.best).keys()].map(k => `${visible(data.characters[data.bestTokens[i * data.best + k]])} ${data.bestPercent[i * data.best + k]} %`).join('  '));
@@ -118,11 +118,11 @@ at('name').textContent = data.name;
 at('facts').textContent = `${data.layers} over ${n} characters; mean surprisal ${data.mean.toFixed(4)} nats, ${(data.mean * Math.LOG2E).toFixed(4)} bits per character`;
 at('unit').max = units - 1;
 at('which').hidden = single;
-data.states.forEach((state, place) => element(at('state'), 'option', { value: place }, `${state.symbol}: ${state.name}`));
+data.states.forEach((state, place) => element(at('of'), 'option', { value: place }, `${state.symbol}: ${state.name}`));
 for (const name of Object.keys(features)) element(at('order'), 'option', { value: name }, `how they follow: ${name}`);
 at('view').onchange = () => { layOut(); paint(); };
 at('order').onchange = orderUnits;
 at('unit').onchange = paint;
-at('state').onchange = () => { if (at('order').value === 'number') orderUnits(); else paint(); };
+at('of').onchange = () => { if (at('order').value === 'number') orderUnits(); else paint(); };
 layOut();
 orderUnits();
