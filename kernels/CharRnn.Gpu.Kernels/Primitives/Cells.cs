@@ -18,10 +18,41 @@ internal static unsafe class Cells
         static abstract int Gates { get; }
 
         /// <summary>Computes the gates and the new state of a vector of units, whose gates are 16 floats apart.</summary>
-        static abstract void Forward(in CellPointers p);
+        /// <param name="p">The values of the first stream.</param>
+        /// <param name="at">The place of the units' values behind those.</param>
+        /// <param name="gate">The place of their first gate behind that.</param>
+        /// <param name="unit">The number of the first unit in the block.</param>
+        static abstract void Forward(in CellPointers p, long at, long gate, int unit);
 
         /// <summary>Computes the gradients at the pre-activations, and the carry.</summary>
-        static abstract void Backward(in CellPointers p);
+        /// <inheritdoc cref="Forward"/>
+        static abstract void Backward(in CellPointers p, long at, long gate, int unit);
+    }
+
+    /// <summary>What is computed of a vector of units: one of the two ways of a cell.</summary>
+    private interface IWay
+    {
+        static abstract int Gates { get; }
+
+        static abstract void Run(in CellPointers p, long at, long gate, int unit);
+    }
+
+    private readonly struct Forwards<T> : IWay
+        where T : struct, ICell
+    {
+        public static int Gates => T.Gates;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static void Run(in CellPointers p, long at, long gate, int unit) => T.Forward(p, at, gate, unit);
+    }
+
+    private readonly struct Backwards<T> : IWay
+        where T : struct, ICell
+    {
+        public static int Gates => T.Gates;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static void Run(in CellPointers p, long at, long gate, int unit) => T.Backward(p, at, gate, unit);
     }
 
     /// <summary>Where a time step of some streams lies in a worker's memory. What a cell has not is not read.</summary>
@@ -52,11 +83,11 @@ internal static unsafe class Cells
     public static void Forward(int cell, CellPointers p, RnnDims d, int rows, int units)
     {
         if (cell == CellKind.Lstm)
-            EachForward<LstmCell>(p, d.HRow, d.GateRow, rows, units);
+            Each<Forwards<LstmCell>>(p, d, rows, units);
         else if (cell == CellKind.Gru)
-            EachForward<GruCell>(p, d.HRow, d.GateRow, rows, units);
+            Each<Forwards<GruCell>>(p, d, rows, units);
         else
-            EachForward<RnnCell>(p, d.HRow, d.GateRow, rows, units);
+            Each<Forwards<RnnCell>>(p, d, rows, units);
     }
 
     /// <summary>Computes the gradients at the pre-activations of a time step. Only CPU workers call it.</summary>
@@ -64,49 +95,30 @@ internal static unsafe class Cells
     public static void Backward(int cell, CellPointers p, RnnDims d, int rows, int units)
     {
         if (cell == CellKind.Lstm)
-            EachBackward<LstmCell>(p, d.HRow, d.GateRow, rows, units);
+            Each<Backwards<LstmCell>>(p, d, rows, units);
         else if (cell == CellKind.Gru)
-            EachBackward<GruCell>(p, d.HRow, d.GateRow, rows, units);
+            Each<Backwards<GruCell>>(p, d, rows, units);
         else
-            EachBackward<RnnCell>(p, d.HRow, d.GateRow, rows, units);
+            Each<Backwards<RnnCell>>(p, d, rows, units);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void EachForward<T>(CellPointers row, int hRow, int gateRow, int rows, int units)
-        where T : struct, ICell
+    private static void Each<T>(CellPointers p, RnnDims d, int rows, int units)
+        where T : struct, IWay
     {
         for (int r = 0; r < rows; r++)
-            for (int u = 0; u < units; u += Vector<float>.Count)
-                T.Forward(At<T>(row, (long)r * hRow, (long)r * gateRow, u));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void EachBackward<T>(CellPointers row, int hRow, int gateRow, int rows, int units)
-        where T : struct, ICell
-    {
-        for (int r = 0; r < rows; r++)
-            for (int u = 0; u < units; u += Vector<float>.Count)
-                T.Backward(At<T>(row, (long)r * hRow, (long)r * gateRow, u));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static CellPointers At<T>(in CellPointers p, long place, long gatePlace, int unit)
-        where T : struct, ICell
-    {
-        gatePlace += GateColumns.Of(unit, 0, T.Gates);
-        place += unit;
-        return new CellPointers
         {
-            Gates = p.Gates + gatePlace,
-            Recurrent = p.Recurrent + gatePlace,
-            H = p.H + place,
-            C = p.C + place,
-            PreviousH = p.PreviousH + place,
-            PreviousC = p.PreviousC + place,
-            Bias = p.Bias + unit,
-            Dh = p.Dh + place,
-            Carry = p.Carry + place,
-        };
+            long at = (long)r * d.HRow, gate = (long)r * d.GateRow;
+            for (int u = 0; u < units;)
+            {
+                T.Run(p, at, gate, u);
+                u += Vector<float>.Count;
+                at += Vector<float>.Count;
+                gate += Vector<float>.Count;
+                if (T.Gates > 1 && u % Layout.PanelWidth == 0)
+                    gate += (T.Gates - 1) * Layout.PanelWidth; // the other gates of the panel
+            }
+        }
     }
 
     /// <summary>Computes the gates and the new states of a block at one time step in a group, for cells with more than one gate.</summary>

@@ -18,35 +18,35 @@ internal readonly unsafe struct GruCell : Cells.ICell
     public static int Gates => 3;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Forward(in Cells.CellPointers p)
+    public static void Forward(in Cells.CellPointers p, long at, long gate, int unit)
     {
-        float* gates = p.Gates, recurrent = p.Recurrent;
+        float* gates = p.Gates + gate, recurrent = p.Recurrent + gate;
         Vector<float> r = Simd.Gate(*(Vector<float>*)gates + *(Vector<float>*)recurrent);
         Vector<float> z = Simd.Gate(*(Vector<float>*)(gates + Z) + *(Vector<float>*)(recurrent + Z));
-        Vector<float> state = *(Vector<float>*)(recurrent + N) + *(Vector<float>*)p.Bias;
+        Vector<float> state = *(Vector<float>*)(recurrent + N) + *(Vector<float>*)(p.Bias + unit);
         Vector<float> n = Simd.Tanh(Simd.FusedMultiplyAdd(r, state, *(Vector<float>*)(gates + N)));
         *(Vector<float>*)gates = r;
         *(Vector<float>*)(gates + Z) = z;
         *(Vector<float>*)(gates + N) = n;
         *(Vector<float>*)(recurrent + N) = state;
-        *(Vector<float>*)p.H = Simd.FusedMultiplyAdd(z, *(Vector<float>*)p.PreviousH - n, n);
+        *(Vector<float>*)(p.H + at) = Simd.FusedMultiplyAdd(z, *(Vector<float>*)(p.PreviousH + at) - n, n);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Backward(in Cells.CellPointers p)
+    public static void Backward(in Cells.CellPointers p, long at, long gate, int unit)
     {
-        float* gates = p.Gates, recurrent = p.Recurrent;
+        float* gates = p.Gates + gate, recurrent = p.Recurrent + gate;
         Vector<float> one = Vector<float>.One, r = *(Vector<float>*)gates;
         Vector<float> z = *(Vector<float>*)(gates + Z), n = *(Vector<float>*)(gates + N);
-        Vector<float> dh = *(Vector<float>*)p.Dh + *(Vector<float>*)p.Carry;
+        Vector<float> dh = *(Vector<float>*)(p.Dh + at) + *(Vector<float>*)(p.Carry + at);
         Vector<float> dn = dh * (one - z) * (one - (n * n));
         Vector<float> dr = dn * *(Vector<float>*)(recurrent + N) * (r * (one - r));
-        Vector<float> dz = dh * (*(Vector<float>*)p.PreviousH - n) * (z * (one - z));
+        Vector<float> dz = dh * (*(Vector<float>*)(p.PreviousH + at) - n) * (z * (one - z));
         *(Vector<float>*)gates = *(Vector<float>*)recurrent = dr;
         *(Vector<float>*)(gates + Z) = *(Vector<float>*)(recurrent + Z) = dz;
         *(Vector<float>*)(gates + N) = dn;
         *(Vector<float>*)(recurrent + N) = dn * r;
-        *(Vector<float>*)p.Carry = dh * z;
+        *(Vector<float>*)(p.Carry + at) = dh * z;
     }
 
     /// <summary>Computes a unit in a thread of a group, which finds its values in these places.</summary>

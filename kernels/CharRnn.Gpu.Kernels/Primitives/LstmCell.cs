@@ -18,33 +18,33 @@ internal readonly unsafe struct LstmCell : Cells.ICell
     public static int Gates => 4;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Forward(in Cells.CellPointers p)
+    public static void Forward(in Cells.CellPointers p, long at, long gate, int unit)
     {
-        float* gates = p.Gates;
+        float* gates = p.Gates + gate;
         Vector<float> i = Simd.Gate(*(Vector<float>*)gates), f = Simd.Gate(*(Vector<float>*)(gates + F));
         Vector<float> g = Simd.Tanh(*(Vector<float>*)(gates + G)), o = Simd.Gate(*(Vector<float>*)(gates + O));
-        Vector<float> c = Simd.FusedMultiplyAdd(f, *(Vector<float>*)p.PreviousC, i * g);
+        Vector<float> c = Simd.FusedMultiplyAdd(f, *(Vector<float>*)(p.PreviousC + at), i * g);
         *(Vector<float>*)gates = i;
         *(Vector<float>*)(gates + F) = f;
         *(Vector<float>*)(gates + G) = g;
         *(Vector<float>*)(gates + O) = o;
-        *(Vector<float>*)p.C = c;
-        *(Vector<float>*)p.H = o * Simd.Tanh(c);
+        *(Vector<float>*)(p.C + at) = c;
+        *(Vector<float>*)(p.H + at) = o * Simd.Tanh(c);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Backward(in Cells.CellPointers p)
+    public static void Backward(in Cells.CellPointers p, long at, long gate, int unit)
     {
-        float* gates = p.Gates;
+        float* gates = p.Gates + gate;
         Vector<float> one = Vector<float>.One, i = *(Vector<float>*)gates, f = *(Vector<float>*)(gates + F);
         Vector<float> g = *(Vector<float>*)(gates + G), o = *(Vector<float>*)(gates + O);
-        Vector<float> dh = *(Vector<float>*)p.Dh, tanh = Simd.Tanh(*(Vector<float>*)p.C);
-        Vector<float> dc = Simd.FusedMultiplyAdd(dh * o, one - (tanh * tanh), *(Vector<float>*)p.Carry);
+        Vector<float> dh = *(Vector<float>*)(p.Dh + at), tanh = Simd.Tanh(*(Vector<float>*)(p.C + at));
+        Vector<float> dc = Simd.FusedMultiplyAdd(dh * o, one - (tanh * tanh), *(Vector<float>*)(p.Carry + at));
         *(Vector<float>*)gates = dc * g * (i * (one - i));
-        *(Vector<float>*)(gates + F) = dc * *(Vector<float>*)p.PreviousC * (f * (one - f));
+        *(Vector<float>*)(gates + F) = dc * *(Vector<float>*)(p.PreviousC + at) * (f * (one - f));
         *(Vector<float>*)(gates + G) = dc * i * (one - (g * g));
         *(Vector<float>*)(gates + O) = dh * tanh * (o * (one - o));
-        *(Vector<float>*)p.Carry = dc * f;
+        *(Vector<float>*)(p.Carry + at) = dc * f;
     }
 
     /// <summary>Computes a unit in a thread of a group, which finds its values in these places.</summary>

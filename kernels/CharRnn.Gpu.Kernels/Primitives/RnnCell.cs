@@ -12,13 +12,14 @@ internal readonly unsafe struct RnnCell : Cells.ICell
     public static int Gates => 1;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Forward(in Cells.CellPointers p) => *(Vector<float>*)p.H = Simd.Tanh(*(Vector<float>*)p.Gates);
+    public static void Forward(in Cells.CellPointers p, long at, long gate, int unit) =>
+        *(Vector<float>*)(p.H + at) = Simd.Tanh(*(Vector<float>*)(p.Gates + gate));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Backward(in Cells.CellPointers p)
+    public static void Backward(in Cells.CellPointers p, long at, long gate, int unit)
     {
-        Vector<float> h = *(Vector<float>*)p.H;
-        *(Vector<float>*)p.Gates = *(Vector<float>*)p.Dh * (Vector<float>.One - (h * h));
+        Vector<float> h = *(Vector<float>*)(p.H + at);
+        *(Vector<float>*)(p.Gates + gate) = *(Vector<float>*)(p.Dh + at) * (Vector<float>.One - (h * h));
     }
 
     /// <summary>Returns h in a thread of a group.</summary>
