@@ -53,7 +53,8 @@ before(async () => {
     run('train', 'text.txt', '--out', `runs/${name}`, '--hidden-size', size, '--iterations', '600', '--log-every', '20', '--eval-every', '100', '--sample-every', '100', '--learning-rate', '0.05', '--device', 'cpu', '--quiet');
   run('report', 'runs/first', 'runs/second', '--out', 'both.html');
   run('inspect', 'runs/first', 'text.txt', '--out', 'inspect.html', '--device', 'cpu');
-  run('train', 'text.txt', '--out', 'deep', '--cell', 'lstm', '--layers', '2', '--hidden-size', '16', '--iterations', '100', '--sample-every', '0', '--device', 'cpu', '--quiet');
+  run('train', 'text.txt', '--out', 'deep', '--cell', 'lstm', '--layers', '2', '--hidden-size', '16', '--iterations', '100',
+    '--sample-every', '0', '--device', 'cpu', '--quiet');
   run('inspect', 'deep', 'text.txt', '--out', 'deep.html', '--device', 'cpu');
   [dashboard, address] = await serve('0');
   browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
@@ -182,10 +183,12 @@ test('inspect shows every state of every layer', async () => {
   const background = () => page.locator('#text span').nth(30).evaluate(span => span.style.background);
   assert.match(await page.textContent('#facts'), /^2 lstm layers of 16 units over \d+ characters/);
   assert.deepEqual(await page.locator('#of option').allTextContents(), [
-    'h1: hidden state, layer 1 of 2', 'h2: hidden state, layer 2 of 2', 'c1: tanh of the cell state, layer 1 of 2', 'c2: tanh of the cell state, layer 2 of 2',
+    'h1: hidden state, layer 1 of 2', 'h2: hidden state, layer 2 of 2',
+    'c1: tanh of the cell state, layer 1 of 2', 'c2: tanh of the cell state, layer 2 of 2',
   ]);
   assert.equal(await page.locator('.units button').count(), 16);
-  assert.equal(...await page.locator('#of, #order').evaluateAll(all => all.map(one => getComputedStyle(one).color))); // none looks like an error
+  // Neither of the two looks like an error.
+  assert.equal(...await page.locator('#of, #order').evaluateAll(all => all.map(one => getComputedStyle(one).color)));
 
   // The same unit of each state, and what is said of it, is another.
   await page.fill('#unit', '3');

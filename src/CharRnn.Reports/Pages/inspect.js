@@ -36,7 +36,10 @@ function spread(state, unit) {
 
 function correlation(state, unit, feature) {
   let a = 0, b = 0, aa = 0, bb = 0, ab = 0;
-  for (let i = 0; i < n; i++) { const x = activation(i, state, unit), y = feature[i]; a += x; b += y; aa += x * x; bb += y * y; ab += x * y; }
+  for (let i = 0; i < n; i++) {
+    const x = activation(i, state, unit), y = feature[i];
+    a += x; b += y; aa += x * x; bb += y * y; ab += x * y;
+  }
   const part = Math.sqrt((aa / n - (a / n) ** 2) * (bb / n - (b / n) ** 2));
   return part > 1e-9 ? (ab / n - a / n * (b / n)) / part : 0;
 }
@@ -74,14 +77,16 @@ function paint() {
   at('legend').textContent = view === 'unit' ? 'blue is -1, red is 1' : view === 'surprisal' ? 'the darker, the less expected (6 nats and more)' : 'under each character the likeliest to follow it, green by probability; its own colour is its surprisal';
   if (view === 'unit') spans.forEach((span, i) => { span.style.background = colour(activation(i, state, unit)); });
   if (view === 'surprisal') spans.forEach((span, i) => { span.style.background = heat(data.surprisal[i]); });
-  for (const button of at('units').children) button.setAttribute('aria-pressed', +button.dataset.state === state && +button.dataset.unit === unit);
+  for (const button of at('units').children)
+    button.setAttribute('aria-pressed', +button.dataset.state === state && +button.dataset.unit === unit);
 }
 
 function orderUnits() {
   const by = at('order').value, numbers = [...Array(units).keys()];
   const measure = by === 'number' ? null : by === 'spread' ? spread : (state, unit) => correlation(state, unit, features[by]);
   const all = measure
-    ? data.states.flatMap((_, state) => numbers.map(unit => ({ state, unit, value: measure(state, unit) }))).sort((a, b) => Math.abs(b.value) - Math.abs(a.value))
+    ? data.states.flatMap((_, state) => numbers.map(unit => ({ state, unit, value: measure(state, unit) })))
+      .sort((a, b) => Math.abs(b.value) - Math.abs(a.value))
     : numbers.map(unit => ({ state: +at('of').value, unit }));
   at('units').replaceChildren();
   for (const { state, unit, value } of all.slice(0, Math.max(units, mostButtons))) {
@@ -105,7 +110,8 @@ at('text').onpointermove = event => {
   if (!target) { tip.style.visibility = 'hidden'; return; }
   const i = +target.dataset.i, state = +at('of').value, unit = +at('unit').value;
   tip.replaceChildren();
-  element(tip, 'div', {}, `${visible(chars[i])}  ${i ? `${data.surprisal[i].toFixed(2)} nats` : 'the first'}; unit ${unit}${single ? '' : ` of ${data.states[state].symbol}`}: ${activation(i, state, unit).toFixed(2)}`);
+  const surprisal = i ? `${data.surprisal[i].toFixed(2)} nats` : 'the first', of = single ? '' : ` of ${data.states[state].symbol}`;
+  element(tip, 'div', {}, `${visible(chars[i])}  ${surprisal}; unit ${unit}${of}: ${activation(i, state, unit).toFixed(2)}`);
   element(tip, 'div', { class: 'dim' }, 'next: ' + [...Array(data.best).keys()].map(k => `${visible(data.characters[data.bestTokens[i * data.best + k]])} ${data.bestPercent[i * data.best + k]} %`).join('  '));
   const box = at('text').getBoundingClientRect();
   tip.style.left = `${Math.min(event.clientX - box.left + 12, box.width - 320)}px`;
@@ -115,7 +121,8 @@ at('text').onpointermove = event => {
 at('text').onpointerleave = () => { at('tip').style.visibility = 'hidden'; };
 
 at('name').textContent = data.name;
-at('facts').textContent = `${data.layers} over ${n} characters; mean surprisal ${data.mean.toFixed(4)} nats, ${(data.mean * Math.LOG2E).toFixed(4)} bits per character`;
+const bits = (data.mean * Math.LOG2E).toFixed(4);
+at('facts').textContent = `${data.layers} over ${n} characters; mean surprisal ${data.mean.toFixed(4)} nats, ${bits} bits per character`;
 at('unit').max = units - 1;
 at('which').hidden = single;
 data.states.forEach((state, place) => element(at('of'), 'option', { value: place }, `${state.symbol}: ${state.name}`));

@@ -34,7 +34,8 @@ function head(runs, several) {
     const c = run.configuration;
     const what = isTable(run)
       ? `${c.input}, ${c.label}: layers ${c.layers}, ${c.activation}, ${c.loss}, ${c['device-name']}`
-      : `${c.corpus ?? ''}, ${layersOf(c)}, ${c['batch-size']} ${c['batch-size'] === '1' ? 'stream' : 'streams'} of ${c['seq-length']} characters a step, ${c['device-name'] ?? ''}`;
+      : `${c.corpus ?? ''}, ${layersOf(c)}, ${c['batch-size']} ${c['batch-size'] === '1' ? 'stream' : 'streams'} of `
+        + `${c['seq-length']} characters a step, ${c['device-name'] ?? ''}`;
     element(at('head'), 'p', { class: 'dim' }, `${several ? `${run.name}: ` : ''}${what}`);
   }
   if (runs.length !== 1) return;

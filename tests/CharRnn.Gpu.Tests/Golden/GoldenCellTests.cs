@@ -1,5 +1,3 @@
-using System.Globalization;
-using CharRnn.Files;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
 using CharRnn.Gpu.Tests.Devices;
@@ -21,7 +19,7 @@ public sealed class GoldenCellTests : IDisposable
 
     private static readonly int[] s_layers = [1, 3], s_streams = [1, 4];
 
-    private readonly SafetensorsFile _file = SafetensorsFile.Open(Path.Combine(AppContext.BaseDirectory, "golden", "cells.safetensors"));
+    private readonly GoldenFile _golden = new("cells");
 
     public static MatrixTheoryData<RecurrentCell, int, int, bool> Cases =>
         new(Enum.GetValues<RecurrentCell>(), s_layers, s_streams, [false, true]);
@@ -29,7 +27,7 @@ public sealed class GoldenCellTests : IDisposable
     public static MatrixTheoryData<DeviceKind, RecurrentCell, int, int> DeviceCases =>
         new(Enum.GetValues<DeviceKind>(), Enum.GetValues<RecurrentCell>(), s_layers, s_streams);
 
-    private int T => (int)Number("seq_length");
+    private int T => (int)_golden.Number("seq_length");
 
     [Theory]
     [MemberData(nameof(Cases))]
@@ -38,26 +36,26 @@ public sealed class GoldenCellTests : IDisposable
         const double Tolerance = 1e-12;
         string name = $"{cell.ToString().ToLowerInvariant()}.l{layers}.b{streams}.{(drops ? "dropped" : "plain")}";
         ModelShape shape = Shape(cell, layers);
-        ParameterSet<double> weights = Parameters(shape, $"initial.{Word(cell)}.l{layers}");
+        ParameterSet<double> weights = _golden.Parameters(shape, $"initial.{Word(cell)}.l{layers}");
         var optimizer = new ReferenceOptimizer(Options(shape, streams), shape);
-        double[] masks = _file.ReadDoubles($"masks.l{layers}.b{streams}", Steps, layers, T, streams, shape.HiddenSize);
+        double[] masks = _golden.Values($"masks.l{layers}.b{streams}", Steps, layers, T, streams, shape.HiddenSize);
         double[][] state = [.. shape.States.Select(_ => new double[streams * shape.HiddenSize])];
         var losses = new double[Steps];
         for (int step = 0; step < Steps; step++)
         {
             double Factor(int layer, int t, int b, int unit) =>
-                masks[(((((step * layers) + layer) * T) + t) * streams + b) * shape.HiddenSize + unit] / (1 - Number("dropout"));
+                masks[(((((step * layers) + layer) * T) + t) * streams + b) * shape.HiddenSize + unit] / (1 - _golden.Number("dropout"));
             ReferencePass pass = ReferenceRnn.Run(weights, Tokens(step, streams), state, drops ? Factor : null);
             losses[step] = pass.Loss;
             if (step == 0)
-                Compare(Tolerance, $"{name}.grad1", pass.Gradient);
+                _golden.Compare(Tolerance, $"{name}.grad1", pass.Gradient);
             optimizer.Update(weights, pass.Gradient);
             if (step is 0 or Steps - 1)
-                Compare(Tolerance, $"{name}.weights{step + 1}", weights);
+                _golden.Compare(Tolerance, $"{name}.weights{step + 1}", weights);
             state = pass.CarriedOut;
         }
 
-        Agreement.Within(Tolerance, _file.ReadDoubles($"{name}.losses", Steps), losses, $"{name}.losses");
+        Agreement.Within(Tolerance, _golden.Values($"{name}.losses", Steps), losses, $"{name}.losses");
         Agreement.Within(Tolerance, State(name, shape, streams), [.. state.SelectMany(values => values)], $"{name}.state3");
     }
 
@@ -69,7 +67,7 @@ public sealed class GoldenCellTests : IDisposable
         ModelShape shape = Shape(cell, layers);
         ComputeDevice device = TestDevices.Get(kind);
         StepOptions options = Options(shape, streams);
-        ParameterSet<float> initial = Parameters(shape, $"initial.{Word(cell)}.l{layers}").Convert(value => (float)value);
+        ParameterSet<float> initial = _golden.Parameters(shape, $"initial.{Word(cell)}.l{layers}").Convert(value => (float)value);
         foreach (PlanKind plan in ExecutionPlan.Kinds(device.Traits, streams))
         {
             using var model = new DeviceModel(device, initial);
@@ -77,24 +75,24 @@ public sealed class GoldenCellTests : IDisposable
             {
                 Plan = ExecutionPlan.Of(plan, shape, options, device.Traits, "test").Fixed,
             };
-            Compare(2e-6, $"{name}.grad1", engine.Trace().Gradient.Convert(value => (double)value));
+            _golden.Compare(2e-6, $"{name}.grad1", engine.Trace().Gradient.Convert(value => (double)value));
             var losses = new List<float>(engine.RunSteps(1).Losses.ToArray());
-            Compare(2e-6, $"{name}.weights1", engine.ReadWeights().Convert(value => (double)value));
+            _golden.Compare(2e-6, $"{name}.weights1", engine.ReadWeights().Convert(value => (double)value));
             while (losses.Count < Steps)
                 losses.AddRange(engine.RunSteps(Steps - losses.Count).Losses.Span);
             TextState state = engine.ReadState();
-            Agreement.Within(1e-6, _file.ReadDoubles($"{name}.losses", Steps), losses.ToArray(), $"{name}.losses");
-            Compare(2e-6, $"{name}.weights3", state.Weights.Convert(value => (double)value));
+            Agreement.Within(1e-6, _golden.Values($"{name}.losses", Steps), losses.ToArray(), $"{name}.losses");
+            _golden.Compare(2e-6, $"{name}.weights3", state.Weights.Convert(value => (double)value));
             Agreement.Within(2e-6, State(name, shape, streams), [.. state.States.SelectMany(values => values)], $"{name}.state3");
         }
     }
 
-    public void Dispose() => _file.Dispose();
+    public void Dispose() => _golden.Dispose();
 
     private static string Word(RecurrentCell cell) => cell.ToString().ToLowerInvariant();
 
     private ModelShape Shape(RecurrentCell cell, int layers) =>
-        new((int)Number("vocabulary_size"), (int)Number($"hidden_size.l{layers}"), cell, layers);
+        new((int)_golden.Number("vocabulary_size"), (int)_golden.Number($"hidden_size.l{layers}"), cell, layers);
 
     private StepOptions Options(ModelShape shape, int streams) => new()
     {
@@ -102,17 +100,17 @@ public sealed class GoldenCellTests : IDisposable
         BatchSize = streams,
         SequenceLength = T,
         Optimizer = UpdateRule.Adam,
-        LearningRate = Number("learning_rate"),
-        Beta1 = Number("beta1"),
-        Beta2 = Number("beta2"),
-        Epsilon = Number("epsilon"),
+        LearningRate = _golden.Number("learning_rate"),
+        Beta1 = _golden.Number("beta1"),
+        Beta2 = _golden.Number("beta2"),
+        Epsilon = _golden.Number("epsilon"),
         Clip = null,
     };
 
     /// <summary>The tokens of a step, <c>[T+1, B]</c>.</summary>
     private int[] Tokens(int step, int streams)
     {
-        double[] tokens = _file.ReadDoubles("tokens", 4, (Steps * T) + 1);
+        double[] tokens = _golden.Values("tokens", 4, (Steps * T) + 1);
         return
         [
             .. from t in Enumerable.Range(0, T + 1) from b in Enumerable.Range(0, streams)
@@ -123,7 +121,7 @@ public sealed class GoldenCellTests : IDisposable
     /// <summary>The same tokens as a text, of which each stream is a part; a stream is a character longer than what it trains on.</summary>
     private TokenArray Text(int streams)
     {
-        double[] tokens = _file.ReadDoubles("tokens", 4, (Steps * T) + 1);
+        double[] tokens = _golden.Values("tokens", 4, (Steps * T) + 1);
         IEnumerable<double> streamed = tokens.Chunk((Steps * T) + 1).Take(streams).SelectMany(stream => stream.Append(0));
         return new TokenArray([.. streamed.Select(token => (int)token)]);
     }
@@ -131,31 +129,7 @@ public sealed class GoldenCellTests : IDisposable
     /// <summary>What is carried out of the last step, in the order of <see cref="ModelShape.States"/>.</summary>
     private double[] State(string name, ModelShape shape, int streams) =>
     [
-        .. _file.ReadDoubles($"{name}.state3.h", shape.Layers, streams, shape.HiddenSize),
-        .. shape.HasCellState ? _file.ReadDoubles($"{name}.state3.c", shape.Layers, streams, shape.HiddenSize) : [],
+        .. _golden.Values($"{name}.state3.h", shape.Layers, streams, shape.HiddenSize),
+        .. shape.HasCellState ? _golden.Values($"{name}.state3.c", shape.Layers, streams, shape.HiddenSize) : [],
     ];
-
-    /// <summary>In the file's matrices rows are outputs.</summary>
-    private ParameterSet<double> Parameters(ModelShape shape, string prefix)
-    {
-        var parameters = new ParameterSet<double>(shape);
-        foreach ((TensorSpec spec, double[] to) in parameters.Tensors)
-        {
-            double[] values = _file.ReadDoubles(
-                $"{prefix}.{spec.Name}", spec.Role == TensorRole.Bias ? [spec.Columns] : [spec.Columns, spec.Rows]);
-            for (int i = 0; i < to.Length; i++)
-                to[i] = values[(i % spec.Columns * spec.Rows) + (i / spec.Columns)];
-        }
-
-        return parameters;
-    }
-
-    private void Compare(double tolerance, string prefix, ParameterSet<double> actual)
-    {
-        foreach ((ParameterTensor<double> e, ParameterTensor<double> a) in
-            Parameters((ModelShape)actual.Shape, prefix).Tensors.Zip(actual.Tensors))
-            Agreement.Within(tolerance, e.Values, a.Values, $"{prefix}.{e.Spec.Name}");
-    }
-
-    private double Number(string key) => double.Parse(_file.Metadata[key], CultureInfo.InvariantCulture);
 }

@@ -10,10 +10,10 @@ namespace CharRnn.Gpu.Tests.Golden;
 [Collection(typeof(DeviceTests))]
 public sealed class GoldenDeviceTests : IDisposable
 {
-    private readonly GoldenFile _golden = new();
+    private readonly GoldenIterations _golden = new();
 
     public static MatrixTheoryData<DeviceKind, bool, string> Cases =>
-        new(Enum.GetValues<DeviceKind>(), [false, true], [.. GoldenFile.Cases.Select(row => row.Data)]);
+        new(Enum.GetValues<DeviceKind>(), [false, true], [.. GoldenIterations.Cases.Select(row => row.Data)]);
 
     [Theory]
     [MemberData(nameof(Cases))]
@@ -51,11 +51,8 @@ public sealed class GoldenDeviceTests : IDisposable
 
     private static double NextLoss(TrainingEngine engine) => engine.RunSteps(1).Losses.Span[0];
 
-    private void WithinEach(double tolerance, string prefix, ParameterSet<float> actual)
-    {
-        foreach (var (e, a) in _golden.Parameters(prefix).Tensors.Zip(actual.Tensors))
-            Agreement.Within(tolerance, e.Values, a.Values, $"{prefix}.{e.Name}");
-    }
+    private void WithinEach(double tolerance, string prefix, ParameterSet<float> actual) =>
+        _golden.Compare(tolerance, prefix, actual.Convert(value => (double)value));
 
     /// <summary>Compares what training added to the weights: the weights themselves would hide it.</summary>
     private void ChangeWithin(double tolerance, string prefix, ParameterSet<float> initial, ParameterSet<float> actual)

@@ -1,72 +1,51 @@
 using System.Globalization;
 using CharRnn.Files;
 using CharRnn.Model;
-using CharRnn.Text;
-using CharRnn.Training;
 
 namespace CharRnn.Gpu.Tests.Golden;
 
 /// <summary>
-/// tests/golden: what a NumPy program that shares nothing with this one computes in float64. Its README names the
-/// tensors. The file's matrices are [outputs, inputs], those here are turned over to [inputs, outputs].
+/// A file of tests/golden: what a NumPy program that shares nothing with this one computes in float64. Its README names the tensors.
 /// </summary>
-internal sealed class GoldenFile : IDisposable
+internal sealed class GoldenFile(string name) : IDisposable
 {
-    private readonly SafetensorsFile _file = SafetensorsFile.Open(PathOf("golden.safetensors"));
+    private readonly SafetensorsFile _file = SafetensorsFile.Open(PathOf(name + ".safetensors"));
 
-    public GoldenFile()
+    public static string PathOf(string name) => Path.Combine(AppContext.BaseDirectory, "golden", name);
+
+    public string Text(string key) => _file.Metadata[key];
+
+    public double Number(string key) => double.Parse(Text(key), CultureInfo.InvariantCulture);
+
+    public double[] Values(string tensor, params long[] dimensions) => _file.ReadDoubles(tensor, dimensions);
+
+    /// <summary>The parameters of a model. The file's matrices are [outputs, inputs] and are turned over to [inputs, outputs].</summary>
+    public ParameterSet<double> Parameters(ModelShape shape, string prefix)
     {
-        // Characters are Unicode scalar values: one of the text's takes two UTF-16 units.
-        var tokens = _file.Metadata["vocabulary"].EnumerateRunes().Select((rune, index) => (rune, index)).ToDictionary();
-        Text = new TokenArray([.. File.ReadAllText(PathOf("text.txt")).EnumerateRunes().Select(rune => tokens[rune])]);
-        Shape = new ModelShape(tokens.Count, (int)Number("hidden_size"));
-    }
-
-    /// <summary>Where to start, how many streams, which clip.</summary>
-    public static TheoryData<string> Cases =>
-    [
-        .. from start in (string[])["fresh", "trained"] from streams in (int[])[1, 4] from clip in (string[])["loose", "tight"]
-           select $"{start}.b{streams}.{clip}",
-    ];
-
-    public TokenArray Text { get; }
-
-    public ModelShape Shape { get; }
-
-    public StepOptions Options(string name) => new()
-    {
-        HiddenSize = Shape.HiddenSize,
-        SequenceLength = (int)Number("seq_length"),
-        BatchSize = name.Contains(".b4.", StringComparison.Ordinal) ? 4 : 1,
-        LearningRate = Number("learning_rate"),
-        Clip = Number("clip." + name.Split('.')[2]),
-    };
-
-    public ParameterSet<float> InitialWeights(string name) => Parameters("initial." + name.Split('.')[0]).Convert(value => (float)value);
-
-    public double[] Losses(string name) => _file.ReadDoubles(name + ".losses", 3);
-
-    public double[] State(string name) => _file.ReadDoubles(name + ".state3", Options(name).BatchSize, Shape.HiddenSize);
-
-    public ParameterSet<double> Parameters(string prefix)
-    {
-        var parameters = new ParameterSet<double>(Shape);
-        foreach (ParameterTensor<double> tensor in parameters.Tensors)
+        var parameters = new ParameterSet<double>(shape);
+        foreach ((TensorSpec spec, double[] to) in parameters.Tensors)
         {
-            bool bias = tensor.Spec.Role == TensorRole.Bias;
-            double[] values = _file.ReadDoubles(
-                $"{prefix}.{tensor.Name}", bias ? [tensor.Spec.Columns] : [tensor.Spec.Columns, tensor.Spec.Rows]);
-            for (int i = 0; i < tensor.Spec.Rows; i++)
-                for (int j = 0; j < tensor.Spec.Columns; j++)
-                    tensor.Values[(i * tensor.Spec.Columns) + j] = values[(j * tensor.Spec.Rows) + i];
+            double[] values = Values(NameOf(spec, prefix), spec.Role == TensorRole.Bias ? [spec.Columns] : [spec.Columns, spec.Rows]);
+            for (int i = 0; i < to.Length; i++)
+                to[i] = values[(i % spec.Columns * spec.Rows) + (i / spec.Columns)];
         }
 
         return parameters;
     }
 
+    /// <summary>Compares each tensor of a set with the file's.</summary>
+    public void Compare(double tolerance, string prefix, ParameterSet<double> actual)
+    {
+        foreach (var (e, a) in Parameters((ModelShape)actual.Shape, prefix).Tensors.Zip(actual.Tensors))
+            Agreement.Within(tolerance, e.Values, a.Values, NameOf(e.Spec, prefix));
+    }
+
     public void Dispose() => _file.Dispose();
 
-    private double Number(string key) => double.Parse(_file.Metadata[key], CultureInfo.InvariantCulture);
-
-    private static string PathOf(string name) => Path.Combine(AppContext.BaseDirectory, "golden", name);
+    /// <summary>Files of nothing but one vanilla layer leave the layer's number out.</summary>
+    private string NameOf(TensorSpec spec, string prefix)
+    {
+        string full = $"{prefix}.{spec.Name}";
+        return _file.Tensors.Any(tensor => tensor.Name == full) ? full : $"{prefix}.{spec.Symbol}";
+    }
 }

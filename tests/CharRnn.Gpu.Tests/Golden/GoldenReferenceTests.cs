@@ -9,10 +9,10 @@ public sealed class GoldenReferenceTests : IDisposable
     // Training amplifies rounding; in float64 another order of summation still agrees to 3e-10 after three iterations.
     private const double Tolerance = 3e-9;
 
-    private readonly GoldenFile _golden = new();
+    private readonly GoldenIterations _golden = new();
 
     [Theory]
-    [MemberData(nameof(GoldenFile.Cases), MemberType = typeof(GoldenFile))]
+    [MemberData(nameof(GoldenIterations.Cases), MemberType = typeof(GoldenIterations))]
     public void The_reference_computes_the_golden_numbers(string name)
     {
         var trainer = new ReferenceTrainer(_golden.InitialWeights(name), _golden.Text, _golden.Options(name));
@@ -30,9 +30,5 @@ public sealed class GoldenReferenceTests : IDisposable
 
     public void Dispose() => _golden.Dispose();
 
-    private void Compare(string prefix, ParameterSet<double> actual)
-    {
-        foreach (var (e, a) in _golden.Parameters(prefix).Tensors.Zip(actual.Tensors))
-            Agreement.Within(Tolerance, e.Values, a.Values, $"{prefix}.{e.Name}");
-    }
+    private void Compare(string prefix, ParameterSet<double> actual) => _golden.Compare(Tolerance, prefix, actual);
 }
