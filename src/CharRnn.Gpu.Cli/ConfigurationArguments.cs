@@ -43,6 +43,7 @@ internal sealed class ConfigurationArguments
 
     private void AddFiles()
     {
+        string preset = Preset.Default.Name;
         string? path = Value("--config");
         if (path == "-" && _given.Count(argument => argument == "-") > 1)
             throw new UsageException("--config: is -, and so is another input; give one of them as a file");
@@ -53,13 +54,14 @@ internal sealed class ConfigurationArguments
             if (given.Has("kind") && given.Kind is { } other && other != _verb.Kind)
                 throw new UsageException($"{file}: is of a run of {VerbOf(other).Name}; give the options of {_verb.Name}");
             Add(given, file, isSavedRun: false);
+            if (_verb.RecordedNames.Any(given.Has))
+                preset = PresetOf(given);
         }
 
         if (!Has("--resume") || Has("--overwrite") || Value("--out") is not { } run)
         {
-            // There is none, or they contradict each other. A run that is resumed has recorded what its preset was.
-            Preset? preset = _verb.Presets.FirstOrDefault(preset => preset.Name == Value("--preset"));
-            _added.AddRange(preset?.Arguments(Value).ToArray() ?? []);
+            // There is none, or they contradict each other.
+            AddPreset(preset);
             return;
         }
 
@@ -77,6 +79,20 @@ internal sealed class ConfigurationArguments
                 run, $"its {DataWord} came from {StandardStreams.NameOf(pipe)}, which is not kept",
                 $"give the same {DataWord} again: a file, or PROGRAM | {_verb.Name} - --resume --out {ShellText.Quote(run)}");
         Add(saved, savedPath, isSavedRun: true);
+        AddPreset(PresetOf(saved));
+    }
+
+    /// <summary>The preset that a run has recorded; without one it is older than presets.</summary>
+    private static string PresetOf(RunConfiguration run) => run.Has("preset") ? run.GetOptionText("preset") : Preset.Classic.Name;
+
+    /// <summary>Adds the options of the preset, or of another one where none is given.</summary>
+    private void AddPreset(string otherwise)
+    {
+        if (_verb.Presets.Count == 0)
+            return;
+        if (!Has("--preset"))
+            _added.Add($"--preset={otherwise}");
+        _added.AddRange(_verb.Presets.FirstOrDefault(preset => preset.Name == Value("--preset"))?.Arguments(Value).ToArray() ?? []);
     }
 
     private static TrainingVerb[] Verbs => [TrainCommand.Verb, MlpTrainCommand.Verb];
@@ -126,10 +142,13 @@ internal sealed class ConfigurationArguments
     /// <summary>Refuses other values of the options that a resumed run keeps.</summary>
     private void RefuseChanges(RunConfiguration saved, string run)
     {
+        Preset? preset = _verb.Presets.FirstOrDefault(preset => preset.Name == PresetOf(saved));
         foreach (string name in _verb.KeptNames)
         {
-            // An option that the run does not name has its default there.
-            string? kept = saved.Has(name) ? saved.GetOptionText(name) : null;
+            // An option that the run does not name has its preset's value there, or else its default.
+            string? kept = saved.Has(name) ? saved.GetOptionText(name)
+                : name == "preset" ? preset?.Name
+                : preset?.Options.FirstOrDefault(one => one.Option == $"--{name}").Value;
             if (Value($"--{name}") is { } given && !IsSame($"--{name}", given, kept))
             {
                 string anew = _verb.Kind == RunKind.Text

@@ -16,17 +16,18 @@ internal sealed class OptimizerOptions
 
     /// <param name="verb">Gets the options.</param>
     /// <param name="defaults">The values of options that are not given.</param>
-    public OptimizerOptions(TrainingVerb verb, UpdateOptions defaults)
+    /// <param name="preset">Whether the rate, too, is one that goes with the others, and not the rule's own.</param>
+    public OptimizerOptions(TrainingVerb verb, UpdateOptions defaults, bool preset = false)
     {
+        string rate = preset
+            ? string.Create(CultureInfo.InvariantCulture, $"{defaults.LearningRate}; with another --optimizer ")
+            : "";
         _rule = verb.Add(
-            SharedOptions.OneOf(
-                "--optimizer", "The rule that updates the weights.",
-                [.. SharedOptions.ChoicesOf<UpdateRule>().OrderBy(rule => rule.Value != defaults.Optimizer)]),
-            OnResume.Kept);
+            SharedOptions.OneOf("--optimizer", "The rule that updates the weights.", defaults.Optimizer), OnResume.Kept);
         _learningRate = verb.Add(
             SharedOptions.Number<double>(
                 "--learning-rate", null, Float, IsFloat,
-                "η, the step size [default: 0.1 for adagrad and sgd, 0.01 for rmsprop, 0.001 for adam and adamw]."),
+                $"η, the step size [default: {rate}0.1 for adagrad and sgd, 0.01 for rmsprop, 0.001 for adam and adamw]."),
             OnResume.Kept);
         _clip = verb.Add(
             NumberOrNone("--clip", defaults.Clip, "Limit each element of the gradient to ± this number; none switches it off."),
@@ -80,9 +81,11 @@ internal sealed class OptimizerOptions
     public IReadOnlyList<(Option Option, object? Value)> Resolved(UpdateOptions optimizer) =>
         [(_learningRate, optimizer.LearningRate), (_weightDecay, optimizer.WeightDecay)];
 
+    /// <summary>A limit as the command line has it; null limits nothing.</summary>
+    public static string LimitText(double? limit) => limit?.ToString(CultureInfo.InvariantCulture) ?? None;
+
     // One word for one number, however it was given: a resume compares them.
-    private static Choice<double> Limit(double value) =>
-        new(double.IsFinite(value) ? value.ToString(CultureInfo.InvariantCulture) : None, value);
+    private static Choice<double> Limit(double value) => new(LimitText(Finite(value)), value);
 
     private static double? Finite(double value) => double.IsFinite(value) ? value : null;
 

@@ -1,57 +1,77 @@
+using System.Globalization;
 using CharRnn.Text;
+using CharRnn.Training;
 
 namespace CharRnn.Gpu.Cli.Commands;
 
 /// <summary>A named set of options of <c>charrnn train</c>. An option that is given beside it wins.</summary>
 /// <param name="Name">The word on the command line.</param>
 /// <param name="Purpose">What it is for, as a part of a sentence.</param>
-/// <param name="Options">Options with their values, as the command line has them.</param>
-internal sealed record Preset(string Name, string Purpose, IReadOnlyList<(string Option, string Value)> Options)
+/// <param name="Step">The step; its batch size is the largest number of streams.</param>
+internal sealed record Preset(string Name, string Purpose, StepOptions Step)
 {
-    // A stream of so many steps is long enough to learn from; shorter texts get fewer streams.
-    private const int LeastSteps = 4;
+    // Fewer steps in a pass leave a short text with too few updates before its words are known by heart.
+    private const int LeastSteps = 256;
 
-    // Whoever reads a text so often knows it by heart.
-    private const int MostPasses = 200;
+    // Whoever reads a text more often knows it by heart, and writes other texts the worse for it.
+    private const int MostPasses = 12;
 
-    /// <summary>Every preset. The first holds where none is given: its options are the defaults.</summary>
+    // The number of characters is that for vocabularies of up to this size. With larger ones each takes longer, and fewer are read.
+    private const int UsualVocabulary = 256;
+
+    /// <summary>Every preset.</summary>
     public static readonly IReadOnlyList<Preset> All =
     [
-        new("classic", "min-char-rnn's sizes and optimizer", []),
-        new("small", "a text of any size, in about a minute on two cores",
-        [
-            ("--cell", "lstm"), ("--layers", "1"), ("--hidden-size", "128"), ("--dropout", "0"), ("--seq-length", "64"),
-            ("--optimizer", "adam"), ("--learning-rate", "0.01"), ("--clip", "none"), ("--clip-norm", "5"), ("--schedule", "cosine"),
-        ])
+        new("small", "a text of any size, in about a minute on two cores", Adam(128, 64, 32, 0.015, dropout: 0.1))
         {
-            MostStreams = 32,
+            Cell = RecurrentCell.Lstm,
+            Schedule = LearningRateDecay.Cosine,
             Characters = 10_000_000,
         },
-        new("medium", "a text of a megabyte or more, in about a quarter of an hour on two cores",
-        [
-            ("--cell", "lstm"), ("--layers", "2"), ("--hidden-size", "256"), ("--dropout", "0.2"), ("--seq-length", "64"),
-            ("--optimizer", "adam"), ("--learning-rate", "0.004"), ("--clip", "none"), ("--clip-norm", "5"), ("--schedule", "cosine"),
-        ])
+        new("medium", "a text of a megabyte or more, in about a quarter of an hour on two cores", Adam(256, 64, 64, 0.004, dropout: 0.2))
         {
-            MostStreams = 64,
+            Cell = RecurrentCell.Lstm,
+            Layers = 2,
+            Schedule = LearningRateDecay.Cosine,
             Characters = 30_000_000,
         },
-        new("large", "a text of many megabytes, on a GPU or over night",
-        [
-            ("--cell", "lstm"), ("--layers", "3"), ("--hidden-size", "512"), ("--dropout", "0.3"), ("--seq-length", "100"),
-            ("--optimizer", "adam"), ("--learning-rate", "0.002"), ("--clip", "none"), ("--clip-norm", "5"), ("--schedule", "cosine"),
-        ])
+        new("large", "a text of many megabytes, on a GPU or over night", Adam(512, 100, 64, 0.002, dropout: 0.3))
         {
-            MostStreams = 64,
+            Cell = RecurrentCell.Lstm,
+            Layers = 3,
+            Schedule = LearningRateDecay.Cosine,
             Characters = 200_000_000,
         },
+        new("classic", "min-char-rnn, to the letter", new StepOptions()),
     ];
 
-    /// <summary>The most streams of the text that are trained at once.</summary>
-    public int MostStreams { get; private init; } = 1;
+    /// <summary>The preset where none is given.</summary>
+    public static Preset Default => All[0];
 
-    /// <summary>The number of characters to train on, over all passes; null for ten passes.</summary>
+    /// <summary>The preset of runs that name none: they are older than presets.</summary>
+    public static Preset Classic => All[^1];
+
+    /// <summary>The cell of the layers.</summary>
+    public RecurrentCell Cell { get; private init; }
+
+    /// <summary>The number of layers.</summary>
+    public int Layers { get; private init; } = 1;
+
+    /// <summary>How the learning rate changes.</summary>
+    public LearningRateDecay Schedule { get; private init; }
+
+    /// <summary>The number of characters to train on, over all passes; null for as many passes as the options say.</summary>
     public long? Characters { get; private init; }
+
+    /// <summary>Options with their values, as the command line has them.</summary>
+    public IReadOnlyList<(string Option, string Value)> Options =>
+    [
+        ("--cell", SharedOptions.WordOf(Cell)), ("--layers", Text(Layers)), ("--hidden-size", Text(Step.HiddenSize)),
+        ("--dropout", Text(Step.Dropout)), ("--seq-length", Text(Step.SequenceLength)),
+        ("--optimizer", SharedOptions.WordOf(Step.Optimizer)), ("--learning-rate", Text(Step.LearningRate)),
+        ("--clip", OptimizerOptions.LimitText(Step.Clip)), ("--clip-norm", OptimizerOptions.LimitText(Step.ClipNorm)),
+        ("--schedule", SharedOptions.WordOf(Schedule)),
+    ];
 
     /// <summary>The arguments that the preset adds to those that are given.</summary>
     /// <param name="value">The value that is given for an option; null where none is.</param>
@@ -59,6 +79,28 @@ internal sealed record Preset(string Name, string Purpose, IReadOnlyList<(string
         from one in Options
         where value(one.Option) is null && !IsLeftOpen(one.Option, value)
         select $"{one.Option}={one.Value}";
+
+    /// <summary>B for a text: fewer streams where they would be too short.</summary>
+    /// <param name="length">The number of characters to train on.</param>
+    /// <param name="sequenceLength">T.</param>
+    public int StreamsFor(long length, int sequenceLength) =>
+        (int)Math.Clamp(length / (LeastSteps * (sequenceLength + 2L)), 1, Step.BatchSize);
+
+    /// <summary>The number of steps for a text; null where passes are counted instead.</summary>
+    /// <param name="length">The number of characters to train on.</param>
+    /// <param name="shape">The sizes of the model.</param>
+    /// <param name="batchSize">B.</param>
+    /// <param name="sequenceLength">T.</param>
+    public long? StepsFor(long length, ModelShape shape, int batchSize, int sequenceLength)
+    {
+        if (Characters is not { } characters)
+            return null;
+        var usual = new ModelShape(UsualVocabulary, shape.HiddenSize, shape.Cell, shape.Layers);
+        double part = Math.Min(1, usual.TrainingFlops / shape.TrainingFlops);
+        long steps = (long)(characters * part) / ((long)batchSize * sequenceLength);
+        long pass = new StreamCursor(length / batchSize, sequenceLength).StepsPerEpoch;
+        return Math.Clamp(steps, 1, MostPasses * pass);
+    }
 
     /// <summary>
     /// Whether an option has no value of the preset because another one is given: a rate belongs to its optimizer, and the sizes of a model
@@ -71,22 +113,21 @@ internal sealed record Preset(string Name, string Purpose, IReadOnlyList<(string
         _ => false,
     };
 
-    /// <summary>B for a text: fewer streams where they would be too short.</summary>
-    /// <param name="length">The number of characters to train on.</param>
-    /// <param name="sequenceLength">T.</param>
-    public int StreamsFor(long length, int sequenceLength) =>
-        (int)Math.Clamp(length / (LeastSteps * (sequenceLength + 2L)), 1, MostStreams);
-
-    /// <summary>The number of steps for a text; null where passes are counted instead.</summary>
-    /// <param name="length">The number of characters to train on.</param>
-    /// <param name="batchSize">B.</param>
-    /// <param name="sequenceLength">T.</param>
-    public long? StepsFor(long length, int batchSize, int sequenceLength)
+    private static StepOptions Adam(int hiddenSize, int sequenceLength, int batchSize, double learningRate, double dropout) => new()
     {
-        if (Characters is not { } characters)
-            return null;
-        long steps = characters / ((long)batchSize * sequenceLength);
-        long pass = new StreamCursor(length / batchSize, sequenceLength).StepsPerEpoch;
-        return Math.Clamp(steps, 1, MostPasses * pass);
-    }
+        HiddenSize = hiddenSize,
+        SequenceLength = sequenceLength,
+        BatchSize = batchSize,
+        Optimizer = UpdateRule.Adam,
+        LearningRate = learningRate,
+        Clip = null,
+        ClipNorm = 5,
+        Dropout = dropout,
+    };
+
+    /// <summary>The preset, as the help lists it.</summary>
+    public override string ToString() =>
+        $"  {Name,-8} {Purpose}:\n           {string.Join(' ', Options.Select(one => $"{one.Option} {one.Value}"))}";
+
+    private static string Text(IFormattable value) => value.ToString(null, CultureInfo.InvariantCulture);
 }

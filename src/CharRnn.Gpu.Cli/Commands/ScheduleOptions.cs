@@ -15,15 +15,16 @@ internal sealed class ScheduleOptions
     private readonly Option<double?> _minLearningRate, _decay;
 
     /// <param name="verb">Gets the options.</param>
-    public ScheduleOptions(TrainingVerb verb)
+    /// <param name="otherwise">The schedule where none is given.</param>
+    public ScheduleOptions(TrainingVerb verb, LearningRateDecay otherwise = LearningRateDecay.Constant)
     {
         _schedule = verb.Add(
-            SharedOptions.OneOf<LearningRateDecay>(
+            SharedOptions.OneOf(
                 "--schedule",
                 "How the learning rate changes: cosine and linear reach the minimum at the last step, so their runs can only be resumed to "
                 + "the same end; exponential and step multiply the rate by --decay in every --decay-every steps, gradually or at once; "
                 + "plateau does so when the validation loss does not improve.",
-                SharedOptions.ChoicesOf<LearningRateDecay>()),
+                otherwise),
             OnResume.Kept);
         _warmup = verb.Add(
             SharedOptions.WholeNumber<long>(

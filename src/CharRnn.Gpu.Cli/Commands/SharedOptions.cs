@@ -48,12 +48,13 @@ internal static class SharedOptions
     public static Argument<string> Model(string description) => new("MODEL") { Description = description };
 
     /// <summary>The option of a model's layers.</summary>
-    public static Option<int?> Layers() => Number<int>(
-        "--layers", 1, $"a whole number from 1 to {ModelShape.MostLayers}", n => n is >= 1 and <= ModelShape.MostLayers,
+    public static Option<int?> Layers(int otherwise = 1) => Number<int>(
+        "--layers", otherwise, $"a whole number from 1 to {ModelShape.MostLayers}", n => n is >= 1 and <= ModelShape.MostLayers,
         "N, the number of recurrent layers, one upon the other.");
 
     /// <summary>The option of the cell of a model's layers.</summary>
-    public static Option<Choice<RecurrentCell>> Cell() => OneOf("--cell", "The cell of the recurrent layers.", ChoicesOf<RecurrentCell>());
+    public static Option<Choice<RecurrentCell>> Cell(RecurrentCell otherwise = default) =>
+        OneOf("--cell", "The cell of the recurrent layers.", otherwise);
 
     public static Option<Choice<TextEncoding>> Encoding() => OneOf<TextEncoding>(
         "--encoding", "What a character is: a Unicode scalar value of UTF-8 text, or a byte.",
@@ -102,13 +103,31 @@ internal static class SharedOptions
     }
 
     /// <summary>One of some words, the first where none is given.</summary>
-    public static Option<Choice<T>> OneOf<T>(string name, string description, params Choice<T>[] choices)
+    public static Option<Choice<T>> OneOf<T>(string name, string description, params Choice<T>[] choices) =>
+        Words(name, description, choices[0], choices);
+
+    /// <summary>One of the values of an enumeration, by its name in lower case.</summary>
+    /// <param name="name">The name with its dashes.</param>
+    /// <param name="description">The description in the help.</param>
+    /// <param name="otherwise">The value if the option is not given.</param>
+    public static Option<Choice<T>> OneOf<T>(string name, string description, T otherwise)
+        where T : struct, Enum =>
+        Words(name, description, ChoiceOf(otherwise), [.. Enum.GetValues<T>().Select(ChoiceOf)]);
+
+    /// <summary>The word for a value of an enumeration.</summary>
+    public static string WordOf<T>(T value)
+        where T : struct, Enum => value.ToString().ToLowerInvariant();
+
+    private static Choice<T> ChoiceOf<T>(T value)
+        where T : struct, Enum => new(WordOf(value), value);
+
+    private static Option<Choice<T>> Words<T>(string name, string description, Choice<T> otherwise, Choice<T>[] choices)
     {
         var option = new Option<Choice<T>>(name)
         {
             Description = description,
             HelpName = string.Join('|', choices),
-            DefaultValueFactory = _ => choices[0],
+            DefaultValueFactory = _ => otherwise,
             CustomParser = result =>
             {
                 int i = Array.FindIndex(choices, choice => choice.Word == Text(result));
@@ -120,14 +139,6 @@ internal static class SharedOptions
         option.CompletionSources.Add(_ => choices.Select(choice => new CompletionItem(choice.Word)));
         return option;
     }
-
-    /// <summary>A choice of each value of an enumeration, by its name in lower case.</summary>
-    public static Choice<T>[] ChoicesOf<T>()
-        where T : struct, Enum => [.. Enum.GetValues<T>().Select(value => new Choice<T>(WordOf(value), value))];
-
-    /// <summary>The word for a value of an enumeration.</summary>
-    public static string WordOf<T>(T value)
-        where T : struct, Enum => value.ToString().ToLowerInvariant();
 
     /// <summary>Loads the model that MODEL and <c>--best</c> name.</summary>
     public static CharacterModel LoadModel(string path, bool best)

@@ -15,7 +15,7 @@ namespace CharRnn.Gpu.Cli.Commands;
 /// <summary><c>charrnn train</c>: from text to a trained model in a run's directory.</summary>
 internal static class TrainCommand
 {
-    private static readonly StepOptions StepDefaults = new();
+    private static readonly Preset Default = Preset.Default;
     private static readonly TrainingSchedule ScheduleDefaults = new();
 
     // A directory of this name is given as ./none.
@@ -45,39 +45,40 @@ internal static class TrainCommand
 
     private static readonly Option<Choice<Preset>> PresetOption = Verb.Add(
         SharedOptions.OneOf(
-            "--preset", "A named set of these options, each of which can be given beside it: "
-                + $"{string.Join("; ", Preset.All.Select(preset => $"{preset.Name} for {preset.Purpose}"))}.",
+            "--preset", "A named set of these options, each of which can be given beside it; they are listed above.",
             [.. Preset.All.Select(preset => new Choice<Preset>(preset.Name, preset))]),
         OnResume.Kept);
 
     private static readonly Option<int?> HiddenSize = Verb.Add(
-        SharedOptions.WholeNumber<int>("--hidden-size", StepDefaults.HiddenSize, 1, "H, the number of hidden units of each layer."),
+        SharedOptions.WholeNumber<int>("--hidden-size", Default.Step.HiddenSize, 1, "H, the number of hidden units of each layer."),
         OnResume.Kept);
-    private static readonly Option<Choice<RecurrentCell>> Cell = Verb.Add(SharedOptions.Cell(), OnResume.Kept);
-    private static readonly Option<int?> Layers = Verb.Add(SharedOptions.Layers(), OnResume.Kept);
+    private static readonly Option<Choice<RecurrentCell>> Cell = Verb.Add(SharedOptions.Cell(Default.Cell), OnResume.Kept);
+    private static readonly Option<int?> Layers = Verb.Add(SharedOptions.Layers(Default.Layers), OnResume.Kept);
     private static readonly Option<double?> Dropout = Verb.Add(
         SharedOptions.Number<double>(
-            "--dropout", StepDefaults.Dropout, "a number from 0, below 1", Limits.IsPart,
+            "--dropout", Default.Step.Dropout, "a number from 0, below 1", Limits.IsPart,
             "The share of each layer's values that training hides from the layer above, or from the output."),
         OnResume.Kept);
     private static readonly Option<int?> SequenceLength = Verb.Add(
         SharedOptions.WholeNumber<int>(
-            "--seq-length", StepDefaults.SequenceLength, 1, "T, the number of characters that a gradient reaches back."),
+            "--seq-length", Default.Step.SequenceLength, 1, "T, the number of characters that a gradient reaches back."),
         OnResume.Kept);
     private static readonly Option<int?> BatchSize = Verb.Add(
         SharedOptions.WholeNumber<int>(
-            "--batch-size", StepDefaults.BatchSize, 1, "B, the number of streams of the text that are trained at once."),
+            "--batch-size", null, 1,
+            "B, the number of streams of the text that are trained at once [default: the preset's, and fewer for a short text]."),
         OnResume.Kept);
-    private static readonly OptimizerOptions Optimizer = new(Verb, StepDefaults);
-    private static readonly ScheduleOptions Schedule = new(Verb);
+    private static readonly OptimizerOptions Optimizer = new(Verb, Default.Step, preset: true);
+    private static readonly ScheduleOptions Schedule = new(Verb, Default.Schedule);
     private static readonly Option<long?> Iterations = Verb.Add(
         SharedOptions.WholeNumber<long>(
             "--iterations", null, 1,
-            "Total number of steps, counted from the start of the run also after --resume [default: set by --epochs]."),
+            "Total number of steps, counted from the start of the run also after --resume [default: set by --epochs, or by the preset]."),
         OnResume.Taken);
     private static readonly Option<long?> Epochs = Verb.Add(
         SharedOptions.WholeNumber<long>(
-            "--epochs", ScheduleDefaults.Epochs, 1, "Total number of passes over the text, unless --iterations is given."),
+            "--epochs", null, 1,
+            $"Total number of passes over the text, unless --iterations is given [default: set by the preset; of classic {ScheduleDefaults.Epochs}]."),
         OnResume.Taken);
     private static readonly Option<ulong?> Seed = Verb.Add(
         SharedOptions.WholeNumber<ulong>("--seed", ScheduleDefaults.Seed, 0, "Seed for the initial weights, the dropout and the samples."),
@@ -124,8 +125,10 @@ internal static class TrainCommand
         Command command = Verb.Create("""
             Trains a model on text and keeps it in a directory: model, checkpoint, metrics and samples.
 
-            Example: charrnn train book.txt --out runs/book --hidden-size 128 --batch-size 50 --seq-length 50 --learning-rate 0.04
-            """);
+            Example: charrnn train book.txt --out runs/book
+
+            Presets:
+            """ + string.Concat(Preset.All.Select(preset => $"\n{preset}")));
         RunOptions.AddChecks(command);
         command.Validators.Add(result =>
         {
@@ -156,11 +159,11 @@ internal static class TrainCommand
         using Corpus corpus = ReadCorpus(options, step, wanted, stop);
         ModelShape shape = Of(corpus.Vocabulary.Size, wanted);
         TextSplit split = TextSplit.Of(corpus.Tokens, schedule.ValidationFraction);
-        if (!IsGiven(options, BatchSize))
+        if (options.GetValue(BatchSize) is null)
             step = step with { BatchSize = preset.StreamsFor(split.Training.Length, step.SequenceLength) };
         split.CheckLength(corpus.Name, step.BatchSize, step.SequenceLength);
-        if (!IsGiven(options, Iterations) && !IsGiven(options, Epochs))
-            schedule = schedule with { Iterations = preset.StepsFor(split.Training.Length, step.BatchSize, step.SequenceLength) };
+        if (schedule.Iterations is null && options.GetValue(Epochs) is null)
+            schedule = schedule with { Iterations = preset.StepsFor(split.Training.Length, shape, step.BatchSize, step.SequenceLength) };
         Schedule.RequireValidation(options, split.Validation.Length, TrainingEngine.MinValidationLength, "characters");
         if (resumed is not null && Finish(resumed, corpus, shape, step, schedule, split) is { } finish)
         {
@@ -326,11 +329,11 @@ internal static class TrainCommand
             Output.Note($"memory: {need} on {device.Name}");
     }
 
-    private static StepOptions ReadStep(ParseResult options) => Optimizer.Read(options, StepDefaults) with
+    private static StepOptions ReadStep(ParseResult options) => Optimizer.Read(options, Preset.Classic.Step) with
     {
         HiddenSize = options.GetValue(HiddenSize)!.Value,
         SequenceLength = options.GetValue(SequenceLength)!.Value,
-        BatchSize = options.GetValue(BatchSize)!.Value,
+        BatchSize = options.GetValue(BatchSize) ?? Preset.Classic.Step.BatchSize,
         Dropout = options.GetValue(Dropout)!.Value,
         Seed = options.GetValue(Seed)!.Value,
     };
@@ -338,7 +341,7 @@ internal static class TrainCommand
     private static TrainingSchedule ReadSchedule(ParseResult options) => new()
     {
         Iterations = options.GetValue(Iterations),
-        Epochs = options.GetValue(Epochs)!.Value,
+        Epochs = options.GetValue(Epochs) ?? ScheduleDefaults.Epochs,
         Seed = options.GetValue(Seed)!.Value,
         ValidationFraction = options.GetValue(ValidationFraction)!.Value,
         LogEvery = options.GetValue(RunOptions.LogEvery)!.Value,

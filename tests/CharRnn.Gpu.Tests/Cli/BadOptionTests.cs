@@ -103,7 +103,7 @@ public sealed class BadOptionTests : IDisposable
             2, "--min-learning-rate",
             "is not used by --schedule constant; "
                 + "leave it out, or give --schedule cosine or linear or exponential or step or plateau",
-            "train", "--min-learning-rate", "0.01");
+            "train", "--schedule", "constant", "--min-learning-rate", "0.01");
         _shell.Fails(
             2, "--decay", "is not used by --schedule cosine; leave it out, or give --schedule exponential or step or plateau",
             "train", "--schedule", "cosine", "--decay", "0.5");
@@ -116,7 +116,7 @@ public sealed class BadOptionTests : IDisposable
         _shell.Fails(2, "--decay-every", "is missing, and --schedule exponential needs it", "train", "--schedule", "exponential");
         _shell.Fails(
             2, "--min-learning-rate", "is 0.2, above the --learning-rate of 0.1; give a smaller one",
-            "train", "--schedule", "linear", "--min-learning-rate", "0.2");
+            "train", "--preset", "classic", "--schedule", "linear", "--min-learning-rate", "0.2");
         _shell.Fails(
             2, "--schedule plateau", "needs a validation part to measure on; give a --val-fraction over 0",
             "train", "--schedule", "plateau", "--val-fraction", "0");
@@ -141,7 +141,7 @@ public sealed class BadOptionTests : IDisposable
         _shell.Fails(
             2, "-notes.txt", "is not an option of charrnn eval; write ./-notes.txt for the file of that name",
             "eval", "run", "-notes.txt");
-        _shell.Fails(1, "./-notes.txt", "needs at least 27 characters", "train", "./-notes.txt", "--device", "cpu");
+        _shell.Fails(1, "./-notes.txt", "needs at least 66 characters", "train", "./-notes.txt", "--device", "cpu");
         _shell.Fails(
             2, "--frobnicate", "is not an option of charrnn eval; see charrnn eval --help",
             "eval", "run", "lines.txt", "--frobnicate");
@@ -170,10 +170,10 @@ public sealed class BadOptionTests : IDisposable
     {
         _shell.Fails(
             1, "--hidden-size 10000000 --batch-size 1 --seq-length 25", "needs 1.6 PB, CPU has ",
-            "train", "lines.txt", "--hidden-size", "10000000", "--out", "huge", "--device", "cpu");
+            "train", "lines.txt", "--preset", "classic", "--hidden-size", "10000000", "--out", "huge", "--device", "cpu");
         _shell.Fails(
             1, "lines.txt", "needs at least 270000000 characters",
-            "train", "lines.txt", "--batch-size", "10000000", "--out", "huge", "--device", "cpu");
+            "train", "lines.txt", "--preset", "classic", "--batch-size", "10000000", "--out", "huge", "--device", "cpu");
         Assert.False(Directory.Exists(_shell["huge"]));
         _shell.Fails(
             1, "--hidden-size 10000000 --batch-size 1 --seq-length 25", "needs 1.6 PB, CPU has ",
@@ -220,7 +220,7 @@ public sealed class BadOptionTests : IDisposable
     {
         // One step at that rate leaves finite weights, which are saved; the next must not touch them.
         _shell.Succeeds(
-            "train", "lines.txt", "--out", "run", "--iterations", "1", "--hidden-size", "16", "--seq-length", "8",
+            "train", "lines.txt", "--out", "run", "--preset", "classic", "--iterations", "1", "--hidden-size", "16", "--seq-length", "8",
             "--device", "cpu", "--learning-rate", rate);
         byte[] model = File.ReadAllBytes(_shell["run/model.safetensors"]);
         _shell.Fails(

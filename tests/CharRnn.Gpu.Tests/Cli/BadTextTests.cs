@@ -16,7 +16,8 @@ public sealed class BadTextTests : IDisposable
     private void Refused(string input, string found) =>
         _shell.Fails(
             1, input, found,
-            "train", input, "--out", "run", "--hidden-size", "16", "--seq-length", "8", "--batch-size", "3", "--device", "cpu");
+            "train", input, "--out", "run", "--preset", "classic", "--hidden-size", "16", "--seq-length", "8", "--batch-size", "3",
+            "--device", "cpu");
 
     [Fact]
     public void What_is_no_text()

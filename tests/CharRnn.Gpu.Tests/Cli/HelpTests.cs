@@ -1,3 +1,4 @@
+using CharRnn.Gpu.Cli.Commands;
 using CharRnn.Gpu.Devices;
 
 namespace CharRnn.Gpu.Tests.Cli;
@@ -32,14 +33,26 @@ public sealed class HelpTests : IDisposable
         string help = _shell.Succeeds("train", "--help").Text;
         Assert.All(
             [
-                ("hidden-size", "100"), ("seq-length", "25"), ("batch-size", "1"),
-                ("learning-rate", "0.1 for adagrad and sgd, 0.01 for rmsprop, 0.001 for adam and adamw"),
-                ("clip", "5"), ("optimizer", "adagrad"),
-                ("epochs", "10"), ("seed", "1"), ("device", "auto"), ("encoding", "utf-8"), ("val-fraction", "0.1"), ("log-every", "100"),
+                ("preset", "small"), ("cell", "lstm"), ("layers", "1"), ("hidden-size", "128"), ("dropout", "0.1"), ("seq-length", "64"),
+                ("batch-size", "the preset's, and fewer for a short text"), ("schedule", "cosine"),
+                ("learning-rate", "0.015; with another --optimizer 0.1 for adagrad and sgd, 0.01 for rmsprop, 0.001 for adam and adamw"),
+                ("clip", "none"), ("clip-norm", "5"), ("optimizer", "adam"),
+                ("epochs", "set by the preset; of classic 10"), ("seed", "1"), ("device", "auto"), ("encoding", "utf-8"), ("val-fraction", "0.1"), ("log-every", "100"),
                 ("sample-every", "1000"), ("sample-length", "200"), ("eval-every", "1000"), ("checkpoint-every", "1000"),
                 ("out", "runs/<time>"),
             ],
             ((string Option, string Value) expected) => Assert.Matches($@"--{expected.Option} .*\[default: {expected.Value}\]", help));
+    }
+
+    [Fact]
+    public void Every_preset_is_listed_with_its_options_and_what_it_is_for()
+    {
+        string help = _shell.Succeeds("train", "--help").Text;
+        foreach (Preset preset in Preset.All)
+        {
+            Assert.Matches($@"(?m)^ +{preset.Name} +{preset.Purpose}:", help);
+            Assert.Contains(string.Join(' ', preset.Options.Select(one => $"{one.Option} {one.Value}")), help, StringComparison.Ordinal);
+        }
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using CharRnn.Gpu.Cli.Commands;
 using CharRnn.Runs;
 using CharRnn.Text;
@@ -45,16 +46,52 @@ public sealed class PresetTests : IDisposable
     {
         foreach (Preset preset in Preset.All)
             foreach (long length in (long[])[70, 100, 1_000, 10_000, 1_000_000, 10_000_000_000])
-            {
-                const int T = 64;
-                int streams = preset.StreamsFor(length, T);
-                Assert.InRange(streams, 1, preset.MostStreams);
-                Assert.True(TextSplit.RequiredLength(streams, T) <= length);
-                if (preset.StepsFor(length, streams, T) is not { } steps)
-                    continue;
-                Assert.InRange(steps, 1, preset.Characters!.Value / T);
-                Assert.InRange(steps, 1, 200 * new StreamCursor(length / streams, T).StepsPerEpoch);
-            }
+                foreach (int characters in (int[])[2, 65, 256, 5_000, 100_000])
+                {
+                    const int T = 64;
+                    int streams = preset.StreamsFor(length, T);
+                    Assert.InRange(streams, 1, preset.Step.BatchSize);
+                    Assert.True(TextSplit.RequiredLength(streams, T) <= length);
+                    var shape = new ModelShape(characters, preset.Step.HiddenSize, preset.Cell, preset.Layers);
+                    if (preset.StepsFor(length, shape, streams, T) is not { } steps)
+                        continue;
+                    Assert.InRange(steps, 1, preset.Characters!.Value / T);
+                    Assert.InRange(steps, 1, 12 * new StreamCursor(length / streams, T).StepsPerEpoch);
+                    var usual = new ModelShape(256, preset.Step.HiddenSize, preset.Cell, preset.Layers);
+                    Assert.True(
+                        steps == 1
+                        || steps * streams * T * shape.TrainingFlops <= 1.0001 * preset.Characters.Value * usual.TrainingFlops);
+                }
+    }
+
+    [Fact]
+    public void Where_none_is_given_it_is_small_and_of_an_older_run_classic()
+    {
+        _shell.Write("text.txt", TinyRun.Words(600));
+        _shell.Succeeds("train", "text.txt", "--out", "new", "--iterations", "2", "--device", "cpu");
+        Assert.Equal(["small", "lstm", "128", "64", "adam"], Of("new"));
+
+        // As it was before there were presets and cells.
+        _shell.Succeeds("train", "text.txt", "--out", "old", "--preset", "classic", "--iterations", "2", "--device", "cpu");
+        string[] classic = ["classic", "rnn", "100", "25", "adagrad"];
+        Assert.Equal(classic, Of("old"));
+        JsonObject saved = JsonNode.Parse(File.ReadAllText(_shell["old/config.json"]))!.AsObject();
+        Assert.All(["preset", "cell", "layers", "dropout", "clip-norm", "schedule"], name => Assert.True(saved.Remove(name)));
+        File.WriteAllText(_shell["old/config.json"], saved.ToJsonString());
+        _shell.Succeeds("train", "--config", "old/config.json", "--out", "again", "--quiet");
+        Assert.Equal(classic, Of("again"));
+        Assert.Equal(File.ReadAllBytes(_shell["old/model.safetensors"]), File.ReadAllBytes(_shell["again/model.safetensors"]));
+        _shell.Fails(
+            1, "--preset", "is small here and classic in the run to resume",
+            "train", "--resume", "--out", "old", "--iterations", "3", "--preset", "small");
+        _shell.Fails(
+            1, "--cell", "is lstm here and rnn in the run to resume",
+            "train", "--resume", "--out", "old", "--iterations", "3", "--cell", "lstm");
+        _shell.Succeeds("train", "--resume", "--out", "old", "--iterations", "3", "--preset", "classic", "--cell", "rnn");
+        Assert.Equal(classic, Of("old"));
+
+        string[] Of(string run) =>
+            [.. ((string[])["preset", "cell", "hidden-size", "seq-length", "optimizer"]).Select(Saved(run).GetOptionText)];
     }
 
     [Fact]

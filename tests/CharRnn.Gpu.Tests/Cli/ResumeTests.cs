@@ -11,14 +11,14 @@ public sealed class ResumeTests : IDisposable
 {
     private static readonly string[] Options =
     [
-        "--hidden-size", "16", "--seq-length", "8", "--batch-size", "3", "--log-every", "10",
+        "--preset", "classic", "--hidden-size", "16", "--seq-length", "8", "--batch-size", "3", "--log-every", "10",
         "--sample-every", "20", "--sample-length", "15", "--eval-every", "15", "--checkpoint-every", "25", "--device", "cpu",
     ];
 
     // Saves nothing on the way but a line of metrics now and then.
     private static readonly string[] Endless =
     [
-        "--hidden-size", "16", "--seq-length", "8", "--batch-size", "3", "--log-every", "1000",
+        "--preset", "classic", "--hidden-size", "16", "--seq-length", "8", "--batch-size", "3", "--log-every", "1000",
         "--sample-every", "0", "--eval-every", "300", "--checkpoint-every", "0", "--device", "cpu",
     ];
 
@@ -115,7 +115,7 @@ public sealed class ResumeTests : IDisposable
         File.WriteAllLines(configuration, File.ReadAllLines(configuration).Where(line =>
             !line.Contains("schedule", StringComparison.Ordinal) && !line.Contains("warmup", StringComparison.Ordinal)));
         _shell.Fails(
-            1, "--schedule", "is cosine here and not given in the run to resume",
+            1, "--schedule", "is cosine here and constant in the run to resume",
             "train", "--resume", "--out", "old", "--iterations", "40", "--schedule", "cosine");
         Resume("old", "--iterations", "40", "--schedule", "constant");
     }
@@ -396,8 +396,8 @@ public sealed class ResumeTests : IDisposable
         }
 
         CommandResult first = _shell.Succeeds(
-            "train", "large.bin", "--out", "cached", "--encoding", "bytes", "--iterations", "20", "--cache", "kept",
-            "--eval-every", "0", "--sample-every", "0", "--device", "cpu");
+            "train", "large.bin", "--out", "cached", "--encoding", "bytes", "--preset", "classic", "--iterations", "20",
+            "--cache", "kept", "--eval-every", "0", "--sample-every", "0", "--device", "cpu");
         string entry = Assert.Single(Directory.GetFiles(_shell["kept"]));
         Assert.Contains("keeps the tokens of this text for the next start", first.Error, StringComparison.Ordinal);
         Assert.Contains(

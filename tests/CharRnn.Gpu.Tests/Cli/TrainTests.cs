@@ -119,8 +119,8 @@ public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
     public void Of_one_stream_the_smoothed_loss_is_shown_too()
     {
         CommandResult result = _shell.Succeeds(
-            "train", "lines.txt", "--out", "classic", "--hidden-size", "16", "--seq-length", "8", "--iterations", "30",
-            "--log-every", "30", "--val-fraction", "0", "--device", "cpu");
+            "train", "lines.txt", "--out", "classic", "--preset", "classic", "--hidden-size", "16", "--seq-length", "8",
+            "--iterations", "30", "--log-every", "30", "--val-fraction", "0", "--device", "cpu");
         double smooth = Assert.Single(Metrics("classic")).GetProperty("smooth_loss").GetDouble();
         string line = string.Create(
             CultureInfo.InvariantCulture,

@@ -146,6 +146,8 @@ public partial class ReadmeTests
     {
         if (command[0] == "bench")
             return [.. command, "--seconds", BenchSeconds];
+        if (command[0] == "train" && !command.Any(word => word is "--iterations" or "--epochs" or "--resume"))
+            command = [.. command, "--iterations", $"{int.MaxValue}"];
         int iterations = Array.IndexOf(command, "--iterations") + 1;
         return iterations == 0 || int.Parse(command[iterations], CultureInfo.InvariantCulture) <= MostIterations
             ? command
