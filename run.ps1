@@ -6,7 +6,7 @@ A thin front on dotnet: `test` runs the tests, every other verb is one of charrn
 .DESCRIPTION
 What follows the verb goes to dotnet as it is. No verb at all lists charrnn's.
 .EXAMPLE
-./run.ps1 train book.txt --out runs/book --hidden-size 128
+./run.ps1 train book.txt --out runs/book
 .EXAMPLE
 ./run.ps1 sample runs/book
 .EXAMPLE

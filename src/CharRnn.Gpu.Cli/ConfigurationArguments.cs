@@ -43,7 +43,7 @@ internal sealed class ConfigurationArguments
 
     private void AddFiles()
     {
-        string preset = Preset.Default.Name;
+        string preset = PresetOfModel() ?? Preset.Default.Name;
         string? path = Value("--config");
         if (path == "-" && _given.Count(argument => argument == "-") > 1)
             throw new UsageException("--config: is -, and so is another input; give one of them as a file");
@@ -92,8 +92,15 @@ internal sealed class ConfigurationArguments
             return;
         if (!Has("--preset"))
             _added.Add($"--preset={otherwise}");
-        _added.AddRange(_verb.Presets.FirstOrDefault(preset => preset.Name == Value("--preset"))?.Arguments(Value).ToArray() ?? []);
+        _added.AddRange(
+            _verb.Presets.FirstOrDefault(preset => preset.Name == Value("--preset"))?.Arguments(Has, Value).ToArray() ?? []);
     }
+
+    /// <summary>
+    /// The preset of the run whose weights the new one starts from, because its learning rate suits them; null if there is no such run.
+    /// </summary>
+    private string? PresetOfModel() =>
+        Value("--init-from") is { Length: > 0 } model && RunSearch.ConfigurationOf(model) is { } run ? PresetOf(run) : null;
 
     private static TrainingVerb[] Verbs => [TrainCommand.Verb, MlpTrainCommand.Verb];
 

@@ -50,7 +50,8 @@ before(async () => {
   const text = Array.from({ length: 400 }, (_, i) => `"Line ${i % 7}," said the ${['cat', 'dog', 'bird'][i % 3]} <b>&amp;</b>.\n`).join('');
   writeFileSync(join(folder, 'text.txt'), text);
   for (const [name, size] of [['first', '32'], ['second', '48']])
-    run('train', 'text.txt', '--out', `runs/${name}`, '--hidden-size', size, '--iterations', '600', '--log-every', '20', '--eval-every', '100', '--sample-every', '100', '--learning-rate', '0.05', '--device', 'cpu', '--quiet');
+    run('train', 'text.txt', '--out', `runs/${name}`, '--preset', 'classic', '--hidden-size', size, '--iterations', '600', '--log-every', '20',
+      '--eval-every', '100', '--sample-every', '100', '--learning-rate', '0.05', '--device', 'cpu', '--quiet');
   run('report', 'runs/first', 'runs/second', '--out', 'both.html');
   run('inspect', 'runs/first', 'text.txt', '--out', 'inspect.html', '--device', 'cpu');
   run('train', 'text.txt', '--out', 'deep', '--cell', 'lstm', '--layers', '2', '--hidden-size', '16', '--iterations', '100',

@@ -29,15 +29,15 @@ internal static unsafe class Cells
         static abstract void Backward(in CellPointers p, long at, long gate, int unit);
     }
 
-    /// <summary>What is computed of a vector of units: one of the two ways of a cell.</summary>
-    private interface IWay
+    /// <summary>What is computed of a vector of units: a cell's forward or backward pass.</summary>
+    private interface IPass
     {
         static abstract int Gates { get; }
 
         static abstract void Run(in CellPointers p, long at, long gate, int unit);
     }
 
-    private readonly struct Forwards<T> : IWay
+    private readonly struct ForwardPass<T> : IPass
         where T : struct, ICell
     {
         public static int Gates => T.Gates;
@@ -46,7 +46,7 @@ internal static unsafe class Cells
         public static void Run(in CellPointers p, long at, long gate, int unit) => T.Forward(p, at, gate, unit);
     }
 
-    private readonly struct Backwards<T> : IWay
+    private readonly struct BackwardPass<T> : IPass
         where T : struct, ICell
     {
         public static int Gates => T.Gates;
@@ -83,11 +83,11 @@ internal static unsafe class Cells
     public static void Forward(int cell, CellPointers p, RnnDims d, int rows, int units)
     {
         if (cell == CellKind.Lstm)
-            Each<Forwards<LstmCell>>(p, d, rows, units);
+            Each<ForwardPass<LstmCell>>(p, d, rows, units);
         else if (cell == CellKind.Gru)
-            Each<Forwards<GruCell>>(p, d, rows, units);
+            Each<ForwardPass<GruCell>>(p, d, rows, units);
         else
-            Each<Forwards<RnnCell>>(p, d, rows, units);
+            Each<ForwardPass<RnnCell>>(p, d, rows, units);
     }
 
     /// <summary>Computes the gradients at the pre-activations of a time step. Only CPU workers call it.</summary>
@@ -95,16 +95,16 @@ internal static unsafe class Cells
     public static void Backward(int cell, CellPointers p, RnnDims d, int rows, int units)
     {
         if (cell == CellKind.Lstm)
-            Each<Backwards<LstmCell>>(p, d, rows, units);
+            Each<BackwardPass<LstmCell>>(p, d, rows, units);
         else if (cell == CellKind.Gru)
-            Each<Backwards<GruCell>>(p, d, rows, units);
+            Each<BackwardPass<GruCell>>(p, d, rows, units);
         else
-            Each<Backwards<RnnCell>>(p, d, rows, units);
+            Each<BackwardPass<RnnCell>>(p, d, rows, units);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Each<T>(CellPointers p, RnnDims d, int rows, int units)
-        where T : struct, IWay
+        where T : struct, IPass
     {
         for (int r = 0; r < rows; r++)
         {

@@ -20,7 +20,7 @@ internal sealed class OptimizerOptions
     public OptimizerOptions(TrainingVerb verb, UpdateOptions defaults, bool preset = false)
     {
         string rate = preset
-            ? string.Create(CultureInfo.InvariantCulture, $"{defaults.LearningRate}; with another --optimizer ")
+            ? string.Create(CultureInfo.InvariantCulture, $"{defaults.LearningRate}; of an optimizer that is not the preset's, ")
             : "";
         _rule = verb.Add(
             SharedOptions.OneOf("--optimizer", "The rule that updates the weights.", defaults.Optimizer), OnResume.Kept);

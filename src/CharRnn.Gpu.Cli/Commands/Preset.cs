@@ -10,10 +10,10 @@ namespace CharRnn.Gpu.Cli.Commands;
 /// <param name="Step">The step; its batch size is the largest number of streams.</param>
 internal sealed record Preset(string Name, string Purpose, StepOptions Step)
 {
-    // Fewer steps in a pass leave a short text with too few updates before its words are known by heart.
+    // With fewer steps in a pass, a model overfits a short text before it has had enough updates.
     private const int LeastSteps = 256;
 
-    // Whoever reads a text more often knows it by heart, and writes other texts the worse for it.
+    // A model that reads a text more often overfits.
     private const int MostPasses = 12;
 
     // The number of characters is that for vocabularies of up to this size. With larger ones each takes longer, and fewer are read.
@@ -35,14 +35,14 @@ internal sealed record Preset(string Name, string Purpose, StepOptions Step)
             Schedule = LearningRateDecay.Cosine,
             Characters = 30_000_000,
         },
-        new("large", "a text of many megabytes, on a GPU or over night", Adam(512, 100, 64, 0.002, dropout: 0.3))
+        new("large", "a text of many megabytes, on a GPU or overnight", Adam(512, 100, 64, 0.002, dropout: 0.3))
         {
             Cell = RecurrentCell.Lstm,
             Layers = 3,
             Schedule = LearningRateDecay.Cosine,
             Characters = 200_000_000,
         },
-        new("classic", "min-char-rnn, to the letter", new StepOptions()),
+        new("classic", "min-char-rnn's model, step and optimizer", new StepOptions()),
     ];
 
     /// <summary>The preset where none is given.</summary>
@@ -74,10 +74,11 @@ internal sealed record Preset(string Name, string Purpose, StepOptions Step)
     ];
 
     /// <summary>The arguments that the preset adds to those that are given.</summary>
+    /// <param name="has">Whether an option is given, with a value or without.</param>
     /// <param name="value">The value that is given for an option; null where none is.</param>
-    public IEnumerable<string> Arguments(Func<string, string?> value) =>
+    public IEnumerable<string> Arguments(Func<string, bool> has, Func<string, string?> value) =>
         from one in Options
-        where value(one.Option) is null && !IsLeftOpen(one.Option, value)
+        where !has(one.Option) && !IsLeftOpen(one.Option, has, value)
         select $"{one.Option}={one.Value}";
 
     /// <summary>B for a text: fewer streams where they would be too short.</summary>
@@ -106,10 +107,10 @@ internal sealed record Preset(string Name, string Purpose, StepOptions Step)
     /// Whether an option has no value of the preset because another one is given: a rate belongs to its optimizer, and the sizes of a model
     /// that training starts from to that model.
     /// </summary>
-    private bool IsLeftOpen(string option, Func<string, string?> value) => option switch
+    private bool IsLeftOpen(string option, Func<string, bool> has, Func<string, string?> value) => option switch
     {
         "--learning-rate" => value("--optimizer") is { } rule && !Options.Contains(("--optimizer", rule)),
-        "--cell" or "--layers" or "--hidden-size" => value("--init-from") is not null,
+        "--cell" or "--layers" or "--hidden-size" => has("--init-from"),
         _ => false,
     };
 
@@ -127,7 +128,12 @@ internal sealed record Preset(string Name, string Purpose, StepOptions Step)
 
     /// <summary>The preset, as the help lists it.</summary>
     public override string ToString() =>
-        $"  {Name,-8} {Purpose}:\n           {string.Join(' ', Options.Select(one => $"{one.Option} {one.Value}"))}";
+        $"  {Name,-8} {Purpose}:\n           {string.Join(' ', Options.Select(one => $"{one.Option} {one.Value}"))}\n           "
+        + (Characters is { } characters
+            ? string.Create(
+                CultureInfo.InvariantCulture,
+                $"up to {Step.BatchSize} streams, {characters / 1e6:N0} million characters, at most {MostPasses} passes")
+            : "1 stream, as many passes as --epochs says");
 
     private static string Text(IFormattable value) => value.ToString(null, CultureInfo.InvariantCulture);
 }

@@ -45,7 +45,7 @@ internal static class TrainCommand
 
     private static readonly Option<Choice<Preset>> PresetOption = Verb.Add(
         SharedOptions.OneOf(
-            "--preset", "A named set of these options, each of which can be given beside it; they are listed above.",
+            "--preset", "A named set of these options, listed above. Those given beside it win; the defaults below are those of small.",
             [.. Preset.All.Select(preset => new Choice<Preset>(preset.Name, preset))]),
         OnResume.Kept);
 
@@ -66,7 +66,7 @@ internal static class TrainCommand
     private static readonly Option<int?> BatchSize = Verb.Add(
         SharedOptions.WholeNumber<int>(
             "--batch-size", null, 1,
-            "B, the number of streams of the text that are trained at once [default: the preset's, and fewer for a short text]."),
+            "B, the number of streams of the text that are trained at once [default: that of the preset, and fewer for a short text]."),
         OnResume.Kept);
     private static readonly OptimizerOptions Optimizer = new(Verb, Default.Step, preset: true);
     private static readonly ScheduleOptions Schedule = new(Verb, Default.Schedule);
@@ -78,7 +78,8 @@ internal static class TrainCommand
     private static readonly Option<long?> Epochs = Verb.Add(
         SharedOptions.WholeNumber<long>(
             "--epochs", null, 1,
-            $"Total number of passes over the text, unless --iterations is given [default: set by the preset; of classic {ScheduleDefaults.Epochs}]."),
+            "Total number of passes over the text, unless --iterations is given "
+                + $"[default: set by the preset, {ScheduleDefaults.Epochs} with classic]."),
         OnResume.Taken);
     private static readonly Option<ulong?> Seed = Verb.Add(
         SharedOptions.WholeNumber<ulong>("--seed", ScheduleDefaults.Seed, 0, "Seed for the initial weights, the dropout and the samples."),
@@ -198,6 +199,7 @@ internal static class TrainCommand
                     .. Optimizer.Resolved(step with { LearningRate = learningRate }), .. Schedule.Resolved(rates),
                     (Cell, SharedOptions.WordOf(shape.Cell)), (Layers, shape.Layers), (HiddenSize, shape.HiddenSize),
                     (BatchSize, step.BatchSize), (Iterations, schedule.Iterations),
+                    (Epochs, schedule.Iterations is null ? schedule.Epochs : null),
                     (InitFrom, resumed is null ? options.GetValue(InitFrom) : InitFromOf(resumed.Configuration)),
                 ]),
         };

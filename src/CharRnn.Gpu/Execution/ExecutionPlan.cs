@@ -167,14 +167,14 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
     /// such grids it has the smallest blocks, and of these the ones with the shortest sides, which read the least of both operands.
     /// </summary>
     internal static BlockGrid GroupGrid(int rows, int columns, int groups) => (
-        from height in Sides(rows)
-        from width in Sides(columns)
-        let grid = new BlockGrid((rows + height - 1) / height, (columns + width - 1) / width)
-        where grid.Count <= groups
-        select (Grid: grid, Size: ((long)height * width, height + width))).MinBy(one => one.Size).Grid;
+        from height in Enumerable.Range(1, Parts(rows, BlockSide)).Select(i => i * BlockSide)
+        let shares = Parts(rows, height)
+        where shares <= groups
+        let width = Parts(Parts(columns, groups / shares), BlockSide) * BlockSide // the narrowest blocks of which there are so few
+        select (Grid: new BlockGrid(shares, Parts(columns, width)), Size: ((long)height * width, height + width)))
+        .MinBy(one => one.Size).Grid;
 
-    private static IEnumerable<int> Sides(int length) =>
-        Enumerable.Range(1, (length + BlockSide - 1) / BlockSide).Select(i => i * BlockSide);
+    private static int Parts(int length, int part) => (length + part - 1) / part;
 }
 
 /// <summary>The kernels that run training steps.</summary>

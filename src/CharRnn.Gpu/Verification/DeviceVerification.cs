@@ -50,6 +50,7 @@ public sealed class DeviceVerification
                new(130, 100, 1, 25, true) { Layers = 2 },
                new(17, 33, 5, 9, true) { Layers = 3, Dropout = 0.25 },
                new(33, 150, 3, 20, true) { Dropout = 0.5 },
+               new(17, 32, 3, 1, true) { Layers = 2 }, // one time step, and rows of whole lines
            ]
            select one with { Cell = cell },
     ];
@@ -62,10 +63,15 @@ public sealed class DeviceVerification
     /// <summary>Runs all checks: several sizes, with fresh and trained weights, and with gradients below and above the clip.</summary>
     public static IEnumerable<VerificationCheck> Run(ComputeDevice device) => Run(device, (_, _) => { });
 
-    /// <summary>Checks one case of each kernel in less than a second. Returns null if all is well, otherwise what is wrong.</summary>
+    /// <summary>
+    /// Checks a vanilla model and one of several layers and gates in less than a second, which takes every kernel of character models.
+    /// Returns null if all is well, otherwise what is wrong.
+    /// </summary>
     public static string? QuickCheck(ComputeDevice device)
     {
-        foreach (VerificationCheck check in new DeviceVerification(device, (_, _) => { }).Check(new Case(17, 33, 5, 9, true)))
+        var small = new Case(17, 33, 5, 9, true);
+        Case[] cases = [small, small with { Cell = RecurrentCell.Lstm, Layers = 2 }];
+        foreach (VerificationCheck check in cases.SelectMany(new DeviceVerification(device, (_, _) => { }).Check))
             if (!check.Passed)
                 return $"{check.Kernel} computes {check.Result} wrongly here: "
                     + $"error {check.Error:E1}, at most {check.Tolerance:E0} was expected";

@@ -60,6 +60,17 @@ public static class RunSearch
             : throw new CharRnnException(path, "is not a run's directory", remedy);
     }
 
+    /// <summary>The configuration of the run that a MODEL on the command line is of; null if it is of none.</summary>
+    /// <param name="model">A run's directory or any file.</param>
+    /// <exception cref="CharRnnException">The configuration cannot be read.</exception>
+    public static RunConfiguration? ConfigurationOf(string model)
+    {
+        string full = FileErrors.FullPath(model);
+        string? directory = Directory.Exists(full) ? full : Path.GetDirectoryName(full);
+        return directory is not null && IsRun(directory) && Path.Combine(directory, RunPaths.ConfigurationName) is var path
+            && File.Exists(path) ? RunConfiguration.Read(path) : null;
+    }
+
     /// <summary>The weights' file that a MODEL on the command line means: the file itself, or the one in a run's directory.</summary>
     /// <param name="path">A run's directory or any file.</param>
     /// <param name="best">Whether to take best.safetensors of a directory instead of model.safetensors.</param>

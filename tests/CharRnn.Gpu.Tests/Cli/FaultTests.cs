@@ -16,7 +16,8 @@ public sealed class FaultTests : IDisposable
     private static readonly string[] Options =
     [
         "--preset", "classic", "--hidden-size", "16", "--seq-length", "8", "--batch-size", "3", "--log-every", "3",
-        "--sample-every", "7", "--sample-length", "15", "--eval-every", "20", "--checkpoint-every", "5", "--keep-checkpoints", "3", "--device", "cpu",
+        "--sample-every", "7", "--sample-length", "15", "--eval-every", "20", "--checkpoint-every", "5", "--keep-checkpoints", "3",
+        "--device", "cpu",
     ];
 
     private readonly Shell _shell = new();

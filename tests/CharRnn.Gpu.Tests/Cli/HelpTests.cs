@@ -34,10 +34,13 @@ public sealed class HelpTests : IDisposable
         Assert.All(
             [
                 ("preset", "small"), ("cell", "lstm"), ("layers", "1"), ("hidden-size", "128"), ("dropout", "0.1"), ("seq-length", "64"),
-                ("batch-size", "the preset's, and fewer for a short text"), ("schedule", "cosine"),
-                ("learning-rate", "0.015; with another --optimizer 0.1 for adagrad and sgd, 0.01 for rmsprop, 0.001 for adam and adamw"),
+                ("batch-size", "that of the preset, and fewer for a short text"), ("schedule", "cosine"),
+                (
+                    "learning-rate",
+                    "0.015; of an optimizer that is not the preset's, 0.1 for adagrad and sgd, 0.01 for rmsprop, 0.001 for adam and adamw"),
                 ("clip", "none"), ("clip-norm", "5"), ("optimizer", "adam"),
-                ("epochs", "set by the preset; of classic 10"), ("seed", "1"), ("device", "auto"), ("encoding", "utf-8"), ("val-fraction", "0.1"), ("log-every", "100"),
+                ("epochs", "set by the preset, 10 with classic"), ("seed", "1"), ("device", "auto"),
+                ("encoding", "utf-8"), ("val-fraction", "0.1"), ("log-every", "100"),
                 ("sample-every", "1000"), ("sample-length", "200"), ("eval-every", "1000"), ("checkpoint-every", "1000"),
                 ("out", "runs/<time>"),
             ],

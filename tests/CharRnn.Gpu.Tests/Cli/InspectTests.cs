@@ -130,8 +130,8 @@ public sealed class InspectTests(TinyRun run) : IClassFixture<TinyRun>
 
     private void Train(string name, int units, params string[] more) => _shell.Succeeds(
         [
-            "train", "lines.txt", "--out", name, "--hidden-size", $"{units}", "--seq-length", "8", "--batch-size", "3",
-            "--iterations", "20", "--sample-every", "0", "--device", "cpu", "--quiet", .. more,
+            "train", "lines.txt", "--out", name, "--preset", "classic", "--hidden-size", $"{units}", "--seq-length", "8",
+            "--batch-size", "3", "--iterations", "20", "--sample-every", "0", "--device", "cpu", "--quiet", .. more,
         ]);
 
     /// <summary>Checks lines, of which # stands for a number that depends on the weights, and a space for one or several.</summary>

@@ -98,7 +98,8 @@ public sealed class OutputTests : IDisposable
         const string limited = "export DOTNET_EnableWriteXorExecute=0; ulimit -f 200; ";
         _shell.Write("lines.txt", TinyRun.Text);
         (int exitCode, string error) = InShell(
-            $"{limited}charrnn train lines.txt --out run --preset classic --iterations 4 --checkpoint-every 1 --hidden-size 200 --quiet");
+            $"{limited}charrnn train lines.txt --out run --preset classic --hidden-size 200 --iterations 4 --checkpoint-every 1 --quiet "
+                + "--device cpu");
         Assert.Equal(1, exitCode);
         Assert.EndsWith(
             "error: run/checkpoint.safetensors: could not be written because it would be larger than a file may be; "
@@ -146,7 +147,8 @@ public sealed class OutputTests : IDisposable
     {
         _shell.Write("lines.txt", TinyRun.Text);
         (int exitCode, string error) = InShell(
-            "charrnn train <(cat lines.txt) --config <(echo '{\"hidden-size\": 16}') --out 'my run' --preset classic --iterations 5");
+            "charrnn train <(cat lines.txt) --config <(echo '{\"hidden-size\": 16, \"preset\": \"classic\"}') "
+                + "--out 'my run' --iterations 5 --device cpu");
         Assert.True(exitCode == 0, error);
         Assert.EndsWith("done; write text with: charrnn sample 'my run'\n", error, StringComparison.Ordinal);
         (exitCode, error) = InShell("charrnn train --resume --out 'my run' --iterations 6");

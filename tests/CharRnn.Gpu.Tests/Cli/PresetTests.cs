@@ -39,6 +39,13 @@ public sealed class PresetTests : IDisposable
         Assert.Equal("0.1", Saved("sgd").GetOptionText("learning-rate"));
         _shell.Succeeds("train", "text.txt", "--out", "next", "--preset", "medium", "--init-from", "sgd", "--iterations", "2");
         Assert.Equal(("4", "1"), (Saved("next").GetOptionText("hidden-size"), Saved("next").GetOptionText("layers")));
+
+        // Without a preset, the new run has that of the run whose weights it takes.
+        foreach (string model in (string[])["next", "next/model.safetensors"])
+        {
+            _shell.Succeeds("train", "text.txt", "--out", "third", "--init-from", model, "--iterations", "2", "--overwrite");
+            Assert.Equal(("medium", "0.004"), (Saved("third").GetOptionText("preset"), Saved("third").GetOptionText("learning-rate")));
+        }
     }
 
     [Fact]
@@ -64,6 +71,19 @@ public sealed class PresetTests : IDisposable
                 }
     }
 
+    [Theory]
+    [InlineData(1_800, 49, 1, 12 * 28)]
+    [InlineData(180_000, 65, 10, 12 * 281)]
+    [InlineData(1_003_854, 65, 32, 4_882)]
+    [InlineData(10_000_000_000, 256, 32, 4_882)]
+    [InlineData(300_000, 3_812, 17, 1_632)]
+    public void The_training_is_fitted_to_the_text(long length, int characters, int streams, long steps)
+    {
+        Preset small = Preset.Default;
+        Assert.Equal(streams, small.StreamsFor(length, 64));
+        Assert.Equal(steps, small.StepsFor(length, new ModelShape(characters, 128, RecurrentCell.Lstm), streams, 64));
+    }
+
     [Fact]
     public void Where_none_is_given_it_is_small_and_of_an_older_run_classic()
     {
@@ -81,6 +101,11 @@ public sealed class PresetTests : IDisposable
         _shell.Succeeds("train", "--config", "old/config.json", "--out", "again", "--quiet");
         Assert.Equal(classic, Of("again"));
         Assert.Equal(File.ReadAllBytes(_shell["old/model.safetensors"]), File.ReadAllBytes(_shell["again/model.safetensors"]));
+        _shell.Run([File.ReadAllBytes(_shell["old/config.json"])], ["train", "--config", "-", "--out", "piped", "--quiet"]);
+        Assert.Equal(classic, Of("piped"));
+        _shell.Write("hand.json", "{\"iterations\": 2}");
+        _shell.Succeeds("train", "text.txt", "--config", "hand.json", "--out", "hand", "--quiet");
+        Assert.Equal(Of("new"), Of("hand"));
         _shell.Fails(
             1, "--preset", "is small here and classic in the run to resume",
             "train", "--resume", "--out", "old", "--iterations", "3", "--preset", "small");
@@ -92,6 +117,22 @@ public sealed class PresetTests : IDisposable
 
         string[] Of(string run) =>
             [.. ((string[])["preset", "cell", "hidden-size", "seq-length", "optimizer"]).Select(Saved(run).GetOptionText)];
+    }
+
+    [Fact]
+    public void A_value_that_was_forgotten_is_not_the_presets()
+    {
+        foreach ((string option, _) in Preset.Default.Options)
+            Assert.Contains("has no value", _shell.Run("train", "text.txt", option).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_run_of_as_many_passes_as_classic_has_keeps_the_end_of_its_schedule()
+    {
+        _shell.Write("text.txt", TinyRun.Words(30));
+        _shell.Succeeds("train", "text.txt", "--out", "run", "--preset", "classic", "--schedule", "cosine", "--quiet");
+        Assert.Equal("10", Saved("run").GetOptionText("epochs"));
+        _shell.Fails(1, "run", "has a cosine schedule over", "train", "--resume", "--out", "run", "--epochs", "20");
     }
 
     [Fact]

@@ -15,7 +15,8 @@ public sealed class TinyRun : IDisposable
     internal static readonly string[] Options =
     [
         "--preset", "classic", "--hidden-size", "16", "--seq-length", "8", "--batch-size", "3", "--iterations", "300",
-        "--log-every", "50", "--sample-every", "100", "--sample-length", "20", "--eval-every", "75", "--checkpoint-every", "100", "--device", "cpu",
+        "--log-every", "50", "--sample-every", "100", "--sample-length", "20", "--eval-every", "75", "--checkpoint-every", "100",
+        "--device", "cpu",
     ];
 
     public TinyRun()

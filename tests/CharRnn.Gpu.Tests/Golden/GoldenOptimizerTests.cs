@@ -82,7 +82,12 @@ public sealed class GoldenOptimizerTests : IDisposable
         };
         return name == "plain"
             ? plain
-            : plain with { Clip = _golden.Number("clip"), ClipNorm = _golden.Number("clip_norm"), WeightDecay = _golden.Number("weight_decay") };
+            : plain with
+            {
+                Clip = _golden.Number("clip"),
+                ClipNorm = _golden.Number("clip_norm"),
+                WeightDecay = _golden.Number("weight_decay"),
+            };
     }
 
     /// <summary>An optimizer, of no network.</summary>
