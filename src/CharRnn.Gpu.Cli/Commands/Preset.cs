@@ -79,7 +79,7 @@ internal sealed record Preset(string Name, string Purpose, StepOptions Step)
     public IEnumerable<string> Arguments(Func<string, bool> has, Func<string, string?> value) =>
         from one in Options
         where !has(one.Option) && !IsLeftOpen(one.Option, has, value)
-        select $"{one.Option}={one.Value}";
+        select $"{one.Option}={(one.Option == "--learning-rate" ? RateFor(value("--hidden-size")) : one.Value)}";
 
     /// <summary>B for a text: fewer streams where they would be too short.</summary>
     /// <param name="length">The number of characters to train on.</param>
@@ -113,6 +113,11 @@ internal sealed record Preset(string Name, string Purpose, StepOptions Step)
         "--cell" or "--layers" or "--hidden-size" => has("--init-from"),
         _ => false,
     };
+
+    /// <summary>The learning rate: Adam's has to fall as the layers get wider. Narrower ones keep the preset's.</summary>
+    private string RateFor(string? hiddenSize) =>
+        Characters is not null && int.TryParse(hiddenSize, NumberStyles.None, CultureInfo.InvariantCulture, out int units)
+        && units > Step.HiddenSize ? Text(Step.LearningRate * Step.HiddenSize / units) : Text(Step.LearningRate);
 
     private static StepOptions Adam(int hiddenSize, int sequenceLength, int batchSize, double learningRate, double dropout) => new()
     {

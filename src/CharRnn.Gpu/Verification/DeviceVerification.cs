@@ -50,7 +50,7 @@ public sealed class DeviceVerification
                new(130, 100, 1, 25, true) { Layers = 2 },
                new(17, 33, 5, 9, true) { Layers = 3, Dropout = 0.25 },
                new(33, 150, 3, 20, true) { Dropout = 0.5 },
-               new(17, 32, 3, 1, true) { Layers = 2 }, // one time step, and rows of whole lines
+               new(17, 32, 3, 2, true) { Layers = 2 }, // rows of whole lines
            ]
            select one with { Cell = cell },
     ];

@@ -37,6 +37,8 @@ public sealed class PresetTests : IDisposable
         _shell.Succeeds(
             "train", "text.txt", "--out", "sgd", "--preset", "small", "--hidden-size", "4", "--optimizer", "sgd", "--iterations", "2");
         Assert.Equal("0.1", Saved("sgd").GetOptionText("learning-rate"));
+        _shell.Succeeds("train", "text.txt", "--out", "wide", "--hidden-size", "256", "--iterations", "1"); // twice as wide as the preset's
+        Assert.Equal("0.0075", Saved("wide").GetOptionText("learning-rate"));
         _shell.Succeeds("train", "text.txt", "--out", "next", "--preset", "medium", "--init-from", "sgd", "--iterations", "2");
         Assert.Equal(("4", "1"), (Saved("next").GetOptionText("hidden-size"), Saved("next").GetOptionText("layers")));
 
