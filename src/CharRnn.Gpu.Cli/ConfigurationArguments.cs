@@ -43,8 +43,7 @@ internal sealed class ConfigurationArguments
 
     private void AddFiles()
     {
-        string preset = PresetOfModel() ?? Preset.Default.Name;
-        string? path = Value("--config");
+        string? preset = null, path = Value("--config");
         if (path == "-" && _given.Count(argument => argument == "-") > 1)
             throw new UsageException("--config: is -, and so is another input; give one of them as a file");
         if (path is not null)
@@ -61,7 +60,7 @@ internal sealed class ConfigurationArguments
         if (!Has("--resume") || Has("--overwrite") || Value("--out") is not { } run)
         {
             // There is none, or they contradict each other.
-            AddPreset(preset);
+            AddPreset(preset ?? PresetOfModel() ?? Preset.Default.Name);
             return;
         }
 

@@ -16,7 +16,7 @@ internal sealed class OptimizerOptions
 
     /// <param name="verb">Gets the options.</param>
     /// <param name="defaults">The values of options that are not given.</param>
-    /// <param name="preset">Whether the rate, too, is one that goes with the others, and not the rule's own.</param>
+    /// <param name="preset">Whether these are a preset's, whose learning rate is not its rule's own.</param>
     public OptimizerOptions(TrainingVerb verb, UpdateOptions defaults, bool preset = false)
     {
         string rate = preset

@@ -116,7 +116,7 @@ internal sealed record Preset(string Name, string Purpose, StepOptions Step)
 
     /// <summary>The learning rate: Adam's has to fall as the layers get wider. Narrower ones keep the preset's.</summary>
     private string RateFor(string? hiddenSize) =>
-        Characters is not null && int.TryParse(hiddenSize, NumberStyles.None, CultureInfo.InvariantCulture, out int units)
+        Step.Optimizer == UpdateRule.Adam && int.TryParse(hiddenSize, NumberStyles.None, CultureInfo.InvariantCulture, out int units)
         && units > Step.HiddenSize ? Text(Step.LearningRate * Step.HiddenSize / units) : Text(Step.LearningRate);
 
     private static StepOptions Adam(int hiddenSize, int sequenceLength, int batchSize, double learningRate, double dropout) => new()

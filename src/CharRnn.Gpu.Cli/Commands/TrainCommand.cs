@@ -45,7 +45,8 @@ internal static class TrainCommand
 
     private static readonly Option<Choice<Preset>> PresetOption = Verb.Add(
         SharedOptions.OneOf(
-            "--preset", "A named set of these options, listed above. Those given beside it win; the defaults below are those of small.",
+            "--preset",
+            $"A named set of these options, listed above. Those given beside it win; the defaults below are those of {Default.Name}.",
             [.. Preset.All.Select(preset => new Choice<Preset>(preset.Name, preset))]),
         OnResume.Kept);
 

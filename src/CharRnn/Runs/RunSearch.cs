@@ -67,8 +67,10 @@ public static class RunSearch
     {
         string full = FileErrors.FullPath(model);
         string? directory = Directory.Exists(full) ? full : Path.GetDirectoryName(full);
-        return directory is not null && IsRun(directory) && Path.Combine(directory, RunPaths.ConfigurationName) is var path
-            && File.Exists(path) ? RunConfiguration.Read(path) : null;
+        if (directory is null || !IsRun(directory))
+            return null;
+        string path = Path.Combine(directory, RunPaths.ConfigurationName);
+        return File.Exists(path) ? RunConfiguration.Read(path) : null;
     }
 
     /// <summary>The weights' file that a MODEL on the command line means: the file itself, or the one in a run's directory.</summary>

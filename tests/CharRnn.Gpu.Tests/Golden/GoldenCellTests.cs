@@ -34,7 +34,7 @@ public sealed class GoldenCellTests : IDisposable
     public void The_reference_computes_the_golden_numbers(RecurrentCell cell, int layers, int streams, bool drops)
     {
         const double Tolerance = 1e-12;
-        string name = $"{cell.ToString().ToLowerInvariant()}.l{layers}.b{streams}.{(drops ? "dropped" : "plain")}";
+        string name = $"{Word(cell)}.l{layers}.b{streams}.{(drops ? "dropped" : "plain")}";
         ModelShape shape = Shape(cell, layers);
         ParameterSet<double> weights = _golden.Parameters(shape, $"initial.{Word(cell)}.l{layers}");
         var optimizer = new ReferenceOptimizer(Options(shape, streams), shape);
