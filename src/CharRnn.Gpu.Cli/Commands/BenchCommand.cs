@@ -69,8 +69,6 @@ internal static class BenchCommand
     private static int Run(ParseResult options)
     {
         using ComputeDevice device = SharedOptions.Open(options.GetValue(Device), _ => null, options.GetValue(Profile));
-        if (DeviceVerification.QuickCheck(device) is { } failure)
-            throw new CharRnnException(device.Name, failure, "a wrong result is not worth timing; run charrnn verify");
         (StepOptions Step, ModelShape Shape, ExecutionPlan Plan)[] chosen =
         [
             .. from step in Chosen(options)
@@ -87,6 +85,8 @@ internal static class BenchCommand
         double seconds = options.GetValue(Seconds)!.Value;
         foreach ((StepOptions step, ModelShape shape, ExecutionPlan plan) in chosen)
         {
+            if (DeviceVerification.QuickCheck(device, shape, step) is { } failure)
+                throw new CharRnnException(device.Name, failure, "a wrong result is not worth timing; run charrnn verify");
             double error = GradientError(device, shape, step, plan.Kind);
             (double charactersPerSecond, double launchesPerStep) =
                 OfEngine(device, plan, shape, step, engine => Throughput.OfTraining(engine, step, seconds));

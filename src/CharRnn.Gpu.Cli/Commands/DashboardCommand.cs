@@ -32,11 +32,15 @@ internal static class DashboardCommand
         return command;
     }
 
+    // The models come later. These are the most operations that a model can have.
+    private static readonly ModelShape Checked = new(2, 2, RecurrentCell.Lstm, 2);
+
     private static async Task<int> Run(ParseResult options)
     {
         CancellationToken stop = Interrupts.Watch();
         await using DashboardServer server = await DashboardServer.StartAsync(
-            options.GetRequiredValue(Root), options.GetValue(Port)!.Value, () => SharedOptions.Open(options.GetValue(Device)), Describe);
+            options.GetRequiredValue(Root), options.GetValue(Port)!.Value, () => SharedOptions.Open(options.GetValue(Device), Checked),
+            Describe);
         Output.Line(server.Address.ToString());
         await Task.Delay(Timeout.Infinite, stop).ContinueWith(_ => { }, TaskScheduler.Default);
         return 0;

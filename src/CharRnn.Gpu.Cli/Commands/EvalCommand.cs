@@ -50,7 +50,7 @@ internal static class EvalCommand
         if (corpus.Tokens.Length < 2)
             throw new CharRnnException(corpus.Name, "has a single character", "give a text of at least 2: the first is only an input");
 
-        using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
+        using ComputeDevice device = SharedOptions.Open(options.GetValue(Device), model.Shape);
         using var deviceModel = new DeviceModel(device, model.Weights);
         using var evaluator = new Evaluator(deviceModel, streams: 1);
         double loss = Output.Waited("evaluation", () => evaluator.Evaluate(corpus.Tokens, stop).Loss);

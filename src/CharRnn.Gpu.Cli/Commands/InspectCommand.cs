@@ -56,7 +56,7 @@ internal static class InspectCommand
         string path = options.GetRequiredValue(ModelPath), page = SharedOptions.NewFile(
             Out, options.GetValue(Out) ?? "inspect.html", path, Path.Exists(options.GetValue(Text)) ? options.GetValue(Text) : null);
         CharacterModel model = SharedOptions.LoadModel(path, options.GetValue(BestModel));
-        using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
+        using ComputeDevice device = SharedOptions.Open(options.GetValue(Device), model.Shape);
         using var deviceModel = new DeviceModel(device, model.Weights);
 
         int[] tokens = options.GetValue(Text) is { } text

@@ -5,6 +5,7 @@ using CharRnn.Files;
 using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
+using CharRnn.Gpu.Verification;
 using CharRnn.Networks;
 using CharRnn.Runs;
 using CharRnn.Storage;
@@ -127,7 +128,8 @@ internal static class MlpCommands
     /// <exception cref="CharRnnException">An output is not finite; the message names the line.</exception>
     private static NetworkAnswers Apply(ParseResult options, NetworkModel model, Table table, LabelledData data, CancellationToken stop)
     {
-        using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
+        using ComputeDevice device = SharedOptions.Open(
+            options.GetValue(Device), opened => DeviceVerification.QuickCheck(opened, model.Shape));
         using var predictor = new NetworkPredictor(device, model.Shape, data.Count);
         NetworkAnswers answers = predictor.Apply(model.Parameters, data, stop);
         int bad = Array.FindIndex(answers.Outputs, output => !float.IsFinite(output));

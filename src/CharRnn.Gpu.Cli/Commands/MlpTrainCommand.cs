@@ -5,6 +5,7 @@ using CharRnn.Files;
 using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
+using CharRnn.Gpu.Verification;
 using CharRnn.Networks;
 using CharRnn.Randomness;
 using CharRnn.Runs;
@@ -129,7 +130,8 @@ internal static class MlpTrainCommand
             return 0;
         }
 
-        using ComputeDevice device = RunOptions.OpenDevice(options, earlier?.Root, resumed?.Configuration);
+        using ComputeDevice device = RunOptions.OpenDevice(
+            options, opened => DeviceVerification.QuickCheck(opened, table.Shape), earlier?.Root, resumed?.Configuration);
         NetworkEngine.RequireMemory(device, table.Shape, table.Training.Count, how);
         using var engine = new NetworkEngine(
             device, resumed?.Snapshot.Weights ?? InitialNetwork.Create(table.Shape, how.Seed), table.Training, how);

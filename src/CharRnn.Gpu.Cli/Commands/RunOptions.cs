@@ -153,11 +153,13 @@ internal sealed class RunOptions
 
     /// <summary>Opens the device; says so if the run that is resumed was on another one.</summary>
     /// <param name="options">The command line.</param>
+    /// <param name="check">Says what is wrong with an open device; null if nothing is.</param>
     /// <param name="directory">The run that is resumed.</param>
     /// <param name="saved">Its configuration; null of a new run.</param>
-    public ComputeDevice OpenDevice(ParseResult options, string? directory, RunConfiguration? saved)
+    public ComputeDevice OpenDevice(
+        ParseResult options, Func<ComputeDevice, string?> check, string? directory, RunConfiguration? saved)
     {
-        ComputeDevice device = SharedOptions.Open(options.GetValue(_device));
+        ComputeDevice device = SharedOptions.Open(options.GetValue(_device), check);
         if (!Output.IsQuiet && saved?.Has("device-name") == true && saved.GetText("device-name") is var before && before != device.Name)
             Output.Note($"{directory}: was trained on {before} and goes on with {device.Name}, whose results differ in the last digits");
         return device;

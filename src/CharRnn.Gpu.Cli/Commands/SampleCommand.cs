@@ -90,7 +90,7 @@ internal static class SampleCommand
             TopP = options.GetValue(TopP)!.Value,
         };
 
-        using ComputeDevice device = SharedOptions.Open(options.GetValue(Device));
+        using ComputeDevice device = SharedOptions.Open(options.GetValue(Device), model.Shape);
         using var deviceModel = new DeviceModel(device, model.Weights);
         using var sampler = new Sampler(deviceModel);
         if (options.GetValue(Seed) is null && !Output.IsQuiet)

@@ -189,8 +189,9 @@ internal static class SharedOptions
         return Enumerable.Range(1, int.MaxValue).Select(n => n == 1 ? name : $"{name}-{n}").First(n => !Path.Exists(n));
     }
 
-    /// <summary>Opens the device and checks it quickly against the reference.</summary>
-    public static ComputeDevice Open(DeviceSelection selection) => Open(selection, DeviceVerification.QuickCheck);
+    /// <summary>Opens the device and checks quickly that it evaluates and samples from such a model as the reference does.</summary>
+    public static ComputeDevice Open(DeviceSelection selection, ModelShape shape) =>
+        Open(selection, device => DeviceVerification.QuickCheck(device, shape));
 
     /// <summary>Opens the device.</summary>
     /// <param name="selection">The value of <c>--device</c>.</param>

@@ -4,6 +4,7 @@ using CharRnn.Files;
 using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
+using CharRnn.Gpu.Verification;
 using CharRnn.Model;
 using CharRnn.Runs;
 using CharRnn.Storage;
@@ -175,7 +176,8 @@ internal static class TrainCommand
 
         ParameterSet<float>? given = resumed?.Snapshot.Weights
             ?? (initial is null ? null : StartFrom(options, initial, corpus.Vocabulary, shape, schedule));
-        using ComputeDevice device = RunOptions.OpenDevice(options, earlier?.Root, resumed?.Configuration);
+        using ComputeDevice device = RunOptions.OpenDevice(
+            options, opened => DeviceVerification.QuickCheck(opened, shape, step), earlier?.Root, resumed?.Configuration);
         RequireMemory(shape, step, split, device);
         using var model = new DeviceModel(device, given ?? InitialWeights.Create(shape, schedule.Seed));
         using var engine = new TrainingEngine(model, split.Training, step);

@@ -5,7 +5,7 @@ using ILGPU.Runtime.OpenCL;
 namespace CharRnn.Gpu.Devices;
 
 /// <summary>
-/// An open device with its kernels loaded. Any thread may use it, one at a time: the others wait. What stands on it throws
+/// An open device. Any thread may use it, one at a time: the others wait. What stands on it throws
 /// <see cref="ObjectDisposedException"/> once it is disposed of.
 /// </summary>
 public sealed class ComputeDevice : IDisposable

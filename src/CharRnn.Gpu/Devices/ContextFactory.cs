@@ -10,7 +10,7 @@ using ILGPU.IR.Intrinsics;
 
 namespace CharRnn.Gpu.Devices;
 
-/// <summary>The one place that builds ILGPU contexts: optimised, and with every primitive's bodies registered.</summary>
+/// <summary>The one place that builds ILGPU contexts, with every primitive's bodies registered.</summary>
 public static class ContextFactory
 {
     private static readonly Lazy<Dictionary<MethodInfo, MethodInfo>> Stubs = new(CreateStubs);
@@ -18,12 +18,14 @@ public static class ContextFactory
     /// <summary>A context with the devices that <paramref name="addDevices"/> adds; no driver but theirs is touched.</summary>
     /// <param name="addDevices">Adds them.</param>
     /// <param name="profiling">Whether launches can be timed.</param>
-    public static Context Create(Action<Context.Builder> addDevices, bool profiling = false)
+    /// <param name="optimization">How far the kernels' translations are optimised: O1 leaves generic loads in PTX.</param>
+    public static Context Create(
+        Action<Context.Builder> addDevices, bool profiling = false, OptimizationLevel optimization = OptimizationLevel.O2)
     {
         DriverLibrary.Register();
 
-        // O2, since O1 leaves generic loads in PTX; algorithms before any accelerator exists.
-        Context.Builder builder = Context.Create().Optimize(OptimizationLevel.O2).EnableAlgorithms();
+        // Algorithms before any accelerator exists.
+        Context.Builder builder = Context.Create().Optimize(optimization).EnableAlgorithms();
         IntrinsicImplementationManager intrinsics = builder.GetIntrinsicManager();
         foreach (Primitive primitive in PrimitiveRegistry.All)
         {

@@ -49,7 +49,9 @@ public static class DeviceCatalog
 
         // One group of as many threads as there are workers, which run side by side; ILGPU wants at least two.
         var device = new CPUDevice(Math.Max(2, teams), 1, 1);
-        Context context = ContextFactory.Create(builder => builder.CPU(device), profiling);
+
+        // The CPU runs the kernels' own C#: to optimise a translation that nobody runs would take time and 20 MB.
+        Context context = ContextFactory.Create(builder => builder.CPU(device), profiling, OptimizationLevel.O0);
         return new ComputeDevice(DeviceKind.Cpu, context, device.CreateCPUAccelerator(context, CPUAcceleratorMode.Parallel), teams, 1);
     }
 

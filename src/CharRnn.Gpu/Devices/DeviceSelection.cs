@@ -1,5 +1,4 @@
 using System.Globalization;
-using ILGPU.Runtime;
 
 namespace CharRnn.Gpu.Devices;
 
@@ -91,8 +90,9 @@ public readonly record struct DeviceSelection(DeviceKind? Kind, int Index)
         {
             failure = check(device);
         }
-        catch (AcceleratorException e)
+        catch (Exception e) when (e is not CharRnnException)
         {
+            // A driver that cannot compile a kernel has exceptions of many kinds.
             (failure, cause) = ($"fails its check: {DriverErrors.Reason(e)}", e);
         }
 

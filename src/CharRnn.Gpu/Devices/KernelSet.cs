@@ -5,7 +5,10 @@ using ILGPU.Runtime;
 
 namespace CharRnn.Gpu.Devices;
 
-/// <summary>Every kernel, loaded once per device, in this one place.</summary>
+/// <summary>
+/// Every kernel, loaded in this one place, once per device and when it is first launched: ILGPU takes up to 0.1 s and several megabytes
+/// to translate one, and no command launches all of them.
+/// </summary>
 internal sealed class KernelSet
 {
     /// <summary>
@@ -15,17 +18,17 @@ internal sealed class KernelSet
     public static readonly KernelSpecialization CudaBudget = new(DeviceCatalog.GpuGroupSize, DeviceCatalog.TeamsPerMultiprocessor);
 
     private readonly ComputeDevice _device;
-    private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int, int, int, int, BlockGrid> _hidden;
+    private readonly Lazy<Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int, int, int, int, BlockGrid>> _hidden;
     private readonly Lazy<Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int, int, BlockGrid>> _input;
-    private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments> _output;
-    private readonly Action<KernelConfig, TrainingViews, RnnDims, int, int, int, BlockGrid> _chain;
-    private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments> _gradient;
+    private readonly Lazy<Action<KernelConfig, TrainingViews, RnnDims, StepArguments>> _output;
+    private readonly Lazy<Action<KernelConfig, TrainingViews, RnnDims, int, int, int, BlockGrid>> _chain;
+    private readonly Lazy<Action<KernelConfig, TrainingViews, RnnDims, StepArguments>> _gradient;
     private readonly Lazy<Action<KernelConfig, UpdateViews, int>> _norm;
-    private readonly Action<KernelConfig, UpdateViews, UpdateArguments, int, int> _update;
-    private readonly Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int> _trainSteps;
+    private readonly Lazy<Action<KernelConfig, UpdateViews, UpdateArguments, int, int>> _update;
+    private readonly Lazy<Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int>> _trainSteps;
     private readonly Lazy<Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int>> _trainStream;
-    private readonly Action<KernelConfig, ForwardViews, RnnDims, StepArguments> _evaluate;
-    private readonly Action<KernelConfig, ForwardViews, ArrayView<float>, RnnDims, DrawArguments, int, int> _sample;
+    private readonly Lazy<Action<KernelConfig, ForwardViews, RnnDims, StepArguments>> _evaluate;
+    private readonly Lazy<Action<KernelConfig, ForwardViews, ArrayView<float>, RnnDims, DrawArguments, int, int>> _sample;
     private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments, int>> _networkSteps;
     private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments>> _networkBegin;
     private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments, int, int, BlockGrid>> _networkLayer;
@@ -37,23 +40,22 @@ internal sealed class KernelSet
         _device = device;
         Accelerator accelerator = device.Accelerator;
         KernelSpecialization specialization = device.Kind == DeviceKind.Cuda ? CudaBudget : KernelSpecialization.Empty;
-        _hidden = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int, int, int, int, BlockGrid>(
-            HiddenKernel.Run, specialization);
+        _hidden = new(() => accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int, int, int, int, BlockGrid>(
+            HiddenKernel.Run, specialization));
         _input = new(() =>
             accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int, int, BlockGrid>(InputKernel.Run, specialization));
-        _output = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(OutputKernel.Run, specialization);
-        _chain = accelerator.LoadStreamKernel<TrainingViews, RnnDims, int, int, int, BlockGrid>(ChainKernel.Run, specialization);
-        _gradient = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(GradientKernel.Run, specialization);
+        _output = new(() => accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(OutputKernel.Run, specialization));
+        _chain = new(() => accelerator.LoadStreamKernel<TrainingViews, RnnDims, int, int, int, BlockGrid>(ChainKernel.Run, specialization));
+        _gradient = new(() => accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(GradientKernel.Run, specialization));
         _norm = new(() => accelerator.LoadStreamKernel<UpdateViews, int>(NormKernel.Run, specialization));
-        _update = accelerator.LoadStreamKernel<UpdateViews, UpdateArguments, int, int>(UpdateKernel.Run, specialization);
-        _trainSteps = accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int>(TrainStepsKernel.Run, specialization);
+        _update = new(() => accelerator.LoadStreamKernel<UpdateViews, UpdateArguments, int, int>(UpdateKernel.Run, specialization));
+        _trainSteps = new(() =>
+            accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int>(TrainStepsKernel.Run, specialization));
         _trainStream = new(() =>
             accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int>(TrainStreamKernel.Run, specialization));
-        _evaluate = accelerator.LoadStreamKernel<ForwardViews, RnnDims, StepArguments>(EvaluateKernel.Run, specialization);
-        _sample = accelerator.LoadStreamKernel<ForwardViews, ArrayView<float>, RnnDims, DrawArguments, int, int>(
-            SampleKernel.Run, specialization);
-
-        // A program that trains one kind of network does not need the kernels of the other.
+        _evaluate = new(() => accelerator.LoadStreamKernel<ForwardViews, RnnDims, StepArguments>(EvaluateKernel.Run, specialization));
+        _sample = new(() => accelerator.LoadStreamKernel<ForwardViews, ArrayView<float>, RnnDims, DrawArguments, int, int>(
+            SampleKernel.Run, specialization));
         _networkSteps = new(() =>
             accelerator.LoadStreamKernel<NetworkViews, NetworkArguments, int>(NetworkStepsKernel.Run, specialization));
         _networkBegin = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments>(NetworkBeginKernel.Run, specialization));
@@ -74,7 +76,7 @@ internal sealed class KernelSet
     public void Hidden(TrainingViews v, RnnDims d, StepArguments step, int layer, bool fetch, int begin, int end, BlockGrid grid)
     {
         using KernelProfile.Launch launch = Launch("Hidden");
-        _hidden(Teams(grid.Count), v, d, step, layer, fetch ? 1 : 0, begin, end, grid);
+        _hidden.Value(Teams(grid.Count), v, d, step, layer, fetch ? 1 : 0, begin, end, grid);
     }
 
     /// <summary>The products between a layer and the one below: the upper one's input, or what it sends back.</summary>
@@ -87,19 +89,19 @@ internal sealed class KernelSet
     public void Output(TrainingViews v, RnnDims d, StepArguments step)
     {
         using KernelProfile.Launch launch = Launch("Output");
-        _output(Teams(step.Teams), v, d, step);
+        _output.Value(Teams(step.Teams), v, d, step);
     }
 
     public void Chain(TrainingViews v, RnnDims d, int layer, int begin, int end, BlockGrid grid)
     {
         using KernelProfile.Launch launch = Launch("Chain");
-        _chain(Teams(grid.Count), v, d, layer, begin, end, grid);
+        _chain.Value(Teams(grid.Count), v, d, layer, begin, end, grid);
     }
 
     public void Gradient(TrainingViews v, RnnDims d, StepArguments step)
     {
         using KernelProfile.Launch launch = Launch("Gradient");
-        _gradient(Teams(step.Teams), v, d, step);
+        _gradient.Value(Teams(step.Teams), v, d, step);
     }
 
     /// <summary>The update, after the norm of the gradient if the update needs it.</summary>
@@ -112,13 +114,13 @@ internal sealed class KernelSet
         }
 
         using KernelProfile.Launch launch = Launch("Update");
-        _update(Teams(teams), v, update, slot, teams);
+        _update.Value(Teams(teams), v, update, slot, teams);
     }
 
     public void TrainSteps(TrainingViews v, RnnDims d, StepArguments first, int steps)
     {
         using KernelProfile.Launch launch = Launch("TrainSteps");
-        _trainSteps(Teams(first.Teams), v, d, first, steps);
+        _trainSteps.Value(Teams(first.Teams), v, d, first, steps);
     }
 
     public void TrainStream(TrainingViews v, RnnDims d, StepArguments first, int steps)
@@ -130,13 +132,13 @@ internal sealed class KernelSet
     public void Evaluate(ForwardViews v, RnnDims d, StepArguments step)
     {
         using KernelProfile.Launch launch = Launch("Evaluate");
-        _evaluate(Teams(step.Teams), v, d, step);
+        _evaluate.Value(Teams(step.Teams), v, d, step);
     }
 
     public void Sample(ForwardViews v, ArrayView<float> uniforms, RnnDims d, DrawArguments draw, int given, int steps)
     {
         using KernelProfile.Launch launch = Launch("Sample");
-        _sample(Teams(1), v, uniforms, d, draw, given, steps);
+        _sample.Value(Teams(1), v, uniforms, d, draw, given, steps);
     }
 
     public void NetworkSteps(NetworkViews v, NetworkArguments first, int steps)

@@ -28,16 +28,15 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
     {
         double flops = shape.TrainingFlops * options.SequenceLength * options.BatchSize;
         string figures = string.Create(CultureInfo.InvariantCulture, $"{flops / 1e9:0.###} GFLOP a step");
+        PlanKind[] candidates = Candidates(device, options.BatchSize);
         if (device.Kind == DeviceKind.Cpu)
-            return options.BatchSize == 1 && device.Teams > 1
-                ? Of(
-                    PlanKind.Stream, shape, options, device,
-                    $"{figures}: many steps a launch, one worker walks the time steps, another follows with the outputs")
-                : Of(PlanKind.ManySteps, shape, options, device, $"{figures}: many steps a launch, workers meet between phases");
+            return Of(
+                candidates.Single(), shape, options, device,
+                candidates is [PlanKind.Stream]
+                    ? $"{figures}: many steps a launch, one worker walks the time steps, another follows with the outputs"
+                    : $"{figures}: many steps a launch, workers meet between phases");
 
-        // One group that runs many steps a launch was never faster on an H100: 74 us a step against 69 with 16 units, and 192 against 69
-        // with 100.
-        PlanKind kind = ((PlanKind[])[PlanKind.Phases, PlanKind.TimeSteps]).MinBy(one => GpuEstimate.Seconds(one, shape, options, device));
+        PlanKind kind = candidates.MinBy(one => GpuEstimate.Seconds(one, shape, options, device));
         string reason = kind == PlanKind.Phases
             ? string.Create(
                 CultureInfo.InvariantCulture,
@@ -48,6 +47,14 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
             kind, shape, options, device,
             string.Create(CultureInfo.InvariantCulture, $"{figures}, estimated {seconds * 1e6:F0} us: {reason}"));
     }
+
+    /// <summary>
+    /// The kinds that <see cref="Choose"/> chooses from. One group of a GPU that runs many steps a launch was never faster on an H100:
+    /// 74 us a step against 69 with 16 units, and 192 against 69 with 100.
+    /// </summary>
+    public static PlanKind[] Candidates(DeviceTraits device, int batchSize) => device.Kind != DeviceKind.Cpu
+        ? [PlanKind.Phases, PlanKind.TimeSteps]
+        : batchSize == 1 && device.Teams > 1 ? [PlanKind.Stream] : [PlanKind.ManySteps];
 
     /// <summary>The kinds that a device can run.</summary>
     public static PlanKind[] Kinds(DeviceTraits device, int batchSize) =>

@@ -55,6 +55,9 @@ public sealed class DeviceVerification
            select one with { Cell = cell },
     ];
 
+    // Rows of a step of the networks.
+    private const int NetworkRows = 67;
+
     private readonly ComputeDevice _device;
     private readonly Action<string, float[]> _corrupt;
 
@@ -64,25 +67,57 @@ public sealed class DeviceVerification
     public static IEnumerable<VerificationCheck> Run(ComputeDevice device) => Run(device, (_, _) => { });
 
     /// <summary>
-    /// Checks a vanilla model of one layer and an LSTM of two, which between them run every kernel of character models. Returns null if all
-    /// is well, otherwise what is wrong.
+    /// Checks what a command is about to do with a model: evaluation and sampling with a small one of the same cell, and steps of its
+    /// training by every plan that may be chosen.
     /// </summary>
-    public static string? QuickCheck(ComputeDevice device)
+    /// <param name="device">The device.</param>
+    /// <param name="shape">The model's shape.</param>
+    /// <param name="training">How it is going to be trained; null if it is not.</param>
+    /// <returns>What is wrong; null if nothing is.</returns>
+    public static string? QuickCheck(ComputeDevice device, ModelShape shape, StepOptions? training = null)
     {
-        var small = new Case(17, 33, 5, 9, true);
-        Case[] cases = [small, small with { Cell = RecurrentCell.Lstm, Layers = 2 }];
-        foreach (VerificationCheck check in cases.SelectMany(new DeviceVerification(device, (_, _) => { }).Check))
-            if (!check.Passed)
-                return $"{check.Kernel} computes {check.Result} wrongly here: "
-                    + $"error {check.Error:E1}, at most {check.Tolerance:E0} was expected";
-        return null;
+        var small = new Case(17, 33, training?.BatchSize == 1 ? 1 : 5, 9, true)
+        {
+            Cell = shape.Cell,
+            Layers = Math.Min(shape.Layers, 2),
+            Dropout = training?.Dropout > 0 ? 0.25 : 0,
+        };
+        var verification = new DeviceVerification(device, (_, _) => { });
+        ParameterSet<float> weights = small.Weights;
+        return FirstFailure(
+        [
+            .. training is null
+                ? []
+                : verification.CheckSteps(
+                    small, weights, small.Text, Plain(small, training.Optimizer) with { ClipNorm = 1 },
+                    ExecutionPlan.Candidates(device.Traits, small.B)),
+            .. verification.CheckEvaluation(small, weights, small.Text),
+            .. verification.CheckSampling(small, weights),
+        ]);
     }
+
+    /// <summary>The same for a feed-forward network.</summary>
+    /// <param name="device">The device.</param>
+    /// <param name="shape">The network's shape.</param>
+    /// <returns>What is wrong; null if nothing is.</returns>
+    public static string? QuickCheck(ComputeDevice device, NetworkShape shape) => FirstFailure(
+        new DeviceVerification(device, (_, _) => { })
+            .CheckNetwork(shape.Layers[0].Activation, shape.Loss, NetworkPlan.Choose(shape, NetworkRows, device.Traits)));
 
     /// <summary>Runs the same checks, but changes each result before it is compared, so that a test can see a wrong kernel fail.</summary>
     internal static IEnumerable<VerificationCheck> Run(ComputeDevice device, Action<string, float[]> corrupt)
     {
         var verification = new DeviceVerification(device, corrupt);
         return Cases.SelectMany(verification.Check).Concat(verification.CheckNetworks());
+    }
+
+    private static string? FirstFailure(IEnumerable<VerificationCheck> checks)
+    {
+        foreach (VerificationCheck check in checks)
+            if (!check.Passed)
+                return $"{check.Kernel} computes {check.Result} wrongly here: "
+                    + $"error {check.Error:E1}, at most {check.Tolerance:E0} was expected";
+        return null;
     }
 
     /// <summary>A step of a feed-forward network: every activation with every loss, by every plan.</summary>
@@ -95,7 +130,7 @@ public sealed class DeviceVerification
 
     private IEnumerable<VerificationCheck> CheckNetwork(ActivationFunction activation, NetworkLoss loss, NetworkPlan plan)
     {
-        const int Inputs = 19, Rows = 67, Outputs = 5;
+        const int Inputs = 19, Rows = NetworkRows, Outputs = 5;
         ActivationFunction outputActivation = loss == NetworkLoss.SquaredError ? activation : ActivationFunction.Identity;
         var shape = new NetworkShape(
             Inputs, [new Layer(130, activation), new Layer(33, activation), new Layer(Outputs, outputActivation)], loss);
@@ -141,13 +176,13 @@ public sealed class DeviceVerification
 
     private IEnumerable<VerificationCheck> Check(Case sizes)
     {
-        ParameterSet<float> weights = sizes.Trained ? CaseData.TrainedWeights(sizes.Shape) : InitialWeights.Create(sizes.Shape, 1);
-        ITokenSource text = new SyntheticText(sizes.V, sizes.B * ((4 * sizes.T) + 5));
+        ParameterSet<float> weights = sizes.Weights;
+        ITokenSource text = sizes.Text;
         return
         [
             .. CheckTrace(sizes, weights, text),
             .. from options in Optimizers(sizes)
-               from check in CheckSteps(sizes, weights, text, options)
+               from check in CheckSteps(sizes, weights, text, options, ExecutionPlan.Kinds(_device.Traits, sizes.B))
                select check,
             .. CheckEvaluation(sizes, weights, text),
             .. CheckSampling(sizes, weights),
@@ -197,15 +232,20 @@ public sealed class DeviceVerification
         yield return adagrad with { ClipNorm = 1e-2, WeightDecay = 0.1 };
         foreach (UpdateRule rule in Enum.GetValues<UpdateRule>().Where(rule => rule != UpdateRule.Adagrad))
         {
-            // Plain descent changes so little that a float's last digits would show.
-            double rate = rule == UpdateRule.Sgd ? 1 : 0.01;
-            StepOptions plain = sizes.Options with { Optimizer = rule, LearningRate = rate, Clip = null, WeightDecay = 0 };
-            yield return plain;
-            yield return plain with { ClipNorm = 1e-2, Clip = 1e-3, WeightDecay = 0.1, Momentum = rule == UpdateRule.Sgd ? 0.9 : 0 };
+            yield return Plain(sizes, rule);
+            yield return Plain(sizes, rule) with
+            {
+                ClipNorm = 1e-2, Clip = 1e-3, WeightDecay = 0.1, Momentum = rule == UpdateRule.Sgd ? 0.9 : 0,
+            };
         }
     }
 
-    private IEnumerable<VerificationCheck> CheckSteps(Case sizes, ParameterSet<float> weights, ITokenSource text, StepOptions options)
+    // Plain descent changes so little that a float's last digits would show.
+    private static StepOptions Plain(Case sizes, UpdateRule rule) =>
+        sizes.Options with { Optimizer = rule, LearningRate = rule == UpdateRule.Sgd ? 1 : 0.01, Clip = null, WeightDecay = 0 };
+
+    private IEnumerable<VerificationCheck> CheckSteps(
+        Case sizes, ParameterSet<float> weights, ITokenSource text, StepOptions options, PlanKind[] plans)
     {
         bool biting = options.Clip < 1;
         int steps = sizes.Trained || biting ? 1 : 3; // else rounding grows too fast to compare more than one
@@ -214,7 +254,7 @@ public sealed class DeviceVerification
         string clip = options.ClipNorm is null ? biting ? "biting" : "loose" : options.Clip < 1 ? "by norm and value" : "by norm";
         string name = $"{sizes}, {options.Optimizer}, {steps} step{(steps > 1 ? "s" : "")}, clip {clip}"
             + (options.WeightDecay > 0 ? ", decay" : "");
-        foreach (PlanKind plan in ExecutionPlan.Kinds(_device.Traits, sizes.B))
+        foreach (PlanKind plan in plans)
         {
             using var model = new DeviceModel(_device, weights);
             using var engine = new TrainingEngine(model, text, options)
@@ -330,6 +370,10 @@ public sealed class DeviceVerification
         public double Dropout { get; init; }
 
         public ModelShape Shape => new(V, H, Cell, Layers);
+
+        public ParameterSet<float> Weights => Trained ? CaseData.TrainedWeights(Shape) : InitialWeights.Create(Shape, 1);
+
+        public ITokenSource Text => new SyntheticText(V, B * ((4 * T) + 5));
 
         /// <summary>One case has all optimizers, because an update does not depend on the model of its parameters.</summary>
         public bool HasEveryOptimizer => (V, H, Cell) == (9, 47, RecurrentCell.Rnn);

@@ -3,6 +3,7 @@ using CharRnn.Gpu.Execution;
 using CharRnn.Gpu.Tests.Devices;
 using CharRnn.Gpu.Verification;
 using CharRnn.Model;
+using CharRnn.Networks;
 using CharRnn.Text;
 using CharRnn.Training;
 
@@ -72,7 +73,24 @@ public class DeviceVerificationTests
         Assert.Equal([true, true, true, false, false], DeviceVerification.Losses(engine, 5).Select(float.IsFinite));
     }
 
-    [Fact]
-    public void The_quick_check_passes_on_a_sound_device() =>
-        Assert.Null(DeviceVerification.QuickCheck(TestDevices.Get(DeviceKind.Cpu)));
+    [Theory]
+    [MemberData(nameof(TestDevices.Kinds), MemberType = typeof(TestDevices))]
+    public void The_quick_check_passes_on_a_sound_device_whatever_the_model(DeviceKind kind)
+    {
+        ComputeDevice device = TestDevices.Get(kind);
+        foreach (RecurrentCell cell in Enum.GetValues<RecurrentCell>())
+            foreach (int layers in (int[])[1, 3])
+            {
+                var shape = new ModelShape(30, 40, cell, layers);
+                Assert.Null(DeviceVerification.QuickCheck(device, shape));
+                foreach (UpdateRule rule in Enum.GetValues<UpdateRule>())
+                    foreach ((int streams, double dropout) in ((int, double)[])[(1, 0), (20, 0), (20, 0.9)])
+                        Assert.Null(DeviceVerification.QuickCheck(
+                            device, shape, new StepOptions { BatchSize = streams, Dropout = dropout, Optimizer = rule }));
+            }
+
+        foreach (NetworkLoss loss in Enum.GetValues<NetworkLoss>())
+            Assert.Null(DeviceVerification.QuickCheck(
+                device, new NetworkShape(3, [new(4, ActivationFunction.Relu), new(2, ActivationFunction.Identity)], loss)));
+    }
 }
