@@ -30,11 +30,12 @@ public class TrainingStepBenchmarks : IDisposable
     public void Setup()
     {
         _device = DeviceCatalog.OpenCpu();
-        if (DeviceVerification.QuickCheck(_device) is { } failure)
+        var shape = new ModelShape(VocabularySize, HiddenSize);
+        var options = new StepOptions { HiddenSize = HiddenSize, BatchSize = BatchSize };
+        if (DeviceVerification.QuickCheck(_device, shape, options) is { } failure)
             throw new InvalidOperationException(failure);
 
-        var options = new StepOptions { HiddenSize = HiddenSize, BatchSize = BatchSize };
-        ParameterSet<float> weights = InitialWeights.Create(new ModelShape(VocabularySize, HiddenSize), 1);
+        ParameterSet<float> weights = InitialWeights.Create(shape, 1);
         var text = new SyntheticText(VocabularySize, 100_000);
         _model = new DeviceModel(_device, weights);
         _engine = new TrainingEngine(_model, text, options);

@@ -85,7 +85,7 @@ internal static class BenchCommand
         double seconds = options.GetValue(Seconds)!.Value;
         foreach ((StepOptions step, ModelShape shape, ExecutionPlan plan) in chosen)
         {
-            if (DeviceVerification.QuickCheck(device, shape, step) is { } failure)
+            if (DeviceVerification.QuickCheck(device, shape, step, plan.Kind) is { } failure)
                 throw new CharRnnException(device.Name, failure, "a wrong result is not worth timing; run charrnn verify");
             double error = GradientError(device, shape, step, plan.Kind);
             (double charactersPerSecond, double launchesPerStep) =

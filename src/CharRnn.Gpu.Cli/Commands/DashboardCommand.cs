@@ -2,6 +2,7 @@ using System.CommandLine;
 using CharRnn.Dashboard;
 using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Verification;
 
 namespace CharRnn.Gpu.Cli.Commands;
 
@@ -32,19 +33,21 @@ internal static class DashboardCommand
         return command;
     }
 
-    // The models come later. These are the most operations that a model can have.
-    private static readonly ModelShape Checked = new(2, 2, RecurrentCell.Lstm, 2);
-
     private static async Task<int> Run(ParseResult options)
     {
         CancellationToken stop = Interrupts.Watch();
         await using DashboardServer server = await DashboardServer.StartAsync(
-            options.GetRequiredValue(Root), options.GetValue(Port)!.Value, () => SharedOptions.Open(options.GetValue(Device), Checked),
+            options.GetRequiredValue(Root), options.GetValue(Port)!.Value, () => SharedOptions.Open(options.GetValue(Device), Check),
             Describe);
         Output.Line(server.Address.ToString());
         await Task.Delay(Timeout.Infinite, stop).ContinueWith(_ => { }, TaskScheduler.Default);
         return 0;
     }
+
+    // The models come later, and may have any cell.
+    private static string? Check(ComputeDevice device) => Enum.GetValues<RecurrentCell>()
+        .Select(cell => DeviceVerification.QuickCheck(device, new ModelShape(2, 2, cell, 2)))
+        .FirstOrDefault(failure => failure is not null);
 
     private static string Describe(Exception e)
     {

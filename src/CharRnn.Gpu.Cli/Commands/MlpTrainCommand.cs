@@ -131,7 +131,7 @@ internal static class MlpTrainCommand
         }
 
         using ComputeDevice device = RunOptions.OpenDevice(
-            options, opened => DeviceVerification.QuickCheck(opened, table.Shape), earlier?.Root, resumed?.Configuration);
+            options, opened => DeviceVerification.QuickCheck(opened, table.Shape, how), earlier?.Root, resumed?.Configuration);
         NetworkEngine.RequireMemory(device, table.Shape, table.Training.Count, how);
         using var engine = new NetworkEngine(
             device, resumed?.Snapshot.Weights ?? InitialNetwork.Create(table.Shape, how.Seed), table.Training, how);

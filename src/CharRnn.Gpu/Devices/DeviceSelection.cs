@@ -1,4 +1,5 @@
 using System.Globalization;
+using ILGPU.Runtime;
 
 namespace CharRnn.Gpu.Devices;
 
@@ -90,10 +91,14 @@ public readonly record struct DeviceSelection(DeviceKind? Kind, int Index)
         {
             failure = check(device);
         }
-        catch (Exception e) when (e is not CharRnnException)
+        catch (AcceleratorException e)
         {
-            // A driver that cannot compile a kernel has exceptions of many kinds.
             (failure, cause) = ($"fails its check: {DriverErrors.Reason(e)}", e);
+        }
+        catch
+        {
+            device.Dispose();
+            throw;
         }
 
         if (failure is null)

@@ -40,30 +40,39 @@ internal sealed class KernelSet
         _device = device;
         Accelerator accelerator = device.Accelerator;
         KernelSpecialization specialization = device.Kind == DeviceKind.Cuda ? CudaBudget : KernelSpecialization.Empty;
-        _hidden = new(() => accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int, int, int, int, BlockGrid>(
-            HiddenKernel.Run, specialization));
-        _input = new(() =>
+        _hidden = Load("Hidden", () =>
+            accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int, int, int, int, BlockGrid>(
+                HiddenKernel.Run, specialization));
+        _input = Load("Input", () =>
             accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int, int, BlockGrid>(InputKernel.Run, specialization));
-        _output = new(() => accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(OutputKernel.Run, specialization));
-        _chain = new(() => accelerator.LoadStreamKernel<TrainingViews, RnnDims, int, int, int, BlockGrid>(ChainKernel.Run, specialization));
-        _gradient = new(() => accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(GradientKernel.Run, specialization));
-        _norm = new(() => accelerator.LoadStreamKernel<UpdateViews, int>(NormKernel.Run, specialization));
-        _update = new(() => accelerator.LoadStreamKernel<UpdateViews, UpdateArguments, int, int>(UpdateKernel.Run, specialization));
-        _trainSteps = new(() =>
+        _output = Load("Output", () =>
+            accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(OutputKernel.Run, specialization));
+        _chain = Load("Chain", () =>
+            accelerator.LoadStreamKernel<TrainingViews, RnnDims, int, int, int, BlockGrid>(ChainKernel.Run, specialization));
+        _gradient = Load("Gradient", () =>
+            accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(GradientKernel.Run, specialization));
+        _norm = Load("Norm", () =>
+            accelerator.LoadStreamKernel<UpdateViews, int>(NormKernel.Run, specialization));
+        _update = Load("Update", () =>
+            accelerator.LoadStreamKernel<UpdateViews, UpdateArguments, int, int>(UpdateKernel.Run, specialization));
+        _trainSteps = Load("TrainSteps", () =>
             accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int>(TrainStepsKernel.Run, specialization));
-        _trainStream = new(() =>
+        _trainStream = Load("TrainStream", () =>
             accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int>(TrainStreamKernel.Run, specialization));
-        _evaluate = new(() => accelerator.LoadStreamKernel<ForwardViews, RnnDims, StepArguments>(EvaluateKernel.Run, specialization));
-        _sample = new(() => accelerator.LoadStreamKernel<ForwardViews, ArrayView<float>, RnnDims, DrawArguments, int, int>(
-            SampleKernel.Run, specialization));
-        _networkSteps = new(() =>
+        _evaluate = Load("Evaluate", () =>
+            accelerator.LoadStreamKernel<ForwardViews, RnnDims, StepArguments>(EvaluateKernel.Run, specialization));
+        _sample = Load("Sample", () =>
+            accelerator.LoadStreamKernel<ForwardViews, ArrayView<float>, RnnDims, DrawArguments, int, int>(
+                SampleKernel.Run, specialization));
+        _networkSteps = Load("NetworkSteps", () =>
             accelerator.LoadStreamKernel<NetworkViews, NetworkArguments, int>(NetworkStepsKernel.Run, specialization));
-        _networkBegin = new(() => accelerator.LoadStreamKernel<NetworkViews, NetworkArguments>(NetworkBeginKernel.Run, specialization));
-        _networkLayer = new(() =>
+        _networkBegin = Load("NetworkBegin", () =>
+            accelerator.LoadStreamKernel<NetworkViews, NetworkArguments>(NetworkBeginKernel.Run, specialization));
+        _networkLayer = Load("NetworkLayer", () =>
             accelerator.LoadStreamKernel<NetworkViews, NetworkArguments, int, int, BlockGrid>(NetworkLayerKernel.Run, specialization));
-        _networkGradient = new(() =>
+        _networkGradient = Load("NetworkGradient", () =>
             accelerator.LoadStreamKernel<NetworkViews, NetworkArguments>(NetworkGradientKernel.Run, specialization));
-        _networkEvaluate = new(() =>
+        _networkEvaluate = Load("NetworkEvaluate", () =>
             accelerator.LoadStreamKernel<NetworkViews, NetworkArguments>(NetworkEvaluateKernel.Run, specialization));
     }
 
@@ -170,6 +179,21 @@ internal sealed class KernelSet
         using KernelProfile.Launch launch = Launch("NetworkEvaluate");
         _networkEvaluate.Value(Teams(step.Teams), v, step);
     }
+
+    private Lazy<T> Load<T>(string kernel, Func<T> load) => new(() =>
+    {
+        try
+        {
+            return load();
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // What a driver that cannot compile throws differs from one to the next.
+            throw new CharRnnException(
+                $"{DeviceCatalog.IdOf(_device.Kind)} ({_device.Name})", $"cannot load the kernel {kernel}: {DriverErrors.Reason(e)}",
+                "use another --device, or update its driver", e);
+        }
+    });
 
     private KernelProfile.Launch Launch(string kernel)
     {

@@ -31,8 +31,8 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
         PlanKind[] candidates = Candidates(device, options.BatchSize);
         if (device.Kind == DeviceKind.Cpu)
             return Of(
-                candidates.Single(), shape, options, device,
-                candidates is [PlanKind.Stream]
+                candidates[0], shape, options, device,
+                candidates[0] == PlanKind.Stream
                     ? $"{figures}: many steps a launch, one worker walks the time steps, another follows with the outputs"
                     : $"{figures}: many steps a launch, workers meet between phases");
 
@@ -49,12 +49,13 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
     }
 
     /// <summary>
-    /// The kinds that <see cref="Choose"/> chooses from. One group of a GPU that runs many steps a launch was never faster on an H100:
-    /// 74 us a step against 69 with 16 units, and 192 against 69 with 100.
+    /// The kinds that <see cref="Choose"/> may choose. On the CPU it is the first, and the other one runs where other programs use the
+    /// cores. One group of a GPU that runs many steps a launch was never faster on an H100: 74 us a step against 69 with 16 units, and
+    /// 192 against 69 with 100.
     /// </summary>
     public static PlanKind[] Candidates(DeviceTraits device, int batchSize) => device.Kind != DeviceKind.Cpu
         ? [PlanKind.Phases, PlanKind.TimeSteps]
-        : batchSize == 1 && device.Teams > 1 ? [PlanKind.Stream] : [PlanKind.ManySteps];
+        : batchSize == 1 && device.Teams > 1 ? [PlanKind.Stream, PlanKind.ManySteps] : [PlanKind.ManySteps];
 
     /// <summary>The kinds that a device can run.</summary>
     public static PlanKind[] Kinds(DeviceTraits device, int batchSize) =>

@@ -23,10 +23,12 @@ public readonly record struct MemoryNeed(double Bytes, double LargestBuffer)
         var measuring = new StateSizes(
             shape, Evaluator.RowsPerLaunch(shape, TrainingEngine.ValidationStreams) / TrainingEngine.ValidationStreams,
             TrainingEngine.ValidationStreams, drops: false);
+        var writing = new StateSizes(shape, Sampler.Chunk, 1, drops: false);
         double window = Math.Min(textLength, TrainingEngine.DefaultWindowTokens);
         double arenas = ((2.0 + options.Moments.Count) * layout.Length) + layout.TransposedLength;
         return new MemoryNeed(
-            4 * (arenas + states.Forward + states.Backward + window + measuring.Forward), Math.Max(layout.Length, states.Largest));
+            4 * (arenas + states.Forward + states.Backward + window + measuring.Forward + writing.Forward),
+            Math.Max(layout.Length, states.Largest));
     }
 
     /// <summary>The number of bytes, for people.</summary>

@@ -13,7 +13,7 @@ namespace CharRnn.Gpu.Execution;
 public sealed class Sampler : IDisposable
 {
     // Characters per launch: some milliseconds of work, so that text appears as it is written.
-    private const int Chunk = 128;
+    internal const int Chunk = 128;
 
     private readonly DeviceModel _model;
     private readonly DeviceLife _life;

@@ -55,9 +55,6 @@ public sealed class DeviceVerification
            select one with { Cell = cell },
     ];
 
-    // Rows of a step of the networks.
-    private const int NetworkRows = 67;
-
     private readonly ComputeDevice _device;
     private readonly Action<string, float[]> _corrupt;
 
@@ -67,14 +64,15 @@ public sealed class DeviceVerification
     public static IEnumerable<VerificationCheck> Run(ComputeDevice device) => Run(device, (_, _) => { });
 
     /// <summary>
-    /// Checks what a command is about to do with a model: evaluation and sampling with a small one of the same cell, and steps of its
-    /// training by every plan that may be chosen.
+    /// Checks what a command is about to do with a model: evaluation and sampling with a small one of the same cell, and a step of its
+    /// training.
     /// </summary>
     /// <param name="device">The device.</param>
     /// <param name="shape">The model's shape.</param>
     /// <param name="training">How it is going to be trained; null if it is not.</param>
+    /// <param name="plan">The plan that is going to train it; null for every plan that may be chosen.</param>
     /// <returns>What is wrong; null if nothing is.</returns>
-    public static string? QuickCheck(ComputeDevice device, ModelShape shape, StepOptions? training = null)
+    public static string? QuickCheck(ComputeDevice device, ModelShape shape, StepOptions? training = null, PlanKind? plan = null)
     {
         var small = new Case(17, 33, training?.BatchSize == 1 ? 1 : 5, 9, true)
         {
@@ -83,26 +81,40 @@ public sealed class DeviceVerification
             Dropout = training?.Dropout > 0 ? 0.25 : 0,
         };
         var verification = new DeviceVerification(device, (_, _) => { });
-        ParameterSet<float> weights = small.Weights;
-        return FirstFailure(
-        [
-            .. training is null
-                ? []
-                : verification.CheckSteps(
-                    small, weights, small.Text, Plain(small, training.Optimizer) with { ClipNorm = 1 },
-                    ExecutionPlan.Candidates(device.Traits, small.B)),
-            .. verification.CheckEvaluation(small, weights, small.Text),
-            .. verification.CheckSampling(small, weights),
-        ]);
+        IEnumerable<VerificationCheck> checks = verification.CheckEvaluation(small).Concat(verification.CheckSampling(small));
+        if (training is not null)
+        {
+            // The same parts of the update with numbers that suit the check: a limit that is reached would hide a wrong factor.
+            StepOptions step = Plain(small, training.Optimizer) with
+            {
+                Clip = training.Clip is null ? null : 1000,
+                ClipNorm = training.ClipNorm is null ? null : 1000,
+                Momentum = training.Momentum > 0 ? 0.9 : 0,
+                WeightDecay = training.WeightDecay > 0 ? 0.1 : 0,
+            };
+            PlanKind[] plans = plan is { } one ? [one] : ExecutionPlan.Candidates(device.Traits, small.B);
+            checks = verification.CheckSteps(small, step, plans).Concat(checks);
+        }
+
+        return FirstFailure(checks);
     }
 
-    /// <summary>The same for a feed-forward network.</summary>
+    /// <summary>The same for a feed-forward network, whose step is one of gradient descent.</summary>
     /// <param name="device">The device.</param>
     /// <param name="shape">The network's shape.</param>
+    /// <param name="training">How it is going to be trained; null if it is not.</param>
     /// <returns>What is wrong; null if nothing is.</returns>
-    public static string? QuickCheck(ComputeDevice device, NetworkShape shape) => FirstFailure(
-        new DeviceVerification(device, (_, _) => { })
-            .CheckNetwork(shape.Layers[0].Activation, shape.Loss, NetworkPlan.Choose(shape, NetworkRows, device.Traits)));
+    public static string? QuickCheck(ComputeDevice device, NetworkShape shape, NetworkOptions? training = null)
+    {
+        var small = new NetworkCase(shape.Layers[0].Activation, shape.Loss);
+        var verification = new DeviceVerification(device, (_, _) => { });
+        IEnumerable<VerificationCheck> checks = verification.CheckAnswers(small);
+        if (training is not null)
+            checks = verification.CheckStep(
+                small, training.ClipNorm is null ? null : 1000, NetworkPlan.Choose(small.Shape, NetworkCase.Rows, device.Traits))
+                .Concat(checks);
+        return FirstFailure(checks);
+    }
 
     /// <summary>Runs the same checks, but changes each result before it is compared, so that a test can see a wrong kernel fail.</summary>
     internal static IEnumerable<VerificationCheck> Run(ComputeDevice device, Action<string, float[]> corrupt)
@@ -120,77 +132,62 @@ public sealed class DeviceVerification
         return null;
     }
 
-    /// <summary>A step of a feed-forward network: every activation with every loss, by every plan.</summary>
+    /// <summary>Feed-forward networks: every activation with every loss, and a step by every plan.</summary>
     private IEnumerable<VerificationCheck> CheckNetworks() =>
         from loss in Enum.GetValues<NetworkLoss>()
         from activation in Enum.GetValues<ActivationFunction>()
-        from plan in NetworkPlan.All(_device.Traits)
-        from check in CheckNetwork(activation, loss, plan)
+        let network = new NetworkCase(activation, loss)
+        from check in CheckAnswers(network).Concat(
+            NetworkPlan.All(_device.Traits).SelectMany(plan => CheckStep(network, clipNorm: null, plan)))
         select check;
 
-    private IEnumerable<VerificationCheck> CheckNetwork(ActivationFunction activation, NetworkLoss loss, NetworkPlan plan)
+    private IEnumerable<VerificationCheck> CheckStep(NetworkCase network, double? clipNorm, NetworkPlan plan)
     {
-        const int Inputs = 19, Rows = NetworkRows, Outputs = 5;
-        ActivationFunction outputActivation = loss == NetworkLoss.SquaredError ? activation : ActivationFunction.Identity;
-        var shape = new NetworkShape(
-            Inputs, [new Layer(130, activation), new Layer(33, activation), new Layer(Outputs, outputActivation)], loss);
-        float[] x = [.. Enumerable.Range(0, Rows * Inputs).Select(i => (float)Philox.Normal(7, 1, (ulong)i))];
-        float[] y = [.. Enumerable.Range(0, Rows * Outputs).Select(i => Philox.Uniform(7, 2, (ulong)i))];
-        LabelledData data = loss switch
-        {
-            NetworkLoss.CrossEntropy => new(Inputs, x, [.. y.Take(Rows).Select(value => (int)(value * Outputs))]),
-            NetworkLoss.BinaryCrossEntropy => new(Inputs, x, Outputs, [.. y.Select(value => value > 0.5f ? 1f : 0f)]),
-            _ => new(Inputs, x, Outputs, y),
-        };
-        ParameterSet<float> parameters = InitialNetwork.Create(shape, 1);
-        foreach ((TensorSpec spec, float[] bias) in parameters.Tensors)
-            for (int i = 0; spec.Role == TensorRole.Bias && i < bias.Length; i++)
-                bias[i] = 0.2f * y[i];
-
-        var options = new NetworkOptions { LearningRate = 0.5 };
-        ParameterSet<double> before = parameters.Convert(value => (double)value), after = parameters.Convert(value => (double)value);
-        (double expectedLoss, ParameterSet<double> expected) = ReferenceNetwork.Run(before, data);
-        new ReferenceOptimizer(options, shape).Update(after, expected);
-        using var engine = new NetworkEngine(_device, parameters, data, options, plan);
+        var options = new NetworkOptions { LearningRate = 0.5, ClipNorm = clipNorm };
+        ParameterSet<double> after = network.Parameters.Convert(value => (double)value);
+        (double expectedLoss, ParameterSet<double> expected) = ReferenceNetwork.Run(after, network.Data);
+        new ReferenceOptimizer(options, network.Shape).Update(after, expected);
+        using var engine = new NetworkEngine(_device, network.Parameters, network.Data, options, plan);
         (float actualLoss, ParameterSet<float> actual) = engine.Trace();
         ParameterSet<float> updated = engine.ReadWeights();
-        using var predictor = new NetworkPredictor(_device, shape, 50);
-        NetworkAnswers answers = predictor.Apply(parameters, data);
 
-        string kernel = plan.ManySteps ? "NetworkSteps" : "NetworkLayer";
-        string name = $"{Inputs}-130-33-{Outputs}, {Rows} rows, {activation}, {loss}";
+        string kernel = plan.ManySteps ? "NetworkSteps" : "NetworkLayer", name = network.ToString();
         yield return Compare(kernel, "loss (N2)", name, [expectedLoss], [actualLoss], LossTolerance);
         foreach ((ParameterTensor<double> e, ParameterTensor<float> a) in expected.Tensors.Zip(actual.Tensors))
             yield return Compare(kernel, $"gradient of {e.Spec.Name} (N5)", name, e.Values, a.Values, GradientTolerance);
         yield return Compare(
             kernel, "parameters after a step (N6)", name, [.. after.Tensors.SelectMany(t => t.Values)],
             [.. updated.Tensors.SelectMany(t => t.Values)], LossTolerance);
+    }
+
+    private IEnumerable<VerificationCheck> CheckAnswers(NetworkCase network)
+    {
+        ParameterSet<double> parameters = network.Parameters.Convert(value => (double)value);
         double[] outputs =
         [
-            .. Enumerable.Range(0, Rows).SelectMany(
-                r => ReferenceNetwork.Output(before, [.. x[(r * Inputs)..((r + 1) * Inputs)].Select(value => (double)value)])),
+            .. NetworkCase.Inputs.Chunk(NetworkCase.Width).SelectMany(
+                row => ReferenceNetwork.Output(parameters, [.. row.Select(value => (double)value)])),
         ];
-        yield return Compare("NetworkEvaluate", "outputs (N1)", name, outputs, answers.Outputs, LossTolerance);
-        yield return Compare("NetworkEvaluate", "loss (N2)", name, [expectedLoss], [(float)answers.Loss], LossTolerance);
+        using var predictor = new NetworkPredictor(_device, network.Shape, 50);
+        NetworkAnswers answers = predictor.Apply(network.Parameters, network.Data);
+        yield return Compare("NetworkEvaluate", "outputs (N1)", network.ToString(), outputs, answers.Outputs, LossTolerance);
+        yield return Compare(
+            "NetworkEvaluate", "loss (N2)", network.ToString(), [ReferenceNetwork.Run(parameters, network.Data).Loss],
+            [(float)answers.Loss], LossTolerance);
     }
 
     private IEnumerable<VerificationCheck> Check(Case sizes)
     {
-        ParameterSet<float> weights = sizes.Weights;
-        ITokenSource text = sizes.Text;
-        return
-        [
-            .. CheckTrace(sizes, weights, text),
-            .. from options in Optimizers(sizes)
-               from check in CheckSteps(sizes, weights, text, options, ExecutionPlan.Kinds(_device.Traits, sizes.B))
-               select check,
-            .. CheckEvaluation(sizes, weights, text),
-            .. CheckSampling(sizes, weights),
-        ];
+        PlanKind[] plans = ExecutionPlan.Kinds(_device.Traits, sizes.B);
+        return CheckTrace(sizes)
+            .Concat(Optimizers(sizes).SelectMany(options => CheckSteps(sizes, options, plans)))
+            .Concat(CheckEvaluation(sizes))
+            .Concat(CheckSampling(sizes));
     }
 
-    private IEnumerable<VerificationCheck> CheckTrace(Case sizes, ParameterSet<float> weights, ITokenSource text)
+    private IEnumerable<VerificationCheck> CheckTrace(Case sizes)
     {
+        (ParameterSet<float> weights, ITokenSource text) = (sizes.Weights, sizes.Text);
         ReferencePass expected = new ReferenceTrainer(weights, text, sizes.Options).Step();
         (string forward, string back) = sizes.Cell switch
         {
@@ -244,9 +241,9 @@ public sealed class DeviceVerification
     private static StepOptions Plain(Case sizes, UpdateRule rule) =>
         sizes.Options with { Optimizer = rule, LearningRate = rule == UpdateRule.Sgd ? 1 : 0.01, Clip = null, WeightDecay = 0 };
 
-    private IEnumerable<VerificationCheck> CheckSteps(
-        Case sizes, ParameterSet<float> weights, ITokenSource text, StepOptions options, PlanKind[] plans)
+    private IEnumerable<VerificationCheck> CheckSteps(Case sizes, StepOptions options, PlanKind[] plans)
     {
+        (ParameterSet<float> weights, ITokenSource text) = (sizes.Weights, sizes.Text);
         bool biting = options.Clip < 1;
         int steps = sizes.Trained || biting ? 1 : 3; // else rounding grows too fast to compare more than one
         var reference = new ReferenceTrainer(weights, text, options);
@@ -303,8 +300,9 @@ public sealed class DeviceVerification
         return [.. losses, .. Enumerable.Repeat(float.NaN, steps - losses.Count)];
     }
 
-    private IEnumerable<VerificationCheck> CheckEvaluation(Case sizes, ParameterSet<float> weights, ITokenSource text)
+    private IEnumerable<VerificationCheck> CheckEvaluation(Case sizes)
     {
+        (ParameterSet<float> weights, ITokenSource text) = (sizes.Weights, sizes.Text);
         var tokens = new int[text.Length];
         text.Read(0, tokens);
         double[][] state = ReferenceRnn.ZeroState(sizes.Shape);
@@ -319,8 +317,9 @@ public sealed class DeviceVerification
     /// <summary>
     /// Redraws every character that the device drew, from the device's own text: how far is u outside the chosen character's interval?
     /// </summary>
-    private IEnumerable<VerificationCheck> CheckSampling(Case sizes, ParameterSet<float> weights)
+    private IEnumerable<VerificationCheck> CheckSampling(Case sizes)
     {
+        ParameterSet<float> weights = sizes.Weights;
         const int Length = 40;
         const ulong Seed = 3;
         using var model = new DeviceModel(_device, weights);
@@ -386,5 +385,47 @@ public sealed class DeviceVerification
             string dropout = Dropout > 0 ? $" dropout {Dropout.ToString(CultureInfo.InvariantCulture)}" : "";
             return string.Create(CultureInfo.InvariantCulture, $"{cell}V={V} H={H} B={B} T={T}{dropout} {(Trained ? "trained" : "fresh")}");
         }
+    }
+
+    private sealed record NetworkCase(ActivationFunction Activation, NetworkLoss Loss)
+    {
+        public const int Rows = 67, Width = 19;
+
+        private const int Outputs = 5;
+
+        private static readonly float[] Uniforms = [.. Enumerable.Range(0, Rows * Outputs).Select(i => Philox.Uniform(7, 2, (ulong)i))];
+
+        public NetworkShape Shape => new(
+            Width,
+            [
+                new Layer(130, Activation), new Layer(33, Activation),
+                new Layer(Outputs, Loss == NetworkLoss.SquaredError ? Activation : ActivationFunction.Identity),
+            ],
+            Loss);
+
+        /// <summary>The rows' inputs, one row after another.</summary>
+        public static float[] Inputs { get; } = [.. Enumerable.Range(0, Rows * Width).Select(i => (float)Philox.Normal(7, 1, (ulong)i))];
+
+        public LabelledData Data => Loss switch
+        {
+            NetworkLoss.CrossEntropy => new(Width, Inputs, [.. Uniforms.Take(Rows).Select(value => (int)(value * Outputs))]),
+            NetworkLoss.BinaryCrossEntropy => new(Width, Inputs, Outputs, [.. Uniforms.Select(value => value > 0.5f ? 1f : 0f)]),
+            _ => new(Width, Inputs, Outputs, Uniforms),
+        };
+
+        public ParameterSet<float> Parameters
+        {
+            get
+            {
+                ParameterSet<float> parameters = InitialNetwork.Create(Shape, 1);
+                foreach ((TensorSpec spec, float[] bias) in parameters.Tensors)
+                    for (int i = 0; spec.Role == TensorRole.Bias && i < bias.Length; i++)
+                        bias[i] = 0.2f * Uniforms[i];
+                return parameters;
+            }
+        }
+
+        public override string ToString() => string.Create(
+            CultureInfo.InvariantCulture, $"{Width}-130-33-{Outputs}, {Rows} rows, {Activation}, {Loss}");
     }
 }

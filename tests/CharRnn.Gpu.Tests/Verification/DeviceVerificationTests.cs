@@ -84,13 +84,18 @@ public class DeviceVerificationTests
                 var shape = new ModelShape(30, 40, cell, layers);
                 Assert.Null(DeviceVerification.QuickCheck(device, shape));
                 foreach (UpdateRule rule in Enum.GetValues<UpdateRule>())
-                    foreach ((int streams, double dropout) in ((int, double)[])[(1, 0), (20, 0), (20, 0.9)])
+                    foreach ((int streams, double dropout) in ((int, double)[])[(1, 0), (1, 0.5), (20, 0), (20, 0.9)])
                         Assert.Null(DeviceVerification.QuickCheck(
-                            device, shape, new StepOptions { BatchSize = streams, Dropout = dropout, Optimizer = rule }));
+                            device, shape, new StepOptions
+                            {
+                                BatchSize = streams, Dropout = dropout, Optimizer = rule, ClipNorm = dropout > 0 ? 1e-3 : null,
+                                Momentum = rule == UpdateRule.Sgd ? dropout : 0, WeightDecay = dropout,
+                            }));
             }
 
         foreach (NetworkLoss loss in Enum.GetValues<NetworkLoss>())
-            Assert.Null(DeviceVerification.QuickCheck(
-                device, new NetworkShape(3, [new(4, ActivationFunction.Relu), new(2, ActivationFunction.Identity)], loss)));
+            foreach (NetworkOptions? training in (NetworkOptions?[])[null, new(), new() { ClipNorm = 1 }])
+                Assert.Null(DeviceVerification.QuickCheck(
+                    device, new NetworkShape(3, [new(4, ActivationFunction.Relu), new(2, ActivationFunction.Identity)], loss), training));
     }
 }
