@@ -65,7 +65,7 @@ public static class GradientKernel
     private static void RecurrentTasks(int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step)
     {
         BlockGrid grid = step.GradientGrids.Recurrent, inputs = step.GradientGrids.Input;
-        int sums = d.Cell == CellKind.Gru ? 1 : 0; // dbhn
+        int sums = CellKind.KeepsApart(d.Cell) ? 1 : 0; // dbhn
         int lowest = grid.Count + inputs.Count + sums, higher = (2 * grid.Count) + 1 + sums;
         int tasks = lowest + ((d.Layers - 1) * higher), before = step.Slot * (tasks + step.Teams);
 

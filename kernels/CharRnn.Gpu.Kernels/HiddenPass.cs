@@ -37,7 +37,7 @@ public static class HiddenPass
         for (int l = 0; l < d.Layers; l++)
         {
             Carry(v.H, v.Layers[l].H, d, step, first, count);
-            if (d.Cell == CellKind.Lstm)
+            if (CellKind.HasCellState(d.Cell))
                 Carry(v.C, v.Layers[l].C, d, step, first, count);
         }
     }

@@ -1,6 +1,7 @@
 using System.Collections;
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Globalization;
 using CharRnn.Files;
 using CharRnn.Gpu.Cli.Commands;
 using CharRnn.Runs;
@@ -91,8 +92,23 @@ internal sealed class ConfigurationArguments
             return;
         if (!Has("--preset"))
             _added.Add($"--preset={otherwise}");
-        _added.AddRange(
-            _verb.Presets.FirstOrDefault(preset => preset.Name == Value("--preset"))?.Arguments(Has, Value).ToArray() ?? []);
+        if (_verb.Presets.FirstOrDefault(preset => preset.Name == Value("--preset")) is { } preset)
+            _added.AddRange([.. preset.Arguments(Has, Value, Value("--hidden-size") ?? HiddenSizeOfModel())]);
+    }
+
+    /// <summary>The hidden size of the model that a run starts from; null if it starts from none.</summary>
+    private string? HiddenSizeOfModel()
+    {
+        try
+        {
+            return Value("--init-from") is { Length: > 0 } model
+                ? SharedOptions.LoadModel(model, best: false).Shape.HiddenSize.ToString(CultureInfo.InvariantCulture)
+                : null;
+        }
+        catch (CharRnnException)
+        {
+            return null; // The command says what is wrong with the file.
+        }
     }
 
     /// <summary>

@@ -87,6 +87,14 @@ public readonly record struct ModelShape(int VocabularySize, int HiddenSize, Rec
         }
     }
 
+    /// <summary>The gates that are sigmoids, with their places among all gates.</summary>
+    public IReadOnlyList<(string Name, int Place)> SigmoidGates => Cell switch
+    {
+        RecurrentCell.Lstm => [("i", 0), ("f", 1), ("o", 3)],
+        RecurrentCell.Gru => [("r", 0), ("z", 1)],
+        _ => [],
+    };
+
     /// <summary>Whether a state has a second part, c.</summary>
     public bool HasCellState => Cell == RecurrentCell.Lstm;
 

@@ -9,6 +9,9 @@ public static class CellKind
     /// <summary>The number of gates.</summary>
     public static int Gates(int cell) => cell == Lstm ? 4 : cell == Gru ? 3 : 1;
 
-    /// <summary>Whether the state's part of the pre-activations is kept apart from the input's part.</summary>
+    /// <summary>Whether a cell state c goes along with the hidden state.</summary>
+    public static bool HasCellState(int cell) => cell == Lstm;
+
+    /// <summary>Whether the state's part of the pre-activations is kept apart from the input's part, and has a bias of its own.</summary>
     public static bool KeepsApart(int cell) => cell == Gru;
 }

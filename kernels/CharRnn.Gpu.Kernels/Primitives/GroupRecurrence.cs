@@ -183,14 +183,14 @@ internal static class GroupRecurrence
         public void Put(int row, int column, float sum)
         {
             int place = (row * _row) + column;
-            if (_cell == CellKind.Gru)
+            if (CellKind.KeepsApart(_cell))
             {
                 _recurrent[place] = sum;
                 sum = 0f;
             }
 
             float z = _layer == 0 ? sum + _table[(_tokens[row] * _row) + column] + _bias[column] : sum + _gates[place];
-            _gates[place] = _cell == CellKind.Rnn ? RnnCell.Forward(z) : z;
+            _gates[place] = CellKind.Gates(_cell) == 1 ? RnnCell.Forward(z) : z;
         }
     }
 

@@ -76,10 +76,11 @@ internal sealed record Preset(string Name, string Purpose, StepOptions Step)
     /// <summary>The arguments that the preset adds to those that are given.</summary>
     /// <param name="has">Whether an option is given, with a value or without.</param>
     /// <param name="value">The value that is given for an option; null where none is.</param>
-    public IEnumerable<string> Arguments(Func<string, bool> has, Func<string, string?> value) =>
+    /// <param name="hiddenSize">The hidden size, if it is not the preset's.</param>
+    public IEnumerable<string> Arguments(Func<string, bool> has, Func<string, string?> value, string? hiddenSize) =>
         from one in Options
         where !has(one.Option) && !IsLeftOpen(one.Option, has, value)
-        select $"{one.Option}={(one.Option == "--learning-rate" ? RateFor(value("--hidden-size")) : one.Value)}";
+        select $"{one.Option}={(one.Option == "--learning-rate" ? RateFor(hiddenSize) : one.Value)}";
 
     /// <summary>B for a text: fewer streams where they would be too short.</summary>
     /// <param name="length">The number of characters to train on.</param>

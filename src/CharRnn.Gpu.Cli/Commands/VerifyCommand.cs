@@ -17,8 +17,8 @@ internal static class VerifyCommand
     {
         var command = new Command("verify", """
             Compares every kernel and whole training steps on a device with the scalar reference in double precision.
-            It tries several sizes, with fresh and trained weights and with gradients below and above the clip. It exits with 1 if
-            any result is wrong.
+            It tries every cell, several layers, dropout, every optimizer and feed-forward networks at several sizes, with fresh and
+            trained weights and with gradients below and above the clip. It exits with 1 if any result is wrong.
 
             Example: charrnn verify --device cpu
             """)

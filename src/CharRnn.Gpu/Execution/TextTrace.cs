@@ -58,16 +58,12 @@ public sealed class GateSaturation
     internal int Place { get; }
 
     /// <summary>The gates of a model, layer by layer, before anything is counted.</summary>
-    internal static GateSaturation[] All(ModelShape shape)
-    {
-        (string Gate, int Place)[] gates = shape.Cell switch
-        {
-            RecurrentCell.Lstm => [("i", 0), ("f", 1), ("o", 3)],
-            RecurrentCell.Gru => [("r", 0), ("z", 1)],
-            _ => [],
-        };
-        return [.. Enumerable.Range(0, shape.Layers).SelectMany(l => gates.Select(one => new GateSaturation(l, one.Gate, one.Place)))];
-    }
+    internal static GateSaturation[] All(ModelShape shape) =>
+    [
+        .. from layer in Enumerable.Range(0, shape.Layers)
+           from gate in shape.SigmoidGates
+           select new GateSaturation(layer, gate.Name, gate.Place),
+    ];
 
     /// <summary>Counts some values.</summary>
     internal void Add(ReadOnlySpan<float> values)

@@ -91,6 +91,8 @@ public sealed class TrainingEngine : ITextEngine
     /// <summary>The model it trains.</summary>
     public DeviceModel Model { get; }
 
+    internal TrainingViews Views => _views;
+
     /// <summary>The place in the text that training has reached.</summary>
     public StreamCursor Cursor { get; private set; }
 

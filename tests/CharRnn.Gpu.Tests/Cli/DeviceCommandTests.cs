@@ -83,6 +83,16 @@ public sealed class DeviceCommandTests : IDisposable
         string[] names = ["hidden_size", "batch_size", "seq_length"];
         Assert.Equal([33, 3, 7], names.Select(name => line.GetProperty(name).GetInt32()));
         Assert.Equal(5, line.GetProperty("launches_per_step").GetDouble());
+
+        // The parts of a step add up to the step.
+        line = JsonElement.Parse(_shell.Succeeds(
+            "bench", "--device", "cpu", "--seconds", "0.1", "--json", "--cell", "gru", "--layers", "2", "--profile",
+            "--hidden-size", "33", "--batch-size", "3", "--seq-length", "7", "--plan", "phases").Lines.Single());
+        Assert.Equal(("gru", 2), (line.GetProperty("cell").GetString(), line.GetProperty("layers").GetInt32()));
+        double gflop = line.GetProperty("kernels").EnumerateArray()
+            .Where(kernel => kernel.GetProperty("gflop_per_second").ValueKind == JsonValueKind.Number)
+            .Sum(kernel => kernel.GetProperty("gflop_per_second").GetDouble() * kernel.GetProperty("seconds_per_step").GetDouble());
+        Assert.Equal(new ModelShape(65, 33, RecurrentCell.Gru, 2).TrainingFlops * 3 * 7 / 1e9, gflop, 1e-9);
         _shell.Fails(
             1, "--plan", "cannot run it with batch size 3; give auto",
             "bench", "--device", "cpu", "--batch-size", "3", "--plan", "stream");

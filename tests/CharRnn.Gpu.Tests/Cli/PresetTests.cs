@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using CharRnn.Gpu.Cli.Commands;
 using CharRnn.Runs;
@@ -39,6 +40,8 @@ public sealed class PresetTests : IDisposable
         Assert.Equal("0.1", Saved("sgd").GetOptionText("learning-rate"));
         _shell.Succeeds("train", "text.txt", "--out", "wide", "--hidden-size", "256", "--iterations", "1"); // twice as wide as the preset's
         Assert.Equal("0.0075", Saved("wide").GetOptionText("learning-rate"));
+        _shell.Succeeds("train", "text.txt", "--out", "wider", "--init-from", "wide", "--iterations", "1");
+        Assert.Equal("0.0075", Saved("wider").GetOptionText("learning-rate"));
         _shell.Succeeds("train", "text.txt", "--out", "next", "--preset", "medium", "--init-from", "sgd", "--iterations", "2");
         Assert.Equal(("4", "1"), (Saved("next").GetOptionText("hidden-size"), Saved("next").GetOptionText("layers")));
 
@@ -84,6 +87,21 @@ public sealed class PresetTests : IDisposable
         Preset small = Preset.Default;
         Assert.Equal(streams, small.StreamsFor(length, 64));
         Assert.Equal(steps, small.StepsFor(length, new ModelShape(characters, 128, RecurrentCell.Lstm), streams, 64));
+    }
+
+    /// <summary>A few kilobytes whose letters are Latin, Cyrillic or Chinese.</summary>
+    [Theory]
+    [InlineData('a')]
+    [InlineData('\u0430')]
+    [InlineData('\u4e00')]
+    public void Even_a_short_text_is_learnt_whatever_its_alphabet(char firstLetter)
+    {
+        _shell.Write(
+            "text.txt", string.Concat(TinyRun.Words(600).Select(c => char.IsAsciiLetterLower(c) ? (char)(firstLetter + c - 'a') : c)));
+        _shell.Succeeds("train", "text.txt", "--out", "run", "--device", "cpu", "--quiet");
+        JsonNode last = JsonNode.Parse(File.ReadLines(_shell["run/metrics.jsonl"]).Last())!;
+        double counted = double.Parse(Saved("run").GetOptionText("unigram-entropy"), CultureInfo.InvariantCulture);
+        Assert.InRange(last["val_loss"]!.GetValue<double>(), 0, counted / 2);
     }
 
     [Fact]

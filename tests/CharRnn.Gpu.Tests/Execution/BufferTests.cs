@@ -24,17 +24,23 @@ public class BufferTests
         }
     }
 
+    public static MatrixTheoryData<DeviceKind, RecurrentCell, int> Models =>
+        new(Enum.GetValues<DeviceKind>(), Enum.GetValues<RecurrentCell>(), [1, 3]);
+
     [Theory]
-    [MemberData(nameof(TestDevices.Kinds), MemberType = typeof(TestDevices))]
-    public void What_does_not_fit_is_refused_before_it_is_allocated_with_what_would(DeviceKind kind)
+    [MemberData(nameof(Models))]
+    public void What_does_not_fit_is_refused_before_it_is_allocated_with_what_would(DeviceKind kind, RecurrentCell cell, int layers)
     {
         ComputeDevice device = TestDevices.Get(kind);
-        var shape = new ModelShape(65, 100);
-        var options = new StepOptions { HiddenSize = 100, BatchSize = 1 << 20, SequenceLength = 1 << 15 };
+        var shape = new ModelShape(65, 100, cell, layers);
+        var options = new StepOptions
+        {
+            HiddenSize = 100, BatchSize = 1 << 20, SequenceLength = 1 << 15, Dropout = layers > 1 ? 0.5 : 0,
+        };
         string message = Assert.Throws<CharRnnException>(() => MemoryNeed.Require(shape, options, 1L << 40, device)).Message;
         Match match = Regex.Match(
             message,
-            "^--hidden-size 100 --batch-size 1048576 --seq-length 32768: needs [0-9.]+ TB, "
+            $"^--hidden-size 100{(layers > 1 ? $" --layers {layers}" : "")} --batch-size 1048576 --seq-length 32768: needs [0-9.]+ .B, "
                 + $"{Regex.Escape(device.Name)} has [0-9.]+ .B; --batch-size ([0-9]+) or --seq-length ([0-9]+) would fit$");
         Assert.True(match.Success, message);
 

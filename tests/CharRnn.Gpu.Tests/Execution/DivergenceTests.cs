@@ -1,9 +1,12 @@
 using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Kernels.Arguments;
 using CharRnn.Gpu.Tests.Devices;
 using CharRnn.Gpu.Verification;
 using CharRnn.Model;
 using CharRnn.Text;
 using CharRnn.Training;
+using ILGPU;
+using ILGPU.Runtime;
 
 namespace CharRnn.Gpu.Tests.Execution;
 
@@ -13,18 +16,25 @@ public class DivergenceTests
 {
     private const int V = 17, H = 33, B = 5, T = 9;
 
-    public static MatrixTheoryData<DeviceKind, bool, string> BadWeights =>
-        new(Enum.GetValues<DeviceKind>(), [false, true], ["Wxh", "Whh", "bh", "Why", "by"]);
+    public static MatrixTheoryData<DeviceKind, RecurrentCell, bool> Cells =>
+        new(Enum.GetValues<DeviceKind>(), Enum.GetValues<RecurrentCell>(), [false, true]);
 
     [Theory]
-    [MemberData(nameof(BadWeights))]
-    public void A_weight_that_is_NaN_stops_training_before_its_first_update(DeviceKind kind, bool fused, string name)
+    [MemberData(nameof(Cells))]
+    public void A_weight_that_is_NaN_stops_training_before_its_first_update(DeviceKind kind, RecurrentCell cell, bool fused)
     {
-        ParameterSet<float> weights = CaseData.TrainedWeights(new(V, H));
-        float[] values = weights.Tensors.Single(tensor => tensor.Name == name).Values;
-        values[values.Length / 2] = float.NaN;
-        // The text begins with the character of that row.
-        ExpectDivergence(kind, fused, Case(weights, position => (position + 8) * 3 % V), completed: 0);
+        foreach (int layers in (int[])[1, 2])
+        {
+            var shape = new ModelShape(V, H, cell, layers);
+            for (int i = 0; i < shape.Tensors.Count; i++)
+            {
+                ParameterSet<float> weights = CaseData.TrainedWeights(shape);
+                float[] values = weights.Tensors[i].Values;
+                values[values.Length / 2] = float.NaN;
+                // The text begins with the character of that row.
+                ExpectDivergence(kind, fused, Case(weights, position => (position + 8) * 3 % V), completed: 0);
+            }
+        }
     }
 
     [Theory]
@@ -55,9 +65,6 @@ public class DivergenceTests
         ExpectDivergence(kind, fused, sizes, completed: 1);
     }
 
-    public static MatrixTheoryData<DeviceKind, RecurrentCell, bool> Cells =>
-        new(Enum.GetValues<DeviceKind>(), Enum.GetValues<RecurrentCell>(), [false, true]);
-
     [Theory]
     [MemberData(nameof(Cells))]
     public void A_state_that_is_restored_after_a_divergence_knows_nothing_of_it(DeviceKind kind, RecurrentCell cell, bool fused)
@@ -70,6 +77,38 @@ public class DivergenceTests
         Assert.True(run.Engine.RunSteps(1).Diverged);
         run.Engine.Restore(start);
         Assert.Equal(other.Steps(5).Bits(), run.Steps(5).Bits());
+    }
+
+    /// <summary>Products read whole lines, so that anything behind the last unit would reach every gradient.</summary>
+    [Theory]
+    [MemberData(nameof(Cells))]
+    public void What_lies_behind_the_units_of_a_row_stays_zero(DeviceKind kind, RecurrentCell cell, bool fused)
+    {
+        using TestRun run = new(TestDevices.Get(kind), TrainingCase.Streams.Of(cell, 2), fused);
+        TrainingViews views = run.Steps(2).Engine.Views;
+        int gates = new ModelShape(V, H, cell).Gates;
+        ExpectZeros(views.Forward.H, 1);
+        ExpectZeros(views.Forward.X, 1);
+        ExpectZeros(views.Deltas, gates);
+        ExpectZeros(views.RecurrentDeltas, gates);
+        if (cell == RecurrentCell.Lstm)
+            ExpectZeros(views.Forward.C, 1);
+
+        static void ExpectZeros(ArrayView<float> rows, int gates)
+        {
+            HashSet<int> used =
+            [
+                .. from gate in Enumerable.Range(0, gates)
+                   from unit in Enumerable.Range(0, H)
+                   select GateColumns.Of(unit, gate, gates),
+            ];
+            var values = new float[rows.Length];
+            rows.CopyToCPU(values);
+            int row = RnnDims.PaddedRow(GateColumns.Count(H, gates));
+            Assert.Equal(0, values.Length % row);
+            Assert.Contains(values, value => value != 0);
+            Assert.All(values.Where((_, i) => !used.Contains(i % row)), value => Assert.Equal(0, value));
+        }
     }
 
     private static TrainingCase Case(ParameterSet<float> weights, Func<int, int> token) => new(V, H, B, T, 200)

@@ -25,13 +25,25 @@ public sealed class SamplerTests : IDisposable
     /// <summary>The prime and the text together pass the 128 characters of a launch in every way.</summary>
     [Theory]
     [MemberData(nameof(Lengths))]
-    public void Every_character_is_the_one_that_the_reference_draws_from_the_text_so_far(DeviceKind kind, int prime, int length)
+    public void Every_character_is_the_one_that_the_reference_draws_from_the_text_so_far(DeviceKind kind, int prime, int length) =>
+        ExpectDrawsOfReference(kind, Weights, prime, length);
+
+    public static MatrixTheoryData<DeviceKind, RecurrentCell, int> Cells =>
+        new(Enum.GetValues<DeviceKind>(), Enum.GetValues<RecurrentCell>(), [1, 3]);
+
+    /// <summary>All states of all layers go on from launch to launch.</summary>
+    [Theory]
+    [MemberData(nameof(Cells))]
+    public void And_so_it_is_with_any_cell_and_several_layers(DeviceKind kind, RecurrentCell cell, int layers) =>
+        ExpectDrawsOfReference(kind, CaseData.TrainedWeights(new(V, H, cell, layers)), prime: 130, length: 300);
+
+    private void ExpectDrawsOfReference(DeviceKind kind, ParameterSet<float> weights, int prime, int length)
     {
         var options = new SamplingOptions { Temperature = 0.8f, TopK = 9, TopP = 0.95f };
-        int[] inputs = Prime(prime), drawn = Write(Open(kind), inputs, length, options);
+        int[] inputs = Prime(prime), drawn = Write(Open(kind, weights), inputs, length, options);
         Assert.Equal(length, drawn.Length);
         int n = 0;
-        foreach (double[] p in Distributions(inputs, drawn, options))
+        foreach (double[] p in Distributions(weights, inputs, drawn, options))
         {
             double u = Philox.Uniform(Seed, Sequence, (ulong)n), begin = p.Take(drawn[n]).Sum();
             Assert.InRange(u, begin - 1e-5, begin + p[drawn[n]] + 1e-5);
@@ -68,7 +80,7 @@ public sealed class SamplerTests : IDisposable
         var greedy = new SamplingOptions { Temperature = 0 };
         int[] text = Write(sampler, Prime(3), 200, greedy);
         Assert.Equal(text, sampler.Write(Prime(3), 200, greedy, Seed + 1, 5).SelectMany(chunk => chunk));
-        Assert.Equal(Distributions(Prime(3), text, greedy).Select(p => Array.IndexOf(p, 1)), text);
+        Assert.Equal(Distributions(Weights, Prime(3), text, greedy).Select(p => Array.IndexOf(p, 1)), text);
     }
 
     [Theory]
@@ -78,7 +90,7 @@ public sealed class SamplerTests : IDisposable
         const int Draws = 20_000;
         int[] drawn = Write(Open(kind), [0], Draws, new());
         var expected = new double[V];
-        foreach (double[] p in Distributions([0], drawn, new()))
+        foreach (double[] p in Distributions(Weights, [0], drawn, new()))
             for (int k = 0; k < V; k++)
                 expected[k] += p[k];
 
@@ -141,9 +153,10 @@ public sealed class SamplerTests : IDisposable
         [.. sampler.Write(inputs, length, options, Seed, Sequence).SelectMany(chunk => chunk)];
 
     /// <summary>What the reference says about each drawn character, given those before it.</summary>
-    private static IEnumerable<double[]> Distributions(int[] inputs, int[] drawn, SamplingOptions options)
+    private static IEnumerable<double[]> Distributions(
+        ParameterSet<float> weights, int[] inputs, int[] drawn, SamplingOptions options)
     {
-        ParameterSet<double> w = Weights.Convert(value => (double)value);
+        ParameterSet<double> w = weights.Convert(value => (double)value);
         double[][] state = ReferenceRnn.ZeroState(w.Sizes);
         foreach (int x in inputs)
             state = ReferenceRnn.Step(w, x, state);
@@ -154,9 +167,11 @@ public sealed class SamplerTests : IDisposable
         }
     }
 
-    private Sampler Open(DeviceKind kind)
+    private Sampler Open(DeviceKind kind) => Open(kind, Weights);
+
+    private Sampler Open(DeviceKind kind, ParameterSet<float> weights)
     {
-        var model = new DeviceModel(TestDevices.Get(kind), Weights);
+        var model = new DeviceModel(TestDevices.Get(kind), weights);
         var sampler = new Sampler(model);
         _opened.AddRange([model, sampler]);
         return sampler;

@@ -19,6 +19,39 @@ public class InitialWeightsTests
         }
     }
 
+    [Theory]
+    [InlineData(RecurrentCell.Rnn, 3)]
+    [InlineData(RecurrentCell.Lstm, 1)]
+    [InlineData(RecurrentCell.Lstm, 3)]
+    [InlineData(RecurrentCell.Gru, 1)]
+    [InlineData(RecurrentCell.Gru, 3)]
+    public void Other_models_are_uniform_and_an_LSTM_forgets_nothing_at_first(RecurrentCell cell, int layers)
+    {
+        const int H = 129;
+        double limit = 1 / Math.Sqrt(H);
+        ParameterSet<float> weights = InitialWeights.Create(new(65, H, cell, layers), 1);
+        if (cell == RecurrentCell.Lstm)
+            for (int l = 0; l < layers; l++)
+            {
+                Span<float> forget = weights.Layer(l).Bh.AsSpan(H, H);
+                Assert.All(forget.ToArray(), value => Assert.Equal(1, value));
+                forget.Clear();
+            }
+
+        foreach ((TensorSpec _, float[] values) in weights.Tensors)
+        {
+            Assert.All(values, value => Assert.InRange(value, -limit, limit));
+            if (values.Length < 1000)
+                continue;
+            double error = limit / Math.Sqrt(3.0 * values.Length);
+            Assert.InRange(values.Average(v => (double)v), -4 * error, 4 * error);
+            Assert.InRange(values.Average(v => (double)v * v) * 3 / (limit * limit), 0.9, 1.1);
+        }
+
+        float[] all = [.. weights.Tensors.SelectMany(tensor => tensor.Values).Where(value => value != 0)];
+        Assert.InRange(all.Distinct().Count(), (int)(0.97 * all.Length), all.Length); // some round to the same float
+    }
+
     [Fact]
     public void No_two_weights_share_a_random_number()
     {
