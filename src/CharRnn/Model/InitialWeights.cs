@@ -11,7 +11,8 @@ public static class InitialWeights
     /// <summary>
     /// A single vanilla layer begins as min-char-rnn does: matrices N(0, 0.01²), biases 0. Through several layers, or gates, so small
     /// weights would carry no signal: all other models begin as PyTorch's do, with everything uniform in ±1/√H; but the bias of an
-    /// LSTM's forget gate is 1, so that it remembers from the start (Jozefowicz et al., 2015).
+    /// LSTM's forget gate is 1, so that it remembers from the start (Jozefowicz et al., 2015). Orthogonal matrices Whh were no better for
+    /// any cell; benchmarks/README.md has the losses.
     /// </summary>
     public static ParameterSet<float> Create(ModelShape shape, ulong seed)
     {
