@@ -232,7 +232,10 @@ public sealed class DeviceVerification
             yield return Plain(sizes, rule);
             yield return Plain(sizes, rule) with
             {
-                ClipNorm = 1e-2, Clip = 1e-3, WeightDecay = 0.1, Momentum = rule == UpdateRule.Sgd ? 0.9 : 0,
+                ClipNorm = 1e-2,
+                Clip = 1e-3,
+                WeightDecay = 0.1,
+                Momentum = rule == UpdateRule.Sgd ? 0.9 : 0,
             };
         }
     }

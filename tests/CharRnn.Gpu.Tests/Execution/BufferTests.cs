@@ -35,12 +35,15 @@ public class BufferTests
         var shape = new ModelShape(65, 100, cell, layers);
         var options = new StepOptions
         {
-            HiddenSize = 100, BatchSize = 1 << 20, SequenceLength = 1 << 15, Dropout = layers > 1 ? 0.5 : 0,
+            HiddenSize = 100,
+            BatchSize = 1 << 17,
+            SequenceLength = 1 << 15,
+            Dropout = layers > 1 ? 0.5 : 0,
         };
         string message = Assert.Throws<CharRnnException>(() => MemoryNeed.Require(shape, options, 1L << 40, device)).Message;
         Match match = Regex.Match(
             message,
-            $"^--hidden-size 100{(layers > 1 ? $" --layers {layers}" : "")} --batch-size 1048576 --seq-length 32768: needs [0-9.]+ .B, "
+            $"^--hidden-size 100{(layers > 1 ? $" --layers {layers}" : "")} --batch-size 131072 --seq-length 32768: needs [0-9.]+ .B, "
                 + $"{Regex.Escape(device.Name)} has [0-9.]+ .B; --batch-size ([0-9]+) or --seq-length ([0-9]+) would fit$");
         Assert.True(match.Success, message);
 

@@ -91,8 +91,12 @@ public class DeviceVerificationTests
                         Assert.Null(DeviceVerification.QuickCheck(
                             device, shape, new StepOptions
                             {
-                                BatchSize = streams, Dropout = dropout, Optimizer = rule, ClipNorm = dropout > 0 ? 1e-3 : null,
-                                Momentum = rule == UpdateRule.Sgd ? dropout : 0, WeightDecay = dropout,
+                                BatchSize = streams,
+                                Dropout = dropout,
+                                Optimizer = rule,
+                                ClipNorm = dropout > 0 ? 1e-3 : null,
+                                Momentum = rule == UpdateRule.Sgd ? dropout : 0,
+                                WeightDecay = dropout,
                             }));
             }
 
