@@ -130,32 +130,29 @@ public static class StepStatus
     /// <summary>How often teams have arrived at meetings; see <see cref="Primitives.Team.Meet"/>.</summary>
     public const int Arrivals = 1 * Line;
 
-    /// <summary>How many stretches of hidden states are ready; see <see cref="TrainStreamKernel"/>.</summary>
-    public const int HiddenReady = 2 * Line;
-
     /// <summary>How many teams' shares of the outputs (E2–E4, E6's dz·Whyᵀ) are ready.</summary>
-    public const int OutputsReady = 3 * Line;
+    public const int OutputsReady = 2 * Line;
 
     /// <summary>How many teams' shares of the way back (E6, E7) are ready.</summary>
-    public const int ChainsReady = 4 * Line;
+    public const int ChainsReady = 3 * Line;
 
     /// <summary>How many tasks of E5 were taken; see <see cref="Primitives.Team.Take"/>.</summary>
-    public const int OutputTasks = 5 * Line;
+    public const int OutputTasks = 4 * Line;
 
     /// <summary>How many tasks of E8 were taken.</summary>
-    public const int RecurrentTasks = 6 * Line;
+    public const int RecurrentTasks = 5 * Line;
 
     /// <summary>
     /// Slot + 1 of the step that met the stopping criterion: all later steps are skipped. 0 if there is none; a character model has no
     /// such criterion.
     /// </summary>
-    public const int Converged = 7 * Line;
+    public const int Converged = 6 * Line;
 
     /// <summary>1 if the loss, or any of the gradient, of the step is not finite.</summary>
-    public const int NonFinite = 8 * Line;
+    public const int NonFinite = 7 * Line;
 
     /// <summary>The number of words.</summary>
-    public const int Count = 9 * Line;
+    public const int Count = 8 * Line;
 }
 
 /// <summary>The arguments of a step.</summary>

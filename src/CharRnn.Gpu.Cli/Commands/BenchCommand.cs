@@ -160,11 +160,7 @@ internal static class BenchCommand
     private static ExecutionPlan PlanOf(PlanKind? kind, ModelShape shape, StepOptions step, ComputeDevice device) => kind switch
     {
         null => ExecutionPlan.Choose(shape, step, device.Traits),
-        { } one when ExecutionPlan.Kinds(device.Traits, step.BatchSize).Contains(one) =>
-            ExecutionPlan.Of(one, shape, step, device.Traits, "as told by --plan"),
-        _ => throw new CharRnnException(
-            "--plan", $"{device.Name} cannot run it with batch size {step.BatchSize}",
-            "give auto, phases, time-steps or many-steps; stream is for one stream on a CPU of several cores"),
+        { } one => ExecutionPlan.Of(one, shape, step, device.Traits, "as told by --plan"),
     };
 
     /// <summary>

@@ -26,7 +26,6 @@ internal sealed class KernelSet
     private readonly Lazy<Action<KernelConfig, UpdateViews, int>> _norm;
     private readonly Lazy<Action<KernelConfig, UpdateViews, UpdateArguments, int, int>> _update;
     private readonly Lazy<Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int>> _trainSteps;
-    private readonly Lazy<Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int>> _trainStream;
     private readonly Lazy<Action<KernelConfig, ForwardViews, RnnDims, StepArguments>> _evaluate;
     private readonly Lazy<Action<KernelConfig, ForwardViews, ArrayView<float>, RnnDims, DrawArguments, int, int>> _sample;
     private readonly Lazy<Action<KernelConfig, NetworkViews, NetworkArguments, int>> _networkSteps;
@@ -57,8 +56,6 @@ internal sealed class KernelSet
             accelerator.LoadStreamKernel<UpdateViews, UpdateArguments, int, int>(UpdateKernel.Run, specialization));
         _trainSteps = Load("TrainSteps", () =>
             accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int>(TrainStepsKernel.Run, specialization));
-        _trainStream = Load("TrainStream", () =>
-            accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int>(TrainStreamKernel.Run, specialization));
         _evaluate = Load("Evaluate", () =>
             accelerator.LoadStreamKernel<ForwardViews, RnnDims, StepArguments>(EvaluateKernel.Run, specialization));
         _sample = Load("Sample", () =>
@@ -130,12 +127,6 @@ internal sealed class KernelSet
     {
         using KernelProfile.Launch launch = Launch("TrainSteps");
         _trainSteps.Value(Teams(first.Teams), v, d, first, steps);
-    }
-
-    public void TrainStream(TrainingViews v, RnnDims d, StepArguments first, int steps)
-    {
-        using KernelProfile.Launch launch = Launch("TrainStream");
-        _trainStream.Value(Teams(first.Teams), v, d, first, steps);
     }
 
     public void Evaluate(ForwardViews v, RnnDims d, StepArguments step)

@@ -28,15 +28,10 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
     {
         double flops = shape.TrainingFlops * options.SequenceLength * options.BatchSize;
         string figures = string.Create(CultureInfo.InvariantCulture, $"{flops / 1e9:0.###} GFLOP a step");
-        PlanKind[] candidates = Candidates(device, options.BatchSize);
         if (device.Kind == DeviceKind.Cpu)
-            return Of(
-                candidates[0], shape, options, device,
-                candidates[0] == PlanKind.Stream
-                    ? $"{figures}: many steps a launch, one worker walks the time steps, another follows with the outputs"
-                    : $"{figures}: many steps a launch, workers meet between phases");
+            return Of(PlanKind.ManySteps, shape, options, device, $"{figures}: many steps a launch, workers meet between phases");
 
-        PlanKind kind = candidates.MinBy(one => GpuEstimate.Seconds(one, shape, options, device));
+        PlanKind kind = Candidates(device.Kind).MinBy(one => GpuEstimate.Seconds(one, shape, options, device));
         string reason = kind == PlanKind.Phases
             ? string.Create(
                 CultureInfo.InvariantCulture,
@@ -49,19 +44,11 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
     }
 
     /// <summary>
-    /// The kinds that <see cref="Choose"/> may choose. On the CPU it is the first, and the other one runs where other programs use the
-    /// cores. One group of a GPU that runs many steps a launch was never faster on an H100: 74 us a step against 69 with 16 units, and
-    /// 192 against 69 with 100.
+    /// The kinds that <see cref="Choose"/> may choose. One group of a GPU that runs many steps a launch was never faster on an H100: 74 us
+    /// a step against 69 with 16 units, and 192 against 69 with 100.
     /// </summary>
-    public static PlanKind[] Candidates(DeviceTraits device, int batchSize) => device.Kind != DeviceKind.Cpu
-        ? [PlanKind.Phases, PlanKind.TimeSteps]
-        : batchSize == 1 && device.Teams > 1 ? [PlanKind.Stream, PlanKind.ManySteps] : [PlanKind.ManySteps];
-
-    /// <summary>The kinds that a device can run.</summary>
-    public static PlanKind[] Kinds(DeviceTraits device, int batchSize) =>
-        device.Kind == DeviceKind.Cpu && device.Teams > 1 && batchSize == 1
-            ? [PlanKind.Phases, PlanKind.TimeSteps, PlanKind.ManySteps, PlanKind.Stream]
-            : [PlanKind.Phases, PlanKind.TimeSteps, PlanKind.ManySteps];
+    public static PlanKind[] Candidates(DeviceKind device) =>
+        device == DeviceKind.Cpu ? [PlanKind.ManySteps] : [PlanKind.Phases, PlanKind.TimeSteps];
 
     /// <summary>A plan of the given kind, for measurements and tests.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The device has no team.</exception>
@@ -70,7 +57,7 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
         ArgumentOutOfRangeException.ThrowIfLessThan(device.Teams, 1, nameof(device));
         int teams = kind == PlanKind.ManySteps && device.Kind != DeviceKind.Cpu ? 1 : device.Teams;
         ExecutionPlan plan = With(kind, teams, shape, options, device, reason);
-        bool waits = kind is PlanKind.ManySteps or PlanKind.Stream && teams > 1;
+        bool waits = kind == PlanKind.ManySteps && teams > 1;
         return waits ? plan with { Alone = With(PlanKind.ManySteps, 1, shape, options, device, reason) } : plan;
     }
 
@@ -85,23 +72,22 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
     {
         PlanKind.Phases => "phases",
         PlanKind.TimeSteps => "time-steps",
-        PlanKind.ManySteps => "many-steps",
-        _ => "stream",
+        _ => "many-steps",
     };
 
     /// <summary>
     /// Checks that a device can run this plan. If the plan had more teams than the device, a launch would wait for them for ever.
     /// </summary>
     /// <exception cref="ArgumentException">The device cannot run it.</exception>
-    public void RequireFits(DeviceTraits device, int batchSize)
+    public void RequireFits(DeviceTraits device)
     {
         bool isWhole = new[] { HiddenGrid, GradientGrids.Output, GradientGrids.Recurrent, GradientGrids.Input, InputGrid, BelowGrid }
             .All(grid => grid.Rows > 0 && grid.Columns > 0);
 
         // On a GPU no block waits for another, and those that find no free group run later.
         bool hasTeams = Teams >= 1 && Teams <= device.Teams && (device.Kind != DeviceKind.Cpu || HiddenGrid.Count <= device.Teams);
-        if (!hasTeams || !isWhole || !Kinds(device, batchSize).Contains(Kind))
-            throw new ArgumentException($"cannot be run by {device.Teams} teams with a batch size of {batchSize}: {this}");
+        if (!hasTeams || !isWhole)
+            throw new ArgumentException($"cannot be run by {device.Teams} teams: {this}");
     }
 
     /// <summary>
@@ -199,7 +185,4 @@ public enum PlanKind
 
     /// <summary>Many whole steps in each launch: on the CPU by all teams, which meet between phases, on a GPU by one team.</summary>
     ManySteps,
-
-    /// <summary>One stream on the CPU: many steps in each launch, in which the teams follow each other through the time steps.</summary>
-    Stream,
 }

@@ -106,7 +106,7 @@ public sealed class TrainingEngine : ITextEngine
         get;
         init
         {
-            value.RequireFits(Model.Device.Traits, _options.BatchSize);
+            value.RequireFits(Model.Device.Traits);
             field = value;
         }
     }
@@ -254,15 +254,12 @@ public sealed class TrainingEngine : ITextEngine
         StepArguments step = Arguments(begun, startsOver, slot, plan);
         Cursor = begun;
         int steps = 1;
-        if (plan.Kind is PlanKind.ManySteps or PlanKind.Stream)
+        if (plan.Kind == PlanKind.ManySteps)
         {
             long untilWindowEnds = (_forward.WindowLength - 1 - step.Position) / _options.SequenceLength;
             long perLaunch = StepRunner.StepsOfLaunch(turn, Model.Device.Kind);
             steps = (int)Math.Clamp(Math.Min(perLaunch, Math.Min(untilWindowEnds, Cursor.StepsBeforeWrap)), 1, maxSteps);
-            if (plan.Kind == PlanKind.Stream)
-                Model.Device.Kernels.TrainStream(_views, _forward.Dims, step, steps);
-            else
-                Model.Device.Kernels.TrainSteps(_views, _forward.Dims, step, steps);
+            Model.Device.Kernels.TrainSteps(_views, _forward.Dims, step, steps);
         }
         else
         {

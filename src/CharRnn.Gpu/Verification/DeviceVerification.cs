@@ -92,7 +92,7 @@ public sealed class DeviceVerification
                 Momentum = training.Momentum > 0 ? 0.9 : 0,
                 WeightDecay = training.WeightDecay > 0 ? 0.1 : 0,
             };
-            PlanKind[] plans = plan is { } one ? [one] : ExecutionPlan.Candidates(device.Traits, small.B);
+            PlanKind[] plans = plan is { } one ? [one] : ExecutionPlan.Candidates(device.Kind);
             checks = verification.CheckSteps(small, step, plans).Concat(checks);
         }
 
@@ -178,9 +178,8 @@ public sealed class DeviceVerification
 
     private IEnumerable<VerificationCheck> Check(Case sizes)
     {
-        PlanKind[] plans = ExecutionPlan.Kinds(_device.Traits, sizes.B);
         return CheckTrace(sizes)
-            .Concat(Optimizers(sizes).SelectMany(options => CheckSteps(sizes, options, plans)))
+            .Concat(Optimizers(sizes).SelectMany(options => CheckSteps(sizes, options, Enum.GetValues<PlanKind>())))
             .Concat(CheckEvaluation(sizes))
             .Concat(CheckSampling(sizes));
     }
@@ -266,8 +265,7 @@ public sealed class DeviceVerification
             {
                 PlanKind.Phases => "Update",
                 PlanKind.TimeSteps => "TimeSteps",
-                PlanKind.ManySteps => "TrainSteps",
-                _ => "TrainStream",
+                _ => "TrainSteps",
             };
             yield return Compare(kernel, "losses (E3)", name, losses, actualLosses, LossTolerance);
             EngineState state = engine.ReadState();

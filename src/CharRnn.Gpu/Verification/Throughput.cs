@@ -73,7 +73,7 @@ public static class Throughput
                    "Input" or "Input back" => 2 * square * (shape.Layers - 1) * rows,
                    "Output" => 4 * h * v * rows,
                    "Gradient" => 2 * ((square * products) + (h * v)) * rows,
-                   "TrainSteps" or "TrainStream" => shape.TrainingFlops * rows,
+                   "TrainSteps" => shape.TrainingFlops * rows,
                    _ => double.NaN,
                }
                select new KernelTime(one.Kernel, one.Launches / (double)steps, one.Seconds / steps, flops),

@@ -141,8 +141,8 @@ public class MisuseTests
         ExecutionPlan plan = ExecutionPlan.Of(PlanKind.ManySteps, Weights.Sizes, Options, device.Traits, "test");
         foreach (ExecutionPlan wrong in (ExecutionPlan[])
         [
-            plan with { Teams = 0 }, plan with { Teams = device.Teams + 1 }, plan with { Kind = PlanKind.Stream },
-            plan with { HiddenGrid = default }, plan with { GradientGrids = default },
+            plan with { Teams = 0 }, plan with { Teams = device.Teams + 1 }, plan with { HiddenGrid = default },
+            plan with { GradientGrids = default },
         ])
             Assert.Throws<ArgumentException>(() => new TrainingEngine(model, new SyntheticText(V, 100), Options) { Plan = wrong });
         Assert.Throws<ArgumentOutOfRangeException>(() =>

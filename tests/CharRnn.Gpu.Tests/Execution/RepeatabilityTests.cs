@@ -33,7 +33,7 @@ public class RepeatabilityTests
         foreach (TrainingCase sizes in Cases)
         {
             int[]? ofAllPlans = null;
-            ExecutionPlan[] plans = [.. ExecutionPlan.Kinds(device.Traits, sizes.B).Select(
+            ExecutionPlan[] plans = [.. Enum.GetValues<PlanKind>().Select(
                 kind => ExecutionPlan.Of(kind, sizes.Weights.Sizes, sizes.Options, device.Traits, "test"))];
             foreach (ExecutionPlan plan in plans.Concat(plans.Select(plan => plan.Alone).OfType<ExecutionPlan>()))
             {
