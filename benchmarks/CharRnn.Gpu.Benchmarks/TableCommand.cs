@@ -150,7 +150,7 @@ internal static class TableCommand
 
         string machine = string.Create(
             CultureInfo.InvariantCulture,
-            $"{Cpu()}, {threads} threads, {System.Numerics.Vector<float>.Count}-wide vectors, .NET {Environment.Version}");
+            $"{Cpu()}, {threads} threads, {DeviceCatalog.CpuVectors}, .NET {Environment.Version}");
         string markdown = Markdown(machine, options.GetValue(Rounds), steps, vocabularies, samples, networks);
         Console.WriteLine(markdown);
         string output = options.GetValue(Output)!;

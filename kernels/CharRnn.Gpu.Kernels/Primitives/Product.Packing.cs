@@ -1,4 +1,3 @@
-using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using CharRnn.Gpu.Kernels.Arguments;
@@ -15,10 +14,12 @@ public static unsafe partial class Product
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     [SkipLocalsInit]
-    private static void Packed(
-        float* c, Layout cLayout, float* a, int aStep, float* b, Layout bLayout, int m, int width, int k)
+    private static void Packed<TVector, TMath>(
+        float* c, Layout cLayout, float* a, int aStep, float* b, Layout bLayout, int m, int n, int k)
+        where TVector : unmanaged
+        where TMath : struct, IVectorMath<TVector>
     {
-        int lanes = Vector<float>.Count;
+        int lanes = Lanes<TVector>(), width = WholeVectors<TVector>(n);
         byte* stripMemory = stackalloc byte[(PackedRows * SectionTerms * sizeof(float)) + CacheLine];
         byte* panelMemory = stackalloc byte[(2 * lanes * SectionTerms * sizeof(float)) + CacheLine];
         bool packPanels = (long)Math.Min(SectionTerms, k) * bLayout.Row * sizeof(float) > MappedBytes;
@@ -26,7 +27,7 @@ public static unsafe partial class Product
         for (int k0 = 0; k0 < k; k0 += SectionTerms)
         {
             int steps = Math.Min(SectionTerms, k - k0);
-            var section = new Section(c, cLayout, steps, accumulate: k0 > 0);
+            var section = new Section<TVector, TMath>(c, cLayout, steps, accumulate: k0 > 0);
             float* sectionA = a + ((long)k0 * aStep), sectionB = b + ((long)k0 * bLayout.Row);
             int rounds = (m + PackedRows - 1) / PackedRows;
             for (int i = 0; i < rounds; i++)
@@ -44,7 +45,7 @@ public static unsafe partial class Product
                     bool two = column + lanes < width;
                     if (packPanels)
                     {
-                        PackPanel(panel, sectionB, bLayout, column, steps, two);
+                        PackPanel<TVector>(panel, sectionB, bLayout, column, steps, two);
                         section.Tiles(row0, rows, column, two, strips, packed: true, steps, 0, panel, 2 * lanes, lanes);
                         continue;
                     }
@@ -82,16 +83,17 @@ public static unsafe partial class Product
 
     /// <summary>Copies one vector of columns of B, or two, step by step.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void PackPanel(float* panel, float* b, Layout layout, int column, int k, bool two)
+    private static void PackPanel<TVector>(float* panel, float* b, Layout layout, int column, int k, bool two)
+        where TVector : unmanaged
     {
-        int lanes = Vector<float>.Count;
+        int lanes = Lanes<TVector>();
         float* from = b + Place(layout, column);
         long next = Place(layout, column + lanes) - Place(layout, column);
         for (int step = 0; step < k; step++, panel += 2 * lanes, from += layout.Row)
         {
-            *(Vector<float>*)panel = *(Vector<float>*)from;
+            *(TVector*)panel = *(TVector*)from;
             if (two)
-                *(Vector<float>*)(panel + lanes) = *(Vector<float>*)(from + next);
+                *(TVector*)(panel + lanes) = *(TVector*)(from + next);
         }
     }
 

@@ -1,4 +1,3 @@
-using System.Numerics;
 using System.Runtime.CompilerServices;
 using CharRnn.Gpu.Kernels.Arguments;
 
@@ -7,14 +6,14 @@ namespace CharRnn.Gpu.Kernels.Primitives;
 // Products of a single row, such as those of a time step of one stream.
 public static unsafe partial class Product
 {
-    private readonly partial struct Section
+    private readonly partial struct Section<TVector, TMath>
     {
         /// <summary>Computes one row of C, many vectors at a time: loading B limits the speed, and many sums hide the latency.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void SingleRow(float* a, int aStep, float* b, Layout bLayout, int width, int sweep)
         {
             // Each round has whole panels, spread evenly, and at most 14 vectors, which leave two registers to work with.
-            int panels = Layout.PanelCount(width), most = 14 * Vector<float>.Count / Layout.PanelWidth;
+            int panels = Layout.PanelCount(width), most = 14 * Lanes<TVector>() / Layout.PanelWidth;
             int rounds = (panels + most - 1) / most;
             if (rounds == 1 && panels * k * CacheLine > FirstLevelBytes)
                 rounds = 2; // two halves may fit in the cache where the whole does not
@@ -23,7 +22,7 @@ public static unsafe partial class Product
                 int round = sweep % 2 == 0 ? i : rounds - 1 - i;
                 int column = panels * round / rounds * Layout.PanelWidth;
                 int end = Math.Min(width, panels * (round + 1) / rounds * Layout.PanelWidth);
-                Row((end - column) / Vector<float>.Count, a, aStep, b + Place(bLayout, column), bLayout, c + Place(cLayout, column));
+                Row((end - column) / Lanes<TVector>(), a, aStep, b + Place(bLayout, column), bLayout, c + Place(cLayout, column));
             }
         }
 
@@ -50,47 +49,47 @@ public static unsafe partial class Product
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void Row<TVectors>(float* a, int aStep, float* b, Layout bLayout, float* pc)
-            where TVectors : struct, ICount
+        private void Row<TCount>(float* a, int aStep, float* b, Layout bLayout, float* pc)
+            where TCount : struct, ICount
         {
-            Vector<float> c0 = default, c1 = default, c2 = default, c3 = default, c4 = default, c5 = default, c6 = default;
-            Vector<float> c7 = default, c8 = default, c9 = default, c10 = default, c11 = default, c12 = default, c13 = default;
+            TVector c0 = default, c1 = default, c2 = default, c3 = default, c4 = default, c5 = default, c6 = default;
+            TVector c7 = default, c8 = default, c9 = default, c10 = default, c11 = default, c12 = default, c13 = default;
             long panel = bLayout.Panel;
             for (int step = k; step > 0; step--)
             {
-                var broadcast = new Vector<float>(*a);
-                MultiplyAdd<TVectors>(0, broadcast, b, panel, ref c0);
-                MultiplyAdd<TVectors>(1, broadcast, b, panel, ref c1);
-                MultiplyAdd<TVectors>(2, broadcast, b, panel, ref c2);
-                MultiplyAdd<TVectors>(3, broadcast, b, panel, ref c3);
-                MultiplyAdd<TVectors>(4, broadcast, b, panel, ref c4);
-                MultiplyAdd<TVectors>(5, broadcast, b, panel, ref c5);
-                MultiplyAdd<TVectors>(6, broadcast, b, panel, ref c6);
-                MultiplyAdd<TVectors>(7, broadcast, b, panel, ref c7);
-                MultiplyAdd<TVectors>(8, broadcast, b, panel, ref c8);
-                MultiplyAdd<TVectors>(9, broadcast, b, panel, ref c9);
-                MultiplyAdd<TVectors>(10, broadcast, b, panel, ref c10);
-                MultiplyAdd<TVectors>(11, broadcast, b, panel, ref c11);
-                MultiplyAdd<TVectors>(12, broadcast, b, panel, ref c12);
-                MultiplyAdd<TVectors>(13, broadcast, b, panel, ref c13);
+                var broadcast = TMath.Repeat(*a);
+                MultiplyAdd<TCount>(0, broadcast, b, panel, ref c0);
+                MultiplyAdd<TCount>(1, broadcast, b, panel, ref c1);
+                MultiplyAdd<TCount>(2, broadcast, b, panel, ref c2);
+                MultiplyAdd<TCount>(3, broadcast, b, panel, ref c3);
+                MultiplyAdd<TCount>(4, broadcast, b, panel, ref c4);
+                MultiplyAdd<TCount>(5, broadcast, b, panel, ref c5);
+                MultiplyAdd<TCount>(6, broadcast, b, panel, ref c6);
+                MultiplyAdd<TCount>(7, broadcast, b, panel, ref c7);
+                MultiplyAdd<TCount>(8, broadcast, b, panel, ref c8);
+                MultiplyAdd<TCount>(9, broadcast, b, panel, ref c9);
+                MultiplyAdd<TCount>(10, broadcast, b, panel, ref c10);
+                MultiplyAdd<TCount>(11, broadcast, b, panel, ref c11);
+                MultiplyAdd<TCount>(12, broadcast, b, panel, ref c12);
+                MultiplyAdd<TCount>(13, broadcast, b, panel, ref c13);
                 a += aStep;
                 b += bLayout.Row;
             }
 
-            Put<TVectors>(0, pc, c0);
-            Put<TVectors>(1, pc, c1);
-            Put<TVectors>(2, pc, c2);
-            Put<TVectors>(3, pc, c3);
-            Put<TVectors>(4, pc, c4);
-            Put<TVectors>(5, pc, c5);
-            Put<TVectors>(6, pc, c6);
-            Put<TVectors>(7, pc, c7);
-            Put<TVectors>(8, pc, c8);
-            Put<TVectors>(9, pc, c9);
-            Put<TVectors>(10, pc, c10);
-            Put<TVectors>(11, pc, c11);
-            Put<TVectors>(12, pc, c12);
-            Put<TVectors>(13, pc, c13);
+            Put<TCount>(0, pc, c0);
+            Put<TCount>(1, pc, c1);
+            Put<TCount>(2, pc, c2);
+            Put<TCount>(3, pc, c3);
+            Put<TCount>(4, pc, c4);
+            Put<TCount>(5, pc, c5);
+            Put<TCount>(6, pc, c6);
+            Put<TCount>(7, pc, c7);
+            Put<TCount>(8, pc, c8);
+            Put<TCount>(9, pc, c9);
+            Put<TCount>(10, pc, c10);
+            Put<TCount>(11, pc, c11);
+            Put<TCount>(12, pc, c12);
+            Put<TCount>(13, pc, c13);
         }
 
         /// <summary>
@@ -98,25 +97,25 @@ public static unsafe partial class Product
         /// </summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private static long VectorPlace(int i, long panel) =>
-            (i * Vector<float>.Count / Layout.PanelWidth * panel) + (i * Vector<float>.Count % Layout.PanelWidth);
+            (i * Lanes<TVector>() / Layout.PanelWidth * panel) + (i * Lanes<TVector>() % Layout.PanelWidth);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static void MultiplyAdd<TVectors>(int i, Vector<float> broadcast, float* b, long panel, ref Vector<float> sum)
-            where TVectors : struct, ICount
+        private static void MultiplyAdd<TCount>(int i, TVector broadcast, float* b, long panel, ref TVector sum)
+            where TCount : struct, ICount
         {
-            if (i < TVectors.Value)
-                sum = Simd.FusedMultiplyAdd(broadcast, *(Vector<float>*)(b + VectorPlace(i, panel)), sum);
+            if (i < TCount.Value)
+                sum = TMath.FusedMultiplyAdd(broadcast, *(TVector*)(b + VectorPlace(i, panel)), sum);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private void Put<TVectors>(int i, float* pc, Vector<float> sum)
-            where TVectors : struct, ICount
+        private void Put<TCount>(int i, float* pc, TVector sum)
+            where TCount : struct, ICount
         {
-            if (i < TVectors.Value)
+            if (i < TCount.Value)
                 Put(pc + VectorPlace(i, cLayout.Panel), sum);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private void Put(float* to, Vector<float> sum) => *(Vector<float>*)to = accumulate ? *(Vector<float>*)to + sum : sum;
+        private void Put(float* to, TVector sum) => *(TVector*)to = accumulate ? TMath.Add(*(TVector*)to, sum) : sum;
     }
 }

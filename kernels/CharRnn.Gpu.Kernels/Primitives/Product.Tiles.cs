@@ -1,4 +1,3 @@
-using System.Numerics;
 using System.Runtime.CompilerServices;
 using CharRnn.Gpu.Kernels.Arguments;
 
@@ -16,12 +15,14 @@ public static unsafe partial class Product
     private static int TileCount(int rows) => (rows + MaxTileRows - 1) / MaxTileRows;
 
     /// <summary>The product of one section of k.</summary>
-    private readonly partial struct Section(float* c, Layout cLayout, int k, bool accumulate)
+    private readonly partial struct Section<TVector, TMath>(float* c, Layout cLayout, int k, bool accumulate)
+        where TVector : unmanaged
+        where TMath : struct, IVectorMath<TVector>
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Rows(float* a, int aRow, int aStep, float* b, Layout bLayout, int m, int width)
         {
-            int lanes = Vector<float>.Count;
+            int lanes = Lanes<TVector>();
             for (int column = 0; column < width; column += 2 * lanes)
             {
                 long place = Place(bLayout, column);
@@ -51,7 +52,7 @@ public static unsafe partial class Product
         {
             int tiles = TileCount(rows), count = rows / tiles, larger = rows % tiles;
             float* to = c + ((long)row * cLayout.Row) + Place(cLayout, column);
-            long next = Place(cLayout, column + Vector<float>.Count) - Place(cLayout, column);
+            long next = Place(cLayout, column + Lanes<TVector>()) - Place(cLayout, column);
             if (larger > 0)
                 Tiles(count + 1, larger, two, to, next, a, packed, aRow, aStep, b, bStep, bNext);
             long done = (long)larger * (count + 1);
@@ -92,39 +93,39 @@ public static unsafe partial class Product
         /// of a multiply-add. The counts are constants of each instantiation, so the rows and vectors that a tile lacks cost nothing.
         /// </summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void Tiles<TRows, TVectors>(
+        private void Tiles<TRows, TColumns>(
             int tiles, float* to, long next, float* a, long aTile, long aRow, long aStep, float* b, long bStep, long bNext)
             where TRows : struct, ICount
-            where TVectors : struct, ICount
+            where TColumns : struct, ICount
         {
             long cRow = cLayout.Row;
             for (; tiles > 0; tiles--)
             {
-                Vector<float> c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default;
-                Vector<float> c30 = default, c31 = default, c40 = default, c41 = default, c50 = default, c51 = default;
+                TVector c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default;
+                TVector c30 = default, c31 = default, c40 = default, c41 = default, c50 = default, c51 = default;
                 float* pa = a, pb = b;
                 for (int steps = k / 2; steps > 0; steps--, pa += 2 * aStep, pb += 2 * bStep)
                 {
-                    Step<TRows, TVectors>(
+                    Step<TRows, TColumns>(
                         pa, aRow, pb, bNext, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41,
                         ref c50, ref c51);
-                    Step<TRows, TVectors>(
+                    Step<TRows, TColumns>(
                         pa + aStep, aRow, pb + bStep, bNext, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31,
                         ref c40, ref c41, ref c50, ref c51);
                 }
 
                 if (k % 2 != 0)
-                    Step<TRows, TVectors>(
+                    Step<TRows, TColumns>(
                         pa, aRow, pb, bNext, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41,
                         ref c50, ref c51);
 
                 float* pc = to;
-                Put<TRows, TVectors, One>(ref pc, cRow, next, c00, c01);
-                Put<TRows, TVectors, Two>(ref pc, cRow, next, c10, c11);
-                Put<TRows, TVectors, Three>(ref pc, cRow, next, c20, c21);
-                Put<TRows, TVectors, Four>(ref pc, cRow, next, c30, c31);
-                Put<TRows, TVectors, Five>(ref pc, cRow, next, c40, c41);
-                Put<TRows, TVectors, Six>(ref pc, cRow, next, c50, c51);
+                Put<TRows, TColumns, One>(ref pc, cRow, next, c00, c01);
+                Put<TRows, TColumns, Two>(ref pc, cRow, next, c10, c11);
+                Put<TRows, TColumns, Three>(ref pc, cRow, next, c20, c21);
+                Put<TRows, TColumns, Four>(ref pc, cRow, next, c30, c31);
+                Put<TRows, TColumns, Five>(ref pc, cRow, next, c40, c41);
+                Put<TRows, TColumns, Six>(ref pc, cRow, next, c50, c51);
                 to = pc;
                 a += aTile;
             }
@@ -132,49 +133,49 @@ public static unsafe partial class Product
 
         /// <summary>Adds one term to every sum of a tile.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static void Step<TRows, TVectors>(
-            float* a, long aRow, float* b, long bNext, ref Vector<float> c00, ref Vector<float> c01,
-            ref Vector<float> c10, ref Vector<float> c11, ref Vector<float> c20, ref Vector<float> c21,
-            ref Vector<float> c30, ref Vector<float> c31, ref Vector<float> c40, ref Vector<float> c41,
-            ref Vector<float> c50, ref Vector<float> c51)
+        private static void Step<TRows, TColumns>(
+            float* a, long aRow, float* b, long bNext, ref TVector c00, ref TVector c01,
+            ref TVector c10, ref TVector c11, ref TVector c20, ref TVector c21,
+            ref TVector c30, ref TVector c31, ref TVector c40, ref TVector c41,
+            ref TVector c50, ref TVector c51)
             where TRows : struct, ICount
-            where TVectors : struct, ICount
+            where TColumns : struct, ICount
         {
-            Vector<float> b0 = *(Vector<float>*)b;
-            Vector<float> b1 = TVectors.Value > 1 ? *(Vector<float>*)(b + bNext) : default;
-            MultiplyAdd<TRows, TVectors, One>(a, b0, b1, ref c00, ref c01);
-            MultiplyAdd<TRows, TVectors, Two>(a + aRow, b0, b1, ref c10, ref c11);
-            MultiplyAdd<TRows, TVectors, Three>(a + (2 * aRow), b0, b1, ref c20, ref c21);
-            MultiplyAdd<TRows, TVectors, Four>(a + (3 * aRow), b0, b1, ref c30, ref c31);
-            MultiplyAdd<TRows, TVectors, Five>(a + (4 * aRow), b0, b1, ref c40, ref c41);
-            MultiplyAdd<TRows, TVectors, Six>(a + (5 * aRow), b0, b1, ref c50, ref c51);
+            TVector b0 = *(TVector*)b;
+            TVector b1 = TColumns.Value > 1 ? *(TVector*)(b + bNext) : default;
+            MultiplyAdd<TRows, TColumns, One>(a, b0, b1, ref c00, ref c01);
+            MultiplyAdd<TRows, TColumns, Two>(a + aRow, b0, b1, ref c10, ref c11);
+            MultiplyAdd<TRows, TColumns, Three>(a + (2 * aRow), b0, b1, ref c20, ref c21);
+            MultiplyAdd<TRows, TColumns, Four>(a + (3 * aRow), b0, b1, ref c30, ref c31);
+            MultiplyAdd<TRows, TColumns, Five>(a + (4 * aRow), b0, b1, ref c40, ref c41);
+            MultiplyAdd<TRows, TColumns, Six>(a + (5 * aRow), b0, b1, ref c50, ref c51);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static void MultiplyAdd<TRows, TVectors, TRow>(
-            float* a, Vector<float> b0, Vector<float> b1, ref Vector<float> c0, ref Vector<float> c1)
+        private static void MultiplyAdd<TRows, TColumns, TRow>(
+            float* a, TVector b0, TVector b1, ref TVector c0, ref TVector c1)
             where TRows : struct, ICount
-            where TVectors : struct, ICount
+            where TColumns : struct, ICount
             where TRow : struct, ICount
         {
             if (TRow.Value > TRows.Value)
                 return;
-            var broadcast = new Vector<float>(*a);
-            c0 = Simd.FusedMultiplyAdd(broadcast, b0, c0);
-            if (TVectors.Value > 1)
-                c1 = Simd.FusedMultiplyAdd(broadcast, b1, c1);
+            var broadcast = TMath.Repeat(*a);
+            c0 = TMath.FusedMultiplyAdd(broadcast, b0, c0);
+            if (TColumns.Value > 1)
+                c1 = TMath.FusedMultiplyAdd(broadcast, b1, c1);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private void Put<TRows, TVectors, TRow>(ref float* to, long cRow, long next, Vector<float> c0, Vector<float> c1)
+        private void Put<TRows, TColumns, TRow>(ref float* to, long cRow, long next, TVector c0, TVector c1)
             where TRows : struct, ICount
-            where TVectors : struct, ICount
+            where TColumns : struct, ICount
             where TRow : struct, ICount
         {
             if (TRow.Value > TRows.Value)
                 return;
             Put(to, c0);
-            if (TVectors.Value > 1)
+            if (TColumns.Value > 1)
                 Put(to + next, c1);
             to += cRow;
         }

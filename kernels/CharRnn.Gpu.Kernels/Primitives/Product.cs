@@ -1,4 +1,6 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using CharRnn.Gpu.Kernels.Arguments;
 using ILGPU;
 using ILGPU.IR.Intrinsics;
@@ -64,7 +66,7 @@ public static unsafe partial class Product
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal static void Run(
         float* c, Layout cLayout, float* a, int aRow, float* b, Layout bLayout, int m, int n, int k, bool accumulate, int sweep) =>
-        Sections(c, cLayout, a, aRow, 1, b, bLayout, m, Simd.WholeVectors(n), k, accumulate, sweep);
+        Sections(c, cLayout, a, aRow, 1, b, bLayout, m, n, k, accumulate, sweep);
 
     internal static void RunOnGroup(
         ArrayView<float> scratch, ArrayView<float> c, Layout cLayout, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout,
@@ -91,11 +93,12 @@ public static unsafe partial class Product
         if (m == 0)
             return;
         float* pc = Simd.Pointer(c), pa = Simd.Pointer(a), pb = Simd.Pointer(b);
-        int width = Simd.WholeVectors(n);
-        if (m > 1 && k > UnpackedSteps)
-            Packed(pc, cLayout, pa, aRow, pb, bLayout, m, width, k);
+        if (m == 1 || k <= UnpackedSteps)
+            Sections(pc, cLayout, pa, 1, aRow, pb, bLayout, m, n, k, false, 0);
+        else if (Vector512.IsHardwareAccelerated)
+            Packed<Vector512<float>, WideMath>(pc, cLayout, pa, aRow, pb, bLayout, m, n, k);
         else
-            Sections(pc, cLayout, pa, 1, aRow, pb, bLayout, m, width, k, false, 0);
+            Packed<Vector<float>, PortableMath>(pc, cLayout, pa, aRow, pb, bLayout, m, n, k);
     }
 
     internal static void RunTransposedOnGroup(
@@ -124,15 +127,28 @@ public static unsafe partial class Product
         }
     }
 
-    /// <summary>Multiplies operands that tiles can read where they are, section by section of k.</summary>
+    /// <summary>Multiplies operands that tiles can read where they are.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Sections(
-        float* c, Layout cLayout, float* a, int aRow, int aStep, float* b, Layout bLayout,
-        int m, int width, int k, bool accumulate, int sweep)
+        float* c, Layout cLayout, float* a, int aRow, int aStep, float* b, Layout bLayout, int m, int n, int k, bool accumulate, int sweep)
     {
+        if (Vector512.IsHardwareAccelerated)
+            Sections<Vector512<float>, WideMath>(c, cLayout, a, aRow, aStep, b, bLayout, m, n, k, accumulate, sweep);
+        else
+            Sections<Vector<float>, PortableMath>(c, cLayout, a, aRow, aStep, b, bLayout, m, n, k, accumulate, sweep);
+    }
+
+    /// <summary>The same with given vectors, section by section of k.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Sections<TVector, TMath>(
+        float* c, Layout cLayout, float* a, int aRow, int aStep, float* b, Layout bLayout, int m, int n, int k, bool accumulate, int sweep)
+        where TVector : unmanaged
+        where TMath : struct, IVectorMath<TVector>
+    {
+        int width = WholeVectors<TVector>(n);
         for (int k0 = 0; k0 < k; k0 += SectionTerms)
         {
-            var section = new Section(c, cLayout, Math.Min(SectionTerms, k - k0), accumulate || k0 > 0);
+            var section = new Section<TVector, TMath>(c, cLayout, Math.Min(SectionTerms, k - k0), accumulate || k0 > 0);
             float* sectionA = a + ((long)k0 * aStep), sectionB = b + ((long)k0 * bLayout.Row);
             if (m == 1)
                 section.SingleRow(sectionA, aStep, sectionB, bLayout, width, sweep);

@@ -1,3 +1,5 @@
+using System.Numerics;
+using CharRnn.Gpu.Kernels.Primitives;
 using ILGPU;
 using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;
@@ -103,8 +105,12 @@ public static class DeviceCatalog
     /// <summary>The word that <c>--device</c> takes for a kind.</summary>
     public static string IdOf(DeviceKind kind) => kind switch { DeviceKind.Cpu => "cpu", DeviceKind.Cuda => "cuda", _ => "opencl" };
 
-    private static string CpuDetails =>
-        $"{Environment.ProcessorCount} cores, {System.Numerics.Vector<float>.Count}-wide vectors";
+    /// <summary>The floats of the CPU's vectors, for people.</summary>
+    internal static string CpuVectors => Product.VectorWidth == Vector<float>.Count
+        ? $"{Vector<float>.Count}-wide vectors"
+        : $"{Vector<float>.Count}-wide vectors, {Product.VectorWidth}-wide in products";
+
+    private static string CpuDetails => $"{Environment.ProcessorCount} cores, {CpuVectors}";
 
     private static Device[] Usable(Context context) =>
         [.. context.Devices.Where(d => d.AcceleratorType is AcceleratorType.Cuda or AcceleratorType.OpenCL)];
