@@ -1,3 +1,6 @@
+using System.Numerics;
+using CharRnn.Gpu.Kernels.Primitives;
+
 namespace CharRnn.Gpu.Tests;
 
 /// <summary>
@@ -11,4 +14,6 @@ public static class Systems
     public static bool IsUnix => !OperatingSystem.IsWindows();
 
     public static bool IsLinux => OperatingSystem.IsLinux();
+
+    public static bool HasWideVectors => Product.VectorWidth > Vector<float>.Count;
 }

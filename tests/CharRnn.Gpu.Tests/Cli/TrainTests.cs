@@ -37,6 +37,24 @@ public sealed class TrainTests(TinyRun run) : IClassFixture<TinyRun>
         Assert.Equal(run.Model.Weights.Layer(0).Whh, checkpoint.Snapshot.Weights.Layer(0).Whh);
     }
 
+    [Fact(Skip = "this processor has vectors of one width", SkipType = typeof(Systems), SkipUnless = nameof(Systems.HasWideVectors))]
+    public void The_width_of_a_products_vectors_changes_no_byte()
+    {
+        _shell.Write("words.txt", TinyRun.Words(300));
+        foreach ((string name, string isWide) in ((string, string)[])[("wide", "1"), ("narrow", "0")])
+        {
+            string[] command =
+            [
+                "train", "words.txt", "--out", name, "--iterations", "30", "--cell", "gru", "--layers", "2", "--hidden-size", "75",
+                "--batch-size", "7", "--dropout", "0.2", "--device", "cpu", "--quiet",
+            ];
+            CommandResult result = _shell.Run([], command, new Dictionary<string, string> { ["DOTNET_EnableAVX512"] = isWide });
+            Assert.True(result.ExitCode == 0, result.Error);
+        }
+
+        Assert.Equal(ModelBytes("wide"), ModelBytes("narrow"));
+    }
+
     [Fact]
     public void The_configuration_holds_every_resolved_option()
     {
