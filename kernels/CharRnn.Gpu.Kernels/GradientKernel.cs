@@ -138,7 +138,7 @@ public static class GradientKernel
     {
         int rowShare = block / grid.Columns, columnShare = block - (rowShare * grid.Columns), rows = d.T * d.B;
         int value = Share.FourBegin(d.V, rowShare, grid.Rows), values = Share.FourBegin(d.V, rowShare + 1, grid.Rows) - value;
-        int width = Layout.PanelCount(d.Columns) * Layout.PanelWidth; // whole lines, but not all of the row's padding
+        int width = Layout.WholeLines(d.Columns); // but not all of the row's padding
         int first = Share.PanelBegin(width, columnShare, grid.Columns);
         int columns = Share.PanelBegin(width, columnShare + 1, grid.Columns) - first;
         if (columns == 0)

@@ -69,7 +69,7 @@ public static class HiddenPass
         var x = v.X.SubView(v.Layers[layer.Index - 1].Above + (row * d.HRow), rows * d.HRow);
 
         // Whole lines, because the product adds to the padding of the last one, too: what a step that was not finite left there must go.
-        Rows.Fill(gates, v.Weights.From(layer.Bh + column), rows, d.GateRow, Layout.PanelCount(columns) * Layout.PanelWidth);
+        Rows.Fill(gates, v.Weights.From(layer.Bh + column), rows, d.GateRow, Layout.WholeLines(columns));
         Product.Run(
             scratch, gates, Layout.Rows(d.GateRow), x, d.HRow, v.Weights.From(layer.Wxh + panels.Offset(0, column)), panels, rows, columns,
             d.H, 1, 0);

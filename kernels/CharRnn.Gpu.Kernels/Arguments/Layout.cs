@@ -28,6 +28,9 @@ public readonly struct Layout
     /// <summary>The number of panels for so many columns; the last one is padded.</summary>
     public static int PanelCount(int columns) => (columns + PanelWidth - 1) / PanelWidth;
 
+    /// <summary>The floats of the cache lines that hold so many columns, the padding of the last one included.</summary>
+    public static int WholeLines(int columns) => PanelCount(columns) * PanelWidth;
+
     /// <summary>The place of an element.</summary>
     public int Offset(int row, int column) => (row * Row) + (column / PanelWidth * Panel) + (column % PanelWidth);
 }

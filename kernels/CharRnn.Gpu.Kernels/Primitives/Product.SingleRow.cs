@@ -12,7 +12,7 @@ public static unsafe partial class Product
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void SingleRow(float* a, int aStep, float* b, Layout bLayout, int width, int sweep)
         {
-            // Each round has whole panels, spread evenly, and at most 14 vectors, which leave two registers to work with.
+            // Each round has whole panels, spread evenly, and at most 14 vectors, which leave two of 16 registers to work with.
             int panels = Layout.PanelCount(width), most = 14 * Lanes<TVector>() / Layout.PanelWidth;
             int rounds = (panels + most - 1) / most;
             if (rounds == 1 && panels * k * CacheLine > FirstLevelBytes)

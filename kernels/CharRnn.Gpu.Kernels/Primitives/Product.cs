@@ -15,7 +15,8 @@ namespace CharRnn.Gpu.Kernels.Primitives;
 /// </remarks>
 public static unsafe partial class Product
 {
-    // Terms of a section: so few that its panel of B (two vectors wide) and its strip of A fit in the first-level cache together.
+    // Terms of a section: so few that its two vectors' width of B and its strip of A take 22 KB of the first-level cache with vectors of 8
+    // floats, and 38 KB with 16. It must not depend on them, because it is part of the order of the sums.
     private const int SectionTerms = 256;
 
     // The most rows of a transposed A that are packed at a time: strips of so many rows take 128 KB of the second-level cache.

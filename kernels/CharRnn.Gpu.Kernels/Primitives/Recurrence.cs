@@ -39,8 +39,10 @@ public static unsafe class Recurrence
         for (int t = block.Begin; t < block.End; t++)
         {
             int place = block.GatesAt(d, layer.Gates, t);
+
+            // Whole lines, because the product may add to the padding of the last one, too.
             if (layer.Index == 0)
-                RowLookup.Gather(gates + place, table, tokens + (t * d.B), bias, block.Count, d.GateRow, columns);
+                RowLookup.Gather(gates + place, table, tokens + (t * d.B), bias, block.Count, d.GateRow, Layout.WholeLines(columns));
             Product.Run(
                 recurrent + place, rows, h + block.RowsAt(d, layer.H, t), d.HRow, whh, panels, block.Count, columns, d.H, !isApart, t);
             var p = new Cells.CellPointers

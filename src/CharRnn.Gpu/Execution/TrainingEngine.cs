@@ -276,22 +276,22 @@ public sealed class TrainingEngine : ITextEngine
     {
         (KernelSet kernels, RnnDims d) = (Model.Device.Kernels, _forward.Dims);
         bool byTimeSteps = plan.Kind == PlanKind.TimeSteps;
-        int stretch = byTimeSteps ? 1 : d.T; // the time steps of a launch
+        int perLaunch = byTimeSteps ? 1 : d.T; // time steps
         if (byTimeSteps)
             kernels.Hidden(_views, d, step, 0, fetch: true, 0, 0, new BlockGrid(Math.Min(plan.Teams, d.B), 1));
         for (int l = 0; l < d.Layers; l++)
         {
             if (l > 0)
                 kernels.Input(_views, d, step, l, back: false, plan.InputGrid);
-            for (int t = 0; t < d.T; t += stretch)
-                kernels.Hidden(_views, d, step, l, fetch: l == 0 && !byTimeSteps, t, t + stretch, plan.HiddenGrid);
+            for (int t = 0; t < d.T; t += perLaunch)
+                kernels.Hidden(_views, d, step, l, fetch: l == 0 && !byTimeSteps, t, t + perLaunch, plan.HiddenGrid);
         }
 
         kernels.Output(_views, d, step);
         for (int l = d.Layers - 1; l >= 0; l--)
         {
-            for (int t = d.T; t > 0; t -= stretch)
-                kernels.Chain(_views, d, l, t - stretch, t, plan.HiddenGrid);
+            for (int t = d.T; t > 0; t -= perLaunch)
+                kernels.Chain(_views, d, l, t - perLaunch, t, plan.HiddenGrid);
             if (l > 0)
                 kernels.Input(_views, d, step, l, back: true, plan.BelowGrid);
         }
