@@ -1,6 +1,9 @@
+using System.Collections.Immutable;
 using System.Numerics;
 using CharRnn.Gpu.Kernels.Primitives;
 using ILGPU;
+using ILGPU.Backends.OpenCL;
+using ILGPU.Backends.PTX;
 using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;
 using ILGPU.Runtime.Cuda;
@@ -35,8 +38,7 @@ public static class DeviceCatalog
     public static IReadOnlyList<DeviceDescription> List(DeviceKind kind) => kind switch
     {
         DeviceKind.Cpu => [new("cpu", kind, "CPU", GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, CpuDetails, false, null)],
-        DeviceKind.Cuda => ListGpu("cuda", kind, b => b.Cuda(), b => b.Cuda(_ => true)),
-        _ => ListGpu("opencl", kind, b => b.OpenCL(), b => b.OpenCL(_ => true)),
+        _ => ListGpus(kind),
     };
 
     /// <summary>Opens the CPU with a number of workers; the results do not depend on it.</summary>
@@ -77,8 +79,7 @@ public static class DeviceCatalog
         Accelerator? accelerator = null;
         try
         {
-            context = ContextFactory.Create(builder => _ = kind == DeviceKind.Cuda ? builder.Cuda() : builder.OpenCL(), profiling);
-            Device[] devices = Usable(context);
+            Device[] devices = [.. Gpus(kind).Where(device => Rejection(device) is null)];
             if (index >= devices.Length)
             {
                 string present = string.Join(
@@ -86,6 +87,7 @@ public static class DeviceCatalog
                 throw new CharRnnException(id, "no such device", $"use one of those here: {present} (`charrnn devices` says more)");
             }
 
+            context = ContextFactory.Create(_ => { }, profiling);
             accelerator = devices[index].CreateAccelerator(context);
             int groupSize = Math.Min(mostThreads, accelerator.MaxNumThreadsPerGroup);
             int teams = Math.Max(1, accelerator.NumMultiprocessors) * TeamsPerMultiprocessor;
@@ -112,28 +114,34 @@ public static class DeviceCatalog
 
     private static string CpuDetails => $"{Environment.ProcessorCount} cores, {CpuVectors}";
 
-    private static Device[] Usable(Context context) =>
-        [.. context.Devices.Where(d => d.AcceleratorType is AcceleratorType.Cuda or AcceleratorType.OpenCL)];
-
-    private static List<DeviceDescription> ListGpu(
-        string id, DeviceKind kind, Action<Context.Builder> addUsable, Action<Context.Builder> addAll)
+    private static List<DeviceDescription> ListGpus(DeviceKind kind)
     {
+        string id = IdOf(kind);
         try
         {
-            DriverLibrary.Register();
-            using Context usable = Context.Create(addUsable), all = Context.Create(addAll);
-            var names = Usable(usable).Select(d => d.Name).ToList();
-            var descriptions = new List<DeviceDescription>(
-                Usable(usable).Select((d, i) => Describe($"{id}:{i}", kind, d, null)));
-            foreach (Device device in Usable(all))
-                if (!names.Remove(device.Name))
-                    descriptions.Add(Describe(id, kind, device, Rejection(device)));
-            return descriptions;
+            if (kind == DeviceKind.Cuda && DriverLibrary.CudaFault() is { } fault)
+                return [new(id, kind, "no device", 0, "", true, fault)];
+            ILookup<bool, Device> devices = Gpus(kind).ToLookup(device => Rejection(device) is null);
+            return
+            [
+                .. devices[true].Select((device, i) => Describe($"{id}:{i}", kind, device, null)),
+                .. devices[false].Select(device => Describe(id, kind, device, Rejection(device))),
+            ];
         }
         catch (Exception e)
         {
             return [new(id, kind, $"no {kind} driver", 0, "", false, DriverErrors.Reason(e))];
         }
+    }
+
+    /// <summary>
+    /// The devices that a kind's driver shows. No context has them: on WSL, ILGPU's way of adding CUDA's devices to one sets a resolver of
+    /// libraries of its own, which .NET refuses beside that of <see cref="DriverLibrary"/>.
+    /// </summary>
+    private static ImmutableArray<Device> Gpus(DeviceKind kind)
+    {
+        DriverLibrary.Register();
+        return kind == DeviceKind.Cuda ? CudaDevice.GetDevices(_ => true) : CLDevice.GetDevices(_ => true);
     }
 
     private static DeviceDescription Describe(string id, DeviceKind kind, Device device, string? rejection)
@@ -150,10 +158,14 @@ public static class DeviceCatalog
             $"{device.NumMultiprocessors} multiprocessors, groups to {device.MaxNumThreadsPerGroup}, {version}", gpu, rejection);
     }
 
-    private static string Rejection(Device device) => device switch
+    /// <summary>Why ILGPU cannot use a device; null if it can.</summary>
+    private static string? Rejection(Device device) => device switch
     {
-        CLDevice cl when !cl.Capabilities.GenericAddressSpace => "lacks OpenCL 2.0's generic address space; a newer driver may have it",
         CudaDevice { Architecture: null } => "its driver does not tell the architecture; update the driver",
-        _ => "ILGPU does not support it",
+        CudaDevice { InstructionSet: var set } when set is null || !PTXCodeGenerator.SupportedInstructionSets.Contains(set.Value) =>
+            "ILGPU has no instruction set for it and its driver; update the driver",
+        CLDevice cl when !cl.Capabilities.GenericAddressSpace => "lacks OpenCL 2.0's generic address space; a newer driver may have it",
+        CLDevice cl when cl.CVersion < CLBackend.MinimumVersion => $"has {cl.CVersion}, and ILGPU needs {CLBackend.MinimumVersion}",
+        _ => null,
     };
 }

@@ -8,6 +8,9 @@ namespace CharRnn.Gpu.Devices;
 /// <param name="Index">The index of the device among those of its kind, from 0.</param>
 public readonly record struct DeviceSelection(DeviceKind? Kind, int Index)
 {
+    // In the order in which auto tries them.
+    private static readonly DeviceKind[] GpuKinds = [DeviceKind.Cuda, DeviceKind.OpenCl];
+
     /// <summary>CUDA if there is a device, otherwise an OpenCL GPU, otherwise the CPU.</summary>
     public static DeviceSelection Auto => new(null, 0);
 
@@ -41,34 +44,35 @@ public readonly record struct DeviceSelection(DeviceKind? Kind, int Index)
         if (Kind is { } kind)
             return Checked(OpenOne(kind, Index, profiling), check);
 
-        foreach ((DeviceKind candidate, int index) in AutoOrder())
+        foreach (DeviceKind gpus in GpuKinds)
         {
-            try
+            IReadOnlyList<DeviceDescription> devices = DeviceCatalog.List(gpus);
+            foreach (int index in UsableGpus(devices))
             {
-                return Checked(OpenOne(candidate, index, profiling), check);
+                try
+                {
+                    return Checked(OpenOne(gpus, index, profiling), check);
+                }
+                catch (CharRnnException e)
+                {
+                    warn($"{e.Message}; trying the next device");
+                }
             }
-            catch (CharRnnException e) when (candidate != DeviceKind.Cpu)
-            {
-                warn($"{e.Message}; trying the next device");
-            }
+
+            // A GPU that cannot be used, or a driver that fails, must not pass for none.
+            foreach (DeviceDescription device in devices.Where(d => d.IsGpu && d.Rejection is not null))
+                warn($"{device.Id} ({device.Name}): {device.Rejection}; trying the next device");
         }
 
-        throw new InvalidOperationException("the CPU ends the list");
+        return Checked(OpenOne(DeviceKind.Cpu, 0, profiling), check);
     }
 
-    /// <summary>The devices that auto tries, in order: CUDA, then OpenCL devices of type GPU, then the CPU.</summary>
+    /// <summary>The devices that auto tries, in order: those of CUDA, then OpenCL devices of type GPU, then the CPU.</summary>
     public static IEnumerable<(DeviceKind Kind, int Index)> AutoOrder()
     {
-        if (DeviceCatalog.List(DeviceKind.Cuda).Any(d => d.Rejection is null))
-            yield return (DeviceKind.Cuda, 0);
-        int index = 0;
-        foreach (DeviceDescription device in DeviceCatalog.List(DeviceKind.OpenCl).Where(d => d.Rejection is null))
-        {
-            if (device.IsGpu)
-                yield return (DeviceKind.OpenCl, index);
-            index++;
-        }
-
+        foreach (DeviceKind gpus in GpuKinds)
+            foreach (int index in UsableGpus(DeviceCatalog.List(gpus)))
+                yield return (gpus, index);
         yield return (DeviceKind.Cpu, 0);
     }
 
@@ -79,6 +83,10 @@ public readonly record struct DeviceSelection(DeviceKind? Kind, int Index)
         DeviceKind.Cpu => "cpu",
         { } kind => string.Create(CultureInfo.InvariantCulture, $"{DeviceCatalog.IdOf(kind)}:{Index}"),
     };
+
+    /// <summary>The indices of GPUs among the usable devices of a kind.</summary>
+    private static IEnumerable<int> UsableGpus(IEnumerable<DeviceDescription> devices) =>
+        devices.Where(d => d.Rejection is null).Index().Where(pair => pair.Item.IsGpu).Select(pair => pair.Index);
 
     private static ComputeDevice OpenOne(DeviceKind kind, int index, bool profiling) =>
         kind == DeviceKind.Cpu ? DeviceCatalog.OpenCpu(profiling: profiling) : DeviceCatalog.OpenGpu(kind, index, profiling);

@@ -10,6 +10,15 @@ namespace CharRnn.Gpu.Devices;
 /// </summary>
 public static class DriverLibrary
 {
+    // Where Windows puts its driver into WSL, for systems that were not told to look there.
+    private const string CudaOfWsl = "/usr/lib/wsl/lib/libcuda.so.1";
+
+    private delegate int CuInit(uint flags);
+
+    private delegate int CuDeviceGetCount(out int devices);
+
+    private delegate int CuGetErrorText(int result, out IntPtr text);
+
     private static readonly Lazy<bool> Resolver = new(() =>
     {
         NativeLibrary.SetDllImportResolver(typeof(Context).Assembly, Resolve);
@@ -27,7 +36,40 @@ public static class DriverLibrary
     };
 
     /// <summary>Whether it can be loaded; it then stays loaded.</summary>
-    public static bool IsPresent(DeviceKind kind) => FileOf(kind) is { } file && NativeLibrary.TryLoad(file, out _);
+    public static bool IsPresent(DeviceKind kind) => TryLoad(kind, out _);
+
+    /// <summary>Why CUDA's driver shows no device, in one line; null if it shows some, or if there is no driver.</summary>
+    internal static string? CudaFault()
+    {
+        if (!TryLoad(DeviceKind.Cuda, out IntPtr library))
+            return null;
+        int devices = 0, result = Function<CuInit>(library, "cuInit")(0);
+        if (result == 0)
+            result = Function<CuDeviceGetCount>(library, "cuDeviceGetCount")(out devices);
+        return result != 0 ? Describe(library, result)
+            : devices == 0 ? "its driver shows no device"
+            : null;
+    }
+
+    /// <summary>A result of CUDA's driver in its own words, with the remedy for those that users meet.</summary>
+    private static string Describe(IntPtr library, int result)
+    {
+        string remedy = result switch
+        {
+            100 => "run nvidia-smi, and see whether CUDA_VISIBLE_DEVICES hides the devices",
+            304 or 800 => "its device files may not be open to this user",
+            803 => "restart the machine, because its driver was updated",
+            _ => "run nvidia-smi",
+        };
+        return $"{Text("cuGetErrorName")} ({result}: {Text("cuGetErrorString")}); {remedy}";
+
+        string Text(string name) => Function<CuGetErrorText>(library, name)(result, out IntPtr text) == 0
+            ? Marshal.PtrToStringUTF8(text)!
+            : "unknown to the driver";
+    }
+
+    private static T Function<T>(IntPtr library, string name)
+        where T : Delegate => Marshal.GetDelegateForFunctionPointer<T>(NativeLibrary.GetExport(library, name));
 
     /// <summary>Has ILGPU find them; to be called before it is asked for a device.</summary>
     internal static void Register() => _ = Resolver.Value;
@@ -40,8 +82,14 @@ public static class DriverLibrary
             "OpenCL" or "opencl" => DeviceKind.OpenCl,
             _ => DeviceKind.Cpu,
         };
-        return FileOf(kind) is { } file && NativeLibrary.TryLoad(file, out IntPtr library)
-            ? library
-            : IntPtr.Zero; // .NET looks by itself
+        return TryLoad(kind, out IntPtr library) ? library : IntPtr.Zero; // .NET looks by itself
+    }
+
+    private static bool TryLoad(DeviceKind kind, out IntPtr library)
+    {
+        library = IntPtr.Zero;
+        return FileOf(kind) is { } file
+            && (NativeLibrary.TryLoad(file, out library)
+                || (kind == DeviceKind.Cuda && OperatingSystem.IsLinux() && NativeLibrary.TryLoad(CudaOfWsl, out library)));
     }
 }

@@ -9,6 +9,10 @@ internal sealed class AlignedBuffer<T> : IDisposable
     where T : unmanaged
 {
     private const int Alignment = 64;
+
+    // Where such a buffer has no room, it is not this model that is too large.
+    private const int SmallSize = 1 << 20;
+
     private readonly MemoryBuffer1D<T, Stride1D.Dense> _buffer;
 
     /// <param name="device">The device.</param>
@@ -29,9 +33,10 @@ internal sealed class AlignedBuffer<T> : IDisposable
         {
             _buffer?.Dispose();
             string reason = e is AcceleratorException ? DriverErrors.Reason(e) : "out of memory";
+            long bytes = length * Interop.SizeOf<T>();
             throw new CharRnnException(
-                device.Name, $"has no room for a buffer of {MemoryNeed.Readable(length * Interop.SizeOf<T>())} ({reason})",
-                remedy, e);
+                device.Name, $"has no room for a buffer of {MemoryNeed.Readable(bytes)} ({reason})",
+                bytes < SmallSize ? "end what else uses its memory, or use another --device" : remedy, e);
         }
     }
 

@@ -33,12 +33,17 @@ public partial class ReadmeTests
         ("changes the reader's own shell", ["export PATH=\"$PWD/artifacts/charrnn:$PATH\""]),
         ("runs tests itself", [
             "dotnet test", "dotnet test --filter-class \"*FaultTests\"", "dotnet test --filter-namespace \"CharRnn.Gpu.Tests.Kernels\"",
-            ".ci/opencl", ".ci/windows", ".ci/pages",
+            ".ci/opencl", ".ci/cuda", ".ci/windows", ".ci/pages",
         ]),
         ("measures for minutes", [
             "dotnet run -c Release --project benchmarks/CharRnn.Gpu.Benchmarks -- table --rounds 9",
             "dotnet run -c Release --project benchmarks/CharRnn.Gpu.Benchmarks -- --filter '*Primitive*'",
             "dotnet run -c Release --project benchmarks/CharRnn.Gpu.Benchmarks -- functions",
+        ]),
+        ("needs g++; .ci/cuda does as much",
+        [
+            "make -C tests/cuda-simulator check",
+            "LD_LIBRARY_PATH=tests/cuda-simulator/build CUSIM_SMS=4 charrnn verify --device cuda",
         ]),
         ("needs a GPU",
         [
@@ -94,7 +99,7 @@ public partial class ReadmeTests
         string[] shown = [.. all.Where(command => !command.StartsWith(OurProgram, StringComparison.Ordinal)).Distinct()];
         Assert.Equal(NotRun.SelectMany(group => group.Commands).Order(StringComparer.Ordinal), shown.Order(StringComparer.Ordinal));
 
-        string[] folders = [".ci/", "benchmarks/", "src/"];
+        string[] folders = [".ci/", "benchmarks/", "src/", "tests/"];
         bool IsPath(string word) => folders.Any(folder => word.StartsWith(folder, StringComparison.Ordinal));
         foreach (string word in shown.SelectMany(Words).Where(IsPath))
             Assert.True(Path.Exists(Path.Combine(Page.Root, word)), $"{word} does not exist");
