@@ -84,7 +84,10 @@ public static class DeviceCatalog
             {
                 string present = string.Join(
                     ", ", Enum.GetValues<DeviceKind>().SelectMany(List).Where(d => d.Rejection is null).Select(d => d.Id));
-                throw new CharRnnException(id, "no such device", $"use one of those here: {present} (`charrnn devices` says more)");
+                string? why = List(kind).Select(d => d.Rejection).FirstOrDefault(rejection => rejection is not null);
+                throw new CharRnnException(
+                    id, why is null ? "no such device" : $"no such device ({why})",
+                    $"use one of those here: {present} (`charrnn devices` says more)");
             }
 
             context = ContextFactory.Create(_ => { }, profiling);
@@ -119,18 +122,22 @@ public static class DeviceCatalog
         string id = IdOf(kind);
         try
         {
-            if (kind == DeviceKind.Cuda && DriverLibrary.CudaFault() is { } fault)
+            int shown = 0;
+            if (kind == DeviceKind.Cuda && DriverLibrary.CudaFault(out shown) is { } fault)
                 return [new(id, kind, "no device", 0, "", true, fault)];
-            ILookup<bool, Device> devices = Gpus(kind).ToLookup(device => Rejection(device) is null);
-            return
+            ImmutableArray<Device> devices = Gpus(kind);
+            List<DeviceDescription> descriptions =
             [
-                .. devices[true].Select((device, i) => Describe($"{id}:{i}", kind, device, null)),
-                .. devices[false].Select(device => Describe(id, kind, device, Rejection(device))),
+                .. devices.Where(device => Rejection(device) is null).Select((device, i) => Describe($"{id}:{i}", kind, device, null)),
+                .. devices.Where(device => Rejection(device) is not null).Select(device => Describe(id, kind, device, Rejection(device))),
             ];
+            if (devices.Length < shown) // ILGPU leaves out a device that fails when it is asked, and those behind it
+                descriptions.Add(new(id, kind, "a device", 0, "", true, "its driver does not tell its properties; run nvidia-smi"));
+            return descriptions;
         }
         catch (Exception e)
         {
-            return [new(id, kind, $"no {kind} driver", 0, "", false, DriverErrors.Reason(e))];
+            return [new(id, kind, $"no {kind} driver", 0, "", kind == DeviceKind.Cuda, DriverErrors.Reason(e))];
         }
     }
 
@@ -161,11 +168,11 @@ public static class DeviceCatalog
     /// <summary>Why ILGPU cannot use a device; null if it can.</summary>
     private static string? Rejection(Device device) => device switch
     {
-        CudaDevice { Architecture: null } => "its driver does not tell the architecture; update the driver",
         CudaDevice { InstructionSet: var set } when set is null || !PTXCodeGenerator.SupportedInstructionSets.Contains(set.Value) =>
             "ILGPU has no instruction set for it and its driver; update the driver",
         CLDevice cl when !cl.Capabilities.GenericAddressSpace => "lacks OpenCL 2.0's generic address space; a newer driver may have it",
-        CLDevice cl when cl.CVersion < CLBackend.MinimumVersion => $"has {cl.CVersion}, and ILGPU needs {CLBackend.MinimumVersion}",
+        CLDevice cl when cl.CLStdVersion < CLBackend.MinimumVersion =>
+            $"compiles {cl.CLStdVersion} at most, and ILGPU needs {CLBackend.MinimumVersion}",
         _ => null,
     };
 }

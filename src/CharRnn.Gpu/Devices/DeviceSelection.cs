@@ -33,7 +33,8 @@ public readonly record struct DeviceSelection(DeviceKind? Kind, int Index)
     }
 
     /// <summary>
-    /// Opens the device. With auto, one that fails its check is passed over with a warning; asked for by name, it is an error.
+    /// Opens the device. With auto, one that fails its check is passed over with a warning, as is a GPU that cannot be used or a driver of
+    /// CUDA that fails; asked for by name, it is an error.
     /// </summary>
     /// <param name="check">Says what is wrong with an open device; null if nothing is.</param>
     /// <param name="warn">Takes the warnings.</param>

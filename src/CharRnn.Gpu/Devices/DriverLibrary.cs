@@ -13,6 +13,9 @@ public static class DriverLibrary
     // Where Windows puts its driver into WSL, for systems that were not told to look there.
     private const string CudaOfWsl = "/usr/lib/wsl/lib/libcuda.so.1";
 
+    // CUDA_ERROR_NO_DEVICE.
+    private const int NoDevice = 100;
+
     private delegate int CuInit(uint flags);
 
     private delegate int CuDeviceGetCount(out int devices);
@@ -38,14 +41,20 @@ public static class DriverLibrary
     /// <summary>Whether it can be loaded; it then stays loaded.</summary>
     public static bool IsPresent(DeviceKind kind) => TryLoad(kind, out _);
 
-    /// <summary>Why CUDA's driver shows no device, in one line; null if it shows some, or if there is no driver.</summary>
-    internal static string? CudaFault()
+    /// <summary>
+    /// Why CUDA's driver shows no device, in one line; null if it shows some, if there is no driver, or if the user hides all devices.
+    /// </summary>
+    /// <param name="devices">How many it shows.</param>
+    internal static string? CudaFault(out int devices)
     {
+        devices = 0;
         if (!TryLoad(DeviceKind.Cuda, out IntPtr library))
             return null;
-        int devices = 0, result = Function<CuInit>(library, "cuInit")(0);
+        int result = Function<CuInit>(library, "cuInit")(0);
         if (result == 0)
             result = Function<CuDeviceGetCount>(library, "cuDeviceGetCount")(out devices);
+        if (result is 0 or NoDevice && Environment.GetEnvironmentVariable("CUDA_VISIBLE_DEVICES") is "" or "-1")
+            return null;
         return result != 0 ? Describe(library, result)
             : devices == 0 ? "its driver shows no device"
             : null;
@@ -56,7 +65,7 @@ public static class DriverLibrary
     {
         string remedy = result switch
         {
-            100 => "run nvidia-smi, and see whether CUDA_VISIBLE_DEVICES hides the devices",
+            NoDevice => "run nvidia-smi, and see whether CUDA_VISIBLE_DEVICES hides the devices",
             304 or 800 => "its device files may not be open to this user",
             803 => "restart the machine, because its driver was updated",
             _ => "run nvidia-smi",
