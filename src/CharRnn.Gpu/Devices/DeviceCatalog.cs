@@ -34,6 +34,8 @@ public static class DeviceCatalog
     /// <summary>Workers of the CPU at most: each is a thread.</summary>
     public const int MaxWorkers = 1024;
 
+    private static readonly Lock Asking = new();
+
     /// <summary>The devices of a kind, usable or not.</summary>
     public static IReadOnlyList<DeviceDescription> List(DeviceKind kind) => kind switch
     {
@@ -144,11 +146,13 @@ public static class DeviceCatalog
     /// <summary>
     /// The devices that a kind's driver shows. No context has them: on WSL, ILGPU's way of adding CUDA's devices to one sets a resolver of
     /// libraries of its own, which .NET refuses beside that of <see cref="DriverLibrary"/>.
+    /// One thread at a time asks: while PoCL is being loaded by one, it tells the others that there is no device.
     /// </summary>
     private static ImmutableArray<Device> Gpus(DeviceKind kind)
     {
         DriverLibrary.Register();
-        return kind == DeviceKind.Cuda ? CudaDevice.GetDevices(_ => true) : CLDevice.GetDevices(_ => true);
+        lock (Asking)
+            return kind == DeviceKind.Cuda ? CudaDevice.GetDevices(_ => true) : CLDevice.GetDevices(_ => true);
     }
 
     private static DeviceDescription Describe(string id, DeviceKind kind, Device device, string? rejection)
