@@ -48,7 +48,7 @@ public static unsafe partial class Product
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
         private void Row<TCount>(float* a, int aStep, float* b, Layout bLayout, float* pc)
             where TCount : struct, ICount
         {

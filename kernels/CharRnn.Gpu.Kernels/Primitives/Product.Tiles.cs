@@ -92,7 +92,7 @@ public static unsafe partial class Product
         /// Computes tiles of up to 6 rows × 2 vectors, which are held in registers over the section: 12 independent sums hide the latency
         /// of a multiply-add. The counts are constants of each instantiation, so the rows and vectors that a tile lacks cost nothing.
         /// </summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
         private void Tiles<TRows, TColumns>(
             int tiles, float* to, long next, float* a, long aTile, long aRow, long aStep, float* b, long bStep, long bNext)
             where TRows : struct, ICount

@@ -14,6 +14,9 @@ internal static unsafe class Simd
     // time. Adding 1.5·2^23 rounds to the nearest integer, which is then in the lowest bits; subtracting it leaves the rounded float.
     private const float Rounder = 12582912f;
 
+    // 2⁻⁸⁰.
+    private const float Negligible = 8.2718061e-25f;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float* Pointer(ArrayView<float> view) => (float*)Unsafe.AsPointer(ref view[0]);
 
@@ -83,6 +86,15 @@ internal static unsafe class Simd
             return Vector<float>.One / Vector.SquareRoot(x);
         return estimate * FusedMultiplyAdd(x * new Vector<float>(-0.5f) * estimate, estimate, new Vector<float>(1.5f));
     }
+
+    /// <summary>
+    /// Returns x, or 0 where |x| &lt; 2⁻⁸⁰, which no update can tell from 0; NaN for NaN. A multiply-add whose operand or result is
+    /// denormal, below 2⁻¹²⁶, takes Intel's processors over a hundred cycles: the sure predictions of 1024 units, whose other probabilities
+    /// were as small, made the gradient of Why take ten times as long.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> Flush(Vector<float> x) =>
+        Vector.AndNot(x, Vector.AsVectorSingle(Vector.LessThan(Vector.Abs(x), new Vector<float>(Negligible))));
 
     /// <summary>Returns exp x for x ≤ 88 within 2 ulp; exactly 0 below -87, where a float's exponent ends; NaN for NaN.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -13,7 +13,7 @@ public static unsafe class SoftmaxCrossEntropy
 
     /// <summary>
     /// Computes the loss of each row, <c>losses[r] = logsumexp z[r] - z[r, y]</c>, and replaces its logits by
-    /// <c>dz[r] = (softmax z[r] - onehot y)·scale</c>, with zeros in the padding.
+    /// <c>dz[r] = (softmax z[r] - onehot y)·scale</c>, with zeros in the padding, and on a CPU for what <see cref="Simd.Flush"/> drops.
     /// </summary>
     /// <param name="scratch">See <see cref="Team.Scratch"/>.</param>
     /// <param name="z">Logits <c>[rows, row]</c>, which dz replaces.</param>
@@ -54,7 +54,7 @@ public static unsafe class SoftmaxCrossEntropy
             ((float*)&sums)[lane] = total;
             var divisor = new Vector<float>(total);
             for (int i = 0; i < width; i += Vector<float>.Count)
-                *(Vector<float>*)(p + i) = *(Vector<float>*)(p + i) / divisor * factor;
+                *(Vector<float>*)(p + i) = Simd.Flush(*(Vector<float>*)(p + i) / divisor * factor);
             p[target[r]] -= scale;
 
             if (lane == Vector<float>.Count - 1 || r == rows - 1)
