@@ -33,11 +33,24 @@ public static class GradientKernel
         RecurrentTasks(team, scratch, v, d, step);
     }
 
+    /// <summary>The number of all tasks: more teams have nothing to do.</summary>
+    public static int TaskCount(RnnDims d, GradientGrids grids) =>
+        OutputTaskCount(grids) + LowestTaskCount(d, grids) + ((d.Layers - 1) * HigherTaskCount(d, grids.Recurrent));
+
+    private static int OutputTaskCount(GradientGrids grids) => grids.Output.Count + 1;
+
+    private static int LowestTaskCount(RnnDims d, GradientGrids grids) => grids.Recurrent.Count + grids.Input.Count + RecurrentSums(d);
+
+    private static int HigherTaskCount(RnnDims d, BlockGrid recurrent) => (2 * recurrent.Count) + 1 + RecurrentSums(d);
+
+    // dbhn.
+    private static int RecurrentSums(RnnDims d) => CellKind.KeepsApart(d.Cell) ? 1 : 0;
+
     /// <summary>Each of these tasks is a block of dWhy (E5), but the last one: it is dby (E5) and the loss (E3).</summary>
     private static void OutputTasks(int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step)
     {
         BlockGrid grid = step.GradientGrids.Output;
-        int tasks = grid.Count + 1, before = step.Slot * (tasks + step.Teams), rows = d.T * d.B;
+        int tasks = OutputTaskCount(step.GradientGrids), before = step.Slot * (tasks + step.Teams), rows = d.T * d.B;
         int task = Team.Take(v.Status, StepStatus.OutputTasks, before, -1, team, step.Teams);
         while (task < tasks)
         {
@@ -65,12 +78,11 @@ public static class GradientKernel
     private static void RecurrentTasks(int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step)
     {
         BlockGrid grid = step.GradientGrids.Recurrent, inputs = step.GradientGrids.Input;
-        int sums = CellKind.KeepsApart(d.Cell) ? 1 : 0; // dbhn
-        int lowest = grid.Count + inputs.Count + sums, higher = (2 * grid.Count) + 1 + sums;
+        int lowest = LowestTaskCount(d, step.GradientGrids), higher = HigherTaskCount(d, grid);
         int tasks = lowest + ((d.Layers - 1) * higher), before = step.Slot * (tasks + step.Teams);
 
-        // Groups take these tasks from where the tasks of E5 ended, of which there is one more than blocks of dWhy.
-        int place = (team + step.Teams - ((step.GradientGrids.Output.Count + 1) % step.Teams)) % step.Teams;
+        // Groups take these tasks from where the tasks of E5 ended.
+        int place = (team + step.Teams - (OutputTaskCount(step.GradientGrids) % step.Teams)) % step.Teams;
         int task = Team.Take(v.Status, StepStatus.RecurrentTasks, before, -1, place, step.Teams);
         while (task < tasks)
         {

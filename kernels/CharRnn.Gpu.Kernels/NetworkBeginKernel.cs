@@ -19,8 +19,9 @@ public static class NetworkBeginKernel
     {
         int team = Team.Index(), rows = step.Count;
         int first = Share.Begin(rows, team, step.Teams), count = Share.Begin(rows, team + 1, step.Teams) - first;
+        var scratch = Team.Scratch();
         if (team == 0)
-            StoppingCriterion.Apply(v, step);
+            StoppingCriterion.Apply(scratch, v, step);
         if (count > 0)
             NetworkPass.Fetch(v, step, first, count);
     }

@@ -27,7 +27,7 @@ public static class NetworkStepsKernel
         {
             NetworkArguments step = first.Later(n);
             int met = step.Slot * meetings;
-            StoppingCriterion.Apply(v, step);
+            StoppingCriterion.Apply(scratch, v, step);
             if (!StoppingCriterion.HasEnded(v))
                 Layers(team, scratch, v, step);
             Team.Meet(v.Status, met, step.Teams);

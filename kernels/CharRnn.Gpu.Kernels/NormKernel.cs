@@ -28,11 +28,5 @@ public static class NormKernel
     }
 
     /// <summary>Returns s², once all teams have written their sums. It is the same in every thread of every team.</summary>
-    internal static float Squared(UpdateViews v)
-    {
-        float sum = 0f;
-        for (int segment = 0; segment < v.Squares.IntLength; segment++)
-            sum += v.Squares[segment];
-        return sum;
-    }
+    internal static float Squared(ArrayView<float> scratch, UpdateViews v) => Reduction.Total(scratch, v.Squares, v.Squares.IntLength);
 }

@@ -15,11 +15,11 @@ public static class StoppingCriterion
     /// every thread, comes to the same conclusion, because it computes it from what all teams wrote and not from the status, which
     /// another team may have set by then. The host applies the criterion to the last step of a call.
     /// </summary>
-    public static void Apply(NetworkViews v, NetworkArguments step)
+    public static void Apply(ArrayView<float> scratch, NetworkViews v, NetworkArguments step)
     {
         if (step.Slot == 0)
             return;
-        float sum = NormKernel.Squared(v.Update);
+        float sum = NormKernel.Squared(scratch, v.Update);
         if (Group.IdxX == 0) // the first worker, or the first thread of a group: one write is enough
             v.StepSquares[step.Slot - 1] = sum;
         if (IsMet(sum, v.StepLosses[step.Slot - 1], v.StepLosses[step.Slot], step.GradientTolerance, step.LossTolerance))

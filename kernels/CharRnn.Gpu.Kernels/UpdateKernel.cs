@@ -25,18 +25,22 @@ public static class UpdateKernel
     {
         if (v.Status[StepStatus.Converged] != 0)
             return;
-        int diverged = v.Status[StepStatus.Diverged] | v.Status[StepStatus.NonFinite];
+
+        // After a step that was not finite all later ones come to this conclusion again, by the same gradient. So no team needs to read the
+        // word that another one sets.
+        bool diverged = v.Status[StepStatus.NonFinite] != 0;
         float scale = 1f;
-        if (update.NeedsNorm && diverged == 0)
+        if (update.NeedsNorm)
         {
-            float squared = NormKernel.Squared(v), norm = XMath.Sqrt(squared);
+            float squared = NormKernel.Squared(scratch, v), norm = XMath.Sqrt(squared);
             scale = norm > update.ClipNorm ? update.ClipNorm / norm : 1f;
-            diverged = KernelMath.IsFinite(squared) ? 0 : 1;
+            diverged |= !KernelMath.IsFinite(squared);
         }
 
-        if (diverged != 0)
+        if (diverged)
         {
-            Team.SetOnce(v.Status, StepStatus.Diverged, slot + 1); // every team comes to the same conclusion
+            if (team == 0)
+                Team.SetOnce(v.Status, StepStatus.Diverged, slot + 1);
             return;
         }
 

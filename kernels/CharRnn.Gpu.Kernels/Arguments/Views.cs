@@ -184,6 +184,9 @@ public readonly struct StepArguments(
     /// <summary>What is dropped.</summary>
     public readonly DropoutArguments Dropout = dropout;
 
+    /// <summary>The same for a launch of another number of teams.</summary>
+    public StepArguments On(int teams) => new(Position, WindowLength, StartsOver, Slot, Update, teams, GradientGrids, Dropout);
+
     /// <summary>The arguments of the n-th step after this one, if p does not return to 0 in between.</summary>
     public StepArguments Later(int n, int sequenceLength) => new(
         Position + ((long)n * sequenceLength), WindowLength, n == 0 ? StartsOver : 0, Slot + n, Update, Teams, GradientGrids,

@@ -104,7 +104,7 @@ public static unsafe class ParameterUpdate
         }
 
         if (segment >= 0)
-            Reduction.Total(scratch, squares, segment, sum, 1f);
+            Reduction.Put(scratch, squares, segment, sum, 1f);
         else
             Team.Barrier();
     }

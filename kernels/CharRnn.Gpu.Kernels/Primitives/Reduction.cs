@@ -30,7 +30,25 @@ public static unsafe class Reduction
         float sum = 0f;
         for (int i = Group.IdxX; i < count; i += Group.DimX)
             sum += values[i];
-        Total(scratch, to, index, sum, scale);
+        Put(scratch, to, index, sum, scale);
+    }
+
+    /// <summary>Returns Σ values, to every thread of the team.</summary>
+    [IntrinsicImplementation]
+    public static float Total(ArrayView<float> scratch, ArrayView<float> values, int count)
+    {
+        float sum = 0f;
+        for (int i = 0; i < count; i++)
+            sum += values[i];
+        return sum;
+    }
+
+    internal static float TotalOnGroup(ArrayView<float> scratch, ArrayView<float> values, int count)
+    {
+        float sum = 0f;
+        for (int i = Group.IdxX; i < count; i += Group.DimX)
+            sum += values[i];
+        return OverThreads(scratch, sum);
     }
 
     /// <summary>Sets <c>to[index] = Σ values²</c>. The number of values is a multiple of <see cref="Layout.PanelWidth"/>.</summary>
@@ -50,23 +68,37 @@ public static unsafe class Reduction
         float sum = 0f;
         for (int i = Group.IdxX; i < count; i += Group.DimX)
             sum += values[i] * values[i];
-        Total(scratch, to, index, sum, 1f);
+        Put(scratch, to, index, sum, 1f);
     }
 
-    /// <summary>Sets <c>to[index] = scale · Σ sum</c>, summed over the threads of a group in their order.</summary>
-    internal static void Total(ArrayView<float> scratch, ArrayView<float> to, int index, float sum, float scale)
+    /// <summary>Sets <c>to[index] = scale · Σ sum</c>, over the threads of a group.</summary>
+    internal static void Put(ArrayView<float> scratch, ArrayView<float> to, int index, float sum, float scale)
     {
-        scratch[Group.IdxX] = sum;
-        Team.Barrier();
+        float total = OverThreads(scratch, sum);
         if (Group.IdxX == 0)
-        {
-            float total = 0f;
-            for (int thread = 0; thread < Group.DimX; thread++)
-                total += scratch[thread];
             to[index] = total * scale;
+    }
+
+    /// <summary>
+    /// Returns Σ sum over the threads of a group, to each of them. Halves of them are added until one is left, which is an order that
+    /// depends on their number alone.
+    /// </summary>
+    private static float OverThreads(ArrayView<float> scratch, float sum)
+    {
+        int thread = Group.IdxX;
+        scratch[thread] = sum;
+        Team.Barrier();
+        for (int left = Group.DimX; left > 1; left = (left + 1) / 2)
+        {
+            int half = (left + 1) / 2;
+            if (thread + half < left)
+                scratch[thread] += scratch[thread + half];
+            Team.Barrier();
         }
 
-        Team.Barrier();
+        float total = scratch[0];
+        Team.Barrier(); // before the scratch is used again
+        return total;
     }
 
     /// <summary>Sets <c>flags[index] = 1</c> if any value is infinite or NaN; otherwise leaves it as it is.</summary>

@@ -95,7 +95,8 @@ internal sealed class KernelSet
     public void Output(TrainingViews v, RnnDims d, StepArguments step)
     {
         using KernelProfile.Launch launch = Launch("Output");
-        _output.Value(Teams(step.Teams), v, d, step);
+        int teams = AtWork(step.Teams, d.T * d.B);
+        _output.Value(Teams(teams), v, d, step.On(teams));
     }
 
     public void Chain(TrainingViews v, RnnDims d, int layer, int begin, int end, BlockGrid grid)
@@ -107,12 +108,14 @@ internal sealed class KernelSet
     public void Gradient(TrainingViews v, RnnDims d, StepArguments step)
     {
         using KernelProfile.Launch launch = Launch("Gradient");
-        _gradient.Value(Teams(step.Teams), v, d, step);
+        int teams = AtWork(step.Teams, GradientKernel.TaskCount(d, step.GradientGrids));
+        _gradient.Value(Teams(teams), v, d, step.On(teams));
     }
 
     /// <summary>The update, after the norm of the gradient if the update needs it.</summary>
     public void Update(UpdateViews v, UpdateArguments update, int slot, int teams)
     {
+        teams = AtWork(teams, v.Squares.IntLength);
         if (update.NeedsNorm)
         {
             using KernelProfile.Launch norm = Launch("Norm");
@@ -191,6 +194,9 @@ internal sealed class KernelSet
         Launches++;
         return Profile?.Begin(kernel) ?? default;
     }
+
+    // The groups of a GPU that have a part of the work; others would only start and end. On the CPU all teams are counted where they meet.
+    private int AtWork(int teams, int parts) => _device.Kind == DeviceKind.Cpu ? teams : Math.Min(teams, parts);
 
     // On the CPU the teams are the threads of one group, which run side by side; groups run one after the other.
     private KernelConfig Teams(int teams) =>
