@@ -176,6 +176,7 @@ internal sealed class KernelSet
 
     private Lazy<T> Load<T>(string kernel, Func<T> load) => new(() =>
     {
+        using var trace = new TracedText();
         try
         {
             return load();
@@ -184,8 +185,8 @@ internal sealed class KernelSet
         {
             // What a driver that cannot compile throws differs from one to the next.
             throw new CharRnnException(
-                $"{DeviceCatalog.IdOf(_device.Kind)} ({_device.Name})", $"cannot load the kernel {kernel}: {DriverErrors.Reason(e)}",
-                "use another --device, or update its driver", e);
+                $"{DeviceCatalog.IdOf(_device.Kind)} ({_device.Name})",
+                $"cannot load the kernel {kernel}: {DriverErrors.Reason(e)}{trace.OfCompiler}", "use another --device, or update its driver", e);
         }
     });
 
