@@ -28,14 +28,16 @@ internal static class TrainCommand
         Arity = ArgumentArity.ZeroOrMore,
     };
 
-    private static readonly Fact<Corpus>[] Facts =
+    private const string CorpusName = "corpus";
+
+    private static readonly Fact<(Corpus Corpus, string Name)>[] Facts =
     [
-        new("corpus", corpus => corpus.Name),
-        new("corpus-hash", corpus => corpus.Hash),
-        new("vocabulary-size", corpus => corpus.Vocabulary.Size),
-        new("corpus-characters", corpus => corpus.Tokens.Length),
-        new("unigram-entropy", corpus => corpus.Statistics.UnigramEntropy),
-        new("bigram-entropy", corpus => corpus.Statistics.BigramEntropy),
+        new(CorpusName, text => text.Name),
+        new("corpus-hash", text => text.Corpus.Hash),
+        new("vocabulary-size", text => text.Corpus.Vocabulary.Size),
+        new("corpus-characters", text => text.Corpus.Tokens.Length),
+        new("unigram-entropy", text => text.Corpus.Statistics.UnigramEntropy),
+        new("bigram-entropy", text => text.Corpus.Statistics.BigramEntropy),
     ];
 
     /// <summary>The verb with its options, in the order of the help.</summary>
@@ -184,20 +186,21 @@ internal static class TrainCommand
         if (resumed is not null)
             engine.Restore(resumed.Snapshot.Engine);
 
+        string name = resumed is null ? corpus.Name : NameOf(corpus, options.GetValue(Input) ?? [], resumed.Configuration);
         using RunDirectory? created = earlier is null ? RunOptions.Create(options) : null;
         RunDirectory run = earlier ?? created!;
         ITokenSource? validation = split.Validation.Length >= TrainingEngine.MinValidationLength
             ? split.Validation.Slice(0, Math.Min(split.Validation.Length, schedule.EvalLength))
             : null;
         if (!Output.IsQuiet)
-            Introduce(corpus, split, validation, schedule.TotalIterations(engine.StepsPerEpoch), engine, run, resumed?.Snapshot);
+            Introduce((corpus, name), split, validation, schedule.TotalIterations(engine.StepsPerEpoch), engine, run, resumed?.Snapshot);
         var training = new TrainingRun(
             options, RunOptions, run, new TextLearner(engine, step, schedule, corpus.Vocabulary, validation),
             new CharacterDescription(corpus.Vocabulary), resumed?.Snapshot)
         {
             Words = ReportWords.OfText(step.BatchSize),
             SaveConfiguration = (learningRate, rates) => Verb.Save(
-                run, options, device, Facts, corpus,
+                run, options, device, Facts, (corpus, name),
                 [
                     .. Optimizer.Resolved(step with { LearningRate = learningRate }), .. Schedule.Resolved(rates),
                     (Cell, SharedOptions.WordOf(shape.Cell)), (Layers, shape.Layers), (HiddenSize, shape.HiddenSize),
@@ -256,6 +259,10 @@ internal static class TrainCommand
             how);
     }
 
+    /// <summary>The text's name on a resume, which reads the files by their absolute paths, but calls them what the run did.</summary>
+    private static string NameOf(Corpus corpus, string[] inputs, RunConfiguration saved) =>
+        saved.Has(CorpusName) && saved.GetTexts(TrainingVerb.InputName).SequenceEqual(inputs) ? saved.GetText(CorpusName) : corpus.Name;
+
     /// <summary>What a vocabulary would cost: weights, their gradients and moments, four bytes each.</summary>
     private static string DescribeNeed(ModelShape shape, StepOptions step)
     {
@@ -298,14 +305,14 @@ internal static class TrainCommand
     private static bool IsGiven(ParseResult options, Option option) => options.GetResult(option) is { Implicit: false };
 
     private static void Introduce(
-        Corpus corpus, TextSplit split, ITokenSource? validation, long iterations, TrainingEngine engine, RunDirectory run,
+        (Corpus Corpus, string Name) text, TextSplit split, ITokenSource? validation, long iterations, TrainingEngine engine, RunDirectory run,
         TrainingSnapshot? resumeFrom)
     {
         (ModelShape shape, ComputeDevice device) = (engine.Model.Shape, engine.Model.Device);
         CultureInfo invariant = CultureInfo.InvariantCulture;
         Output.Note(string.Create(
             invariant,
-            $"text: {corpus.Name}, {corpus.Tokens.Length:N0} characters, {shape.VocabularySize} distinct; "
+            $"text: {text.Name}, {text.Corpus.Tokens.Length:N0} characters, {shape.VocabularySize} distinct; "
             + $"{split.Training.Length:N0} to train on"));
         if (validation is null && split.Validation.Length > 0)
             Output.Note(string.Create(invariant, $"validation: none, its {split.Validation.Length} characters are too few to measure on"));

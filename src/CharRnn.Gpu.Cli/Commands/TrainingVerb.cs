@@ -37,7 +37,10 @@ internal readonly record struct Fact<T>(string Name, Func<T, object?> Value);
 /// <param name="facts">Names that config.json records besides those of the options.</param>
 internal sealed class TrainingVerb(RunKind kind, IReadOnlyList<string> path, Argument input, IEnumerable<string> facts)
 {
-    private const string InputName = "input", KindName = "kind", VersionName = "version", DeviceName = "device-name";
+    /// <summary>The name of the input in config.json.</summary>
+    public const string InputName = "input";
+
+    private const string KindName = "kind", VersionName = "version", DeviceName = "device-name";
 
     private readonly List<Declaration> _declared = [];
 

@@ -185,6 +185,8 @@ public sealed class ResumeTests : IDisposable
             Train(first, ["--iterations", first, .. Options]);
             CommandResult resumed = Resume(first, "--iterations", "60");
             Assert.Contains($"run: {first}, resumed at iteration {first}", resumed.ErrorLines);
+            Assert.Single(resumed.ErrorLines, line => line.StartsWith("text: words.txt, ", StringComparison.Ordinal));
+            Assert.Equal(File.ReadAllText(_shell["whole/config.json"]), File.ReadAllText(_shell[$"{first}/config.json"]));
             AssertSameRun("whole", first);
         }
 
