@@ -9,8 +9,8 @@ namespace CharRnn.Gpu.Kernels;
 /// <remarks>
 /// <code>g = clip(g · min(1, N/s), ±c), then the rule: see ParameterUpdate</code>
 /// Shapes:    θ, g and the moments have a value for every parameter.
-/// Launch:    one group per team, as the last launch of a step; a team owns a share of the arena's segments.
-/// Writes:    its segments of θ, of the moments and of the transposes, and their sums of squares where somebody asks for them and
+/// Launch:    one group per team, as the last launch of a step; a team owns a share of the arena's segments, or of its lines.
+/// Writes:    its share of θ, of the moments and of the transposes, and its segments' sums of squares where somebody asks for them and
 ///            NormKernel has not written them. It writes nothing if training has ended before, or if the loss, a gradient or the norm
 ///            of this step is not finite.
 /// Reference: ReferenceOptimizer.Update.
@@ -44,17 +44,18 @@ public static class UpdateKernel
             return;
         }
 
-        // Where sums of squares are asked for, the team updates segment by segment; elsewhere all its segments at once.
-        int segments = v.Squares.IntLength, first = Share.Begin(segments, team, teams), end = Share.Begin(segments, team + 1, teams);
-        bool isMeasured = update.IsMeasured != 0 && !update.NeedsNorm;
-        int together = isMeasured ? 1 : end - first;
+        // Where sums of squares are asked for, the team updates segment by segment; elsewhere a share of the lines at once.
+        bool bySegments = update.SumsSquares;
+        int parts = bySegments ? v.Squares.IntLength : v.Theta.IntLength / Layout.PanelWidth;
+        int first = Share.Begin(parts, team, teams), end = Share.Begin(parts, team + 1, teams), together = bySegments ? 1 : end - first;
         StepRates rates = v.RatesOf(slot);
-        for (int segment = first; segment < end; segment += together)
+        for (int part = first; part < end; part += together)
         {
-            int begin = SegmentBegin(v, segment), after = SegmentBegin(v, segment + together);
+            int begin = bySegments ? SegmentBegin(v, part) : part * Layout.PanelWidth;
+            int after = bySegments ? SegmentBegin(v, part + 1) : end * Layout.PanelWidth;
             ParameterUpdate.Run(
                 scratch, v.Theta, v.First, v.Second, v.Gradient, begin, after - begin, update, rates, scale, v.Squares,
-                isMeasured ? segment : -1);
+                bySegments ? part : -1);
             for (int matrix = 0; matrix < v.Matrices.IntLength; matrix++)
                 Transpose(v, v.Matrices[matrix], begin, after);
         }

@@ -32,7 +32,7 @@ public static unsafe partial class Product
             int rounds = (m + PackedRows - 1) / PackedRows;
             for (int i = 0; i < rounds; i++)
             {
-                int row0 = Share.Begin(m, i, rounds), rows = Share.Begin(m, i + 1, rounds) - row0, tiles = TileCount(rows);
+                int row0 = (int)((long)m * i / rounds), rows = (int)((long)m * (i + 1) / rounds) - row0, tiles = TileCount(rows);
                 for (int tile = 0, row = 0; tile < tiles; tile++)
                 {
                     int count = (rows / tiles) + (tile < rows % tiles ? 1 : 0);

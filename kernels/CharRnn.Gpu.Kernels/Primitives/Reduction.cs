@@ -48,7 +48,24 @@ public static unsafe class Reduction
         float sum = 0f;
         for (int i = Group.IdxX; i < count; i += Group.DimX)
             sum += values[i];
-        return OverThreads(scratch, sum);
+        Gather(scratch, sum);
+        float total = scratch[0];
+        Team.Barrier();
+        return total;
+    }
+
+    /// <summary>Returns the same sum, bit by bit, on the host.</summary>
+    /// <param name="values">The values.</param>
+    /// <param name="threads">The threads of a team.</param>
+    public static float Total(ReadOnlySpan<float> values, int threads)
+    {
+        var sums = new float[threads];
+        for (int i = 0; i < values.Length; i++)
+            sums[i % threads] += values[i];
+        for (int left = threads; left > 1; left = (left + 1) / 2)
+            for (int thread = 0; thread + ((left + 1) / 2) < left; thread++)
+                sums[thread] += sums[thread + ((left + 1) / 2)];
+        return sums[0];
     }
 
     /// <summary>Sets <c>to[index] = Σ values²</c>. The number of values is a multiple of <see cref="Layout.PanelWidth"/>.</summary>
@@ -74,16 +91,17 @@ public static unsafe class Reduction
     /// <summary>Sets <c>to[index] = scale · Σ sum</c>, over the threads of a group.</summary>
     internal static void Put(ArrayView<float> scratch, ArrayView<float> to, int index, float sum, float scale)
     {
-        float total = OverThreads(scratch, sum);
+        Gather(scratch, sum);
         if (Group.IdxX == 0)
-            to[index] = total * scale;
+            to[index] = scratch[0] * scale;
+        Team.Barrier();
     }
 
     /// <summary>
-    /// Returns Σ sum over the threads of a group, to each of them. Halves of them are added until one is left, which is an order that
-    /// depends on their number alone.
+    /// Leaves Σ sum over the threads of a group in the first word of the scratch. Halves of them are added until one is left, which is an
+    /// order that depends on their number alone.
     /// </summary>
-    private static float OverThreads(ArrayView<float> scratch, float sum)
+    private static void Gather(ArrayView<float> scratch, float sum)
     {
         int thread = Group.IdxX;
         scratch[thread] = sum;
@@ -95,10 +113,6 @@ public static unsafe class Reduction
                 scratch[thread] += scratch[thread + half];
             Team.Barrier();
         }
-
-        float total = scratch[0];
-        Team.Barrier(); // before the scratch is used again
-        return total;
     }
 
     /// <summary>Sets <c>flags[index] = 1</c> if any value is infinite or NaN; otherwise leaves it as it is.</summary>

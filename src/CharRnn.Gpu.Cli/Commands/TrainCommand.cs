@@ -261,7 +261,9 @@ internal static class TrainCommand
 
     /// <summary>The text's name on a resume, which reads the files by their absolute paths, but calls them what the run did.</summary>
     private static string NameOf(Corpus corpus, string[] inputs, RunConfiguration saved) =>
-        saved.Has(CorpusName) && saved.GetTexts(TrainingVerb.InputName).SequenceEqual(inputs) ? saved.GetText(CorpusName) : corpus.Name;
+        saved.Has(CorpusName) && saved.Has(TrainingVerb.InputName) && saved.GetTexts(TrainingVerb.InputName).SequenceEqual(inputs)
+            ? saved.GetText(CorpusName)
+            : corpus.Name;
 
     /// <summary>What a vocabulary would cost: weights, their gradients and moments, four bytes each.</summary>
     private static string DescribeNeed(ModelShape shape, StepOptions step)

@@ -115,15 +115,17 @@ internal sealed class KernelSet
     /// <summary>The update, after the norm of the gradient if the update needs it.</summary>
     public void Update(UpdateViews v, UpdateArguments update, int slot, int teams)
     {
-        teams = AtWork(teams, v.Squares.IntLength);
         if (update.NeedsNorm)
         {
             using KernelProfile.Launch norm = Launch("Norm");
-            _norm.Value(Teams(teams), v, teams);
+            int summing = AtWork(teams, v.Squares.IntLength);
+            _norm.Value(Teams(summing), v, summing);
         }
 
+        // Each thread of a group has a parameter, unless there are too many.
         using KernelProfile.Launch launch = Launch("Update");
-        _update.Value(Teams(teams), v, update, slot, teams);
+        int updating = AtWork(teams, update.SumsSquares ? v.Squares.IntLength : (v.Theta.IntLength / _device.GroupSize) + 1);
+        _update.Value(Teams(updating), v, update, slot, updating);
     }
 
     public void TrainSteps(TrainingViews v, RnnDims d, StepArguments first, int steps)
@@ -186,7 +188,8 @@ internal sealed class KernelSet
             // What a driver that cannot compile throws differs from one to the next.
             throw new CharRnnException(
                 $"{DeviceCatalog.IdOf(_device.Kind)} ({_device.Name})",
-                $"cannot load the kernel {kernel}: {DriverErrors.Reason(e)}{trace.OfCompiler}", "use another --device, or update its driver", e);
+                $"cannot load the kernel {kernel}: {DriverErrors.Reason(e)}{trace.OfCompiler}",
+                "use another --device, or update its driver", e);
         }
     });
 

@@ -3,7 +3,8 @@ using System.Diagnostics;
 namespace CharRnn.Gpu.Devices;
 
 /// <summary>
-/// Hears what ILGPU traces until it is disposed of. What a driver's compiler says of a kernel that it cannot compile is told in no other way.
+/// Hears what ILGPU traces until it is disposed of. What a driver's compiler says of a kernel that it cannot compile is told in no other
+/// way.
 /// </summary>
 internal sealed class TracedText : TraceListener
 {
@@ -16,8 +17,11 @@ internal sealed class TracedText : TraceListener
     {
         get
         {
+            // ILGPU itself says behind ">>" that there is nothing.
             int heading = _lines.FindIndex(line => line.EndsWith("loading failed:", StringComparison.Ordinal));
-            string? said = heading < 0 ? null : _lines.Skip(heading + 1).FirstOrDefault(line => line.Length > 0);
+            string? said = heading < 0
+                ? null
+                : _lines.Skip(heading + 1).FirstOrDefault(line => line.Length > 0 && !line.StartsWith(">>", StringComparison.Ordinal));
             return said is null ? "" : $" ({said})";
         }
     }

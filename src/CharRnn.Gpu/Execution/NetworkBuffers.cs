@@ -13,6 +13,7 @@ internal sealed class NetworkBuffers : IDisposable
     private const string Remedy = "give fewer or narrower --layers, a smaller --batch-size, or a smaller table";
 
     private readonly NetworkLayer[] _layers;
+    private readonly int _groupSize;
     private readonly List<IDisposable> _buffers = [];
     private readonly DeviceParameters _theta;
     private readonly DeviceOptimizer? _optimizer;
@@ -29,7 +30,7 @@ internal sealed class NetworkBuffers : IDisposable
     public NetworkBuffers(ComputeDevice device, NetworkShape shape, int rows, int batch, int order, int slots, UpdateOptions? options)
     {
         Require(device, shape, rows, batch, options);
-        Shape = shape;
+        (Shape, _groupSize) = (shape, device.GroupSize);
         var parameters = new ParameterLayout(shape);
         long delta = 0, h = (long)batch * RnnDims.PaddedRow(shape.Inputs);
         _layers = new NetworkLayer[shape.Layers.Count];
@@ -164,10 +165,7 @@ internal sealed class NetworkBuffers : IDisposable
     public (float[] Losses, float[] Squares) ReadSteps(int steps)
     {
         float[] squares = _stepSquares.Read(0, steps);
-        float sum = 0;
-        foreach (float part in Optimizer.ReadSquares())
-            sum += part;
-        squares[^1] = sum; // a step writes the sum of the step before it, and no step follows the last
+        squares[^1] = Reduction.Total(Optimizer.ReadSquares(), _groupSize); // a step writes that of the step before, and none follows the last
         return (_stepLosses.Read(1, steps), squares);
     }
 

@@ -8,8 +8,8 @@ namespace CharRnn.Gpu.Execution;
 /// </summary>
 internal sealed class ParameterLayout
 {
-    // A segment of so many lines of 16 floats has one for each thread of a group.
-    private const int LinesPerSegment = 16, MostSegments = 256;
+    // A segment of so many lines of 16 floats is worth a call.
+    private const int LinesPerSegment = 64, MostSegments = 256;
 
     private readonly Place[] _places;
 

@@ -1,6 +1,7 @@
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Kernels.Primitives;
 using CharRnn.Gpu.Tests.Devices;
+using ILGPU;
 
 namespace CharRnn.Gpu.Tests.Kernels;
 
@@ -22,6 +23,21 @@ public class ReductionTests
                 Agreement.Within(2e-6, expected, to[1], $"sum of {count}");
                 Assert.Equal([1f, 3f], [to[0], to[2]]);
             }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Bodies.Groups), MemberType = typeof(Bodies))]
+    public void A_total_reaches_every_thread_and_is_the_hosts(DeviceKind group)
+    {
+        foreach (int count in (int[])[1, 2, 7, 33, 1000])
+        {
+            OperandData data = new() { A = new float[count], B = Values.Random(count, 1), N = new(count) };
+            Agreement.Within(2e-6, data.B.Sum(value => (double)value), Reduction.Total(data.B, 1), $"total of {count}");
+            Assert.Equal(Reduction.Total(data.B, 1), Bodies.Simd(data, o => o.A[0] = Reduction.Total(default, o.B, o.N.Rows)).A[0]);
+            int threads = group == DeviceKind.Cpu ? 3 : TestDevices.Get(group).GroupSize;
+            Assert.All(
+                Bodies.OnGroup(group, data, TotalKernel).A.Take(threads), total => Assert.Equal(Reduction.Total(data.B, threads), total));
         }
     }
 
@@ -70,6 +86,13 @@ public class ReductionTests
     }
 
     private static void SumKernel(Operands o) => Reduction.SumOnGroup(Team.ScratchOnGroup(), o.A, o.N.First, o.B, o.N.Rows, o.N.X);
+
+    private static void TotalKernel(Operands o)
+    {
+        float total = Reduction.TotalOnGroup(Team.ScratchOnGroup(), o.B, o.N.Rows);
+        if (Group.IdxX < o.N.Rows)
+            o.A[Group.IdxX] = total;
+    }
 
     private static void FlagKernel(Operands o)
     {

@@ -12,7 +12,7 @@ public class TeamTests
     [Fact]
     public void Shares_are_even_and_leave_nothing_out()
     {
-        foreach (int items in (int[])[0, 1, 2, 7, 33, 100_003, int.MaxValue])
+        foreach (int items in (int[])[0, 1, 2, 7, 33, 100_003, int.MaxValue - 1])
             foreach (int teams in (int[])[1, 2, 3, 5, 64, 264, 46_340])
             {
                 int[] begins = [.. Enumerable.Range(0, teams + 1).Select(team => Share.Begin(items, team, teams))];

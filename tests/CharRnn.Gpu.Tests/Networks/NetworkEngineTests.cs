@@ -46,6 +46,26 @@ public class NetworkEngineTests
             }
     }
 
+    // A call's last norm is summed by the host, and the others by the device.
+    [Theory]
+    [MemberData(nameof(TestDevices.Kinds), MemberType = typeof(TestDevices))]
+    public void A_norm_does_not_depend_on_where_a_call_ends(DeviceKind kind)
+    {
+        NetworkShape shape = TestNetworks.Shape(90, [80], 3, ActivationFunction.Tanh, NetworkLoss.CrossEntropy);
+        LabelledData data = TestNetworks.Data(shape, 20, 3);
+        float[] Norms(int stepsOfCall)
+        {
+            var options = new NetworkOptions { LearningRate = 0.2f, BatchSize = 7 };
+            using var engine = new NetworkEngine(TestDevices.Get(kind), TestNetworks.Parameters(shape, 4), data, options);
+            var norms = new List<float>();
+            while (engine.Iteration < 12)
+                norms.AddRange(engine.RunSteps(Math.Min(stepsOfCall, 12 - engine.Iteration)).GradientNorms.Span);
+            return [.. norms];
+        }
+
+        Assert.Equal(Norms(1), Norms(12));
+    }
+
     [Theory]
     [MemberData(nameof(TestDevices.Kinds), MemberType = typeof(TestDevices))]
     public void Hundreds_of_steps_follow_the_reference(DeviceKind kind)
