@@ -13,6 +13,9 @@ public static class LossPlot
 {
     private const int Width = 1200, Height = 700;
 
+    // The legend's lines end with a whole dash of each pattern, and what stands at the end of the x axis has room.
+    private const float LegendWidth = 54, RightRoom = 50;
+
     // Near the largest number there is, the difference of two would be none: what lies beyond is drawn at the edge, as on the pages.
     private const double Largest = 1e300;
 
@@ -38,7 +41,8 @@ public static class LossPlot
         byte[] png;
         try
         {
-            png = Draw(runs);
+            using Plot plot = Draw(runs);
+            png = plot.GetImageBytes(Width, Height, ImageFormat.Png);
         }
         catch (Exception e) when (e is TypeInitializationException or DllNotFoundException)
         {
@@ -50,39 +54,43 @@ public static class LossPlot
         AtomicFile.Write(path, stream => stream.Write(png));
     }
 
-    private static byte[] Draw(IReadOnlyList<RunRecord> runs)
+    internal static Plot Draw(IReadOnlyList<RunRecord> runs)
     {
-        using var plot = new Plot();
+        var plot = new Plot();
         bool several = runs.Count > 1; // whose steps may be of different sizes: they are compared by what they read
         Func<TrainingReport, double> over = several ? report => report.Characters : report => report.Iteration;
         string Named(RunRecord run, string what) => several ? $"{run.Name} {what}" : what;
         for (int i = 0; i < runs.Count; i++)
         {
             RunRecord run = runs[i];
-            Color colour = s_colours[i % s_colours.Length];
+            Color colour = ColourOf(i);
             Add(plot, Named(run, "training"), run, over, report => report.Loss, several ? colour.WithOpacity(0.5) : colour, 1.5f);
             if (!several && run.HasSmoothLoss)
                 Add(plot, "smoothed", run, over, report => report.SmoothLossPerCharacter, Colors.Gray.WithOpacity(0.45), 1);
             Add(plot, Named(run, "validation"), run, over, report => report.ValidationLoss, several ? colour : s_colours[1], 3);
         }
 
-        // Runs on one text share its baselines.
-        IGrouping<string, RunRecord>[] texts = [.. runs.GroupBy(run => string.Join(' ', run.Baselines))];
-        foreach (IGrouping<string, RunRecord> text in texts)
-            foreach ((int i, Baseline baseline) in text.First().Baselines.Index())
-            {
-                HorizontalLine line = plot.Add.HorizontalLine(
-                    Limited(baseline.Nats), 1.5f, several ? Colors.Gray : s_colours[2 + i], s_patterns[i]);
-                line.LegendText = baseline.Name + (texts.Length > 1 ? $" of {string.Join(", ", text.Select(run => run.Name))}" : "");
-            }
+        // A baseline that runs share is drawn once: grey if all of them do, else in the colour of the first.
+        var baselines = runs.Index().SelectMany(run => run.Item.Baselines.Index(), (run, at) => (Run: run.Index, Place: at.Index, at.Item));
+        foreach (var same in baselines.GroupBy(baseline => baseline.Item))
+        {
+            ((int first, int place, Baseline baseline), bool isOfAll) = (same.First(), same.Count() == runs.Count);
+            Color colour = !several ? s_colours[2 + place] : isOfAll ? Colors.Gray : ColourOf(first);
+            HorizontalLine line = plot.Add.HorizontalLine(Limited(baseline.Nats), 1.5f, colour, s_patterns[place]);
+            line.LegendText = baseline.Name + (isOfAll ? "" : $" of {string.Join(", ", same.Select(one => runs[one.Run].Name))}");
+        }
 
-        bool onlyTables = runs.All(run => run.Configuration.Kind == RunKind.Table);
-        plot.XLabel(!several ? "iterations" : onlyTables ? "rows" : "characters");
-        plot.YLabel(onlyTables ? "loss" : "nats per character");
+        int tables = runs.Count(run => run.Configuration.Kind == RunKind.Table);
+        plot.XLabel(!several ? "iterations" : tables == 0 ? "characters" : tables == runs.Count ? "rows" : "characters or rows");
+        plot.YLabel(tables == 0 ? "nats per character" : "loss");
         plot.Axes.Margins(horizontal: 0.01);
+        plot.Axes.Right.MinimumSize = RightRoom;
         plot.ShowLegend(Alignment.UpperRight);
-        return plot.GetImageBytes(Width, Height, ImageFormat.Png);
+        plot.Legend.SymbolWidth = LegendWidth;
+        return plot;
     }
+
+    private static Color ColourOf(int run) => s_colours[run % s_colours.Length];
 
     private static void Add(
         Plot plot, string name, RunRecord run, Func<TrainingReport, double> over, Func<TrainingReport, double> loss,
@@ -94,6 +102,8 @@ public static class LossPlot
         Scatter line = plot.Add.ScatterLine(
             reports.Select(over).ToArray(), reports.Select(report => Limited(loss(report))).ToArray(), colour);
         (line.LegendText, line.LineWidth) = (name, width);
+        if (reports.Length == 1)
+            line.MarkerSize = 3 * width; // a line of one point is not seen
     }
 
     private static double Limited(double value) => Math.Clamp(value, -Largest, Largest);

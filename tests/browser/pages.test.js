@@ -53,6 +53,13 @@ before(async () => {
     run('train', 'text.txt', '--out', `runs/${name}`, '--preset', 'classic', '--hidden-size', size, '--iterations', '600', '--log-every', '20',
       '--eval-every', '100', '--sample-every', '100', '--learning-rate', '0.05', '--device', 'cpu', '--quiet');
   run('report', 'runs/first', 'runs/second', '--out', 'both.html');
+  const rows = Array.from({ length: 60 }, (_, i) => `${i % 10},${i % 7},${(i % 10) * (i % 7) / 4},${i % 10 > i % 7 ? 'yes' : 'no'}\n`).join('');
+  writeFileSync(join(folder, 'table.csv'), `a,b,product,larger\n${rows}`);
+  for (const [name, label, layers] of [['quantity', 'product', 'none'], ['classes', 'larger', '8,4']])
+    run('mlp', 'train', 'table.csv', '--label', label, '--layers', layers, '--epochs', '200', '--out', name, '--device', 'cpu', '--quiet');
+  run('train', 'table.csv', '--out', 'other', '--preset', 'classic', '--iterations', '100', '--device', 'cpu', '--quiet');
+  run('report', 'runs/first', 'runs/second', 'other', '--out', 'three.html');
+  run('report', 'runs/first', 'quantity', '--out', 'mixed.html');
   run('inspect', 'runs/first', 'text.txt', '--out', 'inspect.html', '--device', 'cpu');
   run('train', 'text.txt', '--out', 'deep', '--cell', 'lstm', '--layers', '2', '--hidden-size', '16', '--iterations', '100',
     '--sample-every', '0', '--device', 'cpu', '--quiet');
@@ -68,12 +75,14 @@ after(async () => {
 });
 
 const file = name => pathToFileURL(join(folder, name)).href;
+const levels = '#loss .chart line[stroke-dasharray]';
+const attributes = (locator, name) => locator.evaluateAll((all, name) => all.map(one => one.getAttribute(name)), name);
 const curves = (page, id) => page.locator(`#${id} svg path`).evaluateAll(paths => paths.map(path => path.getAttribute('d')));
 
 test('a report draws its curves, figures, samples and options', async () => {
   const { page, close } = await open(file('runs/first/report.html'));
   assert.equal((await curves(page, 'loss')).length, 3);
-  assert.equal(await page.locator('#loss line[stroke-dasharray]').count(), 3);
+  assert.equal(await page.locator(levels).count(), 3);
   assert.match(await page.textContent('#figures'), /600iterations/);
   assert.equal(await page.locator('.sample').count(), 6);
   assert.match(await page.textContent('#configuration'), /hidden-size32/);
@@ -85,9 +94,9 @@ test('a report changes its axes, hides a curve, looks closer and tells values', 
   const { page, close } = await open(file('runs/first/report.html'));
   const [whole] = await curves(page, 'loss');
   for (const [id, value] of [['over', 'seconds'], ['unit', '1.4426950408889634']]) {
-    const before = await page.textContent('#loss svg');
+    const before = await page.textContent('#loss .chart svg');
     await page.selectOption(`#${id}`, value);
-    assert.notEqual(await page.textContent('#loss svg'), before);
+    assert.notEqual(await page.textContent('#loss .chart svg'), before);
   }
   await page.check('#log');
   assert.notEqual((await curves(page, 'loss'))[0], whole);
@@ -95,24 +104,80 @@ test('a report changes its axes, hides a curve, looks closer and tells values', 
   assert.equal((await curves(page, 'loss')).length, 2);
 
   await page.selectOption('#over', 'iteration'); // reports lie evenly over these
-  const box = await page.locator('#loss svg').boundingBox(), marks = await page.textContent('#loss svg');
+  const box = await page.locator('#loss .chart svg').boundingBox(), marks = await page.textContent('#loss .chart svg');
   await page.mouse.move(box.x + 300, box.y + 100);
   assert.match(await page.textContent('#loss .tip'), /iterations.*smoothed/);
   await page.mouse.down();
   await page.mouse.move(box.x + 600, box.y + 100);
   await page.mouse.up();
-  assert.notEqual(await page.textContent('#loss svg'), marks);
-  await page.locator('#loss svg').dblclick();
-  assert.equal(await page.textContent('#loss svg'), marks);
+  assert.notEqual(await page.textContent('#loss .chart svg'), marks);
+  await page.locator('#loss .chart svg').dblclick();
+  assert.equal(await page.textContent('#loss .chart svg'), marks);
   await close();
 });
 
 test('two runs stand on one page', async () => {
   const { page, close } = await open(file('both.html'));
   assert.equal((await curves(page, 'loss')).length, 6);
-  assert.equal(await page.locator('#loss line[stroke-dasharray]').count(), 3); // one text, one set of baselines
+  assert.equal(await page.locator(levels).count(), 3); // one text, one set of baselines
   assert.equal(await page.locator('.samples').count(), 2);
+  assert.equal(new Set(await attributes(page.locator(levels), 'stroke')).size, 1);
+
+  // Each line is told from the others, and looks in the legend as it does in the plot.
+  const looks = ['stroke', 'stroke-width', 'stroke-dasharray', 'opacity'];
+  const lookOf = locator => locator.evaluateAll((all, looks) => all.map(one => looks.map(name => getComputedStyle(one)[name]).join(' ')), looks);
+  const plotted = [...await lookOf(page.locator('#loss .chart path')), ...await lookOf(page.locator(levels))];
+  assert.deepEqual(await lookOf(page.locator('#loss .legend line')), plotted);
+  assert.equal(new Set(plotted).size, 9);
+  const [training, , validation] = await page.locator('#loss .chart path').evaluateAll(all => all.map(one => parseFloat(getComputedStyle(one).strokeWidth)));
+  assert.ok(validation >= 2 * training, `${validation} is not far from ${training}`);
   await picture(page, 'both');
+  await close();
+});
+
+test('a baseline that not all runs share has the colour of a run that has it', async () => {
+  const { page, close } = await open(file('three.html'));
+  const colours = await attributes(page.locator('#loss .chart path'), 'stroke'), [first, other] = [colours[0], colours.at(-1)];
+  assert.notEqual(first, other);
+  assert.deepEqual(await attributes(page.locator(levels), 'stroke'), [first, first, first, other, other, other]);
+  assert.match(await page.textContent('#loss .legend'), /bigram entropy of runs\/first, runs\/second.*bigram entropy of other$/);
+  await picture(page, 'three');
+  await close();
+});
+
+test('a report of a run on a table says what was minimised', async () => {
+  for (const [name, layers, loss] of [['quantity', 'no hidden layer', 'squared error'], ['classes', 'layers 8,4, tanh', 'binary cross-entropy']]) {
+    const { page, close } = await open(file(`${name}/report.html`));
+    assert.ok((await page.textContent('#head')).endsWith(`: ${layers}, ${loss}, CPU`), await page.textContent('#head'));
+    const figures = await page.locator('.figure').allTextContents();
+    assert.deepEqual(figures.slice(0, 3).map(text => text.replace(/^[\d.]+/, '')), [`loss: ${loss}`, `validation: ${loss}`, `best validation: ${loss}`]);
+    assert.match(figures.at(-1), /^9600rows in (?!0 s)\S+ s, 48 an epoch$/);
+    assert.equal(await page.locator('#samples').isVisible(), false);
+    await picture(page, name);
+    await close();
+  }
+});
+
+test('a run on a text and one on a table stand on one page', async () => {
+  const { page, close } = await open(file('mixed.html'));
+  assert.equal(await page.locator('.samples').count(), 1);
+  assert.doesNotMatch(await page.textContent('#samples'), /quantity|none yet/);
+  assert.equal(await page.textContent('#over option >> nth=1'), 'characters or rows');
+  assert.match(await page.textContent('.controls'), /texts in nats per character/);
+
+  // The unit is that of the text's losses; the table's keep theirs.
+  const tip = async unit => {
+    await page.selectOption('#unit', unit);
+    const box = await page.locator('#loss .chart svg').boundingBox();
+    await page.mouse.move(box.x + 300, box.y + 100);
+    const values = (await page.textContent('#loss .tip')).match(/first training ([\d.]+).*quantity training ([\d.]+)/);
+    await page.mouse.move(0, 0);
+    return values.slice(1).map(Number);
+  };
+  const [nats, bits] = [await tip('1'), await tip('1.4426950408889634')];
+  assert.ok(Math.abs(bits[0] / nats[0] - Math.LOG2E) < 0.01);
+  assert.equal(bits[1], nats[1]);
+  await picture(page, 'mixed');
   await close();
 });
 
@@ -236,21 +301,21 @@ test('the dashboard follows a run and compares several', async () => {
   // Who types, copies or looks closer is not disturbed by what comes.
   await page.fill('#prime', 'first');
   await page.focus('#prime');
-  const box = await page.locator('#loss svg').boundingBox();
+  const box = await page.locator('#loss .chart svg').boundingBox();
   await page.mouse.move(box.x + 300, box.y + 100);
   await page.mouse.down();
   await page.mouse.move(box.x + 600, box.y + 100);
   await page.mouse.up();
-  const closer = await page.textContent('#loss svg');
+  const closer = await page.textContent('#loss .chart svg');
   await page.locator('.sample pre').last().selectText();
   await page.focus('#loss .legend button >> nth=1');
   const metrics = join(folder, 'runs/first/metrics.jsonl'), last = readFileSync(metrics, 'utf8').trimEnd().split('\n').at(-1);
   appendFileSync(metrics, last.replace('"iteration":600', '"iteration":12345') + '\n');
   await until(page, () => document.getElementById('figures').textContent.includes('12,345'));
-  assert.equal(await page.textContent('#loss svg'), closer);
+  assert.equal(await page.textContent('#loss .chart svg'), closer);
   assert.ok((await page.evaluate(() => getSelection().toString())).length > 50);
   assert.equal(await page.evaluate(() => document.activeElement.textContent), 'smoothed');
-  await page.locator('#loss svg').dblclick();
+  await page.locator('#loss .chart svg').dblclick();
   await picture(page, 'dashboard');
   await page.reload();
   await until(page, () => document.querySelectorAll('#loss path').length === 3 && document.title === 'first');
@@ -270,7 +335,7 @@ test('the dashboard shows what it can of runs that are damaged or gone', async (
   await until(page, () => document.getElementById('state').textContent.includes('is not a report') && document.querySelectorAll('#loss path').length === 3);
 
   // Looked at closer where nothing is after a start anew.
-  const box = await page.locator('#loss svg').boundingBox(), metrics = join(whole, 'metrics.jsonl');
+  const box = await page.locator('#loss .chart svg').boundingBox(), metrics = join(whole, 'metrics.jsonl');
   await page.mouse.move(box.x + 500, box.y + 100);
   await page.mouse.down();
   await page.mouse.move(box.x + 700, box.y + 100);

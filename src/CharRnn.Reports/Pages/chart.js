@@ -43,6 +43,9 @@ function thin(points, columnOf) {
   return kept;
 }
 
+// How a line looks, in the plot and in its legend.
+const look = one => ({ stroke: one.colour, 'stroke-width': one.width ?? 1.6, 'stroke-dasharray': one.dash ?? 'none', opacity: one.faint ? 0.45 : 1 });
+
 // A plot in an element, made once; show() draws it again with new data, and keeps what is hidden or zoomed.
 class Chart {
   constructor(holder) {
@@ -55,7 +58,7 @@ class Chart {
     new ResizeObserver(() => { if (this.scale && Math.abs((this.box.clientWidth || 0) - this.scale.right - 12) > 1) this.draw(); }).observe(this.box);
   }
 
-  // series: { name, colour, dash, width, points: [[x, y]], level: y of a line across }
+  // series: { name, colour, dash: lengths, width, faint, points: [[x, y]], level: y of a line across }
   // options: { height, log, xName, zero: the scale begins there }
   show(series, options) {
     if (options.xName !== this.options.xName) this.closer = null;
@@ -74,13 +77,13 @@ class Chart {
 
   // Rebuilt only when it changes, because a button may have the focus.
   showLegend() {
-    const look = JSON.stringify(this.series.map(one => [one.name, one.colour, one.dash]));
-    if (look === this.look) return;
-    this.look = look;
+    const shown = JSON.stringify(this.series.map(one => [one.name, look(one)]));
+    if (shown === this.legend.shown) return;
+    this.legend.shown = shown;
     this.legend.replaceChildren();
     for (const one of this.series) {
       const button = element(this.legend, 'button', { type: 'button', 'aria-pressed': !this.hidden.has(one.name) });
-      element(button, 'i', { style: `border-color:${one.colour};border-top-style:${one.dash ? 'dashed' : 'solid'}` });
+      element(element(button, 'svg', { width: 26, height: 9 }), 'line', { x2: 26, y1: 4.5, y2: 4.5, ...look(one) });
       button.append(one.name);
       button.onclick = () => {
         this.hidden.has(one.name) ? this.hidden.delete(one.name) : this.hidden.add(one.name);
@@ -117,7 +120,7 @@ class Chart {
     for (const mark of ticks(x0, x1, Math.max(2, width / 110), false))
       element(svg, 'text', { x: px(mark), y: height - 6, 'text-anchor': px(mark) > right - 16 ? 'end' : 'middle' }, readable(mark));
     for (const one of shown.filter(one => one.level !== undefined && one.level >= y0 && one.level <= y1)) {
-      element(svg, 'line', { x1: left, x2: right, y1: py(one.level), y2: py(one.level), stroke: one.colour, 'stroke-dasharray': '5 4' });
+      element(svg, 'line', { x1: left, x2: right, y1: py(one.level), y2: py(one.level), ...look(one) });
     }
     for (const one of lines) {
       // A point beyond each edge, so that a line goes on where the plot ends.
@@ -125,8 +128,9 @@ class Chart {
       const inside = one.points.slice(from, after < 0 ? undefined : after + 1);
       const points = inside.length > 2 * (right - left) ? thin(inside, x => Math.round(px(x))) : inside;
       const path = points.map(([x, y], i) => `${i ? 'L' : 'M'}${px(x).toFixed(1)} ${(useLog && y <= 0 ? bottom : py(y)).toFixed(1)}`).join('');
-      element(svg, 'path', { d: path, stroke: one.colour, 'stroke-width': one.width ?? 1.6, opacity: one.faint ? 0.45 : 1 });
-      if (points.length < 40) for (const [x, y] of points) element(svg, 'circle', { cx: px(x), cy: py(y), r: 2.5, fill: one.colour });
+      element(svg, 'path', { d: path, ...look(one) });
+      const dot = { r: 1 + (one.width ?? 1.6), fill: one.colour, opacity: one.faint ? 0.45 : 1 };
+      if (points.length < 40) for (const [x, y] of points) element(svg, 'circle', { cx: px(x), cy: py(y), ...dot });
     }
     this.scale = { x0, x1, left, right, lines };
   }

@@ -12,6 +12,7 @@ function pairs(run, over, key, factor = 1) {
 }
 
 function clock(seconds) {
+  if (seconds < 9.5) return `${+seconds.toPrecision(2)} s`;
   const whole = Math.round(seconds), two = n => String(n).padStart(2, '0');
   return whole >= 3600 ? `${Math.floor(whole / 3600)}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}` : `${Math.floor(whole / 60)}:${two(whole % 60)}`;
 }
@@ -26,6 +27,12 @@ const layersOf = c => (c.cell ?? 'rnn') === 'rnn' && (c.layers ?? '1') === '1'
   : `${c.layers} ${c.cell} ${c.layers === '1' ? 'layer' : 'layers'} of ${c['hidden-size']} units`
     + (Number(c.dropout) > 0 ? `, dropout ${c.dropout}` : '');
 
+// What a run on a table minimised; its option may say auto, and runs of earlier programs say no more.
+const minimised = c => (c.minimised ?? (c.loss === 'auto' ? '' : c.loss ?? '')).replace(/^(binary|squared)-/, '$1 ');
+
+const networkOf = c => [c.layers === 'none' ? 'no hidden layer' : `layers ${c.layers}, ${c.activation}`, minimised(c), c['device-name']]
+  .filter(Boolean).join(', ');
+
 function head(runs, several) {
   at('head').replaceChildren();
   at('figures').replaceChildren();
@@ -33,7 +40,7 @@ function head(runs, several) {
   for (const run of runs) {
     const c = run.configuration;
     const what = isTable(run)
-      ? `${c.input}, ${c.label}: layers ${c.layers}, ${c.activation}, ${c.loss}, ${c['device-name']}`
+      ? `${c.input}, ${c.label}: ${networkOf(c)}`
       : `${c.corpus ?? ''}, ${layersOf(c)}, ${c['batch-size']} ${c['batch-size'] === '1' ? 'stream' : 'streams'} of `
         + `${c['seq-length']} characters a step, ${c['device-name'] ?? ''}`;
     element(at('head'), 'p', { class: 'dim' }, `${several ? `${run.name}: ` : ''}${what}`);
@@ -41,7 +48,7 @@ function head(runs, several) {
   if (runs.length !== 1) return;
   const run = runs[0], best = run.validation.reduce((least, value) => value !== null && (least === null || value < least) ? value : least, null);
   const nats = (value, what) => value !== null && figure(
-    `${value.toFixed(4)}`, isTable(run) ? `${what}: ${run.configuration.loss}` : `${what}: nats per character, ${(value * Math.LOG2E).toFixed(4)} bits`);
+    `${value.toFixed(4)}`, isTable(run) ? [what, minimised(run.configuration)].filter(Boolean).join(': ') : `${what}: nats per character, ${(value * Math.LOG2E).toFixed(4)} bits`);
   function figure(value, what) {
     const box = element(at('figures'), 'div', { class: 'figure' });
     element(box, 'b', {}, value);
@@ -53,28 +60,39 @@ function head(runs, several) {
   nats(best, 'best validation');
   if (run.iteration.length) {
     figure(last(run.iteration).toLocaleString('en'), `iterations, epoch ${last(run.epoch)}`);
-    figure(readable(last(run.characters)), `${isTable(run) ? 'rows' : 'characters'} in ${clock(last(run.seconds))}`);
+    const whole = isTable(run) && run.configuration.rows ? `, ${Number(run.configuration.rows).toLocaleString('en')} an epoch` : '';
+    figure(readable(last(run.characters)), `${isTable(run) ? 'rows' : 'characters'} in ${clock(last(run.seconds))}${whole}`);
   }
 }
 
+// Of baselines, by their place in a run.
+const dashes = ['2 4', '10 6', '6 4'];
+
 function draw(runs, several) {
-  const over = at('over').value, factor = +at('unit').value, xName = at('over').selectedOptions[0].text;
+  const over = at('over').value, unit = +at('unit').value, xName = at('over').selectedOptions[0].text;
   const named = (run, what) => several ? `${run.name} ${what}` : what;
-  const loss = [], speed = [], rate = [];
+  const loss = [], speed = [], rate = [], levels = new Map();
   runs.forEach((run, i) => {
-    const colour = colours[several ? (run.colour ?? i) % colours.length : 0];
-    loss.push({ name: named(run, 'training'), colour, points: pairs(run, over, 'loss', factor) });
+    const colour = colours[several ? (run.colour ?? i) % colours.length : 0], factor = isTable(run) ? 1 : unit;
+    loss.push({ name: named(run, 'training'), colour, width: several ? 1.2 : 1.6, points: pairs(run, over, 'loss', factor) });
     const dim = several ? colour : 'var(--dim)';
     if (run.smooth.length) loss.push({ name: named(run, 'smoothed'), colour: dim, faint: true, width: 1, points: pairs(run, over, 'smooth', factor) });
-    loss.push({ name: named(run, 'validation'), colour: several ? colour : 'var(--b)', width: 2.4, points: pairs(run, over, 'validation', factor) });
+    loss.push({ name: named(run, 'validation'), colour: several ? colour : 'var(--b)', width: several ? 3.2 : 2.4, points: pairs(run, over, 'validation', factor) });
     speed.push({ name: named(run, isTable(run) ? 'rows/s' : 'characters/s'), colour, points: pairs(run, over, 'speed') });
     rate.push({ name: named(run, 'rate'), colour, points: pairs(run, over, 'rate') });
+    // A baseline that runs share is drawn once: grey if all of them do, else in the colour of the first.
+    run.baselines.forEach(({ name, nats }, place) => {
+      const key = `${name} ${nats}`;
+      if (!levels.has(key)) levels.set(key, { name, place, of: [], colour, level: nats * factor });
+      levels.get(key).of.push(run.name);
+    });
   });
-  // Runs on one text share its baselines.
-  const texts = [...new Set(runs.map(run => JSON.stringify(run.baselines)))];
-  for (const text of texts) {
-    const whose = texts.length > 1 ? ` of ${runs.filter(run => JSON.stringify(run.baselines) === text).map(run => run.name).join(', ')}` : '';
-    JSON.parse(text).forEach((b, i) => loss.push({ name: b.name + whose, colour: colours[2 + i], dash: true, level: b.nats * factor }));
+  for (const { name, place, of, colour, level } of levels.values()) {
+    const isOfAll = of.length === runs.length;
+    loss.push({
+      name: isOfAll ? name : `${name} of ${of.join(', ')}`, colour: !several ? colours[2 + place] : isOfAll ? 'var(--dim)' : colour,
+      dash: dashes[place], level,
+    });
   }
   chart(at('loss'), loss, { height: 380, log: at('log').checked, xName });
   chart(at('speed'), speed, { height: 180, xName, zero: true });
@@ -124,11 +142,14 @@ function configuration(runs, several) {
 }
 
 function report(runs) {
-  const several = runs.length > 1, onlyTables = runs.length > 0 && runs.every(isTable);
+  const several = runs.length > 1, texts = runs.filter(run => !isTable(run)), onlyTables = runs.length > 0 && !texts.length;
   at('unit').parentElement.hidden = onlyTables;
   at('samples').hidden = at('samples').previousElementSibling.hidden = onlyTables;
-  at('over').querySelector('[value=characters]').text = onlyTables ? 'rows' : 'characters';
-  for (const part of [head, draw, samples, configuration]) part(runs, several);
+  const isMixed = texts.length > 0 && texts.length < runs.length; // a table's loss has no such unit
+  at('unit').previousSibling.data = isMixed ? 'texts in ' : 'in ';
+  at('over').querySelector('[value=characters]').text = onlyTables ? 'rows' : isMixed ? 'characters or rows' : 'characters';
+  for (const part of [head, draw, configuration]) part(runs, several);
+  samples(texts, several);
   for (const id of ['over', 'unit', 'log']) at(id).onchange = () => draw(runs, several);
 }
 
