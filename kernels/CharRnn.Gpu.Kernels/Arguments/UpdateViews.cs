@@ -109,6 +109,6 @@ public readonly struct UpdateArguments(
     /// <summary>Whether the update needs the norm of the gradient, so that all teams must have computed it before.</summary>
     public bool NeedsNorm => ClipNorm > 0f;
 
-    /// <summary>Whether the update itself sums the squares of the gradient, because somebody asks for them and it did not need them.</summary>
+    /// <summary>Whether the update sums the squares of the gradient: somebody asks for them, and no kernel before it has.</summary>
     public bool SumsSquares => IsMeasured != 0 && !NeedsNorm;
 }

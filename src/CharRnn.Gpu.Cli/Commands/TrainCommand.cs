@@ -307,8 +307,8 @@ internal static class TrainCommand
     private static bool IsGiven(ParseResult options, Option option) => options.GetResult(option) is { Implicit: false };
 
     private static void Introduce(
-        (Corpus Corpus, string Name) text, TextSplit split, ITokenSource? validation, long iterations, TrainingEngine engine, RunDirectory run,
-        TrainingSnapshot? resumeFrom)
+        (Corpus Corpus, string Name) text, TextSplit split, ITokenSource? validation, long iterations, TrainingEngine engine,
+        RunDirectory run, TrainingSnapshot? resumeFrom)
     {
         (ModelShape shape, ComputeDevice device) = (engine.Model.Shape, engine.Model.Device);
         CultureInfo invariant = CultureInfo.InvariantCulture;

@@ -165,7 +165,7 @@ internal sealed class NetworkBuffers : IDisposable
     public (float[] Losses, float[] Squares) ReadSteps(int steps)
     {
         float[] squares = _stepSquares.Read(0, steps);
-        squares[^1] = Reduction.Total(Optimizer.ReadSquares(), _groupSize); // a step writes that of the step before, and none follows the last
+        squares[^1] = Reduction.Total(Optimizer.ReadSquares(), _groupSize); // a step writes that of the step before it
         return (_stepLosses.Read(1, steps), squares);
     }
 
