@@ -34,6 +34,9 @@ public sealed class CompilationTests : IDisposable
            select type.FullName,
     ];
 
+    /// <summary>The kernels with CUDA's compute capabilities, as ptxas names them.</summary>
+    public static MatrixTheoryData<string, int> KernelsAndCapabilities => new([.. Kernels.Select(row => row.Data)], [75, 80, 90]);
+
     [Fact]
     public void All_kernels_are_found() => Assert.Equal(15, Kernels.Count);
 
@@ -82,10 +85,11 @@ public sealed class CompilationTests : IDisposable
     }
 
     [Theory]
-    [MemberData(nameof(Kernels))]
-    public void A_kernel_keeps_to_its_registers_on_CUDA(string kernel)
+    [MemberData(nameof(KernelsAndCapabilities))]
+    public void A_kernel_keeps_to_its_registers_on_CUDA(string kernel, int capability)
     {
-        string ptx = Ptx(kernel, CudaArchitecture.SM_80, CudaInstructionSet.ISA_78);
+        var architecture = new CudaArchitecture(capability / 10, capability % 10);
+        string ptx = Ptx(kernel, architecture, CudaInstructionSet.ISA_78);
         Assert.Contains(".maxntid 256, 1, 1", ptx, StringComparison.Ordinal);
         Assert.Contains(".minnctapersm 2", ptx, StringComparison.Ordinal);
 
@@ -93,7 +97,7 @@ public sealed class CompilationTests : IDisposable
         try
         {
             File.WriteAllText(file, ptx);
-            using Process? assembler = Ptxas("-arch=sm_80", "-v", file, "-o", file + ".cubin");
+            using Process? assembler = Ptxas($"-arch=sm_{capability}", "-v", file, "-o", file + ".cubin");
             Assert.SkipWhen(assembler is null, "ptxas, the assembler of NVIDIA's toolkit, is not on the path");
             string report = assembler.StandardError.ReadToEnd() + assembler.StandardOutput.ReadToEnd();
             assembler.WaitForExit();
