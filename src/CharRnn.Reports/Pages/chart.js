@@ -44,7 +44,8 @@ function thin(points, columnOf) {
 }
 
 // How a line looks, in the plot and in its legend.
-const look = one => ({ stroke: one.colour, 'stroke-width': one.width ?? 1.6, 'stroke-dasharray': one.dash ?? 'none', opacity: one.faint ? 0.45 : 1 });
+const look = one => ({
+  stroke: one.colour, 'stroke-width': one.width ?? 1.6, 'stroke-dasharray': one.dash ?? 'none', opacity: one.faint ? 0.45 : 1 });
 
 // A plot in an element, made once; show() draws it again with new data, and keeps what is hidden or zoomed.
 class Chart {

@@ -48,7 +48,9 @@ function head(runs, several) {
   if (runs.length !== 1) return;
   const run = runs[0], best = run.validation.reduce((least, value) => value !== null && (least === null || value < least) ? value : least, null);
   const nats = (value, what) => value !== null && figure(
-    `${value.toFixed(4)}`, isTable(run) ? [what, minimised(run.configuration)].filter(Boolean).join(': ') : `${what}: nats per character, ${(value * Math.LOG2E).toFixed(4)} bits`);
+    `${value.toFixed(4)}`, isTable(run)
+      ? [what, minimised(run.configuration)].filter(Boolean).join(': ')
+      : `${what}: nats per character, ${(value * Math.LOG2E).toFixed(4)} bits`);
   function figure(value, what) {
     const box = element(at('figures'), 'div', { class: 'figure' });
     element(box, 'b', {}, value);
@@ -77,7 +79,9 @@ function draw(runs, several) {
     loss.push({ name: named(run, 'training'), colour, width: several ? 1.2 : 1.6, points: pairs(run, over, 'loss', factor) });
     const dim = several ? colour : 'var(--dim)';
     if (run.smooth.length) loss.push({ name: named(run, 'smoothed'), colour: dim, faint: true, width: 1, points: pairs(run, over, 'smooth', factor) });
-    loss.push({ name: named(run, 'validation'), colour: several ? colour : 'var(--b)', width: several ? 3.2 : 2.4, points: pairs(run, over, 'validation', factor) });
+    loss.push({
+      name: named(run, 'validation'), colour: several ? colour : 'var(--b)', width: several ? 3.2 : 2.4,
+      points: pairs(run, over, 'validation', factor) });
     speed.push({ name: named(run, isTable(run) ? 'rows/s' : 'characters/s'), colour, points: pairs(run, over, 'speed') });
     rate.push({ name: named(run, 'rate'), colour, points: pairs(run, over, 'rate') });
     // A baseline that runs share is drawn once: grey if all of them do, else in the colour of the first.
