@@ -43,13 +43,14 @@ internal sealed class StepRunner(double guess)
     /// <summary>Launches steps until all steps of the call are launched, or its time is up.</summary>
     /// <param name="most">The most steps of this call.</param>
     /// <param name="launch">Launches some steps, given those launched before and the most to launch, and returns their number.</param>
-    /// <returns>The number of steps that were launched.</returns>
+    /// <returns>The number of steps that were launched, at least 1.</returns>
     public int Launch(int most, Func<int, int, int> launch)
     {
         _started = Stopwatch.GetTimestamp();
         int steps = 0;
-        while (steps < most && Stopwatch.GetElapsedTime(_started).TotalSeconds < 2 * SecondsPerCall)
+        do
             steps += launch(steps, most - steps);
+        while (steps < most && Stopwatch.GetElapsedTime(_started).TotalSeconds < 2 * SecondsPerCall);
         return steps;
     }
 
