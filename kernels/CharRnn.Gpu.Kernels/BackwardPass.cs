@@ -12,17 +12,18 @@ namespace CharRnn.Gpu.Kernels;
 /// da[t] = (1 - h[t]²) ⊙ dh[t]                      (E7; in other cells the derivatives of E10 and E11)
 /// </code>
 /// Shapes:    dz [T,B,V]  h [T+1,B,H]  da [T,B,G·H]  Whyᵀ [V,H]  Wxhᵀ, Whhᵀ [G·H,H].
-/// Launch:    kernels call it; a team owns streams [first, first + count), which depend on no other team.
-/// Writes:    da of the team's own streams; before it, dh.
+/// Launch:    kernels call it; streams depend on no other streams.
+/// Writes:    da of the given streams or units; before it, dh.
 /// Reference: ReferenceRnn.Run, ReferenceCell.Backward.
 /// </remarks>
 public static class BackwardPass
 {
-    /// <summary>Computes what the outputs of all time steps send back, for the streams of a team.</summary>
-    public static void OutputStreams(ArrayView<float> scratch, TrainingViews v, RnnDims d, DropoutArguments dropout, int first, int count)
+    /// <summary>Computes what the outputs of some time steps of some streams send back.</summary>
+    public static void OutputStreams(
+        ArrayView<float> scratch, TrainingViews v, RnnDims d, DropoutArguments dropout, int begin, int end, int first, int count)
     {
-        for (int t = 0, steps = OutputPass.StepsAtOnce(d, count); t < d.T; t += steps)
-            Outputs(scratch, v, d, dropout, (t * d.B) + first, (t + steps < d.T ? steps : d.T - t) * count);
+        for (int t = begin, steps = OutputPass.StepsAtOnce(d, count); t < end; t += steps)
+            Outputs(scratch, v, d, dropout, (t * d.B) + first, (t + steps < end ? steps : end - t) * count);
     }
 
     /// <summary>Computes what the outputs send back, <c>dh = dz·Whyᵀ</c>, for rows (t, b), which may come in any order.</summary>
@@ -37,23 +38,16 @@ public static class BackwardPass
             Dropout.Gradient(dh, v.Forward.Top(d, row, rows), rows, d.HRow, d.H, dropout.Scale);
     }
 
-    /// <summary>Computes the way back of all layers, for the streams of a team, once their outputs have sent back.</summary>
-    public static void Layers(ArrayView<float> scratch, TrainingViews v, RnnDims d, DropoutArguments dropout, int first, int count)
+    /// <summary>Computes what a layer sends back to a block of the one below, for all time steps.</summary>
+    public static void BelowBlock(
+        ArrayView<float> scratch, TrainingViews v, RnnDims d, RecurrentLayer layer, DropoutArguments dropout, HiddenBlock block)
     {
-        for (int l = d.Layers - 1; l >= 0; l--)
-        {
-            RecurrentLayer layer = v.Forward.Layers[l];
-            Recurrence.Backward(scratch, v, layer, d, HiddenBlock.Streams(d, 0, d.T, first, count));
-            if (l > 0)
-                BelowStreams(scratch, v, d, layer, dropout, first, count);
-        }
-    }
-
-    private static void BelowStreams(
-        ArrayView<float> scratch, TrainingViews v, RnnDims d, RecurrentLayer layer, DropoutArguments dropout, int first, int count)
-    {
-        for (int t = 0, steps = OutputPass.StepsAtOnce(d, count); t < d.T; t += steps)
-            Below(scratch, v, d, layer, dropout, (t * d.B) + first, (t + steps < d.T ? steps : d.T - t) * count, 0, d.H);
+        if (block.Count == 0 || block.Units == 0)
+            return;
+        for (int t = 0, steps = OutputPass.StepsAtOnce(d, block.Count); t < d.T; t += steps)
+            Below(
+                scratch, v, d, layer, dropout, (t * d.B) + block.First, (t + steps < d.T ? steps : d.T - t) * block.Count, block.Unit,
+                block.Units);
     }
 
     /// <summary>

@@ -23,6 +23,6 @@ public static class EvaluateKernel
         if (count == 0)
             return;
         HiddenPass.Run(scratch, v, d, step, first, count);
-        OutputPass.RunStreams(scratch, v, d, first, count);
+        OutputPass.RunStreams(scratch, v, d, 0, d.T, first, count);
     }
 }

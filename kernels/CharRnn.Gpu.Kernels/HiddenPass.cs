@@ -20,13 +20,14 @@ public static class HiddenPass
     /// <summary>Runs the pass for some streams.</summary>
     public static void Run(ArrayView<float> scratch, ForwardViews v, RnnDims d, StepArguments step, int first, int count)
     {
+        var block = HiddenBlock.Streams(d, 0, d.T, first, count);
         Begin(v, d, step, first, count);
         for (int l = 0; l < d.Layers; l++)
         {
             RecurrentLayer layer = v.Layers[l];
             if (l > 0)
-                InputsOfStreams(scratch, v, d, layer, first, count);
-            Steps(scratch, v, d, layer, step.Dropout, HiddenBlock.Streams(d, 0, d.T, first, count));
+                InputsOfBlock(scratch, v, d, layer, block);
+            Steps(scratch, v, d, layer, step.Dropout, block);
         }
     }
 
@@ -51,12 +52,15 @@ public static class HiddenPass
             Rows.Copy(states.SubView(to, length), states.SubView(from, length), length);
     }
 
-    /// <summary>Computes the input's part of the gates of a higher layer for all time steps of some streams.</summary>
-    internal static void InputsOfStreams(
-        ArrayView<float> scratch, ForwardViews v, RnnDims d, RecurrentLayer layer, int first, int count)
+    /// <summary>Computes the input's part of the gates of a block of a higher layer for all time steps.</summary>
+    internal static void InputsOfBlock(ArrayView<float> scratch, ForwardViews v, RnnDims d, RecurrentLayer layer, HiddenBlock block)
     {
-        for (int t = 0, steps = OutputPass.StepsAtOnce(d, count); t < d.T; t += steps)
-            Inputs(scratch, v, d, layer, (t * d.B) + first, (t + steps < d.T ? steps : d.T - t) * count, 0, d.Columns);
+        if (block.Count == 0 || block.Units == 0)
+            return;
+        for (int t = 0, steps = OutputPass.StepsAtOnce(d, block.Count); t < d.T; t += steps)
+            Inputs(
+                scratch, v, d, layer, (t * d.B) + block.First, (t + steps < d.T ? steps : d.T - t) * block.Count, block.Column(d),
+                block.Columns(d));
     }
 
     /// <summary>Computes the input's part of some gates, <c>x·Wxh + bh</c>, for rows (t, b), which may come in any order.</summary>

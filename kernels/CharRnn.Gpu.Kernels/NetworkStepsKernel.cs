@@ -30,17 +30,17 @@ public static class NetworkStepsKernel
             StoppingCriterion.Apply(scratch, v, step);
             if (!StoppingCriterion.HasEnded(v))
                 Layers(team, scratch, v, step);
-            Team.Meet(v.Status, met, step.Teams);
+            Team.Meet(v.Status, StepStatus.Arrivals, met, step.Teams);
             NetworkGradientKernel.RunTeam(team, scratch, v, step);
-            Team.Meet(v.Status, met + 1, step.Teams);
+            Team.Meet(v.Status, StepStatus.Arrivals, met + 1, step.Teams);
             if (step.Update.NeedsNorm)
             {
                 NormKernel.RunTeam(team, scratch, v.Update, step.Teams);
-                Team.Meet(v.Status, met + 2, step.Teams);
+                Team.Meet(v.Status, StepStatus.Arrivals, met + 2, step.Teams);
             }
 
             UpdateKernel.RunTeam(team, scratch, v.Update, step.Update, step.Slot, step.Teams);
-            Team.Meet(v.Status, met + meetings - 1, step.Teams);
+            Team.Meet(v.Status, StepStatus.Arrivals, met + meetings - 1, step.Teams);
         }
     }
 

@@ -32,11 +32,11 @@ public static class OutputPass
         SoftmaxCrossEntropy.Run(scratch, z, v.Tokens.SubView(d.B + row, rows), v.Losses.SubView(row, rows), rows, d.VRow, d.V, 1f / d.B);
     }
 
-    /// <summary>Runs the pass for all time steps of a team's streams, in as few products as their layout and the caches allow.</summary>
-    public static void RunStreams(ArrayView<float> scratch, ForwardViews v, RnnDims d, int first, int count)
+    /// <summary>Runs the pass for some time steps of some streams, in as few products as their layout and the caches allow.</summary>
+    public static void RunStreams(ArrayView<float> scratch, ForwardViews v, RnnDims d, int begin, int end, int first, int count)
     {
-        for (int t = 0, steps = StepsAtOnce(d, count); t < d.T; t += steps)
-            Run(scratch, v, d, (t * d.B) + first, (t + steps < d.T ? steps : d.T - t) * count);
+        for (int t = begin, steps = StepsAtOnce(d, count); t < end; t += steps)
+            Run(scratch, v, d, (t * d.B) + first, (t + steps < end ? steps : end - t) * count);
     }
 
     /// <summary>

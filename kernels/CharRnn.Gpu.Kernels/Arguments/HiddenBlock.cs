@@ -1,7 +1,9 @@
 namespace CharRnn.Gpu.Kernels.Arguments;
 
 /// <summary>A block of the hidden states [B, H], some of the streams × some of the units, over some time steps.</summary>
-/// <remarks>Over more than one time step a block has all units, because each unit depends on all units of the time step before.</remarks>
+/// <remarks>
+/// Who computes more than one time step at once has all units, because each unit depends on all units of the time step before.
+/// </remarks>
 public readonly struct HiddenBlock(int begin, int end, int first, int count, int unit, int units)
 {
     /// <summary>The first time step, and the one after the last.</summary>
@@ -16,14 +18,19 @@ public readonly struct HiddenBlock(int begin, int end, int first, int count, int
     /// <summary>All units of some streams.</summary>
     public static HiddenBlock Streams(RnnDims d, int begin, int end, int first, int count) => new(begin, end, first, count, 0, d.H);
 
-    /// <summary>A team's block of a grid.</summary>
+    /// <summary>A team's block of a grid, which is empty for a team that the grid has no block for.</summary>
     public static HiddenBlock Of(RnnDims d, int begin, int end, int team, BlockGrid grid)
     {
+        if (team >= grid.Count)
+            return new HiddenBlock(begin, end, 0, 0, 0, 0);
         int rowShare = team / grid.Columns, columnShare = team - (rowShare * grid.Columns);
         int first = Share.Begin(d.B, rowShare, grid.Rows), count = Share.Begin(d.B, rowShare + 1, grid.Rows) - first;
         int unit = Share.PanelBegin(d.H, columnShare, grid.Columns), units = Share.PanelBegin(d.H, columnShare + 1, grid.Columns) - unit;
         return new HiddenBlock(begin, end, first, count, unit, units);
     }
+
+    /// <summary>The same block over other time steps.</summary>
+    public HiddenBlock During(int begin, int end) => new(begin, end, First, Count, Unit, Units);
 
     /// <summary>The first of the block's columns in a row of gates.</summary>
     public int Column(RnnDims d) => Unit * d.Gates;

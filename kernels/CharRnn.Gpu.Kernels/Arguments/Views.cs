@@ -151,14 +151,17 @@ public static class StepStatus
     /// <summary>1 if the loss, or any of the gradient, of the step is not finite.</summary>
     public const int NonFinite = 7 * Line;
 
+    /// <summary>How often teams that share the units of streams have arrived in time steps.</summary>
+    public const int TimeSteps = 8 * Line;
+
     /// <summary>The number of words.</summary>
-    public const int Count = 8 * Line;
+    public const int Count = 9 * Line;
 }
 
 /// <summary>The arguments of a step.</summary>
 public readonly struct StepArguments(
-    long position, long windowLength, int startsOver, int slot, UpdateArguments update, int teams, GradientGrids gradientGrids,
-    DropoutArguments dropout)
+    long position, long windowLength, int startsOver, int slot, UpdateArguments update, int teams, BlockGrid hiddenGrid,
+    GradientGrids gradientGrids, DropoutArguments dropout)
 {
     /// <summary>p, relative to the begin of the window.</summary>
     public readonly long Position = position;
@@ -178,6 +181,9 @@ public readonly struct StepArguments(
     /// <summary>Number of teams in this launch.</summary>
     public readonly int Teams = teams;
 
+    /// <summary>How a launch of many steps divides the hidden states; this changes no result.</summary>
+    public readonly BlockGrid HiddenGrid = hiddenGrid;
+
     /// <summary>How the gradients are divided into tasks; this changes no result.</summary>
     public readonly GradientGrids GradientGrids = gradientGrids;
 
@@ -185,10 +191,11 @@ public readonly struct StepArguments(
     public readonly DropoutArguments Dropout = dropout;
 
     /// <summary>The same for a launch of another number of teams.</summary>
-    public StepArguments On(int teams) => new(Position, WindowLength, StartsOver, Slot, Update, teams, GradientGrids, Dropout);
+    public StepArguments On(int teams) =>
+        new(Position, WindowLength, StartsOver, Slot, Update, teams, HiddenGrid, GradientGrids, Dropout);
 
     /// <summary>The arguments of the n-th step after this one, if p does not return to 0 in between.</summary>
     public StepArguments Later(int n, int sequenceLength) => new(
-        Position + ((long)n * sequenceLength), WindowLength, n == 0 ? StartsOver : 0, Slot + n, Update, Teams, GradientGrids,
+        Position + ((long)n * sequenceLength), WindowLength, n == 0 ? StartsOver : 0, Slot + n, Update, Teams, HiddenGrid, GradientGrids,
         Dropout.Later(n));
 }

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using CharRnn.Gpu.Kernels.Arguments;
 using ILGPU;
 using ILGPU.IR.Intrinsics;
 
@@ -68,7 +67,7 @@ public static class Team
     {
         // Where every worker has a core, this takes about a microsecond. Where another worker waits for a core, it soon gets this one.
         ref int arrived = ref words[word];
-        for (int spins = 0; Volatile.Read(ref arrived) < arrivals; spins++)
+        for (int spins = 0; Volatile.Read(ref arrived) - arrivals < 0; spins++) // even where the count has overflowed
             if (spins < 500)
                 Thread.SpinWait(1);
             else
@@ -96,12 +95,13 @@ public static class Team
         previous < 0 ? team : previous + teams;
 
     /// <summary>Waits until every team of the launch is here.</summary>
-    /// <param name="status">See <see cref="StepStatus"/>.</param>
-    /// <param name="meeting">The number of meetings since the host cleared the status.</param>
+    /// <param name="words">Where arrivals are counted.</param>
+    /// <param name="word">The index of the count.</param>
+    /// <param name="meeting">The number of meetings that the count has had since the host cleared it.</param>
     /// <param name="teams">Teams of the launch.</param>
-    public static void Meet(ArrayView<int> status, int meeting, int teams)
+    public static void Meet(ArrayView<int> words, int word, int meeting, int teams)
     {
-        Arrive(status, StepStatus.Arrivals);
-        Await(status, StepStatus.Arrivals, (meeting + 1) * teams);
+        Arrive(words, word);
+        Await(words, word, (meeting + 1) * teams);
     }
 }

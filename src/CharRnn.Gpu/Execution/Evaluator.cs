@@ -153,7 +153,7 @@ public sealed class Evaluator : IDisposable
         int teams = Math.Min(_model.Device.Teams, _streams);
         _model.Device.Kernels.Evaluate(
             _buffers.Views, _buffers.Dims,
-            new StepArguments(0, _buffers.WindowLength, position == 0 ? 1 : 0, 0, default, teams, default, default));
+            new StepArguments(0, _buffers.WindowLength, position == 0 ? 1 : 0, 0, default, teams, default, default, default));
         return tokens;
     }
 

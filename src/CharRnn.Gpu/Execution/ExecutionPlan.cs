@@ -20,6 +20,11 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
     // With fewer panels of columns per task than this, a task's strips of the left side cost more than reading the right side again.
     private const int FewPanels = 4;
 
+    // Megabytes of Whh that repay a meeting of CPU workers after each time step, for each stream that a worker would have otherwise, and
+    // the most such streams: more of them keep a worker busy while it reads Whh.
+    private const double SharedMegabytesPerStream = 0.5;
+    private const int SharedStreams = 8;
+
     // The shortest side of a group's block: 16 tiles of 16 threads each.
     private const int BlockSide = 16;
 
@@ -118,10 +123,15 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
         {
             // A launch over time steps has as many teams as the other launches: where teams meet, all of them are counted.
             int tasks = CpuTasks(teams, rows);
+            BlockGrid hiddenGrid = kind switch
+            {
+                PlanKind.ManySteps => WorkersHiddenGrid(shape, b, teams),
+                PlanKind.TimeSteps => new BlockGrid(1, teams),
+                _ => new BlockGrid(teams, 1),
+            };
             var inputGrid = new BlockGrid(1, Math.Min(tasks, Layout.PanelCount(columns)));
             return new ExecutionPlan(
-                kind, teams, kind == PlanKind.TimeSteps ? new BlockGrid(1, teams) : new BlockGrid(teams, 1),
-                new GradientGrids(WorkerGrid(h, v, tasks), WorkerGrid(h, columns, tasks), inputGrid), reason)
+                kind, teams, hiddenGrid, new GradientGrids(WorkerGrid(h, v, tasks), WorkerGrid(h, columns, tasks), inputGrid), reason)
             {
                 InputGrid = new BlockGrid(teams, 1),
                 BelowGrid = new BlockGrid(teams, 1),
@@ -135,6 +145,20 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
             InputGrid = GroupGrid(rows, columns, teams),
             BelowGrid = GroupGrid(rows, h, teams),
         };
+    }
+
+    /// <summary>
+    /// How CPU workers divide the hidden states. Streams of their own let them work without meetings. But where there are few streams,
+    /// each worker reads all of Whh in each time step for little work, or has no stream at all; if Whh is large, they share its columns.
+    /// </summary>
+    internal static BlockGrid WorkersHiddenGrid(ModelShape shape, int streams, int teams)
+    {
+        int streamsOfTeam = Parts(streams, teams), panels = Layout.PanelCount(shape.HiddenSize);
+        double megabytes = sizeof(float) * (double)shape.Gates * shape.HiddenSize * shape.HiddenSize / (1 << 20);
+        if (streamsOfTeam > SharedStreams || megabytes < SharedMegabytesPerStream * streamsOfTeam)
+            return new BlockGrid(teams, 1);
+        int columns = Math.Min(teams, panels);
+        return new BlockGrid(Math.Min(streams, teams / columns), columns);
     }
 
     /// <summary>

@@ -275,7 +275,7 @@ public sealed class TrainingEngine : ITextEngine
     private void BackPropagate(ExecutionPlan plan, StepArguments step)
     {
         (KernelSet kernels, RnnDims d) = (Model.Device.Kernels, _forward.Dims);
-        bool byTimeSteps = plan.Kind == PlanKind.TimeSteps;
+        bool byTimeSteps = plan.Kind == PlanKind.TimeSteps || plan.HiddenGrid.Columns > 1;
         int perLaunch = byTimeSteps ? 1 : d.T; // time steps
         if (byTimeSteps)
             kernels.Hidden(_views, d, step, 0, fetch: true, 0, 0, new BlockGrid(Math.Min(plan.Teams, d.B), 1));
@@ -301,7 +301,7 @@ public sealed class TrainingEngine : ITextEngine
 
     private StepArguments Arguments(StreamCursor cursor, bool startsOver, int slot, ExecutionPlan plan) => new(
         cursor.Position - _windowBegin, _forward.WindowLength, startsOver ? 1 : 0, slot, _optimizer.Arguments, plan.Teams,
-        plan.GradientGrids, Dropout(slot));
+        plan.HiddenGrid, plan.GradientGrids, Dropout(slot));
 
     private DropoutArguments Dropout(int slot)
     {

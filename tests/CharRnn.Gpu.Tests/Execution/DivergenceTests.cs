@@ -1,4 +1,5 @@
 using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Execution;
 using CharRnn.Gpu.Kernels.Arguments;
 using CharRnn.Gpu.Tests.Devices;
 using CharRnn.Gpu.Verification;
@@ -65,6 +66,16 @@ public class DivergenceTests
         ExpectDivergence(kind, fused, sizes, completed: 1);
     }
 
+    [Fact]
+    public void Workers_who_meet_in_every_time_step_stop_together()
+    {
+        using ComputeDevice device = DeviceCatalog.OpenCpu(3);
+        TrainingCase sizes = Case(CaseData.TrainedWeights(new(V, H, RecurrentCell.Lstm, 2)), position => position * 5 % V);
+        sizes = sizes with { Options = sizes.Options with { LearningRate = 1e38f } };
+        ExecutionPlan plan = TestDevices.Plan(true, device, sizes.Weights.Sizes, sizes.Options);
+        ExpectDivergence(device, plan with { HiddenGrid = new(1, 3) }, sizes, completed: 1);
+    }
+
     [Theory]
     [MemberData(nameof(Cells))]
     public void A_state_that_is_restored_after_a_divergence_knows_nothing_of_it(DeviceKind kind, RecurrentCell cell, bool fused)
@@ -120,7 +131,12 @@ public class DivergenceTests
     private static void ExpectDivergence(DeviceKind kind, bool fused, TrainingCase sizes, int completed)
     {
         ComputeDevice device = TestDevices.Get(kind);
-        using TestRun run = new(device, sizes, fused), before = new(device, sizes, fused);
+        ExpectDivergence(device, TestDevices.Plan(fused, device, sizes.Weights.Sizes, sizes.Options), sizes, completed);
+    }
+
+    private static void ExpectDivergence(ComputeDevice device, ExecutionPlan plan, TrainingCase sizes, int completed)
+    {
+        using TestRun run = new(device, sizes, plan), before = new(device, sizes, plan);
         List<float> losses = [];
         bool diverged = false;
         while (!diverged && losses.Count < 10)  // a call ends early where its steps take long

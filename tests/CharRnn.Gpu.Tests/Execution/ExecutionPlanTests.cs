@@ -80,6 +80,23 @@ public class ExecutionPlanTests
         Assert.Equal(new BlockGrid(22, 5), ExecutionPlan.WorkerGrid(128, 5000, 128));
     }
 
+    [Fact]
+    public void CPU_workers_share_a_large_Whh_where_each_would_have_few_streams()
+    {
+        static BlockGrid Hidden(RecurrentCell cell, int h, int b, int workers) => ExecutionPlan.Choose(
+            new ModelShape(V, h, cell), Options(h, b, 25), new DeviceTraits(DeviceKind.Cpu, workers, 1)).HiddenGrid;
+        Assert.Equal(new BlockGrid(1, 2), Hidden(RecurrentCell.Lstm, 512, 1, 2));
+        Assert.Equal(new BlockGrid(1, 2), Hidden(RecurrentCell.Lstm, 512, 16, 2));
+        Assert.Equal(new BlockGrid(2, 1), Hidden(RecurrentCell.Lstm, 512, 17, 2));
+        Assert.Equal(new BlockGrid(1, 2), Hidden(RecurrentCell.Gru, 256, 2, 2));
+        Assert.Equal(new BlockGrid(2, 1), Hidden(RecurrentCell.Rnn, 256, 1, 2));
+        Assert.Equal(new BlockGrid(1, 1), Hidden(RecurrentCell.Lstm, 512, 1, 1));
+
+        // More workers than panels share the streams, too; with one stream some have nothing.
+        Assert.Equal(new BlockGrid(3, 16), Hidden(RecurrentCell.Lstm, 256, 5, 48));
+        Assert.Equal(new BlockGrid(1, 16), Hidden(RecurrentCell.Lstm, 256, 1, 48));
+    }
+
     [Theory]
     [MemberData(nameof(TestDevices.Kinds), MemberType = typeof(TestDevices))]
     public void Blocks_of_any_shape_compute_the_same(DeviceKind kind)

@@ -1,5 +1,6 @@
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
+using CharRnn.Gpu.Kernels.Arguments;
 using CharRnn.Gpu.Tests.Devices;
 using CharRnn.Model;
 using CharRnn.Training;
@@ -115,6 +116,14 @@ public class RepeatabilityTests
                 using ComputeDevice device = DeviceCatalog.OpenCpu(workers);
                 int[] bits = Train(device, sizes, fused);
                 Assert.Equal(expected ??= bits, bits);
+                if (!fused)
+                    continue;
+
+                // Workers who share the units of streams, and some who have nothing.
+                ExecutionPlan plan = TestDevices.Plan(fused, device, sizes.Weights.Sizes, sizes.Options);
+                foreach (BlockGrid grid in (BlockGrid[])[new(1, workers), new(2, 2), new(1, Math.Max(2, workers - 1))])
+                    if (grid.Count <= workers)
+                        Assert.Equal(expected, Train(device, sizes, plan with { HiddenGrid = grid }));
             }
         }
     }
@@ -135,10 +144,15 @@ public class RepeatabilityTests
         }
     }
 
+    private static int[] Train(
+        ComputeDevice device, TrainingCase sizes, bool fused, long windowTokens = TrainingEngine.DefaultWindowTokens) =>
+        Train(device, sizes, TestDevices.Plan(fused, device, sizes.Weights.Sizes, sizes.Options), windowTokens);
+
     /// <summary>Two epochs and a half.</summary>
-    private static int[] Train(ComputeDevice device, TrainingCase sizes, bool fused, long? windowTokens = null)
+    private static int[] Train(
+        ComputeDevice device, TrainingCase sizes, ExecutionPlan plan, long windowTokens = TrainingEngine.DefaultWindowTokens)
     {
-        using TestRun run = windowTokens is { } tokens ? new(device, sizes, fused, tokens) : new(device, sizes, fused);
+        using var run = new TestRun(device, sizes, plan, windowTokens);
         return run.Steps(run.Engine.Cursor.StepsPerEpoch * 5 / 2).Bits();
     }
 }
