@@ -11,6 +11,8 @@ internal readonly struct Float4(float x, float y, float z, float w)
     /// <summary>Views the same memory four floats at a time. It must begin at a multiple of four floats.</summary>
     public static ArrayView<Float4> Of(ArrayView<float> view) => view.AsAligned(16).Cast<Float4>();
 
+    public Float4 Plus(Float4 other) => new(X + other.X, Y + other.Y, Z + other.Z, W + other.W);
+
     public Float4 Plus(float factor, Float4 other) =>
         new(X + (factor * other.X), Y + (factor * other.Y), Z + (factor * other.Z), W + (factor * other.W));
 }
@@ -26,5 +28,5 @@ internal readonly struct Tile(Float4 r0, Float4 r1, Float4 r2, Float4 r3)
     public Tile Plus(float c0, float c1, float c2, float c3, Float4 row) =>
         new(R0.Plus(c0, row), R1.Plus(c1, row), R2.Plus(c2, row), R3.Plus(c3, row));
 
-    public Tile Plus(Tile other) => new(R0.Plus(1f, other.R0), R1.Plus(1f, other.R1), R2.Plus(1f, other.R2), R3.Plus(1f, other.R3));
+    public Tile Plus(Tile other) => new(R0.Plus(other.R0), R1.Plus(other.R1), R2.Plus(other.R2), R3.Plus(other.R3));
 }

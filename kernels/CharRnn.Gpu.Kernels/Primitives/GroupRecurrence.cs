@@ -173,39 +173,42 @@ internal static class GroupRecurrence
     /// </summary>
     private readonly struct ForwardEpilogue(ForwardViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, int t) : IEpilogue
     {
-        private readonly ArrayView<float> _gates = From(v.Gates, block.GatesAt(d, layer.Gates, t));
-        private readonly ArrayView<float> _recurrent = From(v.Recurrent, block.GatesAt(d, layer.Gates, t));
-        private readonly ArrayView<float> _table = v.Weights.From(layer.Wxh + block.Column(d));
-        private readonly ArrayView<float> _bias = v.Weights.From(layer.Bh + block.Column(d));
+        private readonly ArrayView<Float4> _gates = Float4.Of(From(v.Gates, block.GatesAt(d, layer.Gates, t)));
+        private readonly ArrayView<Float4> _recurrent = Float4.Of(From(v.Recurrent, block.GatesAt(d, layer.Gates, t)));
+        private readonly ArrayView<Float4> _table = Float4.Of(v.Weights.From(layer.Wxh + block.Column(d)));
+        private readonly ArrayView<Float4> _bias = Float4.Of(v.Weights.From(layer.Bh + block.Column(d)));
         private readonly ArrayView<int> _tokens = v.Tokens.SubView((t * d.B) + block.First, block.Count);
-        private readonly int _row = d.GateRow, _cell = d.Cell, _layer = layer.Index;
+        private readonly int _row = d.GateRow / GroupProduct.TileSide, _cell = d.Cell, _layer = layer.Index;
 
-        public void Put(int row, int column, float sum)
+        public void Put(int row, int column, Float4 sum)
         {
-            int place = (row * _row) + column;
+            int tile = column / GroupProduct.TileSide, place = (row * _row) + tile;
             if (CellKind.KeepsApart(_cell))
             {
                 _recurrent[place] = sum;
-                sum = 0f;
+                sum = default;
             }
 
-            float z = _layer == 0 ? sum + _table[(_tokens[row] * _row) + column] + _bias[column] : sum + _gates[place];
-            _gates[place] = CellKind.Gates(_cell) == 1 ? RnnCell.Forward(z) : z;
+            Float4 z = _layer == 0 ? sum.Plus(_table[(_tokens[row] * _row) + tile]).Plus(_bias[tile]) : sum.Plus(_gates[place]);
+            _gates[place] = CellKind.Gates(_cell) > 1 ? z
+                : new Float4(RnnCell.Forward(z.X), RnnCell.Forward(z.Y), RnnCell.Forward(z.Z), RnnCell.Forward(z.W));
         }
     }
 
     /// <summary>Adds what comes from above to the product; of a vanilla cell it computes the gradient at the pre-activation.</summary>
     private readonly struct BackwardEpilogue(TrainingViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, int t) : IEpilogue
     {
-        private readonly ArrayView<float> _dh = From(v.Dh, block.At(d, layer.Dh, t));
-        private readonly ArrayView<float> _h = From(v.Forward.H, block.At(d, layer.H, t + 1));
-        private readonly int _row = d.HRow, _gates = d.Gates;
+        private readonly ArrayView<Float4> _dh = Float4.Of(From(v.Dh, block.At(d, layer.Dh, t)));
+        private readonly ArrayView<Float4> _h = Float4.Of(From(v.Forward.H, block.At(d, layer.H, t + 1)));
+        private readonly int _row = d.HRow / GroupProduct.TileSide, _gates = d.Gates;
 
-        public void Put(int row, int column, float sum)
+        public void Put(int row, int column, Float4 sum)
         {
-            int place = (row * _row) + column;
-            float dh = _dh[place] + sum;
-            _dh[place] = _gates > 1 ? dh : RnnCell.Backward(dh, _h[place]); // a vanilla cell has its deltas in the place of dh
+            int place = (row * _row) + (column / GroupProduct.TileSide);
+            Float4 dh = _dh[place].Plus(sum), h = _h[place];
+            _dh[place] = _gates > 1 ? dh // a vanilla cell has its deltas in the place of dh
+                : new Float4(
+                    RnnCell.Backward(dh.X, h.X), RnnCell.Backward(dh.Y, h.Y), RnnCell.Backward(dh.Z, h.Z), RnnCell.Backward(dh.W, h.W));
         }
     }
 }

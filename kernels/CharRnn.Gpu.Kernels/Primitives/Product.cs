@@ -42,10 +42,10 @@ public static unsafe partial class Product
     /// <param name="cLayout">Where C's elements lie.</param>
     /// <param name="a">A, row by row.</param>
     /// <param name="aRow">Distance between A's rows.</param>
-    /// <param name="b">B.</param>
+    /// <param name="b">B, in panels; behind its last column there is zero up to the end of the line.</param>
     /// <param name="bLayout">Where B's elements lie.</param>
     /// <param name="m">Rows of C.</param>
-    /// <param name="n">Columns of C.</param>
+    /// <param name="n">Columns of C; what lies behind them up to the end of the line may be computed, too.</param>
     /// <param name="k">Terms per element.</param>
     /// <param name="accumulate">0 to overwrite C, 1 to add to it.</param>
     /// <param name="sweep">
@@ -105,26 +105,31 @@ public static unsafe partial class Product
     internal static void RunTransposedOnGroup(
         ArrayView<float> scratch, ArrayView<float> c, Layout cLayout, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout,
         int m, int n, int k) =>
-        GroupProduct.RunTransposed(scratch, new Element(c, cLayout, 0), new TransposedLeft(a, aRow), b, bLayout, m, n, k);
+        GroupProduct.RunTransposed(
+            scratch, new Element(c, cLayout, 0), new TransposedLeft(Float4.Of(a), aRow / GroupProduct.TileSide), b, bLayout, m, n, k);
 
-    private readonly struct TransposedLeft(ArrayView<float> a, int aRow) : ITransposedLeft
+    private readonly struct TransposedLeft(ArrayView<Float4> a, int row) : ITransposedLeft<TransposedLeft>
     {
-        private readonly ArrayView<Float4> _a = Float4.Of(a);
-        private readonly int _row = aRow / GroupProduct.TileSide;
+        private readonly ArrayView<Float4> _a = a;
+        private readonly int _row = row;
 
-        public Float4 Load(int step, int row) => _a[(step * _row) + (row / GroupProduct.TileSide)];
+        public TransposedLeft At(int step, int row) => new(_a.SubView((step * _row) + (row / GroupProduct.TileSide)), _row);
+
+        public TransposedLeft Next() => new(_a.SubView(_row), _row);
+
+        public Float4 Load() => _a[0];
     }
 
     internal readonly struct Element(ArrayView<float> c, Layout layout, int accumulate) : IEpilogue
     {
-        private readonly ArrayView<float> _c = c;
+        private readonly ArrayView<Float4> _c = Float4.Of(c);
         private readonly Layout _layout = layout;
         private readonly int _accumulate = accumulate;
 
-        public void Put(int row, int column, float sum)
+        public void Put(int row, int column, Float4 sum)
         {
-            int place = _layout.Offset(row, column);
-            _c[place] = _accumulate != 0 ? _c[place] + sum : sum;
+            int place = _layout.Offset(row, column) / GroupProduct.TileSide;
+            _c[place] = _accumulate != 0 ? _c[place].Plus(sum) : sum;
         }
     }
 

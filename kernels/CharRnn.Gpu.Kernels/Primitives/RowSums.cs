@@ -52,21 +52,29 @@ public static unsafe class RowSums
         GroupProduct.RunTransposed(
             scratch, new Product.Element(to, Layout.Rows(row), 0), default(Ones), from, Layout.Rows(row), 1, columns, rows);
 
-    private readonly struct OneHot(ArrayView<int> indices, int first) : ITransposedLeft
+    private readonly struct OneHot(ArrayView<int> indices, int first) : ITransposedLeft<OneHot>
     {
         private readonly ArrayView<int> _indices = indices;
         private readonly int _first = first;
 
-        public Float4 Load(int step, int row)
+        public OneHot At(int step, int row) => new(_indices.SubView(step), _first + row);
+
+        public OneHot Next() => new(_indices.SubView(1), _first);
+
+        public Float4 Load()
         {
-            int value = _indices[step] - _first - row;
+            int value = _indices[0] - _first;
             return new Float4(value == 0 ? 1f : 0f, value == 1 ? 1f : 0f, value == 2 ? 1f : 0f, value == 3 ? 1f : 0f);
         }
     }
 
-    private readonly struct Ones : ITransposedLeft
+    private readonly struct Ones : ITransposedLeft<Ones>
     {
-        public Float4 Load(int step, int row) => new(1f, 0f, 0f, 0f);
+        public Ones At(int step, int row) => this;
+
+        public Ones Next() => this;
+
+        public Float4 Load() => new(1f, 0f, 0f, 0f);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

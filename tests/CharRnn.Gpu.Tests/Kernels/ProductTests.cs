@@ -95,14 +95,16 @@ public class ProductTests
         from panels in (bool[])[false, true]
         select Case(m, n, k, accumulate, transposed, panels);
 
-    /// <summary>C holds values before, whether or not they count; B and C lie in rows or in panels.</summary>
+    /// <summary>
+    /// C holds values before, whether or not they count; it lies in rows or in panels. So does B, if the left side is a transpose.
+    /// </summary>
     private static OperandData Case(int m, int n, int k, int accumulate, bool transposed, bool panels = false)
     {
         (int rowStride, int stepStride) = transposed ? (1, RnnDims.PaddedRow(m)) : (RnnDims.PaddedRow(k), 1);
         return new OperandData
         {
             A = transposed ? Values.RandomRows(k, m, 1) : Values.RandomRows(m, k, 1),
-            B = panels ? ToPanels(Values.RandomRows(k, n, 2), k, n) : Values.RandomRows(k, n, 2),
+            B = panels || !transposed ? ToPanels(Values.RandomRows(k, n, 2), k, n) : Values.RandomRows(k, n, 2),
             C = panels ? ToPanels(Values.RandomRows(m, n, 3), m, n) : Values.RandomRows(m, n, 3),
             N = new(m, n, k, panels ? 0 : RnnDims.PaddedRow(n), Flag: accumulate, RowStride: rowStride, StepStride: stepStride),
         };
@@ -118,12 +120,14 @@ public class ProductTests
     }
 
     /// <summary>A row length of 0 stands for panels.</summary>
-    private static Layout LayoutOf(Numbers s, int rows) => s.Row == 0 ? Layout.Panels(rows) : Layout.Rows(s.Row);
+    private static Layout LayoutOfC(Numbers s) => s.Row == 0 ? Layout.Panels(s.Rows) : Layout.Rows(s.Row);
+
+    private static Layout LayoutOfB(Numbers s) => s.Row == 0 || s.StepStride == 1 ? Layout.Panels(s.Terms) : Layout.Rows(s.Row);
 
     private static void Check(OperandData data, OperandData result)
     {
         Numbers s = data.N;
-        (Layout b, Layout c) = (LayoutOf(s, s.Terms), LayoutOf(s, s.Rows));
+        (Layout b, Layout c) = (LayoutOfB(s), LayoutOfC(s));
         if (s.Row != 0)
             _ = Values.Unpad(result.C, s.Rows, s.Columns); // the padding is still zero
         for (int i = 0; i < s.Rows; i++)
@@ -145,7 +149,7 @@ public class ProductTests
 
     private static void Run(Operands o)
     {
-        (Layout b, Layout c) = (LayoutOf(o.N, o.N.Terms), LayoutOf(o.N, o.N.Rows));
+        (Layout b, Layout c) = (LayoutOfB(o.N), LayoutOfC(o.N));
         if (o.N.StepStride == 1)
             Product.Run(default, o.C, c, o.A, o.N.RowStride, o.B, b, o.N.Rows, o.N.Columns, o.N.Terms, o.N.Flag, 0);
         else
@@ -153,10 +157,10 @@ public class ProductTests
     }
 
     private static void RunKernel(Operands o) => Product.RunOnGroup(
-        Team.ScratchOnGroup(), o.C, LayoutOf(o.N, o.N.Rows), o.A, o.N.RowStride, o.B, LayoutOf(o.N, o.N.Terms),
+        Team.ScratchOnGroup(), o.C, LayoutOfC(o.N), o.A, o.N.RowStride, o.B, LayoutOfB(o.N),
         o.N.Rows, o.N.Columns, o.N.Terms, o.N.Flag, 0);
 
     private static void RunTransposedKernel(Operands o) => Product.RunTransposedOnGroup(
-        Team.ScratchOnGroup(), o.C, LayoutOf(o.N, o.N.Rows), o.A, o.N.StepStride, o.B, LayoutOf(o.N, o.N.Terms),
+        Team.ScratchOnGroup(), o.C, LayoutOfC(o.N), o.A, o.N.StepStride, o.B, LayoutOfB(o.N),
         o.N.Rows, o.N.Columns, o.N.Terms);
 }
