@@ -491,7 +491,7 @@ class Block {
         return (u8*)address;
     }
 
-    // The sum of an address and a size can wrap.
+    // The sum of an address and a size can wrap; hence the two comparisons.
     u8* sharedData(const Instruction& instruction, u64 address, int size) {
         if (address > sharedBytes || address + size > sharedBytes)
             outOfBounds(instruction, address, size, Shared);
@@ -499,7 +499,7 @@ class Block {
     }
 
     u8* localData(const Instruction& instruction, u64 address, int size, u32 thread) {
-        if (address + size > localBytes)
+        if (address > localBytes || address + size > localBytes)
             outOfBounds(instruction, address, size, Local);
         return &local[thread * localBytes + address];
     }
