@@ -7,214 +7,242 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <set>
 #include <sys/mman.h>
 
 #define API extern "C" __attribute__((visibility("default"))) int
 
-static std::mutex lock_;
-static FILE* logFile = stderr;
-static std::string env(const char* n, const char* d) {
-    const char* v = getenv(n);
-    return v && *v ? v : d;
+namespace {
+// Objects behind references are never destroyed: what is told at the process's end needs them.
+FILE* logFile = stderr;
+
+std::string environment(const char* name, const char* otherwise) {
+    const char* value = getenv(name);
+    return value && *value ? value : otherwise;
 }
-static Config load() {
+
+Config readEnvironment() {
     Config c;
-    c.sms = atoi(env("CUSIM_SMS", "132").c_str());
-    sscanf(env("CUSIM_CC", "9.0").c_str(), "%d.%d", &c.major, &c.minor);
-    int a = 12, b = 8;
-    sscanf(env("CUSIM_DRIVER", "12.8").c_str(), "%d.%d", &a, &b);
-    c.driver = a * 1000 + b * 10;
-    c.threads = atoi(env("CUSIM_THREADS", "1").c_str());
-    c.memory = (u64)(atof(env("CUSIM_MEMORY_GB", "8").c_str()) * (1ull << 30));
-    c.check = env("CUSIM_CHECK", "1") != "0";
-    c.fuse = env("CUSIM_FMA", "1") != "0";
-    c.count = env("CUSIM_COUNT", "1") != "0";
-    c.poison = env("CUSIM_POISON", "1") != "0";
-    c.hang = (u64)atof(env("CUSIM_HANG", "2e9").c_str());
-    c.log = env("CUSIM_LOG", "");
-    c.stats = env("CUSIM_STATS", "");
-    c.fail = env("CUSIM_FAIL", "");
-    c.name = env("CUSIM_NAME", "NVIDIA Simulated GPU");
-    c.reports = atoi(env("CUSIM_REPORTS", "200").c_str());
+    c.multiprocessors = atoi(environment("CUSIM_SMS", "132").c_str());
+    sscanf(environment("CUSIM_CC", "9.0").c_str(), "%d.%d", &c.ccMajor, &c.ccMinor);
+    int major = 12, minor = 8;
+    sscanf(environment("CUSIM_DRIVER", "12.8").c_str(), "%d.%d", &major, &minor);
+    c.driverVersion = major * 1000 + minor * 10;
+    c.threads = atoi(environment("CUSIM_THREADS", "1").c_str());
+    c.memory = (u64)(atof(environment("CUSIM_MEMORY_GB", "8").c_str()) * (1ull << 30));
+    c.check = environment("CUSIM_CHECK", "1") != "0";
+    c.fuse = environment("CUSIM_FMA", "1") != "0";
+    c.count = environment("CUSIM_COUNT", "1") != "0";
+    c.poison = environment("CUSIM_POISON", "1") != "0";
+    c.hangLimit = (u64)atof(environment("CUSIM_HANG", "2e9").c_str());
+    c.log = environment("CUSIM_LOG", "");
+    c.stats = environment("CUSIM_STATS", "");
+    c.fail = environment("CUSIM_FAIL", "");
+    c.deviceName = environment("CUSIM_NAME", "NVIDIA Simulated GPU");
+    c.mostReports = atoi(environment("CUSIM_REPORTS", "200").c_str());
     if (!c.log.empty()) {
-        FILE* f = fopen(c.log.c_str(), "a");
-        if (f) {
-            setvbuf(f, nullptr, _IOLBF, 0);
-            logFile = f;
+        FILE* file = fopen(c.log.c_str(), "a");
+        if (file) {
+            setvbuf(file, nullptr, _IOLBF, 0);
+            logFile = file;
         }
     }
     return c;
 }
-Config& config = *new Config(load());
+} // namespace
+
+Config& config = *new Config(readEnvironment());
+
 void say(const char* format, ...) {
-    va_list a;
-    va_start(a, format);
+    va_list arguments;
+    va_start(arguments, format);
     fprintf(logFile, "cusim: ");
-    vfprintf(logFile, format, a);
+    vfprintf(logFile, format, arguments);
     fputc('\n', logFile);
     fflush(logFile);
-    va_end(a);
+    va_end(arguments);
 }
 
-static std::mutex findingLock;
-static std::map<std::string, u64>& found = *new std::map<std::string, u64>;
-static std::atomic<u64> foundCount{0};
-static std::map<std::string, std::string> shownKernels;
-u64 findings() {
-    return foundCount;
+// ---- findings ----
+namespace {
+std::mutex findingLock;
+auto& findings = *new std::map<std::string, u64>; // how often each was found
+std::atomic<u64> findingCount{0};
+auto& labels = *new std::map<const Module*, std::string>;
+
+std::string kernelLabel(const std::string& name, const Module& module) {
+    auto known = labels.find(&module);
+    return known == labels.end() ? name : known->second;
 }
-static std::string kernelLabel(const std::string& name, const Module& m);
-void finding(const char* kind, const std::string& kernel, const Module& m, u32 line, u32 other, const char* format, ...) {
-    std::lock_guard<std::mutex> g(findingLock);
-    foundCount++;
-    std::string label = kernelLabel(kernel, m);
+} // namespace
+
+void finding(const char* kind, const std::string& kernel, const Module& module, u32 line, u32 otherLine, const char* format, ...) {
+    std::lock_guard<std::mutex> guard(findingLock);
+    findingCount++;
+    std::string label = kernelLabel(kernel, module);
     char key[400];
-    snprintf(key, sizeof key, "%s|%s|%u|%u", kind, label.c_str(), line, other);
-    u64& n = found[key];
-    if (n++ || (int)found.size() > config.reports)
+    snprintf(key, sizeof key, "%s|%s|%u|%u", kind, label.c_str(), line, otherLine);
+    bool isKnown = findings[key]++ > 0;
+    if (isKnown || (int)findings.size() > config.mostReports)
         return;
     char text[600];
-    va_list a;
-    va_start(a, format);
-    vsnprintf(text, sizeof text, format, a);
-    va_end(a);
-    auto at = [&](u32 l) { return l && l <= m.lines.size() ? m.lines[l - 1] : std::string("?"); };
-    if (other)
-        say("FINDING %s in %s: line %u `%s` against line %u `%s`: %s", kind, label.c_str(), line, at(line).c_str(), other,
-            at(other).c_str(), text);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    auto textOf = [&](u32 number) { return number && number <= module.lines.size() ? module.lines[number - 1] : std::string("?"); };
+    if (otherLine)
+        say("FINDING %s in %s: line %u `%s` against line %u `%s`: %s", kind, label.c_str(), line, textOf(line).c_str(), otherLine,
+            textOf(otherLine).c_str(), text);
     else
-        say("FINDING %s in %s: line %u `%s`: %s", kind, label.c_str(), line, at(line).c_str(), text);
+        say("FINDING %s in %s: line %u `%s`: %s", kind, label.c_str(), line, textOf(line).c_str(), text);
 }
 
+// ---- device memory ----
 namespace memory {
-constexpr u64 Base = 0x6000'0000'0000ull, Size = 96ull << 30, ShadowBase = 0x6100'0000'0000ull, InitBase = 0x6080'0000'0000ull;
-static auto& live = *new std::map<u64, u64>;
-static u64 next = Base + 0x200000, usedBytes = 0;
-static auto& freed = *new std::multimap<u64, u64>;
-static bool ready = false;
-static std::mutex l;
-static bool map(u64 at, u64 size) {
-    return mmap((void*)at, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0) ==
-           (void*)at;
+namespace {
+constexpr u64 Base = 0x6000'0000'0000ull, Size = 96ull << 30, ShadowBase = 0x6100'0000'0000ull, InitialisedBase = 0x6080'0000'0000ull;
+constexpr u64 PageSize = 4096;
+constexpr u64 Gap = 4096; // behind each allocation, to find accesses past its end
+constexpr u64 LargeSize = 1 << 20;
+constexpr u32 PoisonNaN = 0x7fc0dead;
+
+std::mutex lock;
+auto& sizes = *new std::map<u64, u64>;      // of the allocations, by address
+auto& freed = *new std::multimap<u64, u64>; // addresses, by the room that each has
+u64 next = Base + 0x200000, usedBytes = 0;
+bool isReserved = false;
+
+bool map(u64 address, u64 size) {
+    void* at = (void*)address;
+    return mmap(at, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0) == at;
 }
-Shadow* shadow(u64 a) {
-    return (Shadow*)(ShadowBase + (a - Base) / 4 * sizeof(Shadow));
+
+bool reserve() {
+    if (!isReserved)
+        isReserved = map(Base, Size) && map(ShadowBase, Size / 4 * sizeof(Shadow)) && map(InitialisedBase, Size / 4);
+    return isReserved;
 }
-u8* initMap(u64 a) {
-    return (u8*)(InitBase + (a - Base) / 4);
+
+u64 roomFor(u64 size) {
+    return (size + 511) / 512 * 512 + Gap;
 }
-bool inArena(u64 a) {
-    return a - Base < Size;
+
+// An address with that much room behind it; zero if there is none.
+u64 findRoom(u64 room) {
+    auto reusable = freed.find(room);
+    if (reusable != freed.end()) {
+        u64 address = reusable->second;
+        freed.erase(reusable);
+        return address;
+    }
+    if (next + room > Base + Size)
+        return 0;
+    next += room;
+    return next - room;
 }
+} // namespace
+
+Shadow* shadow(u64 address) {
+    return (Shadow*)(ShadowBase + (address - Base) / 4 * sizeof(Shadow));
+}
+
+u8* initialisedMap(u64 address) {
+    return (u8*)(InitialisedBase + (address - Base) / 4);
+}
+
+bool contains(u64 address) {
+    return address - Base < Size;
+}
+
 u64 used() {
     return usedBytes;
 }
+
 void* allocate(u64 size) {
-    std::lock_guard<std::mutex> g(l);
-    if (!ready) {
-        if (!map(Base, Size) || !map(ShadowBase, Size / 4 * sizeof(Shadow)) || !map(InitBase, Size / 4)) {
-            say("cannot reserve address space");
-            return nullptr;
-        }
-        ready = true;
+    std::lock_guard<std::mutex> guard(lock);
+    if (!reserve()) {
+        say("cannot reserve address space");
+        return nullptr;
     }
     if (size == 0 || usedBytes + size > config.memory)
         return nullptr;
-    u64 room = (size + 511) / 512 * 512 + 4096;
-    u64 at = 0;
-    auto f = freed.find(room);
-    if (f != freed.end()) {
-        at = f->second;
-        freed.erase(f);
-    } else {
-        if (next + room > Base + Size)
-            return nullptr;
-        at = next;
-        next += room;
-    }
-    live[at] = size;
+    u64 address = findRoom(roomFor(size));
+    if (!address)
+        return nullptr;
+    sizes[address] = size;
     usedBytes += size;
-    memset(initMap(at), 0, (size + 3) / 4);
-    if (config.poison) {
-        u32* p = (u32*)at;
-        for (u64 i = 0; i < size / 4; i++)
-            p[i] = 0x7fc0dead;
-    }
-    return (void*)at;
+    memset(initialisedMap(address), 0, (size + 3) / 4);
+    if (config.poison)
+        std::fill_n((u32*)address, size / 4, PoisonNaN);
+    return (void*)address;
 }
-bool release(u64 a) {
-    std::lock_guard<std::mutex> g(l);
-    auto i = live.find(a);
-    if (i == live.end())
+
+bool release(u64 address) {
+    std::lock_guard<std::mutex> guard(lock);
+    auto allocation = sizes.find(address);
+    if (allocation == sizes.end())
         return false;
-    usedBytes -= i->second;
-    u64 room = (i->second + 511) / 512 * 512 + 4096;
-    if (i->second > (1 << 20)) {
-        u64 b = (a + 4095) & ~4095ull, e = (a + i->second) & ~4095ull;
-        if (e > b)
-            madvise((void*)b, e - b, MADV_DONTNEED);
+    u64 size = allocation->second;
+    usedBytes -= size;
+    if (size > LargeSize) {
+        u64 begin = (address + PageSize - 1) / PageSize * PageSize, end = (address + size) / PageSize * PageSize;
+        if (end > begin)
+            madvise((void*)begin, end - begin, MADV_DONTNEED);
     }
-    freed.emplace(room, a);
-    live.erase(i);
+    freed.emplace(roomFor(size), address);
+    sizes.erase(allocation);
     return true;
 }
-bool find(u64 a, Allocation& out) {
-    std::lock_guard<std::mutex> g(l);
-    auto i = live.upper_bound(a);
-    if (i == live.begin())
+
+// True for an address in the gap behind an allocation, too.
+bool find(u64 address, Allocation& allocation) {
+    std::lock_guard<std::mutex> guard(lock);
+    auto after = sizes.upper_bound(address);
+    if (after == sizes.begin())
         return false;
-    --i;
-    out = {i->first, i->second};
-    return a < i->first + i->second + 4096;
+    auto [begin, size] = *std::prev(after);
+    allocation = {begin, size};
+    return address < begin + size + Gap;
 }
-void initialised(u64 a, u64 n, bool v) {
-    if (inArena(a))
-        memset(initMap(a), v, ((a & 3) + n + 3) / 4);
-}
-bool isInitialised(u64 a, u64 n) {
-    if (!inArena(a))
-        return true;
-    const u8* p = initMap(a);
-    for (u64 i = 0; i < (n + 3) / 4; i++)
-        if (!p[i])
-            return false;
-    return true;
+
+void setInitialised(u64 address, u64 size) {
+    memset(initialisedMap(address), true, ((address & 3) + size + 3) / 4);
 }
 } // namespace memory
 
+// ---- the driver's state ----
+namespace {
 struct Event {
     std::chrono::steady_clock::time_point at;
-    bool recorded = false;
+    bool isRecorded = false;
 };
-struct Fn {
+
+struct LoadedFunction {
     Module* module;
     int index;
     KernelStats* stats;
     std::string label;
-};
-struct Ctx {
-    int id;
-};
-static int sticky = 0;
-static auto& stats = *new std::map<std::string, KernelStats>;
-static auto& modules = *new std::vector<Module*>;
-static auto& labels = *new std::map<const Module*, std::string>;
-static auto& statModule = *new std::map<std::string, const Module*>;
-static thread_local Ctx* current = nullptr;
-static auto& calls = *new std::map<std::string, u64>;
-static auto& hostRegistered = *new std::set<u64>;
 
-static std::string kernelLabel(const std::string& name, const Module& m) {
-    auto i = labels.find(&m);
-    return i == labels.end() ? name : i->second;
-}
+    Function& function() const { return module->functions[index]; }
+};
+
+struct Context {};
+
+std::mutex callLock;
+int stickyResult = Success; // a fault, which every call after it returns
+auto& statsByLabel = *new std::map<std::string, KernelStats>;
+auto& modulesByLabel = *new std::map<std::string, const Module*>;
+thread_local Context* current = nullptr;
+auto& callCounts = *new std::map<std::string, u64>;
+auto& hostRegistered = *new std::set<void*>;
 
 struct ResultText {
     int code;
     const char *name, *text;
 };
-static const ResultText ResultTexts[] = {
+const ResultText ResultTexts[] = {
     {0, "CUDA_SUCCESS", "no error"},
     {1, "CUDA_ERROR_INVALID_VALUE", "invalid argument"},
     {2, "CUDA_ERROR_OUT_OF_MEMORY", "out of memory"},
@@ -243,619 +271,723 @@ static const ResultText ResultTexts[] = {
     {999, "CUDA_ERROR_UNKNOWN", "unknown error"},
 };
 
-static const ResultText* textOf(int code) {
+const ResultText* textOf(int code) {
     for (auto& result : ResultTexts)
         if (result.code == code)
             return &result;
     return nullptr;
 }
 
-// CUSIM_FAIL=cuLaunchKernel:5:719,cuMemAlloc_v2:3:2[:sticky] - the n-th call returns the code.
-static int injected(const char* fn) {
-    u64 n = ++calls[fn];
-    if (config.fail.empty())
-        return 0;
-    std::string s = config.fail;
-    size_t p = 0;
-    while (p < s.size()) {
-        size_t e = s.find(',', p);
-        std::string one = s.substr(p, e == std::string::npos ? e : e - p);
-        p = e == std::string::npos ? s.size() : e + 1;
-        char f[64];
-        unsigned long long at;
+// Counts a call, and returns what CUSIM_FAIL=cuLaunchKernel:5:719,cuMemAlloc_v2:3:2[:sticky] makes of it.
+int injectedResult(const char* function) {
+    u64 number = ++callCounts[function];
+    const std::string& faults = config.fail;
+    for (size_t begin = 0; begin < faults.size();) {
+        size_t end = std::min(faults.find(',', begin), faults.size());
+        std::string fault = faults.substr(begin, end - begin);
+        begin = end + 1;
+        char name[64], suffix[16] = "";
+        u64 failing;
         int code;
-        char st[16] = "";
-        if (sscanf(one.c_str(), "%63[^:]:%llu:%d:%15s", f, &at, &code, st) >= 3 && !strcmp(f, fn) && at == n) {
-            say("injected %d into call %llu of %s", code, at, fn);
-            if (*st || code >= 700)
-                sticky = code;
+        bool isRead = sscanf(fault.c_str(), "%63[^:]:%llu:%d:%15s", name, &failing, &code, suffix) >= 3;
+        if (isRead && !strcmp(name, function) && failing == number) {
+            say("injected %d into call %llu of %s", code, failing, function);
+            if (*suffix || code >= IllegalAddress)
+                stickyResult = code;
             return code;
         }
     }
-    return 0;
+    return Success;
 }
-#define ENTER(fn)                                                                                                                          \
-    std::lock_guard<std::mutex> guard_(lock_);                                                                                             \
-    {                                                                                                                                      \
-        int e_ = injected(fn);                                                                                                             \
-        if (e_)                                                                                                                            \
-            return e_;                                                                                                                     \
-        if (sticky)                                                                                                                        \
-            return sticky;                                                                                                                 \
-    }
 
+int beginCall(const char* function) {
+    int injected = injectedResult(function);
+    return injected ? injected : stickyResult;
+}
+
+// What nearly every call begins with.
+#define ENTER_AS(function)                                                                                                                 \
+    std::lock_guard<std::mutex> guard_(callLock);                                                                                          \
+    if (int result_ = beginCall(function))                                                                                                 \
+        return result_;
+#define ENTER() ENTER_AS(__func__)
+
+// A call that does nothing but to give a value.
+template <class T, class Value> int give(const char* function, T* result, Value value) {
+    ENTER_AS(function)
+    *result = value;
+    return Success;
+}
+} // namespace
+
+// ---- devices and contexts ----
 API cuInit(unsigned) {
-    std::lock_guard<std::mutex> g(lock_);
-    int e = injected("cuInit");
-    if (e)
-        return e;
-    return config.sms == 0 ? 100 : 0;
-}
-API cuDriverGetVersion(int* v) {
-    int e = injected("cuDriverGetVersion");
-    if (e)
-        return e;
-    *v = config.driver;
-    return 0;
-}
-API cuDeviceGet(int* d, int o) {
-    ENTER("cuDeviceGet");
-    if (o)
-        return 101;
-    *d = 0;
-    return 0;
-}
-API cuDeviceGetCount(int* n) {
-    ENTER("cuDeviceGetCount");
-    *n = 1;
-    return 0;
-}
-API cuDeviceGetName(char* s, int n, int) {
-    ENTER("cuDeviceGetName");
-    snprintf(s, n, "%s", config.name.c_str());
-    return 0;
-}
-API cuDeviceTotalMem_v2(size_t* n, int) {
-    ENTER("cuDeviceTotalMem_v2");
-    *n = config.memory;
-    return 0;
-}
-API cuDeviceGetAttribute(int* v, int a, int) {
-    ENTER("cuDeviceGetAttribute");
-    int cc = config.major * 10 + config.minor;
-    int smem = cc >= 90 ? 228 : cc >= 89 ? 100 : cc >= 80 ? 164 : cc >= 75 ? 64 : 96;
-    if (cc >= 120)
-        smem = 100;
-    switch (a) {
-    case 1: *v = 1024; break;
-    case 2:
-    case 3: *v = 1024; break;
-    case 4: *v = 64; break;
-    case 5: *v = 0x7fffffff; break;
-    case 6:
-    case 7: *v = 65535; break;
-    case 8: *v = 49152; break;
-    case 9: *v = 65536; break;
-    case 10: *v = 32; break;
-    case 11: *v = 0x7fffffff; break;
-    case 12: *v = 65536; break;
-    case 13: *v = 1980000; break;
-    case 16: *v = config.sms; break;
-    case 17: *v = 0; break;
-    case 19: *v = 1; break;
-    case 32: *v = 1; break;
-    case 33: *v = 1; break;
-    case 34: *v = 0; break;
-    case 35: *v = 0; break;
-    case 36: *v = 2619000; break;
-    case 37: *v = 5120; break;
-    case 38: *v = 50 << 20; break;
-    case 39: *v = cc >= 120 || cc == 89 || cc == 86 ? 1536 : cc == 75 ? 1024 : 2048; break;
-    case 40: *v = 3; break;
-    case 41: *v = 1; break;
-    case 50: *v = 0; break;
-    case 75: *v = config.major; break;
-    case 76: *v = config.minor; break;
-    case 81: *v = smem << 10; break;
-    case 82: *v = 65536; break;
-    case 83: *v = 1; break;
-    case 90: *v = 1; break;
-    case 91: *v = 1; break;
-    case 97: *v = (smem - 1) << 10; break;
-    default: say("attribute %d is not known: 0", a); *v = 0;
-    }
-    return 0;
-}
-API cuCtxCreate_v2(Ctx** c, unsigned, int) {
-    ENTER("cuCtxCreate_v2");
-    static int n = 0;
-    *c = new Ctx{++n};
-    current = *c;
-    return 0;
-}
-API cuCtxDestroy_v2(Ctx* c) {
-    ENTER("cuCtxDestroy_v2");
-    if (current == c)
-        current = nullptr;
-    return 0;
-}
-API cuCtxSetCurrent(Ctx* c) {
-    ENTER("cuCtxSetCurrent");
-    current = c;
-    return 0;
-}
-API cuCtxSynchronize() {
-    ENTER("cuCtxSynchronize");
-    return current ? 0 : 201;
-}
-API cuCtxGetCacheConfig(int* c) {
-    ENTER("cuCtxGetCacheConfig");
-    *c = 0;
-    return 0;
-}
-API cuCtxSetCacheConfig(int) {
-    ENTER("cuCtxSetCacheConfig");
-    return 0;
-}
-API cuCtxGetSharedMemConfig(int* c) {
-    ENTER("cuCtxGetSharedMemConfig");
-    *c = 1;
-    return 0;
-}
-API cuCtxSetSharedMemConfig(int) {
-    ENTER("cuCtxSetSharedMemConfig");
-    return 0;
-}
-API cuDeviceCanAccessPeer(int* v, int, int) {
-    ENTER("cuDeviceCanAccessPeer");
-    *v = 0;
-    return 0;
-}
-API cuCtxEnablePeerAccess(Ctx*, unsigned) {
-    return 217;
-}
-API cuCtxDisablePeerAccess(Ctx*) {
-    return 705;
-}
-API cuDeviceGetP2PAttribute(int* v, int, int, int) {
-    *v = 0;
-    return 0;
-}
-API cuPointerGetAttribute(void* data, int a, u64 p) {
-    ENTER("cuPointerGetAttribute");
-    if (!memory::inArena(p))
-        return 1;
-    if (a == 2) {
-        *(int*)data = 2;
-        return 0;
-    }
-    return 1;
-}
-API cuMemGetInfo_v2(size_t* f, size_t* t) {
-    ENTER("cuMemGetInfo_v2");
-    *t = config.memory;
-    *f = config.memory - memory::used();
-    return 0;
-}
-API cuMemAlloc_v2(u64* p, size_t n) {
-    ENTER("cuMemAlloc_v2");
-    if (!current)
-        return 201;
-    if (!n)
-        return 1;
-    void* q = memory::allocate(n);
-    *p = (u64)q;
-    return q ? 0 : 2;
-}
-API cuMemFree_v2(u64 p) {
-    ENTER("cuMemFree_v2");
-    if (!p)
-        return 0;
-    return memory::release(p) ? 0 : 1;
-}
-API cuMemAllocHost_v2(void** p, size_t n) {
-    ENTER("cuMemAllocHost_v2");
-    *p = aligned_alloc(4096, (n + 4095) / 4096 * 4096);
-    return *p ? 0 : 2;
-}
-API cuMemFreeHost(void* p) {
-    ENTER("cuMemFreeHost");
-    free(p);
-    return 0;
-}
-static bool inside(u64 p, size_t n) {
-    Allocation a;
-    return memory::find(p, a) && p + n <= a.begin + a.size;
-}
-API cuMemcpyAsync(u64 d, u64 s, size_t n, void*) {
-    ENTER("cuMemcpyAsync");
-    if (!current)
-        return 201;
-    if (n == 0)
-        return 0;
-    if (n > PTRDIFF_MAX)
-        return 1;
-    bool ds = memory::inArena(s), dd = memory::inArena(d);
-    if ((ds && !inside(s, n)) || (dd && !inside(d, n))) {
-        say("FINDING copy of %zu bytes out of bounds: from %#llx to %#llx", n, (unsigned long long)s, (unsigned long long)d);
-        return 1;
-    }
-    if (ds && config.check) {
-        u64 bad = 0;
-        const u8* p = memory::initMap(s);
-        for (size_t i = 0; i < (n + 3) / 4; i++)
-            bad += !p[i];
-        if (bad) {
-            static u64 told = 0;
-            if (told++ < 20)
-                say("note: copy from device of %zu bytes, of which %llu words were never written", n, (unsigned long long)bad);
-        }
-    }
-    memmove((void*)d, (void*)s, n);
-    if (dd) {
-        if (ds)
-            for (size_t i = 0; i < (n + 3) / 4; i++)
-                *memory::initMap(d + i * 4) = *memory::initMap(s + i * 4);
-        else
-            memory::initialised(d, n, true);
-    }
-    return 0;
-}
-API cuMemsetD8Async(u64 d, u8 v, size_t n, void*) {
-    ENTER("cuMemsetD8Async");
-    if (!current)
-        return 201;
-    if (n == 0)
-        return 0;
-    if (!inside(d, n)) {
-        say("FINDING memset out of bounds");
-        return 1;
-    }
-    memset((void*)d, v, n);
-    memory::initialised(d, n, true);
-    return 0;
-}
-API cuMemHostRegister_v2(void* p, size_t, unsigned) {
-    ENTER("cuMemHostRegister_v2");
-    return hostRegistered.insert((u64)p).second ? 0 : 712;
-}
-API cuMemHostUnregister(void* p) {
-    ENTER("cuMemHostUnregister");
-    return hostRegistered.erase((u64)p) ? 0 : 713;
-}
-API cuMemHostGetDevicePointer_v2(u64* d, void* p, unsigned) {
-    ENTER("cuMemHostGetDevicePointer_v2");
-    *d = (u64)p;
-    return 0;
-}
-API cuStreamCreate(void** s, unsigned) {
-    ENTER("cuStreamCreate");
-    *s = new int(0);
-    return 0;
-}
-API cuStreamCreateWithPriority(void** s, unsigned, int) {
-    ENTER("cuStreamCreateWithPriority");
-    *s = new int(0);
-    return 0;
-}
-API cuStreamDestroy_v2(void* s) {
-    ENTER("cuStreamDestroy_v2");
-    delete (int*)s;
-    return 0;
-}
-API cuStreamSynchronize(void*) {
-    ENTER("cuStreamSynchronize");
-    return current ? 0 : 201;
-}
-API cuGetErrorString(int e, const char** s) {
-    const ResultText* known = textOf(e);
-    *s = known ? known->text : nullptr;
-    return known ? 0 : 1;
-}
-API cuGetErrorName(int e, const char** s) {
-    const ResultText* known = textOf(e);
-    *s = known ? known->name : nullptr;
-    return known ? 0 : 1;
+    std::lock_guard<std::mutex> guard(callLock);
+    int injected = injectedResult("cuInit");
+    if (injected)
+        return injected;
+    return config.multiprocessors == 0 ? NoDevice : Success;
 }
 
-static int newestIsa(int driver) { // major * 10 + minor
-    static const int t[][2] = {{13000, 90}, {12090, 88}, {12080, 87}, {12070, 86}, {12060, 85}, {12050, 85}, {12040, 84}, {12030, 83},
-                               {12020, 82}, {12010, 81}, {12000, 80}, {11080, 78}, {11070, 77}, {11060, 76}, {11050, 75}, {11040, 74},
-                               {11030, 73}, {11020, 72}, {11010, 71}, {11000, 70}, {10020, 65}, {10010, 64}, {10000, 63}, {9020, 61}};
-    for (auto& x : t)
-        if (driver >= x[0])
-            return x[1];
-    return 60;
+API cuDriverGetVersion(int* version) {
+    int injected = injectedResult("cuDriverGetVersion");
+    if (injected)
+        return injected;
+    *version = config.driverVersion;
+    return Success;
 }
-API cuModuleLoadDataEx(Module** out, const char* text, unsigned n, int* options, void** values) {
-    char* log = nullptr;
+
+API cuDeviceGet(int* device, int ordinal) {
+    ENTER()
+    if (ordinal)
+        return InvalidDevice;
+    *device = 0;
+    return Success;
+}
+
+API cuDeviceGetCount(int* count) {
+    return give(__func__, count, 1);
+}
+
+API cuDeviceGetName(char* name, int room, int) {
+    ENTER()
+    snprintf(name, room, "%s", config.deviceName.c_str());
+    return Success;
+}
+
+API cuDeviceTotalMem_v2(size_t* size, int) {
+    return give(__func__, size, config.memory);
+}
+
+API cuDeviceGetAttribute(int* value, int attribute, int) {
+    ENTER()
+    int cc = config.ccMajor * 10 + config.ccMinor;
+    int sharedKilobytes = cc >= 120 ? 100 : cc >= 90 ? 228 : cc >= 89 ? 100 : cc >= 80 ? 164 : cc >= 75 ? 64 : 96;
+    switch (attribute) {
+    case 1: *value = 1024; break;                                                               // threads per block
+    case 2:                                                                                     // block's width
+    case 3: *value = 1024; break;                                                               // block's height
+    case 4: *value = 64; break;                                                                 // block's depth
+    case 5: *value = 0x7fffffff; break;                                                         // grid's width
+    case 6:                                                                                     // grid's height
+    case 7: *value = 65535; break;                                                              // grid's depth
+    case 8: *value = 49152; break;                                                              // shared memory per block
+    case 9: *value = 65536; break;                                                              // constant memory
+    case 10: *value = WarpSize; break;                                                          // warp size
+    case 11: *value = 0x7fffffff; break;                                                        // pitch
+    case 12: *value = 65536; break;                                                             // registers per block
+    case 13: *value = 1980000; break;                                                           // clock rate in kHz
+    case 16: *value = config.multiprocessors; break;                                            // multiprocessors
+    case 17: *value = 0; break;                                                                 // kernels have a time limit
+    case 19: *value = 1; break;                                                                 // can map host memory
+    case 32: *value = 1; break;                                                                 // ECC
+    case 33: *value = 1; break;                                                                 // PCI bus
+    case 34: *value = 0; break;                                                                 // PCI device
+    case 35: *value = 0; break;                                                                 // TCC driver
+    case 36: *value = 2619000; break;                                                           // memory's clock rate in kHz
+    case 37: *value = 5120; break;                                                              // memory bus's width in bits
+    case 38: *value = 50 << 20; break;                                                          // second-level cache
+    case 39: *value = cc >= 120 || cc == 89 || cc == 86 ? 1536 : cc == 75 ? 1024 : 2048; break; // threads per multiprocessor
+    case 40: *value = 3; break;                                                                 // copy engines
+    case 41: *value = 1; break;                                                                 // unified addressing
+    case 50: *value = 0; break;                                                                 // PCI domain
+    case 75: *value = config.ccMajor; break;                                                    // compute capability
+    case 76: *value = config.ccMinor; break;                                                    // its second number
+    case 81: *value = sharedKilobytes << 10; break;                                             // shared memory per multiprocessor
+    case 82: *value = 65536; break;                                                             // registers per multiprocessor
+    case 83: *value = 1; break;                                                                 // managed memory
+    case 90: *value = 1; break;                                                                 // compute preemption
+    case 91: *value = 1; break;                                                                 // host pointers of registered memory
+    case 97: *value = (sharedKilobytes - 1) << 10; break;                                       // shared memory per block, if asked for
+    default: say("attribute %d is not known: 0", attribute); *value = 0;
+    }
+    return Success;
+}
+
+API cuCtxCreate_v2(Context** context, unsigned, int) {
+    ENTER()
+    *context = current = new Context;
+    return Success;
+}
+
+API cuCtxDestroy_v2(Context* context) {
+    ENTER()
+    if (current == context)
+        current = nullptr;
+    return Success;
+}
+
+API cuCtxSetCurrent(Context* context) {
+    return give(__func__, &current, context);
+}
+
+API cuCtxSynchronize() {
+    ENTER()
+    return current ? Success : InvalidContext;
+}
+
+API cuCtxGetCacheConfig(int* cacheConfig) {
+    return give(__func__, cacheConfig, 0);
+}
+
+API cuCtxSetCacheConfig(int) {
+    ENTER()
+    return Success;
+}
+
+API cuCtxGetSharedMemConfig(int* bankConfig) {
+    return give(__func__, bankConfig, 1);
+}
+
+API cuCtxSetSharedMemConfig(int) {
+    ENTER()
+    return Success;
+}
+
+API cuDeviceCanAccessPeer(int* canAccess, int, int) {
+    return give(__func__, canAccess, 0);
+}
+
+API cuCtxEnablePeerAccess(Context*, unsigned) {
+    return PeerAccessUnsupported;
+}
+
+API cuCtxDisablePeerAccess(Context*) {
+    return PeerAccessNotEnabled;
+}
+
+API cuDeviceGetP2PAttribute(int* value, int, int, int) {
+    *value = 0;
+    return Success;
+}
+
+// ---- memory ----
+API cuPointerGetAttribute(void* data, int attribute, u64 address) {
+    ENTER()
+    const int memoryType = 2, deviceMemory = 2;
+    if (!memory::contains(address) || attribute != memoryType)
+        return InvalidValue;
+    *(int*)data = deviceMemory;
+    return Success;
+}
+
+API cuMemGetInfo_v2(size_t* unused, size_t* total) {
+    ENTER()
+    *total = config.memory;
+    *unused = config.memory - memory::used();
+    return Success;
+}
+
+API cuMemAlloc_v2(u64* address, size_t size) {
+    ENTER()
+    if (!current)
+        return InvalidContext;
+    if (!size)
+        return InvalidValue;
+    *address = (u64)memory::allocate(size);
+    return *address ? Success : OutOfMemory;
+}
+
+API cuMemFree_v2(u64 address) {
+    ENTER()
+    return !address || memory::release(address) ? Success : InvalidValue;
+}
+
+API cuMemAllocHost_v2(void** pointer, size_t size) {
+    ENTER()
+    *pointer = aligned_alloc(4096, (size + 4095) / 4096 * 4096);
+    return *pointer ? Success : OutOfMemory;
+}
+
+API cuMemFreeHost(void* pointer) {
+    ENTER()
+    free(pointer);
+    return Success;
+}
+
+static bool isInside(u64 address, size_t size) {
+    Allocation allocation;
+    return memory::find(address, allocation) && address + size <= allocation.begin + allocation.size;
+}
+
+static void noteUnwritten(u64 address, size_t size) {
+    const u8* initialised = memory::initialisedMap(address);
+    u64 unwritten = std::count(initialised, initialised + (size + 3) / 4, 0);
+    static int told = 0;
+    if (unwritten && told++ < 20)
+        say("note: copy from device of %zu bytes, of which %llu words were never written", size, unwritten);
+}
+
+API cuMemcpyAsync(u64 to, u64 from, size_t size, void*) {
+    ENTER()
+    if (!current)
+        return InvalidContext;
+    if (size == 0)
+        return Success;
+    if (size > PTRDIFF_MAX)
+        return InvalidValue;
+    bool fromDevice = memory::contains(from), toDevice = memory::contains(to);
+    if ((fromDevice && !isInside(from, size)) || (toDevice && !isInside(to, size))) {
+        say("FINDING copy of %zu bytes out of bounds: from %#llx to %#llx", size, from, to);
+        return InvalidValue;
+    }
+    if (fromDevice && config.check)
+        noteUnwritten(from, size);
+    memmove((void*)to, (void*)from, size);
+    if (toDevice && fromDevice)
+        for (size_t i = 0; i < (size + 3) / 4; i++)
+            *memory::initialisedMap(to + i * 4) = *memory::initialisedMap(from + i * 4);
+    else if (toDevice)
+        memory::setInitialised(to, size);
+    return Success;
+}
+
+API cuMemsetD8Async(u64 address, u8 value, size_t size, void*) {
+    ENTER()
+    if (!current)
+        return InvalidContext;
+    if (size == 0)
+        return Success;
+    if (!isInside(address, size)) {
+        say("FINDING memset out of bounds");
+        return InvalidValue;
+    }
+    memset((void*)address, value, size);
+    memory::setInitialised(address, size);
+    return Success;
+}
+
+API cuMemHostRegister_v2(void* pointer, size_t, unsigned) {
+    ENTER()
+    return hostRegistered.insert(pointer).second ? Success : HostMemoryAlreadyRegistered;
+}
+
+API cuMemHostUnregister(void* pointer) {
+    ENTER()
+    return hostRegistered.erase(pointer) ? Success : HostMemoryNotRegistered;
+}
+
+API cuMemHostGetDevicePointer_v2(u64* address, void* pointer, unsigned) {
+    return give(__func__, address, (u64)pointer);
+}
+
+// ---- streams, which work at once ----
+API cuStreamCreate(int** stream, unsigned) {
+    ENTER()
+    *stream = new int(0);
+    return Success;
+}
+
+API cuStreamCreateWithPriority(int** stream, unsigned, int) {
+    ENTER()
+    *stream = new int(0);
+    return Success;
+}
+
+API cuStreamDestroy_v2(int* stream) {
+    ENTER()
+    delete stream;
+    return Success;
+}
+
+API cuStreamSynchronize(int*) {
+    ENTER()
+    return current ? Success : InvalidContext;
+}
+
+// ---- results ----
+API cuGetErrorString(int code, const char** text) {
+    const ResultText* known = textOf(code);
+    *text = known ? known->text : nullptr;
+    return known ? Success : InvalidValue;
+}
+
+API cuGetErrorName(int code, const char** name) {
+    const ResultText* known = textOf(code);
+    *name = known ? known->name : nullptr;
+    return known ? Success : InvalidValue;
+}
+
+// ---- modules ----
+namespace {
+struct Threshold {
+    int from, value;
+};
+
+// The value of the last threshold, the highest being first, that a number reaches.
+template <size_t Count> int valueAt(const Threshold (&thresholds)[Count], int number, int otherwise) {
+    for (auto& threshold : thresholds)
+        if (number >= threshold.from)
+            return threshold.value;
+    return otherwise;
+}
+
+// PTX's newest version that a driver knows: both numbers in one, as in 87 for 8.7.
+int newestIsa(int driverVersion) {
+    static const Threshold versions[] = {{13000, 90}, {12090, 88}, {12080, 87}, {12070, 86}, {12060, 85}, {12050, 85},
+                                         {12040, 84}, {12030, 83}, {12020, 82}, {12010, 81}, {12000, 80}, {11080, 78},
+                                         {11070, 77}, {11060, 76}, {11050, 75}, {11040, 74}, {11030, 73}, {11020, 72},
+                                         {11010, 71}, {11000, 70}, {10020, 65}, {10010, 64}, {10000, 63}, {9020, 61}};
+    return valueAt(versions, driverVersion, 60);
+}
+
+// PTX's oldest version that has a target.
+int oldestIsa(int computeCapability) {
+    static const Threshold versions[] = {{120, 87}, {100, 86}, {89, 78}, {80, 70}, {75, 63}, {70, 60}, {60, 50}};
+    return valueAt(versions, computeCapability, 0);
+}
+
+// The JIT's log for errors, which a program may give.
+struct ErrorLog {
+    char* text = nullptr;
     size_t room = 0;
-    for (unsigned i = 0; i < n; i++) {
-        if (options[i] == 5)
-            log = (char*)values[i];
-        if (options[i] == 6)
-            room = (size_t)values[i];
+
+    ErrorLog(unsigned count, const int* options, void** values) {
+        const int errorLogBuffer = 5, errorLogBufferSize = 6;
+        for (unsigned i = 0; i < count; i++) {
+            if (options[i] == errorLogBuffer)
+                text = (char*)values[i];
+            if (options[i] == errorLogBufferSize)
+                room = (size_t)values[i];
+        }
     }
-    if (log && room)
-        snprintf(log, room, "ptxas fatal   : an injected fault");
-    ENTER("cuModuleLoadDataEx");
-    if (log && room)
-        memset(log, 0, room);
-    auto m = new Module;
+
+    void write(const std::string& message) {
+        if (text && room)
+            snprintf(text, room, "%s", message.c_str());
+    }
+
+    void clear() {
+        if (text && room)
+            memset(text, 0, room);
+    }
+};
+
+std::string versionText(int version) {
+    return std::to_string(version / 10) + "." + std::to_string(version % 10);
+}
+
+// What the driver's compiler has against a module.
+int compile(Module& module, const char* text, ErrorLog& log) {
+    if (!module.parse(text, config.fuse)) {
+        log.write(module.error);
+        say("JIT: %s", module.error.c_str());
+        return InvalidPtx;
+    }
+    int isa = module.isaMajor * 10 + module.isaMinor, newest = newestIsa(config.driverVersion);
+    if (isa > newest) {
+        say("JIT: .version %s is newer than the driver's %d", module.version.c_str(), newest);
+        log.write("ptxas : Unsupported .version " + module.version + "; current version is '" + versionText(newest) + "'");
+        return UnsupportedPtxVersion;
+    }
+    if (module.computeCapability > config.ccMajor * 10 + config.ccMinor) {
+        say("JIT: target %s is newer than the device", module.target.c_str());
+        return NoBinaryForGpu;
+    }
+    int oldest = oldestIsa(module.computeCapability);
+    if (isa < oldest) {
+        say("JIT: target %s needs .version %d", module.target.c_str(), oldest);
+        return InvalidPtx;
+    }
+    return Success;
+}
+
+// The name that the file CUSIM_NAMES has for a label, or else the label.
+std::string nameOf(std::string label) {
+    FILE* file = fopen(environment("CUSIM_NAMES", "").c_str(), "r");
+    if (!file)
+        return label;
+    char line[200], known[100], name[100];
+    while (fgets(line, sizeof line, file))
+        if (sscanf(line, "%99s %99s", known, name) == 2 && label == known)
+            label = name;
+    fclose(file);
+    return label;
+}
+
+void dump(const std::string& label, const char* text) {
+    std::string folder = environment("CUSIM_DUMP", "");
+    if (folder.empty())
+        return;
+    std::string name = label;
+    std::replace(name.begin(), name.end(), '/', '_');
+    FILE* file = fopen((folder + "/" + name + ".ptx").c_str(), "w");
+    if (file) {
+        fputs(text, file);
+        fclose(file);
+    }
+}
+} // namespace
+
+API cuModuleLoadDataEx(Module** result, const char* text, unsigned count, int* options, void** values) {
+    ErrorLog log(count, options, values);
+    // Stays where CUSIM_FAIL makes the call fail.
+    log.write("ptxas fatal   : an injected fault");
+    ENTER()
+    log.clear();
     if (!current)
-        return 201;
-    if (!m->parse(text, config.fuse)) {
-        if (log && room)
-            snprintf(log, room, "%s", m->error.c_str());
-        say("JIT: %s", m->error.c_str());
-        delete m;
-        return 218;
-    }
-    int isa = m->isaMajor * 10 + m->isaMinor;
-    if (isa > newestIsa(config.driver)) {
-        say("JIT: .version %s is newer than the driver's %d", m->version.c_str(), newestIsa(config.driver));
-        if (log && room)
-            snprintf(log, room, "ptxas : Unsupported .version %s; current version is '%d.%d'", m->version.c_str(),
-                     newestIsa(config.driver) / 10, newestIsa(config.driver) % 10);
-        return 222;
-    }
-    if (m->cc > config.major * 10 + config.minor) {
-        say("JIT: target %s is newer than the device", m->target.c_str());
-        return 209;
-    }
-    int need = m->cc >= 120   ? 87
-               : m->cc >= 100 ? 86
-               : m->cc >= 90  ? 78
-               : m->cc >= 89  ? 78
-               : m->cc >= 80  ? 70
-               : m->cc >= 75  ? 63
-               : m->cc >= 70  ? 60
-               : m->cc >= 60  ? 50
-                              : 0;
-    if (isa < need) {
-        say("JIT: target %s needs .version %d", m->target.c_str(), need);
-        return 218;
-    }
-    // A name for people: what the module's functions and size tell apart, since ILGPU calls every kernel Kernel_Run.
-    std::string label;
-    for (auto& f : m->functions)
-        if (f.entry) {
-            label = f.name + "#" + std::to_string(f.paramBytes) + "p" + std::to_string(f.end - f.start);
-            int others = 0;
-            for (auto& g : m->functions)
-                others += g.end - g.start;
-            label += "/" + std::to_string(others);
-            std::string file = env("CUSIM_NAMES", "");
-            if (!file.empty()) {
-                FILE* h = fopen(file.c_str(), "r");
-                char l[200];
-                if (h) {
-                    while (fgets(l, sizeof l, h)) {
-                        char a[100], b[100];
-                        if (sscanf(l, "%99s %99s", a, b) == 2 && label == a)
-                            label = b;
-                    }
-                    fclose(h);
-                }
-            }
-        }
-    labels[m] = label;
-    modules.push_back(m);
-    std::string dir = env("CUSIM_DUMP", "");
-    if (!dir.empty()) {
-        std::string p = label;
-        std::replace(p.begin(), p.end(), '/', '_');
-        FILE* f = fopen((dir + "/" + p + ".ptx").c_str(), "w");
-        if (f) {
-            fputs(text, f);
-            fclose(f);
-        }
-    }
-    *out = m;
-    return 0;
+        return InvalidContext;
+    auto module = std::make_unique<Module>();
+    if (int error = compile(*module, text, log))
+        return error;
+    std::string label = nameOf(module->label());
+    labels[module.get()] = label;
+    dump(label, text);
+    *result = module.release();
+    return Success;
 }
-API cuModuleLoadData(Module** out, const char* text) {
-    return cuModuleLoadDataEx(out, text, 0, nullptr, nullptr);
+
+API cuModuleLoadData(Module** result, const char* text) {
+    return cuModuleLoadDataEx(result, text, 0, nullptr, nullptr);
 }
+
+// Modules stay, since the statistics at the end need them.
 API cuModuleUnload(Module*) {
-    ENTER("cuModuleUnload");
-    return 0;
+    ENTER()
+    return Success;
 }
-API cuModuleGetFunction(Fn** out, Module* m, const char* name) {
-    ENTER("cuModuleGetFunction");
-    auto i = m->byName.find(name);
-    if (i == m->byName.end())
-        return 500;
-    std::string l = labels[m];
-    statModule[l] = m;
-    *out = new Fn{m, i->second, &stats[l], l};
-    return 0;
+
+API cuModuleGetFunction(LoadedFunction** result, Module* module, const char* name) {
+    ENTER()
+    auto found = module->functionIndices.find(name);
+    if (found == module->functionIndices.end())
+        return NotFound;
+    const std::string& label = labels[module];
+    modulesByLabel[label] = module;
+    *result = new LoadedFunction{module, found->second, &statsByLabel[label], label};
+    return Success;
 }
-API cuLaunchKernel(Fn* f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared, void*, void** args,
-                   void** extra) {
-    ENTER("cuLaunchKernel");
-    if (!current)
-        return 201;
-    if (!f)
-        return 400;
-    Function& g = f->module->functions[f->index];
-    u64 t = (u64)bx * by * bz;
-    if (!gx || !gy || !gz || !t || t > 1024 || gy > 65535 || gz > 65535 || gx > 0x7fffffff)
-        return 1;
-    if (g.maxThreads && (int)t > g.maxThreads) {
-        say("launch of %u threads, .maxntid %d", (unsigned)t, g.maxThreads);
-        return 1;
+
+// ---- launches ----
+namespace {
+constexpr u32 MostThreads = 1024, MostSharedBytes = 49152, MostGridHeight = 65535, MostGridWidth = 0x7fffffff;
+
+bool isLaunchable(const Function& function, Dimensions grid, Dimensions block, u32 dynamicSharedBytes) {
+    u64 threads = (u64)block.x * block.y * block.z;
+    if (!grid.x || !grid.y || !grid.z || grid.x > MostGridWidth || grid.y > MostGridHeight || grid.z > MostGridHeight)
+        return false;
+    if (!threads || threads > MostThreads)
+        return false;
+    if (function.maxThreads && (int)threads > function.maxThreads) {
+        say("launch of %u threads, .maxntid %d", (u32)threads, function.maxThreads);
+        return false;
     }
-    if (g.sharedBytes + shared > 49152)
-        return 1;
-    std::vector<u8> params(g.paramBytes + 8, 0xcd);
-    if (extra) {
-        const void* p = nullptr;
-        size_t n = 0;
-        for (int i = 0; extra[i]; i += 2) {
-            if (extra[i] == (void*)1)
-                p = extra[i + 1];
-            else if (extra[i] == (void*)2)
-                n = *(size_t*)extra[i + 1];
-        }
-        if ((int)n < g.paramBytes) {
-            say("FINDING launch of %s with %zu bytes of parameters, %d declared", f->label.c_str(), n, g.paramBytes);
-            return 1;
-        }
-        if ((int)n != g.paramBytes) {
-            static bool told = false;
-            if (!told) {
-                told = true;
-                say("note: %s takes %d bytes of parameters and was given %zu", f->label.c_str(), g.paramBytes, n);
-            }
-        }
-        memcpy(params.data(), p, g.paramBytes);
-    } else
-        for (size_t i = 0; i < g.paramVars.size(); i++)
-            memcpy(params.data() + g.paramVars[i].offset, args[i], g.paramVars[i].size);
+    return function.sharedBytes + dynamicSharedBytes <= MostSharedBytes;
+}
+
+// Parameters in one buffer: `extra` has names and values in turn, up to a zero. False if they are too few.
+bool copyParameterBuffer(const LoadedFunction& loaded, void** extra, u8* parameters) {
+    void *const bufferPointer = (void*)1, *const bufferSize = (void*)2;
+    const void* buffer = nullptr;
+    size_t size = 0;
+    for (int i = 0; extra[i]; i += 2) {
+        if (extra[i] == bufferPointer)
+            buffer = extra[i + 1];
+        else if (extra[i] == bufferSize)
+            size = *(size_t*)extra[i + 1];
+    }
+    int declared = loaded.function().parameterBytes;
+    if ((int)size < declared) {
+        say("FINDING launch of %s with %zu bytes of parameters, %d declared", loaded.label.c_str(), size, declared);
+        return false;
+    }
+    static bool told = false;
+    if ((int)size != declared && !told) {
+        told = true;
+        say("note: %s takes %d bytes of parameters and was given %zu", loaded.label.c_str(), declared, size);
+    }
+    memcpy(parameters, buffer, declared);
+    return true;
+}
+} // namespace
+
+API cuLaunchKernel(LoadedFunction* loaded, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY,
+                   unsigned blockZ, unsigned dynamicSharedBytes, void*, void** arguments, void** extra) {
+    ENTER()
+    if (!current)
+        return InvalidContext;
+    if (!loaded)
+        return InvalidHandle;
+    Function& function = loaded->function();
+    Dimensions grid{gridX, gridY, gridZ}, block{blockX, blockY, blockZ};
+    if (!isLaunchable(function, grid, block, dynamicSharedBytes))
+        return InvalidValue;
+    std::vector<u8> parameters(function.parameterBytes + 8, 0xcd);
+    if (!extra)
+        for (size_t i = 0; i < function.parameters.size(); i++)
+            memcpy(parameters.data() + function.parameters[i].offset, arguments[i], function.parameters[i].size);
+    else if (!copyParameterBuffer(*loaded, extra, parameters.data()))
+        return InvalidValue;
     static const bool trace = getenv("CUSIM_TRACE");
     if (trace)
-        say("launch %s %u x %u", f->label.c_str(), gx, bx);
-    Kernel k{f->module, &g, f->stats};
-    int e = launch(k, gx, gy, gz, bx, by, bz, shared, params.data());
-    if (e) {
-        sticky = e;
-        say("launch of %s failed: %d, %s", f->label.c_str(), e, textOf(e) ? textOf(e)->text : "unknown");
+        say("launch %s %u x %u", loaded->label.c_str(), gridX, blockX);
+    int result = launch({loaded->module, &function, loaded->stats}, grid, block, dynamicSharedBytes, parameters.data());
+    if (result) {
+        stickyResult = result;
+        say("launch of %s failed: %d, %s", loaded->label.c_str(), result, textOf(result) ? textOf(result)->text : "unknown");
     }
-    return 0; // as on hardware, a kernel's fault shows at the next call
-}
-API cuOccupancyMaxActiveBlocksPerMultiprocessor(int* n, Fn*, int block, size_t) {
-    ENTER("cuOccupancy");
-    *n = std::max(1, 512 / std::max(1, block));
-    return 0;
-}
-API cuOccupancyMaxPotentialBlockSize(int* grid, int* block, Fn*, void*, size_t, int limit) {
-    ENTER("cuOccupancy");
-    *block = limit && limit < 256 ? limit : 256;
-    *grid = config.sms * 2;
-    return 0;
-}
-API cuFuncGetAttribute(int* v, int a, Fn* f) {
-    ENTER("cuFuncGetAttribute");
-    Function& g = f->module->functions[f->index];
-    *v = a == 0 ? (g.maxThreads ? g.maxThreads : 1024) : a == 1 ? g.sharedBytes : a == 3 ? g.localBytes : a == 4 ? 128 : 0;
-    return 0;
-}
-API cuFuncSetAttribute(Fn*, int, int) {
-    return 0;
-}
-API cuEventCreate(Event** e, unsigned) {
-    ENTER("cuEventCreate");
-    *e = new Event;
-    return 0;
-}
-API cuEventDestroy_v2(Event* e) {
-    ENTER("cuEventDestroy_v2");
-    delete e;
-    return 0;
-}
-API cuEventQuery(Event* e) {
-    ENTER("cuEventQuery");
-    return e ? 0 : 400;
-}
-API cuEventRecord(Event* e, void*) {
-    ENTER("cuEventRecord");
-    e->at = std::chrono::steady_clock::now();
-    e->recorded = true;
-    return 0;
-}
-API cuEventSynchronize(Event*) {
-    ENTER("cuEventSynchronize");
-    return 0;
-}
-API cuEventElapsedTime(float* ms, Event* a, Event* b) {
-    ENTER("cuEventElapsedTime");
-    if (!a->recorded || !b->recorded)
-        return 400;
-    *ms = std::chrono::duration<float, std::milli>(b->at - a->at).count();
-    return 0;
+    return Success; // as on hardware, a kernel's fault shows at the next call
 }
 
-__attribute__((destructor)) static void finish() {
-    if (!config.log.empty() || foundCount) {
-        u64 l = 0;
-        for (auto& s : stats)
-            l += s.second.launches;
-        if (l)
-            say("end: %llu launches, %llu findings of %zu kinds", (unsigned long long)l, (unsigned long long)foundCount.load(),
-                found.size());
-        for (auto& f : found)
-            say("  %10llu x %s", (unsigned long long)f.second, f.first.c_str());
+API cuOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, LoadedFunction*, int blockSize, size_t) {
+    return give("cuOccupancy", blocks, std::max(1, 512 / std::max(1, blockSize)));
+}
+
+API cuOccupancyMaxPotentialBlockSize(int* gridSize, int* blockSize, LoadedFunction*, void*, size_t, int limit) {
+    ENTER_AS("cuOccupancy")
+    *blockSize = limit && limit < 256 ? limit : 256;
+    *gridSize = config.multiprocessors * 2;
+    return Success;
+}
+
+API cuFuncGetAttribute(int* value, int attribute, LoadedFunction* loaded) {
+    ENTER()
+    const Function& function = loaded->function();
+    switch (attribute) {
+    case 0: *value = function.maxThreads ? function.maxThreads : MostThreads; break;
+    case 1: *value = function.sharedBytes; break;
+    case 3: *value = function.localBytes; break;
+    case 4: *value = 128; break; // registers
+    default: *value = 0;
     }
+    return Success;
+}
+
+API cuFuncSetAttribute(LoadedFunction*, int, int) {
+    return Success;
+}
+
+// ---- events ----
+API cuEventCreate(Event** event, unsigned) {
+    ENTER()
+    *event = new Event;
+    return Success;
+}
+
+API cuEventDestroy_v2(Event* event) {
+    ENTER()
+    delete event;
+    return Success;
+}
+
+API cuEventQuery(Event* event) {
+    ENTER()
+    return event ? Success : InvalidHandle;
+}
+
+API cuEventRecord(Event* event, void*) {
+    ENTER()
+    event->at = std::chrono::steady_clock::now();
+    event->isRecorded = true;
+    return Success;
+}
+
+API cuEventSynchronize(Event*) {
+    ENTER()
+    return Success;
+}
+
+API cuEventElapsedTime(float* milliseconds, Event* from, Event* to) {
+    ENTER()
+    if (!from->isRecorded || !to->isRecorded)
+        return InvalidHandle;
+    *milliseconds = std::chrono::duration<float, std::milli>(to->at - from->at).count();
+    return Success;
+}
+
+// ---- what is told at the end ----
+namespace {
+void tellFindings() {
+    u64 launches = 0;
+    for (auto& [label, stats] : statsByLabel)
+        launches += stats.launches;
+    if (launches)
+        say("end: %llu launches, %llu findings of %zu kinds", launches, findingCount.load(), findings.size());
+    for (auto& [key, count] : findings)
+        say("  %10llu x %s", count, key.c_str());
+}
+
+void writeTotals(FILE* file, const std::string& label, const Module& module, const KernelStats& stats) {
+    LineProfile byClass[ClassCount], total;
+    for (size_t i = 0; i < stats.profile.size(); i++) {
+        InstructionClass instructionClass = module.code[i].instructionClass;
+        byClass[instructionClass].add(stats.profile[i]);
+        if (counts(instructionClass))
+            total.add(stats.profile[i]);
+    }
+    fprintf(file,
+            "kernel %s launches %llu blocks %llu warp_instructions %llu thread_instructions %llu lanes_active %.3f "
+            "longest_warp_sum %llu longest_warp_max %llu barriers %llu fused %d seconds %.3f\n",
+            label.c_str(), stats.launches, stats.blocks, total.issues, total.lanes,
+            total.issues ? total.lanes / (double)WarpSize / total.issues : 0, stats.sumMaxWarpIssues, stats.maxWarpIssues, stats.barriers,
+            module.fused, stats.seconds);
+    fprintf(file, "  classes(warp/thread):");
+    for (int i = ClassNone + 1; i < ClassCount; i++)
+        if (byClass[i].issues)
+            fprintf(file, " %s %llu/%llu", ClassNames[i], byClass[i].issues, byClass[i].lanes);
+    fprintf(file, "\n");
+}
+
+void writeAccesses(FILE* file, const Module& module, const KernelStats& stats) {
+    LineProfile loads, stores, shared;
+    for (size_t i = 0; i < stats.profile.size(); i++) {
+        const LineProfile& profile = stats.profile[i];
+        if (!profile.sectors && !profile.wavefronts)
+            continue;
+        // Generic accesses have the class of global ones, but only those of shared memory have wavefronts.
+        bool isStore = module.code[i].instructionClass == ClassStoreGlobal;
+        (profile.wavefronts ? shared : isStore ? stores : loads).add(profile);
+    }
+    fprintf(file,
+            "  global loads: %llu accesses, %llu sectors, %llu lines, %llu sectors at best; stores: %llu accesses, %llu sectors, "
+            "%llu at best; shared: %llu accesses, %llu wavefronts, %llu at best\n",
+            loads.issues, loads.sectors, loads.lines128, loads.ideal, stores.issues, stores.sectors, stores.ideal, shared.issues,
+            shared.wavefronts, shared.ideal);
+}
+
+// The instructions whose accesses take the most beyond what they would at best.
+void writeWaste(FILE* file, const Module& module, const KernelStats& stats) {
+    auto waste = [&](size_t i) { return stats.profile[i].sectors + stats.profile[i].wavefronts - stats.profile[i].ideal; };
+    std::vector<size_t> wasteful;
+    for (size_t i = 0; i < stats.profile.size(); i++)
+        if (stats.profile[i].sectors > stats.profile[i].ideal || stats.profile[i].wavefronts > stats.profile[i].ideal)
+            wasteful.push_back(i);
+    std::sort(wasteful.begin(), wasteful.end(), [&](size_t a, size_t b) { return waste(a) > waste(b); });
+    if (wasteful.size() > 8)
+        wasteful.resize(8);
+    for (size_t i : wasteful) {
+        const LineProfile& profile = stats.profile[i];
+        u32 line = module.code[i].line;
+        fprintf(file, "  waste line %u `%s` issues %llu sectors %llu wavefronts %llu ideal %llu\n", line, module.lines[line - 1].c_str(),
+                profile.issues, profile.sectors, profile.wavefronts, profile.ideal);
+    }
+}
+
+void writeStats(FILE* file) {
+    for (auto& [label, stats] : statsByLabel)
+        if (stats.launches) {
+            const Module& module = *modulesByLabel[label];
+            writeTotals(file, label, module, stats);
+            writeAccesses(file, module, stats);
+            for (auto& [shape, count] : stats.shapes)
+                fprintf(file, "  shape %s: %llu launches\n", shape.c_str(), count);
+            writeWaste(file, module, stats);
+        }
+    fprintf(file, "calls:");
+    for (auto& [function, count] : callCounts)
+        fprintf(file, " %s %llu", function.c_str(), count);
+    fprintf(file, "\n");
+}
+
+__attribute__((destructor)) void finish() {
+    if (!config.log.empty() || findingCount)
+        tellFindings();
     if (config.stats.empty())
         return;
-    FILE* f = fopen(config.stats.c_str(), "a");
-    if (!f)
-        return;
-    for (auto& s : stats)
-        if (s.second.launches) {
-            const Module& m = *statModule[s.first];
-            u64 iss[CCount] = {0}, lan[CCount] = {0};
-            LineProfile g, gs, sh;
-            u64 ti = 0, tl = 0;
-            for (size_t i = 0; i < s.second.pc.size(); i++) {
-                auto& p = s.second.pc[i];
-                u8 c = m.code[i].cls;
-                iss[c] += p.issues;
-                lan[c] += p.lanes;
-                if (c != CNone && c != CParam) {
-                    ti += p.issues;
-                    tl += p.lanes;
-                }
-                bool isShared = c == CLdS || c == CStS || p.wavefronts;
-                LineProfile& t = isShared ? sh : (c == CStG ? gs : g);
-                t.issues += p.sectors || p.wavefronts ? p.issues : 0;
-                t.sectors += p.sectors;
-                t.lines128 += p.lines128;
-                t.wavefronts += p.wavefronts;
-                t.ideal += p.ideal;
-            }
-            fprintf(f,
-                    "kernel %s launches %llu blocks %llu warp_instructions %llu thread_instructions %llu lanes_active %.3f "
-                    "longest_warp_sum %llu longest_warp_max %llu barriers %llu fused %d seconds %.3f\n",
-                    s.first.c_str(), (unsigned long long)s.second.launches, (unsigned long long)s.second.blocks, (unsigned long long)ti,
-                    (unsigned long long)tl, ti ? tl / 32.0 / ti : 0, (unsigned long long)s.second.sumMaxWarpIssues,
-                    (unsigned long long)s.second.maxWarpIssues, (unsigned long long)s.second.barriers, m.fused, s.second.seconds);
-            fprintf(f, "  classes(warp/thread):");
-            for (int c = 1; c < CCount; c++)
-                if (iss[c])
-                    fprintf(f, " %s %llu/%llu", ClassNames[c], (unsigned long long)iss[c], (unsigned long long)lan[c]);
-            fprintf(f, "\n");
-            fprintf(f,
-                    "  global loads: %llu accesses, %llu sectors, %llu lines, %llu sectors at best; stores: %llu accesses, %llu sectors, "
-                    "%llu at best; shared: %llu accesses, %llu wavefronts, %llu at best\n",
-                    (unsigned long long)g.issues, (unsigned long long)g.sectors, (unsigned long long)g.lines128,
-                    (unsigned long long)g.ideal, (unsigned long long)gs.issues, (unsigned long long)gs.sectors,
-                    (unsigned long long)gs.ideal, (unsigned long long)sh.issues, (unsigned long long)sh.wavefronts,
-                    (unsigned long long)sh.ideal);
-            for (auto& q : s.second.shapes)
-                fprintf(f, "  shape %s: %llu launches\n", q.first.c_str(), (unsigned long long)q.second);
-            std::vector<size_t> order;
-            for (size_t i = 0; i < s.second.pc.size(); i++)
-                if (s.second.pc[i].sectors > s.second.pc[i].ideal || s.second.pc[i].wavefronts > s.second.pc[i].ideal)
-                    order.push_back(i);
-            std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-                auto w = [&](size_t i) {
-                    auto& p = s.second.pc[i];
-                    return (p.sectors + p.wavefronts) - p.ideal;
-                };
-                return w(a) > w(b);
-            });
-            for (size_t j = 0; j < order.size() && j < 8; j++) {
-                auto& p = s.second.pc[order[j]];
-                fprintf(f, "  waste line %u `%s` issues %llu sectors %llu wavefronts %llu ideal %llu\n", m.code[order[j]].line,
-                        m.lines[m.code[order[j]].line - 1].c_str(), (unsigned long long)p.issues, (unsigned long long)p.sectors,
-                        (unsigned long long)p.wavefronts, (unsigned long long)p.ideal);
-            }
-        }
-    fprintf(f, "calls:");
-    for (auto& c : calls)
-        fprintf(f, " %s %llu", c.first.c_str(), (unsigned long long)c.second);
-    fprintf(f, "\n");
-    fclose(f);
+    FILE* file = fopen(config.stats.c_str(), "a");
+    if (file) {
+        writeStats(file);
+        fclose(file);
+    }
 }
+} // namespace

@@ -9,1011 +9,961 @@
 #include <type_traits>
 
 namespace {
-constexpr int MaxDepth = 24;
-struct Frag {
+constexpr int MaxCallDepth = 24;
+
+// Lanes of a warp that go the same way.
+struct Path {
     u32 mask;
     i32 pc;
-    i32 depth;
-    i32 join;
-}; // join: where it ends; -1 nowhere
+    i32 depth; // of calls
+    i32 join;  // the instruction at which the path ends; -1 for none
+};
+
 struct Warp {
-    u8* rf;
-    std::vector<Frag> frags;
-    u32 live;
+    u8* registers;
+    std::vector<Path> paths; // a stack, whose last path runs
+    u32 live;                // lanes that have not ended
     u32 all;
     int id;
     u64 issues;
-    bool blocked;
+    bool waits; // at a barrier
+
+    template <class T> T* values(i32 slot) const { return (T*)(registers + slot * SlotBytes); }
 };
 
+struct SharedAccess {
+    u32 thread, epoch, pc; // thread: its number plus one; zero for none
+};
+// Of each word of four bytes.
 struct SharedShadow {
-    u32 wThread, wEpoch, wPc, rThread, rEpoch, rPc;
-    u8 init;
+    SharedAccess write, read;
+    bool initialised;
 };
-constexpr u32 Many = 0xffffffffu;
 
-struct Block {
-    const Kernel& k;
-    const Module& m;
-    const Insn* code;
-    const u8* params;
-    u32 launchId, blockId, threads;
-    u32 ctaid[3], nct[3], nt[3];
-    u32 dynamicShared;
-    std::vector<Warp> warps;
-    std::vector<u8> regs;
-    std::vector<u8> shared;
-    std::vector<SharedShadow> ss;
-    std::vector<u8> local;
-    u32 epoch = 1;
-    u64 issues = 0;
-    std::vector<LineProfile>* prof;
-    size_t warpBytes;
-    std::vector<Allocation> cache;
-    int sharedSize;
-    u64 barriers = 0;
+// What an access has for a thread where there are more than one.
+constexpr u32 SeveralBlocks = ~0u, SeveralThreads = ~0u - 1;
 
-    Block(const Kernel& k, const u8* params, u32 launchId, const u32* block, const u32* grid, u32 dynamicShared,
-          std::vector<LineProfile>* prof)
-        : k(k), m(*k.module), code(m.code.data()), params(params), launchId(launchId), dynamicShared(dynamicShared), prof(prof) {
-        for (int i = 0; i < 3; i++) {
-            nt[i] = block[i];
-            nct[i] = grid[i];
-        }
-        threads = block[0] * block[1] * block[2];
-        int nw = (threads + 31) / 32;
-        warpBytes = (size_t)m.slots * 128 + 256;
-        warpBytes = (warpBytes + 63) / 64 * 64;
-        regs.assign(warpBytes * nw + 64, 0xcd);
-        u8* base = (u8*)(((uintptr_t)regs.data() + 63) / 64 * 64);
-        warps.resize(nw);
-        sharedSize = k.function->sharedBytes + dynamicShared;
-        shared.resize(sharedSize + 16);
-        ss.resize(sharedSize / 4 + 4);
-        local.resize((size_t)k.function->localBytes * threads);
-        cache.assign(m.code.size(), {0, 0});
-        for (int w = 0; w < nw; w++) {
-            Warp& W = warps[w];
-            W.rf = base + w * warpBytes;
-            W.id = w;
-            u32 n = std::min(32u, threads - w * 32);
-            W.all = n == 32 ? ~0u : (1u << n) - 1;
-            for (auto& c : m.constants)
-                for (int i = 0; i < 32; i++)
-                    if (c.size == 8)
-                        ((u64*)(W.rf + c.slot * 128))[i] = c.value;
-                    else
-                        ((u32*)(W.rf + c.slot * 128))[i] = (u32)c.value;
-        }
+// Shadows of global memory have the block of a reader above the instruction, as far as there is room.
+constexpr int ReaderBlockShift = 24;
+constexpr u32 ReaderPcMask = (1u << ReaderBlockShift) - 1, ReaderBlockMask = 0xff;
+
+// Calls f for each lane of the mask. The loop over all lanes is apart so that it can become vector instructions. This and what chooses a
+// type must be inlined, or simulation takes a third longer.
+template <class F> [[gnu::always_inline]] inline void forLanes(u32 mask, F f) {
+    if (mask == AllLanes) {
+        for (int lane = 0; lane < WarpSize; lane++)
+            f(lane);
+    } else
+        for (int lane = 0; lane < WarpSize; lane++)
+            if (mask >> lane & 1)
+                f(lane);
+}
+
+[[noreturn]] void unsupported() {
+    throw Fault{InvalidPc};
+}
+
+// ---- types ----
+// Calls f with a value of the C++ type.
+template <class F> [[gnu::always_inline]] inline void byType(Type type, F f) {
+    switch (type) {
+    case S16: f(i16()); break;
+    case B16:
+    case U16: f(u16()); break;
+    case S32: f(i32()); break;
+    case B32:
+    case U32:
+    case Pred: f(u32()); break;
+    case S64: f(i64()); break;
+    case B64:
+    case U64: f(u64()); break;
+    case F32: f(float()); break;
+    case F64: f(double()); break;
+    case S8: f(i8()); break;
+    case B8:
+    case U8: f(u8()); break;
+    default: unsupported();
     }
+}
 
-    void start(u32 id) {
-        blockId = id;
-        ctaid[0] = id % nct[0];
-        ctaid[1] = id / nct[0] % nct[1];
-        ctaid[2] = id / nct[0] / nct[1];
-        epoch = 1;
-        memset(shared.data(), 0xff, shared.size());
-        memset(ss.data(), 0, ss.size() * sizeof(SharedShadow));
-        for (Warp& W : warps) {
-            W.live = W.all;
-            W.issues = 0;
-            W.frags.clear();
-            W.frags.push_back({W.all, k.function->start, 0, -1});
-            W.blocked = false;
-            for (int i = 0; i < 32; i++) {
-                u32 t = W.id * 32 + i;
-                u32 v[15] = {t % nt[0], t / nt[0] % nt[1], t / nt[0] / nt[1], nt[0],  nt[1],  nt[2],
-                             ctaid[0],  ctaid[1],          ctaid[2],          nct[0], nct[1], nct[2],
-                             (u32)i,    dynamicShared,     (u32)W.id};
-                for (int s = 0; s < 15; s++)
-                    ((u32*)(W.rf + m.special[s] * 128))[i] = v[s];
-            }
-        }
-    }
+// Calls f with a value as wide as the type's registers.
+template <class F> [[gnu::always_inline]] inline void byWidth(Type type, F f) {
+    if (bytes(type) == 8)
+        f(u64());
+    else
+        f(u32());
+}
 
-    const std::string& kernelName() const { return k.function->name; }
-    u32 lineOf(u32 pc) const { return pc < m.code.size() ? m.code[pc].line : 0; }
+template <class F> [[gnu::always_inline]] inline void byPrecision(Type type, F f) {
+    if (type == F32)
+        f(float());
+    else
+        f(double());
+}
 
-    // ---- memory ----
-    [[noreturn]] void outOfBounds(const Insn& I, u64 a, int n, const char* space) {
-        Allocation al;
-        bool near = space[0] == 'g' && memory::find(a, al);
-        finding("out of bounds", kernelName(), m, I.line, 0, "%s %d bytes at %#llx%s", space, n, (unsigned long long)a,
-                near ? " (past the end of its allocation)" : "");
-        throw Fault{700};
-    }
-    [[noreturn]] void misaligned(const Insn& I, u64 a, int n) {
-        finding("misaligned", kernelName(), m, I.line, 0, "%d bytes at %#llx", n, (unsigned long long)a);
-        throw Fault{716};
-    }
+// What a slot holds: values of 8 and 16 bits have 32 there.
+template <class T>
+using InSlot = std::conditional_t<sizeof(T) == 8, T,
+                                  std::conditional_t<std::is_same_v<T, float>, float, std::conditional_t<std::is_signed_v<T>, i32, u32>>>;
 
-    void checkGlobal(const Insn& I, i32 pc, u64 a, int n) {
-        Allocation& c = cache[pc];
-        if (a - c.begin < c.size && a - c.begin + n <= c.size)
-            return;
-        Allocation al;
-        if (!memory::find(a, al) || a - al.begin + n > al.size)
-            outOfBounds(I, a, n, "global");
-        c = al;
-    }
+// ---- arithmetic: integers wrap, as unsigned ones do in C++ ----
+template <class T> T add(T a, T b) {
+    if constexpr (std::is_floating_point_v<T>)
+        return a + b;
+    else
+        return (T)((u64)a + (u64)b);
+}
 
-    template <bool Write> void shadowGlobal(const Insn& I, i32 pc, u64 a, int n, u32 thread, const u8* value) {
-        u32 me = blockId * threads + thread + 1;
-        for (int o = 0; o < n; o += 4) {
-            u64 w = (a + o) & ~3ull;
-            memory::Shadow* s = memory::shadow(w);
-            u8* init = memory::initMap(w);
-            if (s->wLaunch == launchId && s->wThread != me && !I.vol) {
-                u32 wb = (s->wThread - 1) / threads;
-                bool ordered = wb == blockId && s->wEpoch < epoch;
-                if (!ordered) {
-                    if (Write) {
-                        bool same = !memcmp((void*)(a + o), value + o, std::min(4, n));
-                        finding(same ? "global race write/write, same value" : "global race write/write", kernelName(), m, I.line,
-                                lineOf(s->wPc), "%s, word %#llx, block %u thread %u and block %u thread %u",
-                                wb == blockId ? "same block, no barrier" : "other block", (unsigned long long)w, blockId, thread, wb,
-                                (s->wThread - 1) % threads);
-                    } else
-                        finding("global race read/write", kernelName(), m, I.line, lineOf(s->wPc),
-                                "%s, word %#llx, reader block %u thread %u, writer block %u thread %u",
-                                wb == blockId ? "same block, no barrier" : "other block", (unsigned long long)w, blockId, thread, wb,
-                                (s->wThread - 1) % threads);
-                }
-            }
-            if (Write) {
-                if (s->rLaunch == launchId && s->rThread != me && !I.vol) {
-                    bool ordered = s->rThread != Many && (s->rThread - 1) / threads == blockId && s->rEpoch < epoch;
-                    if (s->rThread == Many - 1)
-                        ordered = s->rPc / 0x1000000 == (blockId & 0xff) && s->rEpoch < epoch; // several threads of one block
-                    if (!ordered)
-                        finding("global race write/read", kernelName(), m, I.line, lineOf(s->rPc & 0xffffff),
-                                "word %#llx, writer block %u thread %u, reader %s", (unsigned long long)w, blockId, thread,
-                                s->rThread == Many ? "of several blocks" : "of this or another block without a barrier");
-                }
-                s->wLaunch = launchId;
-                s->wThread = me;
-                s->wEpoch = epoch;
-                s->wPc = pc;
-                *init = 1;
-            } else {
-                if (!*init)
-                    finding("uninitialised global read", kernelName(), m, I.line, 0, "word %#llx, block %u thread %u",
-                            (unsigned long long)w, blockId, thread);
-                u32 tag = (u32)pc | (blockId & 0xff) << 24;
-                if (s->rLaunch != launchId) {
-                    s->rLaunch = launchId;
-                    s->rThread = me;
-                    s->rEpoch = epoch;
-                    s->rPc = tag;
-                } else if (s->rThread != me && s->rThread != Many) {
-                    u32 rb = s->rThread == Many - 1 ? (s->rPc >> 24) : ((s->rThread - 1) / threads) & 0xff;
-                    if (rb != (blockId & 0xff))
-                        s->rThread = Many;
-                    else if (s->rEpoch == epoch)
-                        s->rThread = Many - 1;
-                    else
-                        s->rThread = me;
-                    s->rEpoch = epoch;
-                    s->rPc = tag;
-                } else {
-                    s->rEpoch = epoch;
-                    s->rPc = tag;
-                }
-            }
-        }
-    }
+template <class T> T subtract(T a, T b) {
+    if constexpr (std::is_floating_point_v<T>)
+        return a - b;
+    else
+        return (T)((u64)a - (u64)b);
+}
 
-    template <bool Write> void shadowShared(const Insn& I, i32 pc, u64 off, int n, u32 thread, const u8* value) {
-        for (int o = 0; o < n; o += 4) {
-            SharedShadow& s = ss[(off + o) / 4];
-            if (s.wThread && s.wThread != thread + 1 && s.wEpoch == epoch && !I.vol) {
-                if (Write)
-                    finding(memcmp(&shared[(off + o) & ~3ull], value + o, std::min(4, n)) ? "shared race write/write"
-                                                                                          : "shared race write/write, same value",
-                            kernelName(), m, I.line, lineOf(s.wPc), "offset %llu, threads %u and %u", (unsigned long long)off, thread,
-                            s.wThread - 1);
-                else
-                    finding("shared race read/write", kernelName(), m, I.line, lineOf(s.wPc), "offset %llu, reader %u, writer %u",
-                            (unsigned long long)off, thread, s.wThread - 1);
-            }
-            if (Write) {
-                if (s.rThread && s.rThread != thread + 1 && s.rEpoch == epoch && !I.vol)
-                    finding("shared race write/read", kernelName(), m, I.line, lineOf(s.rPc), "offset %llu, writer %u, reader %u",
-                            (unsigned long long)off, thread, s.rThread == Many ? 9999 : s.rThread - 1);
-                s.wThread = thread + 1;
-                s.wEpoch = epoch;
-                s.wPc = pc;
-                s.init = 1;
-            } else {
-                if (!s.init)
-                    finding("uninitialised shared read", kernelName(), m, I.line, 0, "offset %llu, thread %u, block %u",
-                            (unsigned long long)off, thread, blockId);
-                if (s.rThread && s.rThread != thread + 1 && s.rEpoch == epoch)
-                    s.rThread = Many;
-                else
-                    s.rThread = thread + 1;
-                s.rEpoch = epoch;
-                s.rPc = pc;
-            }
-        }
-    }
+template <class T> T multiply(T a, T b) {
+    if constexpr (std::is_floating_point_v<T>)
+        return a * b;
+    else
+        return (T)((u64)a * (u64)b);
+}
 
-    void countGlobal(LineProfile& p, u32 mask, const u64* a, int n) {
-        u64 sec[160];
-        int c = 0;
-        u64 l[40];
-        int lc = 0;
-        u32 lanes = 0;
-        for (int i = 0; i < 32; i++)
-            if (mask >> i & 1) {
-                lanes++;
-                u64 s = a[i] >> 5;
-                bool seen = false;
-                for (int j = c; j-- > 0;)
-                    if (sec[j] == s) {
-                        seen = true;
-                        break;
-                    }
-                if (!seen) {
-                    sec[c++] = s;
-                    u64 q = s >> 2;
-                    bool sl = false;
-                    for (int j = lc; j-- > 0;)
-                        if (l[j] == q) {
-                            sl = true;
-                            break;
-                        }
-                    if (!sl)
-                        l[lc++] = q;
-                }
-            }
-        p.sectors += c;
-        p.lines128 += lc;
-        p.ideal += (lanes * n + 31) / 32;
-    }
-    void countShared(LineProfile& p, u32 mask, const u64* a, int n) {
-        int per = n == 16 ? 8 : n == 8 ? 16 : 32;
-        u64 waves = 0, ideal = 0;
-        for (int q = 0; q < 32; q += per) {
-            u32 words[32][8];
-            u8 cnt[32] = {0};
-            int most = 0;
-            bool any = false;
-            for (int i = q; i < q + per; i++)
-                if (mask >> i & 1) {
-                    any = true;
-                    for (int o = 0; o < n; o += 4) {
-                        u32 w = (u32)((a[i] + o) / 4);
-                        int b = w & 31;
-                        bool seen = false;
-                        for (int j = 0; j < cnt[b] && j < 8; j++)
-                            if (words[b][j] == w) {
-                                seen = true;
-                                break;
-                            }
-                        if (!seen) {
-                            if (cnt[b] < 8)
-                                words[b][cnt[b]] = w;
-                            cnt[b]++;
-                            most = std::max(most, (int)cnt[b]);
-                        }
-                    }
-                }
-            waves += most;
-            ideal += any;
-        }
-        p.wavefronts += waves;
-        p.ideal += ideal;
-    }
+template <class T> T negate(T a) {
+    if constexpr (std::is_floating_point_v<T>)
+        return -a;
+    else
+        return (T)(0 - (u64)a);
+}
 
-    void access(Warp& W, const Insn& I, i32 pc, u32 mask, bool load) {
-        const u64* base = (const u64*)(W.rf + (load ? I.s[0] : I.d[0]) * 128);
-        u64 a[32];
-        for (int i = 0; i < 32; i++)
-            a[i] = base[i] + I.imm;
-        int es = bytes(I.ty), n = es * I.vec;
-        Space sp = I.space;
-        if (sp == Const)
-            sp = Global;
-        if (sp == Generic) {
-            u32 g = 0, s = 0, l = 0;
-            for (int i = 0; i < 32; i++)
-                if (mask >> i & 1)
-                    (a[i] >> 56 == 1 ? s : a[i] >> 56 == 2 ? l : g) |= 1u << i;
-            if ((g != 0) + (s != 0) + (l != 0) > 1) {
-                Insn J = I;
-                for (auto& part : {std::make_pair(g, Global), std::make_pair(s, Shared), std::make_pair(l, Local)})
-                    if (part.first) {
-                        J.space = part.second;
-                        J.imm = I.imm;
-                        if (part.second != Global)
-                            J.imm -= part.second == Shared ? (i64)SharedWindow : (i64)LocalWindow;
-                        access(W, J, pc, part.first, load);
-                    }
-                return;
-            }
-            sp = s ? Shared : l ? Local : Global;
-            if (sp != Global)
-                for (auto& x : a)
-                    x -= sp == Shared ? SharedWindow : LocalWindow;
-        }
-        for (int i = 0; i < 32; i++)
-            if (mask >> i & 1) {
-                u32 thread = W.id * 32 + i;
-                u8* p;
-                u64 x = a[i];
-                if (x & (n - 1))
-                    misaligned(I, x, n);
-                if (sp == Global) {
-                    checkGlobal(I, pc, x, n);
-                    p = (u8*)x;
-                } else if (sp == Shared) {
-                    if (x > (u64)sharedSize || x + n > (u64)sharedSize)
-                        outOfBounds(I, x, n, "shared");
-                    p = &shared[x];
-                } else {
-                    if (x + n > (u64)k.function->localBytes)
-                        outOfBounds(I, x, n, "local");
-                    p = &local[(size_t)thread * k.function->localBytes + x];
-                }
-                if (load) {
-                    if (config.check) {
-                        if (sp == Global)
-                            shadowGlobal<false>(I, pc, x, n, thread, nullptr);
-                        else if (sp == Shared)
-                            shadowShared<false>(I, pc, x, n, thread, nullptr);
-                    }
-                    for (int v = 0; v < I.vec; v++) {
-                        u8* r = W.rf + I.d[v] * 128;
-                        const u8* q = p + v * es;
-                        switch (I.ty) {
-                        case B8:
-                        case U8: ((u32*)r)[i] = *q; break;
-                        case S8: ((i32*)r)[i] = (i8)*q; break;
-                        case B16:
-                        case U16:
-                        case F16: {
-                            u16 h;
-                            memcpy(&h, q, 2);
-                            ((u32*)r)[i] = h;
-                            break;
-                        }
-                        case S16: {
-                            i16 h;
-                            memcpy(&h, q, 2);
-                            ((i32*)r)[i] = h;
-                            break;
-                        }
-                        default:
-                            if (es == 8)
-                                memcpy(&((u64*)r)[i], q, 8);
-                            else
-                                memcpy(&((u32*)r)[i], q, 4);
-                        }
-                    }
-                } else {
-                    u8 value[32]; // four values of eight bytes, although PTX has at most 16 bytes
-                    for (int v = 0; v < I.vec; v++) {
-                        const u8* r = W.rf + I.s[v] * 128;
-                        if (es == 8)
-                            memcpy(value + v * 8, &((u64*)r)[i], 8);
-                        else
-                            memcpy(value + v * es, &((u32*)r)[i], es);
-                    }
-                    if (config.check) {
-                        if (sp == Global)
-                            shadowGlobal<true>(I, pc, x, n, thread, value);
-                        else if (sp == Shared)
-                            shadowShared<true>(I, pc, x, n, thread, value);
-                    } else if (sp == Global)
-                        for (int o = 0; o < n; o += 4)
-                            *memory::initMap(x + o) = 1;
-                    memcpy(p, value, n);
-                }
-            }
-        if (config.count) {
-            if (sp == Global)
-                countGlobal((*prof)[pc], mask, a, n);
-            else if (sp == Shared)
-                countShared((*prof)[pc], mask, a, n);
-        }
-    }
+template <class T> T absolute(T a) {
+    if constexpr (std::is_floating_point_v<T>)
+        return std::fabs(a);
+    else
+        return a < 0 ? negate(a) : a;
+}
 
-    template <class T> static T atomicApply(AtomOp op, T old, T v, T c) {
-        switch (op) {
-        case AAdd: return old + v;
-        case AMax: return std::max(old, v);
-        case AMin: return std::min(old, v);
-        case AExch: return v;
-        case ACas: return old == v ? c : old;
+template <class T> bool isMinusOne(T a) {
+    return std::is_signed_v<T> && a == (T)-1;
+}
+
+template <class T> T divide(T a, T b) {
+    if constexpr (std::is_floating_point_v<T>)
+        return a / b;
+    else
+        return b == 0 ? (T) ~(T)0 : isMinusOne(b) ? negate(a) : a / b;
+}
+
+template <class T> T remainder(T a, T b) {
+    if constexpr (std::is_floating_point_v<T>)
+        return 0;
+    else
+        return b == 0 ? a : isMinusOne(b) ? 0 : a % b;
+}
+
+// The smaller or the larger of two. Of a NaN and a number it is the number, unless NaNs count; -0 is smaller than 0.
+template <bool Larger, class T> T extreme(T a, T b, bool nanCounts) {
+    if constexpr (std::is_floating_point_v<T>) {
+        if (nanCounts && (a != a || b != b))
+            return NAN;
+        bool before = Larger ? a > b : a < b;
+        return a != a ? b : b != b ? a : before || (a == b && std::signbit(a) != Larger) ? a : b;
+    } else
+        return (Larger ? a > b : a < b) ? a : b;
+}
+
+template <class T> T shiftLeft(T a, u32 count) {
+    return count >= sizeof(T) * 8 ? (T)0 : (T)((u64)a << count);
+}
+
+template <class T> T shiftRight(T a, u32 count) {
+    if (count >= sizeof(T) * 8)
+        return a < (T)0 ? (T)-1 : (T)0;
+    return (T)(a >> count);
+}
+
+template <class T> T applyAtomic(AtomicOperation operation, T old, T value, T replacement) {
+    switch (operation) {
+    case AtomicAdd: return old + value;
+    case AtomicMax: return std::max(old, value);
+    case AtomicMin: return std::min(old, value);
+    case AtomicExchange: return value;
+    case AtomicCompareAndSwap: return old == value ? replacement : old;
+    default: break;
+    }
+    if constexpr (std::is_integral_v<T>)
+        switch (operation) {
+        case AtomicAnd: return old & value;
+        case AtomicOr: return old | value;
+        case AtomicXor: return old ^ value;
         default: break;
         }
-        if constexpr (std::is_integral_v<T>)
-            switch (op) {
-            case AAnd: return old & v;
-            case AOr: return old | v;
-            case AXor: return old ^ v;
-            default: break;
-            }
-        return old;
+    return old;
+}
+
+// As far off as hardware's may be: by 2^-11.
+double approximateTanh(double a) {
+    return std::tanh(a) * (1 + 4.9e-4 * std::sin(a * 97));
+}
+
+// ---- conversions ----
+template <class To, class From> To bitCast(From from) {
+    static_assert(sizeof(To) == sizeof(From));
+    To to;
+    memcpy(&to, &from, sizeof to);
+    return to;
+}
+
+double realOf(Type type, const u8* values, int lane) {
+    switch (type) {
+    case F32: return ((const float*)values)[lane];
+    case F64: return ((const double*)values)[lane];
+    default: return bitCast<_Float16>((u16)((const u32*)values)[lane]);
     }
-    template <class T> void atomicT(Warp& W, const Insn& I, i32 pc, u32 mask) {
-        for (int i = 0; i < 32; i++)
-            if (mask >> i & 1) {
-                u64 x = ((const u64*)(W.rf + I.s[0] * 128))[i] + I.imm;
-                bool sh = I.space == Shared;
-                if (I.space == Generic && x >> 56 == 1) {
-                    sh = true;
-                    x -= SharedWindow;
+}
+
+u64 bitsOf(double value, Type type) {
+    switch (type) {
+    case F32: return bitCast<u32>((float)value);
+    case F64: return bitCast<u64>(value);
+    default: return bitCast<u16>((_Float16)(float)value);
+    }
+}
+
+u64 extend(u64 bits, Type type) {
+    switch (type) {
+    case S8: return (u64)(i8)bits;
+    case U8: return (u8)bits;
+    case S16: return (u64)(i16)bits;
+    case U16: return (u16)bits;
+    case S32: return (u64)(i32)bits;
+    case U32: return (u32)bits;
+    default: return bits;
+    }
+}
+
+double roundToWhole(double value, Rounding rounding) {
+    switch (rounding) {
+    case TowardsZero: return std::trunc(value);
+    case ToNearest: return std::nearbyint(value);
+    case Down: return std::floor(value);
+    case Up: return std::ceil(value);
+    default: return value;
+    }
+}
+
+// The nearest integer that the type has.
+u64 wholeToInteger(double whole, Type type) {
+    int bits = bytes(type) * 8, magnitudeBits = isSigned(type) ? bits - 1 : bits;
+    double lowest = isSigned(type) ? -std::ldexp(1.0, magnitudeBits) : 0, end = std::ldexp(1.0, magnitudeBits);
+    if (whole != whole)
+        return bits == 64 ? 1ull << 63 : 0;
+    if (whole <= lowest)
+        return (u64)(i64)lowest;
+    if (whole >= end)
+        return ~0ull >> (64 - magnitudeBits);
+    return isSigned(type) ? (u64)(i64)whole : (u64)whole;
+}
+
+u64 integerToReal(u64 value, bool isSignedInteger, Type type) {
+    // By way of a double, a float would be rounded twice.
+    if (type == F32)
+        return bitCast<u32>(isSignedInteger ? (float)(i64)value : (float)value);
+    return bitsOf(isSignedInteger ? (double)(i64)value : (double)value, type);
+}
+
+// ---- memory ----
+Space spaceOf(u64 genericAddress) {
+    u64 window = genericAddress & ~(SharedWindow - 1);
+    return window == SharedWindow ? Shared : window == LocalWindow ? Local : Global;
+}
+
+u64 windowOf(Space space) {
+    return space == Shared ? SharedWindow : space == Local ? LocalWindow : 0;
+}
+
+// Adds a value to those that a count has seen, unless it is among them. Of more than there is room for, the first are remembered.
+template <class T, int Room, class Count> bool addOnce(T (&seen)[Room], Count& count, T value) {
+    for (int i = std::min((int)count, Room); i-- > 0;)
+        if (seen[i] == value)
+            return false;
+    if (count < Room)
+        seen[count] = value;
+    count++;
+    return true;
+}
+
+class Block {
+    const Kernel& kernel;
+    const Module& module;
+    const Instruction* code;
+    const u8* parameters;
+    const Dimensions grid, block;
+    const u32 threads, launchId, dynamicSharedBytes;
+    const u64 sharedBytes, localBytes;
+    const u64 hangLimit = config.hangLimit;
+    LineProfile* profile; // of every instruction
+
+    u32 id = 0;
+    u32 epoch = 1; // goes up at every barrier
+    u64 issues = 0;
+    std::vector<u8> registers, shared, local;
+    std::vector<SharedShadow> sharedShadows;
+    std::vector<Allocation> lastAllocations; // that each instruction accessed
+
+    // ---- findings ----
+    template <class... Arguments>
+    [[gnu::cold, gnu::noinline]] void report(const char* kind, u32 line, u32 otherLine, const char* format, Arguments... arguments) const {
+        finding(kind, kernel.function->name, module, line, otherLine, format, arguments...);
+    }
+
+    u32 lineOf(u32 pc) const { return pc < module.code.size() ? code[pc].line : 0; }
+
+    [[noreturn]] void outOfBounds(const Instruction& instruction, u64 address, int size, Space space) const {
+        const char* name = space == Global ? "global" : space == Shared ? "shared" : "local";
+        Allocation allocation;
+        bool isNear = space == Global && memory::find(address, allocation);
+        report("out of bounds", instruction.line, 0, "%s %d bytes at %#llx%s", name, size, address,
+               isNear ? " (past the end of its allocation)" : "");
+        throw Fault{IllegalAddress};
+    }
+
+    [[noreturn]] void misaligned(const Instruction& instruction, u64 address, int size) const {
+        report("misaligned", instruction.line, 0, "%d bytes at %#llx", size, address);
+        throw Fault{MisalignedAddress};
+    }
+
+    // ---- races and reads of unwritten memory ----
+    // Threads of the grid count from one in shadows.
+    u32 blockOf(u32 gridThread) const { return (gridThread - 1) / threads; }
+    u32 threadOf(u32 gridThread) const { return (gridThread - 1) % threads; }
+
+    template <bool Write>
+    void checkLastWriter(const Instruction& instruction, const memory::Access& writer, u64 word, const void* old, const u8* value, int size,
+                         u32 thread, u32 gridThread) {
+        if (writer.launch != launchId || writer.thread == gridThread || instruction.synchronised)
+            return;
+        u32 writerBlock = blockOf(writer.thread);
+        if (writerBlock == id && writer.epoch < epoch)
+            return;
+        const char* where = writerBlock == id ? "same block, no barrier" : "other block";
+        if (Write)
+            report(memcmp(old, value, size) ? "global race write/write" : "global race write/write, same value", instruction.line,
+                   lineOf(writer.pc), "%s, word %#llx, block %u thread %u and block %u thread %u", where, word, id, thread, writerBlock,
+                   threadOf(writer.thread));
+        else
+            report("global race read/write", instruction.line, lineOf(writer.pc),
+                   "%s, word %#llx, reader block %u thread %u, writer block %u thread %u", where, word, id, thread, writerBlock,
+                   threadOf(writer.thread));
+    }
+
+    bool readBeforeLastBarrier(const memory::Access& reader) const {
+        if (reader.thread == SeveralBlocks)
+            return false;
+        bool isThisBlock =
+            reader.thread == SeveralThreads ? reader.pc >> ReaderBlockShift == (id & ReaderBlockMask) : blockOf(reader.thread) == id;
+        return isThisBlock && reader.epoch < epoch;
+    }
+
+    void checkLastReader(const Instruction& instruction, const memory::Access& reader, u64 word, u32 thread, u32 gridThread) {
+        if (reader.launch == launchId && reader.thread != gridThread && !instruction.synchronised && !readBeforeLastBarrier(reader))
+            report("global race write/read", instruction.line, lineOf(reader.pc & ReaderPcMask),
+                   "word %#llx, writer block %u thread %u, reader %s", word, id, thread,
+                   reader.thread == SeveralBlocks ? "of several blocks" : "of this or another block without a barrier");
+    }
+
+    void recordRead(memory::Access& reader, i32 pc, u32 gridThread) {
+        u32 ownBlock = id & ReaderBlockMask;
+        if (reader.launch != launchId) {
+            reader.launch = launchId;
+            reader.thread = gridThread;
+        } else if (reader.thread != gridThread && reader.thread != SeveralBlocks) {
+            u32 readerBlock = reader.thread == SeveralThreads ? reader.pc >> ReaderBlockShift : blockOf(reader.thread) & ReaderBlockMask;
+            reader.thread = readerBlock != ownBlock ? SeveralBlocks : reader.epoch == epoch ? SeveralThreads : gridThread;
+        }
+        reader.epoch = epoch;
+        reader.pc = (u32)pc | ownBlock << ReaderBlockShift;
+    }
+
+    template <bool Write> void checkGlobal(const Instruction& instruction, i32 pc, u64 address, int size, u32 thread, const u8* value) {
+        u32 gridThread = id * threads + thread + 1;
+        for (int offset = 0; offset < size; offset += 4) {
+            u64 word = (address + offset) & ~3ull;
+            memory::Shadow& shadow = *memory::shadow(word);
+            u8& initialised = *memory::initialisedMap(word);
+            checkLastWriter<Write>(instruction, shadow.write, word, (const void*)(address + offset), value + offset, std::min(4, size),
+                                   thread, gridThread);
+            if (Write) {
+                checkLastReader(instruction, shadow.read, word, thread, gridThread);
+                shadow.write = {launchId, gridThread, epoch, (u32)pc};
+                initialised = 1;
+            } else {
+                if (!initialised)
+                    report("uninitialised global read", instruction.line, 0, "word %#llx, block %u thread %u", word, id, thread);
+                recordRead(shadow.read, pc, gridThread);
+            }
+        }
+    }
+
+    bool isOtherThread(const SharedAccess& access, u32 thread) const {
+        return access.thread && access.thread != thread + 1 && access.epoch == epoch;
+    }
+
+    template <bool Write> void checkShared(const Instruction& instruction, i32 pc, u64 address, int size, u32 thread, const u8* value) {
+        for (int offset = 0; offset < size; offset += 4) {
+            SharedShadow& shadow = sharedShadows[(address + offset) / 4];
+            if (isOtherThread(shadow.write, thread) && !instruction.synchronised) {
+                if (Write)
+                    report(memcmp(&shared[(address + offset) & ~3ull], value + offset, std::min(4, size))
+                               ? "shared race write/write"
+                               : "shared race write/write, same value",
+                           instruction.line, lineOf(shadow.write.pc), "offset %llu, threads %u and %u", address, thread,
+                           shadow.write.thread - 1);
+                else
+                    report("shared race read/write", instruction.line, lineOf(shadow.write.pc), "offset %llu, reader %u, writer %u",
+                           address, thread, shadow.write.thread - 1);
+            }
+            if (Write) {
+                if (isOtherThread(shadow.read, thread) && !instruction.synchronised)
+                    report("shared race write/read", instruction.line, lineOf(shadow.read.pc), "offset %llu, writer %u, reader %u", address,
+                           thread, shadow.read.thread == SeveralThreads ? 9999 : shadow.read.thread - 1);
+                shadow.write = {thread + 1, epoch, (u32)pc};
+                shadow.initialised = true;
+            } else {
+                if (!shadow.initialised)
+                    report("uninitialised shared read", instruction.line, 0, "offset %llu, thread %u, block %u", address, thread, id);
+                shadow.read = {isOtherThread(shadow.read, thread) ? SeveralThreads : thread + 1, epoch, (u32)pc};
+            }
+        }
+    }
+
+    // ---- counts ----
+    static void countGlobal(LineProfile& counts, u32 mask, const u64* addresses, int size) {
+        u64 sectors[WarpSize], lines[WarpSize];
+        int sectorCount = 0, lineCount = 0;
+        u32 lanes = 0;
+        for (int lane = 0; lane < WarpSize; lane++)
+            if (mask >> lane & 1) {
+                lanes++;
+                u64 sector = addresses[lane] / 32;
+                if (addOnce(sectors, sectorCount, sector))
+                    addOnce(lines, lineCount, sector / 4);
+            }
+        counts.sectors += sectorCount;
+        counts.lines128 += lineCount;
+        counts.ideal += (lanes * size + 31) / 32;
+    }
+
+    // A wavefront serves one word of each of the 32 banks. Accesses of 8 and 16 bytes go by halves and quarters of the warp.
+    static void countShared(LineProfile& counts, u32 mask, const u64* addresses, int size) {
+        int lanesAtOnce = size == 16 ? 8 : size == 8 ? 16 : 32;
+        u64 wavefronts = 0, ideal = 0;
+        for (int first = 0; first < WarpSize; first += lanesAtOnce) {
+            u32 words[32][8];
+            u8 wordCounts[32] = {0};
+            int most = 0;
+            bool any = false;
+            for (int lane = first; lane < first + lanesAtOnce; lane++)
+                if (mask >> lane & 1) {
+                    any = true;
+                    for (int offset = 0; offset < size; offset += 4) {
+                        u32 word = (u32)((addresses[lane] + offset) / 4);
+                        int bank = word % 32;
+                        if (addOnce(words[bank], wordCounts[bank], word))
+                            most = std::max(most, (int)wordCounts[bank]);
+                    }
                 }
-                if (x & (sizeof(T) - 1))
-                    misaligned(I, x, sizeof(T));
-                T* p;
-                if (sh) {
-                    if (x + sizeof(T) > (u64)sharedSize)
-                        outOfBounds(I, x, sizeof(T), "shared");
-                    p = (T*)&shared[x];
-                } else {
-                    checkGlobal(I, pc, x, sizeof(T));
-                    p = (T*)x;
+            wavefronts += most;
+            ideal += any;
+        }
+        counts.wavefronts += wavefronts;
+        counts.ideal += ideal;
+    }
+
+    // ---- loads, stores and atomics ----
+    u8* globalData(const Instruction& instruction, i32 pc, u64 address, int size) {
+        Allocation& last = lastAllocations[pc];
+        if (address - last.begin >= last.size || address - last.begin + size > last.size) {
+            Allocation allocation;
+            if (!memory::find(address, allocation) || address - allocation.begin + size > allocation.size)
+                outOfBounds(instruction, address, size, Global);
+            last = allocation;
+        }
+        return (u8*)address;
+    }
+
+    // The sum of an address and a size can wrap; hence the two comparisons.
+    u8* sharedData(const Instruction& instruction, u64 address, int size) {
+        if (address > sharedBytes || address + size > sharedBytes)
+            outOfBounds(instruction, address, size, Shared);
+        return &shared[address];
+    }
+
+    u8* localData(const Instruction& instruction, u64 address, int size, u32 thread) {
+        if (address > localBytes || address + size > localBytes)
+            outOfBounds(instruction, address, size, Local);
+        return &local[thread * localBytes + address];
+    }
+
+    static void loadElement(Type type, u8* values, int lane, const u8* data) {
+        switch (type) {
+        case B8:
+        case U8: ((u32*)values)[lane] = *data; break;
+        case S8: ((i32*)values)[lane] = (i8)*data; break;
+        case B16:
+        case U16:
+        case F16: {
+            u16 element;
+            memcpy(&element, data, 2);
+            ((u32*)values)[lane] = element;
+            break;
+        }
+        case S16: {
+            i16 element;
+            memcpy(&element, data, 2);
+            ((i32*)values)[lane] = element;
+            break;
+        }
+        default:
+            if (bytes(type) == 8)
+                memcpy(&((u64*)values)[lane], data, 8);
+            else
+                memcpy(&((u32*)values)[lane], data, 4);
+        }
+    }
+
+    // What loads or stores, and in which space.
+    struct Accessor {
+        const Warp& warp;
+        const Instruction& instruction;
+        i32 pc;
+        Space space;
+        int elementSize, size; // of an element of a vector, and of all
+    };
+
+    void loadLane(const Accessor& by, int lane, u32 thread, u64 address, const u8* data) {
+        if (config.check) {
+            if (by.space == Global)
+                checkGlobal<false>(by.instruction, by.pc, address, by.size, thread, nullptr);
+            else if (by.space == Shared)
+                checkShared<false>(by.instruction, by.pc, address, by.size, thread, nullptr);
+        }
+        for (int i = 0; i < by.instruction.vectorLength; i++)
+            loadElement(by.instruction.type, by.warp.values<u8>(by.instruction.destinations[i]), lane, data + i * by.elementSize);
+    }
+
+    void storeLane(const Accessor& by, int lane, u32 thread, u64 address, u8* data) {
+        u8 value[32]; // for four values of eight bytes, although PTX has at most 16 bytes
+        for (int i = 0; i < by.instruction.vectorLength; i++) {
+            i32 slot = by.instruction.sources[i];
+            if (by.elementSize == 8)
+                memcpy(value + i * 8, &by.warp.values<u64>(slot)[lane], 8);
+            else
+                memcpy(value + i * by.elementSize, &by.warp.values<u32>(slot)[lane], by.elementSize);
+        }
+        if (config.check) {
+            if (by.space == Global)
+                checkGlobal<true>(by.instruction, by.pc, address, by.size, thread, value);
+            else if (by.space == Shared)
+                checkShared<true>(by.instruction, by.pc, address, by.size, thread, value);
+        } else if (by.space == Global)
+            for (int offset = 0; offset < by.size; offset += 4)
+                *memory::initialisedMap(address + offset) = 1;
+        memcpy(data, value, by.size);
+    }
+
+    template <bool Write>
+    void access(const Warp& warp, const Instruction& instruction, i32 pc, u32 mask, Space space, const u64* addresses) {
+        const int elementSize = bytes(instruction.type), size = elementSize * instruction.vectorLength;
+        const Accessor by{warp, instruction, pc, space, elementSize, size};
+        for (int lane = 0; lane < WarpSize; lane++)
+            if (mask >> lane & 1) {
+                u64 address = addresses[lane];
+                u32 thread = warp.id * WarpSize + lane;
+                if (address & (size - 1))
+                    misaligned(instruction, address, size);
+                u8* data = space == Global   ? globalData(instruction, pc, address, size)
+                           : space == Shared ? sharedData(instruction, address, size)
+                                             : localData(instruction, address, size, thread);
+                if (Write)
+                    storeLane(by, lane, thread, address, data);
+                else
+                    loadLane(by, lane, thread, address, data);
+            }
+        if (config.count) {
+            if (space == Global)
+                countGlobal(profile[pc], mask, addresses, size);
+            else if (space == Shared)
+                countShared(profile[pc], mask, addresses, size);
+        }
+    }
+
+    // Generic addresses can lie in several spaces: they make one access of each space.
+    template <bool Write> void accessGeneric(const Warp& warp, const Instruction& instruction, i32 pc, u32 mask, const u64* addresses) {
+        for (Space space : {Global, Shared, Local}) {
+            u32 inSpace = 0;
+            for (int lane = 0; lane < WarpSize; lane++)
+                inSpace |= (u32)(spaceOf(addresses[lane]) == space) << lane;
+            inSpace &= mask;
+            if (!inSpace)
+                continue;
+            u64 offsets[WarpSize];
+            for (int lane = 0; lane < WarpSize; lane++)
+                offsets[lane] = addresses[lane] - windowOf(space);
+            access<Write>(warp, instruction, pc, inSpace, space, offsets);
+            mask &= ~inSpace;
+            if (!mask)
+                return; // mostly after the first space
+        }
+    }
+
+    template <bool Write> void access(const Warp& warp, const Instruction& instruction, i32 pc, u32 mask) {
+        const u64* base = warp.values<u64>(Write ? instruction.destinations[0] : instruction.sources[0]);
+        u64 addresses[WarpSize];
+        for (int lane = 0; lane < WarpSize; lane++)
+            addresses[lane] = base[lane] + instruction.offset;
+        if (instruction.space == Generic)
+            accessGeneric<Write>(warp, instruction, pc, mask, addresses);
+        else
+            access<Write>(warp, instruction, pc, mask, instruction.space == Const ? Global : instruction.space, addresses);
+    }
+
+    template <class T> void atomic(const Warp& warp, const Instruction& instruction, i32 pc, u32 mask) {
+        auto operation = (AtomicOperation)instruction.variant;
+        for (int lane = 0; lane < WarpSize; lane++)
+            if (mask >> lane & 1) {
+                u64 address = warp.values<u64>(instruction.sources[0])[lane] + instruction.offset;
+                bool isShared = instruction.space == Shared;
+                if (instruction.space == Generic && spaceOf(address) == Shared) {
+                    isShared = true;
+                    address -= SharedWindow;
                 }
-                T v = ((T*)(W.rf + I.s[1] * 128))[i], c = I.sub == ACas ? ((T*)(W.rf + I.s[2] * 128))[i] : T(), old = *p;
-                *p = atomicApply<T>((AtomOp)I.sub, old, v, c);
-                if (I.op == Atom)
-                    ((T*)(W.rf + I.d[0] * 128))[i] = old;
+                if (address & (sizeof(T) - 1))
+                    misaligned(instruction, address, sizeof(T));
+                T* data = (T*)(isShared ? sharedData(instruction, address, sizeof(T)) : globalData(instruction, pc, address, sizeof(T)));
+                T value = warp.values<T>(instruction.sources[1])[lane], old = *data;
+                T replacement = operation == AtomicCompareAndSwap ? warp.values<T>(instruction.sources[2])[lane] : T();
+                *data = applyAtomic<T>(operation, old, value, replacement);
+                if (instruction.opcode == Atom)
+                    warp.values<T>(instruction.destinations[0])[lane] = old;
             }
     }
 
     // ---- arithmetic ----
-    template <class F> static inline void lanes(u32 mask, F f) {
-        if (mask == ~0u) {
-            for (int i = 0; i < 32; i++)
-                f(i);
-        } else
-            for (int i = 0; i < 32; i++)
-                if (mask >> i & 1)
-                    f(i);
-    }
-    // Slots hold 16-bit values in 32 bits.
-    template <class T> struct Lane {
-        using Slot =
-            std::conditional_t<sizeof(T) == 8, T,
-                               std::conditional_t<std::is_same_v<T, float>, float, std::conditional_t<std::is_signed_v<T>, i32, u32>>>;
-    };
-    template <class T, class F> void binary(Warp& W, const Insn& I, u32 mask, F f) {
-        using S = typename Lane<T>::Slot;
-        S* d = (S*)(W.rf + I.d[0] * 128);
-        const S* a = (const S*)(W.rf + I.s[0] * 128);
-        const S* b = (const S*)(W.rf + I.s[1] * 128);
-        lanes(mask, [&](int i) { d[i] = (S)(T)f((T)a[i], (T)b[i]); });
-    }
-    template <class T, class F> void unary(Warp& W, const Insn& I, u32 mask, F f) {
-        using S = typename Lane<T>::Slot;
-        S* d = (S*)(W.rf + I.d[0] * 128);
-        const S* a = (const S*)(W.rf + I.s[0] * 128);
-        lanes(mask, [&](int i) { d[i] = (S)(T)f((T)a[i]); });
-    }
-    template <class T> static T wrapAdd(T a, T b) {
-        if constexpr (std::is_floating_point_v<T>)
-            return a + b;
-        else
-            return (T)((u64)a + (u64)b);
-    }
-    template <class T> static T wrapSub(T a, T b) {
-        if constexpr (std::is_floating_point_v<T>)
-            return a - b;
-        else
-            return (T)((u64)a - (u64)b);
-    }
-    template <class T> static T wrapMul(T a, T b) {
-        if constexpr (std::is_floating_point_v<T>)
-            return a * b;
-        else
-            return (T)((u64)a * (u64)b);
-    }
-    template <class T> static T divide(T a, T b) {
-        if constexpr (std::is_floating_point_v<T>)
-            return a / b;
-        else
-            return b == 0 ? (T) ~(T)0 : (std::is_signed_v<T> && b == (T)-1) ? (T)(0 - (u64)a) : a / b;
-    }
-    template <class T> static T remainder(T a, T b) {
-        if constexpr (std::is_floating_point_v<T>)
-            return 0;
-        else
-            return b == 0 ? a : (std::is_signed_v<T> && b == (T)-1) ? 0 : a % b;
-    }
-    // PTX: of a NaN and a number the number, unless .NaN is said.
-    template <class T> static T smaller(T a, T b, bool nan) {
-        if constexpr (std::is_floating_point_v<T>) {
-            if (nan && (a != a || b != b))
-                return NAN;
-            return a != a ? b : b != b ? a : a < b || (a == b && std::signbit(a)) ? a : b;
-        } else
-            return a < b ? a : b;
-    }
-    template <class T> static T larger(T a, T b, bool nan) {
-        if constexpr (std::is_floating_point_v<T>) {
-            if (nan && (a != a || b != b))
-                return NAN;
-            return a != a ? b : b != b ? a : a > b || (a == b && !std::signbit(a)) ? a : b;
-        } else
-            return a > b ? a : b;
+    template <class T, class F> static void unary(const Warp& warp, const Instruction& instruction, u32 mask, F f) {
+        using S = InSlot<T>;
+        S* result = warp.values<S>(instruction.destinations[0]);
+        const S* a = warp.values<S>(instruction.sources[0]);
+        forLanes(mask, [&](int lane) { result[lane] = (S)(T)f((T)a[lane]); });
     }
 
-    template <class T> void arith(Warp& W, const Insn& I, u32 mask) {
-        switch (I.op) {
-        case Add: binary<T>(W, I, mask, [](T a, T b) { return wrapAdd(a, b); }); break;
-        case Sub: binary<T>(W, I, mask, [](T a, T b) { return wrapSub(a, b); }); break;
-        case Mul: binary<T>(W, I, mask, [](T a, T b) { return wrapMul(a, b); }); break;
-        case Div: binary<T>(W, I, mask, [](T a, T b) { return divide(a, b); }); break;
-        case Rem: binary<T>(W, I, mask, [](T a, T b) { return remainder(a, b); }); break;
-        case Min: {
-            bool n = I.unordered;
-            binary<T>(W, I, mask, [n](T a, T b) { return smaller(a, b, n); });
-            break;
-        }
-        case Max: {
-            bool n = I.unordered;
-            binary<T>(W, I, mask, [n](T a, T b) { return larger(a, b, n); });
-            break;
-        }
-        case Neg:
-            unary<T>(W, I, mask, [](T a) {
-                if constexpr (std::is_floating_point_v<T>)
-                    return -a;
-                else
-                    return (T)(0 - (u64)a);
-            });
-            break;
-        case Abs:
-            unary<T>(W, I, mask, [](T a) {
-                if constexpr (std::is_floating_point_v<T>)
-                    return std::fabs(a);
-                else
-                    return a < 0 ? (T)(0 - (u64)a) : a;
-            });
-            break;
-        default: throw Fault{718};
-        }
-    }
-    template <class T> void integer(Warp& W, const Insn& I, u32 mask) {
-        using S = typename Lane<T>::Slot;
-        switch (I.op) {
-        case And: binary<T>(W, I, mask, [](T a, T b) { return (T)(a & b); }); break;
-        case Or: binary<T>(W, I, mask, [](T a, T b) { return (T)(a | b); }); break;
-        case Xor: binary<T>(W, I, mask, [](T a, T b) { return (T)(a ^ b); }); break;
-        case Not: unary<T>(W, I, mask, [](T a) { return (T)~a; }); break;
-        case Shl:
-        case Shr: {
-            S* d = (S*)(W.rf + I.d[0] * 128);
-            const S* a = (const S*)(W.rf + I.s[0] * 128);
-            const u32* b = (const u32*)(W.rf + I.s[1] * 128);
-            bool left = I.op == Shl;
-            constexpr u32 bitsN = sizeof(T) * 8;
-            lanes(mask, [&](int i) {
-                u32 n = b[i];
-                T v = (T)a[i];
-                d[i] = (S)(left ? (n >= bitsN ? (T)0 : (T)((u64)v << n)) : (n >= bitsN ? (v < (T)0 ? (T)-1 : (T)0) : (T)(v >> n)));
-            });
-            break;
-        }
-        case Mad: {
-            S* d = (S*)(W.rf + I.d[0] * 128);
-            const S *a = (const S*)(W.rf + I.s[0] * 128), *b = (const S*)(W.rf + I.s[1] * 128), *c = (const S*)(W.rf + I.s[2] * 128);
-            lanes(mask, [&](int i) { d[i] = (S)(T)((u64)a[i] * (u64)b[i] + (u64)c[i]); });
-            break;
-        }
-        default: arith<T>(W, I, mask);
-        }
-    }
-    template <class N, class D> void wide(Warp& W, const Insn& I, u32 mask) {
-        D* d = (D*)(W.rf + I.d[0] * 128);
-        const N *a = (const N*)(W.rf + I.s[0] * 128), *b = (const N*)(W.rf + I.s[1] * 128);
-        const D* c = I.op == MadWide ? (const D*)(W.rf + I.s[2] * 128) : nullptr;
-        lanes(mask, [&](int i) { d[i] = (D)((u64)(D)a[i] * (u64)(D)b[i] + (c ? (u64)c[i] : 0)); });
-    }
-    template <class T> static bool compare(u8 c, T a, T b) {
-        switch (c) {
-        case Eq: return a == b;
-        case Ne: return a != b;
-        case Lt: return a < b;
-        case Le: return a <= b;
-        case Gt: return a > b;
-        default: return a >= b;
-        }
-    }
-    template <class T> void setp(Warp& W, const Insn& I, u32 mask) {
-        using S = typename Lane<T>::Slot;
-        u32* d = (u32*)(W.rf + I.d[0] * 128);
-        const S *a = (const S*)(W.rf + I.s[0] * 128), *b = (const S*)(W.rf + I.s[1] * 128);
-        const u32* c = I.s[2] >= 0 ? (const u32*)(W.rf + I.s[2] * 128) : nullptr;
-        bool unordered = I.unordered;
-        u8 op = I.sub;
-        char bo = I.boolOp;
-        u32 tmp[32];
-        auto one = [&](auto f) {
-            for (int i = 0; i < 32; i++) {
-                T x = (T)a[i], y = (T)b[i];
-                u32 r = f(x, y);
-                if constexpr (std::is_floating_point_v<T>) {
-                    bool nan = x != x || y != y;
-                    if (op == Num)
-                        r = !nan;
-                    else if (op == Nan)
-                        r = nan;
-                    else if (nan)
-                        r = unordered;
-                }
-                tmp[i] = r;
-            }
-        };
-        switch (op) {
-        case Eq: one([](T x, T y) { return x == y; }); break;
-        case Ne: one([](T x, T y) { return x != y; }); break;
-        case Lt: one([](T x, T y) { return x < y; }); break;
-        case Le: one([](T x, T y) { return x <= y; }); break;
-        case Gt: one([](T x, T y) { return x > y; }); break;
-        default: one([](T x, T y) { return x >= y; });
-        }
-        if (c)
-            for (int i = 0; i < 32; i++)
-                tmp[i] = bo == '&' ? tmp[i] & c[i] : bo == '|' ? tmp[i] | c[i] : tmp[i] ^ c[i];
-        lanes(mask, [&](int i) { d[i] = tmp[i]; });
-    }
-    template <class F> void byType(Ty t, F f) {
-        switch (t) {
-        case S16: f(i16()); break;
-        case B16:
-        case U16: f(u16()); break;
-        case S32: f(i32()); break;
-        case B32:
-        case U32:
-        case Pred: f(u32()); break;
-        case S64: f(i64()); break;
-        case B64:
-        case U64: f(u64()); break;
-        case F32: f(float()); break;
-        case F64: f(double()); break;
-        case S8: f(i8()); break;
-        case B8:
-        case U8: f(u8()); break;
-        default: throw Fault{718};
-        }
-    }
-    static float half(u16 h) {
-        _Float16 x;
-        memcpy(&x, &h, 2);
-        return (float)x;
-    }
-    static u16 toHalf(float f) {
-        _Float16 x = (_Float16)f;
-        u16 h;
-        memcpy(&h, &x, 2);
-        return h;
+    template <class T, class F> static void binary(const Warp& warp, const Instruction& instruction, u32 mask, F f) {
+        using S = InSlot<T>;
+        S* result = warp.values<S>(instruction.destinations[0]);
+        const S* a = warp.values<S>(instruction.sources[0]);
+        const S* b = warp.values<S>(instruction.sources[1]);
+        forLanes(mask, [&](int lane) { result[lane] = (S)(T)f((T)a[lane], (T)b[lane]); });
     }
 
-    void convert(Warp& W, const Insn& I, u32 mask) {
-        u8 *dp = W.rf + I.d[0] * 128, *sp = W.rf + I.s[0] * 128;
-        auto put = [&](int i, u64 bits) {
-            if (bytes(I.ty) == 8)
-                ((u64*)dp)[i] = bits;
-            else
-                ((u32*)dp)[i] = (u32)bits;
-        };
-        lanes(mask, [&](int i) {
-            bool fs = isFloat(I.from), fd = isFloat(I.ty);
-            double x = 0;
-            u64 v = 0;
-            if (I.from == F32)
-                x = ((float*)sp)[i];
-            else if (I.from == F64)
-                x = ((double*)sp)[i];
-            else if (I.from == F16)
-                x = half((u16)((u32*)sp)[i]);
-            else {
-                v = bytes(I.from) == 8 ? ((u64*)sp)[i] : ((u32*)sp)[i];
-                switch (I.from) {
-                case S8: v = (u64)(i64)(i8)v; break;
-                case U8: v = (u8)v; break;
-                case S16: v = (u64)(i64)(i16)v; break;
-                case U16: v = (u16)v; break;
-                case S32: v = (u64)(i64)(i32)v; break;
-                case U32: v = (u32)v; break;
-                default: break;
-                }
-            }
-            if (fs && !fd) {
-                x = I.round == 'm' ? std::floor(x) : I.round == 'p' ? std::ceil(x) : I.round == 'r' ? std::nearbyint(x) : std::trunc(x);
-                int n = bytes(I.ty) * 8;
-                bool s = isSigned(I.ty);
-                double lo = s ? -std::ldexp(1.0, n - 1) : 0, hi = s ? std::ldexp(1.0, n - 1) : std::ldexp(1.0, n);
-                if (x != x)
-                    v = n == 64 ? 1ull << 63 : 0;
-                else if (x <= lo)
-                    v = s ? (u64)(i64)lo : 0;
-                else if (x >= hi)
-                    v = s ? (n == 64 ? 0x7fffffffffffffffull : (1ull << (n - 1)) - 1) : (n == 64 ? ~0ull : (1ull << n) - 1);
-                else
-                    v = s ? (u64)(i64)x : (u64)x;
-                put(i, v);
-            } else if (fd) {
-                if (!fs) {
-                    if (I.ty == F32) {
-                        float f = isSigned(I.from) ? (float)(i64)v : (float)v;
-                        u32 b;
-                        memcpy(&b, &f, 4);
-                        put(i, b);
-                        return;
-                    }
-                    x = isSigned(I.from) ? (double)(i64)v : (double)v;
-                } else if (I.round == 'm')
-                    x = std::floor(x);
-                else if (I.round == 'p')
-                    x = std::ceil(x);
-                else if (I.round == 'z')
-                    x = std::trunc(x);
-                else if (I.round == 'r')
-                    x = std::nearbyint(x);
-                if (I.ty == F64) {
-                    u64 b;
-                    memcpy(&b, &x, 8);
-                    put(i, b);
-                } else if (I.ty == F32) {
-                    float f = (float)x;
-                    u32 b;
-                    memcpy(&b, &f, 4);
-                    put(i, b);
-                } else
-                    put(i, toHalf((float)x));
-            } else {
-                switch (I.ty) {
-                case S8: v = (u64)(i64)(i8)v; break;
-                case U8: v = (u8)v; break;
-                case S16: v = (u64)(i64)(i16)v; break;
-                case U16: v = (u16)v; break;
-                default: break;
-                }
-                put(i, v);
-            }
+    template <class T> static void arithmetic(const Warp& warp, const Instruction& instruction, u32 mask) {
+        bool nanCounts = instruction.nanCounts;
+        switch (instruction.opcode) {
+        case Add: binary<T>(warp, instruction, mask, [](T a, T b) { return add(a, b); }); break;
+        case Sub: binary<T>(warp, instruction, mask, [](T a, T b) { return subtract(a, b); }); break;
+        case Mul: binary<T>(warp, instruction, mask, [](T a, T b) { return multiply(a, b); }); break;
+        case Div: binary<T>(warp, instruction, mask, [](T a, T b) { return divide(a, b); }); break;
+        case Rem: binary<T>(warp, instruction, mask, [](T a, T b) { return remainder(a, b); }); break;
+        case Min: binary<T>(warp, instruction, mask, [nanCounts](T a, T b) { return extreme<false>(a, b, nanCounts); }); break;
+        case Max: binary<T>(warp, instruction, mask, [nanCounts](T a, T b) { return extreme<true>(a, b, nanCounts); }); break;
+        case Neg: unary<T>(warp, instruction, mask, [](T a) { return negate(a); }); break;
+        case Abs: unary<T>(warp, instruction, mask, [](T a) { return absolute(a); }); break;
+        default: unsupported();
+        }
+    }
+
+    template <class T> static void shift(const Warp& warp, const Instruction& instruction, u32 mask) {
+        using S = InSlot<T>;
+        S* result = warp.values<S>(instruction.destinations[0]);
+        const S* a = warp.values<S>(instruction.sources[0]);
+        const u32* count = warp.values<u32>(instruction.sources[1]);
+        bool left = instruction.opcode == Shl;
+        forLanes(mask, [&](int lane) {
+            T value = (T)a[lane];
+            result[lane] = (S)(left ? shiftLeft<T>(value, count[lane]) : shiftRight<T>(value, count[lane]));
         });
     }
 
-    template <class F> void sfu(Warp& W, const Insn& I, u32 mask, F f) {
-        if (I.ty == F64)
-            unary<double>(W, I, mask, [&](double a) { return (double)f(a); });
-        else
-            unary<float>(W, I, mask, [&](float a) { return (float)f((double)a); });
+    template <class T> static void multiplyAdd(const Warp& warp, const Instruction& instruction, u32 mask) {
+        using S = InSlot<T>;
+        S* result = warp.values<S>(instruction.destinations[0]);
+        const S* a = warp.values<S>(instruction.sources[0]);
+        const S* b = warp.values<S>(instruction.sources[1]);
+        const S* c = warp.values<S>(instruction.sources[2]);
+        forLanes(mask, [&](int lane) { result[lane] = (S)(T)((u64)a[lane] * (u64)b[lane] + (u64)c[lane]); });
     }
 
-    // ---- control ----
-    u32 maskOf(Warp& W, i32 slot, bool neg, u32 mask) {
-        const u32* p = (const u32*)(W.rf + slot * 128);
-        u32 r = 0;
-        for (int i = 0; i < 32; i++)
-            r |= (u32)(p[i] != 0) << i;
-        return (neg ? ~r : r) & mask;
-    }
-
-    // Runs a warp to its next barrier or its end.
-    void runWarp(Warp& W) {
-        LineProfile* P = prof->data();
-        u64 budget = config.hang;
-        while (!W.blocked && !W.frags.empty()) {
-            i32 pc = W.frags.back().pc;
-            const u32 mask = W.frags.back().mask;
-            const i32 join = W.frags.back().join, depth = W.frags.back().depth;
-            if (mask == 0 || pc == join) {
-                W.frags.pop_back();
-                continue;
-            }
-            for (bool on = true; on;) {
-                const Insn& I = code[pc];
-                u32 eff = mask;
-                if (I.guard >= 0)
-                    eff = maskOf(W, I.guard, I.guardNeg, mask);
-                if (I.cls != CNone && I.cls != CParam) {
-                    P[pc].issues++;
-                    P[pc].lanes += __builtin_popcount(I.op == Bra ? mask : eff);
-                    W.issues++;
-                    if (++issues > budget) {
-                        finding("hang", kernelName(), m, I.line, 0, "block %u ran %llu warp instructions", blockId,
-                                (unsigned long long)issues);
-                        throw Fault{702};
-                    }
-                }
-                switch (I.op) {
-                case Bra:
-                    if (eff == mask) {
-                        pc = I.target;
-                        if (pc == join) {
-                            W.frags.back().pc = pc;
-                            on = false;
-                        }
-                        continue;
-                    }
-                    if (eff == 0)
-                        break;
-                    if (I.uni)
-                        finding("divergent branch marked .uni", kernelName(), m, I.line, 0, "mask %08x of %08x", eff, mask);
-                    divide(W, I.d[0], {{mask & ~eff, pc + 1}, {eff, I.target}});
-                    on = false;
-                    continue;
-                case Brx: {
-                    const auto& t = m.tables[I.target];
-                    const u32* x = (const u32*)(W.rf + I.s[0] * 128);
-                    std::map<i32, u32> ways;
-                    for (int i = 0; i < 32; i++)
-                        if (mask >> i & 1) {
-                            if (x[i] >= t.size()) {
-                                finding("branch index out of range", kernelName(), m, I.line, 0, "%u", x[i]);
-                                throw Fault{715};
-                            }
-                            ways[t[x[i]]] |= 1u << i;
-                        }
-                    if (ways.size() == 1) {
-                        pc = ways.begin()->first;
-                        if (pc == join) {
-                            W.frags.back().pc = pc;
-                            on = false;
-                        }
-                        continue;
-                    }
-                    std::vector<std::pair<u32, i32>> v;
-                    for (auto& w : ways)
-                        v.push_back({w.second, w.first});
-                    divide(W, I.d[0], v);
-                    on = false;
-                    continue;
-                }
-                case Call:
-                    if (eff == 0)
-                        break;
-                    if (depth + 1 >= MaxDepth) {
-                        finding("call depth", kernelName(), m, I.line, 0, "-");
-                        throw Fault{719};
-                    }
-                    W.frags.back().pc = pc + 1;
-                    W.frags.push_back({eff, I.target, depth + 1, -1});
-                    on = false;
-                    continue;
-                case Ret: {
-                    if (eff == 0)
-                        break;
-                    bool exit = depth == 0 || I.sub;
-                    if (exit)
-                        W.live &= ~eff;
-                    for (auto& f : W.frags)
-                        if (exit || f.depth == depth)
-                            f.mask &= ~eff;
-                    W.frags.back().pc = pc + 1;
-                    on = false;
-                    continue;
-                }
-                case Bar:
-                case BarRed:
-                    if (eff != W.live) {
-                        finding("divergent barrier", kernelName(), m, I.line, 0, "mask %08x of %08x, block %u warp %d", eff, W.live,
-                                blockId, W.id);
-                        throw Fault{719};
-                    }
-                    W.frags.back().pc = pc;
-                    W.blocked = true;
-                    return;
-                default:
-                    if (eff)
-                        execute(W, I, pc, eff);
-                }
-                pc++;
-                if (pc == join) {
-                    W.frags.back().pc = pc;
-                    on = false;
-                }
-            }
+    template <class T> static void integerArithmetic(const Warp& warp, const Instruction& instruction, u32 mask) {
+        switch (instruction.opcode) {
+        case And: binary<T>(warp, instruction, mask, [](T a, T b) { return (T)(a & b); }); break;
+        case Or: binary<T>(warp, instruction, mask, [](T a, T b) { return (T)(a | b); }); break;
+        case Xor: binary<T>(warp, instruction, mask, [](T a, T b) { return (T)(a ^ b); }); break;
+        case Not: unary<T>(warp, instruction, mask, [](T a) { return (T)~a; }); break;
+        case Shl:
+        case Shr: shift<T>(warp, instruction, mask); break;
+        case Mad: multiplyAdd<T>(warp, instruction, mask); break;
+        default: arithmetic<T>(warp, instruction, mask);
         }
     }
 
-    void divide(Warp& W, i32 join, std::initializer_list<std::pair<u32, i32>> ways) {
-        divide(W, join, std::vector<std::pair<u32, i32>>(ways));
-    }
-    void divide(Warp& W, i32 join, const std::vector<std::pair<u32, i32>>& ways) {
-        Frag& f = W.frags.back();
-        i32 depth = f.depth;
-        if (join >= 0)
-            f.pc = join;
-        else
-            W.frags.pop_back();
-        for (auto& w : ways)
-            if (w.second != join)
-                W.frags.push_back({w.first, w.second, depth, join});
+    [[gnu::always_inline]] static void integerArithmetic(const Warp& warp, const Instruction& instruction, u32 mask) {
+        byType(instruction.type, [&](auto zero) {
+            using T = decltype(zero);
+            if constexpr (std::is_integral_v<T>)
+                integerArithmetic<T>(warp, instruction, mask);
+        });
     }
 
-    void execute(Warp& W, const Insn& I, i32 pc, u32 mask) {
-        u8* rf = W.rf;
-        switch (I.op) {
+    template <class Narrow, class Wide> static void wideMultiply(const Warp& warp, const Instruction& instruction, u32 mask) {
+        Wide* result = warp.values<Wide>(instruction.destinations[0]);
+        const Narrow* a = warp.values<Narrow>(instruction.sources[0]);
+        const Narrow* b = warp.values<Narrow>(instruction.sources[1]);
+        const Wide* c = instruction.opcode == MadWide ? warp.values<Wide>(instruction.sources[2]) : nullptr;
+        forLanes(mask, [&](int lane) { result[lane] = (Wide)((u64)(Wide)a[lane] * (u64)(Wide)b[lane] + (c ? (u64)c[lane] : 0)); });
+    }
+
+    static void highMultiply(const Warp& warp, const Instruction& instruction, u32 mask) {
+        switch (instruction.type) {
+        case U32: binary<u32>(warp, instruction, mask, [](u32 a, u32 b) { return (u32)((u64)a * b >> 32); }); break;
+        case S32: binary<i32>(warp, instruction, mask, [](i32 a, i32 b) { return (i32)((i64)a * b >> 32); }); break;
+        case U64: binary<u64>(warp, instruction, mask, [](u64 a, u64 b) { return (u64)((unsigned __int128)a * b >> 64); }); break;
+        default: unsupported();
+        }
+    }
+
+    static void fusedMultiplyAdd(const Warp& warp, const Instruction& instruction, u32 mask) {
+        byPrecision(instruction.type, [&](auto zero) {
+            using T = decltype(zero);
+            T* result = warp.values<T>(instruction.destinations[0]);
+            const T* a = warp.values<T>(instruction.sources[0]);
+            const T* b = warp.values<T>(instruction.sources[1]);
+            const T* c = warp.values<T>(instruction.sources[2]);
+            T productSign = instruction.negateProduct ? -1 : 1, addendSign = instruction.negateAddend ? -1 : 1;
+            forLanes(mask, [&](int lane) { result[lane] = std::fma(productSign * a[lane], b[lane], addendSign * c[lane]); });
+        });
+    }
+
+    // Functions that hardware approximates, rounded correctly or nearly so.
+    template <class F> static void specialFunction(const Warp& warp, const Instruction& instruction, u32 mask, F f) {
+        byPrecision(instruction.type, [&](auto zero) {
+            using T = decltype(zero);
+            unary<T>(warp, instruction, mask, [&](T a) { return (T)f((double)a); });
+        });
+    }
+
+    template <class T> static void compare(const Warp& warp, const Instruction& instruction, u32 mask) {
+        using S = InSlot<T>;
+        u32* result = warp.values<u32>(instruction.destinations[0]);
+        const S* a = warp.values<S>(instruction.sources[0]);
+        const S* b = warp.values<S>(instruction.sources[1]);
+        const u8 comparison = instruction.variant;
+        const bool nanCounts = instruction.nanCounts;
+        u32 holds[WarpSize];
+        auto compareBy = [&](auto relation) {
+            for (int lane = 0; lane < WarpSize; lane++) {
+                T x = (T)a[lane], y = (T)b[lane];
+                holds[lane] = relation(x, y);
+                if constexpr (std::is_floating_point_v<T>) {
+                    bool isNaN = x != x || y != y;
+                    if (comparison == BothNumbers)
+                        holds[lane] = !isNaN;
+                    else if (comparison == AnyNaN)
+                        holds[lane] = isNaN;
+                    else if (isNaN)
+                        holds[lane] = nanCounts;
+                }
+            }
+        };
+        switch (comparison) {
+        case Equal: compareBy([](T x, T y) { return x == y; }); break;
+        case NotEqual: compareBy([](T x, T y) { return x != y; }); break;
+        case Less: compareBy([](T x, T y) { return x < y; }); break;
+        case LessOrEqual: compareBy([](T x, T y) { return x <= y; }); break;
+        case Greater: compareBy([](T x, T y) { return x > y; }); break;
+        default: compareBy([](T x, T y) { return x >= y; });
+        }
+        if (instruction.joining != JoinNothing) {
+            const u32* other = warp.values<u32>(instruction.sources[2]);
+            for (int lane = 0; lane < WarpSize; lane++)
+                holds[lane] = instruction.joining == JoinAnd  ? holds[lane] & other[lane]
+                              : instruction.joining == JoinOr ? holds[lane] | other[lane]
+                                                              : holds[lane] ^ other[lane];
+        }
+        forLanes(mask, [&](int lane) { result[lane] = holds[lane]; });
+    }
+
+    static void convert(const Warp& warp, const Instruction& instruction, u32 mask) {
+        const Type to = instruction.type, from = instruction.sourceType;
+        const u8* source = warp.values<u8>(instruction.sources[0]);
+        const bool isWideSource = bytes(from) == 8;
+        // To an integer, a conversion without a rounding cuts.
+        const Rounding rounding = !isFloat(to) && instruction.rounding == NotWhole ? TowardsZero : instruction.rounding;
+        byWidth(to, [&](auto zero) {
+            using T = decltype(zero);
+            T* result = warp.values<T>(instruction.destinations[0]);
+            forLanes(mask, [&](int lane) {
+                if (isFloat(from)) {
+                    double value = roundToWhole(realOf(from, source, lane), rounding);
+                    result[lane] = (T)(isFloat(to) ? bitsOf(value, to) : wholeToInteger(value, to));
+                } else {
+                    u64 value = extend(isWideSource ? ((const u64*)source)[lane] : ((const u32*)source)[lane], from);
+                    result[lane] = (T)(isFloat(to) ? integerToReal(value, isSigned(from), to) : extend(value, to));
+                }
+            });
+        });
+    }
+
+    // ---- other instructions ----
+    static void move(const Warp& warp, const Instruction& instruction, u32 mask) {
+        byWidth(instruction.type, [&](auto zero) {
+            using T = decltype(zero);
+            T* result = warp.values<T>(instruction.destinations[0]);
+            const T* a = warp.values<T>(instruction.sources[0]);
+            forLanes(mask, [&](int lane) { result[lane] = a[lane]; });
+        });
+    }
+
+    static void select(const Warp& warp, const Instruction& instruction, u32 mask) {
+        const u32* condition = warp.values<u32>(instruction.sources[2]);
+        byWidth(instruction.type, [&](auto zero) {
+            using T = decltype(zero);
+            T* result = warp.values<T>(instruction.destinations[0]);
+            const T* a = warp.values<T>(instruction.sources[0]);
+            const T* b = warp.values<T>(instruction.sources[1]);
+            forLanes(mask, [&](int lane) { result[lane] = condition[lane] ? a[lane] : b[lane]; });
+        });
+    }
+
+    template <class F> static void countBits(const Warp& warp, const Instruction& instruction, u32 mask, F f) {
+        u32* result = warp.values<u32>(instruction.destinations[0]);
+        byWidth(instruction.type, [&](auto zero) {
+            const auto* a = warp.values<decltype(zero)>(instruction.sources[0]);
+            forLanes(mask, [&](int lane) { result[lane] = f(a[lane]); });
+        });
+    }
+
+    static int leadingZeros(u32 value) { return value ? __builtin_clz(value) : 32; }
+    static int leadingZeros(u64 value) { return value ? __builtin_clzll(value) : 64; }
+
+    static void testNumber(const Warp& warp, const Instruction& instruction, u32 mask) {
+        u32* result = warp.values<u32>(instruction.destinations[0]);
+        const u8* source = warp.values<u8>(instruction.sources[0]);
+        forLanes(mask, [&](int lane) {
+            double value = realOf(instruction.type, source, lane);
+            result[lane] = instruction.variant == IsFinite     ? std::isfinite(value)
+                           : instruction.variant == IsInfinite ? std::isinf(value)
+                                                               : std::isnan(value);
+        });
+    }
+
+    void loadKernelParameter(const Warp& warp, const Instruction& instruction, u32 mask) const {
+        u64 value = 0;
+        memcpy(&value, parameters + instruction.offset, bytes(instruction.type));
+        if (isSigned(instruction.type))
+            value = extend(value, instruction.type);
+        byWidth(instruction.type, [&](auto zero) {
+            using T = decltype(zero);
+            T* result = warp.values<T>(instruction.destinations[0]);
+            forLanes(mask, [&](int lane) { result[lane] = (T)value; });
+        });
+    }
+
+    // Parameters of functions are slots: eight bytes lie in two of them, which unlike a register's are apart, and less in a part of one.
+    static u32 parameterMask(Type type) { return bytes(type) == 4 ? ~0u : bytes(type) == 2 ? 0xffff : 0xff; }
+
+    static void loadParameter(const Warp& warp, const Instruction& instruction, u32 mask) {
+        const u32* low = warp.values<u32>(instruction.sources[0]);
+        if (bytes(instruction.type) == 8) {
+            const u32* high = warp.values<u32>(instruction.sources[0] + 1);
+            u64* result = warp.values<u64>(instruction.destinations[0]);
+            forLanes(mask, [&](int lane) { result[lane] = low[lane] | (u64)high[lane] << 32; });
+        } else {
+            u32* result = warp.values<u32>(instruction.destinations[0]);
+            u32 shift = (u32)instruction.offset * 8, valueMask = parameterMask(instruction.type);
+            forLanes(mask, [&](int lane) { result[lane] = low[lane] >> shift & valueMask; });
+        }
+    }
+
+    static void storeParameter(const Warp& warp, const Instruction& instruction, u32 mask) {
+        u32* low = warp.values<u32>(instruction.destinations[0]);
+        if (bytes(instruction.type) == 8) {
+            u32* high = warp.values<u32>(instruction.destinations[0] + 1);
+            const u64* value = warp.values<u64>(instruction.sources[0]);
+            forLanes(mask, [&](int lane) {
+                low[lane] = (u32)value[lane];
+                high[lane] = (u32)(value[lane] >> 32);
+            });
+        } else {
+            const u32* value = warp.values<u32>(instruction.sources[0]);
+            u32 shift = (u32)instruction.offset * 8, valueMask = parameterMask(instruction.type) << shift;
+            forLanes(mask, [&](int lane) { low[lane] = (low[lane] & ~valueMask) | (value[lane] << shift & valueMask); });
+        }
+    }
+
+    static void convertAddress(const Warp& warp, const Instruction& instruction, u32 mask) {
+        u64 window = windowOf(instruction.space);
+        u64 difference = instruction.opcode == CvtaTo ? 0 - window : window;
+        u64* result = warp.values<u64>(instruction.destinations[0]);
+        const u64* a = warp.values<u64>(instruction.sources[0]);
+        forLanes(mask, [&](int lane) { result[lane] = a[lane] + difference; });
+    }
+
+    // The PTX manual's shfl.sync: the last operand has the bounds of the segment in its low bits, and the segments' mask above them.
+    void shuffle(const Warp& warp, const Instruction& instruction, u32 mask) const {
+        if (mask != warp.live)
+            report("shuffle of a divided warp", instruction.line, 0, "mask %08x", mask);
+        u32* result = warp.values<u32>(instruction.destinations[0]);
+        const u32* value = warp.values<u32>(instruction.sources[0]);
+        const u32* by = warp.values<u32>(instruction.sources[1]);
+        const u32* bounds = warp.values<u32>(instruction.sources[2]);
+        u32 shuffled[WarpSize];
+        for (int lane = 0; lane < WarpSize; lane++)
+            if (mask >> lane & 1) {
+                u32 segmentMask = bounds[lane] >> 8 & 31, clamp = bounds[lane] & 31;
+                int minLane = lane & segmentMask, maxLane = minLane | (clamp & ~segmentMask);
+                int distance = by[lane] & 31, from;
+                switch (instruction.variant) {
+                case ShuffleUp: from = lane - distance; break;
+                case ShuffleDown: from = lane + distance; break;
+                case ShuffleButterfly: from = lane ^ distance; break;
+                default: from = minLane | (distance & ~segmentMask);
+                }
+                bool isInside = instruction.variant == ShuffleUp ? from >= maxLane : from <= maxLane;
+                shuffled[lane] = value[isInside ? from & 31 : lane];
+            }
+        // The result's register can be the value's, too.
+        forLanes(mask, [&](int lane) { result[lane] = shuffled[lane]; });
+    }
+
+    void execute(const Warp& warp, const Instruction& instruction, i32 pc, u32 mask) {
+        switch (instruction.opcode) {
         case Nop:
-        case Membar: break;
+        case Membar:
         case WarpSync: break;
-        case Mov:
-            if (bytes(I.ty) == 8) {
-                u64* d = (u64*)(rf + I.d[0] * 128);
-                const u64* a = (const u64*)(rf + I.s[0] * 128);
-                lanes(mask, [&](int i) { d[i] = a[i]; });
-            } else {
-                u32* d = (u32*)(rf + I.d[0] * 128);
-                const u32* a = (const u32*)(rf + I.s[0] * 128);
-                lanes(mask, [&](int i) { d[i] = a[i]; });
-            }
-            break;
-        case LdKernel: {
-            const u8* p = params + I.imm;
-            u64 v = 0;
-            memcpy(&v, p, bytes(I.ty));
-            if (I.ty == S8)
-                v = (u64)(i64)(i8)v;
-            if (I.ty == S16)
-                v = (u64)(i64)(i16)v;
-            if (bytes(I.ty) == 8) {
-                u64* d = (u64*)(rf + I.d[0] * 128);
-                lanes(mask, [&](int i) { d[i] = v; });
-            } else {
-                u32* d = (u32*)(rf + I.d[0] * 128);
-                lanes(mask, [&](int i) { d[i] = (u32)v; });
-            }
-            break;
-        }
-        case LdParam: {
-            const u32* w = (const u32*)(rf + I.s[0] * 128);
-            int n = bytes(I.ty);
-            if (n == 8) {
-                u64* d = (u64*)(rf + I.d[0] * 128);
-                lanes(mask, [&](int i) { d[i] = w[i] | (u64)w[i + 32] << 32; });
-            } else {
-                u32* d = (u32*)(rf + I.d[0] * 128);
-                u32 sh = (u32)I.imm * 8;
-                u32 m2 = n == 4 ? ~0u : n == 2 ? 0xffff : 0xff;
-                lanes(mask, [&](int i) { d[i] = w[i] >> sh & m2; });
-            }
-            break;
-        }
-        case StParam: {
-            u32* w = (u32*)(rf + I.d[0] * 128);
-            int n = bytes(I.ty);
-            if (n == 8) {
-                const u64* s = (const u64*)(rf + I.s[0] * 128);
-                lanes(mask, [&](int i) {
-                    w[i] = (u32)s[i];
-                    w[i + 32] = (u32)(s[i] >> 32);
-                });
-            } else {
-                const u32* s = (const u32*)(rf + I.s[0] * 128);
-                u32 sh = (u32)I.imm * 8;
-                u32 m2 = n == 4 ? ~0u : (n == 2 ? 0xffffu : 0xffu) << sh;
-                lanes(mask, [&](int i) { w[i] = (w[i] & ~m2) | (s[i] << sh & m2); });
-            }
-            break;
-        }
-        case Ld: access(W, I, pc, mask, true); break;
-        case St: access(W, I, pc, mask, false); break;
+        case Mov: move(warp, instruction, mask); break;
+        case LoadKernelParameter: loadKernelParameter(warp, instruction, mask); break;
+        case LoadParameter: loadParameter(warp, instruction, mask); break;
+        case StoreParameter: storeParameter(warp, instruction, mask); break;
+        case Ld: access<false>(warp, instruction, pc, mask); break;
+        case St: access<true>(warp, instruction, pc, mask); break;
         case Atom:
         case Red:
-            byType(I.ty, [&](auto t) {
-                using T = decltype(t);
+            byType(instruction.type, [&](auto zero) {
+                using T = decltype(zero);
                 if constexpr (sizeof(T) >= 4)
-                    atomicT<T>(W, I, pc, mask);
+                    atomic<T>(warp, instruction, pc, mask);
             });
             break;
         case CvtaTo:
-        case CvtaFrom: {
-            u64 w = I.space == Shared ? SharedWindow : I.space == Local ? LocalWindow : 0;
-            if (I.op == CvtaTo)
-                w = 0 - w;
-            u64* d = (u64*)(rf + I.d[0] * 128);
-            const u64* a = (const u64*)(rf + I.s[0] * 128);
-            lanes(mask, [&](int i) { d[i] = a[i] + w; });
-            break;
-        }
+        case CvtaFrom: convertAddress(warp, instruction, mask); break;
         case Add:
         case Sub:
         case Mul:
@@ -1029,285 +979,405 @@ struct Block {
         case Shl:
         case Shr:
         case Mad:
-            if (I.ty == F32)
-                arith<float>(W, I, mask);
-            else if (I.ty == F64)
-                arith<double>(W, I, mask);
+            if (instruction.type == F32)
+                arithmetic<float>(warp, instruction, mask);
+            else if (instruction.type == F64)
+                arithmetic<double>(warp, instruction, mask);
             else
-                byType(I.ty, [&](auto t) {
-                    using T = decltype(t);
-                    if constexpr (std::is_integral_v<T>)
-                        integer<T>(W, I, mask);
-                });
+                integerArithmetic(warp, instruction, mask);
             break;
         case Not:
-            if (I.ty == Pred) {
-                u32* d = (u32*)(rf + I.d[0] * 128);
-                const u32* a = (const u32*)(rf + I.s[0] * 128);
-                lanes(mask, [&](int i) { d[i] = !a[i]; });
-            } else
-                byType(I.ty, [&](auto t) {
-                    using T = decltype(t);
-                    if constexpr (std::is_integral_v<T>)
-                        integer<T>(W, I, mask);
-                });
+            if (instruction.type == Pred)
+                unary<u32>(warp, instruction, mask, [](u32 a) { return !a; });
+            else
+                integerArithmetic(warp, instruction, mask);
             break;
-        case Fma:
-            if (I.ty == F32) {
-                float* d = (float*)(rf + I.d[0] * 128);
-                const float *a = (const float*)(rf + I.s[0] * 128), *b = (const float*)(rf + I.s[1] * 128),
-                            *c = (const float*)(rf + I.s[2] * 128);
-                float na = I.negA ? -1.f : 1.f, nc = I.negC ? -1.f : 1.f;
-                lanes(mask, [&](int i) { d[i] = __builtin_fmaf(na * a[i], b[i], nc * c[i]); });
-            } else {
-                double* d = (double*)(rf + I.d[0] * 128);
-                const double *a = (const double*)(rf + I.s[0] * 128), *b = (const double*)(rf + I.s[1] * 128),
-                             *c = (const double*)(rf + I.s[2] * 128);
-                lanes(mask, [&](int i) { d[i] = __builtin_fma(a[i], b[i], c[i]); });
-            }
-            break;
+        case Fma: fusedMultiplyAdd(warp, instruction, mask); break;
         case MulWide:
         case MadWide:
-            if (I.ty == U32)
-                wide<u32, u64>(W, I, mask);
-            else if (I.ty == S32)
-                wide<i32, i64>(W, I, mask);
+            if (instruction.type == U32)
+                wideMultiply<u32, u64>(warp, instruction, mask);
+            else if (instruction.type == S32)
+                wideMultiply<i32, i64>(warp, instruction, mask);
             else
-                throw Fault{718};
+                unsupported();
             break;
-        case MulHi:
-            if (I.ty == U32) {
-                binary<u32>(W, I, mask, [](u32 a, u32 b) { return (u32)((u64)a * b >> 32); });
-            } else if (I.ty == S32) {
-                binary<i32>(W, I, mask, [](i32 a, i32 b) { return (i32)((i64)a * b >> 32); });
-            } else if (I.ty == U64) {
-                binary<u64>(W, I, mask, [](u64 a, u64 b) { return (u64)((unsigned __int128)a * b >> 64); });
-            } else
-                throw Fault{718};
-            break;
-        case Popc: {
-            u32* d = (u32*)(rf + I.d[0] * 128);
-            if (bytes(I.ty) == 8) {
-                const u64* a = (const u64*)(rf + I.s[0] * 128);
-                lanes(mask, [&](int i) { d[i] = __builtin_popcountll(a[i]); });
-            } else {
-                const u32* a = (const u32*)(rf + I.s[0] * 128);
-                lanes(mask, [&](int i) { d[i] = __builtin_popcount(a[i]); });
-            }
-            break;
-        }
-        case Clz: {
-            u32* d = (u32*)(rf + I.d[0] * 128);
-            if (bytes(I.ty) == 8) {
-                const u64* a = (const u64*)(rf + I.s[0] * 128);
-                lanes(mask, [&](int i) { d[i] = a[i] ? __builtin_clzll(a[i]) : 64; });
-            } else {
-                const u32* a = (const u32*)(rf + I.s[0] * 128);
-                lanes(mask, [&](int i) { d[i] = a[i] ? __builtin_clz(a[i]) : 32; });
-            }
-            break;
-        }
+        case MulHi: highMultiply(warp, instruction, mask); break;
+        case Popc: countBits(warp, instruction, mask, [](u64 a) { return __builtin_popcountll(a); }); break;
+        case Clz: countBits(warp, instruction, mask, [](auto a) { return leadingZeros(a); }); break;
+        // Square roots and reciprocals of floats are not taken by way of a double, which would be slower.
         case Sqrt:
-            if (I.ty == F32)
-                unary<float>(W, I, mask, [](float a) { return std::sqrt(a); });
-            else
-                unary<double>(W, I, mask, [](double a) { return std::sqrt(a); });
+            byPrecision(instruction.type, [&](auto zero) {
+                using T = decltype(zero);
+                unary<T>(warp, instruction, mask, [](T a) { return std::sqrt(a); });
+            });
             break;
         case Rcp:
-            if (I.ty == F32)
-                unary<float>(W, I, mask, [](float a) { return 1.f / a; });
-            else
-                unary<double>(W, I, mask, [](double a) { return 1. / a; });
-            break;
-        case Rsqrt: sfu(W, I, mask, [](double a) { return 1 / std::sqrt(a); }); break;
-        case Ex2: sfu(W, I, mask, [](double a) { return std::exp2(a); }); break;
-        case Lg2: sfu(W, I, mask, [](double a) { return std::log2(a); }); break;
-        case Sin: sfu(W, I, mask, [](double a) { return std::sin(a); }); break;
-        case Cos: sfu(W, I, mask, [](double a) { return std::cos(a); }); break;
-        case Tanh:
-            sfu(W, I, mask, [](double a) {
-                double t = std::tanh(a);
-                return t * (1 + 4.9e-4 * std::sin(a * 97));
+            byPrecision(instruction.type, [&](auto zero) {
+                using T = decltype(zero);
+                unary<T>(warp, instruction, mask, [](T a) { return 1 / a; });
             });
-            break; // as far off as hardware's may be: 2^-11
+            break;
+        case Rsqrt: specialFunction(warp, instruction, mask, [](double a) { return 1 / std::sqrt(a); }); break;
+        case Ex2: specialFunction(warp, instruction, mask, [](double a) { return std::exp2(a); }); break;
+        case Lg2: specialFunction(warp, instruction, mask, [](double a) { return std::log2(a); }); break;
+        case Sin: specialFunction(warp, instruction, mask, [](double a) { return std::sin(a); }); break;
+        case Cos: specialFunction(warp, instruction, mask, [](double a) { return std::cos(a); }); break;
+        case Tanh: specialFunction(warp, instruction, mask, [](double a) { return approximateTanh(a); }); break;
         case CopySign:
-            if (I.ty == F32)
-                binary<float>(W, I, mask, [](float a, float b) { return std::copysign(b, a); });
-            else
-                binary<double>(W, I, mask, [](double a, double b) { return std::copysign(b, a); });
-            break;
-        case TestP: {
-            u32* d = (u32*)(rf + I.d[0] * 128);
-            lanes(mask, [&](int i) {
-                double x = I.ty == F32 ? ((float*)(rf + I.s[0] * 128))[i] : ((double*)(rf + I.s[0] * 128))[i];
-                d[i] = I.sub == 0 ? std::isfinite(x) : I.sub == 1 ? std::isinf(x) : std::isnan(x);
+            // PTX has the sign's operand first.
+            byPrecision(instruction.type, [&](auto zero) {
+                using T = decltype(zero);
+                binary<T>(warp, instruction, mask, [](T sign, T magnitude) { return std::copysign(magnitude, sign); });
             });
             break;
-        }
-        case Setp: byType(I.ty, [&](auto t) { setp<decltype(t)>(W, I, mask); }); break;
-        case Selp: {
-            const u32* c = (const u32*)(rf + I.s[2] * 128);
-            if (bytes(I.ty) == 8) {
-                u64* d = (u64*)(rf + I.d[0] * 128);
-                const u64 *a = (const u64*)(rf + I.s[0] * 128), *b = (const u64*)(rf + I.s[1] * 128);
-                lanes(mask, [&](int i) { d[i] = c[i] ? a[i] : b[i]; });
-            } else {
-                u32* d = (u32*)(rf + I.d[0] * 128);
-                const u32 *a = (const u32*)(rf + I.s[0] * 128), *b = (const u32*)(rf + I.s[1] * 128);
-                lanes(mask, [&](int i) { d[i] = c[i] ? a[i] : b[i]; });
-            }
-            break;
-        }
-        case Cvt: convert(W, I, mask); break;
-        case Shfl: {
-            u32* d = (u32*)(rf + I.d[0] * 128);
-            const u32 *a = (const u32*)(rf + I.s[0] * 128), *b = (const u32*)(rf + I.s[1] * 128), *c = (const u32*)(rf + I.s[2] * 128);
-            u32 tmp[32];
-            if (mask != W.live)
-                finding("shuffle of a divided warp", kernelName(), m, I.line, 0, "mask %08x", mask);
-            for (int i = 0; i < 32; i++)
-                if (mask >> i & 1) {
-                    u32 seg = c[i] >> 8 & 31, cl = c[i] & 31;
-                    int maxL = (i & seg) | (cl & ~seg), minL = i & seg;
-                    int j;
-                    bool ok;
-                    u32 v = b[i] & 31;
-                    switch (I.sub) {
-                    case 2:
-                        j = i - (int)v;
-                        ok = j >= maxL;
-                        break;
-                    case 1:
-                        j = i + (int)v;
-                        ok = j <= maxL;
-                        break;
-                    case 3:
-                        j = i ^ (int)v;
-                        ok = j <= maxL;
-                        break;
-                    default: j = minL | (int)(v & ~seg); ok = j <= maxL;
-                    }
-                    if (!ok)
-                        j = i;
-                    tmp[i] = a[j & 31];
-                }
-            lanes(mask, [&](int i) { d[i] = tmp[i]; });
-            break;
-        }
-        case Trap: finding("trap", kernelName(), m, I.line, 0, "-"); throw Fault{719};
-        default: throw Fault{718};
+        case TestP: testNumber(warp, instruction, mask); break;
+        case Setp: byType(instruction.type, [&](auto zero) { compare<decltype(zero)>(warp, instruction, mask); }); break;
+        case Selp: select(warp, instruction, mask); break;
+        case Cvt: convert(warp, instruction, mask); break;
+        case Shfl: shuffle(warp, instruction, mask); break;
+        case Trap: report("trap", instruction.line, 0, "-"); throw Fault{LaunchFailed};
+        default: unsupported();
         }
     }
 
-    void runBlock() {
-        for (;;) {
-            for (Warp& W : warps)
-                runWarp(W);
-            u32 live = 0;
-            i32 pc = -1;
-            bool same = true;
-            i32 other = -1;
-            for (Warp& W : warps) {
-                live += __builtin_popcount(W.live);
-                if (!W.blocked)
-                    continue;
-                i32 p = W.frags.back().pc;
-                if (pc < 0)
-                    pc = p;
-                else if (pc != p) {
-                    same = false;
-                    other = p;
-                }
-            }
-            if (pc < 0)
-                break;
-            if (!same)
-                finding("threads wait at different barriers", kernelName(), m, lineOf(pc), lineOf(other), "block %u", blockId);
-            if (live < threads)
-                finding("barrier after some threads have ended", kernelName(), m, lineOf(pc), 0, "block %u, %u of %u live", blockId, live,
-                        threads);
-            if (code[pc].op == BarRed) {
-                u32 n = 0;
-                for (Warp& W : warps)
-                    if (W.blocked)
-                        n += __builtin_popcount(maskOf(W, code[pc].s[0], false, W.live));
-                for (Warp& W : warps)
-                    if (W.blocked) {
-                        u32* d = (u32*)(W.rf + code[pc].d[0] * 128);
-                        for (int i = 0; i < 32; i++)
-                            if (W.live >> i & 1)
-                                d[i] = code[pc].sub == 0 ? n : code[pc].sub == 1 ? n == live : n > 0;
-                    }
-            }
-            for (Warp& W : warps)
-                if (W.blocked) {
-                    W.blocked = false;
-                    W.frags.back().pc++;
-                }
-            epoch++;
-            barriers++;
+    // ---- control ----
+    static u32 predicateMask(const Warp& warp, i32 slot) {
+        const u32* predicate = warp.values<u32>(slot);
+        u32 mask = 0;
+        for (int lane = 0; lane < WarpSize; lane++)
+            mask |= (u32)(predicate[lane] != 0) << lane;
+        return mask;
+    }
+
+    void count(Warp& warp, const Instruction& instruction, i32 pc, u32 mask) {
+        profile[pc].issues++;
+        profile[pc].lanes += __builtin_popcount(mask);
+        warp.issues++;
+        if (++issues > hangLimit) {
+            report("hang", instruction.line, 0, "block %u ran %llu warp instructions", id, issues);
+            throw Fault{LaunchTimeout};
         }
+    }
+
+    struct Way {
+        u32 mask;
+        i32 pc;
+    };
+
+    // Parts the lanes of the running path, which goes on where they meet again.
+    template <class Ways> static void part(Warp& warp, i32 join, const Ways& ways) {
+        Path& path = warp.paths.back();
+        i32 depth = path.depth;
+        if (join >= 0)
+            path.pc = join;
+        else
+            warp.paths.pop_back();
+        for (const Way& way : ways)
+            if (way.pc != join)
+                warp.paths.push_back({way.mask, way.pc, depth, join});
+    }
+
+    // Returns the next instruction, or -1 if the lanes part.
+    i32 indexedBranch(Warp& warp, const Instruction& instruction, u32 mask) const {
+        const std::vector<i32>& targets = module.branchTables[instruction.target];
+        const u32* index = warp.values<u32>(instruction.sources[0]);
+        std::map<i32, u32> masks; // of the lanes that go to an instruction
+        for (int lane = 0; lane < WarpSize; lane++)
+            if (mask >> lane & 1) {
+                if (index[lane] >= targets.size()) {
+                    report("branch index out of range", instruction.line, 0, "%u", index[lane]);
+                    throw Fault{IllegalInstruction};
+                }
+                masks[targets[index[lane]]] |= 1u << lane;
+            }
+        if (masks.size() == 1)
+            return masks.begin()->first;
+        std::vector<Way> ways;
+        for (auto& [pc, lanes] : masks)
+            ways.push_back({lanes, pc});
+        part(warp, instruction.join, ways);
+        return -1;
+    }
+
+    void call(Warp& warp, const Instruction& instruction, i32 pc, u32 mask) const {
+        i32 depth = warp.paths.back().depth + 1;
+        if (depth >= MaxCallDepth) {
+            report("call depth", instruction.line, 0, "-");
+            throw Fault{LaunchFailed};
+        }
+        warp.paths.back().pc = pc + 1;
+        warp.paths.push_back({mask, instruction.target, depth, -1});
+    }
+
+    // Takes lanes out of the paths of the function, or of all when they end. Paths without lanes go away when their turn comes.
+    static void returnFrom(Warp& warp, const Instruction& instruction, i32 pc, u32 mask) {
+        i32 depth = warp.paths.back().depth;
+        bool ends = depth == 0 || instruction.variant == FromKernel;
+        if (ends)
+            warp.live &= ~mask;
+        for (Path& path : warp.paths)
+            if (ends || path.depth == depth)
+                path.mask &= ~mask;
+        warp.paths.back().pc = pc + 1;
+    }
+
+    void wait(Warp& warp, const Instruction& instruction, i32 pc, u32 mask) const {
+        if (mask != warp.live) {
+            report("divergent barrier", instruction.line, 0, "mask %08x of %08x, block %u warp %d", mask, warp.live, id, warp.id);
+            throw Fault{LaunchFailed};
+        }
+        warp.paths.back().pc = pc;
+        warp.waits = true;
+    }
+
+    // Runs the warp's last path until it ends, parts, calls, returns or waits.
+    void runPath(Warp& warp) {
+        const Path path = warp.paths.back();
+        i32 pc = path.pc;
+        do {
+            const Instruction& instruction = code[pc];
+            u32 mask = path.mask;
+            if (instruction.guard >= 0) {
+                u32 guard = predicateMask(warp, instruction.guard);
+                mask &= instruction.guardNegated ? ~guard : guard;
+            }
+            if (counts(instruction.instructionClass))
+                count(warp, instruction, pc, instruction.opcode == Bra ? path.mask : mask);
+            switch (instruction.opcode) {
+            case Bra:
+                if (mask == path.mask)
+                    pc = instruction.target;
+                else if (mask == 0)
+                    pc++;
+                else {
+                    if (instruction.uniform)
+                        report("divergent branch marked .uni", instruction.line, 0, "mask %08x of %08x", mask, path.mask);
+                    Way ways[] = {{path.mask & ~mask, pc + 1}, {mask, instruction.target}};
+                    return part(warp, instruction.join, ways);
+                }
+                break;
+            case Brx:
+                pc = indexedBranch(warp, instruction, path.mask);
+                if (pc < 0)
+                    return;
+                break;
+            case Call:
+                if (mask)
+                    return call(warp, instruction, pc, mask);
+                pc++;
+                break;
+            case Ret:
+                if (mask)
+                    return returnFrom(warp, instruction, pc, mask);
+                pc++;
+                break;
+            case Bar:
+            case BarRed: return wait(warp, instruction, pc, mask);
+            default:
+                if (mask)
+                    execute(warp, instruction, pc, mask);
+                pc++;
+            }
+        } while (pc != path.join);
+        warp.paths.back().pc = pc;
+    }
+
+    // Runs a warp to its next barrier or its end.
+    void runWarp(Warp& warp) {
+        while (!warp.waits && !warp.paths.empty()) {
+            const Path& path = warp.paths.back();
+            if (path.mask == 0 || path.pc == path.join)
+                warp.paths.pop_back();
+            else
+                runPath(warp);
+        }
+    }
+
+    void reduce(const Instruction& barrier, u32 live) {
+        u32 votes = 0;
+        for (Warp& warp : warps)
+            if (warp.waits)
+                votes += __builtin_popcount(predicateMask(warp, barrier.sources[0]) & warp.live);
+        u32 result = barrier.variant == ReduceCount ? votes : barrier.variant == ReduceAnd ? votes == live : votes > 0;
+        for (Warp& warp : warps)
+            if (warp.waits) {
+                u32* values = warp.values<u32>(barrier.destinations[0]);
+                forLanes(warp.live, [&](int lane) { values[lane] = result; });
+            }
+    }
+
+    // Lets the warps that wait go on. False if none waits, which means that all have ended.
+    bool passBarrier() {
+        u32 live = 0;
+        i32 first = -1, other = -1; // instructions at which warps wait
+        for (Warp& warp : warps) {
+            live += __builtin_popcount(warp.live);
+            if (!warp.waits)
+                continue;
+            i32 pc = warp.paths.back().pc;
+            if (first < 0)
+                first = pc;
+            else if (pc != first)
+                other = pc;
+        }
+        if (first < 0)
+            return false;
+        const Instruction& barrier = code[first];
+        if (other >= 0)
+            report("threads wait at different barriers", barrier.line, lineOf(other), "block %u", id);
+        if (live < threads)
+            report("barrier after some threads have ended", barrier.line, 0, "block %u, %u of %u live", id, live, threads);
+        if (barrier.opcode == BarRed)
+            reduce(barrier, live);
+        for (Warp& warp : warps)
+            if (warp.waits) {
+                warp.waits = false;
+                warp.paths.back().pc++;
+            }
+        epoch++;
+        barriers++;
+        return true;
+    }
+
+    // ---- beginnings ----
+    void fillConstants(Warp& warp) const {
+        for (const Constant& constant : module.constants)
+            if (constant.size == 8)
+                std::fill_n(warp.values<u64>(constant.slot), WarpSize, constant.value);
+            else
+                std::fill_n(warp.values<u32>(constant.slot), WarpSize, (u32)constant.value);
+    }
+
+    void fillSpecialRegisters(Warp& warp) const {
+        for (int lane = 0; lane < WarpSize; lane++) {
+            u32 thread = warp.id * WarpSize + lane;
+            u32 values[SpecialRegisterCount];
+            values[TidX] = thread % block.x;
+            values[TidY] = thread / block.x % block.y;
+            values[TidZ] = thread / block.x / block.y;
+            values[NtidX] = block.x;
+            values[NtidY] = block.y;
+            values[NtidZ] = block.z;
+            values[CtaidX] = id % grid.x;
+            values[CtaidY] = id / grid.x % grid.y;
+            values[CtaidZ] = id / grid.x / grid.y;
+            values[NctaidX] = grid.x;
+            values[NctaidY] = grid.y;
+            values[NctaidZ] = grid.z;
+            values[LaneId] = lane;
+            values[DynamicSharedSize] = dynamicSharedBytes;
+            values[WarpId] = warp.id;
+            for (int i = 0; i < SpecialRegisterCount; i++)
+                warp.values<u32>(module.specialRegisters[i])[lane] = values[i];
+        }
+    }
+
+    void start(u32 number) {
+        id = number;
+        epoch = 1;
         issues = 0;
+        memset(shared.data(), 0xff, shared.size());
+        memset(sharedShadows.data(), 0, sharedShadows.size() * sizeof(SharedShadow));
+        for (Warp& warp : warps) {
+            warp.live = warp.all;
+            warp.issues = 0;
+            warp.paths.assign(1, {warp.all, kernel.function->start, 0, -1});
+            warp.waits = false;
+            fillSpecialRegisters(warp);
+        }
+    }
+
+public:
+    std::vector<Warp> warps;
+    u64 barriers = 0; // that all blocks have passed so far
+
+    Block(const Kernel& kernel, const u8* parameters, u32 launchId, Dimensions grid, Dimensions block, u32 dynamicSharedBytes,
+          LineProfile* profile)
+        : kernel(kernel), module(*kernel.module), code(module.code.data()), parameters(parameters), grid(grid), block(block),
+          threads(block.count()), launchId(launchId), dynamicSharedBytes(dynamicSharedBytes),
+          sharedBytes(kernel.function->sharedBytes + dynamicSharedBytes), localBytes(kernel.function->localBytes), profile(profile) {
+        constexpr size_t Alignment = 64; // for vector instructions
+        auto aligned = [](size_t size) { return (size + Alignment - 1) / Alignment * Alignment; };
+        int warpCount = (threads + WarpSize - 1) / WarpSize;
+        size_t warpBytes = aligned((size_t)module.slots * SlotBytes + 256);
+        registers.assign(warpBytes * warpCount + Alignment, 0xcd);
+        u8* base = (u8*)aligned((size_t)registers.data());
+        shared.resize(sharedBytes + 16);
+        sharedShadows.resize(sharedBytes / 4 + 4);
+        local.resize(localBytes * threads);
+        lastAllocations.assign(module.code.size(), {0, 0});
+        warps.resize(warpCount);
+        for (int i = 0; i < warpCount; i++) {
+            warps[i].registers = base + i * warpBytes;
+            warps[i].id = i;
+            u32 lanes = std::min<u32>(WarpSize, threads - i * WarpSize);
+            warps[i].all = lanes == WarpSize ? AllLanes : (1u << lanes) - 1;
+            fillConstants(warps[i]);
+        }
+    }
+
+    // Runs the block with this number. One object runs many, one after the other.
+    void run(u32 number) {
+        start(number);
+        do
+            for (Warp& warp : warps)
+                runWarp(warp);
+        while (passBarrier());
     }
 };
+
+void raiseTo(std::atomic<u64>& most, u64 value) {
+    u64 known = most;
+    while (value > known && !most.compare_exchange_weak(known, value)) {
+    }
+}
 
 std::atomic<u32> launches{0};
 } // namespace
 
-int launch(const Kernel& k, u32 gx, u32 gy, u32 gz, u32 bx, u32 by, u32 bz, u32 dynamicShared, const u8* params) {
+Result launch(const Kernel& kernel, Dimensions grid, Dimensions block, u32 dynamicSharedBytes, const u8* parameters) {
     auto began = std::chrono::steady_clock::now();
-    u32 id = ++launches;
-    u32 grid[3] = {gx, gy, gz}, block[3] = {bx, by, bz};
-    u32 total = gx * gy * gz;
-    int workers = std::max(1, std::min(config.threads, (int)total));
-    std::vector<std::vector<LineProfile>> profiles(workers, std::vector<LineProfile>(k.module->code.size()));
+    const u32 id = ++launches, blocks = grid.count();
+    const size_t instructions = kernel.module->code.size();
+    const int workers = std::max(1, std::min(config.threads, (int)blocks));
+    std::vector<std::vector<LineProfile>> profiles(workers, std::vector<LineProfile>(instructions));
     std::atomic<u32> next{0};
-    std::atomic<int> code{0};
+    std::atomic<Result> result{Success};
     std::atomic<u64> longest{0}, barriers{0};
-    auto work = [&](int w) {
+    auto work = [&](int worker) {
         try {
-            Block b(k, params, id, block, grid, dynamicShared, &profiles[w]);
-            for (u32 i; (i = next++) < total && code == 0;) {
-                b.start(i);
-                b.runBlock();
-                for (auto& W : b.warps) {
-                    u64 m = longest;
-                    while (W.issues > m && !longest.compare_exchange_weak(m, W.issues)) {
-                    }
-                }
+            Block runner(kernel, parameters, id, grid, block, dynamicSharedBytes, profiles[worker].data());
+            for (u32 number; (number = next++) < blocks && result == Success;) {
+                runner.run(number);
+                for (const Warp& warp : runner.warps)
+                    raiseTo(longest, warp.issues);
             }
-            barriers += b.barriers;
-        } catch (const Fault& f) {
-            code = f.code;
+            barriers += runner.barriers;
+        } catch (const Fault& fault) {
+            result = fault.result;
         }
     };
-    std::vector<std::thread> extra;
-    for (int w = 1; w < workers; w++)
-        extra.emplace_back(work, w);
+    std::vector<std::thread> others;
+    for (int worker = 1; worker < workers; worker++)
+        others.emplace_back(work, worker);
     work(0);
-    for (auto& t : extra)
-        t.join();
-    KernelStats& s = *k.stats;
-    s.launches++;
-    s.blocks += total;
-    if (s.pc.size() != k.module->code.size())
-        s.pc.resize(k.module->code.size());
-    for (auto& p : profiles)
-        for (size_t i = 0; i < p.size(); i++) {
-            auto &a = s.pc[i], &b = p[i];
-            a.issues += b.issues;
-            a.lanes += b.lanes;
-            a.sectors += b.sectors;
-            a.lines128 += b.lines128;
-            a.wavefronts += b.wavefronts;
-            a.ideal += b.ideal;
-        }
+    for (auto& thread : others)
+        thread.join();
+
+    KernelStats& stats = *kernel.stats;
+    stats.launches++;
+    stats.blocks += blocks;
+    stats.profile.resize(instructions);
+    for (auto& profile : profiles)
+        for (size_t i = 0; i < instructions; i++)
+            stats.profile[i].add(profile[i]);
     char shape[96];
-    snprintf(shape, sizeof shape, "%u,%u,%u x %u,%u,%u", gx, gy, gz, bx, by, bz);
-    s.shapes[shape]++;
-    s.maxWarpIssues = std::max(s.maxWarpIssues, longest.load());
-    s.sumMaxWarpIssues += longest;
-    s.barriers += barriers;
-    s.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-    return code;
+    snprintf(shape, sizeof shape, "%u,%u,%u x %u,%u,%u", grid.x, grid.y, grid.z, block.x, block.y, block.z);
+    stats.shapes[shape]++;
+    stats.maxWarpIssues = std::max(stats.maxWarpIssues, longest.load());
+    stats.sumMaxWarpIssues += longest;
+    stats.barriers += barriers;
+    stats.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    return result;
 }

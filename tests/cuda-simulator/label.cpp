@@ -3,25 +3,19 @@
 #include <cstdio>
 #include <fstream>
 #include <sstream>
-int main(int n, char** a) {
-    for (int i = 1; i < n; i++) {
-        std::ifstream f(a[i]);
-        std::stringstream s;
-        s << f.rdbuf();
-        Module m;
-        if (!m.parse(s.str().c_str(), true)) {
-            fprintf(stderr, "%s: %s\n", a[i], m.error.c_str());
+
+int main(int count, char** arguments) {
+    for (int i = 1; i < count; i++) {
+        std::string path = arguments[i];
+        std::stringstream text;
+        text << std::ifstream(path).rdbuf();
+        Module module;
+        if (!module.parse(text.str().c_str(), true)) {
+            fprintf(stderr, "%s: %s\n", path.c_str(), module.error.c_str());
             continue;
         }
-        int all = 0;
-        std::string l;
-        for (auto& g : m.functions)
-            all += g.end - g.start;
-        for (auto& g : m.functions)
-            if (g.entry)
-                l = g.name + "#" + std::to_string(g.paramBytes) + "p" + std::to_string(g.end - g.start) + "/" + std::to_string(all);
-        std::string p = a[i];
-        p = p.substr(p.rfind('/') + 1);
-        printf("%s %s\n", l.c_str(), p.substr(0, p.size() - 4).c_str());
+        std::string file = path.substr(path.rfind('/') + 1);
+        std::string name = file.substr(0, file.rfind(".ptx"));
+        printf("%s %s\n", module.label().c_str(), name.c_str());
     }
 }

@@ -2,1186 +2,1286 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <set>
 #include <stdexcept>
+#include <unordered_map>
 
-const char* const ClassNames[CCount] = {"none",      "fma",       "fp",        "sfu",       "int",       "mov",      "cvt",
-                                        "setp/selp", "ld.global", "st.global", "ld.shared", "st.shared", "ld.local", "st.local",
-                                        "atom",      "bra",       "bar",       "call/ret",  "param"};
+const char* const ClassNames[ClassCount] = {"none",      "fma",       "fp",        "sfu",       "int",       "mov",      "cvt",
+                                            "setp/selp", "ld.global", "st.global", "ld.shared", "st.shared", "ld.local", "st.local",
+                                            "atom",      "bra",       "bar",       "call/ret",  "param"};
 
 namespace {
-struct Fail : std::runtime_error {
+const char* const SpecialRegisterNames[SpecialRegisterCount] = {
+    "tid.x",   "tid.y",   "tid.z",    "ntid.x",   "ntid.y",   "ntid.z", "ctaid.x",
+    "ctaid.y", "ctaid.z", "nctaid.x", "nctaid.y", "nctaid.z", "laneid", "dynamic_smem_size",
+    "warpid"};
+
+struct ParseError : std::runtime_error {
     using runtime_error::runtime_error;
 };
 
-std::vector<std::string> split(const std::string& s, char c) {
-    std::vector<std::string> out;
-    size_t b = 0, e;
-    while ((e = s.find(c, b)) != std::string::npos) {
-        out.push_back(s.substr(b, e - b));
-        b = e + 1;
+std::vector<std::string> split(const std::string& text, char separator) {
+    std::vector<std::string> parts;
+    size_t begin = 0, end;
+    while ((end = text.find(separator, begin)) != std::string::npos) {
+        parts.push_back(text.substr(begin, end - begin));
+        begin = end + 1;
     }
-    out.push_back(s.substr(b));
-    return out;
+    parts.push_back(text.substr(begin));
+    return parts;
 }
-std::string trim(const std::string& s) {
-    size_t b = s.find_first_not_of(" \t\r\n"), e = s.find_last_not_of(" \t\r\n");
-    return b == std::string::npos ? "" : s.substr(b, e - b + 1);
+
+const char* const Blanks = " \t\r\n";
+
+std::string trim(const std::string& text) {
+    size_t begin = text.find_first_not_of(Blanks), end = text.find_last_not_of(Blanks);
+    return begin == std::string::npos ? "" : text.substr(begin, end - begin + 1);
 }
-Ty typeOf(const std::string& s) {
-    static const std::map<std::string, Ty> m = {{"pred", Pred}, {"b8", B8},   {"s8", S8},   {"u8", U8},   {"b16", B16}, {"s16", S16},
-                                                {"u16", U16},   {"b32", B32}, {"s32", S32}, {"u32", U32}, {"b64", B64}, {"s64", S64},
-                                                {"u64", U64},   {"f16", F16}, {"f32", F32}, {"f64", F64}};
-    auto i = m.find(s);
-    return i == m.end() ? TNone : i->second;
+
+std::vector<std::string> splitWords(const std::string& text) {
+    std::vector<std::string> words;
+    size_t begin = 0;
+    while ((begin = text.find_first_not_of(Blanks, begin)) != std::string::npos) {
+        size_t end = std::min(text.find_first_of(Blanks, begin), text.size());
+        words.push_back(text.substr(begin, end - begin));
+        begin = end;
+    }
+    return words;
 }
-// Commas outside of braces, brackets and parentheses.
-std::vector<std::string> operands(const std::string& s) {
-    std::vector<std::string> out;
+
+// At commas outside of braces, brackets and parentheses.
+std::vector<std::string> splitOperands(const std::string& text) {
+    std::vector<std::string> parts;
     int depth = 0;
-    std::string cur;
-    for (char c : s) {
+    std::string current;
+    for (char c : text) {
         if (c == '{' || c == '[' || c == '(')
             depth++;
         if (c == '}' || c == ']' || c == ')')
             depth--;
         if (c == ',' && depth == 0) {
-            out.push_back(trim(cur));
-            cur.clear();
+            parts.push_back(trim(current));
+            current.clear();
         } else
-            cur += c;
+            current += c;
     }
-    if (!trim(cur).empty())
-        out.push_back(trim(cur));
-    return out;
+    if (!trim(current).empty())
+        parts.push_back(trim(current));
+    return parts;
 }
 
-struct Parser {
-    Module& m;
-    struct Stmt {
-        std::string text;
-        u32 line;
-    };
-    std::vector<Stmt> stmts;
-    // of the current function
-    std::unordered_map<std::string, i32> regs;
-    std::unordered_map<std::string, Ty> regTypes;
-    std::unordered_map<std::string, int> labels;
-    std::vector<std::pair<int, std::string>> fixups;
-    std::vector<std::pair<int, std::string>> tableFixups;
-    std::vector<std::unordered_map<std::string, ParamVar>> scopes;
-    std::unordered_map<std::string, u64> symbols;
-    std::vector<std::pair<int, std::string>> callFixups;
-    std::map<std::pair<u64, int>, i32> constantSlots;
-    struct PendingCall {
-        int at;
-        std::string callee;
-        std::vector<ParamVar> args;
-        ParamVar ret;
-        bool hasRet;
-    };
-    std::vector<PendingCall> calls;
-    std::map<std::string, std::vector<std::string>> targets;
-    Function* f = nullptr;
-    u32 line = 0;
+bool startsWith(const std::string& text, const char* start) {
+    return text.rfind(start, 0) == 0;
+}
 
-    explicit Parser(Module& m) : m(m) {}
+bool contains(const std::string& text, const char* part) {
+    return text.find(part) != std::string::npos;
+}
 
-    i32 newSlot(int size) {
-        if (size == 8 && (m.slots & 1))
-            m.slots++;
-        i32 s = m.slots;
-        m.slots += size == 8 ? 2 : 1;
-        return s;
-    }
-    i32 constant(u64 v, int size) {
-        auto key = std::make_pair(v, size);
-        auto i = constantSlots.find(key);
-        if (i != constantSlots.end())
-            return i->second;
-        i32 s = newSlot(size);
-        constantSlots[key] = s;
-        m.constants.push_back({s, v, size});
-        return s;
+// What is between two brackets.
+std::string inner(const std::string& text) {
+    return text.substr(1, text.size() - 2);
+}
+
+int roundUp(int value, int unit) {
+    return (value + unit - 1) / unit * unit;
+}
+
+Type typeOf(const std::string& name) {
+    static const std::map<std::string, Type> types = {{"pred", Pred}, {"b8", B8},   {"s8", S8},   {"u8", U8},   {"b16", B16}, {"s16", S16},
+                                                      {"u16", U16},   {"b32", B32}, {"s32", S32}, {"u32", U32}, {"b64", B64}, {"s64", S64},
+                                                      {"u64", U64},   {"f16", F16}, {"f32", F32}, {"f64", F64}};
+    auto found = types.find(name);
+    return found == types.end() ? NoType : found->second;
+}
+
+struct Statement {
+    std::string text;
+    u32 line;
+};
+
+// Divides PTX into statements without their semicolons. Braces of blocks, labels and directives are statements, too.
+class StatementReader {
+    const std::string& text;
+    std::vector<Statement> statements;
+    std::string current; // a statement that has begun
+    u32 line = 1, startLine = 1;
+    bool begun = false;
+    int parentheses = 0, braces = 0; // braces are those of vector operands
+
+    void end() {
+        std::string statement = trim(current);
+        if (!statement.empty())
+            statements.push_back({statement, startLine});
+        current.clear();
+        begun = false;
     }
 
-    void statements() {
-        const std::string& t = m.text;
-        u32 ln = 1;
-        std::string cur;
-        u32 start = 1;
-        bool any = false;
-        auto flush = [&] {
-            std::string s = trim(cur);
-            if (!s.empty())
-                stmts.push_back({s, start});
-            cur.clear();
-            any = false;
-        };
-        int paren = 0;
-        int brace = 0;
-        for (size_t i = 0; i < t.size(); i++) {
-            char c = t[i];
-            if (c == '/' && i + 1 < t.size() && t[i + 1] == '/') {
-                while (i < t.size() && t[i] != '\n')
-                    i++;
-                c = '\n';
-                if (i >= t.size())
-                    break;
-            }
-            if (c == '\n') {
-                ln++;
-                std::string s = trim(cur);
-                if (paren == 0 && brace == 0 &&
-                    ((s.find(".entry") != std::string::npos && s.back() == ')') || s.rfind(".version", 0) == 0 ||
-                     s.rfind(".target", 0) == 0 || s.rfind(".address_size", 0) == 0 || s.rfind(".maxntid", 0) == 0 ||
-                     s.rfind(".minnctapersm", 0) == 0 || s.rfind(".maxnreg", 0) == 0)) {
-                    flush();
-                    continue;
-                }
-                cur += ' ';
-                continue;
-            }
-            if (!any && !isspace((unsigned char)c)) {
-                any = true;
-                start = ln;
-            }
-            if (c == '(')
-                paren++;
-            if (c == ')')
-                paren--;
-            // A vector operand's brace follows an instruction; a block's stands alone or after a header.
-            if (c == '{') {
-                std::string s = trim(cur);
-                bool header = s.empty() || s.find(".entry") != std::string::npos || s.find(".func") != std::string::npos;
-                if (header && brace == 0) {
-                    flush();
-                    stmts.push_back({"{", ln});
-                    continue;
-                }
-                brace++;
-            }
-            if (c == '}') {
-                if (brace > 0)
-                    brace--;
-                else {
-                    flush();
-                    stmts.push_back({"}", ln});
-                    continue;
-                }
-            }
-            if (c == ';' && paren == 0) {
-                flush();
-                continue;
-            }
-            if (c == ':' && brace == 0 && paren == 0) {
-                std::string s = trim(cur);
-                if (s.find(' ') == std::string::npos && s.find('\t') == std::string::npos) {
-                    cur += c;
-                    flush();
-                    continue;
-                }
-            }
-            cur += c;
+    // Directives end with their lines, not with semicolons.
+    bool directiveEnds() const {
+        if (parentheses || braces)
+            return false;
+        std::string statement = trim(current);
+        if (contains(statement, ".entry") && statement.back() == ')')
+            return true;
+        for (const char* directive : {".version", ".target", ".address_size", ".maxntid", ".minnctapersm", ".maxnreg"})
+            if (startsWith(statement, directive))
+                return true;
+        return false;
+    }
+
+    // A vector operand's brace follows an instruction; a block's stands alone or after a function's header.
+    bool opensBlock() const {
+        std::string statement = trim(current);
+        return braces == 0 && (statement.empty() || contains(statement, ".entry") || contains(statement, ".func"));
+    }
+
+    bool isLabel() const { return braces == 0 && parentheses == 0 && trim(current).find_first_of(" \t") == std::string::npos; }
+
+    void brace(char c) {
+        end();
+        statements.push_back({std::string(1, c), line});
+    }
+
+    void add(char c) {
+        if (c == '\n') {
+            line++;
+            if (directiveEnds())
+                end();
+            else
+                current += ' ';
+            return;
         }
-        flush();
+        if (!begun && !isspace((unsigned char)c)) {
+            begun = true;
+            startLine = line;
+        }
+        if (c == '(')
+            parentheses++;
+        if (c == ')')
+            parentheses--;
+        if ((c == '{' && opensBlock()) || (c == '}' && braces == 0))
+            return brace(c);
+        if (c == '{')
+            braces++;
+        if (c == '}')
+            braces--;
+        if (c == ';' && parentheses == 0)
+            return end();
+        bool label = c == ':' && isLabel();
+        current += c;
+        if (label)
+            end();
     }
 
-    ParamVar declareParam(const std::string& decl, std::string& name, bool kernel, int& offset) {
-        // .param .b32 name | .param .align 8 .b8 name[24]
-        auto words = split(decl, ' ');
-        int align = 0;
-        Ty ty = TNone;
-        name.clear();
-        int count = 1;
+public:
+    explicit StatementReader(const std::string& text) : text(text) {}
+
+    std::vector<Statement> read() {
+        for (size_t i = 0; i < text.size(); i++) {
+            if (text.compare(i, 2, "//") == 0)
+                i = std::min(text.find('\n', i), text.size());
+            if (i < text.size())
+                add(text[i]);
+        }
+        end();
+        return std::move(statements);
+    }
+};
+
+// A variable, a register or a parameter: `.shared .align 16 .b8 table[1024]`, `.reg .pred %p<4>`, `.param .b32 name`.
+struct Declaration {
+    std::string name;
+    Type type = NoType;
+    int alignment = 1, count = 1;
+
+    explicit Declaration(const std::string& text) {
+        auto words = splitWords(text);
         for (size_t i = 0; i < words.size(); i++) {
-            std::string w = trim(words[i]);
-            if (w.empty() || w == ".param")
-                continue;
-            if (w == ".align") {
-                align = atoi(words[++i].c_str());
-                continue;
-            }
-            if (w[0] == '.' && typeOf(w.substr(1)) != TNone) {
-                ty = typeOf(w.substr(1));
-                continue;
-            }
-            name = w;
+            if (words[i] == ".align" && i + 1 < words.size())
+                alignment = atoi(words[++i].c_str());
+            else if (words[i][0] != '.')
+                name = words[i];
+            else if (typeOf(words[i].substr(1)) != NoType)
+                type = typeOf(words[i].substr(1));
         }
-        size_t br = name.find('[');
-        if (br != std::string::npos) {
-            count = atoi(name.c_str() + br + 1);
-            name = name.substr(0, br);
+        size_t bracket = name.find('[');
+        if (bracket != std::string::npos) {
+            count = atoi(name.c_str() + bracket + 1);
+            name.resize(bracket);
         }
-        if (name.empty() || ty == TNone)
-            throw Fail("cannot read parameter '" + decl + "'");
-        ParamVar v;
-        v.size = count * bytes(ty);
-        v.kernel = kernel;
-        int a = std::max(align, bytes(ty));
-        if (kernel) {
-            offset = (offset + a - 1) / a * a;
-            v.offset = offset;
-            offset += v.size;
-        } else {
-            int n = (v.size + 3) / 4;
-            if (m.slots & 1)
-                m.slots++;
-            v.slot = m.slots;
-            m.slots += n;
-        }
-        return v;
+        if (type == NoType || name.empty())
+            throw ParseError("cannot read " + text);
     }
 
-    ParamVar findParam(const std::string& name) {
-        for (size_t i = scopes.size(); i-- > 0;) {
-            auto it = scopes[i].find(name);
-            if (it != scopes[i].end())
-                return it->second;
-        }
-        throw Fail("unknown parameter " + name);
+    int size() const { return count * bytes(type); }
+};
+
+// An instruction's parts, without its guard: `ld.global.f32 %f1, [%rd1]` has the name ld and the modifiers global and f32.
+struct InstructionText {
+    std::string whole, mnemonic, name;
+    std::vector<std::string> modifiers, operands;
+    Type type = NoType; // the last modifier
+
+    explicit InstructionText(const std::string& text) : whole(text) {
+        size_t blank = text.find_first_of(" \t");
+        mnemonic = text.substr(0, blank);
+        if (blank != std::string::npos)
+            operands = splitOperands(trim(text.substr(blank)));
+        modifiers = split(mnemonic, '.');
+        name = modifiers[0];
+        modifiers.erase(modifiers.begin());
+        if (!modifiers.empty())
+            type = typeOf(modifiers.back());
     }
 
-    i32 special(const std::string& n) {
-        static const char* names[] = {"tid.x",   "tid.y",   "tid.z",    "ntid.x",   "ntid.y",   "ntid.z", "ctaid.x",
-                                      "ctaid.y", "ctaid.z", "nctaid.x", "nctaid.y", "nctaid.z", "laneid", "dynamic_smem_size",
-                                      "warpid"};
-        for (int i = 0; i < 15; i++)
-            if (n == names[i])
-                return m.special[i];
+    bool has(const char* modifier) const { return std::find(modifiers.begin(), modifiers.end(), modifier) != modifiers.end(); }
+
+    void expectOperands(size_t count) const {
+        if (operands.size() != count)
+            throw ParseError("'" + whole + "' has " + std::to_string(operands.size()) + " operands");
+    }
+};
+
+// Where the ways out of an instruction lead, apart from the next instruction.
+std::vector<i32> targetsOf(const Module& module, const Instruction& instruction) {
+    if (instruction.opcode == Bra)
+        return {instruction.target};
+    if (instruction.opcode == Brx)
+        return module.branchTables[instruction.target];
+    return {};
+}
+
+bool fallsThrough(const Instruction& instruction) {
+    return instruction.opcode != Brx && (instruction.guard >= 0 || (instruction.opcode != Bra && instruction.opcode != Ret));
+}
+
+// Which of a function's instructions begin a block: nothing jumps into a block but to its beginning, nor out of it but from its end.
+std::vector<bool> blockStarts(const Module& module, const Function& function) {
+    std::vector<bool> starts(function.length() + 1, false);
+    starts[0] = true;
+    for (int i = 0; i < function.length(); i++) {
+        const Instruction& instruction = module.code[function.start + i];
+        for (i32 target : targetsOf(module, instruction))
+            starts[target - function.start] = true;
+        if (instruction.opcode == Bra || instruction.opcode == Brx || instruction.opcode == Ret || instruction.opcode == Call)
+            starts[i + 1] = true;
+    }
+    return starts;
+}
+
+// Which registers a function's instructions read and write, and which are read after each of them. Instructions count from the function's
+// start, and registers in the order in which they appear.
+class Liveness {
+    const Module& module;
+    const Function& function;
+    std::map<i32, int> numbers; // of slots
+    size_t words = 0;           // of a set of registers
+    std::vector<u64> before, after;
+
+    void addReadsAndWrites(int i) {
+        const Instruction& instruction = module.code[function.start + i];
+        for (int k = 0; k < 4; k++) {
+            if (instruction.sources[k] >= 0)
+                reads[i].push_back(number(instruction.sources[k]));
+            if (instruction.destinations[k] >= 0)
+                (instruction.opcode == St ? reads : writes)[i].push_back(number(instruction.destinations[k]));
+        }
+        // Where the guard does not hold, the old values stay.
+        if (instruction.guard >= 0) {
+            reads[i].push_back(number(instruction.guard));
+            reads[i].insert(reads[i].end(), writes[i].begin(), writes[i].end());
+        }
+    }
+
+    // Adds what is read later to an instruction's sets; true if that changes them.
+    bool update(int i) {
+        u64* afterThis = &after[i * words];
+        auto join = [&](int next) {
+            if (next >= 0 && next < function.length())
+                for (size_t k = 0; k < words; k++)
+                    afterThis[k] |= before[next * words + k];
+        };
+        const Instruction& instruction = module.code[function.start + i];
+        if (fallsThrough(instruction))
+            join(i + 1);
+        for (i32 target : targetsOf(module, instruction))
+            join(target - function.start);
+
+        std::vector<u64> beforeThis(afterThis, afterThis + words);
+        for (int written : writes[i])
+            beforeThis[written / 64] &= ~(1ull << (written % 64));
+        for (int read : reads[i])
+            beforeThis[read / 64] |= 1ull << (read % 64);
+        if (std::equal(beforeThis.begin(), beforeThis.end(), &before[i * words]))
+            return false;
+        std::copy(beforeThis.begin(), beforeThis.end(), &before[i * words]);
+        return true;
+    }
+
+public:
+    std::vector<std::vector<int>> reads, writes;
+
+    Liveness(const Module& module, const Function& function)
+        : module(module), function(function), reads(function.length()), writes(function.length()) {
+        for (int i = 0; i < function.length(); i++)
+            addReadsAndWrites(i);
+        words = (numbers.size() + 63) / 64;
+        before.resize(function.length() * words);
+        after.resize(function.length() * words);
+        for (bool changed = true; changed;) {
+            changed = false;
+            for (int i = function.length(); i-- > 0;)
+                changed |= update(i);
+        }
+    }
+
+    int number(i32 slot) { return numbers.emplace(slot, (int)numbers.size()).first->second; }
+
+    bool doesRead(int i, int number) const { return std::find(reads[i].begin(), reads[i].end(), number) != reads[i].end(); }
+    bool doesWrite(int i, int number) const { return std::find(writes[i].begin(), writes[i].end(), number) != writes[i].end(); }
+    bool isReadAfter(int i, int number) const { return after[i * words + number / 64] >> (number % 64) & 1; }
+};
+
+// Makes a product that only an addition uses a fused multiply-add, as the driver's compiler does by default.
+class Fusion {
+    Module& module;
+    const Function& function;
+    Liveness liveness;
+    std::vector<bool> starts;
+
+    Instruction& at(int i) { return module.code[function.start + i]; }
+
+    // The first instruction that reads the product, in its block and with the product's operands unchanged; -1 if there is none.
+    int firstUse(int multiplication) {
+        const Instruction& product = at(multiplication);
+        int result = liveness.number(product.destinations[0]);
+        int factors[] = {liveness.number(product.sources[0]), liveness.number(product.sources[1])};
+        for (int i = multiplication + 1; i < function.length() && !starts[i]; i++) {
+            if (liveness.doesRead(i, result))
+                return i;
+            if (liveness.doesWrite(i, factors[0]) || liveness.doesWrite(i, factors[1]) || liveness.doesWrite(i, result))
+                return -1;
+        }
         return -1;
     }
 
-    i32 reg(const std::string& t, int size) {
-        if (t.empty())
-            throw Fail("missing operand");
-        if (t[0] == '%') {
-            std::string n = t.substr(1);
-            i32 sp = special(n);
-            if (sp >= 0)
-                return sp;
-            auto i = regs.find(n);
-            if (i == regs.end())
-                throw Fail("undeclared register %" + n);
-            int have = bytes(regTypes[n]) == 8 ? 8 : 4, want = size == 8 ? 8 : 4;
-            if (have != want)
-                throw Fail("operand %" + n + " has the wrong size for the instruction");
-            return i->second;
-        }
-        if (t[0] == '0' && t.size() == 10 && (t[1] == 'f' || t[1] == 'F'))
-            return constant(strtoull(t.c_str() + 2, nullptr, 16), 4);
-        if (t[0] == '0' && t.size() == 18 && (t[1] == 'd' || t[1] == 'D'))
-            return constant(strtoull(t.c_str() + 2, nullptr, 16), 8);
-        if (isdigit((unsigned char)t[0]) || t[0] == '-') {
-            u64 v = t[0] == '-' ? (u64)strtoll(t.c_str(), nullptr, 0) : strtoull(t.c_str(), nullptr, 0);
-            if (size < 8)
-                v &= 0xffffffffull;
-            if (size == 2)
-                v &= 0xffff;
-            if (size == 1)
-                v &= 0xff;
-            return constant(v, size == 8 ? 8 : 4);
-        }
-        auto s = symbols.find(t);
-        if (s != symbols.end())
-            return constant(size == 8 ? s->second : (u32)s->second, size == 8 ? 8 : 4);
-        auto g = m.symbols.find(t);
-        if (g != m.symbols.end())
-            return constant(g->second, size == 8 ? 8 : 4);
-        throw Fail("cannot read operand '" + t + "'");
+    bool isFusible(const Instruction& instruction) const { return instruction.type == F32 && instruction.guard < 0; }
+
+    void fuse(int multiplication) {
+        Instruction& product = at(multiplication);
+        if (product.opcode != Mul || !isFusible(product))
+            return;
+        int use = firstUse(multiplication);
+        if (use < 0)
+            return;
+        Instruction& sum = at(use);
+        if ((sum.opcode != Add && sum.opcode != Sub) || !isFusible(sum))
+            return;
+        bool isFirst = sum.sources[0] == product.destinations[0], isSecond = sum.sources[1] == product.destinations[0];
+        if (isFirst == isSecond)
+            return;
+        int result = liveness.number(product.destinations[0]);
+        if (!liveness.doesWrite(use, result) && liveness.isReadAfter(use, result))
+            return;
+
+        bool subtracts = sum.opcode == Sub;
+        sum.opcode = Fma;
+        sum.negateProduct = subtracts && isSecond;
+        sum.negateAddend = subtracts && isFirst;
+        sum.sources[2] = isFirst ? sum.sources[1] : sum.sources[0];
+        sum.sources[0] = product.sources[0];
+        sum.sources[1] = product.sources[1];
+        liveness.reads[use].clear();
+        for (int k = 0; k < 3; k++)
+            liveness.reads[use].push_back(liveness.number(sum.sources[k]));
+
+        product.opcode = Nop;
+        product.instructionClass = ClassNone;
+        product.destinations[0] = -1;
+        liveness.writes[multiplication].clear();
+        liveness.reads[multiplication].clear();
+        module.fused++;
     }
+
+public:
+    Fusion(Module& module, const Function& function)
+        : module(module), function(function), liveness(module, function), starts(blockStarts(module, function)) {}
+
+    void run() {
+        for (int i = 0; i < function.length(); i++)
+            fuse(i);
+    }
+};
+
+// Finds where the ways of a branch meet again: its immediate post-dominator, at which hardware joins a divided warp.
+class Reconvergence {
+    Module& module;
+    const Function& function;
+    std::vector<int> blockOf, first;              // an instruction's block, a block's first instruction
+    int exit = 0;                                 // the number of a block behind the last one, to which returns lead
+    std::vector<std::vector<int>> next, previous; // a block's neighbours
+    std::vector<int> order, number;               // of the blocks, in a walk from the exit against the edges; -1 where that does not come
+    std::vector<int> dominator;                   // a block's immediate post-dominator, or -1
+
+    void addEdge(int from, int to) {
+        next[from].push_back(to);
+        previous[to].push_back(from);
+    }
+
+    void findBlocks() {
+        auto starts = blockStarts(module, function);
+        for (int i = 0; i < function.length(); i++) {
+            if (starts[i])
+                first.push_back(i);
+            blockOf.push_back((int)first.size() - 1);
+        }
+        exit = (int)first.size();
+        next.resize(exit + 1);
+        previous.resize(exit + 1);
+    }
+
+    void findEdges() {
+        for (int block = 0; block < exit; block++) {
+            int last = (block + 1 < exit ? first[block + 1] : function.length()) - 1;
+            const Instruction& instruction = module.code[function.start + last];
+            for (i32 target : targetsOf(module, instruction))
+                addEdge(block, blockOf[target - function.start]);
+            if (instruction.opcode == Ret)
+                addEdge(block, exit);
+            if (fallsThrough(instruction))
+                addEdge(block, block + 1);
+        }
+    }
+
+    // Numbers blocks in post-order. Not recursive, since a function can have very many blocks.
+    void walk() {
+        number.assign(exit + 1, -1);
+        std::vector<bool> seen(exit + 1, false);
+        std::vector<std::pair<int, size_t>> stack{{exit, 0}}; // a block, and which of its neighbours is next
+        seen[exit] = true;
+        while (!stack.empty()) {
+            auto& [block, position] = stack.back();
+            if (position < previous[block].size()) {
+                int neighbour = previous[block][position++];
+                if (!seen[neighbour]) {
+                    seen[neighbour] = true;
+                    stack.push_back({neighbour, 0});
+                }
+            } else {
+                number[block] = (int)order.size();
+                order.push_back(block);
+                stack.pop_back();
+            }
+        }
+    }
+
+    int meet(int a, int b) const {
+        while (a != b) {
+            while (number[a] < number[b])
+                a = dominator[a];
+            while (number[b] < number[a])
+                b = dominator[b];
+        }
+        return a;
+    }
+
+    // By the algorithm of Cooper, Harvey and Kennedy.
+    void findDominators() {
+        dominator.assign(exit + 1, -1);
+        dominator[exit] = exit;
+        for (bool changed = true; changed;) {
+            changed = false;
+            for (size_t k = order.size(); k-- > 0;) {
+                int block = order[k];
+                if (block == exit)
+                    continue;
+                int found = -1;
+                for (int neighbour : next[block])
+                    if (dominator[neighbour] >= 0)
+                        found = found < 0 ? neighbour : meet(found, neighbour);
+                if (found >= 0 && dominator[block] != found) {
+                    dominator[block] = found;
+                    changed = true;
+                }
+            }
+        }
+    }
+
+public:
+    Reconvergence(Module& module, const Function& function) : module(module), function(function) {}
+
+    void run() {
+        findBlocks();
+        findEdges();
+        walk();
+        findDominators();
+        for (int i = 0; i < function.length(); i++) {
+            Instruction& instruction = module.code[function.start + i];
+            if ((instruction.opcode == Bra && instruction.guard >= 0) || instruction.opcode == Brx) {
+                int block = dominator[blockOf[i]];
+                instruction.join = block < 0 || block == exit ? -1 : function.start + first[block];
+            }
+        }
+    }
+};
+
+class Parser {
+    struct Register {
+        i32 slot;
+        Type type;
+    };
+    // An instruction whose target is a label, a label of a table, or a function that may come later.
+    struct Fixup {
+        int instruction;
+        std::string target;
+    };
+
+    Module& module;
+    std::vector<Statement> statements;
+    std::map<std::pair<u64, int>, i32> constantSlots; // by value and size
+    std::vector<Fixup> callFixups;
+
+    // What belongs to the current function.
+    Function* function = nullptr;
+    std::unordered_map<std::string, Register> registers;
+    std::unordered_map<std::string, int> labels;
+    std::unordered_map<std::string, u64> symbols;
+    std::vector<std::unordered_map<std::string, Parameter>> scopes;
+    std::map<std::string, std::vector<std::string>> branchTargets; // by the label of the table
+    std::vector<Fixup> branchFixups, tableFixups;
+
+    // ---- slots, names and operands ----
+    i32 newSlots(int count, bool even) {
+        if (even && (module.slots & 1))
+            module.slots++;
+        i32 slot = module.slots;
+        module.slots += count;
+        return slot;
+    }
+
+    i32 newSlot(int size) { return size == 8 ? newSlots(2, true) : newSlots(1, false); }
+
+    // Small registers have four bytes, too.
+    static int registerSize(int size) { return size == 8 ? 8 : 4; }
+
+    i32 constant(u64 value, int size) {
+        size = registerSize(size);
+        auto [found, isNew] = constantSlots.emplace(std::make_pair(value, size), -1);
+        if (isNew) {
+            found->second = newSlot(size);
+            module.constants.push_back({found->second, value, size});
+        }
+        return found->second;
+    }
+
+    const Parameter& findParameter(const std::string& name) const {
+        for (size_t i = scopes.size(); i-- > 0;) {
+            auto found = scopes[i].find(name);
+            if (found != scopes[i].end())
+                return found->second;
+        }
+        throw ParseError("unknown parameter " + name);
+    }
+
+    i32 namedRegister(const std::string& name, int size) const {
+        for (int i = 0; i < SpecialRegisterCount; i++)
+            if (name == SpecialRegisterNames[i])
+                return module.specialRegisters[i];
+        auto found = registers.find(name);
+        if (found == registers.end())
+            throw ParseError("undeclared register %" + name);
+        if (registerSize(bytes(found->second.type)) != registerSize(size))
+            throw ParseError("operand %" + name + " has the wrong size for the instruction");
+        return found->second.slot;
+    }
+
+    i32 integerConstant(const std::string& text, int size) {
+        u64 value = text[0] == '-' ? (u64)strtoll(text.c_str(), nullptr, 0) : strtoull(text.c_str(), nullptr, 0);
+        if (size < 8)
+            value &= (1ull << size * 8) - 1;
+        return constant(value, size);
+    }
+
+    // The slot of a register, a literal or a variable's address. Addresses of variables are offsets in their space.
+    i32 operand(const std::string& text, int size) {
+        if (text.empty())
+            throw ParseError("missing operand");
+        if (text[0] == '%')
+            return namedRegister(text.substr(1), size);
+        if (text[0] == '0' && text.size() == 10 && (text[1] == 'f' || text[1] == 'F'))
+            return constant(strtoull(text.c_str() + 2, nullptr, 16), 4);
+        if (text[0] == '0' && text.size() == 18 && (text[1] == 'd' || text[1] == 'D'))
+            return constant(strtoull(text.c_str() + 2, nullptr, 16), 8);
+        if (isdigit((unsigned char)text[0]) || text[0] == '-')
+            return integerConstant(text, size);
+        auto local = symbols.find(text);
+        if (local != symbols.end())
+            return constant(size == 8 ? local->second : (u32)local->second, size);
+        auto global = module.symbols.find(text);
+        if (global != module.symbols.end())
+            return constant(global->second, size);
+        throw ParseError("cannot read operand '" + text + "'");
+    }
+
+    struct Address {
+        std::string base;
+        i64 offset = 0;
+    };
 
     // [%rd1+16], [name+8]
-    void address(const std::string& t, std::string& base, i64& off) {
-        if (t.size() < 3 || t[0] != '[')
-            throw Fail("no address: " + t);
-        std::string s = trim(t.substr(1, t.size() - 2));
-        size_t p = s.find('+');
-        off = 0;
-        if (p != std::string::npos) {
-            off = strtoll(s.c_str() + p + 1, nullptr, 0);
-            s = trim(s.substr(0, p));
+    static Address address(const std::string& text) {
+        if (text.size() < 3 || text[0] != '[')
+            throw ParseError("no address: " + text);
+        Address address{trim(inner(text))};
+        size_t plus = address.base.find('+');
+        if (plus != std::string::npos) {
+            address.offset = strtoll(address.base.c_str() + plus + 1, nullptr, 0);
+            address.base = trim(address.base.substr(0, plus));
         }
-        base = s;
+        return address;
     }
 
-    void vectorRegs(const std::string& t, i32* out, u8& n, int size) {
-        if (t[0] != '{') {
-            out[0] = reg(t, size);
-            n = 1;
+    // Puts the slots of a register, or of the registers of a vector, into `slots`, and returns how many they are.
+    int vectorOperand(const std::string& text, i32 (&slots)[4], int size) {
+        if (text.empty() || text[0] != '{') {
+            slots[0] = operand(text, size);
+            return 1;
+        }
+        auto parts = splitOperands(inner(text));
+        if (parts.size() > 4)
+            throw ParseError("vector of more than four elements");
+        for (size_t i = 0; i < parts.size(); i++)
+            slots[i] = operand(parts[i], size);
+        return (int)parts.size();
+    }
+
+    // ---- instructions ----
+    Instruction& emit(Opcode opcode, InstructionClass instructionClass) {
+        Instruction& instruction = module.code.emplace_back();
+        instruction.opcode = opcode;
+        instruction.instructionClass = instructionClass;
+        instruction.line = line;
+        return instruction;
+    }
+
+    int lastEmitted() const { return (int)module.code.size() - 1; }
+
+    // An instruction whose operands are a destination and sources of these sizes.
+    Instruction& emit(const InstructionText& text, Opcode opcode, InstructionClass instructionClass, int destinationSize,
+                      std::initializer_list<int> sourceSizes) {
+        text.expectOperands(1 + sourceSizes.size());
+        Instruction& instruction = emit(opcode, instructionClass);
+        instruction.type = text.type;
+        instruction.destinations[0] = operand(text.operands[0], destinationSize);
+        int i = 0;
+        for (int size : sourceSizes) {
+            instruction.sources[i] = operand(text.operands[i + 1], size);
+            i++;
+        }
+        return instruction;
+    }
+
+    struct SimpleInstruction {
+        Opcode opcode;
+        int sources;
+        InstructionClass ofFloats, ofIntegers;
+    };
+
+    // Instructions whose operands all have the type's size. False if the text has another instruction.
+    bool simpleInstruction(const InstructionText& text) {
+        static const std::unordered_map<std::string, SimpleInstruction> instructions = {
+            {"mov", {Mov, 1, ClassMove, ClassMove}},           {"add", {Add, 2, ClassFma, ClassInteger}},
+            {"sub", {Sub, 2, ClassFma, ClassInteger}},         {"div", {Div, 2, ClassFloat, ClassInteger}},
+            {"rem", {Rem, 2, ClassInteger, ClassInteger}},     {"min", {Min, 2, ClassFloat, ClassInteger}},
+            {"max", {Max, 2, ClassFloat, ClassInteger}},       {"and", {And, 2, ClassInteger, ClassInteger}},
+            {"or", {Or, 2, ClassInteger, ClassInteger}},       {"xor", {Xor, 2, ClassInteger, ClassInteger}},
+            {"not", {Not, 1, ClassInteger, ClassInteger}},     {"neg", {Neg, 1, ClassFloat, ClassInteger}},
+            {"abs", {Abs, 1, ClassFloat, ClassInteger}},       {"sqrt", {Sqrt, 1, ClassSpecial, ClassSpecial}},
+            {"rsqrt", {Rsqrt, 1, ClassSpecial, ClassSpecial}}, {"rcp", {Rcp, 1, ClassSpecial, ClassSpecial}},
+            {"ex2", {Ex2, 1, ClassSpecial, ClassSpecial}},     {"lg2", {Lg2, 1, ClassSpecial, ClassSpecial}},
+            {"sin", {Sin, 1, ClassSpecial, ClassSpecial}},     {"cos", {Cos, 1, ClassSpecial, ClassSpecial}},
+            {"tanh", {Tanh, 1, ClassSpecial, ClassSpecial}},   {"copysign", {CopySign, 2, ClassFloat, ClassFloat}},
+        };
+        auto found = instructions.find(text.name);
+        if (found == instructions.end())
+            return false;
+        const SimpleInstruction& simple = found->second;
+        InstructionClass instructionClass = isFloat(text.type) ? simple.ofFloats : simple.ofIntegers;
+        int size = bytes(text.type);
+        if (simple.sources == 1)
+            emit(text, simple.opcode, instructionClass, size, {size});
+        else
+            emit(text, simple.opcode, instructionClass, size, {size, size}).nanCounts = text.has("NaN");
+        return true;
+    }
+
+    void multiplication(const InstructionText& text) {
+        int size = bytes(text.type);
+        if (isFloat(text.type))
+            emit(text, Mul, ClassFma, size, {size, size});
+        else if (text.has("lo"))
+            emit(text, Mul, ClassInteger, size, {size, size});
+        else if (text.has("hi"))
+            emit(text, MulHi, ClassInteger, size, {size, size});
+        else if (text.has("wide"))
+            emit(text, MulWide, ClassInteger, 2 * size, {size, size});
+        else
+            throw ParseError("integer multiplication without .lo, .hi or .wide: " + text.mnemonic);
+    }
+
+    void multiplyAdd(const InstructionText& text) {
+        int size = bytes(text.type);
+        if (isFloat(text.type))
+            emit(text, Fma, ClassFma, size, {size, size, size});
+        else if (text.has("wide"))
+            emit(text, MadWide, ClassInteger, 2 * size, {size, size, 2 * size});
+        else if (text.has("hi"))
+            emit(text, MadHi, ClassInteger, size, {size, size, size});
+        else if (text.has("lo"))
+            emit(text, Mad, ClassInteger, size, {size, size, size});
+        else
+            throw ParseError("mad without .lo, .hi or .wide");
+    }
+
+    void shift(const InstructionText& text) {
+        int size = bytes(text.type);
+        emit(text, text.name == "shl" ? Shl : Shr, ClassInteger, size, {size, 4});
+    }
+
+    void bitCount(const InstructionText& text) { emit(text, text.name == "popc" ? Popc : Clz, ClassInteger, 4, {bytes(text.type)}); }
+
+    void numberTest(const InstructionText& text) {
+        Instruction& instruction = emit(text, TestP, ClassSet, 4, {bytes(text.type)});
+        if (!text.has("finite") && !text.has("infinite") && !text.has("notanumber"))
+            throw ParseError(text.mnemonic);
+        instruction.variant = text.has("finite") ? IsFinite : text.has("infinite") ? IsInfinite : IsNaN;
+    }
+
+    void comparison(const InstructionText& text) {
+        struct Relation {
+            Comparison comparison;
+            bool nanCounts = false, isUnsigned = false;
+        };
+        static const std::map<std::string, Relation> relations = {
+            {"eq", {Equal}},
+            {"ne", {NotEqual}},
+            {"lt", {Less}},
+            {"le", {LessOrEqual}},
+            {"gt", {Greater}},
+            {"ge", {GreaterOrEqual}},
+            {"lo", {Less, false, true}},
+            {"ls", {LessOrEqual, false, true}},
+            {"hi", {Greater, false, true}},
+            {"hs", {GreaterOrEqual, false, true}},
+            {"equ", {Equal, true}},
+            {"neu", {NotEqual, true}},
+            {"ltu", {Less, true}},
+            {"leu", {LessOrEqual, true}},
+            {"gtu", {Greater, true}},
+            {"geu", {GreaterOrEqual, true}},
+            {"num", {BothNumbers}},
+            {"nan", {AnyNaN}},
+        };
+        auto found = relations.find(text.modifiers.at(0));
+        if (found == relations.end())
+            throw ParseError("comparison " + text.mnemonic);
+        const Relation& relation = found->second;
+        if (relation.isUnsigned && isSigned(text.type))
+            throw ParseError(text.mnemonic);
+        int size = bytes(text.type);
+        bool joins = text.operands.size() == 4;
+        Instruction& instruction = joins ? emit(text, Setp, ClassSet, 4, {size, size, 4}) : emit(text, Setp, ClassSet, 4, {size, size});
+        instruction.variant = relation.comparison;
+        instruction.nanCounts = relation.nanCounts;
+        if (joins)
+            instruction.joining = text.has("and") ? JoinAnd : text.has("or") ? JoinOr : JoinXor;
+    }
+
+    void selection(const InstructionText& text) {
+        int size = bytes(text.type);
+        emit(text, Selp, ClassSet, size, {size, size, 4});
+    }
+
+    void conversion(const InstructionText& text) {
+        if (text.modifiers.size() < 2)
+            throw ParseError(text.mnemonic);
+        Type to = typeOf(text.modifiers[text.modifiers.size() - 2]), from = text.type;
+        if (to == NoType || from == NoType)
+            throw ParseError(text.mnemonic);
+        Instruction& instruction = emit(text, Cvt, ClassConvert, bytes(to), {bytes(from)});
+        instruction.type = to;
+        instruction.sourceType = from;
+        instruction.rounding = text.has("rzi")   ? TowardsZero
+                               : text.has("rni") ? ToNearest
+                               : text.has("rmi") ? Down
+                               : text.has("rpi") ? Up
+                                                 : NotWhole;
+    }
+
+    static Space spaceOf(const InstructionText& text) {
+        return text.has("global") ? Global : text.has("shared") ? Shared : text.has("local") ? Local : text.has("const") ? Const : Generic;
+    }
+
+    void addressConversion(const InstructionText& text) {
+        emit(text, text.has("to") ? CvtaTo : CvtaFrom, ClassInteger, 8, {8}).space = spaceOf(text);
+    }
+
+    void parameterAccess(bool load, const Parameter& parameter, i64 offset, Type type, const std::string& value) {
+        int size = bytes(type);
+        if (offset + size > parameter.size)
+            throw ParseError("parameter access out of range");
+        if (offset % size)
+            throw ParseError("misaligned parameter access");
+        Opcode opcode = !load ? StoreParameter : parameter.ofKernel ? LoadKernelParameter : LoadParameter;
+        Instruction& instruction = emit(opcode, ClassParameter);
+        instruction.type = type;
+        (load ? instruction.destinations : instruction.sources)[0] = operand(value, size);
+        if (opcode == LoadKernelParameter) {
+            instruction.offset = parameter.offset + offset;
             return;
         }
-        auto parts = operands(t.substr(1, t.size() - 2));
-        n = 0;
-        for (auto& p : parts)
-            out[n++] = reg(p, size);
+        // A parameter's words are slots, and small ones lie in a part of a word.
+        instruction.offset = offset % 4;
+        (load ? instruction.sources : instruction.destinations)[0] = parameter.slot + (i32)(offset / 4);
     }
 
-    Insn& emit(Op op, u8 cls) {
-        m.code.emplace_back();
-        Insn& i = m.code.back();
-        i.op = op;
-        i.cls = cls;
-        i.line = line;
-        return i;
+    void memoryAccess(const InstructionText& text) {
+        text.expectOperands(2);
+        bool load = text.name == "ld";
+        Address place = address(text.operands[load ? 1 : 0]);
+        const std::string& value = text.operands[load ? 0 : 1];
+        if (text.has("param"))
+            return parameterAccess(load, findParameter(place.base), place.offset, text.type, value);
+
+        Space space = spaceOf(text);
+        Instruction& instruction = emit(load ? Ld : St, space == Shared  ? (load ? ClassLoadShared : ClassStoreShared)
+                                                        : space == Local ? (load ? ClassLoadLocal : ClassStoreLocal)
+                                                                         : (load ? ClassLoadGlobal : ClassStoreGlobal));
+        instruction.type = text.type;
+        instruction.space = space;
+        instruction.offset = place.offset;
+        instruction.synchronised = text.has("volatile") || text.has("relaxed") || text.has("acquire") || text.has("release");
+        instruction.vectorLength = (u8)vectorOperand(value, load ? instruction.destinations : instruction.sources, bytes(text.type));
+        if (instruction.vectorLength != (text.has("v2") ? 2 : text.has("v4") ? 4 : 1))
+            throw ParseError("vector operand does not match " + text.mnemonic);
+        (load ? instruction.sources : instruction.destinations)[0] = operand(place.base, 8);
     }
 
-    void paramAccess(bool load, const ParamVar& v, i64 off, Ty ty, const std::string& r) {
-        int n = bytes(ty);
-        if (off + n > v.size)
-            throw Fail("parameter access out of range");
-        if (off % n)
-            throw Fail("misaligned parameter access");
-        if (load && v.kernel) {
-            Insn& i = emit(LdKernel, CParam);
-            i.ty = ty;
-            i.imm = v.offset + off;
-            i.d[0] = reg(r, n);
-            return;
-        }
-        Insn& i = emit(load ? LdParam : StParam, CParam);
-        i.ty = ty;
-        i.imm = off % 4;
-        i32 word = v.slot + (i32)(off / 4);
-        if (load) {
-            i.d[0] = reg(r, n);
-            i.s[0] = word;
+    void atomicAccess(const InstructionText& text) {
+        static const std::pair<const char*, AtomicOperation> operations[] = {
+            {"add", AtomicAdd}, {"and", AtomicAnd}, {"or", AtomicOr},         {"xor", AtomicXor},
+            {"max", AtomicMax}, {"min", AtomicMin}, {"exch", AtomicExchange}, {"cas", AtomicCompareAndSwap}};
+        auto operation = std::find_if(std::begin(operations), std::end(operations), [&](auto& one) { return text.has(one.first); });
+        if (operation == std::end(operations))
+            throw ParseError(text.mnemonic);
+        bool returnsOld = text.name == "atom";
+        Instruction& instruction = emit(returnsOld ? Atom : Red, ClassAtomic);
+        instruction.type = text.type;
+        instruction.variant = operation->second;
+        instruction.space = text.has("global") ? Global : text.has("shared") ? Shared : Generic;
+        int size = bytes(text.type);
+        size_t next = 0;
+        if (returnsOld)
+            instruction.destinations[0] = operand(text.operands.at(next++), size);
+        Address place = address(text.operands.at(next++));
+        instruction.offset = place.offset;
+        instruction.sources[0] = operand(place.base, 8);
+        instruction.sources[1] = operand(text.operands.at(next++), size);
+        if (instruction.variant == AtomicCompareAndSwap)
+            instruction.sources[2] = operand(text.operands.at(next++), size);
+    }
+
+    void branch(const InstructionText& text) {
+        emit(Bra, ClassBranch).uniform = text.has("uni");
+        branchFixups.push_back({lastEmitted(), text.operands.at(0)});
+    }
+
+    void indexedBranch(const InstructionText& text) {
+        emit(Brx, ClassBranch).sources[0] = operand(text.operands.at(0), 4);
+        tableFixups.push_back({lastEmitted(), text.operands.at(1)});
+    }
+
+    void returnInstruction(const InstructionText& text) { emit(Ret, ClassCall).variant = text.name == "exit" ? FromKernel : FromFunction; }
+
+    void barrier(const InstructionText& text) {
+        if (text.has("warp")) {
+            emit(WarpSync, ClassBarrier);
+        } else if (text.has("red")) {
+            Instruction& instruction = emit(BarRed, ClassBarrier);
+            instruction.variant = text.has("popc") ? ReduceCount : text.has("and") ? ReduceAnd : ReduceOr;
+            instruction.destinations[0] = operand(text.operands.at(0), 4);
+            instruction.sources[0] = operand(text.operands.at(2), 4);
         } else {
-            i.s[0] = reg(r, n);
-            i.d[0] = word;
+            if (text.operands.size() != 1 || text.operands[0] != "0")
+                throw ParseError("only bar.sync 0");
+            static const char* dropped = getenv("CUSIM_DROP_BAR");
+            emit(dropped && (int)line == atoi(dropped) ? Nop : Bar, ClassBarrier);
         }
     }
 
-    void instruction(std::string s) {
+    void fence(const InstructionText&) { emit(Membar, ClassBarrier); }
+
+    void trap(const InstructionText&) { emit(Trap, ClassBranch); }
+
+    void shuffle(const InstructionText& text) {
+        Instruction& instruction = emit(text, Shfl, ClassInteger, 4, {4, 4, 4, 4});
+        instruction.variant = text.has("idx")    ? ShuffleIndex
+                              : text.has("down") ? ShuffleDown
+                              : text.has("up")   ? ShuffleUp
+                                                 : ShuffleButterfly;
+    }
+
+    void copyParameter(const Parameter& to, const Parameter& from, const std::string& callee) {
+        if (to.size != from.size)
+            throw ParseError("argument of another size in a call of " + callee);
+        for (int word = 0; word < (to.size + 3) / 4; word++) {
+            Instruction& instruction = emit(Mov, ClassParameter);
+            instruction.type = B32;
+            instruction.destinations[0] = to.slot + word;
+            instruction.sources[0] = from.slot + word;
+        }
+    }
+
+    // call.uni (result), function, (argument, ...): result and arguments are parameters of a scope.
+    void call(const InstructionText& text) {
+        size_t next = 0;
+        bool hasResult = text.operands.at(0)[0] == '(';
+        Parameter result;
+        if (hasResult)
+            result = findParameter(trim(splitOperands(inner(text.operands[next++])).at(0)));
+        const std::string& callee = text.operands.at(next++);
+        std::vector<Parameter> arguments;
+        if (next < text.operands.size())
+            for (auto& argument : splitOperands(inner(text.operands[next])))
+                if (!argument.empty())
+                    arguments.push_back(findParameter(argument));
+
+        auto found = module.functionIndices.find(callee);
+        if (found == module.functionIndices.end())
+            throw ParseError("call of unknown function " + callee);
+        const Function& called = module.functions[found->second];
+        if (called.parameters.size() != arguments.size())
+            throw ParseError("call of " + callee + " with " + std::to_string(arguments.size()) + " arguments");
+        for (size_t i = 0; i < arguments.size(); i++)
+            copyParameter(called.parameters[i], arguments[i], callee);
+        emit(Call, ClassCall);
+        callFixups.push_back({lastEmitted(), callee});
+        if (hasResult)
+            copyParameter(result, called.result, callee);
+    }
+
+    using Decoder = void (Parser::*)(const InstructionText&);
+
+    static Decoder decoderOf(const std::string& name) {
+        static const std::unordered_map<std::string, Decoder> decoders = {
+            {"mul", &Parser::multiplication},
+            {"mad", &Parser::multiplyAdd},
+            {"fma", &Parser::multiplyAdd},
+            {"shl", &Parser::shift},
+            {"shr", &Parser::shift},
+            {"popc", &Parser::bitCount},
+            {"clz", &Parser::bitCount},
+            {"testp", &Parser::numberTest},
+            {"setp", &Parser::comparison},
+            {"selp", &Parser::selection},
+            {"cvt", &Parser::conversion},
+            {"cvta", &Parser::addressConversion},
+            {"ld", &Parser::memoryAccess},
+            {"st", &Parser::memoryAccess},
+            {"atom", &Parser::atomicAccess},
+            {"red", &Parser::atomicAccess},
+            {"bra", &Parser::branch},
+            {"brx", &Parser::indexedBranch},
+            {"ret", &Parser::returnInstruction},
+            {"exit", &Parser::returnInstruction},
+            {"bar", &Parser::barrier},
+            {"barrier", &Parser::barrier},
+            {"membar", &Parser::fence},
+            {"fence", &Parser::fence},
+            {"trap", &Parser::trap},
+            {"shfl", &Parser::shuffle},
+            {"call", &Parser::call},
+        };
+        auto found = decoders.find(name);
+        return found == decoders.end() ? nullptr : found->second;
+    }
+
+    // @!%p1 bra LABEL
+    void instruction(std::string statement) {
         i32 guard = -1;
-        bool neg = false;
-        if (s[0] == '@') {
-            size_t e = s.find_first_of(" \t");
-            std::string g = s.substr(1, e - 1);
-            if (g[0] == '!') {
-                neg = true;
-                g = g.substr(1);
-            }
-            guard = reg(g, 4);
-            s = trim(s.substr(e));
+        bool negated = false;
+        if (statement[0] == '@') {
+            size_t blank = statement.find_first_of(" \t");
+            std::string predicate = statement.substr(1, blank - 1);
+            negated = predicate[0] == '!';
+            guard = operand(negated ? predicate.substr(1) : predicate, 4);
+            statement = trim(statement.substr(blank));
         }
-        size_t e = s.find_first_of(" \t");
-        std::string mn = s.substr(0, e), rest = e == std::string::npos ? "" : trim(s.substr(e));
-        auto mods = split(mn, '.');
-        std::string b = mods[0];
-        auto ops = operands(rest);
-        auto has = [&](const char* x) { return std::find(mods.begin() + 1, mods.end(), x) != mods.end(); };
-        Ty last = typeOf(mods.back());
-        size_t at = m.code.size();
-        auto arity = [&](size_t n) {
-            if (ops.size() != n)
-                throw Fail("'" + s + "' has " + std::to_string(ops.size()) + " operands");
-        };
-        auto bin = [&](Op op, u8 cls) {
-            arity(3);
-            int n = bytes(last);
-            Insn& i = emit(op, cls);
-            i.ty = last;
-            i.d[0] = reg(ops[0], n);
-            i.s[0] = reg(ops[1], n);
-            i.s[1] = reg(ops[2], n);
-        };
-        auto un = [&](Op op, u8 cls) {
-            arity(2);
-            int n = bytes(last);
-            Insn& i = emit(op, cls);
-            i.ty = last;
-            i.d[0] = reg(ops[0], n);
-            i.s[0] = reg(ops[1], n);
-            i.approx = has("approx");
-        };
-        u8 arith = last == F32 || last == F64 ? CFma : CInt;
-
-        if (b == "mov") {
-            arity(2);
-            int n = bytes(last);
-            i32 d = reg(ops[0], n), a = reg(ops[1], n);
-            Insn& i = emit(Mov, CMov);
-            i.ty = last;
-            i.d[0] = d;
-            i.s[0] = a;
-        } else if (b == "add")
-            bin(Add, arith);
-        else if (b == "sub")
-            bin(Sub, arith);
-        else if (b == "mul") {
-            if (isFloat(last) || has("lo"))
-                bin(Mul, arith);
-            else if (has("hi"))
-                bin(MulHi, CInt);
-            else if (has("wide")) {
-                arity(3);
-                int n = bytes(last);
-                Insn& i = emit(MulWide, CInt);
-                i.ty = last;
-                i.d[0] = reg(ops[0], 2 * n);
-                i.s[0] = reg(ops[1], n);
-                i.s[1] = reg(ops[2], n);
-            } else
-                throw Fail("integer multiplication without .lo, .hi or .wide: " + mn);
-        } else if (b == "mad" || b == "fma") {
-            arity(4);
-            int n = bytes(last);
-            bool wide = has("wide");
-            Insn& i = emit(isFloat(last) ? Fma : wide ? MadWide : has("hi") ? MadHi : Mad, arith);
-            i.ty = last;
-            if (!isFloat(last) && !wide && !has("lo") && !has("hi"))
-                throw Fail("mad without .lo, .hi or .wide");
-            i.d[0] = reg(ops[0], wide ? 2 * n : n);
-            i.s[0] = reg(ops[1], n);
-            i.s[1] = reg(ops[2], n);
-            i.s[2] = reg(ops[3], wide ? 2 * n : n);
-        } else if (b == "div")
-            bin(Div, isFloat(last) ? CFp : CInt), m.code.back().approx = has("approx") || has("full");
-        else if (b == "rem")
-            bin(Rem, CInt);
-        else if (b == "min")
-            bin(Min, isFloat(last) ? CFp : CInt), m.code.back().unordered = has("NaN");
-        else if (b == "max")
-            bin(Max, isFloat(last) ? CFp : CInt), m.code.back().unordered = has("NaN");
-        else if (b == "and")
-            bin(And, CInt);
-        else if (b == "or")
-            bin(Or, CInt);
-        else if (b == "xor")
-            bin(Xor, CInt);
-        else if (b == "shl" || b == "shr") {
-            arity(3);
-            int n = bytes(last);
-            Insn& i = emit(b == "shl" ? Shl : Shr, CInt);
-            i.ty = last;
-            i.d[0] = reg(ops[0], n);
-            i.s[0] = reg(ops[1], n);
-            i.s[1] = reg(ops[2], 4);
-        } else if (b == "not")
-            un(Not, CInt);
-        else if (b == "neg")
-            un(Neg, isFloat(last) ? CFp : CInt);
-        else if (b == "abs")
-            un(Abs, isFloat(last) ? CFp : CInt);
-        else if (b == "popc" || b == "clz") {
-            arity(2);
-            Insn& i = emit(b == "popc" ? Popc : Clz, CInt);
-            i.ty = last;
-            i.d[0] = reg(ops[0], 4);
-            i.s[0] = reg(ops[1], bytes(last));
-        } else if (b == "sqrt")
-            un(Sqrt, CSfu);
-        else if (b == "rsqrt")
-            un(Rsqrt, CSfu);
-        else if (b == "rcp")
-            un(Rcp, CSfu);
-        else if (b == "ex2")
-            un(Ex2, CSfu);
-        else if (b == "lg2")
-            un(Lg2, CSfu);
-        else if (b == "sin")
-            un(Sin, CSfu);
-        else if (b == "cos")
-            un(Cos, CSfu);
-        else if (b == "tanh")
-            un(Tanh, CSfu);
-        else if (b == "copysign")
-            bin(CopySign, CFp);
-        else if (b == "testp") {
-            arity(2);
-            Insn& i = emit(TestP, CSet);
-            i.ty = last;
-            i.d[0] = reg(ops[0], 4);
-            i.s[0] = reg(ops[1], bytes(last));
-            i.sub = has("finite") ? 0 : has("infinite") ? 1 : has("notanumber") ? 2 : 3;
-            if (i.sub == 3)
-                throw Fail(mn);
-        } else if (b == "setp") {
-            if (ops.size() != 3 && ops.size() != 4)
-                throw Fail(s);
-            static const std::map<std::string, std::pair<Cmp, bool>> cmps = {
-                {"eq", {Eq, 0}},  {"ne", {Ne, 0}},  {"lt", {Lt, 0}},  {"le", {Le, 0}},  {"gt", {Gt, 0}},   {"ge", {Ge, 0}},
-                {"lo", {Lt, 0}},  {"ls", {Le, 0}},  {"hi", {Gt, 0}},  {"hs", {Ge, 0}},  {"equ", {Eq, 1}},  {"neu", {Ne, 1}},
-                {"ltu", {Lt, 1}}, {"leu", {Le, 1}}, {"gtu", {Gt, 1}}, {"geu", {Ge, 1}}, {"num", {Num, 0}}, {"nan", {Nan, 0}}};
-            auto c = cmps.find(mods[1]);
-            if (c == cmps.end())
-                throw Fail("comparison " + mn);
-            Insn& i = emit(Setp, CSet);
-            i.ty = last;
-            int n = bytes(last);
-            i.sub = c->second.first;
-            i.unordered = c->second.second;
-            bool uns = mods[1] == "lo" || mods[1] == "ls" || mods[1] == "hi" || mods[1] == "hs";
-            if (uns && isSigned(last))
-                throw Fail(mn);
-            i.d[0] = reg(ops[0], 4);
-            i.s[0] = reg(ops[1], n);
-            i.s[1] = reg(ops[2], n);
-            if (ops.size() == 4) {
-                i.boolOp = has("and") ? '&' : has("or") ? '|' : '^';
-                i.s[2] = reg(ops[3], 4);
-            }
-        } else if (b == "selp") {
-            arity(4);
-            int n = bytes(last);
-            Insn& i = emit(Selp, CSet);
-            i.ty = last;
-            i.d[0] = reg(ops[0], n);
-            i.s[0] = reg(ops[1], n);
-            i.s[1] = reg(ops[2], n);
-            i.s[2] = reg(ops[3], 4);
-        } else if (b == "cvt") {
-            arity(2);
-            Insn& i = emit(Cvt, CCvt);
-            i.ty = typeOf(mods[mods.size() - 2]);
-            i.from = last;
-            i.round = has("rzi") ? 'z' : has("rni") ? 'r' : has("rmi") ? 'm' : has("rpi") ? 'p' : has("rz") ? 'Z' : 'n';
-            if (i.ty == TNone || i.from == TNone)
-                throw Fail(mn);
-            i.d[0] = reg(ops[0], bytes(i.ty));
-            i.s[0] = reg(ops[1], bytes(i.from));
-        } else if (b == "cvta") {
-            arity(2);
-            Insn& i = emit(has("to") ? CvtaTo : CvtaFrom, CInt);
-            i.ty = last;
-            i.space = has("global") ? Global : has("shared") ? Shared : has("local") ? Local : Generic;
-            i.d[0] = reg(ops[0], 8);
-            i.s[0] = reg(ops[1], 8);
-        } else if (b == "ld" || b == "st") {
-            arity(2);
-            bool load = b == "ld";
-            int n = bytes(last);
-            std::string base;
-            i64 off;
-            address(ops[load ? 1 : 0], base, off);
-            if (has("param")) {
-                paramAccess(load, findParam(base), off, last, ops[load ? 0 : 1]);
-            } else {
-                Space sp = has("global") ? Global : has("shared") ? Shared : has("local") ? Local : has("const") ? Const : Generic;
-                Insn i;
-                i.op = load ? Ld : St;
-                i.line = line;
-                i.ty = last;
-                i.space = sp;
-                i.imm = off;
-                i.vol = has("volatile") || has("relaxed") || has("acquire") || has("release");
-                i.cls = sp == Shared ? (load ? CLdS : CStS) : sp == Local ? (load ? CLdL : CStL) : (load ? CLdG : CStG);
-                u8 v = 1;
-                vectorRegs(ops[load ? 0 : 1], load ? i.d : i.s, v, n);
-                i.vec = v;
-                int want = has("v2") ? 2 : has("v4") ? 4 : 1;
-                if (want != v)
-                    throw Fail("vector operand does not match " + mn);
-                (load ? i.s[0] : i.d[0]) = reg(base, 8);
-                m.code.push_back(i);
-            }
-        } else if (b == "atom" || b == "red") {
-            bool at2 = b == "atom";
-            Insn i;
-            i.op = at2 ? Atom : Red;
-            i.cls = CAtom;
-            i.line = line;
-            i.ty = last;
-            i.space = has("global") ? Global : has("shared") ? Shared : Generic;
-            static const std::pair<const char*, AtomOp> names[] = {{"add", AAdd}, {"and", AAnd}, {"or", AOr},     {"xor", AXor},
-                                                                   {"max", AMax}, {"min", AMin}, {"exch", AExch}, {"cas", ACas}};
-            bool found = false;
-            for (auto& p : names)
-                if (has(p.first)) {
-                    i.sub = p.second;
-                    found = true;
-                }
-            if (!found)
-                throw Fail(mn);
-            size_t k = 0;
-            int n = bytes(last);
-            if (at2)
-                i.d[0] = reg(ops[k++], n);
-            std::string base;
-            address(ops[k++], base, i.imm);
-            i.s[0] = reg(base, 8);
-            i.s[1] = reg(ops[k++], n);
-            if (i.sub == ACas)
-                i.s[2] = reg(ops[k++], n);
-            m.code.push_back(i);
-        } else if (b == "bra") {
-            Insn& i = emit(Bra, CBra);
-            i.uni = has("uni");
-            fixups.push_back({(int)m.code.size() - 1, ops.at(0)});
-        } else if (b == "brx") {
-            Insn& i = emit(Brx, CBra);
-            i.s[0] = reg(ops.at(0), 4);
-            tableFixups.push_back({(int)m.code.size() - 1, ops.at(1)});
-        } else if (b == "ret" || b == "exit") {
-            Insn& i = emit(Ret, CCall);
-            i.uni = has("uni");
-            i.sub = b == "exit";
-        } else if (b == "bar" || b == "barrier") {
-            if (has("warp")) {
-                emit(WarpSync, CBar);
-            } else if (has("red")) {
-                Insn& i = emit(BarRed, CBar);
-                i.sub = has("popc") ? 0 : has("and") ? 1 : 2;
-                i.d[0] = reg(ops.at(0), 4);
-                i.s[0] = reg(ops.at(2), 4);
-            } else {
-                static const char* drop = getenv("CUSIM_DROP_BAR");
-                Insn& i = emit(Bar, CBar);
-                if (ops.size() != 1 || ops[0] != "0")
-                    throw Fail("only bar.sync 0");
-                if (drop && (int)line == atoi(drop))
-                    i.op = Nop;
-            } // a mutation, to see it found
-        } else if (b == "membar" || b == "fence")
-            emit(Membar, CBar);
-        else if (b == "trap")
-            emit(Trap, CBra);
-        else if (b == "shfl") {
-            arity(5);
-            Insn& i = emit(Shfl, CInt);
-            i.ty = B32;
-            i.sub = has("idx") ? 0 : has("down") ? 1 : has("up") ? 2 : 3;
-            i.d[0] = reg(ops[0], 4);
-            i.s[0] = reg(ops[1], 4);
-            i.s[1] = reg(ops[2], 4);
-            i.s[2] = reg(ops[3], 4);
-            i.s[3] = reg(ops[4], 4);
-        } else if (b == "call") {
-            PendingCall c;
-            c.hasRet = false;
-            size_t k = 0;
-            auto inner = [](const std::string& x) { return operands(x.substr(1, x.size() - 2)); };
-            if (ops[k][0] == '(') {
-                c.ret = findParam(trim(inner(ops[k])[0]));
-                c.hasRet = true;
-                k++;
-            }
-            c.callee = ops[k++];
-            if (k < ops.size())
-                for (auto& a : inner(ops[k]))
-                    if (!a.empty())
-                        c.args.push_back(findParam(a));
-            auto it = m.byName.find(c.callee);
-            if (it == m.byName.end())
-                throw Fail("call of unknown function " + c.callee);
-            const Function& g = m.functions[it->second];
-            if (g.paramVars.size() != c.args.size())
-                throw Fail("call of " + c.callee + " with " + std::to_string(c.args.size()) + " arguments");
-            auto copy = [&](const ParamVar& to, const ParamVar& from) {
-                if (to.size != from.size)
-                    throw Fail("argument of another size in a call of " + c.callee);
-                for (int w = 0; w < (to.size + 3) / 4; w++) {
-                    Insn& i = emit(Mov, CParam);
-                    i.ty = B32;
-                    i.d[0] = to.slot + w;
-                    i.s[0] = from.slot + w;
-                }
-            };
-            for (size_t i = 0; i < c.args.size(); i++)
-                copy(g.paramVars[i], c.args[i]);
-            emit(Call, CCall);
-            callFixups.push_back({(int)m.code.size() - 1, c.callee});
-            if (c.hasRet)
-                copy(c.ret, g.ret);
-        } else
-            throw Fail("unknown instruction " + mn);
-        for (size_t i = at; i < m.code.size(); i++) {
-            m.code[i].guard = guard;
-            m.code[i].guardNeg = neg;
+        InstructionText text(statement);
+        size_t first = module.code.size();
+        if (!simpleInstruction(text)) {
+            Decoder decoder = decoderOf(text.name);
+            if (!decoder)
+                throw ParseError("unknown instruction " + text.mnemonic);
+            (this->*decoder)(text);
+        }
+        for (size_t i = first; i < module.code.size(); i++) {
+            module.code[i].guard = guard;
+            module.code[i].guardNegated = negated;
         }
     }
 
-    void header(const std::string& s) {
-        // [.visible] .entry NAME( params )  |  [.visible] .func [(ret)] NAME ( params )
-        bool entry = s.find(".entry") != std::string::npos;
-        std::string rest = trim(s.substr(s.find(entry ? ".entry" : ".func") + (entry ? 6 : 5)));
-        std::string ret;
-        if (!entry && rest[0] == '(') {
-            size_t e = rest.find(')');
-            ret = rest.substr(1, e - 1);
-            rest = trim(rest.substr(e + 1));
-        }
-        size_t p = rest.find('(');
-        std::string name = trim(rest.substr(0, p)), params = p == std::string::npos ? "" : rest.substr(p + 1, rest.rfind(')') - p - 1);
-        auto it = m.byName.find(name);
-        if (it == m.byName.end()) {
-            Function g;
-            g.name = name;
-            g.entry = entry;
-            int off = 0;
-            for (auto& d : operands(params)) {
-                std::string n;
-                ParamVar v = declareParam(d, n, entry, off);
-                g.params.push_back({n, v.size});
-                g.paramVars.push_back(v);
-            }
-            if (!ret.empty()) {
-                std::string n;
-                g.ret = declareParam(ret, n, false, off);
-                g.hasRet = true;
-                g.params.push_back({n, -1});
-            }
-            g.paramBytes = off;
-            m.byName[name] = (int)m.functions.size();
-            m.functions.push_back(g);
-        } else {
-            // a declaration went before: the names of the definition count
-            Function& g = m.functions[it->second];
-            size_t k = 0;
-            for (auto& d : operands(params)) {
-                std::string n;
-                int off = 0;
-                int before = m.slots;
-                ParamVar v = declareParam(d, n, false, off);
-                m.slots = before;
-                if (k >= g.paramVars.size() || g.paramVars[k].size != v.size)
-                    throw Fail("definition differs from declaration of " + name);
-                g.params[k++].first = n;
-            }
-            if (!ret.empty()) {
-                std::string n;
-                int off = 0;
-                int before = m.slots;
-                declareParam(ret, n, false, off);
-                m.slots = before;
-                g.params[k].first = n;
-            }
-        }
-        f = &m.functions[m.byName[name]];
+    // ---- functions ----
+    Parameter slotParameter(const Declaration& declaration) {
+        Parameter parameter;
+        parameter.name = declaration.name;
+        parameter.size = declaration.size();
+        parameter.slot = newSlots((parameter.size + 3) / 4, true);
+        return parameter;
     }
 
-    void body(size_t& i) {
-        regs.clear();
-        regTypes.clear();
+    // At the next offset of the kernel's parameters.
+    static Parameter kernelParameter(const Declaration& declaration, int& end) {
+        Parameter parameter;
+        parameter.name = declaration.name;
+        parameter.size = declaration.size();
+        parameter.ofKernel = true;
+        parameter.offset = roundUp(end, std::max(declaration.alignment, bytes(declaration.type)));
+        end = parameter.offset + parameter.size;
+        return parameter;
+    }
+
+    void declareFunction(const std::string& name, bool isKernel, const std::string& parameters, const std::string& result) {
+        Function declared;
+        declared.name = name;
+        declared.isKernel = isKernel;
+        for (auto& text : splitOperands(parameters)) {
+            Declaration declaration(text);
+            declared.parameters.push_back(isKernel ? kernelParameter(declaration, declared.parameterBytes) : slotParameter(declaration));
+        }
+        if (!result.empty()) {
+            declared.result = slotParameter(Declaration(result));
+            declared.hasResult = true;
+        }
+        module.functionIndices[name] = (int)module.functions.size();
+        module.functions.push_back(declared);
+    }
+
+    // Where a declaration went before, the names of the definition count.
+    static void renameParameters(Function& declared, const std::string& parameters, const std::string& result) {
+        size_t next = 0;
+        for (auto& text : splitOperands(parameters)) {
+            Declaration declaration(text);
+            if (next >= declared.parameters.size() || declared.parameters[next].size != declaration.size())
+                throw ParseError("definition differs from declaration of " + declared.name);
+            declared.parameters[next++].name = declaration.name;
+        }
+        if (!result.empty())
+            declared.result.name = Declaration(result).name;
+    }
+
+    // [.visible] .entry NAME( parameters )  or  [.visible] .func [(result)] NAME ( parameters )
+    void header(const std::string& text) {
+        bool isKernel = contains(text, ".entry");
+        std::string rest = trim(text.substr(text.find(isKernel ? ".entry" : ".func") + strlen(isKernel ? ".entry" : ".func")));
+        std::string result;
+        if (!isKernel && rest[0] == '(') {
+            size_t close = rest.find(')');
+            result = rest.substr(1, close - 1);
+            rest = trim(rest.substr(close + 1));
+        }
+        size_t open = rest.find('(');
+        std::string name = trim(rest.substr(0, open));
+        std::string parameters = open == std::string::npos ? "" : rest.substr(open + 1, rest.rfind(')') - open - 1);
+        auto found = module.functionIndices.find(name);
+        if (found == module.functionIndices.end())
+            declareFunction(name, isKernel, parameters, result);
+        else
+            renameParameters(module.functions[found->second], parameters, result);
+        function = &module.functions[module.functionIndices[name]];
+    }
+
+    // .reg .b32 %r<16>  or  .reg .b32 %r
+    void declareRegisters(const std::string& text) {
+        Declaration declaration(text);
+        std::string name = declaration.name.substr(1);
+        size_t bracket = name.find('<');
+        int size = bytes(declaration.type);
+        if (bracket == std::string::npos) {
+            registers[name] = {newSlot(size), declaration.type};
+            return;
+        }
+        int count = atoi(name.c_str() + bracket + 1);
+        name.resize(bracket);
+        for (int i = 0; i < count; i++)
+            registers[name + std::to_string(i)] = {newSlot(size), declaration.type};
+    }
+
+    // As ptxas lays arrays out: one after the other, each at its own alignment and no more.
+    void declareVariable(const std::string& text, int& spaceBytes) {
+        Declaration declaration(text);
+        int offset = roundUp(spaceBytes, declaration.alignment);
+        symbols[declaration.name] = (u64)offset;
+        spaceBytes = offset + declaration.size();
+    }
+
+    void directive(const std::string& text, const std::string& lastLabel) {
+        if (startsWith(text, ".reg"))
+            declareRegisters(text);
+        else if (startsWith(text, ".shared"))
+            declareVariable(text, function->sharedBytes);
+        else if (startsWith(text, ".local"))
+            declareVariable(text, function->localBytes);
+        else if (startsWith(text, ".param")) {
+            Parameter parameter = slotParameter(Declaration(text));
+            scopes.back()[parameter.name] = parameter;
+        } else if (startsWith(text, ".branchtargets"))
+            branchTargets[lastLabel] = splitOperands(text.substr(strlen(".branchtargets")));
+        else if (!startsWith(text, ".loc") && !startsWith(text, ".pragma"))
+            throw ParseError("unknown directive " + text);
+    }
+
+    void beginBody() {
+        registers.clear();
         labels.clear();
-        fixups.clear();
+        symbols.clear();
+        branchTargets.clear();
+        branchFixups.clear();
         tableFixups.clear();
         scopes.clear();
-        symbols.clear();
-        targets.clear();
-        int fi = (int)(f - m.functions.data());
         scopes.emplace_back();
-        for (size_t k = 0; k < f->params.size(); k++)
-            scopes[0][f->params[k].first] = f->params[k].second < 0 ? f->ret : f->paramVars[k];
-        f->start = (int)m.code.size();
-        int depth = 1;
+        for (auto& parameter : function->parameters)
+            scopes[0][parameter.name] = parameter;
+        if (function->hasResult)
+            scopes[0][function->result.name] = function->result;
+        function->start = (int)module.code.size();
+    }
+
+    // From the statement after the opening brace; returns the number of the statement after the closing one.
+    size_t body(size_t next) {
+        beginBody();
         std::string lastLabel;
-        for (; i < stmts.size() && depth > 0; i++) {
-            std::string s = stmts[i].text;
-            line = stmts[i].line;
-            if (s == "{") {
-                depth++;
+        while (next < statements.size() && !scopes.empty()) {
+            const std::string& text = statements[next].text;
+            line = statements[next++].line;
+            if (text == "{")
                 scopes.emplace_back();
-                continue;
-            }
-            if (s == "}") {
-                depth--;
-                if (depth > 0)
-                    scopes.pop_back();
-                continue;
-            }
-            if (s.back() == ':') {
-                lastLabel = s.substr(0, s.size() - 1);
-                labels[lastLabel] = (int)m.code.size();
-                continue;
-            }
-            if (s.rfind(".reg", 0) == 0) {
-                auto w = split(s, ' ');
-                std::string tn, n;
-                for (auto& x : w) {
-                    std::string y = trim(x);
-                    if (y.empty())
-                        continue;
-                    for (auto& z : split(y, '\t')) {
-                        std::string q = trim(z);
-                        if (q.empty() || q == ".reg")
-                            continue;
-                        if (q[0] == '.')
-                            tn = q.substr(1);
-                        else
-                            n = q;
-                    }
-                }
-                Ty ty = typeOf(tn);
-                size_t lt = n.find('<');
-                if (ty == TNone || n.empty())
-                    throw Fail("cannot read " + s);
-                if (lt == std::string::npos) {
-                    regs[n.substr(1)] = newSlot(bytes(ty));
-                    regTypes[n.substr(1)] = ty;
-                } else {
-                    int c = atoi(n.c_str() + lt + 1);
-                    std::string stem = n.substr(1, lt - 1);
-                    for (int k = 0; k < c; k++) {
-                        std::string r = stem + std::to_string(k);
-                        regs[r] = newSlot(bytes(ty));
-                        regTypes[r] = ty;
-                    }
-                }
-                continue;
-            }
-            if (s.rfind(".shared", 0) == 0 || s.rfind(".local", 0) == 0) {
-                bool sh = s[1] == 's';
-                auto w = split(s, ' ');
-                int align = 1;
-                std::string n;
-                Ty ty = B8;
-                for (size_t k = 0; k < w.size(); k++) {
-                    std::string y = trim(w[k]);
-                    if (y == ".align")
-                        align = atoi(w[++k].c_str());
-                    else if (!y.empty() && y[0] == '.' && typeOf(y.substr(1)) != TNone)
-                        ty = typeOf(y.substr(1));
-                    else if (!y.empty() && y[0] != '.')
-                        n = y;
-                }
-                size_t br = n.find('[');
-                int count = br == std::string::npos ? 1 : atoi(n.c_str() + br + 1);
-                n = n.substr(0, br);
-                int& total = sh ? f->sharedBytes : f->localBytes;
-                // As ptxas lays arrays out: one after the other, each at its own alignment and no more.
-                total = (total + align - 1) / align * align;
-                symbols[n] = (u64)total;
-                total += count * bytes(ty);
-                continue;
-            }
-            if (s.rfind(".param", 0) == 0) {
-                std::string n;
-                int off = 0;
-                ParamVar v = declareParam(s, n, false, off);
-                scopes.back()[n] = v;
-                continue;
-            }
-            if (s.rfind(".branchtargets", 0) == 0) {
-                auto list = operands(s.substr(14));
-                targets[lastLabel] = list;
-                continue;
-            }
-            if (s.rfind(".loc", 0) == 0 || s.rfind(".pragma", 0) == 0)
-                continue;
-            if (s[0] == '.')
-                throw Fail("unknown directive " + s);
-            instruction(s);
+            else if (text == "}")
+                scopes.pop_back();
+            else if (text.back() == ':') {
+                lastLabel = text.substr(0, text.size() - 1);
+                labels[lastLabel] = (int)module.code.size();
+            } else if (text[0] == '.')
+                directive(text, lastLabel);
+            else
+                instruction(text);
         }
-        m.functions[fi].end = (int)m.code.size();
-        f = &m.functions[fi];
-        for (auto& x : fixups) {
-            auto l = labels.find(x.second);
-            if (l == labels.end())
-                throw Fail("unknown label " + x.second);
-            m.code[x.first].target = l->second;
-        }
-        for (auto& x : tableFixups) {
-            m.code[x.first].target = (i32)m.tables.size();
-            m.tables.emplace_back();
-            auto t = targets.find(x.second);
-            if (t == targets.end())
-                throw Fail("no branch targets " + x.second);
-            for (auto& l : t->second)
-                m.tables.back().push_back(labels.at(l));
-        }
-        if (f->start == f->end || m.code.back().op != Ret || m.code.back().guard >= 0) {
-            line = stmts[i - 1].line;
-            emit(Ret, CCall);
-            f->end = (int)m.code.size();
-        }
+        endBody();
+        return next;
     }
 
-    // What the driver's compiler does by default: a product that only an addition uses becomes a fused multiply-add.
-    void fuse() {
-        for (auto& g : m.functions) {
-            if (g.start < 0)
-                continue;
-            int n = g.end - g.start;
-            std::map<i32, int> index;
-            auto id = [&](i32 s) {
-                auto it = index.find(s);
-                if (it != index.end())
-                    return it->second;
-                int k = (int)index.size();
-                index[s] = k;
-                return k;
-            };
-            std::vector<std::vector<int>> uses(n), defs(n);
-            for (int i = 0; i < n; i++) {
-                const Insn& I = m.code[g.start + i];
-                auto f32 = [&](i32 s) { return s >= 0; };
-                for (int k = 0; k < 4; k++) {
-                    if (f32(I.s[k]))
-                        uses[i].push_back(id(I.s[k]));
-                    if (f32(I.d[k]))
-                        (I.op == St ? uses : defs)[i].push_back(id(I.d[k]));
-                }
-                if (I.guard >= 0) {
-                    uses[i].push_back(id(I.guard));
-                    for (int dd : defs[i])
-                        uses[i].push_back(dd);
-                }
-            }
-            int w = ((int)index.size() + 63) / 64;
-            std::vector<u64> in((size_t)n * w), out((size_t)n * w);
-            bool changed = true;
-            while (changed) {
-                changed = false;
-                for (int i = n; i-- > 0;) {
-                    const Insn& I = m.code[g.start + i];
-                    u64* o = &out[(size_t)i * w];
-                    std::vector<u64> old(o, o + w);
-                    auto join = [&](int j) {
-                        if (j >= 0 && j < n)
-                            for (int k = 0; k < w; k++)
-                                o[k] |= in[(size_t)j * w + k];
-                    };
-                    bool falls = !((I.op == Bra || I.op == Ret) && I.guard < 0) && I.op != Brx;
-                    if (falls)
-                        join(i + 1);
-                    if (I.op == Bra)
-                        join(I.target - g.start);
-                    if (I.op == Brx)
-                        for (i32 t : m.tables[I.target])
-                            join(t - g.start);
-                    u64* q = &in[(size_t)i * w];
-                    std::vector<u64> now(o, o + w);
-                    for (int dd : defs[i])
-                        now[dd / 64] &= ~(1ull << (dd % 64));
-                    for (int uu : uses[i])
-                        now[uu / 64] |= 1ull << (uu % 64);
-                    if (memcmp(now.data(), q, w * 8)) {
-                        memcpy(q, now.data(), w * 8);
-                        changed = true;
-                    }
-                }
-            }
-            std::vector<char> leader(n + 1, 0);
-            for (int i = 0; i < n; i++) {
-                const Insn& I = m.code[g.start + i];
-                if (I.op == Bra) {
-                    leader[I.target - g.start] = 1;
-                    leader[i + 1] = 1;
-                }
-                if (I.op == Brx) {
-                    for (i32 t : m.tables[I.target])
-                        leader[t - g.start] = 1;
-                }
-                if (I.op == Call || I.op == Ret)
-                    leader[i + 1] = 1;
-            }
-            for (int i = 0; i < n; i++) {
-                Insn& M = m.code[g.start + i];
-                if (M.op != Mul || M.ty != F32 || M.guard >= 0)
-                    continue;
-                int t = id(M.d[0]);
-                int use = -1;
-                bool ok = true;
-                for (int j = i + 1; j < n && ok; j++) {
-                    if (leader[j]) {
-                        ok = false;
-                        break;
-                    }
-                    bool u = std::find(uses[j].begin(), uses[j].end(), t) != uses[j].end();
-                    if (u) {
-                        use = j;
-                        break;
-                    }
-                    // operands of the product must still be there
-                    for (int dd : defs[j])
-                        if (dd == id(M.s[0]) || dd == id(M.s[1]) || dd == t)
-                            ok = false;
-                }
-                if (!ok || use < 0)
-                    continue;
-                Insn& A = m.code[g.start + use];
-                if ((A.op != Add && A.op != Sub) || A.ty != F32 || A.guard >= 0)
-                    continue;
-                bool first = A.s[0] == M.d[0], second = A.s[1] == M.d[0];
-                if (first == second)
-                    continue;
-                bool again = std::find(defs[use].begin(), defs[use].end(), t) != defs[use].end();
-                bool live = !again && (out[(size_t)use * w + t / 64] >> (t % 64) & 1);
-                if (live)
-                    continue;
-                i32 c = first ? A.s[1] : A.s[0];
-                bool sub = A.op == Sub;
-                A.op = Fma;
-                A.negA = sub && second;
-                A.negC = sub && first;
-                A.s[0] = M.s[0];
-                A.s[1] = M.s[1];
-                A.s[2] = c;
-                uses[use].clear();
-                for (int k = 0; k < 3; k++)
-                    uses[use].push_back(id(A.s[k]));
-                M.op = Nop;
-                M.cls = CNone;
-                M.d[0] = -1;
-                defs[i].clear();
-                uses[i].clear();
-                m.fused++;
-            }
+    void endBody() {
+        for (auto& fixup : branchFixups) {
+            auto label = labels.find(fixup.target);
+            if (label == labels.end())
+                throw ParseError("unknown label " + fixup.target);
+            module.code[fixup.instruction].target = label->second;
         }
+        for (auto& fixup : tableFixups) {
+            auto targets = branchTargets.find(fixup.target);
+            if (targets == branchTargets.end())
+                throw ParseError("no branch targets " + fixup.target);
+            module.code[fixup.instruction].target = (i32)module.branchTables.size();
+            auto& table = module.branchTables.emplace_back();
+            for (auto& label : targets->second)
+                table.push_back(labels.at(label));
+        }
+        bool isEmpty = function->start == (int)module.code.size();
+        if (isEmpty || module.code.back().opcode != Ret || module.code.back().guard >= 0)
+            emit(Ret, ClassCall);
+        function->end = (int)module.code.size();
     }
 
-    // Where the ways of a branch meet again: its immediate post-dominator, at which hardware joins a divided warp.
-    void reconvergence() {
-        for (auto& g : m.functions) {
-            if (g.start < 0)
-                continue;
-            int n = g.end - g.start;
-            std::vector<int> leader(n + 1, 0);
-            leader[0] = 1;
-            auto branch = [](const Insn& I) { return I.op == Bra || I.op == Brx || I.op == Ret; };
-            for (int i = 0; i < n; i++) {
-                const Insn& I = m.code[g.start + i];
-                if (I.op == Bra)
-                    leader[I.target - g.start] = 1;
-                if (I.op == Brx)
-                    for (i32 t : m.tables[I.target])
-                        leader[t - g.start] = 1;
-                if (branch(I))
-                    leader[i + 1] = 1;
-            }
-            std::vector<int> block(n), first;
-            for (int i = 0; i < n; i++) {
-                if (leader[i])
-                    first.push_back(i);
-                block[i] = (int)first.size() - 1;
-            }
-            int b = (int)first.size(), exit = b;
-            std::vector<std::vector<int>> next(b + 1), before(b + 1);
-            auto edge = [&](int x, int y) {
-                next[x].push_back(y);
-                before[y].push_back(x);
-            };
-            for (int x = 0; x < b; x++) {
-                int lastI = (x + 1 < b ? first[x + 1] : n) - 1;
-                const Insn& I = m.code[g.start + lastI];
-                bool falls = !((I.op == Bra || I.op == Ret) && I.guard < 0) && I.op != Brx;
-                if (I.op == Bra)
-                    edge(x, block[I.target - g.start]);
-                if (I.op == Ret)
-                    edge(x, exit);
-                if (I.op == Brx)
-                    for (i32 t : m.tables[I.target])
-                        edge(x, block[t - g.start]);
-                if (falls)
-                    edge(x, x + 1 < b ? x + 1 : exit);
-            }
-            // order of a walk from the exit against the edges
-            std::vector<int> order, number(b + 1, -1), state(b + 1, 0);
-            std::vector<std::pair<int, size_t>> st{{exit, 0}};
-            state[exit] = 1;
-            while (!st.empty()) {
-                auto& [x, k] = st.back();
-                if (k < before[x].size()) {
-                    int y = before[x][k++];
-                    if (!state[y]) {
-                        state[y] = 1;
-                        st.push_back({y, 0});
-                    }
-                } else {
-                    number[x] = (int)order.size();
-                    order.push_back(x);
-                    st.pop_back();
-                }
-            }
-            std::vector<int> ip(b + 1, -1);
-            ip[exit] = exit;
-            bool changed = true;
-            auto meet = [&](int x, int y) {
-                while (x != y) {
-                    while (number[x] < number[y])
-                        x = ip[x];
-                    while (number[y] < number[x])
-                        y = ip[y];
-                }
-                return x;
-            };
-            while (changed) {
-                changed = false;
-                for (size_t k = order.size(); k-- > 0;) {
-                    int x = order[k];
-                    if (x == exit)
-                        continue;
-                    int now = -1;
-                    for (int y : next[x])
-                        if (ip[y] >= 0)
-                            now = now < 0 ? y : meet(now, y);
-                    if (now >= 0 && ip[x] != now) {
-                        ip[x] = now;
-                        changed = true;
-                    }
-                }
-            }
-            for (int i = 0; i < n; i++) {
-                Insn& I = m.code[g.start + i];
-                if ((I.op == Bra && I.guard >= 0) || I.op == Brx) {
-                    int p = ip[block[i]];
-                    I.d[0] = p < 0 || p == exit ? -1 : g.start + first[p];
-                }
-            }
-        }
+    void moduleStatement(const std::string& text) {
+        if (startsWith(text, ".version")) {
+            module.version = trim(text.substr(strlen(".version")));
+            sscanf(module.version.c_str(), "%d.%d", &module.isaMajor, &module.isaMinor);
+        } else if (startsWith(text, ".target")) {
+            module.target = trim(text.substr(strlen(".target")));
+            size_t number = module.target.find("sm_");
+            module.computeCapability = number == std::string::npos ? 0 : atoi(module.target.c_str() + number + strlen("sm_"));
+        } else if (startsWith(text, ".address_size")) {
+            if (trim(text.substr(strlen(".address_size"))) != "64")
+                throw ParseError("32-bit addresses");
+        } else if (contains(text, ".entry") || contains(text, ".func"))
+            header(text);
+        else if (startsWith(text, ".maxntid")) {
+            if (function)
+                function->maxThreads = atoi(text.c_str() + strlen(".maxntid"));
+        } else if (startsWith(text, ".extern .shared"))
+            module.symbols["__dyn_shared_alloca"] = 0;
+        else if (!startsWith(text, ".minnctapersm") && !startsWith(text, ".pragma") && !startsWith(text, ".file"))
+            throw ParseError("unknown statement " + text);
     }
 
-    void run(bool doFuse) {
-        for (auto& s : m.special)
-            s = newSlot(4);
-        statements();
-        for (size_t i = 0; i < stmts.size(); i++) {
-            std::string s = stmts[i].text;
-            line = stmts[i].line;
-            if (s.rfind(".version", 0) == 0) {
-                m.version = trim(s.substr(8));
-                sscanf(m.version.c_str(), "%d.%d", &m.isaMajor, &m.isaMinor);
-            } else if (s.rfind(".target", 0) == 0) {
-                m.target = trim(s.substr(7));
-                size_t p = m.target.find("sm_");
-                m.cc = p == std::string::npos ? 0 : atoi(m.target.c_str() + p + 3);
-            } else if (s.rfind(".address_size", 0) == 0) {
-                if (trim(s.substr(13)) != "64")
-                    throw Fail("32-bit addresses");
-            } else if (s.find(".entry") != std::string::npos || s.find(".func") != std::string::npos) {
-                header(s);
-            } else if (s.rfind(".maxntid", 0) == 0) {
-                if (f)
-                    f->maxThreads = atoi(s.c_str() + 8);
-            } else if (s.rfind(".minnctapersm", 0) == 0) {
-                if (f)
-                    f->minBlocks = atoi(s.c_str() + 13);
-            } else if (s.rfind(".extern .shared", 0) == 0) {
-                m.symbols["__dyn_shared_alloca"] = 0;
-            } else if (s == "{") {
-                i++;
-                body(i);
-                i--;
-            } else if (s.rfind(".pragma", 0) == 0 || s.rfind(".file", 0) == 0) {
+public:
+    u32 line = 0; // of the statement that is read, for errors
+
+    explicit Parser(Module& module) : module(module) {}
+
+    void run(bool fuse) {
+        for (i32& slot : module.specialRegisters)
+            slot = newSlot(4);
+        statements = StatementReader(module.text).read();
+        for (size_t next = 0; next < statements.size();) {
+            const Statement& statement = statements[next++];
+            line = statement.line;
+            if (statement.text == "{") {
+                if (!function)
+                    throw ParseError("a body without a function");
+                next = body(next);
             } else
-                throw Fail("unknown statement " + s);
+                moduleStatement(statement.text);
         }
-        for (auto& c : callFixups) {
-            const Function& g = m.functions[m.byName.at(c.second)];
-            if (g.start < 0)
-                throw Fail("function without a body: " + c.second);
-            m.code[c.first].target = g.start;
+        for (auto& fixup : callFixups) {
+            const Function& called = module.functions[module.functionIndices.at(fixup.target)];
+            if (called.start < 0)
+                throw ParseError("function without a body: " + fixup.target);
+            module.code[fixup.instruction].target = called.start;
         }
-        if (doFuse)
-            fuse();
-        reconvergence();
+        for (const Function& one : module.functions)
+            if (one.start >= 0) {
+                if (fuse)
+                    Fusion(module, one).run();
+                Reconvergence(module, one).run();
+            }
     }
 };
 } // namespace
 
-bool Module::parse(const char* t, bool fuse) {
-    text = t;
+bool Module::parse(const char* source, bool fuse) {
+    text = source;
     lines = split(text, '\n');
-    for (auto& l : lines)
-        l = trim(l);
-    Parser p(*this);
+    for (auto& line : lines)
+        line = trim(line);
+    Parser parser(*this);
     try {
-        p.run(fuse);
+        parser.run(fuse);
     } catch (const std::exception& e) {
-        error = "ptxas simulator, line " + std::to_string(p.line) + "; error : " + e.what();
+        error = "ptxas simulator, line " + std::to_string(parser.line) + "; error : " + e.what();
         return false;
     }
     return true;
+}
+
+std::string Module::label() const {
+    int all = 0;
+    for (auto& function : functions)
+        all += function.length();
+    std::string label;
+    for (auto& function : functions)
+        if (function.isKernel)
+            label = function.name + "#" + std::to_string(function.parameterBytes) + "p" + std::to_string(function.length()) + "/" +
+                    std::to_string(all);
+    return label;
 }

@@ -4,56 +4,107 @@
 #include <atomic>
 #include <mutex>
 
+// From the environment; the README says what each is.
 struct Config {
-    int sms, major, minor, driver, threads;
+    int multiprocessors, ccMajor, ccMinor, driverVersion, threads;
     u64 memory;
     bool check, fuse, count, poison;
-    u64 hang;
-    std::string log, stats, fail, name;
-    int reports;
+    u64 hangLimit;
+    std::string log, stats, fail, deviceName;
+    int mostReports;
 };
 extern Config& config;
+
 void say(const char* format, ...);
 
 // A finding is told once per kernel, kind and pair of lines.
-void finding(const char* kind, const std::string& kernel, const Module& m, u32 line, u32 other, const char* format, ...);
-u64 findings();
+void finding(const char* kind, const std::string& kernel, const Module& module, u32 line, u32 otherLine, const char* format, ...);
 
+// CUDA's results that the simulator returns itself.
+enum Result {
+    Success = 0,
+    InvalidValue = 1,
+    OutOfMemory = 2,
+    NoDevice = 100,
+    InvalidDevice = 101,
+    InvalidContext = 201,
+    NoBinaryForGpu = 209,
+    PeerAccessUnsupported = 217,
+    InvalidPtx = 218,
+    UnsupportedPtxVersion = 222,
+    InvalidHandle = 400,
+    NotFound = 500,
+    IllegalAddress = 700,
+    LaunchTimeout = 702,
+    PeerAccessNotEnabled = 705,
+    HostMemoryAlreadyRegistered = 712,
+    HostMemoryNotRegistered = 713,
+    IllegalInstruction = 715,
+    MisalignedAddress = 716,
+    InvalidPc = 718,
+    LaunchFailed = 719
+};
+
+// Ends a kernel.
 struct Fault {
-    int code;
-}; // a CUresult
+    Result result;
+};
 
 struct Allocation {
     u64 begin, size;
 };
+
 namespace memory {
-void* allocate(u64 size); // null when there is no room
-bool release(u64 address);
-bool find(u64 address, Allocation& a);
-void initialised(u64 address, u64 size, bool value);
-bool isInitialised(u64 address, u64 size);
-bool inArena(u64 address);
-u64 used();
+// Who accessed a word last, and at which instruction.
+struct Access {
+    u32 launch, thread, epoch, pc;
+};
+// Of each word of four bytes.
 struct Shadow {
-    u32 wLaunch, wThread, wEpoch, wPc, rLaunch, rThread, rEpoch, rPc;
-}; // per word of four bytes
+    Access write, read;
+};
+
+void* allocate(u64 size); // null where there is no room
+bool release(u64 address);
+bool find(u64 address, Allocation& allocation);
+void setInitialised(u64 address, u64 size);
+bool contains(u64 address);
+u64 used();
 Shadow* shadow(u64 address);
-u8* initMap(u64 address);
+u8* initialisedMap(u64 address); // a byte for each word of four bytes
 } // namespace memory
 
 struct LineProfile {
     u64 issues = 0, lanes = 0, sectors = 0, lines128 = 0, wavefronts = 0, ideal = 0;
+
+    void add(const LineProfile& other) {
+        issues += other.issues;
+        lanes += other.lanes;
+        sectors += other.sectors;
+        lines128 += other.lines128;
+        wavefronts += other.wavefronts;
+        ideal += other.ideal;
+    }
 };
+
 struct KernelStats {
     u64 launches = 0, blocks = 0;
-    std::vector<LineProfile> pc;
+    std::vector<LineProfile> profile; // of every instruction
     std::map<std::string, u64> shapes;
     double seconds = 0;
     u64 maxWarpIssues = 0, sumMaxWarpIssues = 0, barriers = 0;
 };
+
 struct Kernel {
     Module* module;
     Function* function;
     KernelStats* stats;
 };
-int launch(const Kernel& k, u32 gx, u32 gy, u32 gz, u32 bx, u32 by, u32 bz, u32 dynamicShared, const u8* params);
+
+struct Dimensions {
+    u32 x, y, z;
+
+    u32 count() const { return x * y * z; }
+};
+
+Result launch(const Kernel& kernel, Dimensions grid, Dimensions block, u32 dynamicSharedBytes, const u8* parameters);
