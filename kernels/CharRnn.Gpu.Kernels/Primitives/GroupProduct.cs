@@ -95,17 +95,15 @@ internal static class GroupProduct
         {
             int steps = stop - section < SectionTerms ? stop - section : SectionTerms;
             Float4 sum = default;
-            for (; steps >= 8; steps -= 8)
+            for (; steps >= 4; steps -= 4)
             {
-                Float4 a0 = left[0], a1 = left[1];
-                Float4 b0 = right[0], b1 = right[PanelStep], b2 = right[2 * PanelStep], b3 = right[3 * PanelStep];
-                Float4 b4 = right[4 * PanelStep], b5 = right[5 * PanelStep], b6 = right[6 * PanelStep], b7 = right[7 * PanelStep];
-                sum = sum.Plus(a0.X, b0).Plus(a0.Y, b1).Plus(a0.Z, b2).Plus(a0.W, b3)
-                    .Plus(a1.X, b4).Plus(a1.Y, b5).Plus(a1.Z, b6).Plus(a1.W, b7);
-                (left, right) = (From(left, 2), From(right, 8 * PanelStep));
+                Float4 a0 = left[0], b0 = right[0], b1 = right[PanelStep], b2 = right[2 * PanelStep], b3 = right[3 * PanelStep];
+                sum = sum.Plus(a0.X, b0).Plus(a0.Y, b1).Plus(a0.Z, b2).Plus(a0.W, b3);
+                (left, right) = (From(left, 1), From(right, 4 * PanelStep));
             }
 
-            for (; steps > 0; steps -= 4)
+            // Only the last section can have such a rest.
+            if (steps > 0)
             {
                 Float4 a0 = left[0];
                 sum = sum.Plus(a0.X, right[0]);
@@ -113,9 +111,6 @@ internal static class GroupProduct
                     sum = sum.Plus(a0.Y, right[PanelStep]);
                 if (steps > 2)
                     sum = sum.Plus(a0.Z, right[2 * PanelStep]);
-                if (steps > 3)
-                    sum = sum.Plus(a0.W, right[3 * PanelStep]);
-                (left, right) = (From(left, 1), From(right, 4 * PanelStep));
             }
 
             total = total.Plus(sum);
@@ -140,20 +135,18 @@ internal static class GroupProduct
         {
             int steps = stop - section < SectionTerms ? stop - section : SectionTerms;
             Tile sum = default;
-            for (; steps >= 8; steps -= 8)
+            for (; steps >= 4; steps -= 4)
             {
-                Float4 a0 = row0[0], a1 = row1[0], a2 = row2[0], a3 = row3[0], a4 = row0[1], a5 = row1[1], a6 = row2[1], a7 = row3[1];
+                Float4 a0 = row0[0], a1 = row1[0], a2 = row2[0], a3 = row3[0];
                 Float4 b0 = right[0], b1 = right[PanelStep], b2 = right[2 * PanelStep], b3 = right[3 * PanelStep];
-                Float4 b4 = right[4 * PanelStep], b5 = right[5 * PanelStep], b6 = right[6 * PanelStep], b7 = right[7 * PanelStep];
                 sum = sum.Plus(a0.X, a1.X, a2.X, a3.X, b0).Plus(a0.Y, a1.Y, a2.Y, a3.Y, b1)
-                    .Plus(a0.Z, a1.Z, a2.Z, a3.Z, b2).Plus(a0.W, a1.W, a2.W, a3.W, b3)
-                    .Plus(a4.X, a5.X, a6.X, a7.X, b4).Plus(a4.Y, a5.Y, a6.Y, a7.Y, b5)
-                    .Plus(a4.Z, a5.Z, a6.Z, a7.Z, b6).Plus(a4.W, a5.W, a6.W, a7.W, b7);
-                (row0, row1, row2, row3) = (From(row0, 2), From(row1, 2), From(row2, 2), From(row3, 2));
-                right = From(right, 8 * PanelStep);
+                    .Plus(a0.Z, a1.Z, a2.Z, a3.Z, b2).Plus(a0.W, a1.W, a2.W, a3.W, b3);
+                (row0, row1, row2, row3) = (From(row0, 1), From(row1, 1), From(row2, 1), From(row3, 1));
+                right = From(right, 4 * PanelStep);
             }
 
-            for (; steps > 0; steps -= 4)
+            // Only the last section can have such a rest.
+            if (steps > 0)
             {
                 Float4 a0 = row0[0], a1 = row1[0], a2 = row2[0], a3 = row3[0];
                 sum = sum.Plus(a0.X, a1.X, a2.X, a3.X, right[0]);
@@ -161,10 +154,6 @@ internal static class GroupProduct
                     sum = sum.Plus(a0.Y, a1.Y, a2.Y, a3.Y, right[PanelStep]);
                 if (steps > 2)
                     sum = sum.Plus(a0.Z, a1.Z, a2.Z, a3.Z, right[2 * PanelStep]);
-                if (steps > 3)
-                    sum = sum.Plus(a0.W, a1.W, a2.W, a3.W, right[3 * PanelStep]);
-                (row0, row1, row2, row3) = (From(row0, 1), From(row1, 1), From(row2, 1), From(row3, 1));
-                right = From(right, 4 * PanelStep);
             }
 
             total = total.Plus(sum);
@@ -242,16 +231,26 @@ internal static class GroupProduct
 
         public int Column(int tile) => tile % _across * TileSide;
 
-        /// <summary>Takes the sums of a tile, or of one slice of it where there are several.</summary>
+        /// <summary>
+        /// Takes the sums of a tile, or of one slice of it where there are several. They go through the scratch even where there is one,
+        /// because an epilogue in a loop over rows needs fewer registers than four of them.
+        /// </summary>
         public void Put<TEpilogue>(ArrayView<float> scratch, TEpilogue epilogue, int row, int column, Tile sum)
             where TEpilogue : struct, IEpilogue
         {
-            PutRow(scratch, epilogue, 0, row, column, sum.R0);
-            if (_tileRows == 1)
+            ArrayView<Float4> sums = Float4.Of(scratch);
+            sums[Group.IdxX] = sum.R0;
+            if (_tileRows > 1)
+            {
+                sums[Group.DimX + Group.IdxX] = sum.R1;
+                sums[(2 * Group.DimX) + Group.IdxX] = sum.R2;
+                sums[(3 * Group.DimX) + Group.IdxX] = sum.R3;
+            }
+
+            if (Slices > 1)
                 return;
-            PutRow(scratch, epilogue, 1, row, column, sum.R1);
-            PutRow(scratch, epilogue, 2, row, column, sum.R2);
-            PutRow(scratch, epilogue, 3, row, column, sum.R3);
+            for (int i = 0; i < _tileRows && row + i < _m; i++)
+                epilogue.Put(row + i, column, sums[(i * Group.DimX) + Group.IdxX]);
         }
 
         /// <summary>Adds the sums of the slices in their order, and hands out the elements.</summary>
@@ -278,15 +277,6 @@ internal static class GroupProduct
             }
 
             Team.Barrier();
-        }
-
-        private void PutRow<TEpilogue>(ArrayView<float> scratch, TEpilogue epilogue, int i, int row, int column, Float4 sum)
-            where TEpilogue : struct, IEpilogue
-        {
-            if (Slices > 1)
-                Float4.Of(scratch)[(i * Group.DimX) + Group.IdxX] = sum;
-            else if (row + i < _m)
-                epilogue.Put(row + i, column, sum);
         }
     }
 }

@@ -13,9 +13,13 @@ internal sealed class KernelSet
 {
     /// <summary>
     /// The limits that CUDA's assembler must keep to: the threads of a group, and the groups that must fit on a multiprocessor at
-    /// once, which are counted as teams. 65,536 registers for 2 × 256 threads are 128 for each thread.
+    /// once, which are counted as teams. 65,536 registers for 2 × 256 threads are 128 for each thread. A kernel that is launched as one
+    /// group has no other beside it.
     /// </summary>
-    public static readonly KernelSpecialization CudaBudget = new(DeviceCatalog.GpuGroupSize, DeviceCatalog.TeamsPerMultiprocessor);
+    public static KernelSpecialization CudaBudget(Type kernel) => new(
+        DeviceCatalog.GpuGroupSize,
+        kernel == typeof(TrainStepsKernel) || kernel == typeof(NetworkStepsKernel) || kernel == typeof(SampleKernel)
+            ? 1 : DeviceCatalog.TeamsPerMultiprocessor);
 
     private readonly ComputeDevice _device;
     private readonly Lazy<Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int, int, int, int, BlockGrid>> _hidden;
@@ -38,39 +42,42 @@ internal sealed class KernelSet
     {
         _device = device;
         Accelerator accelerator = device.Accelerator;
-        KernelSpecialization specialization = device.Kind == DeviceKind.Cuda ? CudaBudget : KernelSpecialization.Empty;
+        KernelSpecialization Budget(Type kernel) => device.Kind == DeviceKind.Cuda ? CudaBudget(kernel) : KernelSpecialization.Empty;
         _hidden = Load("Hidden", () =>
             accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int, int, int, int, BlockGrid>(
-                HiddenKernel.Run, specialization));
+                HiddenKernel.Run, Budget(typeof(HiddenKernel))));
         _input = Load("Input", () =>
-            accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int, int, BlockGrid>(InputKernel.Run, specialization));
+            accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int, int, BlockGrid>(
+                InputKernel.Run, Budget(typeof(InputKernel))));
         _output = Load("Output", () =>
-            accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(OutputKernel.Run, specialization));
+            accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(OutputKernel.Run, Budget(typeof(OutputKernel))));
         _chain = Load("Chain", () =>
-            accelerator.LoadStreamKernel<TrainingViews, RnnDims, int, int, int, BlockGrid>(ChainKernel.Run, specialization));
+            accelerator.LoadStreamKernel<TrainingViews, RnnDims, int, int, int, BlockGrid>(ChainKernel.Run, Budget(typeof(ChainKernel))));
         _gradient = Load("Gradient", () =>
-            accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(GradientKernel.Run, specialization));
+            accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(GradientKernel.Run, Budget(typeof(GradientKernel))));
         _norm = Load("Norm", () =>
-            accelerator.LoadStreamKernel<UpdateViews, int>(NormKernel.Run, specialization));
+            accelerator.LoadStreamKernel<UpdateViews, int>(NormKernel.Run, Budget(typeof(NormKernel))));
         _update = Load("Update", () =>
-            accelerator.LoadStreamKernel<UpdateViews, UpdateArguments, int, int>(UpdateKernel.Run, specialization));
+            accelerator.LoadStreamKernel<UpdateViews, UpdateArguments, int, int>(UpdateKernel.Run, Budget(typeof(UpdateKernel))));
         _trainSteps = Load("TrainSteps", () =>
-            accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int>(TrainStepsKernel.Run, specialization));
+            accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int>(
+                TrainStepsKernel.Run, Budget(typeof(TrainStepsKernel))));
         _evaluate = Load("Evaluate", () =>
-            accelerator.LoadStreamKernel<ForwardViews, RnnDims, StepArguments>(EvaluateKernel.Run, specialization));
+            accelerator.LoadStreamKernel<ForwardViews, RnnDims, StepArguments>(EvaluateKernel.Run, Budget(typeof(EvaluateKernel))));
         _sample = Load("Sample", () =>
             accelerator.LoadStreamKernel<ForwardViews, ArrayView<float>, RnnDims, DrawArguments, int, int>(
-                SampleKernel.Run, specialization));
+                SampleKernel.Run, Budget(typeof(SampleKernel))));
         _networkSteps = Load("NetworkSteps", () =>
-            accelerator.LoadStreamKernel<NetworkViews, NetworkArguments, int>(NetworkStepsKernel.Run, specialization));
+            accelerator.LoadStreamKernel<NetworkViews, NetworkArguments, int>(NetworkStepsKernel.Run, Budget(typeof(NetworkStepsKernel))));
         _networkBegin = Load("NetworkBegin", () =>
-            accelerator.LoadStreamKernel<NetworkViews, NetworkArguments>(NetworkBeginKernel.Run, specialization));
+            accelerator.LoadStreamKernel<NetworkViews, NetworkArguments>(NetworkBeginKernel.Run, Budget(typeof(NetworkBeginKernel))));
         _networkLayer = Load("NetworkLayer", () =>
-            accelerator.LoadStreamKernel<NetworkViews, NetworkArguments, int, int, BlockGrid>(NetworkLayerKernel.Run, specialization));
+            accelerator.LoadStreamKernel<NetworkViews, NetworkArguments, int, int, BlockGrid>(
+                NetworkLayerKernel.Run, Budget(typeof(NetworkLayerKernel))));
         _networkGradient = Load("NetworkGradient", () =>
-            accelerator.LoadStreamKernel<NetworkViews, NetworkArguments>(NetworkGradientKernel.Run, specialization));
+            accelerator.LoadStreamKernel<NetworkViews, NetworkArguments>(NetworkGradientKernel.Run, Budget(typeof(NetworkGradientKernel))));
         _networkEvaluate = Load("NetworkEvaluate", () =>
-            accelerator.LoadStreamKernel<NetworkViews, NetworkArguments>(NetworkEvaluateKernel.Run, specialization));
+            accelerator.LoadStreamKernel<NetworkViews, NetworkArguments>(NetworkEvaluateKernel.Run, Budget(typeof(NetworkEvaluateKernel))));
     }
 
     /// <summary>Launches so far: what a training step costs in overhead.</summary>
