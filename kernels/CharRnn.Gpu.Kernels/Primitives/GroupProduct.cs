@@ -4,7 +4,7 @@ using ILGPU;
 
 namespace CharRnn.Gpu.Kernels.Primitives;
 
-/// <summary>What follows a <see cref="GroupProduct"/>: it takes the elements of the product while they are in registers.</summary>
+/// <summary>What a group does with the elements of a <see cref="GroupProduct"/>.</summary>
 internal interface IEpilogue
 {
     /// <summary>
@@ -28,7 +28,7 @@ internal interface ITransposedLeft<TSelf>
 
 /// <summary>
 /// Computes products in a thread group. Each thread keeps a tile of 4 × 4 elements, or of 1 × 4 where there are fewer rows, in its
-/// registers. It reads the operands four floats at a time through the first-level cache; the scratch holds only partial sums.
+/// registers. It reads the operands four floats at a time through the first-level cache; the scratch holds only sums.
 /// </summary>
 /// <remarks>
 /// Where there are fewer tiles than threads, k is divided into slices. Each slice of a tile is summed by one thread, and the sums are

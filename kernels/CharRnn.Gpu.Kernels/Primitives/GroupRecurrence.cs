@@ -205,10 +205,15 @@ internal static class GroupRecurrence
         public void Put(int row, int column, Float4 sum)
         {
             int place = (row * _row) + (column / GroupProduct.TileSide);
-            Float4 dh = _dh[place].Plus(sum), h = _h[place];
-            _dh[place] = _gates > 1 ? dh // a vanilla cell has its deltas in the place of dh
-                : new Float4(
+            Float4 dh = _dh[place].Plus(sum);
+            if (_gates == 1)
+            {
+                Float4 h = _h[place];
+                dh = new Float4(
                     RnnCell.Backward(dh.X, h.X), RnnCell.Backward(dh.Y, h.Y), RnnCell.Backward(dh.Z, h.Z), RnnCell.Backward(dh.W, h.W));
+            }
+
+            _dh[place] = dh; // a vanilla cell has its deltas in the place of dh
         }
     }
 }

@@ -83,7 +83,7 @@ public static unsafe partial class Product
     /// <param name="b">B.</param>
     /// <param name="bLayout">Where B's elements lie.</param>
     /// <param name="m">Rows of C.</param>
-    /// <param name="n">Columns of C.</param>
+    /// <param name="n">Columns of C; what lies behind them up to the end of the line may be computed, too.</param>
     /// <param name="k">Terms per element.</param>
     [IntrinsicImplementation]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

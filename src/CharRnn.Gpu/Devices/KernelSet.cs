@@ -106,10 +106,12 @@ internal sealed class KernelSet
         _output.Value(Teams(teams), v, d, step.On(teams));
     }
 
-    public void Chain(TrainingViews v, RnnDims d, int layer, int begin, int end, BlockGrid grid)
+    public void Chain(TrainingViews v, RnnDims d, StepArguments step, int layer, int begin, int end, BlockGrid grid)
     {
         using KernelProfile.Launch launch = Launch("Chain");
-        _chain.Value(Teams(grid.Count), v, d, layer, begin, end, grid);
+
+        // CPU workers without a block arrive, too: the gradients wait for all of them.
+        _chain.Value(Teams(_device.Kind == DeviceKind.Cpu ? step.Teams : grid.Count), v, d, layer, begin, end, grid);
     }
 
     public void Gradient(TrainingViews v, RnnDims d, StepArguments step)

@@ -9,7 +9,7 @@ namespace CharRnn.Gpu.Execution;
 /// <summary>How training steps are run on a device. This is the one place that chooses. A plan never changes a result.</summary>
 /// <param name="Kind">The kernels that run.</param>
 /// <param name="Teams">The number of teams per launch.</param>
-/// <param name="HiddenGrid">How a launch over time steps divides the hidden states: shares of the streams by shares of the units.</param>
+/// <param name="HiddenGrid">How a launch divides the hidden states: shares of the streams by shares of the units.</param>
 /// <param name="GradientGrids">How the gradients are divided into tasks.</param>
 /// <param name="Reason">Why the plan was chosen, for people.</param>
 public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGrid, GradientGrids GradientGrids, string Reason)
@@ -89,8 +89,10 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
         bool isWhole = new[] { HiddenGrid, GradientGrids.Output, GradientGrids.Recurrent, GradientGrids.Input, InputGrid, BelowGrid }
             .All(grid => grid.Rows > 0 && grid.Columns > 0);
 
-        // On a GPU no block waits for another, and those that find no free group run later.
-        bool hasTeams = Teams >= 1 && Teams <= device.Teams && (device.Kind != DeviceKind.Cpu || HiddenGrid.Count <= device.Teams);
+        // Where a kernel runs many steps, a team has one block. Else no block of a GPU waits for another, and those that find no free group
+        // run later.
+        int most = Kind == PlanKind.ManySteps ? Teams : device.Kind == DeviceKind.Cpu ? device.Teams : int.MaxValue;
+        bool hasTeams = Teams >= 1 && Teams <= device.Teams && HiddenGrid.Count <= most;
         if (!hasTeams || !isWhole)
             throw new ArgumentException($"cannot be run by {device.Teams} teams: {this}");
     }
@@ -121,7 +123,6 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
         int columns = GateColumns.Count(h, shape.Gates);
         if (device.Kind == DeviceKind.Cpu)
         {
-            // A launch over time steps has as many teams as the other launches: where teams meet, all of them are counted.
             int tasks = CpuTasks(teams, rows);
             BlockGrid hiddenGrid = kind switch
             {
@@ -207,6 +208,9 @@ public enum PlanKind
     /// <summary>The same with a launch for each time step, over blocks of the hidden states.</summary>
     TimeSteps,
 
-    /// <summary>Many whole steps in each launch: on the CPU by all teams, which meet between phases, on a GPU by one team.</summary>
+    /// <summary>
+    /// Many whole steps in each launch: on the CPU by all teams, which meet between phases, or after each time step where they share the
+    /// units of streams; on a GPU by one team.
+    /// </summary>
     ManySteps,
 }

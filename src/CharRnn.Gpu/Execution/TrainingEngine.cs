@@ -291,7 +291,7 @@ public sealed class TrainingEngine : ITextEngine
         for (int l = d.Layers - 1; l >= 0; l--)
         {
             for (int t = d.T; t > 0; t -= perLaunch)
-                kernels.Chain(_views, d, l, t - perLaunch, t, plan.HiddenGrid);
+                kernels.Chain(_views, d, step, l, t - perLaunch, t, plan.HiddenGrid);
             if (l > 0)
                 kernels.Input(_views, d, step, l, back: true, plan.BelowGrid);
         }

@@ -53,6 +53,7 @@ public sealed class DeviceVerification
                new(17, 32, 3, 2, true) { Layers = 2 }, // rows of whole lines
            ]
            select one with { Cell = cell },
+        new(17, 200, 1, 3, true) { Cell = RecurrentCell.Lstm }, // CPU workers share Whh
     ];
 
     private readonly ComputeDevice _device;

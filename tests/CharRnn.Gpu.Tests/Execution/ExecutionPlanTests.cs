@@ -120,6 +120,18 @@ public class ExecutionPlanTests
     }
 
     [Fact]
+    public void Workers_without_a_block_keep_nobody_waiting()
+    {
+        using ComputeDevice workers = DeviceCatalog.OpenCpu(5);
+        var sizes = new TrainingCase(9, 47, 2, 1, 40);
+        ReferencePass expected = new ReferenceTrainer(sizes.Weights, sizes.Text, sizes.Options).Step();
+        ExecutionPlan plan = ExecutionPlan.Of(PlanKind.ManySteps, sizes.Weights.Sizes, sizes.Options, workers.Traits, "test");
+        using var run = new TestRun(workers, sizes, plan with { HiddenGrid = new(1, 2) });
+        Assert.InRange(run.Engine.GradientError(expected), 0, 1e-4);
+        Assert.Equal(3, run.Steps(3).Losses.Count);
+    }
+
+    [Fact]
     public void Blocks_leave_nothing_out_and_share_nothing()
     {
         foreach ((DeviceTraits device, int h, int b, int t, _) in Choices)

@@ -142,7 +142,7 @@ public class MisuseTests
         foreach (ExecutionPlan wrong in (ExecutionPlan[])
         [
             plan with { Teams = 0 }, plan with { Teams = device.Teams + 1 }, plan with { HiddenGrid = default },
-            plan with { GradientGrids = default },
+            plan with { GradientGrids = default }, plan with { HiddenGrid = new(1, plan.Teams + 1) },
         ])
             Assert.Throws<ArgumentException>(() => new TrainingEngine(model, new SyntheticText(V, 100), Options) { Plan = wrong });
         Assert.Throws<ArgumentOutOfRangeException>(() =>

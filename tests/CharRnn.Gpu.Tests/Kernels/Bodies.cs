@@ -51,10 +51,17 @@ internal static class Bodies
         using MemoryBuffer1D<int, Stride1D.Dense> i = accelerator.Allocate1D<int>([.. data.I, .. Enumerable.Repeat(-1, GuardLength)]);
         run(new Operands(
             a.View.AsContiguous(), b.View.AsContiguous(), c.View.AsContiguous(), d.View.AsContiguous(), i.View.AsContiguous(), data.N));
-        return data with { A = Read(a), B = Read(b), C = Read(c), D = Read(d), I = i.GetAsArray1D()[..^GuardLength] };
+        return data with { A = Read(a), B = Read(b), C = Read(c), D = Read(d), I = ReadNumbers() };
 
         MemoryBuffer1D<float, Stride1D.Dense> Allocate(float[] values) =>
             accelerator.Allocate1D<float>([.. values, .. Enumerable.Repeat(Guard, GuardLength)]);
+
+        int[] ReadNumbers()
+        {
+            int[] values = i.GetAsArray1D();
+            Assert.All(values[^GuardLength..], value => Assert.Equal(-1, value));
+            return values[..^GuardLength];
+        }
 
         static float[] Read(MemoryBuffer1D<float, Stride1D.Dense> buffer)
         {
