@@ -2,7 +2,8 @@ namespace CharRnn.Gpu.Kernels.Arguments;
 
 /// <summary>A block of the hidden states [B, H], some of the streams × some of the units, over some time steps.</summary>
 /// <remarks>
-/// Who computes more than one time step at once has all units, because each unit depends on all units of the time step before.
+/// A block that is computed over more than one time step at once has all units, because each unit depends on all units of the time step
+/// before.
 /// </remarks>
 public readonly struct HiddenBlock(int begin, int end, int first, int count, int unit, int units)
 {
