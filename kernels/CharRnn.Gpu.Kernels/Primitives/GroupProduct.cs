@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using CharRnn.Gpu.Kernels.Arguments;
 using ILGPU;
 
@@ -33,14 +32,15 @@ internal interface ITransposedLeft<TSelf>
 /// <remarks>
 /// Where there are fewer tiles than threads, k is divided into slices. Each slice of a tile is summed by one thread, and the sums are
 /// added in the order of the slices. The number of slices depends on the sizes alone. The rows of the operands are whole lines, and
-/// begin at multiples of four floats. The methods are not inlined: a kernel has many products, and compiling each method once is enough.
+/// begin at multiples of four floats. The methods are inlined, so that a compiler knows that the operands are in global memory.
 /// </remarks>
 internal static class GroupProduct
 {
     /// <summary>Number of rows, and of columns, of a tile.</summary>
     public const int TileSide = 4;
 
-    // Terms of a section, which are summed from zero: adding thousands of terms one after the other would lose digits.
+    // Terms of a section, which are summed from zero: adding thousands of terms one after the other would lose digits. It is a multiple
+    // of eight, which is how many steps of k a loop takes at once.
     private const int SectionTerms = 256;
 
     // Distance between the rows of a panel, in vectors of four floats.
@@ -50,7 +50,6 @@ internal static class GroupProduct
     private const int SliceSteps = 16;
 
     /// <summary>Computes <c>A[m,k] · B[k,n]</c>, where B is in panels, and hands every element to <paramref name="epilogue"/>.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
     public static void Run<TEpilogue>(
         ArrayView<float> scratch, TEpilogue epilogue, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout, int m, int n, int k)
         where TEpilogue : struct, IEpilogue
@@ -60,16 +59,18 @@ internal static class GroupProduct
         for (int work = Group.IdxX; work < tiling.Tiles * tiling.Slices; work += Group.DimX)
         {
             int slice = work / tiling.Tiles, tile = work - (slice * tiling.Tiles), row = tiling.Row(tile), column = tiling.Column(tile);
-            tiling.Put(scratch, epilogue, row, column, tileRows == 1
-                ? RowTile(a, row * aRow, b, bLayout, column, tiling.Begin(slice), tiling.Stop(slice))
-                : SquareTile(a, row, aRow, m, b, bLayout, column, tiling.Begin(slice), tiling.Stop(slice)));
+            int begin = tiling.Begin(slice), stop = tiling.Stop(slice);
+            if (tileRows == 1)
+                RowTile(scratch, a, row * aRow, b, bLayout, column, begin, stop);
+            else
+                SquareTile(scratch, a, row, aRow, m, b, bLayout, column, begin, stop);
+            tiling.Put(scratch, epilogue, row, column);
         }
 
         tiling.Finish(scratch, epilogue);
     }
 
     /// <summary>Computes <c>A[k,m]ᵀ · B[k,n]</c> and hands every element to <paramref name="epilogue"/>.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
     public static void RunTransposed<TLeft, TEpilogue>(
         ArrayView<float> scratch, TEpilogue epilogue, TLeft a, ArrayView<float> b, Layout bLayout, int m, int n, int k)
         where TLeft : struct, ITransposedLeft<TLeft>
@@ -79,102 +80,111 @@ internal static class GroupProduct
         for (int work = Group.IdxX; work < tiling.Tiles * tiling.Slices; work += Group.DimX)
         {
             int slice = work / tiling.Tiles, tile = work - (slice * tiling.Tiles), row = tiling.Row(tile), column = tiling.Column(tile);
-            tiling.Put(scratch, epilogue, row, column, TransposedTile(a, row, b, bLayout, column, tiling.Begin(slice), tiling.Stop(slice)));
+            TransposedTile(scratch, a, row, b, bLayout, column, tiling.Begin(slice), tiling.Stop(slice));
+            tiling.Put(scratch, epilogue, row, column);
         }
 
         tiling.Finish(scratch, epilogue);
     }
 
-    /// <summary>Computes 1 × 4 elements, which are the first row of the tile.</summary>
-    private static Tile RowTile(ArrayView<float> a, int first, ArrayView<float> b, Layout bLayout, int column, int begin, int stop)
+    /// <summary>Computes 1 × 4 elements, and leaves them in the scratch.</summary>
+    private static void RowTile(
+        ArrayView<float> scratch, ArrayView<float> a, int first, ArrayView<float> b, Layout bLayout, int column, int begin, int stop)
     {
+        ArrayView<Float4> sums = From(Float4.Of(scratch), Group.IdxX);
         ArrayView<Float4> left = From(Float4.Of(a), (first + begin) / TileSide);
         ArrayView<Float4> right = From(Float4.Of(b), bLayout.Offset(begin, column) / TileSide);
+        int steps = stop - begin;
         Float4 total = default;
-        for (int section = begin; section < stop; section += SectionTerms)
+        while (steps >= 4)
         {
-            int steps = stop - section < SectionTerms ? stop - section : SectionTerms;
             Float4 sum = default;
-            for (; steps >= 4; steps -= 4)
+            int section = steps < SectionTerms ? steps / 4 : SectionTerms / 4;
+            steps -= section * 4;
+            for (; section > 0; section--)
             {
                 Float4 a0 = left[0], b0 = right[0], b1 = right[PanelStep], b2 = right[2 * PanelStep], b3 = right[3 * PanelStep];
                 sum = sum.Plus(a0.X, b0).Plus(a0.Y, b1).Plus(a0.Z, b2).Plus(a0.W, b3);
                 (left, right) = (From(left, 1), From(right, 4 * PanelStep));
             }
 
-            // Only the last section can have such a rest.
-            if (steps > 0)
-            {
-                Float4 a0 = left[0];
-                sum = sum.Plus(a0.X, right[0]);
-                if (steps > 1)
-                    sum = sum.Plus(a0.Y, right[PanelStep]);
-                if (steps > 2)
-                    sum = sum.Plus(a0.Z, right[2 * PanelStep]);
-            }
-
             total = total.Plus(sum);
         }
 
-        return new Tile(total, default, default, default);
+        if (steps > 0)
+        {
+            Float4 a0 = left[0];
+            total = total.Plus(a0.X, right[0]);
+            if (steps > 1)
+                total = total.Plus(a0.Y, right[PanelStep]);
+            if (steps > 2)
+                total = total.Plus(a0.Z, right[2 * PanelStep]);
+        }
+
+        sums[0] = total;
     }
 
-    /// <summary>Computes 4 × 4 elements, where A is stored row by row. Rows past the last repeat it; their sums are not used.</summary>
-    private static Tile SquareTile(
-        ArrayView<float> a, int row, int aRow, int m, ArrayView<float> b, Layout bLayout, int column, int begin, int stop)
+    /// <summary>
+    /// Computes 4 × 4 elements, where A is stored row by row, and leaves them in the scratch. Rows past the last repeat it; their sums are
+    /// not used.
+    /// </summary>
+    private static void SquareTile(
+        ArrayView<float> scratch, ArrayView<float> a, int row, int aRow, int m, ArrayView<float> b, Layout bLayout, int column, int begin,
+        int stop)
     {
         // Views that move on, because a compiler can add their constant indices to the addresses of loads. At last they lie behind the
         // operands' ends, where nothing is read.
-        ArrayView<Float4> left = Float4.Of(a), right = From(Float4.Of(b), bLayout.Offset(begin, column) / TileSide);
-        ArrayView<Float4> row0 = From(left, ((row * aRow) + begin) / TileSide);
-        ArrayView<Float4> row1 = From(left, (((row + 1 < m ? row + 1 : m - 1) * aRow) + begin) / TileSide);
-        ArrayView<Float4> row2 = From(left, (((row + 2 < m ? row + 2 : m - 1) * aRow) + begin) / TileSide);
-        ArrayView<Float4> row3 = From(left, (((row + 3 < m ? row + 3 : m - 1) * aRow) + begin) / TileSide);
-        Tile total = default;
-        for (int section = begin; section < stop; section += SectionTerms)
+        ArrayView<Float4> all = Float4.Of(a), right = From(Float4.Of(b), bLayout.Offset(begin, column) / TileSide);
+        var left = new FourRows(
+            From(all, ((row * aRow) + begin) / TileSide),
+            From(all, (((row + 1 < m ? row + 1 : m - 1) * aRow) + begin) / TileSide),
+            From(all, (((row + 2 < m ? row + 2 : m - 1) * aRow) + begin) / TileSide),
+            From(all, (((row + 3 < m ? row + 3 : m - 1) * aRow) + begin) / TileSide));
+        Sums sums = Sums.Cleared(scratch);
+        int steps = stop - begin;
+        while (steps >= 8)
         {
-            int steps = stop - section < SectionTerms ? stop - section : SectionTerms;
             Tile sum = default;
-            for (; steps >= 4; steps -= 4)
+            int section = steps < SectionTerms ? steps / 8 : SectionTerms / 8;
+            steps -= section * 8;
+            for (; section > 0; section--)
             {
-                Float4 a0 = row0[0], a1 = row1[0], a2 = row2[0], a3 = row3[0];
-                Float4 b0 = right[0], b1 = right[PanelStep], b2 = right[2 * PanelStep], b3 = right[3 * PanelStep];
-                sum = sum.Plus(a0.X, a1.X, a2.X, a3.X, b0).Plus(a0.Y, a1.Y, a2.Y, a3.Y, b1)
-                    .Plus(a0.Z, a1.Z, a2.Z, a3.Z, b2).Plus(a0.W, a1.W, a2.W, a3.W, b3);
-                (row0, row1, row2, row3) = (From(row0, 1), From(row1, 1), From(row2, 1), From(row3, 1));
-                right = From(right, 4 * PanelStep);
+                sum = left.FourSteps(sum, right);
+                (left, right) = (left.Next(), From(right, 4 * PanelStep));
+                sum = left.FourSteps(sum, right);
+                (left, right) = (left.Next(), From(right, 4 * PanelStep));
             }
 
-            // Only the last section can have such a rest.
-            if (steps > 0)
-            {
-                Float4 a0 = row0[0], a1 = row1[0], a2 = row2[0], a3 = row3[0];
-                sum = sum.Plus(a0.X, a1.X, a2.X, a3.X, right[0]);
-                if (steps > 1)
-                    sum = sum.Plus(a0.Y, a1.Y, a2.Y, a3.Y, right[PanelStep]);
-                if (steps > 2)
-                    sum = sum.Plus(a0.Z, a1.Z, a2.Z, a3.Z, right[2 * PanelStep]);
-            }
-
-            total = total.Plus(sum);
+            sums.Add(sum);
         }
 
-        return total;
+        if (steps >= 4)
+        {
+            sums.Write(left.FourSteps(sums.Read(), right));
+            (left, right, steps) = (left.Next(), From(right, 4 * PanelStep), steps - 4);
+        }
+
+        if (steps > 0)
+            sums.Write(left.UpToThreeSteps(sums.Read(), steps, right));
     }
 
-    /// <summary>Computes 4 × 4 elements, where A is a transpose, whose rows are side by side at every step of k.</summary>
-    private static Tile TransposedTile<TLeft>(TLeft a, int row, ArrayView<float> b, Layout bLayout, int column, int begin, int stop)
+    /// <summary>
+    /// Computes 4 × 4 elements, where A is a transpose, whose rows are side by side at every step of k, and leaves them in the scratch.
+    /// </summary>
+    private static void TransposedTile<TLeft>(
+        ArrayView<float> scratch, TLeft a, int row, ArrayView<float> b, Layout bLayout, int column, int begin, int stop)
         where TLeft : struct, ITransposedLeft<TLeft>
     {
         TLeft left = a.At(begin, row);
         ArrayView<Float4> right = From(Float4.Of(b), bLayout.Offset(begin, column) / TileSide);
-        int next = bLayout.Row / TileSide;
-        Tile total = default;
-        for (int section = begin; section < stop; section += SectionTerms)
+        int next = bLayout.Row / TileSide, steps = stop - begin;
+        Sums sums = Sums.Cleared(scratch);
+        while (steps >= 8)
         {
-            int steps = stop - section < SectionTerms ? stop - section : SectionTerms;
             Tile sum = default;
-            for (; steps >= 8; steps -= 8)
+            int section = steps < SectionTerms ? steps / 8 : SectionTerms / 8;
+            steps -= section * 8;
+            for (; section > 0; section--)
             {
                 // Loads take so long that sixteen at once are faster than eight: on an H100 the gradients take a sixth less with H = 1024.
                 TLeft left1 = left.Next(), left2 = left1.Next(), left3 = left2.Next(), left4 = left3.Next(), left5 = left4.Next();
@@ -190,19 +200,74 @@ internal static class GroupProduct
                 (left, right) = (left7.Next(), From(right7, next));
             }
 
-            for (; steps > 0; steps--)
-            {
-                sum = sum.Plus(left.Load(), right[0]);
-                (left, right) = (left.Next(), From(right, next));
-            }
-
-            total = total.Plus(sum);
+            sums.Add(sum);
         }
 
-        return total;
+        if (steps <= 0)
+            return;
+        Tile total = sums.Read();
+        for (; steps > 0; steps--)
+        {
+            total = total.Plus(left.Load(), right[0]);
+            (left, right) = (left.Next(), From(right, next));
+        }
+
+        sums.Write(total);
     }
 
     private static ArrayView<Float4> From(ArrayView<Float4> values, int place) => values.SubView(place);
+
+    /// <summary>Four rows of a left side, from a step of k on, which is a multiple of four.</summary>
+    private readonly struct FourRows(ArrayView<Float4> row0, ArrayView<Float4> row1, ArrayView<Float4> row2, ArrayView<Float4> row3)
+    {
+        private readonly ArrayView<Float4> _row0 = row0, _row1 = row1, _row2 = row2, _row3 = row3;
+
+        /// <summary>The same rows, four steps later.</summary>
+        public FourRows Next() => new(From(_row0, 1), From(_row1, 1), From(_row2, 1), From(_row3, 1));
+
+        /// <summary>Adds four steps of the product with a right side in panels.</summary>
+        public Tile FourSteps(Tile sum, ArrayView<Float4> right)
+        {
+            ArrayView<Float4> right1 = From(right, PanelStep), right2 = From(right1, PanelStep), right3 = From(right2, PanelStep);
+            Float4 a0 = _row0[0], a1 = _row1[0], a2 = _row2[0], a3 = _row3[0];
+            Float4 b0 = right[0], b1 = right1[0], b2 = right2[0], b3 = right3[0];
+            return sum.Plus(a0.X, a1.X, a2.X, a3.X, b0).Plus(a0.Y, a1.Y, a2.Y, a3.Y, b1)
+                .Plus(a0.Z, a1.Z, a2.Z, a3.Z, b2).Plus(a0.W, a1.W, a2.W, a3.W, b3);
+        }
+
+        /// <summary>One to three steps of it, behind which the right side may end.</summary>
+        public Tile UpToThreeSteps(Tile sum, int steps, ArrayView<Float4> right)
+        {
+            Float4 a0 = _row0[0], a1 = _row1[0], a2 = _row2[0], a3 = _row3[0];
+            sum = sum.Plus(a0.X, a1.X, a2.X, a3.X, right[0]);
+            if (steps > 1)
+                sum = sum.Plus(a0.Y, a1.Y, a2.Y, a3.Y, right[PanelStep]);
+            if (steps > 2)
+                sum = sum.Plus(a0.Z, a1.Z, a2.Z, a3.Z, right[2 * PanelStep]);
+            return sum;
+        }
+    }
+
+    /// <summary>The sums of a thread's tile in the scratch: its four rows, each beside those of the other threads.</summary>
+    private readonly struct Sums(ArrayView<Float4> row0, ArrayView<Float4> row1, ArrayView<Float4> row2, ArrayView<Float4> row3)
+    {
+        private readonly ArrayView<Float4> _row0 = row0, _row1 = row1, _row2 = row2, _row3 = row3;
+
+        public static Sums Cleared(ArrayView<float> scratch)
+        {
+            ArrayView<Float4> row0 = From(Float4.Of(scratch), Group.IdxX), row1 = From(row0, Group.DimX), row2 = From(row1, Group.DimX);
+            ArrayView<Float4> row3 = From(row2, Group.DimX);
+            var sums = new Sums(row0, row1, row2, row3);
+            sums.Write(default);
+            return sums;
+        }
+
+        public void Add(Tile tile) => Write(Read().Plus(tile));
+
+        public Tile Read() => new(_row0[0], _row1[0], _row2[0], _row3[0]);
+
+        public void Write(Tile tile) => (_row0[0], _row1[0], _row2[0], _row3[0]) = (tile.R0, tile.R1, tile.R2, tile.R3);
+    }
 
     /// <summary>How a product is divided into tiles, and k into slices.</summary>
     private readonly struct Tiling
@@ -231,22 +296,12 @@ internal static class GroupProduct
 
         public int Column(int tile) => tile % _across * TileSide;
 
-        /// <summary>
-        /// Takes the sums of a tile, or of one slice of it where there are several. They go through the scratch even where there is one,
-        /// because an epilogue in a loop over rows needs fewer registers than four of them.
-        /// </summary>
-        public void Put<TEpilogue>(ArrayView<float> scratch, TEpilogue epilogue, int row, int column, Tile sum)
+        /// <summary>Hands out the elements of a tile that has one slice. Its sums are in the scratch.</summary>
+        /// <remarks>An epilogue in a loop over rows needs fewer registers than four of them.</remarks>
+        public void Put<TEpilogue>(ArrayView<float> scratch, TEpilogue epilogue, int row, int column)
             where TEpilogue : struct, IEpilogue
         {
             ArrayView<Float4> sums = Float4.Of(scratch);
-            sums[Group.IdxX] = sum.R0;
-            if (_tileRows > 1)
-            {
-                sums[Group.DimX + Group.IdxX] = sum.R1;
-                sums[(2 * Group.DimX) + Group.IdxX] = sum.R2;
-                sums[(3 * Group.DimX) + Group.IdxX] = sum.R3;
-            }
-
             if (Slices > 1)
                 return;
             for (int i = 0; i < _tileRows && row + i < _m; i++)

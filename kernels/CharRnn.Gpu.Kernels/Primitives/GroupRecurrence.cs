@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using CharRnn.Gpu.Kernels.Arguments;
 using ILGPU;
 
@@ -18,7 +17,6 @@ internal static class GroupRecurrence
     private const int State = Recurrence.ResidentThreads * GroupProduct.TileSide;
 
     /// <inheritdoc cref="Recurrence.Forward"/>
-    [MethodImpl(MethodImplOptions.NoInlining)]
     public static void Forward(ArrayView<float> scratch, ForwardViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block)
     {
         if (Resides(d, block))
@@ -40,7 +38,6 @@ internal static class GroupRecurrence
     }
 
     /// <inheritdoc cref="Recurrence.Backward"/>
-    [MethodImpl(MethodImplOptions.NoInlining)]
     public static void Backward(ArrayView<float> scratch, TrainingViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block)
     {
         if (Resides(d, block))
@@ -189,7 +186,18 @@ internal static class GroupRecurrence
                 sum = default;
             }
 
-            Float4 z = _layer == 0 ? sum.Plus(_table[(_tokens[row] * _row) + tile]).Plus(_bias[tile]) : sum.Plus(_gates[place]);
+            Float4 z;
+            if (_layer == 0)
+            {
+                Float4 weights = _table[(_tokens[row] * _row) + tile], bias = _bias[tile];
+                z = sum.Plus(weights).Plus(bias);
+            }
+            else
+            {
+                Float4 input = _gates[place];
+                z = sum.Plus(input);
+            }
+
             _gates[place] = CellKind.Gates(_cell) > 1 ? z
                 : new Float4(RnnCell.Forward(z.X), RnnCell.Forward(z.Y), RnnCell.Forward(z.Z), RnnCell.Forward(z.W));
         }
@@ -205,7 +213,8 @@ internal static class GroupRecurrence
         public void Put(int row, int column, Float4 sum)
         {
             int place = (row * _row) + (column / GroupProduct.TileSide);
-            Float4 dh = _dh[place].Plus(sum);
+            Float4 dh = _dh[place];
+            dh = dh.Plus(sum);
             if (_gates == 1)
             {
                 Float4 h = _h[place];

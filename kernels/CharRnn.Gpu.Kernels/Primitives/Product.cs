@@ -129,7 +129,13 @@ public static unsafe partial class Product
         public void Put(int row, int column, Float4 sum)
         {
             int place = _layout.Offset(row, column) / GroupProduct.TileSide;
-            _c[place] = _accumulate != 0 ? _c[place].Plus(sum) : sum;
+            if (_accumulate != 0)
+            {
+                Float4 before = _c[place];
+                sum = before.Plus(sum);
+            }
+
+            _c[place] = sum;
         }
     }
 

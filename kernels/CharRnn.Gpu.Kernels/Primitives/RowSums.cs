@@ -48,6 +48,7 @@ public static unsafe class RowSums
             Add(destination, source + ((long)r * row), columns);
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     internal static void SumOnGroup(ArrayView<float> scratch, ArrayView<float> to, ArrayView<float> from, int rows, int row, int columns) =>
         GroupProduct.RunTransposed(
             scratch, new Product.Element(to, Layout.Rows(row), 0), default(Ones), from, Layout.Rows(row), 1, columns, rows);

@@ -14,11 +14,12 @@ internal sealed class KernelSet
     /// <summary>
     /// The limits that CUDA's assembler must keep to: the threads of a group, and the groups that must fit on a multiprocessor at
     /// once, which are counted as teams. 65,536 registers for 2 × 256 threads are 128 for each thread. A kernel that is launched as one
-    /// group has no other beside it.
+    /// group, or as few as the streams of an evaluation, has no other beside it.
     /// </summary>
     public static KernelSpecialization CudaBudget(Type kernel) => new(
         DeviceCatalog.GpuGroupSize,
         kernel == typeof(TrainStepsKernel) || kernel == typeof(NetworkStepsKernel) || kernel == typeof(SampleKernel)
+            || kernel == typeof(EvaluateKernel)
             ? 1 : DeviceCatalog.TeamsPerMultiprocessor);
 
     private readonly ComputeDevice _device;

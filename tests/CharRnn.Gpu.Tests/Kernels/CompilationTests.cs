@@ -92,7 +92,8 @@ public sealed class CompilationTests : IDisposable
         string ptx = Ptx(kernel, architecture, CudaInstructionSet.ISA_78);
         Assert.Contains(".maxntid 256, 1, 1", ptx, StringComparison.Ordinal);
         Type type = TypeOf(kernel);
-        bool isAlone = type == typeof(TrainStepsKernel) || type == typeof(NetworkStepsKernel) || type == typeof(SampleKernel);
+        bool isAlone = type == typeof(TrainStepsKernel) || type == typeof(NetworkStepsKernel) || type == typeof(SampleKernel)
+            || type == typeof(EvaluateKernel);
         Assert.Contains($".minnctapersm {(isAlone ? 1 : 2)}", ptx, StringComparison.Ordinal);
 
         string file = Path.GetTempFileName();
