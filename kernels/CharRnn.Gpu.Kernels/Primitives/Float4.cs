@@ -4,6 +4,9 @@ using ILGPU.Runtime;
 namespace CharRnn.Gpu.Kernels.Primitives;
 
 /// <summary>Four floats, which a GPU loads in one instruction.</summary>
+/// <remarks>
+/// An element of a view is read into a variable first: if a method is called on the element itself, ILGPU loads its floats one by one.
+/// </remarks>
 internal readonly struct Float4(float x, float y, float z, float w)
 {
     public readonly float X = x, Y = y, Z = z, W = w;

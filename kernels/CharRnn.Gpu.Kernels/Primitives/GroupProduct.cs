@@ -32,7 +32,8 @@ internal interface ITransposedLeft<TSelf>
 /// <remarks>
 /// Where there are fewer tiles than threads, k is divided into slices. Each slice of a tile is summed by one thread, and the sums are
 /// added in the order of the slices. The number of slices depends on the sizes alone. The rows of the operands are whole lines, and
-/// begin at multiples of four floats. The methods are inlined, so that a compiler knows that the operands are in global memory.
+/// begin at multiples of four floats. The methods are inlined, so that a compiler knows that the operands are in global memory, and the
+/// sums of sections go through the scratch, which leaves registers for the loads of eight steps of k.
 /// </remarks>
 internal static class GroupProduct
 {
@@ -58,8 +59,8 @@ internal static class GroupProduct
         var tiling = new Tiling(tileRows, m, n, k);
         for (int work = Group.IdxX; work < tiling.Tiles * tiling.Slices; work += Group.DimX)
         {
-            int slice = work / tiling.Tiles, tile = work - (slice * tiling.Tiles), row = tiling.Row(tile), column = tiling.Column(tile);
-            int begin = tiling.Begin(slice), stop = tiling.Stop(slice);
+            int slice = work / tiling.Tiles, begin = tiling.Begin(slice), stop = tiling.Stop(begin);
+            (int row, int column) = tiling.Place(work - (slice * tiling.Tiles));
             if (tileRows == 1)
                 RowTile(scratch, a, row * aRow, b, bLayout, column, begin, stop);
             else
@@ -79,8 +80,9 @@ internal static class GroupProduct
         var tiling = new Tiling(TileSide, m, n, k);
         for (int work = Group.IdxX; work < tiling.Tiles * tiling.Slices; work += Group.DimX)
         {
-            int slice = work / tiling.Tiles, tile = work - (slice * tiling.Tiles), row = tiling.Row(tile), column = tiling.Column(tile);
-            TransposedTile(scratch, a, row, b, bLayout, column, tiling.Begin(slice), tiling.Stop(slice));
+            int slice = work / tiling.Tiles, begin = tiling.Begin(slice), stop = tiling.Stop(begin);
+            (int row, int column) = tiling.Place(work - (slice * tiling.Tiles));
+            TransposedTile(scratch, a, row, b, bLayout, column, begin, stop);
             tiling.Put(scratch, epilogue, row, column);
         }
 
@@ -91,7 +93,7 @@ internal static class GroupProduct
     private static void RowTile(
         ArrayView<float> scratch, ArrayView<float> a, int first, ArrayView<float> b, Layout bLayout, int column, int begin, int stop)
     {
-        ArrayView<Float4> sums = From(Float4.Of(scratch), Group.IdxX);
+        ArrayView<Float4> sums = Float4.Of(scratch);
         ArrayView<Float4> left = From(Float4.Of(a), (first + begin) / TileSide);
         ArrayView<Float4> right = From(Float4.Of(b), bLayout.Offset(begin, column) / TileSide);
         int steps = stop - begin;
@@ -121,7 +123,7 @@ internal static class GroupProduct
                 total = total.Plus(a0.Z, right[2 * PanelStep]);
         }
 
-        sums[0] = total;
+        sums[Group.IdxX] = total;
     }
 
     /// <summary>
@@ -134,12 +136,11 @@ internal static class GroupProduct
     {
         // Views that move on, because a compiler can add their constant indices to the addresses of loads. At last they lie behind the
         // operands' ends, where nothing is read.
-        ArrayView<Float4> all = Float4.Of(a), right = From(Float4.Of(b), bLayout.Offset(begin, column) / TileSide);
-        var left = new FourRows(
-            From(all, ((row * aRow) + begin) / TileSide),
-            From(all, (((row + 1 < m ? row + 1 : m - 1) * aRow) + begin) / TileSide),
-            From(all, (((row + 2 < m ? row + 2 : m - 1) * aRow) + begin) / TileSide),
-            From(all, (((row + 3 < m ? row + 3 : m - 1) * aRow) + begin) / TileSide));
+        ArrayView<Float4> right = From(Float4.Of(b), bLayout.Offset(begin, column) / TileSide);
+        ArrayView<Float4> row0 = From(Float4.Of(a), ((row * aRow) + begin) / TileSide);
+        int next = aRow / TileSide, below = m - 1 - row;
+        ArrayView<Float4> row1 = From(row0, below > 0 ? next : 0), row2 = From(row1, below > 1 ? next : 0);
+        var left = new FourRows(row0, row1, row2, From(row2, below > 2 ? next : 0));
         Sums sums = Sums.Cleared(scratch);
         int steps = stop - begin;
         while (steps >= 8)
@@ -290,20 +291,24 @@ internal static class GroupProduct
 
         public int Begin(int slice) => slice * _perSlice;
 
-        public int Stop(int slice) => Begin(slice) + _perSlice < _k ? Begin(slice) + _perSlice : _k;
+        /// <summary>Where the slice that begins at a step of k stops.</summary>
+        public int Stop(int begin) => begin + _perSlice < _k ? begin + _perSlice : _k;
 
-        public int Row(int tile) => tile / _across * _tileRows;
-
-        public int Column(int tile) => tile % _across * TileSide;
+        /// <summary>The first row and the first column of a tile.</summary>
+        public (int Row, int Column) Place(int tile)
+        {
+            int down = tile / _across;
+            return (down * _tileRows, (tile - (down * _across)) * TileSide);
+        }
 
         /// <summary>Hands out the elements of a tile that has one slice. Its sums are in the scratch.</summary>
         /// <remarks>An epilogue in a loop over rows needs fewer registers than four of them.</remarks>
         public void Put<TEpilogue>(ArrayView<float> scratch, TEpilogue epilogue, int row, int column)
             where TEpilogue : struct, IEpilogue
         {
-            ArrayView<Float4> sums = Float4.Of(scratch);
             if (Slices > 1)
                 return;
+            ArrayView<Float4> sums = Float4.Of(scratch);
             for (int i = 0; i < _tileRows && row + i < _m; i++)
                 epilogue.Put(row + i, column, sums[(i * Group.DimX) + Group.IdxX]);
         }
@@ -327,8 +332,9 @@ internal static class GroupProduct
                     sum = sum.Plus(part[0]);
                 }
 
-                if (Row(tile) + i < _m)
-                    epilogue.Put(Row(tile) + i, Column(tile), sum);
+                (int row, int column) = Place(tile);
+                if (row + i < _m)
+                    epilogue.Put(row + i, column, sum);
             }
 
             Team.Barrier();
