@@ -32,8 +32,8 @@ internal interface ITransposedLeft<TSelf>
 /// <remarks>
 /// Where there are fewer tiles than threads, k is divided into slices. Each slice of a tile is summed by one thread, and the sums are
 /// added in the order of the slices. The number of slices depends on the sizes alone. The rows of the operands are whole lines, and
-/// begin at multiples of four floats. The methods are inlined, so that a compiler knows that the operands are in global memory, and the
-/// sums of sections go through the scratch, which leaves registers for the loads of eight steps of k.
+/// begin at multiples of four floats. The methods are inlined, so that a compiler knows that the operands are in global memory. The sums
+/// of sections of a tile of 4 × 4 go through the scratch, which leaves registers for the loads of eight steps of k.
 /// </remarks>
 internal static class GroupProduct
 {
@@ -41,7 +41,7 @@ internal static class GroupProduct
     public const int TileSide = 4;
 
     // Terms of a section, which are summed from zero: adding thousands of terms one after the other would lose digits. It is a multiple
-    // of eight, which is how many steps of k a loop takes at once.
+    // of the eight or four steps of k that a loop takes at once. Terms that are left then are added to the total one by one.
     private const int SectionTerms = 256;
 
     // Distance between the rows of a panel, in vectors of four floats.
@@ -236,7 +236,7 @@ internal static class GroupProduct
                 .Plus(a0.Z, a1.Z, a2.Z, a3.Z, b2).Plus(a0.W, a1.W, a2.W, a3.W, b3);
         }
 
-        /// <summary>One to three steps of it, behind which the right side may end.</summary>
+        /// <summary>Adds one to three steps of it, behind which the right side may end.</summary>
         public Tile UpToThreeSteps(Tile sum, int steps, ArrayView<Float4> right)
         {
             Float4 a0 = _row0[0], a1 = _row1[0], a2 = _row2[0], a3 = _row3[0];

@@ -10,8 +10,8 @@ namespace CharRnn.Gpu.Kernels.Primitives;
 /// <summary>The matrix product <c>C[m,n] (+)= A[m,k] · B[k,n]</c>, which computes every product of E1–E8 and N1–N5.</summary>
 /// <remarks>
 /// Each element of C is summed section by section of k. The sum of a section begins at zero and is then added to what C holds, so that
-/// small terms are not rounded to the precision of a large sum. Tiles of all sizes add the terms in the same order. Therefore, on the
-/// CPU, the result does not depend on how rows are shared out.
+/// small terms are not rounded to the precision of a large sum. On the CPU, tiles of all sizes add the terms in the same order.
+/// Therefore the result does not depend on how rows are shared out there.
 /// </remarks>
 public static unsafe partial class Product
 {

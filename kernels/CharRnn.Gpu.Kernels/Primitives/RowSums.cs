@@ -48,6 +48,7 @@ public static unsafe class RowSums
             Add(destination, source + ((long)r * row), columns);
     }
 
+    // A kernel has many sums, which are little of its work: it is smaller where they share one compiled method.
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal static void SumOnGroup(ArrayView<float> scratch, ArrayView<float> to, ArrayView<float> from, int rows, int row, int columns) =>
         GroupProduct.RunTransposed(

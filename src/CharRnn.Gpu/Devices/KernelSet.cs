@@ -14,7 +14,7 @@ internal sealed class KernelSet
     /// <summary>
     /// The limits that CUDA's assembler must keep to: the threads of a group, and the groups that must fit on a multiprocessor at
     /// once, which are counted as teams. 65,536 registers for 2 × 256 threads are 128 for each thread. A kernel that is launched as one
-    /// group, or as few as the streams of an evaluation, has no other beside it.
+    /// group has no other beside it, and one with as few groups as the streams of an evaluation has multiprocessors enough.
     /// </summary>
     public static KernelSpecialization CudaBudget(Type kernel) => new(
         DeviceCatalog.GpuGroupSize,

@@ -6,7 +6,10 @@ using CharRnn.Training;
 
 namespace CharRnn.Gpu.Execution;
 
-/// <summary>How training steps are run on a device. This is the one place that chooses. A plan never changes a result.</summary>
+/// <summary>
+/// How training steps are run on a device. This is the one place that chooses. A plan changes no result on a CPU, and on a GPU only the
+/// rounding.
+/// </summary>
 /// <param name="Kind">The kernels that run.</param>
 /// <param name="Teams">The number of teams per launch.</param>
 /// <param name="HiddenGrid">How a launch divides the hidden states: shares of the streams by shares of the units.</param>
