@@ -40,6 +40,7 @@ Config readEnvironment() {
     c.stats = environment("CUSIM_STATS", "");
     c.fail = environment("CUSIM_FAIL", "");
     c.deviceName = environment("CUSIM_NAME", "NVIDIA Simulated GPU");
+    c.resident = atoi(environment("CUSIM_RESIDENT", "0").c_str());
     c.mostReports = atoi(environment("CUSIM_REPORTS", "200").c_str());
     if (!c.log.empty()) {
         FILE* file = fopen(c.log.c_str(), "a");
@@ -830,7 +831,7 @@ API cuLaunchKernel(LoadedFunction* loaded, unsigned gridX, unsigned gridY, unsig
 }
 
 API cuOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, LoadedFunction*, int blockSize, size_t) {
-    return give("cuOccupancy", blocks, std::max(1, 512 / std::max(1, blockSize)));
+    return give("cuOccupancy", blocks, blocksOfMultiprocessor(blockSize));
 }
 
 API cuOccupancyMaxPotentialBlockSize(int* gridSize, int* blockSize, LoadedFunction*, void*, size_t, int limit) {

@@ -1,12 +1,16 @@
-// Runs a kernel: blocks one after the other, their warps in turn from barrier to barrier, 32 lanes at once. Lanes of a warp
-// that take different ways do so one after the other, up to the branch's immediate post-dominator: a stack, as Pascal has it.
+// Runs a kernel: blocks one after the other, their warps in turn from barrier to barrier, 32 lanes at once. A block that waits for
+// another, which it shows by an atomic that changes nothing, lets others run. Lanes of a warp that take different ways do so one after
+// the other, up to the branch's immediate post-dominator: a stack, as Pascal has it.
 #include "simulator.hpp"
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <memory>
 #include <thread>
 #include <type_traits>
+#include <unordered_map>
+#include <utility>
 
 namespace {
 constexpr int MaxCallDepth = 24;
@@ -27,6 +31,7 @@ struct Warp {
     int id;
     u64 issues;
     bool waits; // at a barrier
+    bool polls; // has just read a word by an atomic that changed nothing
 
     template <class T> T* values(i32 slot) const { return (T*)(registers + slot * SlotBytes); }
 };
@@ -38,6 +43,22 @@ struct SharedAccess {
 struct SharedShadow {
     SharedAccess write, read;
     bool initialised;
+};
+
+// What one block knows of others: for each block, the epoch before which its accesses have happened. Empty if it knows nothing.
+using Knowledge = std::vector<u32>;
+
+void learn(Knowledge& known, const Knowledge& more) {
+    if (known.size() < more.size())
+        known.resize(more.size());
+    for (size_t i = 0; i < more.size(); i++)
+        known[i] = std::max(known[i], more[i]);
+}
+
+// What the blocks of a launch have told each other by atomics, by the word's address.
+struct Told {
+    std::mutex lock;
+    std::unordered_map<u64, Knowledge> words;
 };
 
 // What an access has for a thread where there are more than one.
@@ -310,6 +331,10 @@ class Block {
     std::vector<SharedShadow> sharedShadows;
     std::vector<Allocation> lastAllocations; // that each instruction accessed
 
+    // An atomic tells what was known at the last fence before it, and what it reads is known from the next fence on.
+    Told& told;
+    Knowledge known, knownAtFence, heard;
+
     // ---- findings ----
     template <class... Arguments>
     [[gnu::cold, gnu::noinline]] void report(const char* kind, u32 line, u32 otherLine, const char* format, Arguments... arguments) const {
@@ -337,13 +362,18 @@ class Block {
     u32 blockOf(u32 gridThread) const { return (gridThread - 1) / threads; }
     u32 threadOf(u32 gridThread) const { return (gridThread - 1) % threads; }
 
+    // Whether the accesses of a block in an epoch have happened before those of this one now.
+    bool happenedBefore(u32 other, u32 otherEpoch) const {
+        return other == id ? otherEpoch < epoch : other < known.size() && otherEpoch < known[other];
+    }
+
     template <bool Write>
     void checkLastWriter(const Instruction& instruction, const memory::Access& writer, u64 word, const void* old, const u8* value, int size,
                          u32 thread, u32 gridThread) {
         if (writer.launch != launchId || writer.thread == gridThread || instruction.synchronised)
             return;
         u32 writerBlock = blockOf(writer.thread);
-        if (writerBlock == id && writer.epoch < epoch)
+        if (happenedBefore(writerBlock, writer.epoch))
             return;
         const char* where = writerBlock == id ? "same block, no barrier" : "other block";
         if (Write)
@@ -356,16 +386,16 @@ class Block {
                    threadOf(writer.thread));
     }
 
-    bool readBeforeLastBarrier(const memory::Access& reader) const {
+    bool isReadBefore(const memory::Access& reader) const {
         if (reader.thread == SeveralBlocks)
             return false;
-        bool isThisBlock =
-            reader.thread == SeveralThreads ? reader.pc >> ReaderBlockShift == (id & ReaderBlockMask) : blockOf(reader.thread) == id;
-        return isThisBlock && reader.epoch < epoch;
+        if (reader.thread == SeveralThreads)
+            return reader.pc >> ReaderBlockShift == (id & ReaderBlockMask) && reader.epoch < epoch;
+        return happenedBefore(blockOf(reader.thread), reader.epoch);
     }
 
     void checkLastReader(const Instruction& instruction, const memory::Access& reader, u64 word, u32 thread, u32 gridThread) {
-        if (reader.launch == launchId && reader.thread != gridThread && !instruction.synchronised && !readBeforeLastBarrier(reader))
+        if (reader.launch == launchId && reader.thread != gridThread && !instruction.synchronised && !isReadBefore(reader))
             report("global race write/read", instruction.line, lineOf(reader.pc & ReaderPcMask),
                    "word %#llx, writer block %u thread %u, reader %s", word, id, thread,
                    reader.thread == SeveralBlocks ? "of several blocks" : "of this or another block without a barrier");
@@ -627,8 +657,25 @@ class Block {
             access<Write>(warp, instruction, pc, mask, instruction.space == Const ? Global : instruction.space, addresses);
     }
 
-    template <class T> void atomic(const Warp& warp, const Instruction& instruction, i32 pc, u32 mask) {
+    void fence() {
+        learn(known, heard);
+        heard.clear();
+        knownAtFence = known;
+        knownAtFence.resize(grid.count());
+        knownAtFence[id] = epoch;
+    }
+
+    void tell(u64 address) {
+        std::lock_guard<std::mutex> guard(told.lock);
+        Knowledge& word = told.words[address];
+        learn(word, knownAtFence);
+        learn(heard, word);
+    }
+
+    // Returns whether nothing has changed.
+    template <class T> bool atomic(const Warp& warp, const Instruction& instruction, i32 pc, u32 mask) {
         auto operation = (AtomicOperation)instruction.variant;
+        bool isSame = true;
         for (int lane = 0; lane < WarpSize; lane++)
             if (mask >> lane & 1) {
                 u64 address = warp.values<u64>(instruction.sources[0])[lane] + instruction.offset;
@@ -643,9 +690,13 @@ class Block {
                 T value = warp.values<T>(instruction.sources[1])[lane], old = *data;
                 T replacement = operation == AtomicCompareAndSwap ? warp.values<T>(instruction.sources[2])[lane] : T();
                 *data = applyAtomic<T>(operation, old, value, replacement);
+                isSame &= memcmp(data, &old, sizeof(T)) == 0;
+                if (config.check && !isShared)
+                    tell(address);
                 if (instruction.opcode == Atom)
                     warp.values<T>(instruction.destinations[0])[lane] = old;
             }
+        return isSame;
     }
 
     // ---- arithmetic ----
@@ -943,11 +994,14 @@ class Block {
         forLanes(mask, [&](int lane) { result[lane] = shuffled[lane]; });
     }
 
-    void execute(const Warp& warp, const Instruction& instruction, i32 pc, u32 mask) {
+    void execute(Warp& warp, const Instruction& instruction, i32 pc, u32 mask) {
         switch (instruction.opcode) {
         case Nop:
-        case Membar:
         case WarpSync: break;
+        case Membar:
+            if (config.check && instruction.variant == FenceOfDevice)
+                fence();
+            break;
         case Mov: move(warp, instruction, mask); break;
         case LoadKernelParameter: loadKernelParameter(warp, instruction, mask); break;
         case LoadParameter: loadParameter(warp, instruction, mask); break;
@@ -959,7 +1013,7 @@ class Block {
             byType(instruction.type, [&](auto zero) {
                 using T = decltype(zero);
                 if constexpr (sizeof(T) >= 4)
-                    atomic<T>(warp, instruction, pc, mask);
+                    warp.polls = atomic<T>(warp, instruction, pc, mask) && instruction.opcode == Atom;
             });
             break;
         case CvtaTo:
@@ -1179,13 +1233,14 @@ class Block {
                     execute(warp, instruction, pc, mask);
                 pc++;
             }
-        } while (pc != path.join);
+        } while (pc != path.join && !warp.polls);
         warp.paths.back().pc = pc;
     }
 
-    // Runs a warp to its next barrier or its end.
+    // Runs a warp to its next barrier, to a poll, or to its end.
     void runWarp(Warp& warp) {
-        while (!warp.waits && !warp.paths.empty()) {
+        warp.polls = false;
+        while (!warp.waits && !warp.polls && !warp.paths.empty()) {
             const Path& path = warp.paths.back();
             if (path.mask == 0 || path.pc == path.join)
                 warp.paths.pop_back();
@@ -1273,30 +1328,16 @@ class Block {
         }
     }
 
-    void start(u32 number) {
-        id = number;
-        epoch = 1;
-        issues = 0;
-        memset(shared.data(), 0xff, shared.size());
-        memset(sharedShadows.data(), 0, sharedShadows.size() * sizeof(SharedShadow));
-        for (Warp& warp : warps) {
-            warp.live = warp.all;
-            warp.issues = 0;
-            warp.paths.assign(1, {warp.all, kernel.function->start, 0, -1});
-            warp.waits = false;
-            fillSpecialRegisters(warp);
-        }
-    }
-
 public:
     std::vector<Warp> warps;
-    u64 barriers = 0; // that all blocks have passed so far
+    u64 barriers = 0; // that the block has passed so far
 
     Block(const Kernel& kernel, const u8* parameters, u32 launchId, Dimensions grid, Dimensions block, u32 dynamicSharedBytes,
-          LineProfile* profile)
+          LineProfile* profile, Told& told)
         : kernel(kernel), module(*kernel.module), code(module.code.data()), parameters(parameters), grid(grid), block(block),
           threads(block.count()), launchId(launchId), dynamicSharedBytes(dynamicSharedBytes),
-          sharedBytes(kernel.function->sharedBytes + dynamicSharedBytes), localBytes(kernel.function->localBytes), profile(profile) {
+          sharedBytes(kernel.function->sharedBytes + dynamicSharedBytes), localBytes(kernel.function->localBytes), profile(profile),
+          told(told) {
         constexpr size_t Alignment = 64; // for vector instructions
         auto aligned = [](size_t size) { return (size + Alignment - 1) / Alignment * Alignment; };
         int warpCount = (threads + WarpSize - 1) / WarpSize;
@@ -1317,15 +1358,61 @@ public:
         }
     }
 
-    // Runs the block with this number. One object runs many, one after the other.
-    void run(u32 number) {
-        start(number);
-        do
-            for (Warp& warp : warps)
+    // Begins the block with this number. One object can run many, one after the other.
+    void start(u32 number) {
+        id = number;
+        epoch = 1;
+        issues = barriers = 0;
+        known.clear();
+        knownAtFence.clear();
+        heard.clear();
+        memset(shared.data(), 0xff, shared.size());
+        memset(sharedShadows.data(), 0, sharedShadows.size() * sizeof(SharedShadow));
+        for (Warp& warp : warps) {
+            warp.live = warp.all;
+            warp.issues = 0;
+            warp.paths.assign(1, {warp.all, kernel.function->start, 0, -1});
+            warp.waits = false;
+            fillSpecialRegisters(warp);
+        }
+    }
+
+    // Runs the block to its end, or until a warp polls and the others wait. Returns whether it has ended.
+    bool goOn() {
+        do {
+            bool polls = false;
+            for (Warp& warp : warps) {
                 runWarp(warp);
-        while (passBarrier());
+                polls |= warp.polls;
+            }
+            if (polls)
+                return false;
+        } while (passBarrier());
+        return true;
     }
 };
+
+// Runs the blocks that `next` numbers. Blocks that poll stay and take turns, as many as can be resident at once.
+template <class Create, class Next, class Ended> void runBlocks(size_t resident, Create create, Next next, Ended ended) {
+    std::vector<std::unique_ptr<Block>> waiting, idle;
+    auto goOn = [&](std::unique_ptr<Block>& block) {
+        bool ends = block->goOn();
+        if (ends)
+            ended(*block);
+        (ends ? idle : waiting).push_back(std::move(block));
+    };
+    do {
+        for (u32 number; waiting.size() < resident && next(number);) {
+            std::unique_ptr<Block> block = idle.empty() ? create() : std::move(idle.back());
+            if (!idle.empty())
+                idle.pop_back();
+            block->start(number);
+            goOn(block);
+        }
+        for (auto& block : std::exchange(waiting, {}))
+            goOn(block);
+    } while (!waiting.empty());
+}
 
 void raiseTo(std::atomic<u64>& most, u64 value) {
     u64 known = most;
@@ -1345,15 +1432,21 @@ Result launch(const Kernel& kernel, Dimensions grid, Dimensions block, u32 dynam
     std::atomic<u32> next{0};
     std::atomic<Result> result{Success};
     std::atomic<u64> longest{0}, barriers{0};
+    Told told;
+    const size_t resident = std::max(1, config.multiprocessors * blocksOfMultiprocessor(block.count()) / workers);
     auto work = [&](int worker) {
         try {
-            Block runner(kernel, parameters, id, grid, block, dynamicSharedBytes, profiles[worker].data());
-            for (u32 number; (number = next++) < blocks && result == Success;) {
-                runner.run(number);
-                for (const Warp& warp : runner.warps)
-                    raiseTo(longest, warp.issues);
-            }
-            barriers += runner.barriers;
+            runBlocks(
+                config.resident > 0 ? config.resident : resident,
+                [&] {
+                    return std::make_unique<Block>(kernel, parameters, id, grid, block, dynamicSharedBytes, profiles[worker].data(), told);
+                },
+                [&](u32& number) { return result == Success && (number = next++) < blocks; },
+                [&](const Block& ended) {
+                    barriers += ended.barriers;
+                    for (const Warp& warp : ended.warps)
+                        raiseTo(longest, warp.issues);
+                });
         } catch (const Fault& fault) {
             result = fault.result;
         }

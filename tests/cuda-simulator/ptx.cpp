@@ -919,7 +919,7 @@ class Parser {
         }
     }
 
-    void fence(const InstructionText&) { emit(Membar, ClassBarrier); }
+    void fence(const InstructionText& text) { emit(Membar, ClassBarrier).variant = text.has("cta") ? FenceOfBlock : FenceOfDevice; }
 
     void trap(const InstructionText&) { emit(Trap, ClassBranch); }
 

@@ -124,6 +124,7 @@ enum NumberTest : u8 { IsFinite, IsInfinite, IsNaN };                           
 enum ShuffleMode : u8 { ShuffleIndex, ShuffleDown, ShuffleUp, ShuffleButterfly }; // Shfl
 enum BarrierReduction : u8 { ReduceCount, ReduceAnd, ReduceOr };                  // BarRed
 enum ReturnKind : u8 { FromFunction, FromKernel };                                // Ret
+enum FenceScope : u8 { FenceOfBlock, FenceOfDevice };                             // Membar
 
 // Cvt's rounding to whole numbers. NotWhole is every other one.
 enum Rounding : u8 { NotWhole, TowardsZero, ToNearest, Down, Up };

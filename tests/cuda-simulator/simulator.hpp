@@ -1,6 +1,7 @@
 // Device memory, launches and what they find.
 #pragma once
 #include "ptx.hpp"
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 
@@ -12,6 +13,7 @@ struct Config {
     u64 hangLimit;
     std::string log, stats, fail, deviceName;
     int mostReports;
+    int resident; // blocks that run at once, where fewer do than fit
 };
 extern Config& config;
 
@@ -106,5 +108,10 @@ struct Dimensions {
 
     u32 count() const { return x * y * z; }
 };
+
+// Blocks of so many threads that are on a multiprocessor at once.
+inline int blocksOfMultiprocessor(int threads) {
+    return std::max(1, 512 / std::max(1, threads));
+}
 
 Result launch(const Kernel& kernel, Dimensions grid, Dimensions block, u32 dynamicSharedBytes, const u8* parameters);
