@@ -64,7 +64,7 @@ internal static class PlanTimes
             var step = new StepOptions { HiddenSize = h, BatchSize = b, SequenceLength = t };
             PlanKind chosen = ExecutionPlan.Choose(shape, step, device.Traits).Kind;
             IEnumerable<string> times =
-                from kind in Enum.GetValues<PlanKind>()
+                from kind in ExecutionPlan.All(device.Kind)
                 let measured = Microseconds(device, shape, step, kind, options.GetValue(Seconds))
                 let estimate = kind == PlanKind.ManySteps ? "" : Bracketed(GpuEstimate.Seconds(kind, shape, step, device.Traits) * 1e6)
                 select string.Create(

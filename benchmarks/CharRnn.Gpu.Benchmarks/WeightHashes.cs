@@ -47,7 +47,7 @@ internal static class WeightHashes
         foreach ((int v, int h, int b, int t) in Sizes)
         {
             var step = new StepOptions { HiddenSize = h, BatchSize = b, SequenceLength = t, LearningRate = 0.05f };
-            foreach (PlanKind kind in Enum.GetValues<PlanKind>())
+            foreach (PlanKind kind in ExecutionPlan.All(device.Kind))
                 Print($"V={v} H={h} B={b} T={t} {ExecutionPlan.Word(kind)}", Recurrent(device, new ModelShape(v, h), step, kind));
         }
 

@@ -50,10 +50,10 @@ public static class TrainStepsKernel
     {
         BlockGrid grid = step.HiddenGrid;
         var block = HiddenBlock.Of(d, 0, d.T, team, grid);
-        int share = team % grid.Columns, perMeeting = grid.Columns > 1 ? 1 : d.T, met = step.Slot * 2 * d.Layers * d.T;
+        int share = team % grid.Columns, perMeeting = TimeStepMeeting.StepsBetween(grid, d.T), met = step.Slot * 2 * d.Layers * d.T;
         if (share == 0 && block.Count > 0)
             HiddenPass.Begin(v.Forward, d, step, block.First, block.Count);
-        met = MeetOthers(v, step, met);
+        met = TimeStepMeeting.Meet(v.Status, grid, team, met);
         for (int l = 0; l < d.Layers; l++)
         {
             RecurrentLayer layer = v.Forward.Layers[l];
@@ -62,7 +62,7 @@ public static class TrainStepsKernel
             for (int t = 0; t < d.T; t += perMeeting)
             {
                 HiddenPass.Steps(scratch, v.Forward, d, layer, step.Dropout, block.During(t, t + perMeeting));
-                met = MeetOthers(v, step, met);
+                met = TimeStepMeeting.Meet(v.Status, grid, team, met);
             }
         }
 
@@ -84,7 +84,7 @@ public static class TrainStepsKernel
             {
                 Recurrence.Backward(scratch, v, layer, d, block.During(t - perMeeting, t));
                 if (l > 0 || t > perMeeting)
-                    met = MeetOthers(v, step, met);
+                    met = TimeStepMeeting.Meet(v.Status, grid, team, met);
             }
 
             if (l > 0)
@@ -92,13 +92,5 @@ public static class TrainStepsKernel
         }
 
         Team.Arrive(v.Status, StepStatus.ChainsReady);
-    }
-
-    /// <summary>Waits for the other teams, where they share the units of streams, and returns how often they have met.</summary>
-    private static int MeetOthers(TrainingViews v, StepArguments step, int met)
-    {
-        if (step.HiddenGrid.Columns > 1)
-            Team.Meet(v.Status, StepStatus.TimeSteps, met, step.Teams);
-        return met + 1;
     }
 }

@@ -55,7 +55,7 @@ void learn(Knowledge& known, const Knowledge& more) {
         known[i] = std::max(known[i], more[i]);
 }
 
-// What the blocks of a launch have told each other by atomics, by the word's address.
+// What the blocks of a launch have told each other by atomics, by the word's address. One of them has the lock while it does so.
 struct Told {
     std::mutex lock;
     std::unordered_map<u64, Knowledge> words;
@@ -666,7 +666,6 @@ class Block {
     }
 
     void tell(u64 address) {
-        std::lock_guard<std::mutex> guard(told.lock);
         Knowledge& word = told.words[address];
         learn(word, knownAtFence);
         learn(heard, word);
@@ -674,6 +673,7 @@ class Block {
 
     // Returns whether nothing has changed.
     template <class T> bool atomic(const Warp& warp, const Instruction& instruction, i32 pc, u32 mask) {
+        std::lock_guard<std::mutex> guard(told.lock);
         auto operation = (AtomicOperation)instruction.variant;
         bool isSame = true;
         for (int lane = 0; lane < WarpSize; lane++)

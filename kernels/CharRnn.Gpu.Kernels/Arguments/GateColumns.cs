@@ -12,16 +12,12 @@ public static class GateColumns
         (((unit / Layout.PanelWidth * gates) + gate) * Layout.PanelWidth) + (unit % Layout.PanelWidth);
 
     /// <summary>
-    /// The number of columns up to the last gate of the last of some units; with a single gate it is the number of units.
+    /// The number of columns up to the last gate of the last of some units; with a single gate it is the number of units. In front of the
+    /// last gate's are the whole panels of the others.
     /// </summary>
-    public static int Count(int units, int gates) => (int)Count((long)units, gates);
+    public static int Count(int units, int gates) => units + ((gates - 1) * Layout.WholeLines(units));
 
     /// <inheritdoc cref="Count(int, int)"/>
-    public static long Count(long units, int gates)
-    {
-        if (units == 0)
-            return 0;
-        long last = units - 1, panel = last / Layout.PanelWidth; // the last unit and its panel
-        return (((panel * gates) + gates - 1) * Layout.PanelWidth) + (last % Layout.PanelWidth) + 1;
-    }
+    public static long Count(long units, int gates) =>
+        units + ((gates - 1) * ((units + Layout.PanelWidth - 1) / Layout.PanelWidth * Layout.PanelWidth));
 }

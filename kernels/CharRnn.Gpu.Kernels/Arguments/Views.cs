@@ -127,6 +127,9 @@ public static class StepStatus
     /// </summary>
     public const int Diverged = 0;
 
+    /// <summary>1 if a group has waited so long for others that it gave up; see <see cref="Primitives.Team.MeetSideBySide"/>.</summary>
+    public const int Stuck = 1;
+
     /// <summary>How often teams have arrived at meetings; see <see cref="Primitives.Team.Meet"/>.</summary>
     public const int Arrivals = 1 * Line;
 
@@ -151,11 +154,14 @@ public static class StepStatus
     /// <summary>1 if the loss, or any of the gradient, of the step is not finite.</summary>
     public const int NonFinite = 7 * Line;
 
-    /// <summary>How often teams that share the units of streams have arrived in time steps.</summary>
-    public const int TimeSteps = 8 * Line;
+    /// <summary>The number of words, without those of time steps.</summary>
+    public const int Count = 8 * Line;
 
-    /// <summary>The number of words.</summary>
-    public const int Count = 9 * Line;
+    /// <summary>How often the teams that share the units of a share of the streams have arrived after time steps.</summary>
+    public static int TimeStepsOf(int share) => Count + (share * Line);
+
+    /// <summary>The number of words where the streams are divided into at most so many shares.</summary>
+    public static int CountFor(int shares) => TimeStepsOf(shares);
 }
 
 /// <summary>The arguments of a step.</summary>

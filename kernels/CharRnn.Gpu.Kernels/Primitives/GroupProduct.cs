@@ -281,7 +281,7 @@ internal static class GroupProduct
         {
             (_tileRows, _m, _k) = (tileRows, m, k);
             _across = (n + TileSide - 1) / TileSide;
-            Tiles = (m + tileRows - 1) / tileRows * _across;
+            Tiles = (tileRows == 1 ? m : (m + TileSide - 1) / TileSide) * _across;
 
             // There is no loop, because PoCL 6.0 never leaves one here.
             int threads = Group.DimX / Tiles, room = threads < k / SliceSteps ? threads : k / SliceSteps;

@@ -168,37 +168,43 @@ internal static class GroupRecurrence
     /// <summary>
     /// Adds the input's part of the pre-activations to the product, or keeps the two apart; of a vanilla cell it computes the state.
     /// </summary>
+    /// <remarks>The views are made where they are used, because not every thread stores elements.</remarks>
     private readonly struct ForwardEpilogue(ForwardViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, int t) : IEpilogue
     {
-        private readonly ArrayView<Float4> _gates = Float4.Of(From(v.Gates, block.GatesAt(d, layer.Gates, t)));
-        private readonly ArrayView<Float4> _recurrent = Float4.Of(From(v.Recurrent, block.GatesAt(d, layer.Gates, t)));
-        private readonly ArrayView<Float4> _table = Float4.Of(v.Weights.From(layer.Wxh + block.Column(d)));
-        private readonly ArrayView<Float4> _bias = Float4.Of(v.Weights.From(layer.Bh + block.Column(d)));
-        private readonly ArrayView<int> _tokens = v.Tokens.SubView((t * d.B) + block.First, block.Count);
-        private readonly int _row = d.GateRow / GroupProduct.TileSide, _cell = d.Cell, _layer = layer.Index;
+        private readonly ForwardViews _v = v;
+        private readonly RecurrentLayer _layer = layer;
+        private readonly RnnDims _d = d;
+        private readonly HiddenBlock _block = block;
+        private readonly int _t = t;
 
         public void Put(int row, int column, Float4 sum)
         {
-            int tile = column / GroupProduct.TileSide, place = (row * _row) + tile;
-            if (CellKind.KeepsApart(_cell))
+            int tiles = _d.GateRow / GroupProduct.TileSide, tile = column / GroupProduct.TileSide, place = (row * tiles) + tile;
+            int begin = _block.GatesAt(_d, _layer.Gates, _t), columns = _block.Column(_d);
+            ArrayView<Float4> gates = Float4.Of(From(_v.Gates, begin));
+            if (CellKind.KeepsApart(_d.Cell))
             {
-                _recurrent[place] = sum;
+                ArrayView<Float4> recurrent = Float4.Of(From(_v.Recurrent, begin));
+                recurrent[place] = sum;
                 sum = default;
             }
 
             Float4 z;
-            if (_layer == 0)
+            if (_layer.Index == 0)
             {
-                Float4 weights = _table[(_tokens[row] * _row) + tile], bias = _bias[tile];
+                int token = _v.Tokens[(_t * _d.B) + _block.First + row];
+                ArrayView<Float4> table = Float4.Of(_v.Weights.From(_layer.Wxh + columns));
+                ArrayView<Float4> biases = Float4.Of(_v.Weights.From(_layer.Bh + columns));
+                Float4 weights = table[(token * tiles) + tile], bias = biases[tile];
                 z = sum.Plus(weights).Plus(bias);
             }
             else
             {
-                Float4 input = _gates[place];
+                Float4 input = gates[place];
                 z = sum.Plus(input);
             }
 
-            _gates[place] = CellKind.Gates(_cell) > 1 ? z
+            gates[place] = CellKind.Gates(_d.Cell) > 1 ? z
                 : new Float4(RnnCell.Forward(z.X), RnnCell.Forward(z.Y), RnnCell.Forward(z.Z), RnnCell.Forward(z.W));
         }
     }
@@ -206,23 +212,27 @@ internal static class GroupRecurrence
     /// <summary>Adds what comes from above to the product; of a vanilla cell it computes the gradient at the pre-activation.</summary>
     private readonly struct BackwardEpilogue(TrainingViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, int t) : IEpilogue
     {
-        private readonly ArrayView<Float4> _dh = Float4.Of(From(v.Dh, block.At(d, layer.Dh, t)));
-        private readonly ArrayView<Float4> _h = Float4.Of(From(v.Forward.H, block.At(d, layer.H, t + 1)));
-        private readonly int _row = d.HRow / GroupProduct.TileSide, _gates = d.Gates;
+        private readonly TrainingViews _v = v;
+        private readonly RecurrentLayer _layer = layer;
+        private readonly RnnDims _d = d;
+        private readonly HiddenBlock _block = block;
+        private readonly int _t = t;
 
         public void Put(int row, int column, Float4 sum)
         {
-            int place = (row * _row) + (column / GroupProduct.TileSide);
-            Float4 dh = _dh[place];
+            int place = (row * (_d.HRow / GroupProduct.TileSide)) + (column / GroupProduct.TileSide);
+            ArrayView<Float4> gradients = Float4.Of(From(_v.Dh, _block.At(_d, _layer.Dh, _t)));
+            Float4 dh = gradients[place];
             dh = dh.Plus(sum);
-            if (_gates == 1)
+            if (_d.Gates == 1)
             {
-                Float4 h = _h[place];
+                ArrayView<Float4> states = Float4.Of(From(_v.Forward.H, _block.At(_d, _layer.H, _t + 1)));
+                Float4 h = states[place];
                 dh = new Float4(
                     RnnCell.Backward(dh.X, h.X), RnnCell.Backward(dh.Y, h.Y), RnnCell.Backward(dh.Z, h.Z), RnnCell.Backward(dh.W, h.W));
             }
 
-            _dh[place] = dh; // a vanilla cell has its deltas in the place of dh
+            gradients[place] = dh; // a vanilla cell has its deltas in the place of dh
         }
     }
 }

@@ -7,11 +7,13 @@ namespace CharRnn.Gpu.Kernels.Primitives;
 /// <summary>A dense operation with two bodies.</summary>
 /// <param name="Method">Its C# body, which uses SIMD instructions and which the CPU accelerator runs as it is.</param>
 /// <param name="GroupBody">The body that every other backend compiles instead: the same operation by a thread group.</param>
-public readonly record struct Primitive(MethodInfo Method, MethodInfo GroupBody);
+/// <param name="OpenClBody">That of OpenCL, which is usually the same.</param>
+public readonly record struct Primitive(MethodInfo Method, MethodInfo GroupBody, MethodInfo OpenClBody);
 
 /// <summary>
 /// Lists the primitives of this assembly for whoever builds a context. A primitive is a static method with the attribute
-/// <see cref="IntrinsicImplementationAttribute"/>; its group body is beside it and has its name plus <c>OnGroup</c>.
+/// <see cref="IntrinsicImplementationAttribute"/>; its group body is beside it and has its name plus <c>OnGroup</c>, and one for OpenCL alone,
+/// if there is one, <c>OnOpenCl</c>.
 /// </summary>
 /// <remarks>
 /// Kernels are written for a team, which executes each primitive together and finishes it before the next one. A team is one worker on
@@ -30,9 +32,8 @@ public static class PrimitiveRegistry
         .. from type in typeof(PrimitiveRegistry).Assembly.GetTypes()
            from method in type.GetMethods(AnyStatic)
            where method.IsDefined(typeof(IntrinsicImplementationAttribute))
-           select new Primitive(
-               method,
-               type.GetMethod(method.Name + "OnGroup", AnyStatic)
-                   ?? throw new MissingMethodException(type.FullName, method.Name + "OnGroup")),
+           let onGroup = type.GetMethod(method.Name + "OnGroup", AnyStatic)
+               ?? throw new MissingMethodException(type.FullName, method.Name + "OnGroup")
+           select new Primitive(method, onGroup, type.GetMethod(method.Name + "OnOpenCl", AnyStatic) ?? onGroup),
     ];
 }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using CharRnn.Gpu.Kernels.Arguments;
 using ILGPU;
 using ILGPU.IR.Intrinsics;
 
@@ -7,6 +8,10 @@ namespace CharRnn.Gpu.Kernels.Primitives;
 /// <summary>A team executes a kernel's body: it is one worker on the CPU, and one thread group elsewhere.</summary>
 public static class Team
 {
+    // How often a group looks whether others have arrived before it gives up: a look takes an H100 about a microsecond. Once one group has
+    // given up, the others find out much sooner.
+    private const int MostLooks = 1 << 22, LooksBetweenGlances = 1 << 10;
+
     /// <summary>The number of this team in the launch. On the CPU a launch is one group, whose threads are the teams.</summary>
     [IntrinsicImplementation]
     public static int Index() => Group.IdxX;
@@ -103,5 +108,43 @@ public static class Team
     {
         Arrive(words, word);
         Await(words, word, (meeting + 1) * teams);
+    }
+
+    /// <summary>
+    /// Waits until all of some teams are here, which then see what each of them wrote to global memory. With CUDA, too, these are several
+    /// teams: the caller promises that all groups of the launch run at once, which they do where there is room for them. A group that waits
+    /// for seconds gives up, and sets <see cref="StepStatus.Stuck"/>. With OpenCL, groups may run one after the other, so there is only one.
+    /// </summary>
+    /// <param name="status">The words of <see cref="StepStatus"/>.</param>
+    /// <param name="word">The index of the count of these teams' arrivals.</param>
+    /// <param name="meeting">The number of meetings that the count has had since the host cleared it.</param>
+    /// <param name="teams">The number of these teams.</param>
+    [IntrinsicImplementation]
+    public static void MeetSideBySide(ArrayView<int> status, int word, int meeting, int teams) => Meet(status, word, meeting, teams);
+
+    internal static void MeetSideBySideOnOpenCl(ArrayView<int> _, int __, int ___, int ____) => Team.Barrier();
+
+    // The fences order what the group wrote before its arrival, and what it reads after those of others; the barriers include its threads.
+    internal static void MeetSideBySideOnGroup(ArrayView<int> status, int word, int meeting, int teams)
+    {
+        Team.Barrier();
+        if (Group.IdxX == 0)
+        {
+            MemoryFence.DeviceLevel();
+            Atomic.Add(ref status[word], 1);
+            int arrivals = (meeting + 1) * teams, looks = 0;
+            while (Atomic.Add(ref status[word], 0) - arrivals < 0 && looks < MostLooks)
+            {
+                looks++;
+                if (looks % LooksBetweenGlances == 0 && Atomic.Add(ref status[StepStatus.Stuck], 0) != 0)
+                    looks = MostLooks;
+            }
+
+            if (looks == MostLooks)
+                Atomic.Exchange(ref status[StepStatus.Stuck], 1);
+            MemoryFence.DeviceLevel();
+        }
+
+        Team.Barrier();
     }
 }

@@ -160,7 +160,11 @@ internal static class BenchCommand
     private static ExecutionPlan PlanOf(PlanKind? kind, ModelShape shape, StepOptions step, ComputeDevice device) => kind switch
     {
         null => ExecutionPlan.Choose(shape, step, device.Traits),
-        { } one => ExecutionPlan.Of(one, shape, step, device.Traits, "as told by --plan"),
+        { } one when ExecutionPlan.All(device.Kind).Contains(one) =>
+            ExecutionPlan.Of(one, shape, step, device.Traits, "as told by --plan"),
+        { } other => throw new CharRnnException(
+            "--plan", $"is {ExecutionPlan.Word(other)}, which {device.Name} ({DeviceCatalog.IdOf(device.Kind)}) cannot run",
+            $"give one of auto, {string.Join(", ", ExecutionPlan.All(device.Kind).Select(ExecutionPlan.Word))}"),
     };
 
     /// <summary>

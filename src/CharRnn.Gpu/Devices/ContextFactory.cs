@@ -33,7 +33,7 @@ public static class ContextFactory
             intrinsics.RegisterMethod(primitive.Method, new PTXIntrinsic(primitive.GroupBody, IntrinsicImplementationMode.Redirect));
             intrinsics.RegisterMethod(primitive.Method, primitive.Method.Name == nameof(Team.Barrier)
                 ? new CLIntrinsic(typeof(ContextFactory), nameof(EmitBarrier), IntrinsicImplementationMode.GenerateCode)
-                : new CLIntrinsic(primitive.GroupBody, IntrinsicImplementationMode.Redirect));
+                : new CLIntrinsic(primitive.OpenClBody, IntrinsicImplementationMode.Redirect));
         }
 
         if (profiling)

@@ -23,10 +23,10 @@ internal sealed class KernelSet
             ? 1 : DeviceCatalog.TeamsPerMultiprocessor);
 
     private readonly ComputeDevice _device;
-    private readonly Lazy<Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int, int, int, int, BlockGrid>> _hidden;
+    private readonly Lazy<Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int, int, int, int, BlockGrid, int>> _hidden;
     private readonly Lazy<Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int, int, BlockGrid>> _input;
     private readonly Lazy<Action<KernelConfig, TrainingViews, RnnDims, StepArguments>> _output;
-    private readonly Lazy<Action<KernelConfig, TrainingViews, RnnDims, int, int, int, BlockGrid>> _chain;
+    private readonly Lazy<Action<KernelConfig, TrainingViews, RnnDims, int, int, int, BlockGrid, int>> _chain;
     private readonly Lazy<Action<KernelConfig, TrainingViews, RnnDims, StepArguments>> _gradient;
     private readonly Lazy<Action<KernelConfig, UpdateViews, int>> _norm;
     private readonly Lazy<Action<KernelConfig, UpdateViews, UpdateArguments, int, int>> _update;
@@ -45,7 +45,7 @@ internal sealed class KernelSet
         Accelerator accelerator = device.Accelerator;
         KernelSpecialization Budget(Type kernel) => device.Kind == DeviceKind.Cuda ? CudaBudget(kernel) : KernelSpecialization.Empty;
         _hidden = Load("Hidden", () =>
-            accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int, int, int, int, BlockGrid>(
+            accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int, int, int, int, BlockGrid, int>(
                 HiddenKernel.Run, Budget(typeof(HiddenKernel))));
         _input = Load("Input", () =>
             accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, int, int, BlockGrid>(
@@ -53,7 +53,8 @@ internal sealed class KernelSet
         _output = Load("Output", () =>
             accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(OutputKernel.Run, Budget(typeof(OutputKernel))));
         _chain = Load("Chain", () =>
-            accelerator.LoadStreamKernel<TrainingViews, RnnDims, int, int, int, BlockGrid>(ChainKernel.Run, Budget(typeof(ChainKernel))));
+            accelerator.LoadStreamKernel<TrainingViews, RnnDims, int, int, int, BlockGrid, int>(
+                ChainKernel.Run, Budget(typeof(ChainKernel))));
         _gradient = Load("Gradient", () =>
             accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(GradientKernel.Run, Budget(typeof(GradientKernel))));
         _norm = Load("Norm", () =>
@@ -87,10 +88,10 @@ internal sealed class KernelSet
     /// <summary>Takes the device's time of every launch; usually null.</summary>
     public KernelProfile? Profile { get; set; }
 
-    public void Hidden(TrainingViews v, RnnDims d, StepArguments step, int layer, bool fetch, int begin, int end, BlockGrid grid)
+    public void Hidden(TrainingViews v, RnnDims d, StepArguments step, int layer, bool fetch, int begin, int end, BlockGrid grid, int met)
     {
         using KernelProfile.Launch launch = Launch("Hidden");
-        _hidden.Value(Teams(grid.Count), v, d, step, layer, fetch ? 1 : 0, begin, end, grid);
+        _hidden.Value(Teams(grid.Count), v, d, step, layer, fetch ? 1 : 0, begin, end, grid, met);
     }
 
     /// <summary>The products between a layer and the one below: the upper one's input, or what it sends back.</summary>
@@ -107,12 +108,12 @@ internal sealed class KernelSet
         _output.Value(Teams(teams), v, d, step.On(teams));
     }
 
-    public void Chain(TrainingViews v, RnnDims d, StepArguments step, int layer, int begin, int end, BlockGrid grid)
+    public void Chain(TrainingViews v, RnnDims d, StepArguments step, int layer, int begin, int end, BlockGrid grid, int met)
     {
         using KernelProfile.Launch launch = Launch("Chain");
 
         // CPU workers without a block arrive, too: the gradients wait for all of them.
-        _chain.Value(Teams(_device.Kind == DeviceKind.Cpu ? step.Teams : grid.Count), v, d, layer, begin, end, grid);
+        _chain.Value(Teams(_device.Kind == DeviceKind.Cpu ? step.Teams : grid.Count), v, d, layer, begin, end, grid, met);
     }
 
     public void Gradient(TrainingViews v, RnnDims d, StepArguments step)

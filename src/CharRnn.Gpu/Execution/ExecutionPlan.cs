@@ -40,11 +40,12 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
             return Of(PlanKind.ManySteps, shape, options, device, $"{figures}: many steps a launch, workers meet between phases");
 
         PlanKind kind = Candidates(device.Kind).MinBy(one => GpuEstimate.Seconds(one, shape, options, device));
-        string reason = kind == PlanKind.Phases
-            ? string.Create(
-                CultureInfo.InvariantCulture,
-                $"{(4 * shape.Layers) + 1} launches a step, each group walks its streams through all time steps")
-            : "a launch per time step, whose blocks share the weights";
+        string reason = kind switch
+        {
+            PlanKind.Phases => "each group takes its streams through all time steps",
+            PlanKind.Persistent => "groups share the units of streams, and meet after each time step",
+            _ => "a launch for each time step, whose groups share the units of streams",
+        };
         double seconds = GpuEstimate.Seconds(kind, shape, options, device);
         return Of(
             kind, shape, options, device,
@@ -56,7 +57,14 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
     /// a step against 69 with 16 units, and 192 against 69 with 100.
     /// </summary>
     public static PlanKind[] Candidates(DeviceKind device) =>
-        device == DeviceKind.Cpu ? [PlanKind.ManySteps] : [PlanKind.Phases, PlanKind.TimeSteps];
+        device == DeviceKind.Cpu ? [PlanKind.ManySteps] : [.. All(device).Where(kind => kind != PlanKind.ManySteps)];
+
+    /// <summary>
+    /// The kinds that a device can run. Where groups meet, all of them have to run at once. CUDA runs as many as there is room for, but
+    /// OpenCL may run one after the other.
+    /// </summary>
+    public static IEnumerable<PlanKind> All(DeviceKind device) =>
+        Enum.GetValues<PlanKind>().Where(kind => kind != PlanKind.Persistent || device != DeviceKind.OpenCl);
 
     /// <summary>A plan of the given kind, for measurements and tests.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The device has no team.</exception>
@@ -80,6 +88,7 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
     {
         PlanKind.Phases => "phases",
         PlanKind.TimeSteps => "time-steps",
+        PlanKind.Persistent => "persistent",
         _ => "many-steps",
     };
 
@@ -92,11 +101,12 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
         bool isWhole = new[] { HiddenGrid, GradientGrids.Output, GradientGrids.Recurrent, GradientGrids.Input, InputGrid, BelowGrid }
             .All(grid => grid.Rows > 0 && grid.Columns > 0);
 
-        // Where a kernel runs many steps, a team has one block. Else no block of a GPU waits for another, and those that find no free group
-        // run later.
-        int most = Kind == PlanKind.ManySteps ? Teams : device.Kind == DeviceKind.Cpu ? device.Teams : int.MaxValue;
+        // Where teams meet, each has a block and runs beside the others. Else no block of a GPU waits for another, and those that find no
+        // free group run later.
+        int most = Kind == PlanKind.ManySteps ? Teams
+            : device.Kind == DeviceKind.Cpu || Kind == PlanKind.Persistent ? device.Teams : int.MaxValue;
         bool hasTeams = Teams >= 1 && Teams <= device.Teams && HiddenGrid.Count <= most;
-        if (!hasTeams || !isWhole)
+        if (!hasTeams || !isWhole || !All(device.Kind).Contains(Kind))
             throw new ArgumentException($"cannot be run by {device.Teams} teams: {this}");
     }
 
@@ -130,7 +140,7 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
             BlockGrid hiddenGrid = kind switch
             {
                 PlanKind.ManySteps => WorkersHiddenGrid(shape, b, teams),
-                PlanKind.TimeSteps => new BlockGrid(1, teams),
+                PlanKind.TimeSteps or PlanKind.Persistent => new BlockGrid(1, teams),
                 _ => new BlockGrid(teams, 1),
             };
             var inputGrid = new BlockGrid(1, Math.Min(tasks, Layout.PanelCount(columns)));
@@ -143,7 +153,8 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
         }
 
         return new ExecutionPlan(
-            kind, teams, kind == PlanKind.TimeSteps ? GroupGrid(b, h, teams) : new BlockGrid(Math.Min(teams, b), 1),
+            kind, teams,
+            kind is PlanKind.TimeSteps or PlanKind.Persistent ? GroupGrid(b, h, teams) : new BlockGrid(Math.Min(teams, b), 1),
             new GradientGrids(GroupGrid(h, v, teams), GroupGrid(h, columns, teams), GroupGrid(v, columns, teams)), reason)
         {
             InputGrid = GroupGrid(rows, columns, teams),
@@ -210,6 +221,11 @@ public enum PlanKind
 
     /// <summary>The same with a launch for each time step, over blocks of the hidden states.</summary>
     TimeSteps,
+
+    /// <summary>
+    /// A launch for each phase, over blocks of the hidden states. Teams that share the units of streams meet after each time step.
+    /// </summary>
+    Persistent,
 
     /// <summary>
     /// Many whole steps in each launch: on the CPU by all teams, which meet between phases, or after each time step where they share the

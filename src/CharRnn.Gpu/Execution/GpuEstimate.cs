@@ -18,6 +18,10 @@ internal static class GpuEstimate
     // the latency of a few loads and barriers.
     private const double PhaseSeconds = 9e-6, LaunchSeconds = 5.6e-6, ChainStepSeconds = 1.2e-6, ResidentStepSeconds = 0.37e-6;
 
+    // The least time of a time step within a launch whose groups meet. It is not measured: it is that of a step within a group, and one to
+    // two microseconds for a meeting, which is what a synchronisation of all groups takes on a V100 by published measurements.
+    private const double MeetingStepSeconds = ChainStepSeconds + 2e-6;
+
     // Hidden states, outputs, the way back, gradients, update.
     private const int Phases = 5;
 
@@ -34,6 +38,7 @@ internal static class GpuEstimate
         double timeStep = kind switch
         {
             PlanKind.TimeSteps => LaunchSeconds + (product * b / FlopsPerSecond / device.Teams),
+            PlanKind.Persistent => MeetingStepSeconds + (product * b / FlopsPerSecond / device.Teams),
             PlanKind.Phases when resides => ResidentStepSeconds,
             PlanKind.Phases => ChainStepSeconds + Math.Max(sizeof(float) * weights / BytesPerSecond, product * streams / FlopsPerSecond),
             _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "has no estimate"),

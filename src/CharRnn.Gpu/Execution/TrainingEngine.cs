@@ -74,7 +74,7 @@ public sealed class TrainingEngine : ITextEngine
         _dh = new AlignedBuffer<float>(model.Device, sizes.HiddenGradient);
         _carry = new AlignedBuffer<float>(model.Device, Math.Max(sizes.Carry, Layout.PanelWidth));
         _stepLosses = new AlignedBuffer<float>(model.Device, StepRunner.MaxSteps);
-        _status = new AlignedBuffer<int>(model.Device, StepStatus.Count);
+        _status = new AlignedBuffer<int>(model.Device, StepStatus.CountFor(model.Device.Teams));
         _optimizer = new DeviceOptimizer(
             model.Device, model.Layout, model.Parameters, options, StepRunner.MaxSteps, _status, isMeasured: false);
         ForwardViews forward = _forward.Views;
@@ -138,7 +138,16 @@ public sealed class TrainingEngine : ITextEngine
         int steps = _runner.Launch(most, (done, left) => Launch(turn, done, left));
 
         // The host waits for the device only here, once per call, to read the status and the losses.
-        int divergedSlot = _status.Read(StepStatus.Diverged, 1)[0] - 1;
+        int[] status = _status.Read(0, StepStatus.Count);
+        if (status[StepStatus.Stuck] != 0)
+        {
+            _diverged = true; // what the engine has is worthless
+            throw new CharRnnException(
+                $"{DeviceCatalog.IdOf(Model.Device.Kind)} ({Model.Device.Name})", "does not run all thread groups of a launch at once",
+                "end other programs that use it, or use another --device");
+        }
+
+        int divergedSlot = status[StepStatus.Diverged] - 1;
         int completed = divergedSlot < 0 ? steps : divergedSlot;
         float[] losses = completed == 0 ? [] : _stepLosses.Read(0, completed);
         _runner.End(turn, steps);
@@ -275,23 +284,27 @@ public sealed class TrainingEngine : ITextEngine
     private void BackPropagate(ExecutionPlan plan, StepArguments step)
     {
         (KernelSet kernels, RnnDims d) = (Model.Device.Kernels, _forward.Dims);
-        bool byTimeSteps = plan.Kind == PlanKind.TimeSteps || plan.HiddenGrid.Columns > 1;
+        bool byTimeSteps = plan.Kind == PlanKind.TimeSteps;
         int perLaunch = byTimeSteps ? 1 : d.T; // time steps
-        if (byTimeSteps)
-            kernels.Hidden(_views, d, step, 0, fetch: true, 0, 0, new BlockGrid(Math.Min(plan.Teams, d.B), 1));
+        int met = step.Slot * 2 * d.Layers * (d.T - 1); // by groups that share the units of streams
+        bool fetchesApart = byTimeSteps || plan.HiddenGrid.Columns > 1; // because only whole rows of states are fetched
+        if (fetchesApart)
+            kernels.Hidden(_views, d, step, 0, fetch: true, 0, 0, new BlockGrid(Math.Min(plan.Teams, d.B), 1), 0);
         for (int l = 0; l < d.Layers; l++)
         {
             if (l > 0)
                 kernels.Input(_views, d, step, l, back: false, plan.InputGrid);
             for (int t = 0; t < d.T; t += perLaunch)
-                kernels.Hidden(_views, d, step, l, fetch: l == 0 && !byTimeSteps, t, t + perLaunch, plan.HiddenGrid);
+                kernels.Hidden(_views, d, step, l, fetch: l == 0 && !fetchesApart, t, t + perLaunch, plan.HiddenGrid, met);
+            met += d.T - 1;
         }
 
         kernels.Output(_views, d, step);
         for (int l = d.Layers - 1; l >= 0; l--)
         {
             for (int t = d.T; t > 0; t -= perLaunch)
-                kernels.Chain(_views, d, step, l, t - perLaunch, t, plan.HiddenGrid);
+                kernels.Chain(_views, d, step, l, t - perLaunch, t, plan.HiddenGrid, met);
+            met += d.T - 1;
             if (l > 0)
                 kernels.Input(_views, d, step, l, back: true, plan.BelowGrid);
         }

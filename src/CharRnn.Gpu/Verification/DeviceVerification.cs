@@ -93,7 +93,7 @@ public sealed class DeviceVerification
                 Momentum = training.Momentum > 0 ? 0.9 : 0,
                 WeightDecay = training.WeightDecay > 0 ? 0.1 : 0,
             };
-            PlanKind[] plans = plan is { } one ? [one] : ExecutionPlan.Candidates(device.Kind);
+            IEnumerable<PlanKind> plans = plan is { } one ? [one] : ExecutionPlan.Candidates(device.Kind);
             checks = verification.CheckSteps(small, step, plans).Concat(checks);
         }
 
@@ -180,7 +180,7 @@ public sealed class DeviceVerification
     private IEnumerable<VerificationCheck> Check(Case sizes)
     {
         return CheckTrace(sizes)
-            .Concat(Optimizers(sizes).SelectMany(options => CheckSteps(sizes, options, Enum.GetValues<PlanKind>())))
+            .Concat(Optimizers(sizes).SelectMany(options => CheckSteps(sizes, options, ExecutionPlan.All(_device.Kind))))
             .Concat(CheckEvaluation(sizes))
             .Concat(CheckSampling(sizes));
     }
@@ -195,7 +195,7 @@ public sealed class DeviceVerification
             RecurrentCell.Gru => ("E11", "E11"),
             _ => ("E1", "E7"),
         };
-        foreach (PlanKind plan in (PlanKind[])[PlanKind.Phases, PlanKind.TimeSteps])
+        foreach (PlanKind plan in ExecutionPlan.All(_device.Kind).Where(kind => kind != PlanKind.ManySteps))
         {
             using var model = new DeviceModel(_device, weights);
             using var engine = new TrainingEngine(model, text, sizes.Options)
@@ -244,7 +244,7 @@ public sealed class DeviceVerification
     private static StepOptions Plain(Case sizes, UpdateRule rule) =>
         sizes.Options with { Optimizer = rule, LearningRate = rule == UpdateRule.Sgd ? 1 : 0.01, Clip = null, WeightDecay = 0 };
 
-    private IEnumerable<VerificationCheck> CheckSteps(Case sizes, StepOptions options, PlanKind[] plans)
+    private IEnumerable<VerificationCheck> CheckSteps(Case sizes, StepOptions options, IEnumerable<PlanKind> plans)
     {
         (ParameterSet<float> weights, ITokenSource text) = (sizes.Weights, sizes.Text);
         bool biting = options.Clip < 1;
@@ -266,6 +266,7 @@ public sealed class DeviceVerification
             {
                 PlanKind.Phases => "Update",
                 PlanKind.TimeSteps => "TimeSteps",
+                PlanKind.Persistent => "Persistent",
                 _ => "TrainSteps",
             };
             yield return Compare(kernel, "losses (E3)", name, losses, actualLosses, LossTolerance);

@@ -145,6 +145,13 @@ public class MisuseTests
             plan with { GradientGrids = default }, plan with { HiddenGrid = new(1, plan.Teams + 1) },
         ])
             Assert.Throws<ArgumentException>(() => new TrainingEngine(model, new SyntheticText(V, 100), Options) { Plan = wrong });
+
+        // Groups that meet must all run at once, which only CUDA promises, and only for so many.
+        DeviceTraits cuda = new(DeviceKind.Cuda, 8, 256), openCl = cuda with { Kind = DeviceKind.OpenCl };
+        ExecutionPlan meeting = ExecutionPlan.Of(PlanKind.Persistent, new(V, 256), Options with { BatchSize = 64 }, cuda, "test");
+        meeting.RequireFits(cuda);
+        Assert.Throws<ArgumentException>(() => meeting.RequireFits(openCl));
+        Assert.Throws<ArgumentException>(() => (meeting with { HiddenGrid = new(3, 3) }).RequireFits(cuda));
         Assert.Throws<ArgumentOutOfRangeException>(() =>
             ExecutionPlan.Choose(Weights.Sizes, Options, new DeviceTraits(DeviceKind.Cpu, 0, 1)));
         Assert.Throws<ArgumentOutOfRangeException>(() => DeviceCatalog.OpenCpu(0));

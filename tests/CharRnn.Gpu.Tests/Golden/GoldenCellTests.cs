@@ -68,7 +68,7 @@ public sealed class GoldenCellTests : IDisposable
         ComputeDevice device = TestDevices.Get(kind);
         StepOptions options = Options(shape, streams);
         ParameterSet<float> initial = _golden.Parameters(shape, $"initial.{Word(cell)}.l{layers}").Convert(value => (float)value);
-        foreach (PlanKind plan in Enum.GetValues<PlanKind>())
+        foreach (PlanKind plan in ExecutionPlan.All(kind))
         {
             using var model = new DeviceModel(device, initial);
             using var engine = new TrainingEngine(model, Text(streams), options)
