@@ -12,8 +12,8 @@ public readonly record struct Primitive(MethodInfo Method, MethodInfo GroupBody,
 
 /// <summary>
 /// Lists the primitives of this assembly for whoever builds a context. A primitive is a static method with the attribute
-/// <see cref="IntrinsicImplementationAttribute"/>; its group body is beside it and has its name plus <c>OnGroup</c>, and one for OpenCL alone,
-/// if there is one, <c>OnOpenCl</c>.
+/// <see cref="IntrinsicImplementationAttribute"/>; its group body is beside it and has its name plus <c>OnGroup</c>. If OpenCL has a body
+/// of its own, that has <c>OnOpenCl</c>.
 /// </summary>
 /// <remarks>
 /// Kernels are written for a team, which executes each primitive together and finishes it before the next one. A team is one worker on

@@ -113,7 +113,8 @@ public static class Team
     /// <summary>
     /// Waits until all of some teams are here, which then see what each of them wrote to global memory. With CUDA, too, these are several
     /// teams: the caller promises that all groups of the launch run at once, which they do where there is room for them. A group that waits
-    /// for seconds gives up, and sets <see cref="StepStatus.Stuck"/>. With OpenCL, groups may run one after the other, so there is only one.
+    /// for seconds gives up, and sets <see cref="StepStatus.Stuck"/>. With OpenCL, groups may run one after the other, so there is only
+    /// one team.
     /// </summary>
     /// <param name="status">The words of <see cref="StepStatus"/>.</param>
     /// <param name="word">The index of the count of these teams' arrivals.</param>

@@ -50,7 +50,9 @@ public class RepeatabilityTests
                     switch (plan.Kind)
                     {
                         case PlanKind.Phases: Assert.Equal(10 * ((4 * layers) + 1), launches); break;
-                        case PlanKind.Persistent: Assert.Equal(10 * ((4 * layers) + (plan.HiddenGrid.Columns > 1 ? 2 : 1)), launches); break;
+                        case PlanKind.Persistent:
+                            Assert.Equal(10 * ((4 * layers) + (plan.HiddenGrid.Columns > 1 ? 2 : 1)), launches);
+                            break;
                         case PlanKind.TimeSteps: Assert.Equal(10 * ((2 * sizes.T * layers) + (2 * layers) + 2), launches); break;
                         default: Assert.InRange(launches, (10 + perCall - 1) / perCall, 10); break;
                     }
