@@ -896,6 +896,26 @@ API cuEventElapsedTime(float* milliseconds, Event* from, Event* to) {
     return Success;
 }
 
+// ---- counts ----
+namespace {
+u64 warpInstructions(const Module& module, const KernelStats& stats) {
+    u64 sum = 0;
+    for (size_t i = 0; i < stats.profile.size(); i++)
+        if (counts(module.code[i].instructionClass))
+            sum += stats.profile[i].issues;
+    return sum;
+}
+} // namespace
+
+// Beside CUDA's calls: the instructions of warps that all kernels have issued so far, for programs that count themselves.
+extern "C" __attribute__((visibility("default"))) u64 cusimWarpInstructions() {
+    u64 sum = 0;
+    for (auto& [label, stats] : statsByLabel)
+        if (stats.launches)
+            sum += warpInstructions(*modulesByLabel[label], stats);
+    return sum;
+}
+
 // ---- what is told at the end ----
 namespace {
 void tellFindings() {
