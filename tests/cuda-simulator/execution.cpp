@@ -23,6 +23,16 @@ struct Path {
     i32 join;  // the instruction at which the path ends; -1 for none
 };
 
+// What one block knows of others: for each block, the epoch before which its accesses have happened. Empty if it knows nothing.
+using Knowledge = std::vector<u32>;
+
+void learn(Knowledge& known, const Knowledge& more) {
+    if (known.size() < more.size())
+        known.resize(more.size());
+    for (size_t i = 0; i < more.size(); i++)
+        known[i] = std::max(known[i], more[i]);
+}
+
 struct Warp {
     u8* registers;
     std::vector<Path> paths; // a stack, whose last path runs
@@ -32,6 +42,10 @@ struct Warp {
     u64 issues;
     bool waits; // at a barrier
     bool polls; // has just read a word by an atomic that changed nothing
+
+    // An atomic tells what was known at the last fence before it. What it hears is known from the next fence on: first to this warp, and
+    // after a barrier to the block.
+    Knowledge knownAtFence, heard, learnt;
 
     template <class T> T* values(i32 slot) const { return (T*)(registers + slot * SlotBytes); }
 };
@@ -44,16 +58,6 @@ struct SharedShadow {
     SharedAccess write, read;
     bool initialised;
 };
-
-// What one block knows of others: for each block, the epoch before which its accesses have happened. Empty if it knows nothing.
-using Knowledge = std::vector<u32>;
-
-void learn(Knowledge& known, const Knowledge& more) {
-    if (known.size() < more.size())
-        known.resize(more.size());
-    for (size_t i = 0; i < more.size(); i++)
-        known[i] = std::max(known[i], more[i]);
-}
 
 // What the blocks of a launch have told each other by atomics, by the word's address. One of them has the lock while it does so.
 struct Told {
@@ -331,9 +335,8 @@ class Block {
     std::vector<SharedShadow> sharedShadows;
     std::vector<Allocation> lastAllocations; // that each instruction accessed
 
-    // An atomic tells what was known at the last fence before it, and what it reads is known from the next fence on.
     Told& told;
-    Knowledge known, knownAtFence, heard;
+    Knowledge known;
 
     // ---- findings ----
     template <class... Arguments>
@@ -362,9 +365,10 @@ class Block {
     u32 blockOf(u32 gridThread) const { return (gridThread - 1) / threads; }
     u32 threadOf(u32 gridThread) const { return (gridThread - 1) % threads; }
 
-    // Whether the accesses of a block in an epoch have happened before those of this one now.
-    bool happenedBefore(u32 other, u32 otherEpoch) const {
-        return other == id ? otherEpoch < epoch : other < known.size() && otherEpoch < known[other];
+    // Whether the accesses of a block in an epoch have happened before those of a thread of this one now.
+    bool happenedBefore(u32 other, u32 otherEpoch, u32 thread) const {
+        auto knows = [&](const Knowledge& of) { return other < of.size() && otherEpoch < of[other]; };
+        return other == id ? otherEpoch < epoch : knows(known) || knows(warps[thread / WarpSize].learnt);
     }
 
     template <bool Write>
@@ -373,7 +377,7 @@ class Block {
         if (writer.launch != launchId || writer.thread == gridThread || instruction.synchronised)
             return;
         u32 writerBlock = blockOf(writer.thread);
-        if (happenedBefore(writerBlock, writer.epoch))
+        if (happenedBefore(writerBlock, writer.epoch, thread))
             return;
         const char* where = writerBlock == id ? "same block, no barrier" : "other block";
         if (Write)
@@ -386,16 +390,16 @@ class Block {
                    threadOf(writer.thread));
     }
 
-    bool isReadBefore(const memory::Access& reader) const {
+    bool isReadBefore(const memory::Access& reader, u32 thread) const {
         if (reader.thread == SeveralBlocks)
             return false;
         if (reader.thread == SeveralThreads)
             return reader.pc >> ReaderBlockShift == (id & ReaderBlockMask) && reader.epoch < epoch;
-        return happenedBefore(blockOf(reader.thread), reader.epoch);
+        return happenedBefore(blockOf(reader.thread), reader.epoch, thread);
     }
 
     void checkLastReader(const Instruction& instruction, const memory::Access& reader, u64 word, u32 thread, u32 gridThread) {
-        if (reader.launch == launchId && reader.thread != gridThread && !instruction.synchronised && !isReadBefore(reader))
+        if (reader.launch == launchId && reader.thread != gridThread && !instruction.synchronised && !isReadBefore(reader, thread))
             report("global race write/read", instruction.line, lineOf(reader.pc & ReaderPcMask),
                    "word %#llx, writer block %u thread %u, reader %s", word, id, thread,
                    reader.thread == SeveralBlocks ? "of several blocks" : "of this or another block without a barrier");
@@ -657,22 +661,24 @@ class Block {
             access<Write>(warp, instruction, pc, mask, instruction.space == Const ? Global : instruction.space, addresses);
     }
 
-    void fence() {
-        learn(known, heard);
-        heard.clear();
-        knownAtFence = known;
-        knownAtFence.resize(grid.count());
-        knownAtFence[id] = epoch;
+    void fence(Warp& warp) const {
+        learn(warp.learnt, warp.heard);
+        warp.heard.clear();
+        warp.knownAtFence = known;
+        learn(warp.knownAtFence, warp.learnt);
+        warp.knownAtFence.resize(grid.count());
+        warp.knownAtFence[id] = epoch;
     }
 
-    void tell(u64 address) {
+    void tell(Warp& warp, const Instruction& instruction, u64 address) {
         Knowledge& word = told.words[address];
-        learn(word, knownAtFence);
-        learn(heard, word);
+        learn(word, warp.knownAtFence);
+        if (instruction.opcode == Atom)
+            learn(warp.heard, word);
     }
 
     // Returns whether nothing has changed.
-    template <class T> bool atomic(const Warp& warp, const Instruction& instruction, i32 pc, u32 mask) {
+    template <class T> bool atomic(Warp& warp, const Instruction& instruction, i32 pc, u32 mask) {
         std::lock_guard<std::mutex> guard(told.lock);
         auto operation = (AtomicOperation)instruction.variant;
         bool isSame = true;
@@ -692,7 +698,7 @@ class Block {
                 *data = applyAtomic<T>(operation, old, value, replacement);
                 isSame &= memcmp(data, &old, sizeof(T)) == 0;
                 if (config.check && !isShared)
-                    tell(address);
+                    tell(warp, instruction, address);
                 if (instruction.opcode == Atom)
                     warp.values<T>(instruction.destinations[0])[lane] = old;
             }
@@ -1000,7 +1006,7 @@ class Block {
         case WarpSync: break;
         case Membar:
             if (config.check && instruction.variant == FenceOfDevice)
-                fence();
+                fence(warp);
             break;
         case Mov: move(warp, instruction, mask); break;
         case LoadKernelParameter: loadKernelParameter(warp, instruction, mask); break;
@@ -1289,6 +1295,7 @@ class Block {
             if (warp.waits) {
                 warp.waits = false;
                 warp.paths.back().pc++;
+                learn(known, warp.learnt);
             }
         epoch++;
         barriers++;
@@ -1364,8 +1371,6 @@ public:
         epoch = 1;
         issues = barriers = 0;
         known.clear();
-        knownAtFence.clear();
-        heard.clear();
         memset(shared.data(), 0xff, shared.size());
         memset(sharedShadows.data(), 0, sharedShadows.size() * sizeof(SharedShadow));
         for (Warp& warp : warps) {
@@ -1373,6 +1378,9 @@ public:
             warp.issues = 0;
             warp.paths.assign(1, {warp.all, kernel.function->start, 0, -1});
             warp.waits = false;
+            warp.knownAtFence.clear();
+            warp.heard.clear();
+            warp.learnt.clear();
             fillSpecialRegisters(warp);
         }
     }
@@ -1392,8 +1400,9 @@ public:
     }
 };
 
-// Runs the blocks that `next` numbers. Blocks that poll stay and take turns, as many as can be resident at once.
-template <class Create, class Next, class Ended> void runBlocks(size_t resident, Create create, Next next, Ended ended) {
+// Runs the blocks that `next` numbers, which says no where there is no room for another one now, until it is over. Blocks that poll stay and
+// take turns.
+template <class Create, class Next, class Ended, class IsOver> void runBlocks(Create create, Next next, Ended ended, IsOver isOver) {
     std::vector<std::unique_ptr<Block>> waiting, idle;
     auto goOn = [&](std::unique_ptr<Block>& block) {
         bool ends = block->goOn();
@@ -1402,7 +1411,7 @@ template <class Create, class Next, class Ended> void runBlocks(size_t resident,
         (ends ? idle : waiting).push_back(std::move(block));
     };
     do {
-        for (u32 number; waiting.size() < resident && next(number);) {
+        for (u32 number; next(number);) {
             std::unique_ptr<Block> block = idle.empty() ? create() : std::move(idle.back());
             if (!idle.empty())
                 idle.pop_back();
@@ -1411,7 +1420,7 @@ template <class Create, class Next, class Ended> void runBlocks(size_t resident,
         }
         for (auto& block : std::exchange(waiting, {}))
             goOn(block);
-    } while (!waiting.empty());
+    } while (!isOver(waiting.empty()));
 }
 
 void raiseTo(std::atomic<u64>& most, u64 value) {
@@ -1433,22 +1442,34 @@ Result launch(const Kernel& kernel, Dimensions grid, Dimensions block, u32 dynam
     std::atomic<Result> result{Success};
     std::atomic<u64> longest{0}, barriers{0};
     Told told;
-    const size_t resident = std::max(1, config.multiprocessors * blocksOfMultiprocessor(block.count()) / workers);
+    const int most = config.resident > 0 ? config.resident : config.multiprocessors * blocksOfMultiprocessor(block.count());
+    std::atomic<int> resident{0};
+    auto begin = [&](u32& number) {
+        if (result != Success || next >= blocks)
+            return false;
+        bool hasRoom = ++resident <= most;
+        if (hasRoom && (number = next++) < blocks)
+            return true;
+        resident--;
+        return false;
+    };
     auto work = [&](int worker) {
         try {
             runBlocks(
-                config.resident > 0 ? config.resident : resident,
                 [&] {
                     return std::make_unique<Block>(kernel, parameters, id, grid, block, dynamicSharedBytes, profiles[worker].data(), told);
                 },
-                [&](u32& number) { return result == Success && (number = next++) < blocks; },
+                begin,
                 [&](const Block& ended) {
+                    resident--;
                     barriers += ended.barriers;
                     for (const Warp& warp : ended.warps)
                         raiseTo(longest, warp.issues);
-                });
+                },
+                [&](bool noneWaits) { return result != Success || (noneWaits && next >= blocks); });
         } catch (const Fault& fault) {
-            result = fault.result;
+            Result none = Success;
+            result.compare_exchange_strong(none, fault.result);
         }
     };
     std::vector<std::thread> others;

@@ -70,16 +70,6 @@ std::string kernel(const std::string& body, const std::string& shared = "") {
 )";
 }
 
-// Each thread writes its number, and reads that of a thread of the other block after both blocks have met: they count in from[0], which is
-// zero. Without the fences the two may not see what the other has written.
-std::string meeting(const std::string& fence) {
-    return kernel("\tcvt.rn.f32.u32 %f1, %r2;\n\tst.global.f32 [%rd1], %f1;\n\tbar.sync 0;\n\tsetp.ne.s32 %p1, %r1, 0;\n\t@%p1 bra MET;\n" +
-                  fence + "\tatom.global.add.u32 %r5, [%rd4], 1;\nLOOP:\n\tatom.global.add.u32 %r6, [%rd4], 0;\n" +
-                  "\tsetp.lt.u32 %p2, %r6, 2;\n\t@%p2 bra LOOP;\n" + fence +
-                  "MET:\n\tbar.sync 0;\n\tsub.s32 %r7, 127, %r2;\n\tmul.wide.s32 %rd8, %r7, 4;\n\tadd.s64 %rd8, %rd8, %rd3;\n"
-                  "\tld.global.f32 %f2, [%rd8];\n\tst.global.f32 [%rd1+4096], %f2;\n");
-}
-
 const std::string SharedFloats = "\t.shared .align 16 .b8 table[1024];\n";
 
 struct Device {
@@ -111,6 +101,29 @@ struct Device {
         return launched != 0 ? launched : done;
     }
 };
+
+const std::string Fence = "\tmembar.gl;\n", Barrier = "\tbar.sync 0;\n", FirstThread = "\t@%p1 bra SKIP;\n" + Fence + "SKIP:\n";
+
+// Each thread writes its number, and reads that of a thread of the other block after both blocks have met: they count in from[0], which is
+// zero. Without fences and barriers in their places the threads may not see what the other block has written.
+std::string meeting(const std::string& before = Fence, const std::string& after = Fence, const std::string& first = Barrier,
+                    const std::string& last = Barrier) {
+    return kernel("\tcvt.rn.f32.u32 %f1, %r2;\n\tst.global.f32 [%rd1], %f1;\n\tsetp.ne.s32 %p1, %r1, 0;\n" + first +
+                  "\t@%p1 bra MET;\n" + before +
+                  "\tatom.global.add.u32 %r5, [%rd4], 1;\nLOOP:\n\tatom.global.add.u32 %r6, [%rd4], 0;\n"
+                  "\tsetp.lt.u32 %p2, %r6, 2;\n\t@%p2 bra LOOP;\n" +
+                  after + "MET:\n" + last +
+                  "\tsub.s32 %r7, 127, %r2;\n\tmul.wide.s32 %rd8, %r7, 4;\n\tadd.s64 %rd8, %rd8, %rd3;\n"
+                  "\tld.global.f32 %f2, [%rd8];\n\tst.global.f32 [%rd1+4096], %f2;\n");
+}
+
+// Runs the meeting of two blocks.
+void expectMeeting() {
+    Device device;
+    expect(device.run(meeting(), 2) == 0, "it runs");
+    for (int i = 0; i < 128; i++)
+        expect(device.to[1024 + i] == (float)(127 - i), "element " + std::to_string(i));
+}
 
 struct Case {
     const char* name;
@@ -159,17 +172,25 @@ const Case Cases[] = {
      }},
     {"two blocks that write a word are a race", "", "global race write/write",
      [] { Device().run(kernel("\tmov.u32 %r5, %ctaid.x;\n\tcvt.rn.f32.u32 %f1, %r5;\n\tst.global.f32 [%rd3], %f1;\n"), 2, 1); }},
-    {"blocks that meet see what the other wrote", "", nullptr,
+    {"blocks that meet see what the other wrote", "", nullptr, expectMeeting},
+    {"blocks that meet run on two processors of the host, too", "CUSIM_THREADS=2", nullptr, expectMeeting},
+    {"more blocks than there is room for run one after the other", "CUSIM_RESIDENT=2 CUSIM_THREADS=2", nullptr,
      [] {
          Device device;
-         expect(device.run(meeting("\tmembar.gl;\n"), 2) == 0, "it runs");
-         for (int i = 0; i < 128; i++)
-             expect(device.to[1024 + i] == (float)(127 - i), "element " + std::to_string(i));
+         expect(device.run(kernel("\tatom.global.add.u32 %r5, [%rd4], 0;\n\tst.global.f32 [%rd1], 0f3F800000;\n"), 20) == 0, "it runs");
+         for (int i = 0; i < 20 * 64; i++)
+             expect(device.to[i] == 1.f, "element " + std::to_string(i));
      }},
-    {"blocks that meet without a fence race", "", "global race read/write", [] { Device().run(meeting(""), 2); }},
-    {"a fence of a block orders nothing for others", "", "global race read/write", [] { Device().run(meeting("\tmembar.cta;\n"), 2); }},
+    {"blocks that meet without fences race", "", "global race read/write", [] { Device().run(meeting("", ""), 2); }},
+    {"they race without the first fence", "", "global race read/write", [] { Device().run(meeting("", Fence), 2); }},
+    {"they race without the last fence", "", "global race read/write", [] { Device().run(meeting(Fence, ""), 2); }},
+    {"they race without the first barrier", "", "global race read/write", [] { Device().run(meeting(Fence, Fence, ""), 2); }},
+    {"they race where the last fence is behind the last barrier", "", "global race read/write",
+     [] { Device().run(meeting(Fence, "", Barrier, Barrier + FirstThread), 2); }},
+    {"a fence of a block orders nothing for others", "", "global race read/write",
+     [] { Device().run(meeting("\tmembar.cta;\n", "\tmembar.cta;\n"), 2); }},
     {"blocks that do not run at once wait for ever", "CUSIM_RESIDENT=1 CUSIM_HANG=1e5", "hang",
-     [] { expect(Device().run(meeting("\tmembar.gl;\n"), 2) != 0, "it ends with an error"); }},
+     [] { expect(Device().run(meeting(), 2) != 0, "it ends with an error"); }},
     {"an access behind a buffer is a fault that stays", "", "out of bounds",
      [] {
          Device device;

@@ -13,7 +13,7 @@ public static class GateColumns
 
     /// <summary>
     /// The number of columns up to the last gate of the last of some units; with a single gate it is the number of units. In front of the
-    /// last gate's are the whole panels of the others.
+    /// last gate's columns are the whole panels of the others.
     /// </summary>
     public static int Count(int units, int gates) => units + ((gates - 1) * Layout.WholeLines(units));
 

@@ -37,7 +37,7 @@ public readonly struct NetworkLayer(
     /// <summary>Where δ[l] begins, <c>[rows, padded]</c>, in <see cref="NetworkViews.Delta"/>; it replaces z in the last layer.</summary>
     public readonly int Delta = delta;
 
-    /// <summary>How ∇W[l] is divided into tasks; this changes no result.</summary>
+    /// <summary>How ∇W[l] is divided into tasks.</summary>
     public readonly BlockGrid GradientGrid = gradientGrid;
 }
 

@@ -119,7 +119,7 @@ public readonly struct TrainingViews(
 /// <summary>The words of <see cref="TrainingViews.Status"/>.</summary>
 public static class StepStatus
 {
-    // Each word has a cache line of its own: counting one must not disturb a team that waits for another.
+    // Each count has a cache line of its own: counting one must not disturb a team that waits for another.
     private const int Line = 16;
 
     /// <summary>
@@ -127,7 +127,10 @@ public static class StepStatus
     /// </summary>
     public const int Diverged = 0;
 
-    /// <summary>1 if a group has waited so long for others that it gave up; see <see cref="Primitives.Team.MeetSideBySide"/>.</summary>
+    /// <summary>
+    /// 1 if a group has waited so long for others that it gave up; see <see cref="Primitives.Team.MeetSideBySide"/>. Then
+    /// <see cref="Diverged"/> is set, too, and what was computed is worthless.
+    /// </summary>
     public const int Stuck = 1;
 
     /// <summary>How often teams have arrived at meetings; see <see cref="Primitives.Team.Meet"/>.</summary>
@@ -187,10 +190,10 @@ public readonly struct StepArguments(
     /// <summary>Number of teams in this launch.</summary>
     public readonly int Teams = teams;
 
-    /// <summary>How a launch of many steps divides the hidden states; this changes no result.</summary>
+    /// <summary>How a launch of many steps divides the hidden states.</summary>
     public readonly BlockGrid HiddenGrid = hiddenGrid;
 
-    /// <summary>How the gradients are divided into tasks; this changes no result.</summary>
+    /// <summary>How the gradients are divided into tasks.</summary>
     public readonly GradientGrids GradientGrids = gradientGrids;
 
     /// <summary>What is dropped.</summary>

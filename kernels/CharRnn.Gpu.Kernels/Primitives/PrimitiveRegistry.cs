@@ -4,10 +4,10 @@ using ILGPU.IR.Intrinsics;
 
 namespace CharRnn.Gpu.Kernels.Primitives;
 
-/// <summary>A dense operation with two bodies.</summary>
+/// <summary>A dense operation with a body for CPU workers and one for thread groups.</summary>
 /// <param name="Method">Its C# body, which uses SIMD instructions and which the CPU accelerator runs as it is.</param>
-/// <param name="GroupBody">The body that every other backend compiles instead: the same operation by a thread group.</param>
-/// <param name="OpenClBody">That of OpenCL, which is usually the same.</param>
+/// <param name="GroupBody">The body that CUDA compiles instead: the same operation by a thread group.</param>
+/// <param name="OpenClBody">The body that OpenCL compiles, which is the same but where OpenCL promises less.</param>
 public readonly record struct Primitive(MethodInfo Method, MethodInfo GroupBody, MethodInfo OpenClBody);
 
 /// <summary>

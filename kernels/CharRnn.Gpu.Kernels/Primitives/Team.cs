@@ -8,9 +8,10 @@ namespace CharRnn.Gpu.Kernels.Primitives;
 /// <summary>A team executes a kernel's body: it is one worker on the CPU, and one thread group elsewhere.</summary>
 public static class Team
 {
-    // How often a group looks whether others have arrived before it gives up: a look takes an H100 about a microsecond. Once one group has
-    // given up, the others find out much sooner.
-    private const int MostLooks = 1 << 22, LooksBetweenGlances = 1 << 10;
+    // How often a group looks whether others have arrived before it gives up. A look is an atomic, which should take about a microsecond,
+    // so that this is less than the two seconds after which Windows resets a GPU. Once one group has given up, the others find out much
+    // sooner.
+    private const int MostLooks = 1 << 20, LooksBetweenGlances = 1 << 10;
 
     /// <summary>The number of this team in the launch. On the CPU a launch is one group, whose threads are the teams.</summary>
     [IntrinsicImplementation]
@@ -63,8 +64,8 @@ public static class Team
     internal static void ArriveOnGroup(ArrayView<int> _, int __) => Team.Barrier();
 
     /// <summary>
-    /// Waits until so many arrivals are counted. The groups of a GPU may run one after the other, so there a kernel that waits is
-    /// launched as one team, which has no others to wait for.
+    /// Waits until so many arrivals are counted. The groups of a GPU may run one after the other, so there a kernel that waits in this way
+    /// is launched as one team, which has no others to wait for; <see cref="MeetSideBySide"/> is another way.
     /// </summary>
     [IntrinsicImplementation]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -113,7 +114,7 @@ public static class Team
     /// <summary>
     /// Waits until all of some teams are here, which then see what each of them wrote to global memory. With CUDA, too, these are several
     /// teams: the caller promises that all groups of the launch run at once, which they do where there is room for them. A group that waits
-    /// for seconds gives up, and sets <see cref="StepStatus.Stuck"/>. With OpenCL, groups may run one after the other, so there is only
+    /// for a second gives up, and sets <see cref="StepStatus.Stuck"/>. With OpenCL, groups may run one after the other, so there is only
     /// one team.
     /// </summary>
     /// <param name="status">The words of <see cref="StepStatus"/>.</param>
@@ -142,7 +143,12 @@ public static class Team
             }
 
             if (looks == MostLooks)
+            {
+                // Later launches end at once.
                 Atomic.Exchange(ref status[StepStatus.Stuck], 1);
+                Atomic.Exchange(ref status[StepStatus.Diverged], 1);
+            }
+
             MemoryFence.DeviceLevel();
         }
 

@@ -54,10 +54,14 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
 
     /// <summary>
     /// The kinds that <see cref="Choose"/> may choose. One group of a GPU that runs many steps a launch was never faster on an H100: 74 us
-    /// a step against 69 with 16 units, and 192 against 69 with 100.
+    /// a step against 69 with 16 units, and 192 against 69 with 100. Where groups can meet, a launch for each time step is not worth it.
     /// </summary>
-    public static PlanKind[] Candidates(DeviceKind device) =>
-        device == DeviceKind.Cpu ? [PlanKind.ManySteps] : [.. All(device).Where(kind => kind != PlanKind.ManySteps)];
+    public static PlanKind[] Candidates(DeviceKind device) => device switch
+    {
+        DeviceKind.Cpu => [PlanKind.ManySteps],
+        DeviceKind.Cuda => [PlanKind.Phases, PlanKind.Persistent],
+        _ => [PlanKind.Phases, PlanKind.TimeSteps],
+    };
 
     /// <summary>
     /// The kinds that a device can run. Where groups meet, all of them have to run at once. CUDA runs as many as there is room for, but
@@ -101,12 +105,14 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
         bool isWhole = new[] { HiddenGrid, GradientGrids.Output, GradientGrids.Recurrent, GradientGrids.Input, InputGrid, BelowGrid }
             .All(grid => grid.Rows > 0 && grid.Columns > 0);
 
-        // Where teams meet, each has a block and runs beside the others. Else no block of a GPU waits for another, and those that find no
+        // Teams that meet run side by side, each with at most one block. Else no block of a GPU waits for another, and those that find no
         // free group run later.
-        int most = Kind == PlanKind.ManySteps ? Teams
-            : device.Kind == DeviceKind.Cpu || Kind == PlanKind.Persistent ? device.Teams : int.MaxValue;
-        bool hasTeams = Teams >= 1 && Teams <= device.Teams && HiddenGrid.Count <= most;
-        if (!hasTeams || !isWhole || !All(device.Kind).Contains(Kind))
+        bool meets = Kind == PlanKind.ManySteps || (Kind != PlanKind.TimeSteps && HiddenGrid.Columns > 1);
+        bool canMeet = device.Kind == DeviceKind.Cpu
+            || (Kind == PlanKind.ManySteps ? Teams == 1 : HiddenGrid.Columns == 1 || device.Kind == DeviceKind.Cuda);
+        int most = meets || device.Kind == DeviceKind.Cpu ? Teams : int.MaxValue;
+        bool hasTeams = Teams >= 1 && Teams <= device.Teams && HiddenGrid.Count <= most && (canMeet || !meets);
+        if (!hasTeams || !isWhole)
             throw new ArgumentException($"cannot be run by {device.Teams} teams: {this}");
     }
 
@@ -122,8 +128,8 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
     public ExecutionPlan Fixed => this with { Alone = null };
 
     /// <summary>
-    /// The plan that runs the same steps on one team, for when other programs use the cores; null if the teams of this plan do not
-    /// wait for each other.
+    /// The plan that runs the same steps on one team, for when other programs use the cores; only a plan of many steps has one, and only
+    /// if it has several teams.
     /// </summary>
     internal ExecutionPlan? Alone { get; init; }
 

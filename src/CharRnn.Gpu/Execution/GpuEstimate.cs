@@ -18,7 +18,7 @@ internal static class GpuEstimate
     /// </summary>
     public const double InstructionsPerMultiplyAdd = 1.9;
 
-    // In the gradients of (1024, 128, 100), which are hardly anything but products, a group issued 958 million instructions / 264 in 1,596 us.
+    // In the gradients of (1024, 128, 100), which are hardly anything but products, 264 groups issued 958 million instructions in 1,596 us.
     private const double InstructionsPerSecond = 2.3e9;
 
     // A group reads weights from the second-level cache, computes products, and updates parameters one by one.
@@ -36,7 +36,7 @@ internal static class GpuEstimate
     // Hidden states, outputs, the way back, gradients, update.
     private const int Phases = 5;
 
-    /// <summary>The seconds of a step by phases or by time steps.</summary>
+    /// <summary>The seconds of a step by a plan that may be chosen, or by time steps.</summary>
     public static double Seconds(PlanKind kind, ModelShape shape, StepOptions options, DeviceTraits device)
     {
         double h = shape.HiddenSize, b = options.BatchSize, t = options.SequenceLength;

@@ -6,7 +6,8 @@ using CharRnn.Networks;
 namespace CharRnn.Gpu.Execution;
 
 /// <summary>
-/// How steps of a feed-forward network are run on a device. This is the one place that chooses. A plan never changes a result.
+/// How steps of a feed-forward network are run on a device. This is the one place that chooses. A plan changes no result
+/// on a CPU, and on a GPU only the rounding.
 /// </summary>
 /// <param name="ManySteps">
 /// Whether a launch runs many steps: on the CPU by all teams, which meet between phases, on a GPU by one team, which is never chosen. If
@@ -16,7 +17,7 @@ namespace CharRnn.Gpu.Execution;
 /// <param name="Reason">Why the plan was chosen, for people.</param>
 internal sealed record NetworkPlan(bool ManySteps, int Teams, string Reason)
 {
-    /// <summary>The plans that a device can run; all of them give the same results.</summary>
+    /// <summary>The plans that a device can run.</summary>
     public static IReadOnlyList<NetworkPlan> All(DeviceTraits device) =>
         [new(false, device.Teams, "a launch a layer"), new(true, device.Kind == DeviceKind.Cpu ? device.Teams : 1, "many steps a launch")];
 

@@ -40,7 +40,9 @@ public sealed class TrainingEngine : ITextEngine
     private readonly Sampler _sampler;
     private readonly int[] _windowRow;
     private long _windowBegin = -1;
-    private bool _diverged;
+
+    // Why no further step is possible; null if one is.
+    private CharRnnException? _end;
 
     /// <param name="model">The model to train, in place.</param>
     /// <param name="text">The training text, at least B·(T+2) tokens.</param>
@@ -130,30 +132,22 @@ public sealed class TrainingEngine : ITextEngine
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxSteps, 1);
         using Lock.Scope held = _life.Enter();
-        if (_diverged)
-            throw StepRunner.Diverged;
+        if (_end is not null)
+            throw _end;
         Turn turn = _runner.Begin(Plan.Alone is not null, maxSteps, out int most);
         _status.Clear();
         _optimizer.WriteRates(Iteration, most, LearningRateAt);
         int steps = _runner.Launch(most, (done, left) => Launch(turn, done, left));
 
         // The host waits for the device only here, once per call, to read the status and the losses.
-        int[] status = _status.Read(0, StepStatus.Count);
-        if (status[StepStatus.Stuck] != 0)
-        {
-            _diverged = true; // what the engine has is worthless
-            throw new CharRnnException(
-                $"{DeviceCatalog.IdOf(Model.Device.Kind)} ({Model.Device.Name})", "does not run all thread groups of a launch at once",
-                "end other programs that use it, or use another --device");
-        }
-
-        int divergedSlot = status[StepStatus.Diverged] - 1;
+        int divergedSlot = ReadStatus()[StepStatus.Diverged] - 1;
         int completed = divergedSlot < 0 ? steps : divergedSlot;
         float[] losses = completed == 0 ? [] : _stepLosses.Read(0, completed);
         _runner.End(turn, steps);
-        _diverged = divergedSlot >= 0;
+        bool diverged = divergedSlot >= 0;
+        _end = diverged ? StepRunner.Diverged : null;
         Iteration += completed;
-        return new StepsResult(losses, _diverged ? TrainingOutcome.Diverged : null);
+        return new StepsResult(losses, diverged ? TrainingOutcome.Diverged : null);
     }
 
     /// <inheritdoc/>
@@ -190,7 +184,7 @@ public sealed class TrainingEngine : ITextEngine
         _forward.WriteState(text.States, _forward.Dims.T);
         Cursor = Cursor with { Position = text.Position, Epoch = text.Epoch };
         Iteration = state.Iteration;
-        _diverged = false;
+        _end = null;
     }
 
     /// <inheritdoc/>
@@ -228,6 +222,7 @@ public sealed class TrainingEngine : ITextEngine
         _status.Clear();
         float[][] carried = _forward.ReadState(_forward.Dims.T);
         BackPropagate(Plan, Arguments(cursor, startsOver, 0, Plan));
+        ReadStatus();
         RnnDims d = _forward.Dims;
         float[][] deltas =
         [
@@ -253,6 +248,19 @@ public sealed class TrainingEngine : ITextEngine
     /// </summary>
     public double GradientError(ReferencePass expected) => expected.Gradient.Tensors.Zip(Trace().Gradient.Tensors)
         .Max(pair => Norm(pair.First.Values.Zip(pair.Second.Values, (e, a) => e - a)) / Norm(pair.First.Values));
+
+    /// <summary>Waits for the device, and reads its status.</summary>
+    /// <exception cref="CharRnnException">Groups of a launch that have to run at once do not.</exception>
+    private int[] ReadStatus()
+    {
+        int[] status = _status.Read(0, StepStatus.Stuck + 1);
+        if (status[StepStatus.Stuck] == 0)
+            return status;
+        _end = new CharRnnException(
+            $"{DeviceCatalog.IdOf(Model.Device.Kind)} ({Model.Device.Name})", "does not run all thread groups of a launch at once",
+            "end other programs that use it, or use another --device");
+        throw _end;
+    }
 
     /// <summary>Launches some of the next steps: until the epoch or the window ends, or as many as one launch may take.</summary>
     private int Launch(Turn turn, int slot, int maxSteps)

@@ -134,6 +134,8 @@ public class ExecutionPlanTests
             {
                 TrainingCase sizes = new TrainingCase(17, 47, 19, 4, 60).Of(cell, 2);
                 using ComputeDevice? workers = kind == DeviceKind.Cpu ? DeviceCatalog.OpenCpu(grid.Count) : null;
+                if (grid.Count > (workers ?? device).Teams)
+                    continue;
                 int[] Train(PlanKind plan)
                 {
                     ExecutionPlan usual = ExecutionPlan.Of(

@@ -150,8 +150,15 @@ public class MisuseTests
         DeviceTraits cuda = new(DeviceKind.Cuda, 8, 256), openCl = cuda with { Kind = DeviceKind.OpenCl };
         ExecutionPlan meeting = ExecutionPlan.Of(PlanKind.Persistent, new(V, 256), Options with { BatchSize = 64 }, cuda, "test");
         meeting.RequireFits(cuda);
-        Assert.Throws<ArgumentException>(() => meeting.RequireFits(openCl));
-        Assert.Throws<ArgumentException>(() => (meeting with { HiddenGrid = new(3, 3) }).RequireFits(cuda));
+        foreach (PlanKind kind in (PlanKind[])[PlanKind.Persistent, PlanKind.Phases])
+        {
+            Assert.Throws<ArgumentException>(() => (meeting with { Kind = kind }).RequireFits(openCl));
+            Assert.Throws<ArgumentException>(() => (meeting with { Kind = kind, HiddenGrid = new(3, 3) }).RequireFits(cuda));
+            Assert.Throws<ArgumentException>(() =>
+                (meeting with { Kind = kind, Teams = 2 }).RequireFits(cuda with { Kind = DeviceKind.Cpu }));
+        }
+
+        Assert.Throws<ArgumentException>(() => (meeting with { Kind = PlanKind.ManySteps }).RequireFits(cuda));
         Assert.Throws<ArgumentOutOfRangeException>(() =>
             ExecutionPlan.Choose(Weights.Sizes, Options, new DeviceTraits(DeviceKind.Cpu, 0, 1)));
         Assert.Throws<ArgumentOutOfRangeException>(() => DeviceCatalog.OpenCpu(0));

@@ -7,7 +7,9 @@ using CharRnn.Training;
 
 namespace CharRnn.Gpu.Tests.Execution;
 
-/// <summary>How the work was cut, and by how many it was done, never changes a byte of the result.</summary>
+/// <summary>
+/// How steps were cut into calls never changes a byte of the result; on the CPU, neither does by how many and by which plan they were done.
+/// </summary>
 [Collection(typeof(DeviceTests))]
 public class RepeatabilityTests
 {
