@@ -77,6 +77,21 @@ public class DivergenceTests
     }
 
     [Theory]
+    [MemberData(nameof(TestDevices.Kinds), MemberType = typeof(TestDevices))]
+    public void Groups_that_meet_within_a_launch_stop_together(DeviceKind kind)
+    {
+        Assert.SkipUnless(ExecutionPlan.All(kind).Contains(PlanKind.Persistent), $"{kind} cannot let groups wait for each other");
+        ComputeDevice device = TestDevices.Get(kind);
+        foreach (RecurrentCell cell in Enum.GetValues<RecurrentCell>())
+        {
+            TrainingCase sizes = Case(CaseData.TrainedWeights(new(V, H, cell, 2)), position => position * 5 % V);
+            sizes = sizes with { Options = sizes.Options with { LearningRate = 1e38f } };
+            ExecutionPlan plan = ExecutionPlan.Of(PlanKind.Persistent, sizes.Weights.Sizes, sizes.Options, device.Traits, "test");
+            ExpectDivergence(device, plan, sizes, completed: 1);
+        }
+    }
+
+    [Theory]
     [MemberData(nameof(Cells))]
     public void A_state_that_is_restored_after_a_divergence_knows_nothing_of_it(DeviceKind kind, RecurrentCell cell, bool fused)
     {
