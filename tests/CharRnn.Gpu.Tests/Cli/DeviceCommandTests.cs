@@ -29,7 +29,9 @@ public sealed class DeviceCommandTests : IDisposable
     {
         CommandResult verify = _shell.Succeeds("verify", "--device", "cpu");
         Assert.EndsWith(" checks, 0 failed", verify.Lines[^1], StringComparison.Ordinal);
-        Assert.All(["Hidden", "Output", "Chain", "TimeSteps", "Persistent", "Gradient", "Update", "TrainSteps", "Sample"], kernel =>
+        string[] kernels =
+            ["Hidden", "Output", "Chain", "TimeSteps", "Persistent", "Gradient", "Update", "TrainSteps", "Evaluate", "Sample"];
+        Assert.All(kernels, kernel =>
             Assert.Contains(verify.Lines, line => line.StartsWith($"ok   {kernel} ", StringComparison.Ordinal)));
         Assert.Matches(@"error \d\.\de[+-]\d+, tolerance \de-\d ", verify.Text);
     }
