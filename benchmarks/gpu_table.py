@@ -1,7 +1,7 @@
 """The table of a GPU: charrnn verified, then its training steps beside PyTorch's (cuDNN), in turn, and what each of its kernels
 takes, as Markdown and JSON.
 
-    python3 gpu_table.py CHARRNN [--device cuda] [--rounds 5] [--seconds 1] [--only abcde] [--output DIR]
+    python3 gpu_table.py CHARRNN [--device cuda] [--rounds 5] [--seconds 1] [--only abcdefghij] [--output DIR]
 
 CHARRNN is the program, such as a self-contained one for a machine without .NET:
 
@@ -19,13 +19,20 @@ import statistics
 import subprocess
 import sys
 
+# The cell, its layers, H, B and T.
 CONFIGURATIONS = {
-    "a": (100, 1, 25),
-    "b": (128, 50, 50),
-    "c": (512, 64, 100),
-    "d": (1024, 128, 100),
-    "e": (2048, 256, 100),
+    "a": ("rnn", 1, 100, 1, 25),
+    "b": ("rnn", 1, 128, 50, 50),
+    "c": ("rnn", 1, 512, 64, 100),
+    "d": ("rnn", 1, 1024, 128, 100),
+    "e": ("rnn", 1, 2048, 256, 100),
+    "f": ("lstm", 1, 100, 1, 25),
+    "g": ("lstm", 1, 128, 50, 50),
+    "h": ("lstm", 1, 512, 64, 50),
+    "i": ("lstm", 2, 512, 64, 50),
+    "j": ("gru", 2, 256, 64, 50),
 }
+GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 
 # Large enough for any GPU's limits.
 PRODUCT_SIDE, COPIED_FLOATS = 4096, 1 << 26
@@ -40,10 +47,10 @@ def charrnn(program, *arguments):
 
 
 def measure_ours(options, sizes, *more):
-    hidden, streams, steps = map(str, sizes)
+    cell, layers, hidden, streams, steps = map(str, sizes)
     line = charrnn(
         options.charrnn, "bench", "--json", "--device", options.device, "--seconds", str(options.seconds),
-        "--hidden-size", hidden, "--batch-size", streams, "--seq-length", steps, *more)
+        "--cell", cell, "--layers", layers, "--hidden-size", hidden, "--batch-size", streams, "--seq-length", steps, *more)
     return json.loads(line)
 
 
@@ -81,7 +88,7 @@ def row(options, name, sizes):
     speeds = [one["characters_per_second"] for one in ours]
     result = {
         "configuration": name,
-        "hidden_size": sizes[0], "batch_size": sizes[1], "seq_length": sizes[2],
+        "cell": sizes[0], "layers": sizes[1], "hidden_size": sizes[2], "batch_size": sizes[3], "seq_length": sizes[4],
         "characters_per_second": statistics.median(speeds),
         "gflop_per_second": statistics.median(one["gflop_per_second"] for one in ours),
         "sampled_characters_per_second": statistics.median(one["sampled_characters_per_second"] for one in ours),
@@ -107,9 +114,9 @@ def row(options, name, sizes):
 def share_of_limit(row, kernel):
     """What a kernel reaches of PyTorch's product, or the update of its copy: it reads θ, m and g, and writes θ, m and the transposes."""
     if kernel["kernel"] == "Update":
-        hidden = row["hidden_size"]
-        squares = hidden * hidden + hidden * VOCABULARY
-        moved = 20 * (squares + hidden * VOCABULARY + hidden + VOCABULARY) + 4 * squares
+        hidden, gates, layers = row["hidden_size"], GATES[row["cell"]], row["layers"]
+        transposed = gates * hidden * hidden * (2 * layers - 1) + hidden * VOCABULARY
+        moved = 20 * (transposed + gates * hidden * (VOCABULARY + layers) + VOCABULARY) + 4 * transposed
         reached, limit = moved / kernel["seconds_per_step"] / 1e9, row.get("copied_gigabytes_per_second")
     else:
         reached, limit = kernel["gflop_per_second"], row.get("product_gflop_per_second")
@@ -123,14 +130,14 @@ def markdown(rows, options):
     lines = [
         f"{rows[0]['device']}; medians of {options.rounds} rounds of {options.seconds:g} s, contestants in turn; 65 characters; float32.",
         "",
-        "| | H, B, T | characters/s | GFLOP/s | share of PyTorch's product rate | PyTorch eager | PyTorch graphed | ratio to the better | gradients' error | sampling, characters/s | launches per step | plan |",
+        "| | cell, N × H, B, T | characters/s | GFLOP/s | share of PyTorch's product rate | PyTorch eager | PyTorch graphed | ratio to the better | gradients' error | sampling, characters/s | launches per step | plan |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for r in rows:
         ratio = f"{r['ratio']:.2f}" if "ratio" in r else "–"
         share = f"{r['share']:.0%} of {r['product_gflop_per_second']:,.0f}" if "share" in r else "–"
         lines.append(
-            f"| {r['configuration']} | {r['hidden_size']}, {r['batch_size']}, {r['seq_length']} | {number(r['characters_per_second'])} "
+            f"| {r['configuration']} | {r['cell']}, {r['layers']} × {r['hidden_size']}, {r['batch_size']}, {r['seq_length']} | {number(r['characters_per_second'])} "
             f"| {number(r['gflop_per_second'])} | {share} | {number(r.get('eager'))} | {number(r.get('graphed'))} | {ratio} | {r['gradient_error']:.1E} "
             f"| {number(r['sampled_characters_per_second'])} | {r['launches_per_step']:.3f} | {r['plan']} |")
     lines += ["", "The device's time in each kernel, of one step:", "", "| | kernel | launches | us | share of the step | GFLOP/s | share of PyTorch's product or, of the update, of its copy |",
@@ -150,7 +157,7 @@ def main():
     parser.add_argument("--device", default="cuda", help="charrnn's device (cuda)")
     parser.add_argument("--rounds", type=int, default=5, help="measurements of each contestant (5)")
     parser.add_argument("--seconds", type=float, default=1, help="of each measurement (1)")
-    parser.add_argument("--only", default="abcde", help="the configurations to measure (abcde)")
+    parser.add_argument("--only", default="".join(CONFIGURATIONS), help="the configurations to measure (all)")
     parser.add_argument("--output", default="artifacts/benchmarks", help="where gpu-table.md and gpu-table.json go (artifacts/benchmarks)")
     options = parser.parse_args()
     if not set(options.only) <= set(CONFIGURATIONS):

@@ -31,6 +31,11 @@ internal static class PlanTimes
         DefaultValueFactory = _ => 0.3,
     };
 
+    private static readonly Option<bool> ManySteps = new("--many-steps")
+    {
+        Description = "Also measure the plan many-steps, which takes minutes with large models.",
+    };
+
     private static readonly (int H, int B, int T)[] Sizes =
     [
         (16, 1, 25), (32, 1, 25), (100, 1, 25), (100, 1, 100), (128, 1, 25), (256, 1, 25), (512, 1, 50),
@@ -43,7 +48,7 @@ internal static class PlanTimes
 
     public static int Run(string[] args)
     {
-        var command = new RootCommand("Measures the time of a training step by each plan.") { Device, Seconds };
+        var command = new RootCommand("Measures the time of a training step by each plan.") { Device, Seconds, ManySteps };
         command.SetAction(Run);
         return command.Parse(args).Invoke();
     }
@@ -65,6 +70,7 @@ internal static class PlanTimes
             PlanKind chosen = ExecutionPlan.Choose(shape, step, device.Traits).Kind;
             IEnumerable<string> times =
                 from kind in ExecutionPlan.All(device.Kind)
+                where kind != PlanKind.ManySteps || options.GetValue(ManySteps)
                 let measured = Microseconds(device, shape, step, kind, options.GetValue(Seconds))
                 let estimate = kind == PlanKind.ManySteps ? "" : Bracketed(GpuEstimate.Seconds(kind, shape, step, device.Traits) * 1e6)
                 select string.Create(

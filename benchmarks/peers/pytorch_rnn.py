@@ -1,7 +1,7 @@
 """Training steps of a character RNN as a PyTorch user writes them, on cuDNN: the peer of gpu_table.py.
 
-torch.nn.RNN(tanh) on one-hot characters, Linear, cross-entropy, value clipping, Adagrad; float32 with TF32 off; eager, or
-the whole step captured in a CUDA graph. The text is random: the arithmetic is the same for any.
+torch.nn.RNN, LSTM or GRU on one-hot characters, Linear, cross-entropy, value clipping, Adagrad; float32 with TF32 off; eager,
+or the whole step captured in a CUDA graph. The text is random: the arithmetic is the same for any.
 """
 
 import time
@@ -15,17 +15,19 @@ RATE = 0.01
 class Training:
     """Steps of B streams and T characters; call it to run one."""
 
-    def __init__(self, hidden, streams, steps, graphed, device):
+    def __init__(self, cell, layers, hidden, streams, steps, graphed, device):
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False
         torch.manual_seed(1)
         self.streams, self.steps = streams, steps
-        self.rnn = torch.nn.RNN(VOCABULARY, hidden, nonlinearity="tanh", device=device)
+        module = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[cell]
+        self.rnn = module(VOCABULARY, hidden, layers, device=device)
         self.output = torch.nn.Linear(hidden, VOCABULARY, device=device)
         parameters = [*self.rnn.parameters(), *self.output.parameters()]
         self.parameters = parameters
         self.memory = [torch.zeros_like(parameter) for parameter in parameters]
-        self.state = torch.zeros(1, streams, hidden, device=device)
+        # An LSTM has two states, h and c; the others have h alone.
+        self.states = [torch.zeros(layers, streams, hidden, device=device) for _ in range(2 if cell == "lstm" else 1)]
         self.text = torch.randint(VOCABULARY, (64 * steps + 1, streams)).to(device)
         self.inputs = self.text[:steps].clone()
         self.targets = self.text[1:steps + 1].clone()
@@ -44,8 +46,8 @@ class Training:
 
     def _step(self):
         one_hot = torch.nn.functional.one_hot(self.inputs, VOCABULARY).to(torch.float32)
-        states, last = self.rnn(one_hot, self.state)
-        logits = self.output(states).reshape(-1, VOCABULARY)
+        outputs, last = self.rnn(one_hot, tuple(self.states) if len(self.states) == 2 else self.states[0])
+        logits = self.output(outputs).reshape(-1, VOCABULARY)
         loss = torch.nn.functional.cross_entropy(logits, self.targets.reshape(-1)) * self.steps
         for parameter in self.parameters:
             if parameter.grad is not None:
@@ -53,7 +55,8 @@ class Training:
         loss.backward()
         torch.nn.utils.clip_grad_value_(self.parameters, 5)
         self._adagrad()
-        self.state.copy_(last.detach())
+        for state, end in zip(self.states, last if len(self.states) == 2 else [last]):
+            state.copy_(end.detach())
 
     @torch.no_grad()
     def _adagrad(self):
