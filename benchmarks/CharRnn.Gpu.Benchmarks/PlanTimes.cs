@@ -43,6 +43,12 @@ internal static class PlanTimes
         (512, 32, 50), (512, 64, 100), (512, 256, 50), (1024, 32, 50), (1024, 128, 100), (2048, 64, 50),
     ];
 
+    private static readonly (RecurrentCell Cell, int H, int B, int T)[] OtherCells =
+    [
+        (RecurrentCell.Lstm, 100, 1, 25), (RecurrentCell.Lstm, 256, 1, 25), (RecurrentCell.Lstm, 128, 8, 25), (RecurrentCell.Lstm, 128, 50, 50), (RecurrentCell.Lstm, 128, 256, 50),
+        (RecurrentCell.Lstm, 256, 64, 50), (RecurrentCell.Lstm, 512, 64, 50), (RecurrentCell.Gru, 100, 1, 25), (RecurrentCell.Gru, 128, 50, 50), (RecurrentCell.Gru, 256, 64, 50),
+    ];
+
     private static readonly (int Inputs, int[] Hidden, int Outputs, int Batch)[] Networks =
         [(4, [8], 3, 32), (4, [8], 3, 150), (20, [16, 16], 2, 128), (20, [64, 64], 2, 128), (100, [100], 10, 64), (784, [256], 10, 128)];
 
@@ -63,9 +69,9 @@ internal static class PlanTimes
 
         using ComputeDevice device = selection.Open(_ => null, Console.Error.WriteLine);
         Console.WriteLine($"{device.Name}: microseconds of a step, and in brackets those of the estimate; * is what auto chooses");
-        foreach ((int h, int b, int t) in Sizes)
+        foreach ((RecurrentCell cell, int h, int b, int t) in Sizes.Select(size => (RecurrentCell.Rnn, size.H, size.B, size.T)).Concat(OtherCells))
         {
-            var shape = new ModelShape(VocabularySize, h);
+            var shape = new ModelShape(VocabularySize, h, cell);
             var step = new StepOptions { HiddenSize = h, BatchSize = b, SequenceLength = t };
             PlanKind chosen = ExecutionPlan.Choose(shape, step, device.Traits).Kind;
             IEnumerable<string> times =
@@ -75,7 +81,7 @@ internal static class PlanTimes
                 let estimate = kind == PlanKind.ManySteps ? "" : Bracketed(GpuEstimate.Seconds(kind, shape, step, device.Traits) * 1e6)
                 select string.Create(
                     CultureInfo.InvariantCulture, $"{(kind == chosen ? "*" : " ")}{ExecutionPlan.Word(kind)} {measured,7:F0}{estimate}");
-            Console.WriteLine($"{$"{h}, {b}, {t}",-13} {string.Join("   ", times)}");
+            Console.WriteLine($"{$"{cell.ToString().ToLowerInvariant()} {h}, {b}, {t}",-18} {string.Join("   ", times)}");
         }
 
         foreach ((int inputs, int[] hidden, int outputs, int batch) in Networks)

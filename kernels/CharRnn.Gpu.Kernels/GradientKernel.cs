@@ -88,12 +88,11 @@ public static class GradientKernel
         {
             int l = task < lowest ? 0 : 1 + ((task - lowest) / higher), part = l == 0 ? task : (task - lowest) % higher;
             RecurrentLayer layer = v.Forward.Layers[l];
-            if (part < grid.Count)
-                Recurrent(scratch, v, d, layer, part, grid);
+            bool recurrent = part < grid.Count;
+            if (recurrent || (l > 0 && part < 2 * grid.Count))
+                Matrix(scratch, v, d, layer, recurrent, recurrent ? part : part - grid.Count, grid);
             else if (l == 0 && part < grid.Count + inputs.Count)
                 InputBlock(scratch, v, d, layer, part - grid.Count, inputs);
-            else if (l > 0 && part < 2 * grid.Count)
-                Input(scratch, v, d, layer, part - grid.Count, grid);
             else if (l > 0 && part == 2 * grid.Count)
                 Bias(scratch, v, d, layer);
             else
@@ -102,23 +101,16 @@ public static class GradientKernel
         }
     }
 
-    /// <summary>Computes a block of dWhh.</summary>
-    private static void Recurrent(
-        ArrayView<float> scratch, TrainingViews v, RnnDims d, RecurrentLayer layer, int block, BlockGrid grid)
+    /// <summary>Computes a block of dWhh, or of dWxh of a higher layer.</summary>
+    /// <remarks>It is one product, because its code is large: a GPU takes longer to fetch a kernel with two of them.</remarks>
+    private static void Matrix(
+        ArrayView<float> scratch, TrainingViews v, RnnDims d, RecurrentLayer layer, bool recurrent, int block, BlockGrid grid)
     {
-        int rows = d.T * d.B;
+        int rows = d.T * d.B, inputs = recurrent ? layer.H : v.Forward.Layers[layer.Index - 1].Above;
+        ArrayView<float> states = recurrent ? v.Forward.H : v.Forward.X, deltas = recurrent ? v.RecurrentDeltas : v.Deltas;
         GradientBlock.Run(
-            scratch, v.Status, v.Gradient.From(layer.Whh), v.Forward.H.SubView(layer.H, rows * d.HRow), d.HRow, d.H,
-            v.RecurrentDeltas.SubView(layer.Deltas, rows * d.GateRow), d.GateRow, d.Columns, rows, block, grid);
-    }
-
-    /// <summary>Computes a block of dWxh of a higher layer.</summary>
-    private static void Input(ArrayView<float> scratch, TrainingViews v, RnnDims d, RecurrentLayer layer, int block, BlockGrid grid)
-    {
-        int rows = d.T * d.B, below = v.Forward.Layers[layer.Index - 1].Above;
-        GradientBlock.Run(
-            scratch, v.Status, v.Gradient.From(layer.Wxh), v.Forward.X.SubView(below, rows * d.HRow), d.HRow, d.H,
-            v.Deltas.SubView(layer.Deltas, rows * d.GateRow), d.GateRow, d.Columns, rows, block, grid);
+            scratch, v.Status, v.Gradient.From(recurrent ? layer.Whh : layer.Wxh), states.SubView(inputs, rows * d.HRow), d.HRow, d.H,
+            deltas.SubView(layer.Deltas, rows * d.GateRow), d.GateRow, d.Columns, rows, block, grid);
     }
 
     /// <summary>Computes dbh of a higher layer.</summary>

@@ -33,6 +33,13 @@ public readonly struct HiddenBlock(int begin, int end, int first, int count, int
     /// <summary>The same block over other time steps.</summary>
     public HiddenBlock During(int begin, int end) => new(begin, end, First, Count, Unit, Units);
 
+    /// <summary>
+    /// At most so many of its streams and units, from some on. The first unit must be the first of a panel.
+    /// </summary>
+    public HiddenBlock Part(int stream, int streams, int unit, int units) => new(
+        Begin, End, First + stream, Count - stream < streams ? Count - stream : streams, Unit + unit,
+        Units - unit < units ? Units - unit : units);
+
     /// <summary>The first of the block's columns in a row of gates.</summary>
     public int Column(RnnDims d) => Unit * d.Gates;
 

@@ -1,7 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using CharRnn.Gpu.Kernels.Arguments;
-using ILGPU;
 
 namespace CharRnn.Gpu.Kernels.Primitives;
 
@@ -119,43 +118,5 @@ internal static unsafe class Cells
                     gate += (T.Gates - 1) * Layout.PanelWidth; // the other gates of the panel
             }
         }
-    }
-
-    /// <summary>Computes the gates and the new states of a block at one time step in a group, for cells with more than one gate.</summary>
-    public static void ForwardOnGroup(ForwardViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, int t)
-    {
-        int gates = block.GatesAt(d, layer.Gates, t), h = block.At(d, layer.H, t + 1), previousH = block.At(d, layer.H, t);
-        int c = block.At(d, layer.C, t + 1), previousC = block.At(d, layer.C, t);
-        for (int element = Group.IdxX; element < block.Count * block.Units; element += Group.DimX)
-        {
-            int r = element / block.Units, u = element - (r * block.Units), place = (r * d.HRow) + u;
-            int gate = gates + (r * d.GateRow) + GateColumns.Of(u, 0, d.Gates);
-            if (d.Cell == CellKind.Lstm)
-                LstmCell.Forward(v, gate, h + place, c + place, previousC + place);
-            else
-                GruCell.Forward(v, gate, h + place, previousH + place, layer.Bhn + block.Unit + u);
-        }
-
-        Team.Barrier();
-    }
-
-    /// <summary>
-    /// Computes the gradients at the pre-activations of a block at one time step in a group, for cells with more than one gate.
-    /// </summary>
-    public static void BackwardOnGroup(TrainingViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, int t)
-    {
-        int gates = block.GatesAt(d, layer.Deltas, t), previousH = block.At(d, layer.H, t), dh = block.At(d, layer.Dh, t);
-        int c = block.At(d, layer.C, t + 1), previousC = block.At(d, layer.C, t), carry = block.At(d, 0, 0);
-        for (int element = Group.IdxX; element < block.Count * block.Units; element += Group.DimX)
-        {
-            int r = element / block.Units, u = element - (r * block.Units), place = (r * d.HRow) + u;
-            int gate = gates + (r * d.GateRow) + GateColumns.Of(u, 0, d.Gates);
-            float carried = t + 1 < d.T ? v.Carry[carry + place] : 0f;
-            v.Carry[carry + place] = d.Cell == CellKind.Lstm
-                ? LstmCell.Backward(v, gate, v.Dh[dh + place], carried, c + place, previousC + place)
-                : GruCell.Backward(v, gate, v.Dh[dh + place] + carried, previousH + place);
-        }
-
-        Team.Barrier();
     }
 }

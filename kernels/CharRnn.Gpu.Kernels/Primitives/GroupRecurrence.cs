@@ -5,8 +5,8 @@ namespace CharRnn.Gpu.Kernels.Primitives;
 
 /// <summary>
 /// Computes the chains in a thread group. For one stream of up to 128 vanilla units, the weights stay in the registers of the threads and
-/// the state stays in the scratch, so that a time step reads no weights and waits at two barriers. Otherwise every time step is a product
-/// with an epilogue, behind which cells with several gates compute unit by unit.
+/// the state stays in the scratch, so that a time step reads no weights and waits at two barriers. Otherwise every time step is a product,
+/// whose sums threads take from the scratch unit by unit.
 /// </summary>
 internal static class GroupRecurrence
 {
@@ -25,16 +25,11 @@ internal static class GroupRecurrence
             return;
         }
 
-        Layout panels = Layout.Panels(d.H);
-        ArrayView<float> whh = v.Weights.From(layer.Whh + panels.Offset(0, block.Column(d)));
+        (int streams, int units) = InScratch(block, block.Columns(d), d.Gates);
         for (int t = block.Begin; t < block.End; t++)
-        {
-            GroupProduct.Run(
-                scratch, new ForwardEpilogue(v, layer, d, block, t), From(v.H, block.RowsAt(d, layer.H, t)), d.HRow, whh, panels,
-                block.Count, block.Columns(d), d.H);
-            if (d.Gates > 1)
-                Cells.ForwardOnGroup(v, layer, d, block, t);
-        }
+            for (int first = 0; first < block.Count; first += streams)
+                for (int unit = 0; unit < block.Units; unit += units)
+                    ForwardStep(scratch, v, layer, d, block.Part(first, streams, unit, units), t);
     }
 
     /// <inheritdoc cref="Recurrence.Backward"/>
@@ -46,19 +41,112 @@ internal static class GroupRecurrence
             return;
         }
 
-        Layout panels = Layout.Panels(d.Columns);
-        ArrayView<float> whh = From(v.Update.Transposed, layer.WhhTransposed + panels.Offset(0, block.Unit));
+        (int streams, int units) = InScratch(block, block.Units, 1);
         for (int t = block.End - 1; t >= block.Begin; t--)
+            for (int first = 0; first < block.Count; first += streams)
+                for (int unit = 0; unit < block.Units; unit += units)
+                    BackwardStep(scratch, v, layer, d, block.Part(first, streams, unit, units), t);
+    }
+
+    /// <summary>The streams and the units of a block that are computed at once, because the scratch can hold their sums.</summary>
+    private static (int Streams, int Units) InScratch(HiddenBlock block, int columns, int gates)
+    {
+        if (GroupProduct.FitsScratch(block.Count, columns))
+            return (block.Count, block.Units);
+        int most = GroupProduct.RowsInScratch(gates * Layout.PanelWidth), streams = block.Count < most ? block.Count : most;
+        return (streams, most / GroupProduct.RowsOfTiles(streams) * Layout.PanelWidth);
+    }
+
+    /// <summary>
+    /// Computes a time step of a block: each thread adds the sums of the product for a unit of a stream, and computes the unit. What it
+    /// reads beside them is on its way before the threads wait for each other.
+    /// </summary>
+    private static void ForwardStep(
+        ArrayView<float> scratch, ForwardViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, int t)
+    {
+        Layout panels = Layout.Panels(d.H);
+        GroupProduct.Tiling sums = GroupProduct.SumsInScratch(
+            scratch, From(v.H, block.RowsAt(d, layer.H, t)), d.HRow, v.Weights.From(layer.Whh + panels.Offset(0, block.Column(d))), panels,
+            block.Count, block.Columns(d), d.H);
+        int elements = block.Count * block.Units, element = Group.IdxX;
+        Float4 input = element < elements ? Input(v, layer, d, block, t, element) : default;
+        Team.Barrier();
+        while (element < elements)
         {
-            // Nothing comes back to the last time step, so its sum has no terms.
-            bool last = t + 1 == d.T;
-            GroupProduct.Run(
-                scratch, new BackwardEpilogue(v, layer, d, block, t),
-                From(v.RecurrentDeltas, block.GateRowsAt(d, layer.Deltas, last ? t : t + 1)), d.GateRow, whh, panels, block.Count,
-                block.Units, last ? 0 : d.Columns);
-            if (d.Gates > 1)
-                Cells.BackwardOnGroup(v, layer, d, block, t);
+            int r = element / block.Units, u = element - (r * block.Units), place = (r * d.HRow) + u, column = GateColumns.Of(u, 0, d.Gates);
+            int gates = block.GatesAt(d, layer.Gates, t) + (r * d.GateRow) + column;
+            int h = block.At(d, layer.H, t + 1) + place, previousH = block.At(d, layer.H, t) + place;
+            if (d.Gates == 1)
+            {
+                v.H[h] = RnnCell.Forward(sums.Element(scratch, r, column) + input.X);
+            }
+            else
+            {
+                Float4 sum = sums.GateElements(scratch, r, column, d.Gates);
+                if (d.Cell == CellKind.Lstm)
+                    LstmCell.Forward(v, sum.Plus(input), gates, h, block.At(d, layer.C, t + 1) + place, block.At(d, layer.C, t) + place);
+                else
+                    GruCell.Forward(v, input, sum, gates, h, previousH, layer.Bhn + block.Unit + u);
+            }
+
+            element += Group.DimX;
+            if (element < elements)
+                input = Input(v, layer, d, block, t, element);
         }
+
+        Team.Barrier();
+    }
+
+    /// <summary>The input's part of a unit's pre-activations: the lowest layer looks it up.</summary>
+    private static Float4 Input(ForwardViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, int t, int element)
+    {
+        int r = element / block.Units, column = GateColumns.Of(element - (r * block.Units), 0, d.Gates);
+        if (layer.Index > 0)
+            return GatesAt(v.Gates, block.GatesAt(d, layer.Gates, t) + (r * d.GateRow) + column, d.Gates);
+        int token = v.Tokens[(t * d.B) + block.First + r], first = block.Column(d) + column;
+        Float4 bias = GatesAt(v.Weights.Arena, layer.Bh + first, d.Gates);
+        return GatesAt(v.Weights.Arena, layer.Wxh + (token * d.GateRow) + first, d.Gates).Plus(bias);
+    }
+
+    private static Float4 GatesAt(ArrayView<float> values, int place, int gates) =>
+        gates == 1 ? new Float4(values[place], 0f, 0f, 0f)
+            : new Float4(
+                values[place], values[place + Layout.PanelWidth], values[place + (2 * Layout.PanelWidth)],
+                gates == 3 ? 0f : values[place + (3 * Layout.PanelWidth)]);
+
+    /// <summary>Computes the gradients of a time step of a block in the same way.</summary>
+    private static void BackwardStep(
+        ArrayView<float> scratch, TrainingViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, int t)
+    {
+        // Nothing comes back to the last time step, so its sum has no terms.
+        bool last = t + 1 == d.T;
+        Layout panels = Layout.Panels(d.Columns);
+        GroupProduct.Tiling sums = GroupProduct.SumsInScratch(
+            scratch, From(v.RecurrentDeltas, block.GateRowsAt(d, layer.Deltas, last ? t : t + 1)), d.GateRow,
+            From(v.Update.Transposed, layer.WhhTransposed + panels.Offset(0, block.Unit)), panels, block.Count, block.Units,
+            last ? 0 : d.Columns);
+        Team.Barrier();
+        for (int element = Group.IdxX; element < block.Count * block.Units; element += Group.DimX)
+        {
+            int r = element / block.Units, u = element - (r * block.Units), place = (r * d.HRow) + u;
+            int dh = block.At(d, layer.Dh, t) + place, gates = block.GatesAt(d, layer.Deltas, t) + (r * d.GateRow);
+            float gradient = v.Dh[dh] + sums.Element(scratch, r, u);
+            if (d.Gates == 1)
+            {
+                v.Deltas[gates + u] = RnnCell.Backward(gradient, v.Forward.H[block.At(d, layer.H, t + 1) + place]);
+            }
+            else
+            {
+                int gate = gates + GateColumns.Of(u, 0, d.Gates), carry = block.At(d, 0, 0) + place;
+                float carried = last ? 0f : v.Carry[carry];
+                v.Carry[carry] = d.Cell == CellKind.Lstm
+                    ? LstmCell.Backward(
+                        v, gate, gradient, carried, block.At(d, layer.C, t + 1) + place, block.At(d, layer.C, t) + place)
+                    : GruCell.Backward(v, gate, gradient + carried, block.At(d, layer.H, t) + place);
+            }
+        }
+
+        Team.Barrier();
     }
 
     private static ArrayView<float> From(ArrayView<float> values, int place) => values.SubView(place, values.IntLength - place);
@@ -163,76 +251,5 @@ internal static class GroupRecurrence
 
         private static Float4 Add(Float4 sum, Float4 state, Tile w) =>
             sum.Plus(state.X, w.R0).Plus(state.Y, w.R1).Plus(state.Z, w.R2).Plus(state.W, w.R3);
-    }
-
-    /// <summary>
-    /// Adds the input's part of the pre-activations to the product, or keeps the two apart; of a vanilla cell it computes the state.
-    /// </summary>
-    /// <remarks>The views are made where they are used, because not every thread stores elements.</remarks>
-    private readonly struct ForwardEpilogue(ForwardViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, int t) : IEpilogue
-    {
-        private readonly ForwardViews _v = v;
-        private readonly RecurrentLayer _layer = layer;
-        private readonly RnnDims _d = d;
-        private readonly HiddenBlock _block = block;
-        private readonly int _t = t;
-
-        public void Put(int row, int column, Float4 sum)
-        {
-            int tiles = _d.GateRow / GroupProduct.TileSide, tile = column / GroupProduct.TileSide, place = (row * tiles) + tile;
-            int begin = _block.GatesAt(_d, _layer.Gates, _t), columns = _block.Column(_d);
-            ArrayView<Float4> gates = Float4.Of(From(_v.Gates, begin));
-            if (CellKind.KeepsApart(_d.Cell))
-            {
-                ArrayView<Float4> recurrent = Float4.Of(From(_v.Recurrent, begin));
-                recurrent[place] = sum;
-                sum = default;
-            }
-
-            Float4 z;
-            if (_layer.Index == 0)
-            {
-                int token = _v.Tokens[(_t * _d.B) + _block.First + row];
-                ArrayView<Float4> table = Float4.Of(_v.Weights.From(_layer.Wxh + columns));
-                ArrayView<Float4> biases = Float4.Of(_v.Weights.From(_layer.Bh + columns));
-                Float4 weights = table[(token * tiles) + tile], bias = biases[tile];
-                z = sum.Plus(weights).Plus(bias);
-            }
-            else
-            {
-                Float4 input = gates[place];
-                z = sum.Plus(input);
-            }
-
-            gates[place] = CellKind.Gates(_d.Cell) > 1 ? z
-                : new Float4(RnnCell.Forward(z.X), RnnCell.Forward(z.Y), RnnCell.Forward(z.Z), RnnCell.Forward(z.W));
-        }
-    }
-
-    /// <summary>Adds what comes from above to the product; of a vanilla cell it computes the gradient at the pre-activation.</summary>
-    private readonly struct BackwardEpilogue(TrainingViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, int t) : IEpilogue
-    {
-        private readonly TrainingViews _v = v;
-        private readonly RecurrentLayer _layer = layer;
-        private readonly RnnDims _d = d;
-        private readonly HiddenBlock _block = block;
-        private readonly int _t = t;
-
-        public void Put(int row, int column, Float4 sum)
-        {
-            int place = (row * (_d.HRow / GroupProduct.TileSide)) + (column / GroupProduct.TileSide);
-            ArrayView<Float4> gradients = Float4.Of(From(_v.Dh, _block.At(_d, _layer.Dh, _t)));
-            Float4 dh = gradients[place];
-            dh = dh.Plus(sum);
-            if (_d.Gates == 1)
-            {
-                ArrayView<Float4> states = Float4.Of(From(_v.Forward.H, _block.At(_d, _layer.H, _t + 1)));
-                Float4 h = states[place];
-                dh = new Float4(
-                    RnnCell.Backward(dh.X, h.X), RnnCell.Backward(dh.Y, h.Y), RnnCell.Backward(dh.Z, h.Z), RnnCell.Backward(dh.W, h.W));
-            }
-
-            gradients[place] = dh; // a vanilla cell has its deltas in the place of dh
-        }
     }
 }

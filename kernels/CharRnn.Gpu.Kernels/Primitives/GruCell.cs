@@ -49,13 +49,13 @@ internal readonly unsafe struct GruCell : Cells.ICell
         *(Vector<float>*)(p.Carry + at) = dh * z;
     }
 
-    /// <summary>Computes a unit in a thread of a group, which finds its values in these places.</summary>
-    public static void Forward(ForwardViews v, int gates, int h, int previousH, int bias)
+    /// <summary>
+    /// Computes a unit in a thread of a group, from both parts of its pre-activations; the other values have these places.
+    /// </summary>
+    public static void Forward(ForwardViews v, Float4 input, Float4 recurrent, int gates, int h, int previousH, int bias)
     {
-        float r = KernelMath.Gate(v.Gates[gates] + v.Recurrent[gates]);
-        float z = KernelMath.Gate(v.Gates[gates + Z] + v.Recurrent[gates + Z]);
-        float state = v.Recurrent[gates + N] + v.Weights.Arena[bias];
-        float n = KernelMath.Tanh(v.Gates[gates + N] + (r * state));
+        float r = KernelMath.Gate(input.X + recurrent.X), z = KernelMath.Gate(input.Y + recurrent.Y);
+        float state = recurrent.Z + v.Weights.Arena[bias], n = KernelMath.Tanh(input.Z + (r * state));
         v.Gates[gates] = r;
         v.Gates[gates + Z] = z;
         v.Gates[gates + N] = n;

@@ -47,11 +47,10 @@ internal readonly unsafe struct LstmCell : Cells.ICell
         *(Vector<float>*)(p.Carry + at) = dc * f;
     }
 
-    /// <summary>Computes a unit in a thread of a group, which finds its values in these places.</summary>
-    public static void Forward(ForwardViews v, int gates, int h, int c, int previousC)
+    /// <summary>Computes a unit in a thread of a group, from its pre-activations; the other values have these places.</summary>
+    public static void Forward(ForwardViews v, Float4 z, int gates, int h, int c, int previousC)
     {
-        float i = KernelMath.Gate(v.Gates[gates]), f = KernelMath.Gate(v.Gates[gates + F]);
-        float g = KernelMath.Tanh(v.Gates[gates + G]), o = KernelMath.Gate(v.Gates[gates + O]);
+        float i = KernelMath.Gate(z.X), f = KernelMath.Gate(z.Y), g = KernelMath.Tanh(z.Z), o = KernelMath.Gate(z.W);
         float state = (f * v.C[previousC]) + (i * g);
         v.Gates[gates] = i;
         v.Gates[gates + F] = f;

@@ -72,7 +72,7 @@ public static unsafe partial class Product
     internal static void RunOnGroup(
         ArrayView<float> scratch, ArrayView<float> c, Layout cLayout, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout,
         int m, int n, int k, int accumulate, int _) =>
-        GroupProduct.Run(scratch, new Element(c, cLayout, accumulate), a, aRow, b, bLayout, m, n, k);
+        GroupProduct.Run(scratch, new Elements(c, cLayout, accumulate), a, aRow, b, bLayout, m, n, k);
 
     /// <summary>Computes a product whose left side is a transpose, <c>C[m,n] = A[k,m]ᵀ · B[k,n]</c>.</summary>
     /// <param name="scratch">See <see cref="Team.Scratch"/>.</param>
@@ -106,37 +106,20 @@ public static unsafe partial class Product
         ArrayView<float> scratch, ArrayView<float> c, Layout cLayout, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout,
         int m, int n, int k) =>
         GroupProduct.RunTransposed(
-            scratch, new Element(c, cLayout, 0), new TransposedLeft(Float4.Of(a), aRow / GroupProduct.TileSide), b, bLayout, m, n, k);
+            scratch, new Elements(c, cLayout, 0), new TransposedLeft(Float4.Of(a), aRow / GroupProduct.TileSide), b, bLayout, m, n, k);
 
     private readonly struct TransposedLeft(ArrayView<Float4> a, int row) : ITransposedLeft<TransposedLeft>
     {
         private readonly ArrayView<Float4> _a = a;
         private readonly int _row = row;
 
+        public bool IsMatrix => true;
+
         public TransposedLeft At(int step, int row) => new(_a.SubView((step * _row) + (row / GroupProduct.TileSide)), _row);
 
         public TransposedLeft Next() => new(_a.SubView(_row), _row);
 
-        public Float4 Load() => _a[0];
-    }
-
-    internal readonly struct Element(ArrayView<float> c, Layout layout, int accumulate) : IEpilogue
-    {
-        private readonly ArrayView<Float4> _c = Float4.Of(c);
-        private readonly Layout _layout = layout;
-        private readonly int _accumulate = accumulate;
-
-        public void Put(int row, int column, Float4 sum)
-        {
-            int place = _layout.Offset(row, column) / GroupProduct.TileSide;
-            if (_accumulate != 0)
-            {
-                Float4 before = _c[place];
-                sum = before.Plus(sum);
-            }
-
-            _c[place] = sum;
-        }
+        public Float4 Load(int below) => _a[below / GroupProduct.TileSide];
     }
 
     /// <summary>Multiplies operands that tiles can read where they are.</summary>

@@ -34,7 +34,7 @@ public static unsafe class RowSums
         ArrayView<float> scratch, ArrayView<float> to, ArrayView<int> indices, ArrayView<float> from, int rows, int first, int values,
         int row, int columns) =>
         GroupProduct.RunTransposed(
-            scratch, new Product.Element(to, Layout.Rows(row), 0), new OneHot(indices, first), from, Layout.Rows(row),
+            scratch, new Elements(to, Layout.Rows(row), 0), new OneHot(indices, first), from, Layout.Rows(row),
             values, columns, rows);
 
     /// <summary>Sums the first columns in the order of the rows: <c>to[i] = Σ from[r, i]</c>.</summary>
@@ -52,31 +52,35 @@ public static unsafe class RowSums
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal static void SumOnGroup(ArrayView<float> scratch, ArrayView<float> to, ArrayView<float> from, int rows, int row, int columns) =>
         GroupProduct.RunTransposed(
-            scratch, new Product.Element(to, Layout.Rows(row), 0), default(Ones), from, Layout.Rows(row), 1, columns, rows);
+            scratch, new Elements(to, Layout.Rows(row), 0), default(Ones), from, Layout.Rows(row), 1, columns, rows);
 
     private readonly struct OneHot(ArrayView<int> indices, int first) : ITransposedLeft<OneHot>
     {
         private readonly ArrayView<int> _indices = indices;
         private readonly int _first = first;
 
+        public bool IsMatrix => false;
+
         public OneHot At(int step, int row) => new(_indices.SubView(step), _first + row);
 
         public OneHot Next() => new(_indices.SubView(1), _first);
 
-        public Float4 Load()
+        public Float4 Load(int below)
         {
-            int value = _indices[0] - _first;
+            int value = _indices[0] - _first - below;
             return new Float4(value == 0 ? 1f : 0f, value == 1 ? 1f : 0f, value == 2 ? 1f : 0f, value == 3 ? 1f : 0f);
         }
     }
 
     private readonly struct Ones : ITransposedLeft<Ones>
     {
+        public bool IsMatrix => false;
+
         public Ones At(int step, int row) => this;
 
         public Ones Next() => this;
 
-        public Float4 Load() => new(1f, 0f, 0f, 0f);
+        public Float4 Load(int below) => new(1f, 0f, 0f, 0f);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,0 +1,200 @@
+using CharRnn.Gpu.Kernels.Arguments;
+using ILGPU;
+
+namespace CharRnn.Gpu.Kernels.Primitives;
+
+/// <summary>
+/// Large products, of which each thread keeps a tile of 8 × 8 elements in its registers. It loads half as much for an operation as a
+/// tile of 4 × 4 elements does, and loads are what limits a GPU then.
+/// </summary>
+/// <remarks>
+/// The right half of a tile is not beside the left one: neighbouring threads have neighbouring halves, so that their loads lie side by
+/// side. A quarter of a tile at a time goes through the scratch to the epilogue.
+/// </remarks>
+internal static partial class GroupProduct
+{
+    /// <summary>Computes <c>A[m,k] · B[k,n]</c>.</summary>
+    private static void RunWide(
+        ArrayView<float> scratch, Elements c, WideTiling tiling, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout,
+        int m, int k)
+    {
+        for (int section = 0; section < k; section += tiling.SectionSteps)
+        {
+            // All threads turn as often, because slices meet.
+            for (int work = Group.IdxX; work - Group.IdxX < tiling.Tiles; work += Group.DimX)
+            {
+                int slice = work / tiling.Tiles, place = work - (slice * tiling.Tiles);
+                int row = tiling.Row(place), begin = section + (slice * tiling.SliceSteps), steps = tiling.Steps(slice, begin, k);
+                WideTile sum = default;
+                if (steps > 0)
+                    sum = WideSum(
+                        a, row, aRow, m, b, bLayout.Offset(begin, tiling.Left(place)), bLayout.Offset(begin, tiling.Right(place)), begin,
+                        steps);
+                tiling.Put(scratch, c, sum, work, section > 0 ? 1 : 0);
+            }
+        }
+
+        Team.Barrier();
+    }
+
+    /// <summary>Computes <c>A[k,m]ᵀ · B[k,n]</c>.</summary>
+    private static void RunWideTransposed<TLeft>(
+        ArrayView<float> scratch, Elements c, WideTiling tiling, TLeft a, ArrayView<float> b, Layout bLayout, int m, int k)
+        where TLeft : struct, ITransposedLeft<TLeft>
+    {
+        int next = bLayout.Row / TileSide;
+        for (int section = 0; section < k; section += tiling.SectionSteps)
+        {
+            // All threads turn as often, because slices meet.
+            for (int work = Group.IdxX; work - Group.IdxX < tiling.Tiles; work += Group.DimX)
+            {
+                int slice = work / tiling.Tiles, place = work - (slice * tiling.Tiles);
+                int row = tiling.Row(place), begin = section + (slice * tiling.SliceSteps), steps = tiling.Steps(slice, begin, k);
+                WideTile sum = default;
+                if (steps > 0)
+                {
+                    TLeft left = a.At(begin, row);
+                    int below = row + TileSide < m ? TileSide : 0;
+                    ArrayView<Float4> right = From(Float4.Of(b), bLayout.Offset(begin, tiling.Left(place)) / TileSide);
+                    int across = (bLayout.Offset(0, tiling.Right(place)) - bLayout.Offset(0, tiling.Left(place))) / TileSide;
+                    for (; steps > 1; steps -= 2)
+                    {
+                        TLeft left1 = left.Next();
+                        ArrayView<Float4> right1 = From(right, next);
+                        Float4 a0 = left.Load(0), a1 = left.Load(below), b0 = right[0], b1 = right[across];
+                        Float4 a2 = left1.Load(0), a3 = left1.Load(below), b2 = right1[0], b3 = right1[across];
+                        sum = sum.Plus(a0, a1, b0, b1).Plus(a2, a3, b2, b3);
+                        (left, right) = (left1.Next(), From(right1, next));
+                    }
+
+                    if (steps > 0)
+                    {
+                        Float4 b0 = right[0], b1 = right[across];
+                        sum = sum.Plus(left.Load(0), left.Load(below), b0, b1);
+                    }
+                }
+
+                tiling.Put(scratch, c, sum, work, section > 0 ? 1 : 0);
+            }
+        }
+
+        Team.Barrier();
+    }
+
+    /// <summary>Sums some steps of a tile, where A is stored row by row. Rows past the last repeat it; their sums are not used.</summary>
+    private static WideTile WideSum(
+        ArrayView<float> a, int row, int aRow, int m, ArrayView<float> b, int leftPlace, int rightPlace, int begin, int steps)
+    {
+        ArrayView<Float4> left = From(Float4.Of(b), leftPlace / TileSide), right = From(Float4.Of(b), rightPlace / TileSide);
+        int next = aRow / 2, below = m - 1 - row;
+        ArrayView<Float2> row0 = Float2.Of(a).SubView(((row * aRow) + begin) / 2), row1 = row0.SubView(below > 0 ? next : 0);
+        ArrayView<Float2> row2 = row1.SubView(below > 1 ? next : 0), row3 = row2.SubView(below > 2 ? next : 0);
+        ArrayView<Float2> row4 = row3.SubView(below > 3 ? next : 0), row5 = row4.SubView(below > 4 ? next : 0);
+        ArrayView<Float2> row6 = row5.SubView(below > 5 ? next : 0), row7 = row6.SubView(below > 6 ? next : 0);
+        WideTile sum = default;
+        for (; steps > 1; steps -= 2)
+        {
+            ArrayView<Float4> left1 = From(left, PanelStep), right1 = From(right, PanelStep);
+            Float2 a0 = row0[0], a1 = row1[0], a2 = row2[0], a3 = row3[0], a4 = row4[0], a5 = row5[0], a6 = row6[0], a7 = row7[0];
+            Float4 b0 = left[0], b1 = right[0], b2 = left1[0], b3 = right1[0];
+            sum = sum.Plus(new Float4(a0.X, a1.X, a2.X, a3.X), new Float4(a4.X, a5.X, a6.X, a7.X), b0, b1)
+                .Plus(new Float4(a0.Y, a1.Y, a2.Y, a3.Y), new Float4(a4.Y, a5.Y, a6.Y, a7.Y), b2, b3);
+            (row0, row1, row2, row3) = (row0.SubView(1), row1.SubView(1), row2.SubView(1), row3.SubView(1));
+            (row4, row5, row6, row7) = (row4.SubView(1), row5.SubView(1), row6.SubView(1), row7.SubView(1));
+            (left, right) = (From(left1, PanelStep), From(right1, PanelStep));
+        }
+
+        if (steps > 0)
+        {
+            Float2 a0 = row0[0], a1 = row1[0], a2 = row2[0], a3 = row3[0], a4 = row4[0], a5 = row5[0], a6 = row6[0], a7 = row7[0];
+            Float4 b0 = left[0], b1 = right[0];
+            sum = sum.Plus(new Float4(a0.X, a1.X, a2.X, a3.X), new Float4(a4.X, a5.X, a6.X, a7.X), b0, b1);
+        }
+
+        return sum;
+    }
+
+    /// <summary>How a large product is divided into tiles, and k into sections of slices.</summary>
+    private readonly struct WideTiling
+    {
+        // A slice has at least so many steps of k: fewer are not worth it.
+        private const int LeastSteps = 16;
+
+        // More slices than these take too long to add.
+        private const int MostSlices = 8;
+
+        public readonly int Tiles, Slices, SliceSteps;
+
+        private readonly int _across, _m, _n;
+
+        public WideTiling(int m, int n, int k)
+        {
+            int down = (m + (2 * TileSide) - 1) / (2 * TileSide);
+            (_m, _n, _across) = (m, n, (n + (2 * TileSide) - 1) / (2 * TileSide));
+            Tiles = down * _across;
+            int threads = Group.DimX / Tiles, room = threads < k / LeastSteps ? threads : k / LeastSteps;
+            Slices = room >= MostSlices ? MostSlices : room >= 4 ? 4 : room >= 2 ? 2 : 1;
+            int steps = (((k + Slices - 1) / Slices) + 1) / 2 * 2;
+            SliceSteps = steps > SectionTerms ? SectionTerms : steps;
+
+            // Tiles that lie partly outside are wasted work, and so are threads without a tile.
+            int quarters = ((m + TileSide - 1) / TileSide) * ((n + TileSide - 1) / TileSide);
+            Pays = Tiles * Slices >= Group.DimX && 32 * Tiles <= 9 * quarters && k >= LeastSteps;
+        }
+
+        /// <summary>Whether the product is so large that tiles of this size keep all threads busy.</summary>
+        public readonly bool Pays;
+
+        /// <summary>Whether it is worth while to ask, with few instructions.</summary>
+        public static bool MayPay(int m, int n) => m * n * MostSlices >= 4 * TileSide * TileSide * Group.DimX;
+
+        /// <summary>The steps of k that all slices take before elements, or parts of them, are complete.</summary>
+        public int SectionSteps => Slices * SliceSteps;
+
+        /// <summary>The steps that a slice takes from here on, which are none for a thread that has no slice.</summary>
+        public int Steps(int slice, int begin, int k) => slice >= Slices ? 0 : begin + SliceSteps < k ? SliceSteps : k - begin;
+
+        public int Row(int tile) => tile / _across * 2 * TileSide;
+
+        public int Left(int tile) => tile % _across * TileSide;
+
+        public int Right(int tile) => Left(tile) + (_across * TileSide);
+
+        /// <summary>Hands out the elements of this thread's tile, or of the slices of tiles that all threads of the group have.</summary>
+        public void Put(ArrayView<float> scratch, Elements c, WideTile sum, int tile, int more)
+            {
+            ArrayView<Float4> sums = Float4.Of(scratch);
+            for (int quarter = 0; quarter < 4; quarter++)
+            {
+                Tile part = sum.First;
+                int own = Group.IdxX;
+                (sums[own], sums[own + Slots], sums[own + (2 * Slots)], sums[own + (3 * Slots)]) = (part.R0, part.R1, part.R2, part.R3);
+                sum = sum.Next();
+                if (Slices == 1)
+                {
+                    for (int i = 0; i < TileSide; i++)
+                        PutRow(c, quarter, tile, i, sums[own + (i * Slots)], more);
+                }
+                else
+                {
+                    Team.Barrier();
+                    int parts = SumParts(scratch, Tiles, TileSide, Slices);
+                    for (int work = Group.IdxX; work < Tiles * TileSide; work += Group.DimX)
+                    {
+                        int i = work / Tiles, place = work - (i * Tiles);
+                        PutRow(c, quarter, place, i, SumOf(scratch, (i * Slots) + place, parts, Slices / parts * Tiles), more);
+                    }
+
+                    Team.Barrier();
+                }
+            }
+        }
+
+        private void PutRow(Elements c, int quarter, int tile, int i, Float4 sum, int more)
+            {
+            int row = Row(tile) + (quarter / 2 * TileSide) + i, column = quarter % 2 == 0 ? Left(tile) : Right(tile);
+            if (tile < Tiles && row < _m && column < _n)
+                c.Put(row, column, sum, more);
+        }
+    }
+}
