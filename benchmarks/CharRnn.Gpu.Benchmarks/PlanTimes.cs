@@ -45,8 +45,10 @@ internal static class PlanTimes
 
     private static readonly (RecurrentCell Cell, int H, int B, int T)[] OtherCells =
     [
-        (RecurrentCell.Lstm, 100, 1, 25), (RecurrentCell.Lstm, 256, 1, 25), (RecurrentCell.Lstm, 128, 8, 25), (RecurrentCell.Lstm, 128, 50, 50), (RecurrentCell.Lstm, 128, 256, 50),
-        (RecurrentCell.Lstm, 256, 64, 50), (RecurrentCell.Lstm, 512, 64, 50), (RecurrentCell.Gru, 100, 1, 25), (RecurrentCell.Gru, 128, 50, 50), (RecurrentCell.Gru, 256, 64, 50),
+        (RecurrentCell.Lstm, 100, 1, 25), (RecurrentCell.Lstm, 256, 1, 25), (RecurrentCell.Lstm, 128, 8, 25),
+        (RecurrentCell.Lstm, 128, 50, 50), (RecurrentCell.Lstm, 128, 256, 50), (RecurrentCell.Lstm, 256, 64, 50),
+        (RecurrentCell.Lstm, 512, 64, 50), (RecurrentCell.Gru, 100, 1, 25), (RecurrentCell.Gru, 128, 50, 50),
+        (RecurrentCell.Gru, 256, 64, 50),
     ];
 
     private static readonly (int Inputs, int[] Hidden, int Outputs, int Batch)[] Networks =
@@ -69,7 +71,8 @@ internal static class PlanTimes
 
         using ComputeDevice device = selection.Open(_ => null, Console.Error.WriteLine);
         Console.WriteLine($"{device.Name}: microseconds of a step, and in brackets those of the estimate; * is what auto chooses");
-        foreach ((RecurrentCell cell, int h, int b, int t) in Sizes.Select(size => (RecurrentCell.Rnn, size.H, size.B, size.T)).Concat(OtherCells))
+        IEnumerable<(RecurrentCell, int, int, int)> vanilla = Sizes.Select(size => (RecurrentCell.Rnn, size.H, size.B, size.T));
+        foreach ((RecurrentCell cell, int h, int b, int t) in vanilla.Concat(OtherCells))
         {
             var shape = new ModelShape(VocabularySize, h, cell);
             var step = new StepOptions { HiddenSize = h, BatchSize = b, SequenceLength = t };

@@ -106,10 +106,10 @@ public static class GradientKernel
     private static void Matrix(
         ArrayView<float> scratch, TrainingViews v, RnnDims d, RecurrentLayer layer, bool recurrent, int block, BlockGrid grid)
     {
-        int rows = d.T * d.B, inputs = recurrent ? layer.H : v.Forward.Layers[layer.Index - 1].Above;
+        int rows = d.T * d.B, place = recurrent ? layer.H : v.Forward.Layers[layer.Index - 1].Above;
         ArrayView<float> states = recurrent ? v.Forward.H : v.Forward.X, deltas = recurrent ? v.RecurrentDeltas : v.Deltas;
         GradientBlock.Run(
-            scratch, v.Status, v.Gradient.From(recurrent ? layer.Whh : layer.Wxh), states.SubView(inputs, rows * d.HRow), d.HRow, d.H,
+            scratch, v.Status, v.Gradient.From(recurrent ? layer.Whh : layer.Wxh), states.SubView(place, rows * d.HRow), d.HRow, d.H,
             deltas.SubView(layer.Deltas, rows * d.GateRow), d.GateRow, d.Columns, rows, block, grid);
     }
 

@@ -5,8 +5,8 @@ using CharRnn.Gpu.Kernels.Arguments;
 namespace CharRnn.Gpu.Kernels.Primitives;
 
 /// <summary>
-/// What follows the products of a time step: the cells' own arithmetic, unit by unit. Each cell is a file, in which a CPU worker finds it
-/// for a vector of units, and a thread of a group for one unit. <see cref="Recurrence"/> is what they share.
+/// What follows the products of a time step for a CPU worker: the cells' own arithmetic. Each cell is a file, in which a worker finds it
+/// for a vector of units, and a thread of a group, which <see cref="GroupRecurrence"/> leads, for one unit.
 /// </summary>
 internal static unsafe class Cells
 {

@@ -9,7 +9,7 @@ namespace CharRnn.Gpu.Kernels.Primitives;
 /// </summary>
 /// <remarks>
 /// The right half of a tile is not beside the left one: neighbouring threads have neighbouring halves, so that their loads lie side by
-/// side. A quarter of a tile at a time goes through the scratch to the epilogue.
+/// side. A quarter of a tile at a time goes through the scratch before it is stored. Each section of k is added to what is stored.
 /// </remarks>
 internal static partial class GroupProduct
 {
@@ -20,11 +20,10 @@ internal static partial class GroupProduct
     {
         for (int section = 0; section < k; section += tiling.SectionSteps)
         {
-            // All threads turn as often, because slices meet.
-            for (int work = Group.IdxX; work - Group.IdxX < tiling.Tiles; work += Group.DimX)
+            for (int turn = 0; turn < tiling.Tiles; turn += Group.DimX)
             {
-                int slice = work / tiling.Tiles, place = work - (slice * tiling.Tiles);
-                int row = tiling.Row(place), begin = section + (slice * tiling.SliceSteps), steps = tiling.Steps(slice, begin, k);
+                int work = turn + Group.IdxX, slice = work / tiling.Tiles, place = work - (slice * tiling.Tiles);
+                int row = tiling.Row(place), begin = section + (slice * tiling.SectionOfSlice), steps = tiling.Steps(slice, begin, k);
                 WideTile sum = default;
                 if (steps > 0)
                     sum = WideSum(
@@ -45,11 +44,10 @@ internal static partial class GroupProduct
         int next = bLayout.Row / TileSide;
         for (int section = 0; section < k; section += tiling.SectionSteps)
         {
-            // All threads turn as often, because slices meet.
-            for (int work = Group.IdxX; work - Group.IdxX < tiling.Tiles; work += Group.DimX)
+            for (int turn = 0; turn < tiling.Tiles; turn += Group.DimX)
             {
-                int slice = work / tiling.Tiles, place = work - (slice * tiling.Tiles);
-                int row = tiling.Row(place), begin = section + (slice * tiling.SliceSteps), steps = tiling.Steps(slice, begin, k);
+                int work = turn + Group.IdxX, slice = work / tiling.Tiles, place = work - (slice * tiling.Tiles);
+                int row = tiling.Row(place), begin = section + (slice * tiling.SectionOfSlice), steps = tiling.Steps(slice, begin, k);
                 WideTile sum = default;
                 if (steps > 0)
                 {
@@ -117,52 +115,53 @@ internal static partial class GroupProduct
     /// <summary>How a large product is divided into tiles, and k into sections of slices.</summary>
     private readonly struct WideTiling
     {
-        // A slice has at least so many steps of k: fewer are not worth it.
-        private const int LeastSteps = 16;
-
         // More slices than these take too long to add.
         private const int MostSlices = 8;
 
-        public readonly int Tiles, Slices, SliceSteps;
+        /// <summary>Whether the product is so large that tiles of this size keep the threads busy, at least in the first turn.</summary>
+        public readonly bool Pays;
 
-        private readonly int _across, _m, _n;
+        /// <summary>The number of tiles, and the steps of k that a slice of one has in a section.</summary>
+        public readonly int Tiles, SectionOfSlice;
+
+        private readonly int _slices, _across, _m, _n;
 
         public WideTiling(int m, int n, int k)
         {
             int down = (m + (2 * TileSide) - 1) / (2 * TileSide);
             (_m, _n, _across) = (m, n, (n + (2 * TileSide) - 1) / (2 * TileSide));
             Tiles = down * _across;
-            int threads = Group.DimX / Tiles, room = threads < k / LeastSteps ? threads : k / LeastSteps;
-            Slices = room >= MostSlices ? MostSlices : room >= 4 ? 4 : room >= 2 ? 2 : 1;
-            int steps = (((k + Slices - 1) / Slices) + 1) / 2 * 2;
-            SliceSteps = steps > SectionTerms ? SectionTerms : steps;
+            int threads = Group.DimX / Tiles, room = threads < k / LeastSliceSteps ? threads : k / LeastSliceSteps;
+            _slices = room >= MostSlices ? MostSlices : room >= 4 ? 4 : room >= 2 ? 2 : 1;
+            int steps = (((k + _slices - 1) / _slices) + 1) / 2 * 2;
+            SectionOfSlice = steps > SectionTerms ? SectionTerms : steps;
 
             // Tiles that lie partly outside are wasted work, and so are threads without a tile.
             int quarters = ((m + TileSide - 1) / TileSide) * ((n + TileSide - 1) / TileSide);
-            Pays = Tiles * Slices >= Group.DimX && 32 * Tiles <= 9 * quarters && k >= LeastSteps;
+            Pays = Tiles * _slices >= Group.DimX && 32 * Tiles <= 9 * quarters && k >= LeastSliceSteps;
         }
 
-        /// <summary>Whether the product is so large that tiles of this size keep all threads busy.</summary>
-        public readonly bool Pays;
-
         /// <summary>Whether it is worth while to ask, with few instructions.</summary>
-        public static bool MayPay(int m, int n) => m * n * MostSlices >= 4 * TileSide * TileSide * Group.DimX;
+        public static bool MayPay(int m, int n) => m * n >= 4 * TileSide * TileSide / MostSlices * Group.DimX;
 
         /// <summary>The steps of k that all slices take before elements, or parts of them, are complete.</summary>
-        public int SectionSteps => Slices * SliceSteps;
+        public int SectionSteps => _slices * SectionOfSlice;
 
         /// <summary>The steps that a slice takes from here on, which are none for a thread that has no slice.</summary>
-        public int Steps(int slice, int begin, int k) => slice >= Slices ? 0 : begin + SliceSteps < k ? SliceSteps : k - begin;
+        public int Steps(int slice, int begin, int k) => slice >= _slices ? 0 : begin + SectionOfSlice < k ? SectionOfSlice : k - begin;
 
+        /// <summary>The first of the eight rows of a tile.</summary>
         public int Row(int tile) => tile / _across * 2 * TileSide;
 
+        /// <summary>The first of its four columns on the left.</summary>
         public int Left(int tile) => tile % _across * TileSide;
 
+        /// <summary>The first of its four columns on the right, which may lie behind the last column.</summary>
         public int Right(int tile) => Left(tile) + (_across * TileSide);
 
         /// <summary>Hands out the elements of this thread's tile, or of the slices of tiles that all threads of the group have.</summary>
         public void Put(ArrayView<float> scratch, Elements c, WideTile sum, int tile, int more)
-            {
+        {
             ArrayView<Float4> sums = Float4.Of(scratch);
             for (int quarter = 0; quarter < 4; quarter++)
             {
@@ -170,7 +169,7 @@ internal static partial class GroupProduct
                 int own = Group.IdxX;
                 (sums[own], sums[own + Slots], sums[own + (2 * Slots)], sums[own + (3 * Slots)]) = (part.R0, part.R1, part.R2, part.R3);
                 sum = sum.Next();
-                if (Slices == 1)
+                if (_slices == 1)
                 {
                     for (int i = 0; i < TileSide; i++)
                         PutRow(c, quarter, tile, i, sums[own + (i * Slots)], more);
@@ -178,11 +177,11 @@ internal static partial class GroupProduct
                 else
                 {
                     Team.Barrier();
-                    int parts = SumParts(scratch, Tiles, TileSide, Slices);
+                    int parts = SumParts(scratch, Tiles, TileSide, _slices);
                     for (int work = Group.IdxX; work < Tiles * TileSide; work += Group.DimX)
                     {
                         int i = work / Tiles, place = work - (i * Tiles);
-                        PutRow(c, quarter, place, i, SumOf(scratch, (i * Slots) + place, parts, Slices / parts * Tiles), more);
+                        PutRow(c, quarter, place, i, SumOf(scratch, (i * Slots) + place, parts, _slices / parts * Tiles), more);
                     }
 
                     Team.Barrier();
@@ -191,7 +190,7 @@ internal static partial class GroupProduct
         }
 
         private void PutRow(Elements c, int quarter, int tile, int i, Float4 sum, int more)
-            {
+        {
             int row = Row(tile) + (quarter / 2 * TileSide) + i, column = quarter % 2 == 0 ? Left(tile) : Right(tile);
             if (tile < Tiles && row < _m && column < _n)
                 c.Put(row, column, sum, more);

@@ -26,9 +26,9 @@ internal interface ITransposedLeft<TSelf>
 /// </summary>
 /// <remarks>
 /// Where there are few tiles, k is divided into slices. Each slice of a tile is summed by one thread, and the sums are added in an order
-/// that depends on the sizes alone. The rows of the operands are whole lines, and
-/// begin at multiples of four floats. The methods are inlined, so that a compiler knows that the operands are in global memory. The sums
-/// of sections of a tile of 4 × 4 go through the scratch, which leaves registers for the loads of eight steps of k.
+/// that depends on the sizes and the number of threads alone. The rows of the operands are whole lines, and begin at multiples of four
+/// floats. The methods are inlined, so that a compiler knows that the operands are in global memory. The sums of sections of a tile of
+/// 4 × 4 go through the scratch, which leaves registers for the loads of eight steps of k.
 /// </remarks>
 internal static partial class GroupProduct
 {
@@ -36,14 +36,15 @@ internal static partial class GroupProduct
     public const int TileSide = 4;
 
     // Terms of a section, which are summed from zero: adding thousands of terms one after the other would lose digits. It is a multiple
-    // of the eight or four steps of k that a loop takes at once. Terms that are left then are added to the total one by one.
+    // of the eight, four or two steps of k that a loop takes at once. In a tile of 4 × 4, terms that are left are added to the total one by
+    // one.
     private const int SectionTerms = 256;
 
     // Distance between the rows of a panel, in vectors of four floats.
     private const int PanelStep = Layout.PanelWidth / TileSide;
 
     // A slice has at least so many steps of k, and fewer where their sums need no further barrier: less is not worth it.
-    private const int SliceSteps = 16, SliceStepsInScratch = 8;
+    private const int LeastSliceSteps = 16, LeastSliceStepsInScratch = 8;
 
     // The tiles for which the scratch has room.
     private const int Slots = Reduction.MaxGroupSize;
@@ -62,7 +63,7 @@ internal static partial class GroupProduct
             }
         }
 
-        var tiling = new Tiling(m < TileSide ? 1 : TileSide, m, n, k, SliceSteps);
+        var tiling = new Tiling(m < TileSide ? 1 : TileSide, m, n, k, LeastSliceSteps);
         for (int work = Group.IdxX; work < tiling.Tiles * tiling.Slices; work += Group.DimX)
         {
             int slot = tiling.Slot(work), tile = Sum(scratch, slot, tiling, work, a, aRow, b, bLayout, m);
@@ -87,7 +88,7 @@ internal static partial class GroupProduct
             }
         }
 
-        var tiling = new Tiling(TileSide, m, n, k, SliceSteps);
+        var tiling = new Tiling(TileSide, m, n, k, LeastSliceSteps);
         for (int work = Group.IdxX; work < tiling.Tiles * tiling.Slices; work += Group.DimX)
         {
             int slice = work / tiling.Tiles, tile = work - (slice * tiling.Tiles), begin = tiling.Begin(slice), slot = tiling.Slot(work);
@@ -100,13 +101,13 @@ internal static partial class GroupProduct
     }
 
     /// <summary>
-    /// Computes a product whose elements other code takes from the scratch, behind a barrier. It
-    /// must fit: see <see cref="FitsScratch"/>.
+    /// Computes a product whose elements other code takes from the scratch, behind a barrier. It must fit: see
+    /// <see cref="FitsScratch"/>.
     /// </summary>
     public static Tiling SumsInScratch(
         ArrayView<float> scratch, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout, int m, int n, int k)
     {
-        var tiling = new Tiling(m < TileSide ? 1 : TileSide, m, n, k, SliceStepsInScratch);
+        var tiling = new Tiling(m < TileSide ? 1 : TileSide, m, n, k, LeastSliceStepsInScratch);
         for (int work = Group.IdxX; work < tiling.Tiles * tiling.Slices; work += Group.DimX)
             Sum(scratch, work, tiling, work, a, aRow, b, bLayout, m);
         return tiling;
@@ -124,7 +125,8 @@ internal static partial class GroupProduct
     /// <summary>Computes a slice of a tile of a product, and leaves it in the scratch.</summary>
     /// <returns>The tile.</returns>
     private static int Sum(
-        ArrayView<float> scratch, int slot, Tiling tiling, int work, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout, int m)
+        ArrayView<float> scratch, int slot, Tiling tiling, int work, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout,
+        int m)
     {
         int slice = work / tiling.Tiles, tile = work - (slice * tiling.Tiles), begin = tiling.Begin(slice), stop = tiling.Stop(begin);
         (int row, int column) = tiling.Place(tile);
@@ -438,11 +440,11 @@ internal static partial class GroupProduct
     /// <summary>
     /// Adds the sums of slices in the scratch, in their order, to those of fewer parts, as many as keep the threads busy.
     /// </summary>
-    /// <returns>The number of parts, which lie where their first slices did.</returns>
+    /// <returns>The number of sums that are left of each element, which lie where the first slices of their parts did.</returns>
     private static int SumParts(ArrayView<float> scratch, int tiles, int rows, int slices)
     {
         int idle = Slots / (tiles * rows), most = slices / 4;
-        int parts = idle >= 8 && most >= 8 ? 8 : idle >= 4 && most >= 4 ? 4 : idle >= 2 && most >= 2 ? 2 : 1;
+        int parts = idle >= 4 && most >= 4 ? 4 : idle >= 2 && most >= 2 ? 2 : 1;
         if (parts == 1)
             return slices;
         ArrayView<Float4> sums = Float4.Of(scratch);

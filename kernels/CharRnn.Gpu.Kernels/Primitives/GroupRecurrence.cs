@@ -25,7 +25,7 @@ internal static class GroupRecurrence
             return;
         }
 
-        (int streams, int units) = InScratch(block, block.Columns(d), d.Gates);
+        (int streams, int units) = InScratch(block, d.Gates);
         for (int t = block.Begin; t < block.End; t++)
             for (int first = 0; first < block.Count; first += streams)
                 for (int unit = 0; unit < block.Units; unit += units)
@@ -41,7 +41,7 @@ internal static class GroupRecurrence
             return;
         }
 
-        (int streams, int units) = InScratch(block, block.Units, 1);
+        (int streams, int units) = InScratch(block, 1);
         for (int t = block.End - 1; t >= block.Begin; t--)
             for (int first = 0; first < block.Count; first += streams)
                 for (int unit = 0; unit < block.Units; unit += units)
@@ -49,9 +49,9 @@ internal static class GroupRecurrence
     }
 
     /// <summary>The streams and the units of a block that are computed at once, because the scratch can hold their sums.</summary>
-    private static (int Streams, int Units) InScratch(HiddenBlock block, int columns, int gates)
+    private static (int Streams, int Units) InScratch(HiddenBlock block, int gates)
     {
-        if (GroupProduct.FitsScratch(block.Count, columns))
+        if (GroupProduct.FitsScratch(block.Count, GateColumns.Count(block.Units, gates)))
             return (block.Count, block.Units);
         int most = GroupProduct.RowsInScratch(gates * Layout.PanelWidth), streams = block.Count < most ? block.Count : most;
         return (streams, most / GroupProduct.RowsOfTiles(streams) * Layout.PanelWidth);
@@ -73,7 +73,8 @@ internal static class GroupRecurrence
         Team.Barrier();
         while (element < elements)
         {
-            int r = element / block.Units, u = element - (r * block.Units), place = (r * d.HRow) + u, column = GateColumns.Of(u, 0, d.Gates);
+            int r = element / block.Units, u = element - (r * block.Units), place = (r * d.HRow) + u;
+            int column = GateColumns.Of(u, 0, d.Gates);
             int gates = block.GatesAt(d, layer.Gates, t) + (r * d.GateRow) + column;
             int h = block.At(d, layer.H, t + 1) + place, previousH = block.At(d, layer.H, t) + place;
             if (d.Gates == 1)
@@ -114,7 +115,7 @@ internal static class GroupRecurrence
                 values[place], values[place + Layout.PanelWidth], values[place + (2 * Layout.PanelWidth)],
                 gates == 3 ? 0f : values[place + (3 * Layout.PanelWidth)]);
 
-    /// <summary>Computes the gradients of a time step of a block in the same way.</summary>
+    /// <summary>Computes the gradients of a time step of a block, too, unit by unit.</summary>
     private static void BackwardStep(
         ArrayView<float> scratch, TrainingViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, int t)
     {

@@ -7,7 +7,7 @@ namespace CharRnn.Gpu.Kernels.Primitives;
 
 /// <summary>
 /// Computes the two chains through time of a layer, for a block of its states. Its streams depend on no other streams. All cells share the
-/// products; <see cref="Cells"/> has what follows them.
+/// products; <see cref="Cells"/> has what follows them on a CPU, and <see cref="GroupRecurrence"/> elsewhere.
 /// </summary>
 public static unsafe class Recurrence
 {

@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 namespace CharRnn.Gpu.Kernels.Primitives;
 
 /// <summary>
-/// The vanilla cell (E1, E7). Its only gate is the hidden state itself. Groups compute it in the epilogue of their product, or in
+/// The vanilla cell (E1, E7). Its only gate is the hidden state itself. Groups compute it from the sums of their product, or in
 /// registers: see <see cref="GroupRecurrence"/>.
 /// </summary>
 internal readonly unsafe struct RnnCell : Cells.ICell

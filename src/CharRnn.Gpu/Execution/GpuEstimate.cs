@@ -6,9 +6,8 @@ namespace CharRnn.Gpu.Execution;
 
 /// <summary>
 /// An estimate of the time that a training step takes on a GPU. It is made to choose a plan, for which only the order of the plans
-/// matters. The rates are those of one of the two groups that share a multiprocessor of an H100. They are fitted by hand to the times that
-/// the benchmarks' command <c>plans</c> measured, and were within a fifth of most of these; benchmarks/README.md has the table. Products
-/// have become faster since by the instructions that they take, which a simulated device counts.
+/// matters. The rates are those of one of the two groups that share a multiprocessor of an H200. They are fitted by hand to the times that
+/// the benchmarks' command <c>plans</c> measured; benchmarks/README.md has the table.
 /// </summary>
 internal static class GpuEstimate
 {
@@ -16,22 +15,21 @@ internal static class GpuEstimate
     /// The instructions of a warp for its 32 multiply-adds in a large model, with their loads, addresses, loops, and all that comes between
     /// products. A test compares it with what the simulated device counts.
     /// </summary>
-    public const double InstructionsPerMultiplyAdd = 1.9;
+    public const double InstructionsPerMultiplyAdd = 2.1;
 
-    // In the gradients of (1024, 128, 100), which are hardly anything but products, 264 groups issued 958 million instructions in 1,596 us.
+    // By the time of (1024, 128, 100), which is hardly anything but products.
     private const double InstructionsPerSecond = 2.3e9;
 
     // A group reads weights from the second-level cache, computes products, and updates parameters one by one.
-    private const double BytesPerSecond = 68e9, FlopsPerSecond = 2 * 32 * InstructionsPerSecond / InstructionsPerMultiplyAdd,
+    private const double BytesPerSecond = 95e9, FlopsPerSecond = 2 * 32 * InstructionsPerSecond / InstructionsPerMultiplyAdd,
         UpdatesPerSecond = 200e6;
 
     // The least time of a phase that all groups share, of a launch in a sequence of short ones, and of a time step within a group:
     // the latency of a few loads and barriers.
     private const double PhaseSeconds = 9e-6, LaunchSeconds = 5.6e-6, ChainStepSeconds = 1.2e-6, ResidentStepSeconds = 0.37e-6;
 
-    // The least time of a time step within a launch whose groups meet. It is not measured: it is that of a step within a group, and one to
-    // two microseconds for a meeting, which is what a synchronisation of all groups takes on a V100 by published measurements.
-    private const double MeetingStepSeconds = ChainStepSeconds + 2e-6;
+    // The least time of a time step within a launch whose groups meet, and what a cell with several gates adds to any time step.
+    private const double MeetingStepSeconds = 3.9e-6, GatesSeconds = 1.2e-6;
 
     // Hidden states, outputs, the way back, gradients, update.
     private const int Phases = 5;
@@ -55,6 +53,7 @@ internal static class GpuEstimate
             _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "has no estimate"),
         };
         int phases = Phases + (4 * (shape.Layers - 1)); // each further layer has two chains, and the products between it and the one below
+        timeStep += shape.Gates > 1 ? GatesSeconds : 0;
         return (2 * t * timeStep * shape.Layers) + (rest / device.Teams) + (phases * PhaseSeconds);
     }
 }
