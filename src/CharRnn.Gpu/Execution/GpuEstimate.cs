@@ -6,8 +6,9 @@ namespace CharRnn.Gpu.Execution;
 
 /// <summary>
 /// An estimate of the time that a training step takes on a GPU. It is made to choose a plan, for which only the order of the plans
-/// matters. The rates are those of one of the two groups that share a multiprocessor of an H200. They are fitted by hand to the times that
-/// the benchmarks' command <c>plans</c> measured; benchmarks/README.md has the table.
+/// matters. The rates are those of one of the two groups that share a multiprocessor. Those of products, of reading weights and of meetings
+/// are fitted by hand to what the benchmarks' command <c>plans</c> measured on an H200; those of launches and phases are an H100's, and are
+/// up to a half too long. Most estimates are within a fifth; benchmarks/README.md has the table.
 /// </summary>
 internal static class GpuEstimate
 {
@@ -17,7 +18,7 @@ internal static class GpuEstimate
     /// </summary>
     public const double InstructionsPerMultiplyAdd = 2.1;
 
-    // By the time of (1024, 128, 100), which is hardly anything but products.
+    // Only its quotient with the number above matters, which is fitted to (1024, 128, 100): hardly anything but products.
     private const double InstructionsPerSecond = 2.3e9;
 
     // A group reads weights from the second-level cache, computes products, and updates parameters one by one.
@@ -28,7 +29,8 @@ internal static class GpuEstimate
     // the latency of a few loads and barriers.
     private const double PhaseSeconds = 9e-6, LaunchSeconds = 5.6e-6, ChainStepSeconds = 1.2e-6, ResidentStepSeconds = 0.37e-6;
 
-    // The least time of a time step within a launch whose groups meet, and what a cell with several gates adds to any time step.
+    // What a time step takes beside its products within a launch whose groups meet, which is less with one stream, and what a cell with
+    // several gates adds to any time step.
     private const double MeetingStepSeconds = 3.9e-6, GatesSeconds = 1.2e-6;
 
     // Hidden states, outputs, the way back, gradients, update.

@@ -28,8 +28,8 @@ internal sealed record NetworkPlan(bool ManySteps, int Teams, string Reason)
         if (device.Kind == DeviceKind.Cpu)
             return new NetworkPlan(true, device.Teams, $"{figures}: many steps a launch, workers meet between phases");
 
-        // On an H100, one group that runs many steps a launch was faster only for the smallest networks: 40 us a step against 46 for 4-8-3
-        // with 32 rows, but 103 against 46 with 150, and 84 against 62 for 20-16-16-2 with 128.
+        // On an H200, one group that runs many steps a launch was faster only for the smallest networks: 23 us a step against 29 for 4-8-3
+        // with 32 rows, but 52 against 40 with 150, and 64 against 40 for 20-16-16-2 with 128.
         return new NetworkPlan(false, device.Teams, $"{figures}: a launch for each layer forward and back, the gradients and the update");
     }
 

@@ -50,13 +50,12 @@ public class ExecutionPlanTests
             Assert.Equal((device, h, b, t, kind), (device, h, b, t, Plan(device, h, b, t).Kind));
     }
 
-    /// <summary>Each choice is the plan that an H200 was faster by.</summary>
+    /// <summary>With these plans, an H200 was faster than with the other one.</summary>
     [Theory]
-    [InlineData(RecurrentCell.Lstm, 128, 1, PlanKind.Phases)]
-    [InlineData(RecurrentCell.Lstm, 512, 1, PlanKind.Persistent)]
-    [InlineData(RecurrentCell.Gru, 256, 2, PlanKind.Persistent)]
-    public void Cells_with_several_gates_have_their_plans(RecurrentCell cell, int h, int layers, PlanKind kind) =>
-        Assert.Equal(kind, ExecutionPlan.Choose(new ModelShape(V, h, cell, layers), Options(h, 64, 50), H200).Kind);
+    [InlineData(RecurrentCell.Lstm, 128, 1, 50, PlanKind.Phases)]
+    [InlineData(RecurrentCell.Gru, 256, 2, 64, PlanKind.Persistent)]
+    public void Cells_with_several_gates_have_their_plans(RecurrentCell cell, int h, int layers, int b, PlanKind kind) =>
+        Assert.Equal(kind, ExecutionPlan.Choose(new ModelShape(V, h, cell, layers), Options(h, b, 50), H200).Kind);
 
     [Fact]
     public void A_GPUs_blocks_are_one_round_of_its_groups_and_keep_most_of_them_busy()
