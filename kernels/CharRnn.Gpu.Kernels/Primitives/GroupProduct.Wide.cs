@@ -142,7 +142,8 @@ internal static partial class GroupProduct
         }
 
         /// <summary>Whether it is worth while to ask, with few instructions.</summary>
-        public static bool MayPay(int m, int n) => m * n >= 4 * TileSide * TileSide / MostSlices * Group.DimX;
+        public static bool MayPay(int m, int n) =>
+            Team.HasWideTiles() != 0 && m * n >= 4 * TileSide * TileSide / MostSlices * Group.DimX;
 
         /// <summary>The steps of k that all slices take before elements, or parts of them, are complete.</summary>
         public int SectionSteps => _slices * SectionOfSlice;

@@ -100,6 +100,17 @@ public static class Team
     internal static int TakeOnGroup(ArrayView<int> _, int __, int ___, int previous, int team, int teams) =>
         previous < 0 ? team : previous + teams;
 
+    /// <summary>
+    /// 1 where a group's products may have large tiles, else 0: with OpenCL, because PoCL 6.0 computes wrong sums with them, and no OpenCL
+    /// GPU has run them.
+    /// </summary>
+    [IntrinsicImplementation]
+    public static int HasWideTiles() => 1;
+
+    internal static int HasWideTilesOnGroup() => 1;
+
+    internal static int HasWideTilesOnOpenCl() => 0;
+
     /// <summary>Waits until every team of the launch is here.</summary>
     /// <param name="words">Where arrivals are counted.</param>
     /// <param name="word">The index of the count.</param>

@@ -52,6 +52,19 @@ public class ProductTests
                 Check(data, Bodies.OnGroup(group, data, data.N.StepStride == 1 ? RunKernel : RunTransposedKernel));
     }
 
+    /// <summary>Tiles of 8 × 8: more than a group has threads, fewer but with slices of k, and in several sections.</summary>
+    [Theory]
+    [MemberData(nameof(Bodies.Groups), MemberType = typeof(Bodies))]
+    public void The_group_body_multiplies_large_matrices(DeviceKind group)
+    {
+        foreach ((int m, int n, int k) in ((int, int, int)[])[(136, 128, 21), (62, 64, 1100), (64, 128, 301), (127, 129, 64)])
+            foreach (bool transposed in (bool[])[false, true])
+            {
+                OperandData data = Case(m, n, k, accumulate: transposed ? 0 : 1, transposed);
+                Check(data, Bodies.OnGroup(group, data, transposed ? RunTransposedKernel : RunKernel));
+            }
+    }
+
     [Fact]
     public void A_row_has_the_same_bits_whatever_rows_it_is_computed_with()
     {
