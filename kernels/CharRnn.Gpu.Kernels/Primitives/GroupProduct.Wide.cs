@@ -22,13 +22,11 @@ internal static partial class GroupProduct
         {
             for (int turn = 0; turn < tiling.Tiles; turn += Group.DimX)
             {
-                int work = turn + Group.IdxX, slice = work / tiling.Tiles, place = work - (slice * tiling.Tiles);
-                int row = tiling.Row(place), begin = section + (slice * tiling.SectionOfSlice), steps = tiling.Steps(slice, begin, k);
+                int work = turn + Group.IdxX;
+                (int row, int left, int right, int begin, int steps) = tiling.Place(work, section, k);
                 WideTile sum = default;
                 if (steps > 0)
-                    sum = WideSum(
-                        a, row, aRow, m, b, bLayout.Offset(begin, tiling.Left(place)), bLayout.Offset(begin, tiling.Right(place)), begin,
-                        steps);
+                    sum = WideSum(a, row, aRow, m, b, bLayout.Offset(begin, left), bLayout.Offset(begin, right), begin, steps);
                 tiling.Put(scratch, c, sum, work, section > 0 ? 1 : 0);
             }
         }
@@ -46,29 +44,29 @@ internal static partial class GroupProduct
         {
             for (int turn = 0; turn < tiling.Tiles; turn += Group.DimX)
             {
-                int work = turn + Group.IdxX, slice = work / tiling.Tiles, place = work - (slice * tiling.Tiles);
-                int row = tiling.Row(place), begin = section + (slice * tiling.SectionOfSlice), steps = tiling.Steps(slice, begin, k);
+                int work = turn + Group.IdxX;
+                (int row, int left, int right, int begin, int steps) = tiling.Place(work, section, k);
                 WideTile sum = default;
                 if (steps > 0)
                 {
-                    TLeft left = a.At(begin, row);
+                    TLeft a0 = a.At(begin, row);
+                    ArrayView<Float4> b0 = From(Float4.Of(b), bLayout.Offset(begin, left) / TileSide);
                     int below = row + TileSide < m ? TileSide : 0;
-                    ArrayView<Float4> right = From(Float4.Of(b), bLayout.Offset(begin, tiling.Left(place)) / TileSide);
-                    int across = (bLayout.Offset(0, tiling.Right(place)) - bLayout.Offset(0, tiling.Left(place))) / TileSide;
+                    int across = (bLayout.Offset(0, right) - bLayout.Offset(0, left)) / TileSide;
                     for (; steps > 1; steps -= 2)
                     {
-                        TLeft left1 = left.Next();
-                        ArrayView<Float4> right1 = From(right, next);
-                        Float4 a0 = left.Load(0), a1 = left.Load(below), b0 = right[0], b1 = right[across];
-                        Float4 a2 = left1.Load(0), a3 = left1.Load(below), b2 = right1[0], b3 = right1[across];
-                        sum = sum.Plus(a0, a1, b0, b1).Plus(a2, a3, b2, b3);
-                        (left, right) = (left1.Next(), From(right1, next));
+                        TLeft a1 = a0.Next();
+                        ArrayView<Float4> b1 = From(b0, next);
+                        Float4 top0 = a0.Load(0), bottom0 = a0.Load(below), left0 = b0[0], right0 = b0[across];
+                        Float4 top1 = a1.Load(0), bottom1 = a1.Load(below), left1 = b1[0], right1 = b1[across];
+                        sum = sum.Plus(top0, bottom0, left0, right0).Plus(top1, bottom1, left1, right1);
+                        (a0, b0) = (a1.Next(), From(b1, next));
                     }
 
                     if (steps > 0)
                     {
-                        Float4 b0 = right[0], b1 = right[across];
-                        sum = sum.Plus(left.Load(0), left.Load(below), b0, b1);
+                        Float4 left0 = b0[0], right0 = b0[across];
+                        sum = sum.Plus(a0.Load(0), a0.Load(below), left0, right0);
                     }
                 }
 
@@ -121,10 +119,10 @@ internal static partial class GroupProduct
         /// <summary>Whether the product is so large that tiles of this size keep the threads busy, at least in the first turn.</summary>
         public readonly bool Pays;
 
-        /// <summary>The number of tiles, and the steps of k that a slice of one has in a section.</summary>
-        public readonly int Tiles, SectionOfSlice;
+        /// <summary>The number of tiles.</summary>
+        public readonly int Tiles;
 
-        private readonly int _slices, _across, _m, _n;
+        private readonly int _slices, _stepsOfSlice, _across, _m, _n;
 
         public WideTiling(int m, int n, int k)
         {
@@ -134,7 +132,7 @@ internal static partial class GroupProduct
             int threads = Group.DimX / Tiles, room = threads < k / LeastSliceSteps ? threads : k / LeastSliceSteps;
             _slices = room >= MostSlices ? MostSlices : room >= 4 ? 4 : room >= 2 ? 2 : 1;
             int steps = (((k + _slices - 1) / _slices) + 1) / 2 * 2;
-            SectionOfSlice = steps > SectionTerms ? SectionTerms : steps;
+            _stepsOfSlice = steps > SectionTerms ? SectionTerms : steps;
 
             // Tiles that lie partly outside are wasted work, and so are threads without a tile.
             int quarters = ((m + TileSide - 1) / TileSide) * ((n + TileSide - 1) / TileSide);
@@ -146,19 +144,18 @@ internal static partial class GroupProduct
             Team.HasWideTiles() != 0 && m * n >= 4 * TileSide * TileSide / MostSlices * Group.DimX;
 
         /// <summary>The steps of k that all slices take before elements, or parts of them, are complete.</summary>
-        public int SectionSteps => _slices * SectionOfSlice;
+        public int SectionSteps => _slices * _stepsOfSlice;
 
-        /// <summary>The steps that a slice takes from here on, which are none for a thread that has no slice.</summary>
-        public int Steps(int slice, int begin, int k) => slice >= _slices ? 0 : begin + SectionOfSlice < k ? SectionOfSlice : k - begin;
-
-        /// <summary>The first of the eight rows of a tile.</summary>
-        public int Row(int tile) => tile / _across * 2 * TileSide;
-
-        /// <summary>The first of its four columns on the left.</summary>
-        public int Left(int tile) => tile % _across * TileSide;
-
-        /// <summary>The first of its four columns on the right, which may lie behind the last column.</summary>
-        public int Right(int tile) => Left(tile) + (_across * TileSide);
+        /// <summary>
+        /// The first row of a tile, its first columns on the left and on the right, and the steps of k that a slice of it has in a section,
+        /// from where on; a thread that has no slice has none. The columns on the right may lie behind the last column.
+        /// </summary>
+        public (int Row, int Left, int Right, int Begin, int Steps) Place(int work, int section, int k)
+        {
+            int slice = work / Tiles, tile = work - (slice * Tiles), begin = section + (slice * _stepsOfSlice);
+            int steps = slice >= _slices ? 0 : begin + _stepsOfSlice < k ? _stepsOfSlice : k - begin;
+            return (Row(tile), Left(tile), Right(tile), begin, steps);
+        }
 
         /// <summary>Hands out the elements of this thread's tile, or of the slices of tiles that all threads of the group have.</summary>
         public void Put(ArrayView<float> scratch, Elements c, WideTile sum, int tile, int more)
@@ -189,6 +186,12 @@ internal static partial class GroupProduct
                 }
             }
         }
+
+        private int Row(int tile) => tile / _across * 2 * TileSide;
+
+        private int Left(int tile) => tile % _across * TileSide;
+
+        private int Right(int tile) => Left(tile) + (_across * TileSide);
 
         private void PutRow(Elements c, int quarter, int tile, int i, Float4 sum, int more)
         {
