@@ -1,23 +1,18 @@
-using System.Globalization;
-
 namespace CharRnn.Tables;
 
 /// <summary>Reads the text of a cell.</summary>
 internal static class Cell
 {
-    // Texts that stand for a missing value.
-    private static readonly string[] s_missing = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "?"];
+    // Texts that stand for a missing value in any column: those of R, pandas, databases and UCI's tables. "None" is a category too often.
+    private static readonly HashSet<string> s_missing =
+        ["", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NaT", "null", "NULL", "?"];
 
+    /// <summary>Whether a text stands for a missing value in any column.</summary>
     public static bool IsMissing(string text) => s_missing.Contains(text);
 
-    public static bool IsNumber(string text) =>
-        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value);
+    /// <summary>Whether a text is one of a code, such as 007: a number with zeros before it.</summary>
+    public static bool IsCode(string text) => text.Length > 1 && text[0] == '0' && char.IsAsciiDigit(text[1]);
 
-    public static double Parse(string text) => double.Parse(text, NumberStyles.Float, CultureInfo.InvariantCulture);
-
-    /// <summary>A number in one spelling: 1 and 1.0 are the same.</summary>
-    public static string Text(double number) => number.ToString("R", CultureInfo.InvariantCulture);
-
-    public static CharRnnException Missing(Table table, int row, string column) =>
-        table.Wrong(row, column, "the value is missing", "fill it in, or leave out the row or the column");
+    /// <summary>Whether a text has no digit: a word in a column of numbers then says that there is none.</summary>
+    public static bool IsWord(string text) => !text.AsSpan().ContainsAnyInRange('0', '9');
 }

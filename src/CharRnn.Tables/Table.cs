@@ -1,43 +1,67 @@
 using System.Globalization;
-using System.IO.Hashing;
-using System.Text;
 
 namespace CharRnn.Tables;
 
-/// <summary>A table of texts as in a file.</summary>
-/// <param name="Name">The name of the table in errors.</param>
-/// <param name="Columns">The columns' names.</param>
-/// <param name="Rows">The rows, each with a cell for every column.</param>
-/// <param name="Lines">The line of the file on which each row begins.</param>
-public sealed record Table(string Name, IReadOnlyList<string> Columns, IReadOnlyList<string[]> Rows, IReadOnlyList<int> Lines)
+/// <summary>A table of texts as in a file, or some rows of it in their order.</summary>
+public sealed class Table
 {
+    private readonly Dictionary<string, int> _columnOf;
+    private readonly List<int> _lines;
+
+    internal Table(string name, string delimiter, IReadOnlyList<TableColumn> columns, List<int> lines, string hash)
+    {
+        (Name, Delimiter, Columns, _lines, Hash) = (name, delimiter, columns, lines, hash);
+        _columnOf = columns.Index().ToDictionary(column => column.Item.Name, column => column.Index, StringComparer.Ordinal);
+    }
+
+    /// <summary>The name of the table in errors.</summary>
+    public string Name { get; }
+
+    /// <summary>What separates its fields.</summary>
+    public string Delimiter { get; }
+
+    /// <summary>The columns.</summary>
+    public IReadOnlyList<TableColumn> Columns { get; }
+
+    /// <summary>The number of rows.</summary>
+    public int Count => _lines.Count;
+
+    /// <summary>The line of the file on which each row begins.</summary>
+    public IReadOnlyList<int> Lines => _lines;
+
+    /// <summary>
+    /// Tells tables apart: XxHash128 of the columns' names and the cells up to the last of these rows, each with its length.
+    /// </summary>
+    public string Hash { get; }
+
     /// <summary>The column of a name.</summary>
     /// <exception cref="CharRnnException">There is no such column.</exception>
-    public int ColumnOf(string name)
+    public TableColumn Column(string name) => _columnOf.TryGetValue(name, out int column)
+        ? Columns[column]
+        : throw new CharRnnException(Name, $"has no column '{Short(name)}'", $"its columns are {Listed(Columns.Select(one => one.Name))}");
+
+    /// <summary>Whether there is a column of a name.</summary>
+    public bool Has(string name) => _columnOf.ContainsKey(name);
+
+    internal CharRnnException Wrong(int row, string column, string found, string remedy) => new(Name, Place(row, column, found), remedy);
+
+    /// <summary>What is found in a cell, with its place.</summary>
+    internal string Place(int row, string column, string found) =>
+        string.Create(CultureInfo.InvariantCulture, $"line {Lines[row]}, column '{Short(column)}': {found}");
+
+    /// <summary>A text of a cell, for a message of one line.</summary>
+    internal static string Short(string text)
     {
-        for (int i = 0; i < Columns.Count; i++)
-            if (Columns[i] == name)
-                return i;
-        throw new CharRnnException(Name, $"has no column '{name}'", $"its columns are {string.Join(", ", Columns)}");
+        const int most = 60;
+        string line = text.ReplaceLineEndings(" ");
+        return line.Length <= most ? line : $"{line[..most]}...";
     }
 
-    /// <summary>Tells tables apart: XxHash128 of the columns' names and the cells, each with its length.</summary>
-    public string Hash
+    /// <summary>Some of many names, for a message.</summary>
+    internal static string Listed(IEnumerable<string> names)
     {
-        get
-        {
-            var hash = new XxHash128();
-            foreach (string cell in Rows.SelectMany(row => row).Prepend(string.Join('\n', Columns)))
-            {
-                byte[] text = Encoding.UTF8.GetBytes(cell);
-                hash.Append(text);
-                hash.Append(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"\n{text.Length}\n")));
-            }
-
-            return Convert.ToHexStringLower(hash.GetCurrentHash());
-        }
+        const int most = 10;
+        string[] some = [.. names.Take(most + 1).Select(Short)];
+        return string.Join(", ", some.Take(most)) + (some.Length > most ? ", ..." : "");
     }
-
-    internal CharRnnException Wrong(int row, string column, string found, string remedy) =>
-        new(Name, string.Create(CultureInfo.InvariantCulture, $"line {Lines[row]}, column '{column}': {found}"), remedy);
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using CharRnn.Files;
 using CharRnn.Gpu.Cli.Terminal;
@@ -19,7 +20,7 @@ internal static class MlpCommands
     private static readonly Argument<string> Data = DataArgument();
     private static readonly Argument<string> ModelPath =
         SharedOptions.Model("The directory of a run of charrnn mlp train, or its .safetensors file.");
-    private static readonly Option<string> Delimiter = DelimiterOption();
+    private static readonly Option<Choice<string?>> Delimiter = DelimiterOption();
     private static readonly Option<bool> Best = SharedOptions.Best();
     private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
     private static readonly Option<string> Predictions = new("--out")
@@ -28,7 +29,21 @@ internal static class MlpCommands
         HelpName = "FILE",
     };
 
+    private static readonly Option<string> Keep = new("--keep")
+    {
+        Description = "Columns of the table that go before the predictions. Names with commas between them.",
+        HelpName = "COLUMN,...",
+    };
+
+    private static readonly Option<Choice<bool>> Unknown = SharedOptions.OneOf<bool>(
+        "--unknown",
+        "What to do about a category that was not learned: take it for none, and warn; or refuse the row.",
+        new("none", false), new("error", true));
+
     private static readonly Option<bool> Json = SharedOptions.Json();
+
+    // Rows that are read, predicted and written at once.
+    private const int RowsAtOnce = 1 << 14;
 
     public static Command Create() => new("mlp", """
         Trains feed-forward networks on tables, predicts with them and measures them.
@@ -53,7 +68,7 @@ internal static class MlpCommands
             Example: charrnn mlp predict runs/iris flowers.csv
             """)
         {
-            ModelPath, Data, Best, Delimiter, Device, Predictions, SharedOptions.Quiet(), SharedOptions.Verbose(),
+            ModelPath, Data, Best, Delimiter, Unknown, Keep, Device, Predictions, SharedOptions.Quiet(), Json, SharedOptions.Verbose(),
         };
         command.SetAction(Predict);
         return command;
@@ -67,7 +82,7 @@ internal static class MlpCommands
             Example: charrnn mlp eval runs/iris iris.csv
             """)
         {
-            ModelPath, Data, Best, Delimiter, Device, SharedOptions.Quiet(), Json, SharedOptions.Verbose(),
+            ModelPath, Data, Best, Delimiter, Unknown, Device, SharedOptions.Quiet(), Json, SharedOptions.Verbose(),
         };
         command.SetAction(Evaluate);
         return command;
@@ -77,19 +92,17 @@ internal static class MlpCommands
     {
         CancellationToken stop = Interrupts.Watch();
         NetworkModel model = LoadModel(options);
-        Table table = ReadTable(options, stop);
         string? file = options.GetValue(Predictions) is { } path
             ? SharedOptions.NewFile(Predictions, path, options.GetRequiredValue(ModelPath), options.GetRequiredValue(Data))
             : null;
-        LabelledData data = model.Encoding.Encode(table, [.. Enumerable.Range(0, table.Rows.Count)], model.Shape.Loss, withAnswers: false);
-        NetworkAnswers answers = Apply(options, model, table, data, stop);
-        var text = new StringWriter(CultureInfo.InvariantCulture);
-        CsvTable.Write(text, new TableAnswers(model, answers.Outputs).Rows());
-        byte[] csv = System.Text.Encoding.UTF8.GetBytes(text.ToString());
+        using TableReader reader = Waited(
+            () => new TableReader(options.GetRequiredValue(Data), options.GetValue(Delimiter).Value), stop);
+        using var rows = new RowsOfPrediction(options, model, reader, stop);
         if (file is null)
-            Output.ModelText(csv);
+            rows.Write(bytes => Output.ModelText(bytes));
         else
-            AtomicFile.Write(file, stream => stream.Write(csv));
+            AtomicFile.Write(file, stream => rows.Write(bytes => stream.Write(bytes)));
+        rows.RequireAll();
         return 0;
     }
 
@@ -97,26 +110,40 @@ internal static class MlpCommands
     {
         CancellationToken stop = Interrupts.Watch();
         NetworkModel model = LoadModel(options);
-        Table table = ReadTable(options, stop);
-        LabelledData data = model.Encoding.Encode(table, [.. Enumerable.Range(0, table.Rows.Count)], model.Shape.Loss, withAnswers: true);
-        NetworkAnswers answers = Apply(options, model, table, data, stop);
+        Table table = ReadTable(options.GetRequiredValue(Data), options.GetValue(Delimiter).Value, stop);
+        var refused = new RefusedRows(table.Name);
+        EncodedRows rows = model.Encoding.Encode(
+            table, model.Encoding.UsableRows(table), model.Shape.Loss, withAnswers: true, options.GetValue(Unknown).Value);
+        refused.Add(rows);
+        if (rows.Rows.Count == 0)
+            throw refused.Error ?? new CharRnnException(table.Name, "has no row with a label", "give a table that has the label");
+        using Predictor predictor = Open(options, model, rows.Rows.Count);
+        NetworkAnswers answers = predictor.Apply(rows.Data, stop);
+        int bad = Array.FindIndex(answers.Outputs, output => !float.IsFinite(output));
+        if (bad >= 0)
+            throw new CharRnnException(
+                table.Name,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"line {table.Lines[rows.Rows[bad / model.Shape.Outputs]]}: what the network computes of it is not finite"),
+                "give rows like those that it was trained on");
         var measured = new TableAnswers(model, answers.Outputs);
         if (options.GetValue(Json))
-            Output.Line(JsonSerializer.Serialize(measured.Json(answers.Loss, data)));
+            Output.Line(JsonSerializer.Serialize(measured.Json(answers.Loss, rows.Data)));
         else
-            foreach (string line in measured.Describe(answers.Loss, data))
+            foreach (string line in measured.Describe(answers.Loss, rows.Data))
                 Output.Line(line);
-        return 0;
+        refused.Warn();
+        return refused.Error is { } error ? throw error : 0;
     }
 
-    private static Table ReadTable(ParseResult options, CancellationToken stop) =>
-        ReadTable(options.GetRequiredValue(Data), options.GetValue(Delimiter)!, stop);
-
     /// <summary>Reads a table.</summary>
-    public static Table ReadTable(string path, string delimiter, CancellationToken stop) =>
-        // A pipe may wait for its other end for ever: that happens on another thread, and a signal ends the waiting.
-        Output.Waited(
-            "reading the table", () => Task.Run(() => CsvTable.Read(path, delimiter), stop).WaitAsync(stop).GetAwaiter().GetResult());
+    public static Table ReadTable(string path, string? delimiter, CancellationToken stop) =>
+        Waited(() => CsvTable.Read(path, delimiter, stop), stop);
+
+    /// <summary>Waits for a part of a table. A pipe may wait for its other end for ever; a signal ends that.</summary>
+    private static T Waited<T>(Func<T> read, CancellationToken stop) =>
+        Output.Waited("reading the table", () => Task.Run(read, stop).WaitAsync(stop).GetAwaiter().GetResult());
 
     private static NetworkModel LoadModel(ParseResult options)
     {
@@ -124,37 +151,150 @@ internal static class MlpCommands
         return NetworkFile.Load(RunSearch.FindModel(path, options.GetValue(Best)));
     }
 
-    /// <summary>What a network says of a table's rows.</summary>
-    /// <exception cref="CharRnnException">An output is not finite; the message names the line.</exception>
-    private static NetworkAnswers Apply(ParseResult options, NetworkModel model, Table table, LabelledData data, CancellationToken stop)
-    {
-        using ComputeDevice device = SharedOptions.Open(
-            options.GetValue(Device), opened => DeviceVerification.QuickCheck(opened, model.Shape));
-        using var predictor = new NetworkPredictor(device, model.Shape, data.Count);
-        NetworkAnswers answers = predictor.Apply(model.Parameters, data, stop);
-        int bad = Array.FindIndex(answers.Outputs, output => !float.IsFinite(output));
-        return bad < 0 ? answers : throw new CharRnnException(
-            table.Name,
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"line {table.Lines[bad / model.Shape.Outputs]}: what the network computes of it is not finite"),
-            "give rows like those that it was trained on");
-    }
+    private static Predictor Open(ParseResult options, NetworkModel model, int mostRows) =>
+        new(SharedOptions.Open(options.GetValue(Device), opened => DeviceVerification.QuickCheck(opened, model.Shape)), model, mostRows);
 
     /// <summary>The option for what separates the fields of a table.</summary>
-    public static Option<string> DelimiterOption() => new("--delimiter")
+    public static Option<Choice<string?>> DelimiterOption() => new("--delimiter")
     {
-        Description = "What separates the table's fields: a character, or tab.",
-        HelpName = "CHARACTER",
-        DefaultValueFactory = _ => ",",
+        Description = "What separates the table's fields: a character, tab, or blank for any number of blanks; auto finds out.",
+        HelpName = "auto|CHARACTER",
+        DefaultValueFactory = _ => new("auto", null),
         CustomParser = result =>
         {
             string text = result.Tokens.Count == 0 ? "" : result.Tokens[^1].Value;
-            if (text == "tab")
-                return "\t";
+            switch (text)
+            {
+                case "auto":
+                    return new(text, null);
+                case "tab" or "\t":
+                    return new("tab", "\t");
+                case "blank" or " ":
+                    return new("blank", " ");
+            }
+
             if (text.Length != 1 || text[0] == '"' || char.IsWhiteSpace(text[0]) || char.IsSurrogate(text[0]))
-                result.AddError($"--delimiter: is '{text}'; give one character that is neither a space nor a quote, or tab");
-            return text;
+                result.AddError($"--delimiter: is '{text}'; give one character that is not a quote, tab, blank or auto");
+            return new(text, text);
         },
     };
+
+    /// <summary>A network on a device.</summary>
+    private sealed class Predictor(ComputeDevice device, NetworkModel model, int mostRows) : IDisposable
+    {
+        private readonly NetworkPredictor _predictor = new(device, model.Shape, mostRows);
+
+        public NetworkAnswers Apply(LabelledData data, CancellationToken stop) => _predictor.Apply(model.Parameters, data, stop);
+
+        public void Dispose()
+        {
+            _predictor.Dispose();
+            device.Dispose();
+        }
+    }
+
+    /// <summary>The rows of a table with their predictions, as many at once as are read.</summary>
+    private sealed class RowsOfPrediction(ParseResult options, NetworkModel model, TableReader reader, CancellationToken stop) : IDisposable
+    {
+        private readonly string[] _kept = options.GetValue(Keep)?.Split(',') ?? [];
+        private readonly RefusedRows _refused = new(StandardStreams.NameOf(options.GetRequiredValue(Data)));
+        private Predictor? _predictor;
+
+        /// <summary>Reads, predicts and writes all rows.</summary>
+        public void Write(Action<byte[]> write)
+        {
+            for (bool isFirst = true; Waited(() => reader.Read(RowsAtOnce, stop), stop) is { } table; isFirst = false)
+                write(Encoding.UTF8.GetBytes(Text(table, isFirst)));
+        }
+
+        /// <summary>Says what was unusual.</summary>
+        /// <exception cref="CharRnnException">Rows were refused.</exception>
+        public void RequireAll()
+        {
+            _refused.Warn();
+            if (_refused.Error is { } error)
+                throw error;
+        }
+
+        public void Dispose() => _predictor?.Dispose();
+
+        private string Text(Table table, bool isFirst)
+        {
+            EncodedRows rows = model.Encoding.Encode(
+                table, [.. Enumerable.Range(0, table.Count)], model.Shape.Loss, withAnswers: false, options.GetValue(Unknown).Value);
+            TableColumn[] kept = [.. _kept.Select(table.Column)];
+            _predictor ??= Open(options, model, table.Count);
+            float[] outputs = rows.Rows.Count == 0 ? [] : _predictor.Apply(rows.Data, stop).Outputs;
+            var answers = new TableAnswers(model, outputs);
+            _refused.Add(rows);
+            int?[] places = new int?[table.Count];
+            foreach ((int i, int row) in rows.Rows.Index())
+                if (answers.IsFinite(i))
+                    places[row] = i;
+                else
+                    _refused.Add(string.Create(
+                        CultureInfo.InvariantCulture, $"line {table.Lines[row]}: what the network computes of it is not finite"));
+            var text = new StringWriter(CultureInfo.InvariantCulture);
+            if (options.GetValue(Json))
+                for (int row = 0; row < table.Count; row++)
+                    text.Write(JsonSerializer.Serialize(
+                        answers.JsonRow(places[row], table.Lines[row], kept.Select(column => (column.Name, column.Text(row))))) + "\n");
+            else
+                CsvTable.Write(text,
+                [
+                    .. isFirst ? (IEnumerable<string>[])[_kept.Concat(answers.Header)] : [],
+                    .. Enumerable.Range(0, table.Count).Select(row => kept.Select(column => column.Text(row)).Concat(answers.Row(places[row]))),
+                ]);
+            return text.ToString();
+        }
+    }
+
+    /// <summary>Counts what was unusual about the rows of a table.</summary>
+    private sealed class RefusedRows(string table)
+    {
+        private readonly Dictionary<(string Column, bool AreMissing), UnusualCells> _unusual = [];
+        private string? _first;
+        private int _count;
+
+        /// <summary>Says that rows were refused; null if none was.</summary>
+        public CharRnnException? Error => _first is null ? null : new(
+            table,
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{_count} {(_count == 1 ? "row was" : "rows were")} refused{(_count == 1 ? "" : ", the first")} at {_first}"),
+            "correct the values, or leave the rows out");
+
+        public void Add(string reason)
+        {
+            _first ??= reason;
+            _count++;
+        }
+
+        public void Add(EncodedRows rows)
+        {
+            foreach ((_, string reason) in rows.Refused)
+                Add(reason);
+            foreach (UnusualCells cells in rows.Notes)
+                _unusual[(cells.Column, cells.AreMissing)] = _unusual.TryGetValue((cells.Column, cells.AreMissing), out UnusualCells? before)
+                    ? before with { Count = before.Count + cells.Count, Texts = [.. before.Texts.Union(cells.Texts)] }
+                    : cells;
+        }
+
+        /// <summary>Warns about cells that are not like those of the training.</summary>
+        public void Warn()
+        {
+            const int most = 5;
+            foreach ((string column, bool areMissing, int count, IReadOnlyList<string> texts) in _unusual.Values)
+                Output.Warning(areMissing
+                    ? string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{table}: column '{column}' has no value in {count} rows, as no row of the training had: the usual one is taken")
+                    : string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{table}: column '{column}' has a value that was not learned in {count} rows: {Listed(texts)}"));
+
+            static string Listed(IReadOnlyList<string> texts) =>
+                string.Join(", ", texts.Take(most)) + (texts.Count > most ? ", ..." : "");
+        }
+    }
 }

@@ -18,7 +18,7 @@ namespace CharRnn.Gpu.Cli.Commands;
 /// <summary><c>charrnn mlp train</c>: from a table to a trained feed-forward network in a run's directory.</summary>
 internal static class MlpTrainCommand
 {
-    private const string NoLayers = "none";
+    private const string NoLayers = "none", Anew = "start a new run in another --out";
 
     // Of the epochs, unless told otherwise, one report for each hundredth, and a checkpoint for each tenth.
     private const int Reports = 100, Checkpoints = 10;
@@ -34,6 +34,12 @@ internal static class MlpTrainCommand
     // What runs of earlier programs call constant-loss.
     private const string OldConstantLoss = "label-entropy";
 
+    // The decisions about the columns, a line each.
+    private const string ColumnsFact = "columns";
+
+    // A table of more columns is not shown whole.
+    private const int MostColumnsShown = 50;
+
     private static readonly Argument<string> Data = MlpCommands.DataArgument();
 
     private static readonly Fact<LabelledTable>[] Facts =
@@ -43,6 +49,7 @@ internal static class MlpTrainCommand
         new("widths", table => string.Join('-', table.Shape.Layers.Select(layer => layer.Width).Prepend(table.Shape.Inputs))),
         new("minimised", table => Word(table.Shape.Loss)),
         new("rows", table => table.Training.Count),
+        new(ColumnsFact, table => table.Columns),
     ];
 
     /// <summary>The verb with its options, in the order of the help.</summary>
@@ -56,6 +63,23 @@ internal static class MlpTrainCommand
             HelpName = "COLUMN",
             Required = true,
         },
+        OnResume.Kept);
+    private static readonly Option<Choice<bool?>> Task = Verb.Add(
+        SharedOptions.OneOf<bool?>(
+            "--task", "Whether the label has classes or is a quantity; auto decides by its values.",
+            new("auto", null), new("classify", false), new("regress", true)),
+        OnResume.Kept);
+    private static readonly Option<string> Ignored = Verb.Add(
+        ColumnsOption("--ignore", "Columns to leave out."), OnResume.Kept);
+    private static readonly Option<string> Numeric = Verb.Add(
+        ColumnsOption("--numeric", "Columns of numbers, in which everything else is a missing value."), OnResume.Kept);
+    private static readonly Option<string> Categorical = Verb.Add(
+        ColumnsOption("--categorical", "Columns of categories, such as numbers that are names."), OnResume.Kept);
+    private static readonly Option<Choice<MissingValues>> Missing = Verb.Add(
+        SharedOptions.OneOf(
+            "--missing",
+            "What to do about missing values: refuse the table, drop the rows, or fill in the mean or the most frequent category.",
+            MissingValues.Fill),
         OnResume.Kept);
     private static readonly Option<int[]?> Layers = Verb.Add(
         LayersOption(), OnResume.Kept, widths => widths!.Length == 0 ? NoLayers : string.Join(',', widths));
@@ -92,8 +116,7 @@ internal static class MlpTrainCommand
             "--val-fraction", 0.2, "a number from 0, below 1", Limits.IsPart,
             "The share of the rows, drawn by the seed, that is measured on and not trained on."),
         OnResume.Kept);
-    private static readonly Option<string> Delimiter = Verb.Add(
-        MlpCommands.DelimiterOption(), OnResume.Taken, delimiter => delimiter == "\t" ? "tab" : delimiter);
+    private static readonly Option<Choice<string?>> Delimiter = Verb.Add(MlpCommands.DelimiterOption(), OnResume.Taken);
     private static readonly RunOptions RunOptions = new(
         Verb, "epochs", "a hundredth of them", "as --log-every", $"a tenth of them, at most {MostUnsaved}");
 
@@ -115,12 +138,16 @@ internal static class MlpTrainCommand
     {
         CancellationToken stop = Interrupts.Watch();
         Verb.RequireUsed(options);
+        if (options.GetValue(Task).Value is { } isQuantity && options.GetValue(Loss).Value is { } loss
+            && isQuantity != (loss == NetworkLoss.SquaredError))
+            throw new UsageException(
+                $"{Loss.Name}: is {Word(loss)}, which is not for --task {options.GetValue(Task)}; leave one of them out");
         NetworkOptions how = ReadNetworkOptions(options);
         Schedule.Require(options, how.LearningRate, ValidationFraction, RunOptions.EvalEvery);
 
         using RunDirectory? earlier = RunOptions.OpenEarlier(options);
         EarlierRun? resumed = earlier is null ? null : new EarlierRun(earlier);
-        LabelledTable table = ReadTable(options, stop);
+        LabelledTable table = ReadTable(options, resumed, stop);
         Schedule.RequireValidation(options, table.Validation.Count, 1, "row");
         long stepsPerEpoch = NetworkEngine.StepsPerEpochOf(table.Training.Count, how);
         TrainingSchedule schedule = ReadSchedule(options, stepsPerEpoch);
@@ -162,8 +189,21 @@ internal static class MlpTrainCommand
                 $"loss is above {TooHigh} times {table.ConstantLoss:G4}, that of a constant answer"),
             Output.Warning);
         TrainingOutcome outcome = training.Train(how.LearningRate, schedule, warning, stop);
-        Summarise(options, outcome, training.Best, predictor, new NetworkModel(engine.ReadWeights(), table.Encoding), table, run, engine);
+        NetworkModel model = KeepBest(run, training.Best, new NetworkModel(engine.ReadWeights(), table.Encoding), engine);
+        Summarise(options, outcome, training.Best, predictor, model, table, run, engine);
         return outcome == TrainingOutcome.Stopped ? Interrupts.ExitCode : 0;
+    }
+
+    /// <summary>Makes the weights with the best validation loss the run's model.</summary>
+    /// <returns>The model.</returns>
+    private static NetworkModel KeepBest(
+        RunDirectory run, (double ValidationLoss, long Iteration) best, NetworkModel last, NetworkEngine engine)
+    {
+        if (double.IsNaN(best.ValidationLoss) || best.Iteration == engine.Iteration || !File.Exists(run.BestModelPath))
+            return last;
+        NetworkModel model = NetworkFile.Load(run.BestModelPath);
+        NetworkFile.Save(run.ModelPath, model);
+        return model;
     }
 
     private static NetworkOptions ReadNetworkOptions(ParseResult options) => Optimizer.Read(options, new NetworkOptions()) with
@@ -205,19 +245,49 @@ internal static class MlpTrainCommand
         };
     }
 
-    private static LabelledTable ReadTable(ParseResult options, CancellationToken stop)
+    /// <summary>
+    /// Reads the table, and decides what its columns are; a run that is resumed has decided it, and its model and rows stay what they were.
+    /// </summary>
+    private static LabelledTable ReadTable(ParseResult options, EarlierRun? resumed, CancellationToken stop)
     {
-        Table table = MlpCommands.ReadTable(options.GetRequiredValue(Data), options.GetValue(Delimiter)!, stop);
-        (int[] training, int[] validation) = Split(
-            table.Rows.Count, options.GetValue(ValidationFraction)!.Value, options.GetValue(Seed)!.Value);
+        Table table = MlpCommands.ReadTable(options.GetRequiredValue(Data), options.GetValue(Delimiter).Value, stop);
+        resumed?.RequireSameData(table.Name, "table", "table-hash", table.Hash, Anew);
         NetworkLoss? wanted = options.GetValue(Loss).Value;
-        var encoding = TableEncoding.Learn(
-            table, training, options.GetRequiredValue(Label), wanted is null ? null : wanted == NetworkLoss.SquaredError);
+        TablePlan? plan = resumed is not null ? null : TablePlan.Of(table, new TableOptions
+        {
+            Label = options.GetRequiredValue(Label),
+            IsQuantity = options.GetValue(Task).Value ?? (wanted is null ? null : wanted == NetworkLoss.SquaredError),
+            Ignored = options.GetValue(Ignored)!,
+            Numeric = options.GetValue(Numeric)!,
+            Categorical = options.GetValue(Categorical)!,
+            Missing = options.GetValue(Missing).Value,
+        });
+        TableEncoding encoding = resumed?.Describe<NetworkDescription>().Encoding ?? plan!.Encoding;
+        (int[] training, int[] validation) = Split(
+            table, encoding, options.GetValue(ValidationFraction)!.Value, options.GetValue(Seed)!.Value);
+        if (plan is not null)
+            encoding = encoding.Fitted(table, training);
         NetworkShape shape = Shape(options, encoding, wanted, table);
+        string[] columns = plan is not null ? [.. plan.Decisions.Select(Described)]
+            : resumed!.Configuration.Has(ColumnsFact) ? [.. resumed.Configuration.GetTexts(ColumnsFact)]
+            : [];
         return new LabelledTable(
-            table, encoding, shape, encoding.Encode(table, training, shape.Loss, withAnswers: true),
-            encoding.Encode(table, validation, shape.Loss, withAnswers: true));
+            table, encoding, shape, encoding.EncodeAll(table, training, shape.Loss), encoding.EncodeAll(table, validation, shape.Loss),
+            columns);
     }
+
+    /// <summary>A decision about a column, as config.json has it.</summary>
+    private static string Described(ColumnDecision column)
+    {
+        string missing = column.Missing > 0 ? string.Create(CultureInfo.InvariantCulture, $", {column.Missing} missing") : "";
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{column.Name}: {column.Role}, {Values(column)} values{missing}{(column.Note.Length > 0 ? $" ({column.Note})" : "")}");
+    }
+
+    private static string Values(ColumnDecision column) => column.Values > TableColumn.MostTexts
+        ? string.Create(CultureInfo.InvariantCulture, $"over {TableColumn.MostTexts}")
+        : column.Values.ToString(CultureInfo.InvariantCulture);
 
     private static NetworkShape Shape(ParseResult options, TableEncoding encoding, NetworkLoss? wanted, Table table)
     {
@@ -234,12 +304,31 @@ internal static class MlpTrainCommand
         return new NetworkShape(encoding.Width, [.. hidden, output], loss);
     }
 
-    /// <summary>The rows, shuffled by the seed and cut in two.</summary>
-    private static (int[] Training, int[] Validation) Split(int rows, double fraction, ulong seed)
+    /// <summary>
+    /// The rows that have a label, shuffled by the seed and cut in two: of each class the same share, but for runs of earlier programs,
+    /// and at least one row to train on.
+    /// </summary>
+    private static (int[] Training, int[] Validation) Split(Table table, TableEncoding encoding, double fraction, ulong seed)
     {
-        int[] order = [.. Enumerable.Range(0, rows).OrderBy(r => Philox.Uniform(seed, SplitStream, (ulong)r)).ThenBy(r => r)];
-        int held = Math.Min((int)(rows * fraction), rows - 1);
-        return (order[held..], order[..held]);
+        int[] order =
+        [
+            .. encoding.UsableRows(table).OrderBy(r => Philox.Uniform(seed, SplitStream, (ulong)r)).ThenBy(r => r),
+        ];
+        if (order.Length == 0)
+            throw new CharRnnException(table.Name, "has no row without a missing value", "give --missing fill");
+        if (encoding.IsInterleaved || encoding.ClassesOf(table, order) is not { } classes)
+        {
+            int held = Math.Min((int)(order.Length * fraction), order.Length - 1);
+            return (order[held..], order[..held]);
+        }
+
+        int[] left = [.. Enumerable.Range(0, encoding.Label.Categories!.Count).Select(_ => 0)];
+        foreach (int one in classes)
+            left[one]++;
+        for (int one = 0; one < left.Length; one++)
+            left[one] = Math.Max(0, Math.Min((int)Math.Round(left[one] * fraction), left[one] - 1));
+        ILookup<bool, int> parts = order.Zip(classes).ToLookup(row => left[row.Second]-- > 0, row => row.First);
+        return ([.. parts[false]], [.. parts[true]]);
     }
 
     private static void Introduce(
@@ -247,10 +336,14 @@ internal static class MlpTrainCommand
     {
         CultureInfo invariant = CultureInfo.InvariantCulture;
         NetworkShape shape = table.Shape;
+        foreach (string column in table.Columns.Take(MostColumnsShown))
+            Output.Note($"  {column}");
+        if (table.Columns.Count > MostColumnsShown)
+            Output.Note(string.Create(invariant, $"  and {table.Columns.Count - MostColumnsShown:N0} more, which config.json has"));
         string label = table.Encoding.Label.Categories is { } classes ? $"{classes.Count} classes" : "a quantity";
         Output.Note(string.Create(
             invariant,
-            $"table: {table.Table.Name}, {table.Table.Rows.Count:N0} rows; {table.Training.Count:N0} to train on, "
+            $"table: {table.Table.Name}, {table.Table.Count:N0} rows; {table.Training.Count:N0} to train on, "
             + $"{table.Validation.Count:N0} to measure on; {table.Encoding.Label.Name} is {label}"));
         string widths = string.Join('-', shape.Layers.Select(layer => layer.Width).Prepend(shape.Inputs));
         Output.Note(string.Create(invariant, $"model: {widths}, {shape.ParameterCount:N0} parameters, {Word(shape.Loss)}"));
@@ -272,13 +365,19 @@ internal static class MlpTrainCommand
                 "patience",
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"the validation loss got no better than {best.ValidationLoss:G6} at iteration {best.Iteration} for as long as "
-                    + $"--patience allows; --best takes the network of then")),
+                    $"the validation loss got no better than {best.ValidationLoss:G6} for as long as --patience allows")),
             _ => ("stopped", $"stopped and saved; go on with: {Verb.Name} --resume --out {ShellText.Quote(run.Root)}"),
         };
         long epochs = engine.Iteration / engine.StepsPerEpoch;
         if (!Output.IsQuiet)
+        {
             Output.Note(string.Create(CultureInfo.InvariantCulture, $"ended after {epochs:N0} epochs: {reason}"));
+            if (!double.IsNaN(best.ValidationLoss))
+                Output.Note(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"model: the network of iteration {best.Iteration}, which has the best validation loss, {best.ValidationLoss:G6}"));
+        }
+
         var parts = new Dictionary<string, object>();
         bool json = RunOptions.IsJson(options);
         (string, LabelledData)[] both = [("training", table.Training), ("validation", table.Validation)];
@@ -314,6 +413,13 @@ internal static class MlpTrainCommand
     private static Option<double?> ToleranceOption(string name, string description) => SharedOptions.Number<double>(
         name, 0, "0, or a number from 1e-45 to 3.4e38", value => value == 0 || Limits.IsPositive((float)value), description);
 
+    private static Option<string> ColumnsOption(string name, string description) => new(name)
+    {
+        Description = $"{description} Names with commas between them.",
+        HelpName = "COLUMN,...",
+        DefaultValueFactory = _ => "",
+    };
+
     private static Option<int[]?> LayersOption() => new("--layers")
     {
         Description = "The number of neurons of each hidden layer; none for a network without hidden layers.",
@@ -338,12 +444,9 @@ internal static class MlpTrainCommand
     /// <exception cref="CharRnnException">Table, configuration and checkpoint do not fit each other.</exception>
     private static string? Finish(EarlierRun run, LabelledTable table, NetworkOptions how, TrainingSchedule schedule, long stepsPerEpoch)
     {
-        const string anew = "start a new run in another --out";
-        run.RequireSameData(table.Table.Name, "table", "table-hash", table.Table.Hash, anew);
-        NetworkDescription description = run.Describe<NetworkDescription>();
-        if (!description.Shape.Equals(table.Shape) || description.Encoding.ToJson() != table.Encoding.ToJson())
-            throw run.Foreign("holds a network of other layers or columns than the run's config.json says");
-        string? finish = run.Finish(how, schedule, stepsPerEpoch, "--epochs", anew);
+        if (!run.Describe<NetworkDescription>().Shape.Equals(table.Shape))
+            throw run.Foreign("holds a network of other layers than the run's config.json says");
+        string? finish = run.Finish(how, schedule, stepsPerEpoch, "--epochs", Anew);
         return Converged(run, how) ?? finish;
     }
 
@@ -364,7 +467,8 @@ internal static class MlpTrainCommand
 
     /// <summary>A table whose rows are numbers, and the network for them.</summary>
     private sealed record LabelledTable(
-        Table Table, TableEncoding Encoding, NetworkShape Shape, LabelledData Training, LabelledData Validation)
+        Table Table, TableEncoding Encoding, NetworkShape Shape, LabelledData Training, LabelledData Validation,
+        IReadOnlyList<string> Columns)
     {
         /// <summary>J of the best answer that looks at no input.</summary>
         public double ConstantLoss { get; } = Training.ConstantLoss(Shape.Loss);

@@ -25,15 +25,36 @@ internal sealed class TableAnswers(NetworkModel model, float[] outputs)
     public double? RootMeanSquare(LabelledData data) => _classes is not null ? null
         : model.Encoding.Label.Deviation * Math.Sqrt(Enumerable.Range(0, Count).Average(r => Math.Pow(outputs[r] - data.Targets[r], 2)));
 
-    /// <summary>A header and a row for each: the prediction, then the classes' probabilities.</summary>
-    public IEnumerable<IEnumerable<string>> Rows()
+    /// <summary>The names of what <see cref="Row"/> has.</summary>
+    public IEnumerable<string> Header => [model.Encoding.Label.Name, .. (_classes ?? []).Select(name => $"p({name})")];
+
+    /// <summary>Whether what the network computes of a row is finite.</summary>
+    public bool IsFinite(int row) => Array.TrueForAll(outputs[(row * _shape.Outputs)..((row + 1) * _shape.Outputs)], float.IsFinite);
+
+    /// <summary>The prediction for a row, then the classes' probabilities; empty texts where there is no row.</summary>
+    public IEnumerable<string> Row(int? row) => row is not { } r ? Header.Select(_ => "")
+        : _classes is null ? [Text(Quantity(r))]
+        : [_classes[ClassOf(r)], .. _classes.Index().Select(one => Probability(r, one.Index).ToString("G4", CultureInfo.InvariantCulture))];
+
+    /// <summary>The prediction for a row, for programs; null where there is no row.</summary>
+    public object JsonRow(int? row, int line, IEnumerable<(string Name, string Text)> kept) => new
     {
-        CultureInfo invariant = CultureInfo.InvariantCulture;
-        yield return [model.Encoding.Label.Name, .. (_classes ?? []).Select(name => $"p({name})")];
-        for (int r = 0; r < Count; r++)
-            yield return _classes is null
-                ? [((outputs[r] * model.Encoding.Label.Deviation) + model.Encoding.Label.Mean).ToString("G7", invariant)]
-                : [_classes[ClassOf(r)], .. _classes.Index().Select(one => Probability(r, one.Index).ToString("G4", invariant))];
+        line,
+        kept = kept.ToDictionary(one => one.Name, one => one.Text),
+        prediction = row is not { } r ? null : _classes is null ? (object)Quantity(r) : _classes[ClassOf(r)],
+        probabilities = row is not { } place ? null
+            : _classes?.Index().ToDictionary(one => one.Item, one => Probability(place, one.Index)),
+    };
+
+    private double Quantity(int row) => (outputs[row] * model.Encoding.Label.Deviation) + model.Encoding.Label.Mean;
+
+    /// <summary>A number with the digits that a float has, and without an exponent unless it is very large or small.</summary>
+    private static string Text(double number)
+    {
+        string digits = number.ToString("G9", CultureInfo.InvariantCulture);
+        return digits.Contains('E', StringComparison.Ordinal) && Math.Abs(number) is > 1e-9 and < 1e18
+            ? decimal.Parse(digits, NumberStyles.Float, CultureInfo.InvariantCulture).ToString("0.##################", CultureInfo.InvariantCulture)
+            : digits;
     }
 
     /// <summary>

@@ -149,6 +149,11 @@ internal sealed class TrainingVerb(RunKind kind, IReadOnlyList<string> path, Arg
         {
             case null or false:
                 break;
+            case "":
+                break;
+            case IReadOnlyList<string> list:
+                configuration.Set(name, list);
+                break;
             case true:
                 configuration.Set(name, true);
                 break;

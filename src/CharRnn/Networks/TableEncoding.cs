@@ -1,68 +1,84 @@
-using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace CharRnn.Networks;
 
-/// <summary>How a column's cells become numbers.</summary>
-/// <param name="Name">The name of the column.</param>
-/// <param name="Categories">
-/// The values of the column, each of which becomes a number of its own, 1 or 0; null for a column of numbers.
-/// </param>
-/// <param name="Mean">The mean of a column of numbers, which is subtracted from each.</param>
-/// <param name="Deviation">The standard deviation of a column of numbers, by which the differences are divided.</param>
-public sealed record ColumnEncoding(string Name, IReadOnlyList<string>? Categories, double Mean, double Deviation)
+/// <summary>What is done with a row that has no value in a column.</summary>
+public enum MissingValues
 {
-    /// <summary>The most values that a column may have: a column with more has names or texts, from which nothing can be learned.</summary>
-    public const int MostCategories = 1000;
+    /// <summary>It is refused.</summary>
+    Error,
 
-    /// <summary>How many numbers a cell becomes.</summary>
-    public int Width => Categories?.Count ?? 1;
+    /// <summary>It is left out.</summary>
+    Drop,
+
+    /// <summary>
+    /// The mean of the training rows takes the place of a number, and the most frequent category that of a category; another input says
+    /// where that is so, if training had such rows.
+    /// </summary>
+    Fill,
 }
 
 /// <summary>
 /// How rows of a table become the inputs of a network, and the label becomes its answer. The encoding is learned from the training part
 /// and kept with the model.
 /// </summary>
-/// <param name="Inputs">The columns that the network reads, in its order.</param>
+/// <param name="Inputs">The columns that the network reads.</param>
 /// <param name="Label">The column that the network predicts; the numbers of a regression are standardised, too.</param>
 public sealed record TableEncoding(IReadOnlyList<ColumnEncoding> Inputs, ColumnEncoding Label)
 {
+    private static readonly JsonSerializerOptions s_style = new()
+    {
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault,
+        Converters = { new JsonStringEnumConverter() },
+    };
+
+    /// <summary>What is done with missing values.</summary>
+    public MissingValues Missing { get; init; }
+
+    /// <summary>
+    /// Whether a network's inputs are in the order of the columns, as in the first version. Otherwise all numbers come first, and the
+    /// categories of all columns behind them.
+    /// </summary>
+    public bool IsInterleaved { get; init; }
+
     /// <summary>How many numbers a row becomes.</summary>
+    [JsonIgnore]
     public int Width => Inputs.Sum(column => column.Width);
 
+    /// <summary>Where the numbers of each column, and its categories, begin in a network's inputs.</summary>
+    public IEnumerable<(ColumnEncoding Column, int Numbers, int Categories)> Places()
+    {
+        int number = 0, category = Inputs.Sum(column => column.Numbers);
+        foreach (ColumnEncoding column in Inputs)
+        {
+            yield return (column, number, IsInterleaved ? number + column.Numbers : category);
+            number += IsInterleaved ? column.Width : column.Numbers;
+            category += column.Categories?.Count ?? 0;
+        }
+    }
+
     /// <summary>The encoding as text, which is kept with a model.</summary>
-    public string ToJson() => JsonSerializer.Serialize(this);
+    public string ToJson() => JsonSerializer.Serialize(this, s_style);
 
     /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>
+    /// <param name="json">The text.</param>
+    /// <param name="isFirst">Whether it is of the first version, which had numbers and categories and refused missing values.</param>
     /// <exception cref="JsonException">The text is not an encoding.</exception>
-    public static TableEncoding FromJson(string json)
+    public static TableEncoding FromJson(string json, bool isFirst = false)
     {
-        TableEncoding encoding = JsonSerializer.Deserialize<TableEncoding>(json) ?? throw new JsonException("it is null");
-        if (encoding.Inputs is not { Count: > 0 } || encoding.Label is null)
+        TableEncoding encoding = JsonSerializer.Deserialize<TableEncoding>(json, s_style) ?? throw new JsonException("it is null");
+        if (isFirst)
+            encoding = encoding with { IsInterleaved = true, Missing = MissingValues.Error };
+        if (encoding.Inputs is not { Count: > 0 } || encoding.Label is null || encoding.Inputs.Contains(null!))
             throw new JsonException("it has no inputs or no label");
         foreach (ColumnEncoding column in encoding.Inputs)
-            RequireWhole(column, leastCategories: 1);
-        RequireWhole(encoding.Label, leastCategories: 2);
+            column.RequireWhole(leastCategories: 1);
+        encoding.Label.RequireWhole(leastCategories: 2);
+        if (!Enum.IsDefined(encoding.Missing))
+            throw new JsonException("it does not say what is done with missing values");
         return encoding.Inputs.DistinctBy(column => column.Name).Count() == encoding.Inputs.Count
             ? encoding
             : throw new JsonException("it has a column twice");
-    }
-
-    private static void RequireWhole(ColumnEncoding? column, int leastCategories)
-    {
-        if (column?.Name is null)
-            throw new JsonException("a column has no name");
-        if (column.Categories is not { } categories)
-        {
-            if (!(column.Deviation > 0 && double.IsFinite(column.Deviation) && double.IsFinite(column.Mean)))
-                throw new JsonException($"column '{column.Name}' has no mean and deviation");
-        }
-        else if (categories.Count < leastCategories || categories.Count > ColumnEncoding.MostCategories)
-            throw new JsonException(string.Create(
-                CultureInfo.InvariantCulture,
-                $"column '{column.Name}' has {categories.Count} categories, "
-                    + $"not {leastCategories} to {ColumnEncoding.MostCategories}"));
-        else if (categories.Contains(null!) || categories.Distinct().Count() < categories.Count)
-            throw new JsonException($"column '{column.Name}' has a category twice, or one that is null");
     }
 }

@@ -70,7 +70,7 @@ public sealed class NetworkDescription(NetworkShape network, TableEncoding encod
             {
                 ["activations"] = string.Join(',', Shape.Layers.Select(layer => layer.Activation)),
                 ["loss"] = Shape.Loss.ToString(),
-                ["table"] = Encoding.ToJson(),
+                [NetworkFile.Columns] = Encoding.ToJson(),
             },
             tensors,
             version);

@@ -21,6 +21,12 @@ public sealed record NetworkModel(ParameterSet<float> Parameters, TableEncoding 
 /// </summary>
 public static class NetworkFile
 {
+    /// <summary>The metadata key of the table's encoding.</summary>
+    internal const string Columns = "columns";
+
+    // Its name in files of earlier programs, whose encodings say less.
+    private const string FirstColumns = "table";
+
     private const int MostLayers = 1000;
     private const string Remedy = "give a model written by charrnn mlp train";
 
@@ -50,7 +56,7 @@ public static class NetworkFile
     internal static NetworkDescription Describe(SafetensorsFile file)
     {
         string path = file.Path;
-        int count = ModelMetadata.ReadNetwork(file, ["activations", "loss", "table"], MostLayers);
+        int count = ModelMetadata.ReadNetwork(file, ["activations", "loss", ColumnsKey(file)], MostLayers);
         string[] activations = file.Metadata["activations"].Split(',');
         if (activations.Length != count)
             throw FileErrors.Damaged(path, $"it says that it has {count} layers, with {activations.Length} activations");
@@ -80,15 +86,18 @@ public static class NetworkFile
 
     private static TableEncoding ReadEncoding(SafetensorsFile file)
     {
+        string key = ColumnsKey(file);
         try
         {
-            return TableEncoding.FromJson(file.Metadata["table"]);
+            return TableEncoding.FromJson(file.Metadata[key], isFirst: key == FirstColumns);
         }
         catch (Exception e) when (e is JsonException or NotSupportedException)
         {
-            throw FileErrors.Damaged(file.Path, $"metadata key table is wrong: {FileErrors.OneLine(e.Message)}", e);
+            throw FileErrors.Damaged(file.Path, $"metadata key {key} is wrong: {FileErrors.OneLine(e.Message)}", e);
         }
     }
+
+    private static string ColumnsKey(SafetensorsFile file) => file.Metadata.ContainsKey(FirstColumns) ? FirstColumns : Columns;
 
     private static T Word<T>(SafetensorsFile file, string key, string word)
         where T : struct, Enum => Enum.GetNames<T>().Contains(word)

@@ -178,6 +178,88 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
     }
 
     [Fact]
+    public void A_table_as_people_have_it_is_trained_on_and_answers_are_in_its_own_words()
+    {
+        _shell.Write(
+            "people.csv",
+            "\uFEFFsep=;\n;class;when;price;room;remark;note\n" + string.Concat(Enumerable.Range(0, 60).Select(i => string.Create(
+                CultureInfo.InvariantCulture,
+                $"{i + 1};0{7 + (i % 2)};{1 + (i % 28)}.3.2024;{i % 2},{i % 10}0 €;{(i % 3 == 0 ? "" : i % 2 == 0 ? "101" : "103B")};text {i};\n"))));
+        CommandResult trained = _shell.Succeeds(
+            "mlp", "train", "people.csv", "--label", "class", "--epochs", "40", "--out", "people", "--device", "cpu");
+        string[] decisions =
+        [
+            "column 1: left out, 60 values (row numbers without a name)", "class: label, 2 values (2 classes)",
+            "when: date, 28 values (as year, month, day, weekday; read as day/month/year)",
+            "price: number, 10 values (decimal commas; signs such as % or $ are left out)",
+            "room: category, 2 values, 20 missing (missing: the most frequent)", "remark: left out, 60 values (texts that hardly occur twice)",
+            "note: left out, 0 values, 60 missing (no values)",
+        ];
+        Assert.Equal(decisions.Select(line => $"  {line}"), trained.ErrorLines.Take(7));
+        Assert.Equal(decisions, RunConfiguration.Read(_shell["people/config.json"]).GetTexts("columns"));
+        _shell.Succeeds("mlp", "train", "--resume", "--out", "people", "--epochs", "41");
+        Assert.Equal(decisions, RunConfiguration.Read(_shell["people/config.json"]).GetTexts("columns"));
+
+        // A bad row does not keep the others from being predicted.
+        _shell.Write(
+            "new.csv", "id,room,price,when\n17,101,\"0,50 €\",3.3.2024\n018,105,\"1,20\",31.12.2024\n19,,much,1.1.2025\n20,103B,,2.1.2025\n");
+        CommandResult predicted = _shell.Run("mlp", "predict", "people", "new.csv", "--keep", "id", "--device", "cpu");
+        Assert.Equal(1, predicted.ExitCode);
+        Assert.Equal("id,class,p(07),p(08)", predicted.Lines[0]);
+        Assert.StartsWith("17,07,0.9", predicted.Lines[1], StringComparison.Ordinal);
+        Assert.StartsWith("018,08,", predicted.Lines[2], StringComparison.Ordinal);
+        Assert.Equal("19,,,", predicted.Lines[3]);
+        Assert.Matches("^20,0[78],", predicted.Lines[4]);
+        Assert.Equal(
+            [
+                "warning: new.csv: column 'price' has no value in 1 rows, as no row of the training had: the usual one is taken",
+                "warning: new.csv: column 'room' has a value that was not learned in 1 rows: 105",
+                "error: new.csv: 1 row was refused at line 4, column 'price': 'much' is not a number, as the column had in training; "
+                    + "correct the values, or leave the rows out",
+            ],
+            predicted.ErrorLines);
+        predicted = _shell.Run("mlp", "predict", "people", "new.csv", "--json", "--unknown", "error", "--keep", "id", "--device", "cpu");
+        JsonElement[] rows = [.. predicted.Lines.Select(line => JsonElement.Parse(line))];
+        Assert.Equal([2, 3, 4, 5], rows.Select(row => row.GetProperty("line").GetInt32()));
+        Assert.Equal(["07", null, null], rows.Take(3).Select(row => row.GetProperty("prediction").GetString()));
+        Assert.Equal("018", rows[1].GetProperty("kept").GetProperty("id").GetString());
+        Assert.InRange(rows[0].GetProperty("probabilities").GetProperty("07").GetDouble(), 0.5, 1);
+        Assert.Contains("error: new.csv: 2 rows were refused, the first at line 3, column 'room': '105'", predicted.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Quantities_are_written_with_all_their_digits()
+    {
+        _shell.Write("big.csv", "x,y\n" + string.Concat(Enumerable.Range(0, 40).Select(i => $"{i % 2},{1_700_000_000 + (10 * (i % 2))}\n")));
+        _shell.Succeeds(
+            "mlp", "train", "big.csv", "--label", "y", "--task", "regress", "--layers", "none", "--optimizer", "sgd", "--batch-size", "0",
+            "--epochs", "300", "--out", "big", "--device", "cpu");
+        Assert.Equal(
+            ["y", "1700000000", "1700000010"],
+            _shell.Succeeds("mlp", "predict", "big", _shell.Write("two.csv", "x\n0\n1\n"), "--device", "cpu").Lines);
+        _shell.Fails(
+            2, "--loss", "is squared-error, which is not for --task classify",
+            "mlp", "train", "big.csv", "--label", "y", "--task", "classify", "--loss", "squared-error");
+    }
+
+    [Fact]
+    public void The_model_is_the_network_with_the_best_validation_loss_and_each_class_has_its_share_of_the_validation_part()
+    {
+        _shell.Write("noise.csv", "x,y\n" + string.Concat(Enumerable.Range(0, 90).Select(i => $"{i * 37 % 90},{(i % 9 == 0 ? "rare" : i * 11 % 7 < 3 ? "a" : "b")}\n")));
+        CommandResult trained = _shell.Succeeds(
+            "mlp", "train", "noise.csv", "--label", "y", "--optimizer", "adam", "--learning-rate", "0.05", "--epochs", "200", "--eval-every", "1",
+            "--out", "noise", "--device", "cpu", "--json");
+        Assert.Equal(File.ReadAllBytes(_shell["noise/best.safetensors"]), File.ReadAllBytes(_shell["noise/model.safetensors"]));
+        JsonElement measured = JsonElement.Parse(trained.Lines[^1]).GetProperty("measured").GetProperty("validation");
+        double best = MetricsLog.Read(_shell["noise/metrics.jsonl"]).Min(report => report.ValidationLoss);
+        Assert.Equal(best, measured.GetProperty("loss").GetDouble(), 1e-6);
+        Assert.Equal(2, measured.GetProperty("confusion").EnumerateArray().Last().EnumerateArray().Sum(count => count.GetInt32()));
+        Assert.NotEqual(
+            File.ReadAllBytes(_shell["noise/model.safetensors"]),
+            File.ReadAllBytes(_shell["noise/checkpoint.safetensors"])[..(int)new FileInfo(_shell["noise/model.safetensors"]).Length]);
+    }
+
+    [Fact]
     public void What_cannot_be_trained_is_refused_before_anything_is_written()
     {
         _shell.Write("ragged.csv", "a,y\n1,2\n3\n");
@@ -187,16 +269,16 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
             1, "ragged.csv", "line 3 has 1 fields, the header has 2",
             "mlp", "train", "ragged.csv", "--label", "y", "--out", "bad");
         _shell.Fails(
-            1, "missing.csv", "line 3, column 'a': the value is missing",
-            "mlp", "train", "missing.csv", "--label", "y", "--out", "bad");
+            1, "missing.csv", "line 3, column 'a': the value is missing; give --missing fill or drop",
+            "mlp", "train", "missing.csv", "--label", "y", "--missing", "error", "--out", "bad");
         _shell.Fails(
             1, "spirals.csv", "has no column 'arms'; its columns are x, y, arm",
             "mlp", "train", "spirals.csv", "--label", "arms", "--out", "bad");
         _shell.Fails(
-            1, "spirals.csv", "is not a number; give --loss auto",
+            1, "spirals.csv", "is not a number; give --task classify",
             "mlp", "train", "spirals.csv", "--label", "arm", "--loss", "squared-error", "--out", "bad");
         _shell.Fails(
-            1, "spirals.csv", "give --loss squared-error, which takes a quantity",
+            1, "spirals.csv", "give --task regress, which takes a quantity",
             "mlp", "train", "spirals.csv", "--label", "x", "--loss", "cross-entropy", "--out", "bad");
         _shell.Fails(
             1, "--layers", "give fewer or narrower --layers",

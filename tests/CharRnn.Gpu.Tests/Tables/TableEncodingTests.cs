@@ -1,4 +1,3 @@
-using System.Globalization;
 using CharRnn.Networks;
 using CharRnn.Tables;
 
@@ -7,130 +6,154 @@ namespace CharRnn.Gpu.Tests.Tables;
 public class TableEncodingTests
 {
     [Fact]
-    public void Numbers_are_standardised_and_other_values_are_inputs_of_their_own()
+    public void Numbers_are_standardised_and_come_before_the_inputs_that_other_values_have_of_their_own()
     {
-        Table table = Table("size,colour,kind", "1,red,b", "3,blue,a", "5,red,b", "7,green,c");
-        var encoding = TableEncoding.Learn(table, [0, 1, 2, 3], "kind", null);
+        Table table = TestTables.Of("colour|size|kind", "red|1|b", "blue|3|a", "red|5|b", "green|7|c");
+        TableEncoding encoding = Learned(table, "kind");
         Assert.Equal(4, encoding.Width);
-        Assert.Equal(("size", 4.0, Math.Sqrt(5)), (encoding.Inputs[0].Name, encoding.Inputs[0].Mean, encoding.Inputs[0].Deviation));
-        Assert.Equal(["blue", "green", "red"], encoding.Inputs[1].Categories);
+        Assert.Equal(("size", 4.0, Math.Sqrt(5)), (encoding.Inputs[1].Name, encoding.Inputs[1].Mean, encoding.Inputs[1].Deviation));
+        Assert.Equal(["blue", "green", "red"], encoding.Inputs[0].Categories);
         Assert.Equal(["a", "b", "c"], encoding.Label.Categories);
 
-        LabelledData data = encoding.Encode(table, [0, 3], NetworkLoss.CrossEntropy, withAnswers: true);
+        LabelledData data = encoding.EncodeAll(table, [0, 3], NetworkLoss.CrossEntropy);
         float unit = (float)(3 / Math.Sqrt(5));
         Assert.Equal([-unit, 0, 0, 1, unit, 0, 1, 0], data.X);
         Assert.Equal([1, 2], data.Classes);
     }
 
     [Fact]
-    public void Means_are_of_the_training_rows_alone()
+    public void An_encoding_of_the_first_version_keeps_the_order_of_the_columns()
     {
-        Table table = Table("x,y", "1,a", "3,b", "1000,a");
-        Assert.Equal(2, TableEncoding.Learn(table, [0, 1], "y", null).Inputs[0].Mean);
-        // A constant is encoded as 0, without a division by its deviation.
-        Assert.Equal(1, TableEncoding.Learn(Table("x,y", "5,a", "5,b"), [0, 1], "y", null).Inputs[0].Deviation);
+        const string first =
+            """
+            {"Inputs":[{"Name":"colour","Categories":["blue","red"],"Mean":0,"Deviation":1,"Width":2},
+            {"Name":"size","Categories":null,"Mean":2,"Deviation":4,"Width":1}],
+            "Label":{"Name":"kind","Categories":["a","b"],"Mean":0,"Deviation":1,"Width":2},"Width":3}
+            """;
+        var encoding = TableEncoding.FromJson(first, isFirst: true);
+        Table table = TestTables.Of("size|colour|kind", "4|red|b", "|blue|a");
+        Assert.Equal([0, 1, 0.5f], encoding.EncodeAll(table, [0], NetworkLoss.CrossEntropy).X);
+        Fails(
+            "table: line 3, column 'size': the value is missing; give --missing fill or drop, or leave out the row or the column",
+            () => encoding.UsableRows(table));
+        Assert.Equal(encoding.ToJson(), TableEncoding.FromJson(encoding.ToJson()).ToJson());
     }
 
-    [Theory]
-    [InlineData(null, "0,1,1,0,1,0", new[] { "0", "1" })] // few whole numbers are classes
-    [InlineData(null, "10,9,10,9,10,9", new[] { "9", "10" })] // in the order of numbers
-    [InlineData(null, "yes,no,yes,no,yes,no", new[] { "no", "yes" })]
-    [InlineData(null, "0.5,1,2,3,4,5", null)]
-    [InlineData(true, "0,1,1,0,1,0", null)]
-    [InlineData(false, "0.5,1,1,0.5,1,1", new[] { "0.5", "1" })]
-    public void A_label_is_a_class_or_a_quantity(bool? isRegression, string values, string[]? classes)
+    [Fact]
+    public void Means_are_of_the_training_rows_alone()
     {
-        Table table = Table("x,y", [.. values.Split(',').Select((y, i) => $"{i},{y}")]);
-        Assert.Equal(classes, TableEncoding.Learn(table, [.. Enumerable.Range(0, 6)], "y", isRegression).Label.Categories);
+        Table table = TestTables.Of("x|y", "1|a", "3|b", "1000|a");
+        Assert.Equal(2, Learned(table, "y", rows: [0, 1]).Inputs[0].Mean);
+        // A constant is encoded as 0, without a division by its deviation.
+        Assert.Equal(1, Learned(TestTables.Of("x|y", "5|a", "5|b", "6|a"), "y", rows: [0, 1]).Inputs[0].Deviation);
+    }
+
+    [Fact]
+    public void Missing_values_are_filled_and_said()
+    {
+        Table table = TestTables.Of("x|colour|y", "1|red|a", "|red|b", "5|NA|a", "3|blue|");
+        TableEncoding encoding = Learned(table, "y", rows: [0, 1, 2]);
+        Assert.Equal([0, 1, 2], encoding.UsableRows(table)); // a row without a label cannot be trained on
+        Assert.Equal(5, encoding.Width);
+        // x, its indicator, the indicator of colour, blue, red; the mean of 1 and 5 is 3, and red is the most frequent.
+        Assert.Equal(
+            [-1, 0, 0, 0, 1, 0, 1, 0, 0, 1, 1, 0, 1, 0, 1],
+            encoding.EncodeAll(table, [0, 1, 2], NetworkLoss.CrossEntropy).X);
+
+        // Where training had all values, there is no indicator, and the caller is told.
+        encoding = Learned(TestTables.Of("x|colour|y", "1|red|a", "3|blue|b", "5|red|b"), "y");
+        EncodedRows rows = encoding.Encode(table, table.All(), NetworkLoss.CrossEntropy, withAnswers: false);
+        Assert.Equal([("x", true, 1), ("colour", true, 1)], rows.Notes.Select(one => (one.Column, one.AreMissing, one.Count)));
+        Assert.Equal(0, rows.Data.X[3]);
+        Assert.Empty(rows.Refused);
+    }
+
+    [Fact]
+    public void Rows_with_missing_values_are_dropped_or_refused()
+    {
+        Table table = TestTables.Of("x|colour|y", "1|red|a", "|red|b", "5|NA|a", "3|blue|b", "2|red|");
+        TableEncoding encoding = Learned(table, "y", MissingValues.Drop, rows: [0, 3]);
+        Assert.Equal([0, 3], encoding.UsableRows(table));
+        EncodedRows rows = encoding.Encode(table, table.All(), NetworkLoss.CrossEntropy, withAnswers: false);
+        Assert.Equal([0, 3, 4], rows.Rows);
+        Assert.Equal(
+            [(1, "line 3, column 'x': the value is missing"), (2, "line 4, column 'colour': the value is missing")], rows.Refused);
+        Fails(
+            "table: line 3, column 'x': the value is missing; give --missing fill or drop, or leave out the row or the column",
+            () => TablePlan.Of(table, new() { Label = "y", Missing = MissingValues.Error }).Encoding.UsableRows(table));
+    }
+
+    [Fact]
+    public void Dates_become_their_parts()
+    {
+        Table table = TestTables.Of("day|y", "2024-01-31|a", "2024-03-01 12:00|b");
+        TableEncoding encoding = Learned(table, "y");
+        Assert.Equal(5, encoding.Width);
+        // The 31st was a Wednesday, the 1st a Friday; the year is a constant.
+        Assert.Equal([0, -1, 1, -1, -1, 0, 1, -1, 1, 1], encoding.EncodeAll(table, [0, 1], NetworkLoss.CrossEntropy).X);
     }
 
     [Fact]
     public void Columns_may_stand_in_another_order_and_others_beside_them()
     {
-        Table table = Table("x,colour,y", "1,red,a", "3,blue,b");
-        var encoding = TableEncoding.FromJson(TableEncoding.Learn(table, [0, 1], "y", null).ToJson());
-        Table other = Table("new,colour,x", "?,blue,3");
+        Table table = TestTables.Of("x|colour|y", "1|red|a", "3|blue|b");
+        var encoding = TableEncoding.FromJson(Learned(table, "y").ToJson());
+        Table other = TestTables.Of("new|colour|x", "?|blue|3");
         Assert.Equal(
-            encoding.Encode(table, [1], NetworkLoss.CrossEntropy, withAnswers: true).X,
-            encoding.Encode(other, [0], NetworkLoss.CrossEntropy, withAnswers: false).X);
+            encoding.EncodeAll(table, [1], NetworkLoss.CrossEntropy).X,
+            encoding.Encode(other, [0], NetworkLoss.CrossEntropy, withAnswers: false).Data.X);
+        Fails(
+            "table: has no column 'colour'; its columns are x",
+            () => encoding.Encode(TestTables.Of("x", "1"), [0], NetworkLoss.CrossEntropy, withAnswers: false));
     }
 
     [Fact]
-    public void What_cannot_be_learned_is_refused_with_line_and_column()
+    public void A_category_that_was_not_learned_is_none_or_refuses_its_row()
     {
-        int[] all = [0, 1, 2];
-        Fails(
-            "table: line 3, column 'x': the value is missing; fill it in, or leave out the row or the column",
-            () => TableEncoding.Learn(Table("x,y", "1,a", ",b", "2,a"), all, "y", null));
-        Fails(
-            "table: has no column 'z'; its columns are x, y",
-            () => TableEncoding.Learn(Table("x,y", "1,a", "2,b", "3,a"), all, "z", null));
-        Fails(
-            "table: has only the label's column; give a table with a column to learn from",
-            () => TableEncoding.Learn(Table("y", "a", "b", "a"), all, "y", null));
-        Fails(
-            "table: column 'y' is 'a' in every row; give another --label",
-            () => TableEncoding.Learn(Table("x,y", "1,a", "2,a", "3,a"), all, "y", null));
-        Fails(
-            "table: line 2, column 'y': 'a' is not a number; give --loss auto, or another --label",
-            () => TableEncoding.Learn(Table("x,y", "1,a", "2,2", "3,b"), all, "y", true));
-        foreach (string missing in (string[])["NA", "NaN", "?", "null"])
-            Fails(
-                "table: line 3, column 'x': the value is missing; fill it in, or leave out the row or the column",
-                () => TableEncoding.Learn(Table("x,y", "1,a", $"{missing},b", "2,a"), all, "y", null));
-        Fails(
-            "table: line 3, column 'x': 'much' is not a number; "
-                + "most of the column are numbers: correct the value, or leave the row or the column out",
-            () => TableEncoding.Learn(Table("x,y", "1,a", "much,b", "2,a"), all, "y", null));
-        Fails(
-            "table: column 'x' has numbers that are too large for a mean; scale them, or leave the column out",
-            () => TableEncoding.Learn(Table("x,y", "1e200,a", "-1e200,b", "2,a"), all, "y", null));
-        string[] many = [.. Enumerable.Range(0, 2500).Select(i => string.Create(CultureInfo.InvariantCulture, $"name{i},{i % 2}"))];
-        Fails(
-            "table: column 'x' has 2500 different texts; leave it out, or reduce it to at most 1000",
-            () => TableEncoding.Learn(Table("x,y", many), [.. Enumerable.Range(0, 2500)], "y", null));
-        string[] reversed = [.. many.Select(row => string.Join(',', row.Split(',').Reverse()))];
-        Fails(
-            "table: column 'x' has 2500 different values in 2500 rows; "
-                + "give another --label: values that hardly occur twice cannot be learned",
-            () => TableEncoding.Learn(Table("y,x", reversed), [.. Enumerable.Range(0, 2500)], "x", null));
+        TableEncoding encoding = Learned(TestTables.Of("colour|y", "red|a", "blue|b", "red|a"), "y");
+        Table table = TestTables.Of("colour|y", "pink|a", "red|c", "green|b", "pink|b");
+        EncodedRows rows = encoding.Encode(table, table.All(), NetworkLoss.CrossEntropy, withAnswers: false);
+        Assert.Equal([0, 0, 0, 1, 0, 0, 0, 0], rows.Data.X);
+        UnusualCells unknown = Assert.Single(rows.Notes);
+        Assert.Equal(("colour", false, 3), (unknown.Column, unknown.AreMissing, unknown.Count));
+        Assert.Equal(["green", "pink"], unknown.Texts.Order(StringComparer.Ordinal));
+
+        rows = encoding.Encode(table, table.All(), NetworkLoss.CrossEntropy, withAnswers: true, refusesUnknown: true);
+        Assert.Empty(rows.Rows);
+        Assert.Equal(
+            "line 2, column 'colour': 'pink' is not a value that was learned; the column was learned with blue, red", rows.Refused[0].Reason);
+        Assert.Equal("line 3, column 'y': 'c' is not a value that was learned; the column was learned with a, b", rows.Refused[1].Reason);
     }
 
     [Fact]
-    public void Categories_are_of_the_whole_table_and_numbers_among_them_are_compared_by_value()
+    public void A_row_that_cannot_be_read_does_not_keep_the_others_from_being_read()
     {
-        Table table = Table("b,y", "common,0", "rare,1.0", "common,1", "common,0.0");
-        var encoding = TableEncoding.Learn(table, [0, 2], "y", false);
-        Assert.Equal(["common", "rare"], encoding.Inputs[0].Categories);
-        Assert.Equal(["0", "1"], encoding.Label.Categories);
-        Assert.Equal([0, 1, 1, 0], encoding.Encode(table, [0, 1, 2, 3], NetworkLoss.CrossEntropy, withAnswers: true).Classes);
+        TableEncoding encoding = Learned(TestTables.Of("x|y", "1|0.5", "3|1.5", "4|2.5"), "y");
+        Table table = TestTables.Of("x|y", "much|1", "2|1", "1e300|1", "3|", "4|many");
+        EncodedRows rows = encoding.Encode(table, table.All(), NetworkLoss.SquaredError, withAnswers: true);
+        Assert.Equal([1], rows.Rows);
+        Assert.Equal(1, rows.Data.Count);
+        Assert.Equal(
+            [
+                "line 2, column 'x': 'much' is not a number, as the column had in training",
+                "line 4, column 'x': '1e300' is too large beside the numbers that were learned",
+                "line 5, column 'y': the value is missing",
+                "line 6, column 'y': 'many' is not a number",
+            ],
+            rows.Refused.Select(one => one.Reason));
+        Fails(
+            "table: line 2, column 'x': 'much' is not a number, as the column had in training; correct the value, or leave the row out",
+            () => encoding.EncodeAll(table, [0], NetworkLoss.SquaredError));
     }
 
     [Fact]
-    public void What_was_not_learned_is_refused_with_line_and_column()
-    {
-        var encoding = TableEncoding.Learn(Table("x,colour,y", "1,red,a", "3,blue,b"), [0, 1], "y", null);
-        void Encode(Table table, bool withAnswers = false) => encoding.Encode(table, [0], NetworkLoss.CrossEntropy, withAnswers);
-        Fails("table: has no column 'colour'; its columns are x", () => Encode(Table("x", "1")));
-        Fails(
-            "table: line 2, column 'colour': 'pink' is not a value that was learned; the column was learned with blue, red",
-            () => Encode(Table("x,colour", "1,pink")));
-        Fails(
-            "table: line 2, column 'x': 'much' is not a number; the column had only numbers in training: correct the value",
-            () => Encode(Table("x,colour", "much,red")));
-        Fails(
-            "table: line 2, column 'x': 1e300 is too large; give a number like those that were learned",
-            () => Encode(Table("x,colour", "1e300,red")));
-        Fails(
-            "table: line 2, column 'x': the value is missing; fill it in, or leave out the row or the column",
-            () => Encode(Table("x,colour", ",red")));
-        Fails(
-            "table: line 2, column 'y': 'c' is not a value that was learned; the column was learned with a, b",
-            () => Encode(Table("x,colour,y", "1,red,c"), withAnswers: true));
-    }
+    public void Numbers_that_are_too_large_for_a_mean_are_refused() => Fails(
+        "table: column 'x' has numbers that are too large for a mean; scale them, or leave the column out",
+        () => Learned(TestTables.Of("x|y", "1e200|a", "-1e200|b", "2|a"), "y"));
+
+    private static TableEncoding Learned(
+        Table table, string label, MissingValues missing = MissingValues.Fill, IReadOnlyList<int>? rows = null) =>
+        TablePlan.Of(table, new() { Label = label, Missing = missing }).Encoding.Fitted(table, rows ?? table.All());
 
     private static void Fails(string message, Action action) => Assert.Equal(message, Assert.Throws<CharRnnException>(action).Message);
-
-    private static Table Table(string header, params string[] rows) =>
-        new("table", header.Split(','), [.. rows.Select(row => row.Split(','))], [.. Enumerable.Range(2, rows.Length)]);
 }

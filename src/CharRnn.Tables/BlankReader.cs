@@ -1,0 +1,48 @@
+namespace CharRnn.Tables;
+
+/// <summary>Reads a text whose fields are separated by any number of blanks as one that has a tab there.</summary>
+/// <param name="reader">The text.</param>
+internal sealed class BlankReader(TextReader reader) : TextReader
+{
+    private bool _isQuoted, _hasBlank, _isStart = true;
+    private int _ahead = -1;
+
+    /// <inheritdoc/>
+    public override int Read(char[] buffer, int index, int count)
+    {
+        int read = 0;
+        while (read < count && Read() is >= 0 and var c)
+            buffer[index + read++] = (char)c;
+        return read;
+    }
+
+    /// <inheritdoc/>
+    public override int Read()
+    {
+        if (_ahead >= 0)
+        {
+            int ahead = _ahead;
+            _ahead = -1;
+            return ahead;
+        }
+
+        int c = reader.Read();
+        while (!_isQuoted && c is ' ' or '\t')
+        {
+            _hasBlank = true;
+            c = reader.Read();
+        }
+
+        if (c == '"')
+            _isQuoted = !_isQuoted;
+        bool isEnd = !_isQuoted && c is '\n' or '\r' or -1, isBetween = _hasBlank && !_isStart && !isEnd;
+        (_hasBlank, _isStart) = (false, isEnd);
+        if (!isBetween)
+            return c;
+        _ahead = c;
+        return '\t';
+    }
+
+    /// <inheritdoc/>
+    public override int Peek() => throw new NotSupportedException();
+}

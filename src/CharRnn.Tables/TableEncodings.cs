@@ -1,0 +1,338 @@
+using System.Globalization;
+using CharRnn.Networks;
+
+namespace CharRnn.Tables;
+
+/// <summary>Rows of a table as numbers, and what could not be read.</summary>
+/// <param name="Data">The rows that were read.</param>
+/// <param name="Rows">Their numbers in the table.</param>
+/// <param name="Refused">The other rows, and why.</param>
+/// <param name="Notes">What was filled in where training had no such cells, by column, for people.</param>
+public sealed record EncodedRows(
+    LabelledData Data, IReadOnlyList<int> Rows, IReadOnlyList<(int Row, string Reason)> Refused, IReadOnlyList<UnusualCells> Notes);
+
+/// <summary>Cells of a column that are not like those of the training.</summary>
+/// <param name="Column">The name of the column.</param>
+/// <param name="AreMissing">Whether they have no value; otherwise they have categories that were not learned.</param>
+/// <param name="Count">How many there are.</param>
+/// <param name="Texts">The different categories, as many as are worth a message.</param>
+public sealed record UnusualCells(string Column, bool AreMissing, int Count, IReadOnlyList<string> Texts);
+
+/// <summary>Turns rows of a table into the numbers that a network reads.</summary>
+public static class TableEncodings
+{
+    // What a cell is that has no category.
+    private const int NoValue = -1, NotLearned = -2;
+
+    private const int MostNamed = 5;
+
+    extension(TableEncoding encoding)
+    {
+        /// <summary>
+        /// The rows that can be trained on or measured: those that have a label, and where rows with missing values are left out, all
+        /// other columns as well.
+        /// </summary>
+        /// <exception cref="CharRnnException">A value is missing, and that is an error.</exception>
+        public IReadOnlyList<int> UsableRows(Table table)
+        {
+            IEnumerable<ColumnEncoding> needed = encoding.Missing == MissingValues.Fill
+                ? [encoding.Label]
+                : [.. encoding.Inputs, encoding.Label];
+            bool[] isUsable = new bool[table.Count];
+            Array.Fill(isUsable, true);
+            foreach (ColumnEncoding column in needed)
+            {
+                Func<int, bool> isMissing = MissingReader(table.Column(column.Name), column);
+                for (int row = 0; row < table.Count; row++)
+                    if (isMissing(row))
+                        isUsable[row] = encoding.Missing == MissingValues.Error ? throw Missing(table, row, column.Name) : false;
+            }
+
+            return [.. Enumerable.Range(0, table.Count).Where(row => isUsable[row])];
+        }
+
+        /// <summary>The class of each row; null for a quantity.</summary>
+        /// <param name="table">The table.</param>
+        /// <param name="rows">Rows that have a class.</param>
+        public IReadOnlyList<int>? ClassesOf(Table table, IReadOnlyList<int> rows)
+        {
+            if (encoding.Label.Categories is null)
+                return null;
+            Func<int, int> classOf = CategoryReader(table.Column(encoding.Label.Name), encoding.Label);
+            return [.. rows.Select(classOf)];
+        }
+
+        /// <summary>Adds what depends on the training rows: means, deviations, and the most frequent categories.</summary>
+        /// <param name="table">The table.</param>
+        /// <param name="rows">The training rows.</param>
+        /// <exception cref="CharRnnException">Numbers are too large for a mean.</exception>
+        public TableEncoding Fitted(Table table, IReadOnlyList<int> rows) => encoding with
+        {
+            Inputs = [.. encoding.Inputs.Select(column => Fit(column, table, rows))],
+            Label = Fit(encoding.Label, table, rows),
+        };
+
+        /// <summary>Rows as numbers.</summary>
+        /// <param name="table">The table; its columns may stand in another order, and others beside them.</param>
+        /// <param name="rows">The rows.</param>
+        /// <param name="loss">What the answers are for.</param>
+        /// <param name="withAnswers">Whether the label's column is read.</param>
+        /// <param name="refusesUnknown">
+        /// Whether a row with a category that was not learned is refused; otherwise all inputs of the column are 0 for it.
+        /// </param>
+        /// <exception cref="CharRnnException">The table has not got a column.</exception>
+        public EncodedRows Encode(
+            Table table, IReadOnlyList<int> rows, NetworkLoss loss, bool withAnswers, bool refusesUnknown = false)
+        {
+            var reading = new Reading(table, rows, encoding.Missing, refusesUnknown);
+            int width = encoding.Width;
+            if ((long)rows.Count * width > Array.MaxLength)
+                throw new CharRnnException(
+                    table.Name,
+                    string.Create(CultureInfo.InvariantCulture, $"has {rows.Count} rows that become {width} numbers each, too many for one array"),
+                    "leave out columns with many different texts with --ignore, or give fewer rows");
+            float[] x = new float[rows.Count * width];
+            foreach ((ColumnEncoding column, int numbers, int categories) in encoding.Places())
+                if (column.Categories is null)
+                    reading.Numbers(column, x, width, numbers);
+                else
+                    reading.Categories(column, x, width, numbers, categories);
+
+            float[] quantities = [];
+            int[] classes = [];
+            if (withAnswers && encoding.Label.Categories is null)
+                reading.Answers(encoding.Label, quantities = new float[rows.Count]);
+            else if (withAnswers)
+                reading.Classes(encoding.Label, classes = new int[rows.Count]);
+            if (withAnswers && loss != NetworkLoss.CrossEntropy && classes.Length > 0)
+                (quantities, classes) = ([.. classes.Select(y => (float)y)], []);
+
+            int[] read = [.. Enumerable.Range(0, rows.Count).Where(i => !reading.IsRefused(i))];
+            LabelledData data = !withAnswers ? new LabelledData(width, x)
+                : classes.Length > 0 ? new LabelledData(width, x, classes)
+                : new LabelledData(width, x, 1, quantities);
+            return new(
+                read.Length == rows.Count ? data : data.Select(read), [.. read.Select(i => rows[i])], reading.Refused, reading.Unusual);
+        }
+
+        /// <summary>Rows as numbers, all of which must be readable.</summary>
+        /// <inheritdoc cref="Encode"/>
+        /// <exception cref="CharRnnException">A row is not readable; names the line and the column.</exception>
+        public LabelledData EncodeAll(Table table, IReadOnlyList<int> rows, NetworkLoss loss)
+        {
+            EncodedRows encoded = encoding.Encode(table, rows, loss, withAnswers: true);
+            return encoded.Refused is [var (_, reason), ..]
+                ? throw new CharRnnException(table.Name, reason, "correct the value, or leave the row out")
+                : encoded.Data;
+        }
+    }
+
+    /// <summary>The number of rows that have no value in a column.</summary>
+    internal static int MissingIn(TableColumn from, ColumnEncoding column)
+    {
+        Func<int, bool> isMissing = MissingReader(from, column);
+        return Enumerable.Range(0, from.Count).Count(isMissing);
+    }
+
+    private static Func<int, bool> MissingReader(TableColumn from, ColumnEncoding column)
+    {
+        if (!column.OthersAreMissing)
+            return from.Reader(text => IsMissing(column, text), _ => false);
+        Func<int, double> number = NumberReader(from, column);
+        return row => double.IsNaN(number(row));
+    }
+
+    private static bool IsMissing(ColumnEncoding column, string text) => Cell.IsMissing(text) || column.MissingTexts.Contains(text);
+
+    private static CharRnnException Missing(Table table, int row, string column) => table.Wrong(
+        row, column, "the value is missing", "give --missing fill or drop, or leave out the row or the column");
+
+    /// <summary>Reads numbers: NaN where none is, and infinity where something else is.</summary>
+    private static Func<int, double> NumberReader(TableColumn from, ColumnEncoding column) => from.Reader(
+        text => IsMissing(column, text) ? double.NaN
+            : NumberText.TryParse(text, column.Notation, out double value) ? value
+            : column.OthersAreMissing ? double.NaN
+            : double.PositiveInfinity,
+        value => value);
+
+    /// <summary>Reads dates as their ticks: NaN where none is, and infinity where something else is.</summary>
+    private static Func<int, double> DateReader(TableColumn from, ColumnEncoding column) => from.Reader(
+        text => IsMissing(column, text) ? double.NaN
+            : DateText.TryParse(text, column.Dates!.Value, out DateTime date, out _) ? date.Ticks
+            : double.PositiveInfinity,
+        ticks => from.WideDates is null ? double.PositiveInfinity : ticks);
+
+    private static Func<int, int> CategoryReader(TableColumn from, ColumnEncoding column)
+    {
+        var places = column.Categories!.Index().ToDictionary(one => one.Item, one => one.Index, StringComparer.Ordinal);
+        return from.Reader(Place, number => Place(number.ToString("R", CultureInfo.InvariantCulture)));
+
+        // A text that was learned as a category is one, even if others of the kind stand for a missing value.
+        int Place(string text) => places.TryGetValue(text, out int place) ? place : IsMissing(column, text) ? NoValue : NotLearned;
+    }
+
+    private static ColumnEncoding Fit(ColumnEncoding column, Table table, IReadOnlyList<int> rows)
+    {
+        TableColumn from = table.Column(column.Name);
+        if (column.Categories is { } categories)
+        {
+            int[] counts = new int[categories.Count];
+            Func<int, int> category = CategoryReader(from, column);
+            foreach (int row in rows)
+                if (category(row) is >= 0 and var place)
+                    counts[place]++;
+            return column with { Usual = Array.IndexOf(counts, counts.Max()) };
+        }
+
+        Func<int, double> number = column.Dates is null ? NumberReader(from, column) : DateReader(from, column);
+        double[] values = [.. rows.Select(number).Where(double.IsFinite)];
+        if (column.Dates is not null)
+        {
+            int parts = column.DateParts.Count;
+            double[][] dates = [.. values.Select(ticks => DateText.Parts(new DateTime((long)ticks), parts))];
+            return column with
+            {
+                DateParts = [.. Enumerable.Range(0, parts).Select(part => StandardOf([.. dates.Select(date => date[part])]))],
+            };
+        }
+
+        Standard standard = StandardOf(values);
+        return double.IsFinite(standard.Mean) && double.IsFinite(standard.Deviation)
+            ? column with { Mean = standard.Mean, Deviation = standard.Deviation }
+            : throw new CharRnnException(
+                table.Name, $"column '{Table.Short(column.Name)}' has numbers that are too large for a mean",
+                "scale them, or leave the column out");
+    }
+
+    private static Standard StandardOf(double[] values)
+    {
+        if (values.Length == 0)
+            return Standard.None;
+        double mean = values.Average(), deviation = Math.Sqrt(values.Average(value => (value - mean) * (value - mean)));
+        return new(mean, deviation > 1e-12 * Math.Abs(mean) || !double.IsFinite(deviation) ? deviation : 1); // a constant says nothing
+    }
+
+    /// <summary>Reads columns of some rows, one after the other, and remembers what could not be read.</summary>
+    private sealed class Reading(Table table, IReadOnlyList<int> rows, MissingValues missing, bool refusesUnknown)
+    {
+        private readonly SortedDictionary<int, string> _refused = [];
+        private readonly List<UnusualCells> _unusual = [];
+
+        public IReadOnlyList<(int Row, string Reason)> Refused => [.. _refused.Select(one => (rows[one.Key], one.Value))];
+
+        public IReadOnlyList<UnusualCells> Unusual => _unusual;
+
+        public bool IsRefused(int i) => _refused.ContainsKey(i);
+
+        public void Numbers(ColumnEncoding column, float[] x, int width, int place)
+        {
+            TableColumn from = table.Column(column.Name);
+            Func<int, double> number = column.Dates is null ? NumberReader(from, column) : DateReader(from, column);
+            int parts = column.Dates is null ? 1 : column.DateParts.Count, absent = 0;
+            for (int i = 0; i < rows.Count; i++)
+            {
+                double value = number(rows[i]);
+                int at = (i * width) + place;
+                if (double.IsNaN(value))
+                {
+                    if (Accepts(i, column, ref absent) && column.HasIndicator)
+                        x[at + parts] = 1;
+                }
+                else if (double.IsInfinity(value))
+                    Refuse(i, column, $"is not a {(column.Dates is null ? "number" : "date")}, as the column had in training");
+                else if (column.Dates is null)
+                {
+                    x[at] = (float)((value - column.Mean) / column.Deviation);
+                    if (!float.IsFinite(x[at]))
+                        Refuse(i, column, "is too large beside the numbers that were learned");
+                }
+                else
+                {
+                    double[] date = DateText.Parts(new DateTime((long)value), parts);
+                    for (int p = 0; p < parts; p++)
+                        x[at + p] = (float)((date[p] - column.DateParts[p].Mean) / column.DateParts[p].Deviation);
+                }
+            }
+
+            Note(column, absent);
+        }
+
+        public void Categories(ColumnEncoding column, float[] x, int width, int numbers, int categories)
+        {
+            TableColumn from = table.Column(column.Name);
+            Func<int, int> category = CategoryReader(from, column);
+            var names = new HashSet<string>(StringComparer.Ordinal);
+            int absent = 0, unknown = 0;
+            for (int i = 0; i < rows.Count; i++)
+            {
+                int place = category(rows[i]);
+                if (place == NoValue && Accepts(i, column, ref absent))
+                {
+                    place = column.Usual;
+                    if (column.HasIndicator)
+                        x[(i * width) + numbers] = 1;
+                }
+
+                if (place == NotLearned && refusesUnknown)
+                    Refuse(i, column, $"is not a value that was learned; the column was learned with {Table.Listed(column.Categories!)}");
+                else if (place == NotLearned)
+                {
+                    unknown++;
+                    if (names.Count <= MostNamed)
+                        names.Add(Table.Short(from.Text(rows[i])));
+                }
+                else if (place >= 0)
+                    x[(i * width) + categories + place] = 1;
+            }
+
+            Note(column, absent);
+            if (unknown > 0)
+                _unusual.Add(new(column.Name, false, unknown, [.. names]));
+        }
+
+        public void Answers(ColumnEncoding label, float[] y)
+        {
+            Func<int, double> number = NumberReader(table.Column(label.Name), label);
+            for (int i = 0; i < rows.Count; i++)
+            {
+                double value = number(rows[i]);
+                y[i] = (float)((value - label.Mean) / label.Deviation);
+                if (double.IsNaN(value))
+                    _refused.TryAdd(i, table.Place(rows[i], label.Name, "the value is missing"));
+                else if (!float.IsFinite(y[i]))
+                    Refuse(i, label, double.IsFinite(value) ? "is too large beside the numbers that were learned" : "is not a number");
+            }
+        }
+
+        public void Classes(ColumnEncoding label, int[] y)
+        {
+            Func<int, int> category = CategoryReader(table.Column(label.Name), label);
+            for (int i = 0; i < rows.Count; i++)
+            {
+                y[i] = Math.Max(0, category(rows[i]));
+                if (category(rows[i]) == NoValue)
+                    _refused.TryAdd(i, table.Place(rows[i], label.Name, "the value is missing"));
+                else if (category(rows[i]) == NotLearned)
+                    Refuse(i, label, $"is not a value that was learned; the column was learned with {Table.Listed(label.Categories!)}");
+            }
+        }
+
+        private bool Accepts(int i, ColumnEncoding column, ref int absent)
+        {
+            if (missing == MissingValues.Fill)
+                absent++;
+            else
+                _refused.TryAdd(i, table.Place(rows[i], column.Name, "the value is missing"));
+            return missing == MissingValues.Fill;
+        }
+
+        private void Refuse(int i, ColumnEncoding column, string found) => _refused.TryAdd(
+            i, table.Place(rows[i], column.Name, $"'{Table.Short(table.Column(column.Name).Text(rows[i]))}' {found}"));
+
+        private void Note(ColumnEncoding column, int absent)
+        {
+            if (absent > 0 && !column.HasIndicator)
+                _unusual.Add(new(column.Name, true, absent, []));
+        }
+    }
+}

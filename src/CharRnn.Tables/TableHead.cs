@@ -1,0 +1,103 @@
+using System.Text;
+
+namespace CharRnn.Tables;
+
+/// <summary>What the first bytes of a table tell of the rest: its encoding, and what separates its fields.</summary>
+internal sealed class TableHead
+{
+    private const int RecordsLookedAt = 10;
+
+    // What may separate fields, the likeliest first.
+    private const string Delimiters = ",;\t|";
+
+    private readonly string _text;
+
+    /// <param name="bytes">The first bytes.</param>
+    /// <param name="encoding">Their encoding.</param>
+    public TableHead(ReadOnlySpan<byte> bytes, Encoding encoding)
+    {
+        // A character may be cut at the end, and what is wrong further in is found by whoever reads the rows.
+        var lenient = (Encoding)encoding.Clone();
+        lenient.DecoderFallback = DecoderFallback.ReplacementFallback;
+        _text = lenient.GetString(bytes).TrimStart('\uFEFF');
+    }
+
+    /// <summary>The delimiter that Excel's first line names, as in <c>sep=;</c>; null if there is no such line.</summary>
+    public string? SeparatorLine
+    {
+        get
+        {
+            string line = FirstLine().TrimEnd('\r');
+            return line.StartsWith("sep=", StringComparison.OrdinalIgnoreCase) && line.Length == 5 ? line[4..] : null;
+        }
+    }
+
+    /// <summary>
+    /// What separates the fields: what the header has, as often as the first rows do if possible, and the most often. A table whose lines
+    /// have only blanks between their fields has a blank.
+    /// </summary>
+    public string Delimiter
+    {
+        get
+        {
+            (char Delimiter, bool IsEven, int Count)[] found =
+            [
+                .. from one in Delimiters
+                   let counts = Counts(one)
+                   where counts.Count > 0 && counts[0] > 0
+                   select (one, counts.TrueForAll(count => count == counts[0] || count == counts[0] + 1), counts[0]),
+            ];
+            if (found.Length > 0)
+                return found.OrderByDescending(one => one.IsEven).ThenByDescending(one => one.Count).First().Delimiter.ToString();
+            string[] lines = [.. _text.Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0).Take(2)];
+            return lines.Length == 2 && Array.TrueForAll(lines, line => line.Contains(' ', StringComparison.Ordinal)) ? " " : ",";
+        }
+    }
+
+    /// <summary>The encoding of a table's first bytes: UTF-16 with a mark or with a zero in every other byte, or else UTF-8.</summary>
+    public static Encoding EncodingOf(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes is [0xFF, 0xFE, ..] or [0xFE, 0xFF, ..])
+            return new UnicodeEncoding(bigEndian: bytes[0] == 0xFE, byteOrderMark: true, throwOnInvalidBytes: true);
+        int even = 0, odd = 0;
+        for (int i = 0; i < bytes.Length; i++)
+            if (bytes[i] == 0)
+                _ = i % 2 == 0 ? even++ : odd++;
+        // Text of Western letters has one half of zeros, and other text has them at least in its delimiters and line ends.
+        return Math.Max(even, odd) > Math.Max(2, bytes.Length / 16) && Math.Min(even, odd) <= bytes.Length / 1000
+            ? new UnicodeEncoding(bigEndian: even > odd, byteOrderMark: false, throwOnInvalidBytes: true)
+            : new UTF8Encoding(false, throwOnInvalidBytes: true);
+    }
+
+    private string FirstLine() => _text.Split('\n', 2)[0];
+
+    /// <summary>How often a character is outside of quotes, in each of the first records.</summary>
+    private List<int> Counts(char delimiter)
+    {
+        var counts = new List<int>();
+        bool isQuoted = false, isEmpty = true;
+        int count = 0;
+        foreach (char c in _text)
+        {
+            if (c == '"')
+                isQuoted = !isQuoted;
+            if (c == '\n' && !isQuoted)
+            {
+                if (!isEmpty)
+                    counts.Add(count);
+                if (counts.Count == RecordsLookedAt)
+                    return counts;
+                (count, isEmpty) = (0, true);
+                continue;
+            }
+
+            if (!isQuoted && c == delimiter)
+                count++;
+            isEmpty &= c == '\r';
+        }
+
+        if (counts.Count == 0 && !isEmpty)
+            counts.Add(count); // the header has no line end
+        return counts;
+    }
+}

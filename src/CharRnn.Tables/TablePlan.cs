@@ -1,0 +1,228 @@
+using System.Globalization;
+using CharRnn.Networks;
+
+namespace CharRnn.Tables;
+
+/// <summary>What the columns of a table are for.</summary>
+/// <param name="Encoding">
+/// How they become numbers; <see cref="TableEncodings.Fitted"/> adds the means and what else depends on the training rows.
+/// </param>
+/// <param name="Decisions">What was decided about each column of the table, in its order.</param>
+public sealed record TablePlan(TableEncoding Encoding, IReadOnlyList<ColumnDecision> Decisions)
+{
+    private const string LeftOut = "left out";
+
+    // Whole numbers of so few values are classes, if each has so many rows.
+    private const int MostNumberClasses = 20, LeastRowsOfClass = 5;
+
+    // A column with more different texts than this, and than half of its rows, has names or remarks.
+    private const int FewTexts = 10;
+
+    /// <summary>Decides what the columns of a table are for.</summary>
+    /// <exception cref="CharRnnException">A column that is named is not there or cannot be what it is said to be.</exception>
+    public static TablePlan Of(Table table, TableOptions options)
+    {
+        TableColumn label = table.Column(options.Label);
+        HashSet<string> ignored = Named(table, options.Ignored), numeric = Named(table, options.Numeric),
+            categorical = Named(table, options.Categorical);
+        if (ignored.Contains(label.Name))
+            throw new CharRnnException(table.Name, $"column '{Table.Short(label.Name)}' is the label and is ignored", "give another --label");
+        if (numeric.FirstOrDefault(categorical.Contains) is { } both)
+            throw new CharRnnException(
+                table.Name, $"column '{Table.Short(both)}' is said to be numeric and categorical", "say one of them");
+
+        var inputs = new List<ColumnEncoding>();
+        var decisions = new List<ColumnDecision>();
+        ColumnEncoding? answer = null;
+        for (int c = 0; c < table.Columns.Count; c++)
+        {
+            TableColumn column = table.Columns[c];
+            var profile = new ColumnProfile(column, table.Delimiter);
+            (ColumnEncoding? encoding, string role, string note) = column == label
+                ? LabelOf(table, profile, options)
+                : ignored.Contains(column.Name) ? (null, LeftOut, "as --ignore says")
+                : numeric.Contains(column.Name) ? Forced(table, profile)
+                : categorical.Contains(column.Name) ? CategoryOf(table, profile)
+                : InputOf(profile, isFirst: c == 0);
+            if (encoding is not null && column != label)
+            {
+                int missing = TableEncodings.MissingIn(column, encoding);
+                if (missing > 0)
+                    note = Joined(note, options.Missing == MissingValues.Fill
+                        ? encoding.Categories is null ? "missing: the mean" : "missing: the most frequent"
+                        : options.Missing == MissingValues.Drop ? "rows without it are left out" : "");
+                encoding = encoding with { HasIndicator = missing > 0 && options.Missing == MissingValues.Fill };
+                decisions.Add(new(column.Name, role, profile.Values, missing, note));
+                inputs.Add(encoding);
+            }
+            else
+                decisions.Add(new(column.Name, role, profile.Values, profile.Missing, note));
+            answer = column == label ? encoding : answer;
+        }
+
+        if (inputs.Count == 0)
+            throw new CharRnnException(
+                table.Name, table.Columns.Count == 1 ? "has only the label's column" : "has no column to learn from but the label's",
+                table.Columns.Count == 1
+                    ? "give a table with a column to learn from"
+                    : $"the others are left out: {Table.Listed(decisions.Where(one => one.Role == LeftOut).Select(one => $"{one.Name} ({one.Note})"))}");
+        return new(new TableEncoding(inputs, answer!) { Missing = options.Missing }, decisions);
+    }
+
+    private static (ColumnEncoding? Encoding, string Role, string Note) InputOf(ColumnProfile profile, bool isFirst)
+    {
+        TableColumn column = profile.Column;
+        int present = profile.Rows - profile.Missing;
+        if (profile.Values == 0)
+            return (null, LeftOut, "no values");
+        if (isFirst && column.IsUnnamed && profile.Missing == 0 && (profile.IsRunning || profile.IsWide || profile.Values == profile.Rows))
+            return (null, LeftOut, profile.IsRunning ? "row numbers without a name" : "row names without a name");
+        if (profile.Values == 1 && profile.Missing == 0)
+            return (null, LeftOut, $"'{Table.Short(profile.Texts[0])}' in every row");
+        bool isFew = !profile.IsWide && profile.Values <= ColumnEncoding.MostCategories
+            && (profile.Values <= FewTexts || profile.Values <= present / 2);
+        if (profile.IsNumeric && !(profile.IsCodes && isFew))
+            return Numbers(profile);
+        if (profile.IsDates)
+            return (
+                new ColumnEncoding(column.Name, null, 0, 1)
+                {
+                    Dates = profile.Dates,
+                    DateParts = [.. Enumerable.Repeat(Standard.None, profile.HasTimes ? 5 : 4)],
+                },
+                "date", $"as year, month, day, weekday{(profile.HasTimes ? ", hour" : "")}{OrderNote(profile)}");
+        if (isFew)
+            return Category(profile);
+        return (null, LeftOut, profile.IsWide || profile.Values > ColumnEncoding.MostCategories
+            ? $"more than {ColumnEncoding.MostCategories} different texts"
+            : "texts that hardly occur twice");
+    }
+
+    private static (ColumnEncoding? Encoding, string Role, string Note) Numbers(ColumnProfile profile)
+    {
+        string note = profile.Notation switch
+        {
+            { DecimalMark: ',', GroupMark: '.' } => "decimal commas",
+            { DecimalMark: ',' } => "decimal commas, spaces between thousands",
+            { GroupMark: '\0' } => "",
+            { GroupMark: var group } => $"{(group == ',' ? "commas" : group == ' ' ? "spaces" : "apostrophes")} between thousands",
+        };
+        // Plain numbers that another notation reads as well have no comma or sign to speak of.
+        if (profile.Texts.Any(NumberText.HasUnit))
+            note = Joined(note, "signs such as % or $ are left out");
+        if (profile.Others.Count > 0)
+            note = Joined(note, $"{Quoted(profile.Others)} read as missing");
+        return (
+            new ColumnEncoding(profile.Column.Name, null, 0, 1) { Notation = profile.Notation, MissingTexts = [.. profile.Others] },
+            "number", note);
+    }
+
+    private static (ColumnEncoding? Encoding, string Role, string Note) Category(ColumnProfile profile) => (
+        new ColumnEncoding(profile.Column.Name, Ordered(profile), 0, 1), "category",
+        profile.IsCodes ? "numbers with zeros before them" : "");
+
+    private static (ColumnEncoding? Encoding, string Role, string Note) Forced(Table table, ColumnProfile profile)
+    {
+        if (!profile.IsWide && profile.Others.Count == profile.Values)
+            throw new CharRnnException(
+                table.Name, $"column '{Table.Short(profile.Column.Name)}' has no numbers", "leave it out of --numeric");
+        if (profile.IsWide && profile.Column.WideNotation is null)
+            throw TooMany(table, profile.Column.Name, "leave it out of --numeric");
+        (ColumnEncoding? encoding, string role, string note) = Numbers(profile);
+        return (encoding! with { MissingTexts = [], OthersAreMissing = true }, role, note);
+    }
+
+    private static (ColumnEncoding? Encoding, string Role, string Note) CategoryOf(Table table, ColumnProfile profile)
+    {
+        if (profile.IsWide || profile.Values > ColumnEncoding.MostCategories)
+            throw TooMany(table, profile.Column.Name, "leave it out of --categorical");
+        return profile.Values > 0
+            ? Category(profile)
+            : throw new CharRnnException(
+                table.Name, $"column '{Table.Short(profile.Column.Name)}' has no values", "leave it out of --categorical");
+    }
+
+    private static (ColumnEncoding? Encoding, string Role, string Note) LabelOf(Table table, ColumnProfile profile, TableOptions options)
+    {
+        string name = Table.Short(profile.Column.Name), remedy = profile.Missing > 0 ? "rows without it are left out" : "";
+        int present = profile.Rows - profile.Missing;
+        if (present == 0)
+            throw new CharRnnException(table.Name, $"column '{name}' has no values", "give another --label");
+        bool isNumeric = profile.IsNumeric && profile.Others.Count == 0;
+        if (options.IsQuantity == true && !isNumeric)
+        {
+            Func<int, bool> isNumber = profile.Column.Reader(
+                text => Cell.IsMissing(text) || NumberText.TryParse(text, profile.Notation, out _), _ => true);
+            int row = Enumerable.Range(0, profile.Rows).FirstOrDefault(r => !isNumber(r));
+            throw table.Wrong(
+                row, profile.Column.Name, $"'{Table.Short(profile.Column.Text(row))}' is not a number", "give --task classify, or another --label");
+        }
+
+        if (profile.Values == 1)
+            throw new CharRnnException(
+                table.Name, $"column '{name}' is '{Table.Short(profile.Texts[0])}' in every row", "give another --label");
+        bool isFew = !profile.IsWide && profile.Values <= MostNumberClasses
+            && (profile.Values == 2 || present >= LeastRowsOfClass * profile.Values) && profile.IsWhole;
+        bool isQuantity = options.IsQuantity ?? (isNumeric && !isFew && !(profile.IsCodes && profile.Values <= present / 2));
+        if (isQuantity)
+        {
+            (ColumnEncoding? encoding, _, string note) = Numbers(profile);
+            return (encoding, "label", Joined("a quantity", Joined(note, remedy)));
+        }
+
+        if (profile.IsWide || profile.Values > ColumnEncoding.MostCategories
+            || profile.Values > Math.Max(MostNumberClasses, present / 2))
+            throw new CharRnnException(
+                table.Name,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"column '{name}' has {(profile.IsWide ? "more than " : "")}{Math.Min(profile.Values, TableColumn.MostTexts)} "
+                    + $"different values in {present} rows"),
+                isNumeric
+                    ? "give --task regress, which takes a quantity"
+                    : "give another --label: values that hardly occur twice cannot be learned");
+        return (
+            new ColumnEncoding(profile.Column.Name, Ordered(profile), 0, 1), "label",
+            Joined(string.Create(CultureInfo.InvariantCulture, $"{profile.Values} classes"), remedy));
+    }
+
+    /// <summary>The values of a column in order: numbers by their value, and the same numbers by their text.</summary>
+    private static string[] Ordered(ColumnProfile profile) => profile.IsNumeric && profile.Others.Count == 0
+        ? [.. profile.Texts.OrderBy(text => NumberText.TryParse(text, profile.Notation, out double value) ? value : 0)
+            .ThenBy(text => text, StringComparer.Ordinal)]
+        : [.. profile.Texts.Order(StringComparer.Ordinal)];
+
+    /// <summary>The columns that a list names; a name may have commas itself.</summary>
+    private static HashSet<string> Named(Table table, string list)
+    {
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        string[] parts = list.Length == 0 ? [] : list.Split(',');
+        for (int i = 0; i < parts.Length;)
+        {
+            int end = Enumerable.Range(1, parts.Length - i).Reverse()
+                .FirstOrDefault(count => table.Has(string.Join(',', parts[i..(i + count)]).Trim()), 1);
+            names.Add(table.Column(string.Join(',', parts[i..(i + end)]).Trim()).Name);
+            i += end;
+        }
+
+        return names;
+    }
+
+    private static string OrderNote(ColumnProfile profile) => profile.Dates switch
+    {
+        DateOrder.MonthDayYear => "; read as month/day/year",
+        DateOrder.DayMonthYear => "; read as day/month/year",
+        _ => "",
+    };
+
+    private static string Quoted(IReadOnlyList<string> texts) => Table.Listed(texts.Select(text => $"'{Table.Short(text)}'"));
+
+    private static string Joined(string one, string other) => one.Length == 0 ? other : other.Length == 0 ? one : $"{one}; {other}";
+
+    private static CharRnnException TooMany(Table table, string column, string remedy) => new(
+        table.Name,
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"column '{Table.Short(column)}' has more than {ColumnEncoding.MostCategories} different texts"),
+        remedy);
+}

@@ -1,0 +1,236 @@
+using System.Buffers;
+using System.Globalization;
+using System.IO.Hashing;
+using System.IO.Pipelines;
+using System.Text;
+using CharRnn.Files;
+using CsvHelper;
+using CsvHelper.Configuration;
+
+namespace CharRnn.Tables;
+
+/// <summary>Reads a table from its start to its end, some rows at a time.</summary>
+public sealed class TableReader : IDisposable
+{
+    // Nobody learns from longer texts. A quote that is never closed makes one of the rest of the file.
+    private const int MostCharacters = 1 << 20;
+
+    // What pandas calls a column that had no name in the file that it read.
+    private const string PandasUnnamed = "Unnamed: ";
+
+    private const int ReadBytes = 1 << 16, RowsBetweenChecks = 1000;
+
+    private readonly string _name, _delimiter;
+    private readonly StreamReader _reader;
+    private readonly CsvParser _parser;
+    private readonly XxHash128 _hash = new();
+    private readonly int _linesBefore;
+    private readonly (string Name, bool IsUnnamed)[] _columns;
+    private string[]? _first;
+    private int _firstLine;
+    private byte[] _bytes = new byte[256];
+    private bool _hasRows;
+
+    /// <summary>Opens a table and reads its header.</summary>
+    /// <param name="path">The file; <c>-</c> for standard input.</param>
+    /// <param name="delimiter">The text between fields; null to find out.</param>
+    /// <exception cref="CharRnnException">It cannot be read, or has no header.</exception>
+    public TableReader(string path, string? delimiter = null)
+    {
+        _name = path.Length == 0 ? "DATA" : StandardStreams.NameOf(path);
+        Path = path;
+        (_reader, _delimiter, _linesBefore) = Guard(() => Open(path, delimiter));
+        try
+        {
+            _parser = Parser(_delimiter == " " ? new BlankReader(_reader) : _reader);
+            _columns = Guard(ReadHeader);
+            Append(string.Join('\n', _columns.Select(column => column.Name)));
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    private string Path { get; }
+
+    /// <summary>Reads the next rows.</summary>
+    /// <param name="most">The most rows to read.</param>
+    /// <param name="cancellation">Checked between rows.</param>
+    /// <returns>The rows; null if there are no more.</returns>
+    /// <exception cref="CharRnnException">It cannot be read, or a row is damaged or of another length; names the line.</exception>
+    /// <exception cref="OperationCanceledException">Cancellation was requested.</exception>
+    public Table? Read(int most, CancellationToken cancellation = default) => Guard(() =>
+    {
+        TableColumn[] columns = [.. _columns.Select(column => new TableColumn(column.Name, column.IsUnnamed, _delimiter))];
+        var lines = new List<int>();
+        while (lines.Count < most && Next(out string[] row, out int line))
+        {
+            if (lines.Count % RowsBetweenChecks == 0)
+                cancellation.ThrowIfCancellationRequested();
+            if (row.Length != columns.Length)
+                throw new CharRnnException(
+                    _name,
+                    string.Create(CultureInfo.InvariantCulture, $"line {line} has {row.Length} fields, the header has {columns.Length}"),
+                    "give each row a field for every column; a field with a comma is put in quotes");
+            for (int c = 0; c < columns.Length; c++)
+            {
+                if (row[c].Contains('\0', StringComparison.Ordinal))
+                    throw new CharRnnException(_name, $"line {line} has a NUL character", "give a table that is text, in UTF-8 or UTF-16");
+                columns[c].Add(row[c]);
+                Append(row[c]);
+            }
+
+            lines.Add(line);
+        }
+
+        if (lines.Count == 0 && _hasRows)
+            return null;
+        if (lines.Count == 0)
+            throw new CharRnnException(_name, "has a header and no rows", "give a CSV file of a header and rows");
+        _hasRows = true;
+        return new Table(_name, _delimiter, columns, lines, Convert.ToHexStringLower(_hash.GetCurrentHash()));
+    });
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _parser?.Dispose();
+        _reader.Dispose();
+    }
+
+    private bool Next(out string[] row, out int line)
+    {
+        if (_first is not null)
+        {
+            (row, line, _first) = (_first, _firstLine, null);
+            return true;
+        }
+
+        bool isThere = _parser.Read();
+        (row, line) = isThere ? (_parser.Record!, LineOfRecord()) : ([], 0);
+        return isThere;
+    }
+
+    private int LineOfRecord() =>
+        _linesBefore + _parser.RawRow - (_parser.RawRecord.AsSpan().TrimEnd("\r\n").Count('\n'));
+
+    /// <summary>
+    /// Reads the header. R writes rows with names as a field more than its header has; and a delimiter at the end of the lines makes a
+    /// column that has neither a name nor values.
+    /// </summary>
+    private (string Name, bool IsUnnamed)[] ReadHeader()
+    {
+        if (!_parser.Read())
+            throw new CharRnnException(_name, "is empty", "give a CSV file of a header and rows");
+        string[] names = _parser.Record!;
+        _firstLine = 0;
+        if (_parser.Read())
+        {
+            (_first, _firstLine) = (_parser.Record!, LineOfRecord());
+            if (_first.Length == names.Length + 1)
+                names = _first[^1].Length == 0 ? [.. names, ""] : ["", .. names];
+        }
+
+        if (names.Where(name => name.Length > 0).GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { } twice)
+            throw new CharRnnException(_name, $"has several columns '{Table.Short(twice.Key)}'", "give each column a name of its own");
+        var taken = names.ToHashSet(StringComparer.Ordinal);
+        return
+        [
+            .. names.Index().Select(column => column.Item.Length > 0
+                ? (column.Item, column.Item.StartsWith(PandasUnnamed, StringComparison.Ordinal))
+                : (Enumerable.Range(0, int.MaxValue)
+                    .Select(n => string.Create(CultureInfo.InvariantCulture, $"column {column.Index + 1}{new string('\'', n)}"))
+                    .First(name => !taken.Contains(name)), true)),
+        ];
+    }
+
+    private CsvParser Parser(TextReader reader) => new(
+        reader,
+        new CsvConfiguration(CultureInfo.InvariantCulture)
+        {
+            Delimiter = _delimiter == " " ? "\t" : _delimiter,
+            TrimOptions = TrimOptions.Trim,
+            MaxFieldSize = MostCharacters,
+            BufferSize = ReadBytes,
+            BadDataFound = bad => throw Damaged(bad.Context.Parser!.RawRow, bad.RawRecord),
+        },
+        leaveOpen: true);
+
+    private CharRnnException Damaged(int line, string record)
+    {
+        int ends = record.Count(c => c == '\n'), begin = ends > 1 ? line - ends : line; // one that is open goes to the file's end
+        return new(
+            _name,
+            string.Create(
+                CultureInfo.InvariantCulture, $"line {_linesBefore + begin} has a quote where none belongs, or one that is not closed"),
+            "put fields with quotes in quotes, and double those inside");
+    }
+
+    private static (StreamReader Reader, string Delimiter, int Lines) Open(string path, string? delimiter)
+    {
+        // The head of a pipe can be read only once: it stays in the buffer.
+        var pipe = PipeReader.Create(StandardStreams.OpenToRead(path), new StreamPipeReaderOptions(bufferSize: ReadBytes));
+        ReadResult head = pipe.ReadAtLeastAsync(ReadBytes).AsTask().GetAwaiter().GetResult();
+        byte[] bytes = head.Buffer.Slice(0, Math.Min(head.Buffer.Length, ReadBytes)).ToArray();
+        pipe.AdvanceTo(head.Buffer.Start, head.Buffer.End);
+
+        Encoding encoding = TableHead.EncodingOf(bytes);
+        var text = new TableHead(bytes, encoding);
+        var reader = new StreamReader(pipe.AsStream(), encoding, detectEncodingFromByteOrderMarks: true, bufferSize: ReadBytes);
+        if (text.SeparatorLine is { } said)
+        {
+            reader.ReadLine();
+            return (reader, delimiter ?? said, 1);
+        }
+
+        return (reader, delimiter ?? text.Delimiter, 0);
+    }
+
+    private void Append(string cell)
+    {
+        // The length that follows the cell tells "a", "b" from "ab", "".
+        int most = Encoding.UTF8.GetMaxByteCount(cell.Length) + 16;
+        if (_bytes.Length < most)
+            _bytes = new byte[2 * most];
+        int length = Encoding.UTF8.GetBytes(cell, _bytes), end = length;
+        _bytes[end++] = (byte)'\n';
+        length.TryFormat(_bytes.AsSpan(end), out int digits, provider: CultureInfo.InvariantCulture);
+        end += digits;
+        _bytes[end++] = (byte)'\n';
+        _hash.Append(_bytes.AsSpan(0, end));
+    }
+
+    private T Guard<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException
+            or ArgumentException and not DecoderFallbackException)
+        {
+            string problem = Directory.Exists(Path) ? "is a directory where a table was expected"
+                : StandardStreams.IsInput(Path) || File.Exists(Path) ? $"could not be read ({e.Message.TrimEnd('.')})"
+                : "does not exist";
+            throw new CharRnnException(_name, problem, "give a CSV file", e);
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw new CharRnnException(_name, "is neither UTF-8 nor UTF-16 text", "save the table as CSV in UTF-8", e);
+        }
+        catch (MaxFieldSizeException e)
+        {
+            throw new CharRnnException(
+                _name,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"line {_linesBefore + LastWholeLine() + 1} has a field of more than {MostCharacters} characters, or a quote that is not closed"),
+                "close the quote, or leave the column out of the table", e);
+        }
+    }
+
+    // The parser's own count of lines goes on within the field.
+    private int LastWholeLine() => _parser.RawRow - _parser.RawRecord.AsSpan().Count('\n') - 1;
+}
