@@ -22,12 +22,13 @@ from sklearn import compose, datasets, impute, linear_model, metrics, model_sele
 
 R_TABLES = """
 library(MASS)
-write <- function(d, name) write.csv(as.data.frame(d), file.path(commandArgs(TRUE)[1], paste0(name, ".csv")))
+write <- function(d, name, names = TRUE)
+    write.csv(as.data.frame(d), file.path(commandArgs(TRUE)[1], paste0(name, ".csv")), row.names = names)
 for (name in c("airquality", "ChickWeight", "infert", "iris", "mtcars", "quakes", "swiss", "warpbreaks", "Boston", "Pima.tr", "fgl",
                "birthwt", "crabs", "Cars93", "cpus", "biopsy", "Melanoma", "Aids2", "survey", "whiteside", "bacteria"))
     write(get(name), name)
 titanic <- as.data.frame(Titanic)
-write(titanic[rep(seq_len(nrow(titanic)), titanic$Freq), 1:4], "Titanic")
+write(titanic[rep(seq_len(nrow(titanic)), titanic$Freq), 1:4], "Titanic", names = FALSE) # they would tell who survived
 """
 
 LABELS = {

@@ -85,7 +85,7 @@ public sealed class TableColumn
     /// <summary>The place of a cell's text in <see cref="Texts"/>.</summary>
     internal int CodeOf(int row) => _codes[row];
 
-    /// <summary>The text of a cell that is neither a number nor a date, where there are too many different texts; null of another.</summary>
+    /// <summary>The text of a cell that is neither a number nor a date; null of another. The column has too many different texts.</summary>
     internal string? OtherAt(int row) => double.IsNaN(_values![row]) ? Other(row) : null;
 
     /// <summary>Whether a date has a time, where there are too many different texts.</summary>

@@ -89,7 +89,8 @@ public static class TableEncodings
             if ((long)rows.Count * width > Array.MaxLength)
                 throw new CharRnnException(
                     table.Name,
-                    string.Create(CultureInfo.InvariantCulture, $"has {rows.Count} rows that become {width} numbers each, too many for one array"),
+                    string.Create(
+                        CultureInfo.InvariantCulture, $"has {rows.Count} rows that become {width} numbers each, too many for one array"),
                     "leave out columns with many different texts with --ignore, or give fewer rows");
             float[] x = new float[rows.Count * width];
             foreach ((ColumnEncoding column, int numbers, int categories) in encoding.Places())

@@ -26,7 +26,8 @@ public sealed record TablePlan(TableEncoding Encoding, IReadOnlyList<ColumnDecis
         HashSet<string> ignored = Named(table, options.Ignored), numeric = Named(table, options.Numeric),
             categorical = Named(table, options.Categorical);
         if (ignored.Contains(label.Name))
-            throw new CharRnnException(table.Name, $"column '{Table.Short(label.Name)}' is the label and is ignored", "give another --label");
+            throw new CharRnnException(
+                table.Name, $"column '{Table.Short(label.Name)}' is the label and is ignored", "give another --label");
         if (numeric.FirstOrDefault(categorical.Contains) is { } both)
             throw new CharRnnException(
                 table.Name, $"column '{Table.Short(both)}' is said to be numeric and categorical", "say one of them");
@@ -60,12 +61,12 @@ public sealed record TablePlan(TableEncoding Encoding, IReadOnlyList<ColumnDecis
             answer = column == label ? encoding : answer;
         }
 
+        if (table.Columns.Count == 1)
+            throw new CharRnnException(table.Name, "has only the label's column", "give a table with a column to learn from");
+        IEnumerable<string> others = decisions.Where(one => one.Role == LeftOut).Select(one => $"{one.Name} ({one.Note})");
         if (inputs.Count == 0)
             throw new CharRnnException(
-                table.Name, table.Columns.Count == 1 ? "has only the label's column" : "has no column to learn from but the label's",
-                table.Columns.Count == 1
-                    ? "give a table with a column to learn from"
-                    : $"the others are left out: {Table.Listed(decisions.Where(one => one.Role == LeftOut).Select(one => $"{one.Name} ({one.Note})"))}");
+                table.Name, "has no column to learn from but the label's", $"the others are left out: {Table.Listed(others)}");
         return new(new TableEncoding(inputs, answer!) { Missing = options.Missing }, decisions);
     }
 
@@ -155,7 +156,8 @@ public sealed record TablePlan(TableEncoding Encoding, IReadOnlyList<ColumnDecis
                 text => Cell.IsMissing(text) || NumberText.TryParse(text, profile.Notation, out _), _ => true);
             int row = Enumerable.Range(0, profile.Rows).FirstOrDefault(r => !isNumber(r));
             throw table.Wrong(
-                row, profile.Column.Name, $"'{Table.Short(profile.Column.Text(row))}' is not a number", "give --task classify, or another --label");
+                row, profile.Column.Name, $"'{Table.Short(profile.Column.Text(row))}' is not a number",
+                "give --task classify, or another --label");
         }
 
         if (profile.Values == 1)

@@ -226,7 +226,8 @@ public sealed class TableReader : IDisposable
                 _name,
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"line {_linesBefore + LastWholeLine() + 1} has a field of more than {MostCharacters} characters, or a quote that is not closed"),
+                    $"line {_linesBefore + LastWholeLine() + 1} has a field of more than {MostCharacters} characters, "
+                        + $"or a quote that is not closed"),
                 "close the quote, or leave the column out of the table", e);
         }
     }

@@ -243,7 +243,8 @@ internal static class MlpCommands
                 CsvTable.Write(text,
                 [
                     .. isFirst ? (IEnumerable<string>[])[_kept.Concat(answers.Header)] : [],
-                    .. Enumerable.Range(0, table.Count).Select(row => kept.Select(column => column.Text(row)).Concat(answers.Row(places[row]))),
+                    .. Enumerable.Range(0, table.Count)
+                        .Select(row => kept.Select(column => column.Text(row)).Concat(answers.Row(places[row]))),
                 ]);
             return text.ToString();
         }
@@ -275,9 +276,12 @@ internal static class MlpCommands
             foreach ((_, string reason) in rows.Refused)
                 Add(reason);
             foreach (UnusualCells cells in rows.Notes)
-                _unusual[(cells.Column, cells.AreMissing)] = _unusual.TryGetValue((cells.Column, cells.AreMissing), out UnusualCells? before)
+            {
+                (string, bool) key = (cells.Column, cells.AreMissing);
+                _unusual[key] = _unusual.TryGetValue(key, out UnusualCells? before)
                     ? before with { Count = before.Count + cells.Count, Texts = [.. before.Texts.Union(cells.Texts)] }
                     : cells;
+            }
         }
 
         /// <summary>Warns about cells that are not like those of the training.</summary>

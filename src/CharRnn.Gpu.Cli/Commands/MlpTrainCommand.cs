@@ -6,6 +6,7 @@ using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
 using CharRnn.Gpu.Verification;
+using CharRnn.Model;
 using CharRnn.Networks;
 using CharRnn.Randomness;
 using CharRnn.Runs;
@@ -35,10 +36,10 @@ internal static class MlpTrainCommand
     private const string OldConstantLoss = "label-entropy";
 
     // The decisions about the columns, a line each.
-    private const string ColumnsFact = "columns";
+    private const string ColumnsFact = "columns", CrossValidationFact = "cross-validation";
 
     // A table of more columns is not shown whole.
-    private const int MostColumnsShown = 50;
+    private const int MostColumnsShown = 50, LongestName = 24;
 
     private static readonly Argument<string> Data = MlpCommands.DataArgument();
 
@@ -48,8 +49,9 @@ internal static class MlpTrainCommand
         new("constant-loss", table => table.ConstantLoss),
         new("widths", table => string.Join('-', table.Shape.Layers.Select(layer => layer.Width).Prepend(table.Shape.Inputs))),
         new("minimised", table => Word(table.Shape.Loss)),
-        new("rows", table => table.Training.Count),
+        new("rows", table => table.Parts.Training.Count),
         new(ColumnsFact, table => table.Columns),
+        new(CrossValidationFact, table => table.CrossValidation),
     ];
 
     /// <summary>The verb with its options, in the order of the help.</summary>
@@ -86,7 +88,7 @@ internal static class MlpTrainCommand
     private static readonly Option<Choice<ActivationFunction>> Activation = Verb.Add(
         SharedOptions.OneOf<ActivationFunction>(
             "--activation", "The hidden neurons' nonlinearity.",
-            new("tanh", ActivationFunction.Tanh), new("sigmoid", ActivationFunction.Sigmoid), new("relu", ActivationFunction.Relu),
+            new("relu", ActivationFunction.Relu), new("tanh", ActivationFunction.Tanh), new("sigmoid", ActivationFunction.Sigmoid),
             new("identity", ActivationFunction.Identity)),
         OnResume.Kept);
     private static readonly Option<Choice<NetworkLoss?>> Loss = Verb.Add(
@@ -96,9 +98,14 @@ internal static class MlpTrainCommand
             new(Word(NetworkLoss.CrossEntropy), NetworkLoss.CrossEntropy), new(Word(NetworkLoss.SquaredError), NetworkLoss.SquaredError)),
         OnResume.Kept);
     private static readonly Option<int?> BatchSize = Verb.Add(
-        SharedOptions.WholeNumber<int>("--batch-size", 0, 0, "Rows of a step; 0 for all of them."), OnResume.Kept);
-    private static readonly OptimizerOptions Optimizer = new(Verb, new NetworkOptions());
-    private static readonly ScheduleOptions Schedule = new(Verb);
+        SharedOptions.WholeNumber<int>(
+            "--batch-size", null, 0, "Rows of a step; 0 for all of them [default: a fiftieth of the rows, from 32 to 256]."),
+        OnResume.Kept);
+    private static readonly OptimizerOptions Optimizer = new(
+        Verb, TableDefaults.Optimizer(UpdateRule.AdamW, isLinear: false), "0.01 with --layers none; of another optimizer",
+        "for adamw with hidden layers, what cross-validation says is best, or 0.01");
+    private static readonly ScheduleOptions Schedule = new(
+        Verb, patience: $"{TableDefaults.Patience} with a validation part, otherwise 0");
     private static readonly Option<double?> Tolerance = Verb.Add(
         ToleranceOption(
             "--tolerance", "Training ends where the gradient's norm is below it (of mini-batches, the mean over an epoch)."),
@@ -107,15 +114,24 @@ internal static class MlpTrainCommand
         ToleranceOption("--change-tolerance", "Training ends where the loss changes by less in an epoch."), OnResume.Taken);
     private static readonly Option<long?> Epochs = Verb.Add(
         SharedOptions.WholeNumber<long>(
-            "--epochs", 1000, 1, "Passes over the data, at most, counted from the start of the run also after --resume."),
+            "--epochs", null, 1,
+            "Passes over the data, at most, counted from the start of the run also after --resume "
+            + "[default: 10 to 300, about 20,000 steps]."),
         OnResume.Taken);
     private static readonly Option<ulong?> Seed = Verb.Add(
         SharedOptions.WholeNumber<ulong>("--seed", 1, 0, "Seed for the initial weights, the split and the order of rows."), OnResume.Kept);
     private static readonly Option<double?> ValidationFraction = Verb.Add(
         SharedOptions.Number<double>(
-            "--val-fraction", 0.2, "a number from 0, below 1", Limits.IsPart,
-            "The share of the rows, drawn by the seed, that is measured on and not trained on."),
+            "--val-fraction", null, "a number from 0, below 1", Limits.IsPart,
+            "The share of the rows, drawn by the seed and the same of each class, that is measured on and not trained on; the best network "
+            + $"there becomes the model [default: 0.1; of fewer than {TableDefaults.FewRows} rows 0, or 0.2 where an option measures]."),
         OnResume.Kept);
+    private static readonly Option<int?> Folds = Verb.Add(
+        SharedOptions.Number<int>(
+            "--folds", null, "0, or a whole number from 2 to 1000", n => n is 0 or (>= 2 and <= 1000),
+            "Number of parts of the rows for a cross-validation: the training is first done without each of them, and measured on it "
+            + $"[default: {TableDefaults.Folds} of fewer than {TableDefaults.FewRows} rows without a validation part, otherwise 0]."),
+        OnResume.Recorded);
     private static readonly Option<Choice<string?>> Delimiter = Verb.Add(MlpCommands.DelimiterOption(), OnResume.Taken);
     private static readonly RunOptions RunOptions = new(
         Verb, "epochs", "a hundredth of them", "as --log-every", $"a tenth of them, at most {MostUnsaved}");
@@ -142,15 +158,17 @@ internal static class MlpTrainCommand
             && isQuantity != (loss == NetworkLoss.SquaredError))
             throw new UsageException(
                 $"{Loss.Name}: is {Word(loss)}, which is not for --task {options.GetValue(Task)}; leave one of them out");
-        NetworkOptions how = ReadNetworkOptions(options);
-        Schedule.Require(options, how.LearningRate, ValidationFraction, RunOptions.EvalEvery);
+        Schedule.Require(options, ReadNetworkOptions(options, 0).LearningRate, ValidationFraction, RunOptions.EvalEvery);
 
         using RunDirectory? earlier = RunOptions.OpenEarlier(options);
         EarlierRun? resumed = earlier is null ? null : new EarlierRun(earlier);
         LabelledTable table = ReadTable(options, resumed, stop);
-        Schedule.RequireValidation(options, table.Validation.Count, 1, "row");
-        long stepsPerEpoch = NetworkEngine.StepsPerEpochOf(table.Training.Count, how);
-        TrainingSchedule schedule = ReadSchedule(options, stepsPerEpoch);
+        (LabelledData training, LabelledData validation) = (table.Parts.Training, table.Parts.Validation);
+        NetworkOptions how = ReadNetworkOptions(options, table.Rows.Count);
+        Schedule.RequireValidation(options, validation.Count, 1, "row");
+        TrainingSchedule ScheduleOf(int count) => ReadSchedule(options, how, count, hasValidation: validation.Count > 0);
+        TrainingSchedule schedule = ScheduleOf(training.Count);
+        long stepsPerEpoch = NetworkEngine.StepsPerEpochOf(training.Count, how);
         if (resumed is not null && Finish(resumed, table, how, schedule, stepsPerEpoch) is { } finish)
         {
             RunOptions.SayFinished(options, resumed, finish);
@@ -159,27 +177,45 @@ internal static class MlpTrainCommand
 
         using ComputeDevice device = RunOptions.OpenDevice(
             options, opened => DeviceVerification.QuickCheck(opened, table.Shape, how), earlier?.Root, resumed?.Configuration);
-        NetworkEngine.RequireMemory(device, table.Shape, table.Training.Count, how);
-        using var engine = new NetworkEngine(
-            device, resumed?.Snapshot.Weights ?? InitialNetwork.Create(table.Shape, how.Seed), table.Training, how);
+        NetworkEngine.RequireMemory(device, table.Shape, training.Count, how);
+        ParameterSet<float> initial = resumed?.Snapshot.Weights ?? InitialNetwork.Create(table.Shape, how.Seed);
+
+        // Where no older run is lost, the directory is made first: nobody should wait to hear that it cannot be.
+        bool mayReplace = earlier is null && RunOptions.Overwrites(options);
+        using RunDirectory? free = earlier is null && !mayReplace ? RunOptions.Create(options) : null;
+        int folds = resumed is not null ? 0 : FoldsOf(options, table);
+        IReadOnlyList<(NetworkOptions Way, CrossValidation Result)> measured = folds == 0 ? [] : Output.Waited(
+            "cross-validation",
+            () => CrossValidation.Run(
+                device, initial, WaysOf(options, how), ScheduleOf,
+                [.. Enumerable.Range(0, folds).Select(fold => PartsOf(options, table, fold, folds))], stop));
+        if (measured is [var (way, result), ..])
+        {
+            how = way;
+            table = table with { CrossValidation = result.ToString() };
+        }
+
+        using var engine = new NetworkEngine(device, initial, training, how);
         if (resumed is not null)
             engine.Restore(resumed.Snapshot.Engine);
-        using var predictor = new NetworkPredictor(device, table.Shape, Math.Max(table.Training.Count, table.Validation.Count));
-
-        using RunDirectory? created = earlier is null ? RunOptions.Create(options) : null;
-        RunDirectory run = earlier ?? created!;
+        using var predictor = new NetworkPredictor(device, table.Shape, Math.Max(training.Count, validation.Count));
+        using RunDirectory? replaced = mayReplace ? RunOptions.Create(options) : null;
+        RunDirectory run = earlier ?? free ?? replaced!;
         if (!Output.IsQuiet)
-            Introduce(table, engine, device, run, resumed?.Snapshot);
-        var training = new TrainingRun(
-            options, RunOptions, run, new TableLearner(engine, predictor, table.Validation, table.ConstantLoss),
-            new NetworkDescription(table.Shape, table.Encoding), resumed?.Snapshot)
+            Introduce(table, engine, device, run, resumed?.Snapshot, measured);
+
+        var trained = new TrainingRun(
+            options, RunOptions, run, new TableLearner(engine, predictor, validation, table.ConstantLoss),
+            new NetworkDescription(table.Shape, table.Parts.Encoding), resumed?.Snapshot)
         {
             Words = ReportWords.OfTable,
             SaveConfiguration = (learningRate, rates) => Verb.Save(
                 run, options, device, Facts, table,
                 [
-                    .. Optimizer.Resolved(how with { LearningRate = learningRate }), .. Schedule.Resolved(rates),
-                    .. Cadences(options).Select(pair => ((Option)pair.Option, (object?)pair.Epochs)),
+                    .. Optimizer.Resolved(how with { LearningRate = learningRate }), .. Schedule.Resolved(rates, schedule.Patience),
+                    (BatchSize, how.BatchSize), (Epochs, schedule.Epochs), (ValidationFraction, FractionOf(options, table.Rows.Count)),
+                    (Folds, folds),
+                    .. Cadences(options, schedule.Epochs).Select(pair => ((Option)pair.Option, (object?)pair.Epochs)),
                 ]),
         };
         var warning = new RateWarning(
@@ -188,9 +224,9 @@ internal static class MlpTrainCommand
                 CultureInfo.InvariantCulture,
                 $"loss is above {TooHigh} times {table.ConstantLoss:G4}, that of a constant answer"),
             Output.Warning);
-        TrainingOutcome outcome = training.Train(how.LearningRate, schedule, warning, stop);
-        NetworkModel model = KeepBest(run, training.Best, new NetworkModel(engine.ReadWeights(), table.Encoding), engine);
-        Summarise(options, outcome, training.Best, predictor, model, table, run, engine);
+        TrainingOutcome outcome = trained.Train(how.LearningRate, schedule, warning, stop);
+        NetworkModel model = KeepBest(run, trained.Best, new NetworkModel(engine.ReadWeights(), table.Parts.Encoding), engine);
+        Summarise(options, outcome, trained.Best, predictor, model, table, measured is [var first, ..] ? first.Result : null, run, engine);
         return outcome == TrainingOutcome.Stopped ? Interrupts.ExitCode : 0;
     }
 
@@ -206,18 +242,21 @@ internal static class MlpTrainCommand
         return model;
     }
 
-    private static NetworkOptions ReadNetworkOptions(ParseResult options) => Optimizer.Read(options, new NetworkOptions()) with
+    private static NetworkOptions ReadNetworkOptions(ParseResult options, int rows)
     {
-        BatchSize = options.GetValue(BatchSize)!.Value,
-        Seed = options.GetValue(Seed)!.Value,
-        GradientTolerance = (float)options.GetValue(Tolerance)!.Value,
-        LossTolerance = (float)options.GetValue(ChangeTolerance)!.Value,
-    };
+        bool isLinear = options.GetValue(Layers)!.Length == 0;
+        return Optimizer.Read(options, rule => TableDefaults.Optimizer(rule, isLinear)) with
+        {
+            BatchSize = options.GetValue(BatchSize) ?? TableDefaults.BatchSize(rows),
+            Seed = options.GetValue(Seed)!.Value,
+            GradientTolerance = (float)options.GetValue(Tolerance)!.Value,
+            LossTolerance = (float)options.GetValue(ChangeTolerance)!.Value,
+        };
+    }
 
     /// <summary>The cadences in epochs: a hundredth of a training is a fraction that always suits.</summary>
-    private static (Option<long?> Option, long Epochs)[] Cadences(ParseResult options)
+    private static (Option<long?> Option, long Epochs)[] Cadences(ParseResult options, long epochs)
     {
-        long epochs = options.GetValue(Epochs)!.Value;
         long log = options.GetValue(RunOptions.LogEvery) ?? Math.Max(1, epochs / Reports);
         return
         [
@@ -227,22 +266,69 @@ internal static class MlpTrainCommand
         ];
     }
 
-    private static TrainingSchedule ReadSchedule(ParseResult options, long stepsPerEpoch)
+    private static TrainingSchedule ReadSchedule(ParseResult options, NetworkOptions how, int rows, bool hasValidation)
     {
-        Dictionary<Option, long> steps = Cadences(options).ToDictionary(
+        long stepsPerEpoch = NetworkEngine.StepsPerEpochOf(rows, how);
+        long epochs = options.GetValue(Epochs) ?? TableDefaults.Epochs(stepsPerEpoch);
+        Dictionary<Option, long> steps = Cadences(options, epochs).ToDictionary(
             pair => (Option)pair.Option, pair => pair.Epochs > long.MaxValue / stepsPerEpoch ? long.MaxValue : pair.Epochs * stepsPerEpoch);
         return new TrainingSchedule
         {
-            Epochs = options.GetValue(Epochs)!.Value,
+            Epochs = epochs,
             Seed = options.GetValue(Seed)!.Value,
-            ValidationFraction = options.GetValue(ValidationFraction)!.Value,
             LogEvery = steps[RunOptions.LogEvery],
             SampleEvery = 0,
             EvalEvery = steps[RunOptions.EvalEvery],
-            Patience = Schedule.ReadPatience(options),
+            Patience = Schedule.ReadPatience(
+                options, hasValidation && steps[RunOptions.EvalEvery] > 0 ? TableDefaults.Patience : 0),
             CheckpointEvery = steps[RunOptions.CheckpointEvery],
             LearningRates = Schedule.Read(options),
         };
+    }
+
+    private static double FractionOf(ParseResult options, int rows) => options.GetValue(ValidationFraction)
+        ?? TableDefaults.ValidationFraction(rows, isMeasured: Schedule.NeedsMeasuring(options));
+
+    /// <summary>The trainings of which a cross-validation chooses one.</summary>
+    private static IReadOnlyList<NetworkOptions> WaysOf(ParseResult options, NetworkOptions how) =>
+        how.Optimizer != UpdateRule.AdamW || options.GetValue(Layers)!.Length == 0 || Optimizer.HasWeightDecay(options)
+            ? [how]
+            : [.. TableDefaults.WeightDecays.Select(decay => how with { WeightDecay = decay })];
+
+    private static int FoldsOf(ParseResult options, LabelledTable table)
+    {
+        int rows = table.Rows.Count;
+        int folds = options.GetValue(Folds)
+            ?? (rows < TableDefaults.FewRows && table.Parts.Validation.Count == 0 && options.GetValue(ValidationFraction) is null
+                ? TableDefaults.Folds
+                : 0);
+        return folds <= rows ? folds : options.GetValue(Folds) is null ? 0 : throw new CharRnnException(
+            Folds.Name, string.Create(CultureInfo.InvariantCulture, $"is {folds}, and {table.Table.Name} has {rows} rows to learn from"),
+            "give fewer");
+    }
+
+    /// <summary>The parts of a training without a fold, and the fold. Folds have the same share of each class.</summary>
+    private static (TableParts Parts, LabelledData Held) PartsOf(ParseResult options, LabelledTable table, int fold, int folds)
+    {
+        TableEncoding plan = table.Parts.Encoding;
+        IReadOnlyList<int> rows = table.Rows;
+        if (plan.ClassesOf(table.Table, rows) is { } classes)
+            rows = [.. rows.Zip(classes).OrderBy(row => row.Second).Select(row => row.First)]; // a stable order
+        ILookup<bool, int> parts = rows.Index().ToLookup(row => row.Index % folds == fold, row => row.Item);
+        var others = parts[false].ToHashSet();
+        TableParts trained = Encode(
+            table.Table, plan, [.. table.Rows.Where(others.Contains)], FractionOf(options, table.Rows.Count), table.Shape.Loss);
+        return (trained, trained.Encoding.EncodeAll(table.Table, [.. parts[true]], table.Shape.Loss));
+    }
+
+    /// <summary>Splits rows, fits an encoding to those to train on, and encodes both parts.</summary>
+    private static TableParts Encode(
+        Table table, TableEncoding encoding, int[] rows, double fraction, NetworkLoss loss, bool isFitted = false)
+    {
+        (int[] training, int[] validation) = Split(table, encoding, rows, fraction);
+        if (!isFitted)
+            encoding = encoding.Fitted(table, training);
+        return new(encoding, encoding.EncodeAll(table, training, loss), encoding.EncodeAll(table, validation, loss));
     }
 
     /// <summary>
@@ -263,17 +349,44 @@ internal static class MlpTrainCommand
             Missing = options.GetValue(Missing).Value,
         });
         TableEncoding encoding = resumed?.Describe<NetworkDescription>().Encoding ?? plan!.Encoding;
-        (int[] training, int[] validation) = Split(
-            table, encoding, options.GetValue(ValidationFraction)!.Value, options.GetValue(Seed)!.Value);
-        if (plan is not null)
-            encoding = encoding.Fitted(table, training);
+        ulong seed = options.GetValue(Seed)!.Value;
+        int[] rows = [.. encoding.UsableRows(table).OrderBy(r => Philox.Uniform(seed, SplitStream, (ulong)r)).ThenBy(r => r)];
+        if (rows.Length == 0)
+            throw new CharRnnException(table.Name, "has no row without a missing value", "give --missing fill");
         NetworkShape shape = Shape(options, encoding, wanted, table);
-        string[] columns = plan is not null ? [.. plan.Decisions.Select(Described)]
-            : resumed!.Configuration.Has(ColumnsFact) ? [.. resumed.Configuration.GetTexts(ColumnsFact)]
-            : [];
-        return new LabelledTable(
-            table, encoding, shape, encoding.EncodeAll(table, training, shape.Loss), encoding.EncodeAll(table, validation, shape.Loss),
-            columns);
+        TableParts parts = Encode(
+            table, encoding, rows, FractionOf(options, rows.Length), shape.Loss, isFitted: resumed is not null);
+        RunConfiguration? saved = resumed?.Configuration;
+        return new LabelledTable(table, rows, parts, shape)
+        {
+            Decisions = plan?.Decisions ?? [],
+            Columns = plan is not null ? [.. plan.Decisions.Select(Described)]
+                : saved!.Has(ColumnsFact) ? saved.GetTexts(ColumnsFact)
+                : [],
+            CrossValidation = saved?.Has(CrossValidationFact) == true ? saved.GetText(CrossValidationFact) : null,
+        };
+    }
+
+    /// <summary>The decisions about columns as a table.</summary>
+    private static IEnumerable<string> Shown(IReadOnlyList<ColumnDecision> columns)
+    {
+        if (columns.Count == 0)
+            yield break;
+        ColumnDecision[] shown = [.. columns.Take(MostColumnsShown)];
+        int name = Math.Clamp(shown.Max(column => column.Name.Length), 6, LongestName);
+        string Line(string column, string role, string values, string missing, string note)
+        {
+            string shortened = column.Length > name ? $"{column[..(name - 3)]}..." : column;
+            return $"{shortened.PadRight(name)}  {role,-8}  {values,10}  {missing,7}  {note}".TrimEnd();
+        }
+
+        yield return Line("column", "is", "values", "missing", "");
+        foreach (ColumnDecision one in shown)
+            yield return Line(
+                TerminalText.OneLine(one.Name), one.Role, Values(one),
+                one.Missing > 0 ? one.Missing.ToString(CultureInfo.InvariantCulture) : "", one.Note);
+        if (columns.Count > shown.Length)
+            yield return string.Create(CultureInfo.InvariantCulture, $"and {columns.Count - shown.Length:N0} more, which config.json has");
     }
 
     /// <summary>A decision about a column, as config.json has it.</summary>
@@ -305,48 +418,49 @@ internal static class MlpTrainCommand
     }
 
     /// <summary>
-    /// The rows that have a label, shuffled by the seed and cut in two: of each class the same share, but for runs of earlier programs,
-    /// and at least one row to train on.
+    /// Cuts shuffled rows in two: of each class the same share, but for runs of earlier programs, and at least one row to train on.
     /// </summary>
-    private static (int[] Training, int[] Validation) Split(Table table, TableEncoding encoding, double fraction, ulong seed)
+    private static (int[] Training, int[] Validation) Split(Table table, TableEncoding encoding, int[] rows, double fraction)
     {
-        int[] order =
-        [
-            .. encoding.UsableRows(table).OrderBy(r => Philox.Uniform(seed, SplitStream, (ulong)r)).ThenBy(r => r),
-        ];
-        if (order.Length == 0)
-            throw new CharRnnException(table.Name, "has no row without a missing value", "give --missing fill");
-        if (encoding.IsInterleaved || encoding.ClassesOf(table, order) is not { } classes)
+        if (encoding.IsInterleaved || encoding.ClassesOf(table, rows) is not { } classes)
         {
-            int held = Math.Min((int)(order.Length * fraction), order.Length - 1);
-            return (order[held..], order[..held]);
+            int held = Math.Min((int)(rows.Length * fraction), rows.Length - 1);
+            return (rows[held..], rows[..held]);
         }
 
-        int[] left = [.. Enumerable.Range(0, encoding.Label.Categories!.Count).Select(_ => 0)];
+        int[] left = new int[encoding.Label.Categories!.Count];
         foreach (int one in classes)
             left[one]++;
         for (int one = 0; one < left.Length; one++)
             left[one] = Math.Max(0, Math.Min((int)Math.Round(left[one] * fraction), left[one] - 1));
-        ILookup<bool, int> parts = order.Zip(classes).ToLookup(row => left[row.Second]-- > 0, row => row.First);
+        ILookup<bool, int> parts = rows.Zip(classes).ToLookup(row => left[row.Second]-- > 0, row => row.First);
         return ([.. parts[false]], [.. parts[true]]);
     }
 
     private static void Introduce(
-        LabelledTable table, NetworkEngine engine, ComputeDevice device, RunDirectory run, TrainingSnapshot? resumeFrom)
+        LabelledTable table, NetworkEngine engine, ComputeDevice device, RunDirectory run, TrainingSnapshot? resumeFrom,
+        IReadOnlyList<(NetworkOptions Way, CrossValidation Result)> measured)
     {
         CultureInfo invariant = CultureInfo.InvariantCulture;
         NetworkShape shape = table.Shape;
-        foreach (string column in table.Columns.Take(MostColumnsShown))
-            Output.Note($"  {column}");
-        if (table.Columns.Count > MostColumnsShown)
-            Output.Note(string.Create(invariant, $"  and {table.Columns.Count - MostColumnsShown:N0} more, which config.json has"));
-        string label = table.Encoding.Label.Categories is { } classes ? $"{classes.Count} classes" : "a quantity";
+        foreach (string line in Shown(table.Decisions))
+            Output.Note(line);
+        string label = table.Parts.Encoding.Label.Categories is { } classes ? $"{classes.Count} classes" : "a quantity";
         Output.Note(string.Create(
             invariant,
-            $"table: {table.Table.Name}, {table.Table.Count:N0} rows; {table.Training.Count:N0} to train on, "
-            + $"{table.Validation.Count:N0} to measure on; {table.Encoding.Label.Name} is {label}"));
+            $"table: {table.Table.Name}, {table.Table.Count:N0} rows; {table.Parts.Training.Count:N0} to train on, "
+            + $"{table.Parts.Validation.Count:N0} to measure on; {table.Parts.Encoding.Label.Name} is {label}"));
         string widths = string.Join('-', shape.Layers.Select(layer => layer.Width).Prepend(shape.Inputs));
         Output.Note(string.Create(invariant, $"model: {widths}, {shape.ParameterCount:N0} parameters, {Word(shape.Loss)}"));
+        if (measured.Count > 1)
+        {
+            IEnumerable<string> losses = measured.Select(
+                one => string.Create(invariant, $"{one.Result.MeanLoss:F4} by {one.Way.WeightDecay}"));
+            Output.Note(string.Create(
+                invariant,
+                $"weight decay: {measured[0].Way.WeightDecay}, with the lowest loss of a cross-validation: {string.Join(", ", losses)}"));
+        }
+
         Output.Note($"device: {device.Name} ({DeviceCatalog.IdOf(device.Kind)}); {engine.Plan}");
         Output.Note(string.Create(
             invariant, $"run: {run.Root}{(resumeFrom is null ? "" : $", resumed at iteration {resumeFrom.Iteration}")}"));
@@ -354,7 +468,7 @@ internal static class MlpTrainCommand
 
     private static void Summarise(
         ParseResult options, TrainingOutcome outcome, (double ValidationLoss, long Iteration) best, NetworkPredictor predictor,
-        NetworkModel model, LabelledTable table, RunDirectory run, NetworkEngine engine)
+        NetworkModel model, LabelledTable table, CrossValidation? crossValidation, RunDirectory run, NetworkEngine engine)
     {
         (string name, string reason) = outcome switch
         {
@@ -380,7 +494,7 @@ internal static class MlpTrainCommand
 
         var parts = new Dictionary<string, object>();
         bool json = RunOptions.IsJson(options);
-        (string, LabelledData)[] both = [("training", table.Training), ("validation", table.Validation)];
+        (string, LabelledData)[] both = [("training", table.Parts.Training), ("validation", table.Parts.Validation)];
         foreach ((string part, LabelledData rows) in both)
         {
             if (rows.Count == 0)
@@ -393,6 +507,13 @@ internal static class MlpTrainCommand
             Output.Line($"{part}:");
             foreach (string line in measured.Describe(answers.Loss, rows))
                 Output.Line($"  {line}");
+        }
+
+        if (crossValidation is not null)
+        {
+            parts["cross-validation"] = crossValidation.Json;
+            if (!Output.IsQuiet && !json)
+                Output.Line($"cross-validation: {crossValidation}");
         }
 
         if (json)
@@ -424,7 +545,7 @@ internal static class MlpTrainCommand
     {
         Description = "The number of neurons of each hidden layer; none for a network without hidden layers.",
         HelpName = $"N,N,...|{NoLayers}",
-        DefaultValueFactory = _ => [16],
+        DefaultValueFactory = _ => [TableDefaults.Neurons],
         CustomParser = result =>
         {
             string text = result.Tokens.Count == 0 ? "" : result.Tokens[^1].Value;
@@ -466,11 +587,22 @@ internal static class MlpTrainCommand
     }
 
     /// <summary>A table whose rows are numbers, and the network for them.</summary>
-    private sealed record LabelledTable(
-        Table Table, TableEncoding Encoding, NetworkShape Shape, LabelledData Training, LabelledData Validation,
-        IReadOnlyList<string> Columns)
+    /// <param name="Table">The table.</param>
+    /// <param name="Rows">The rows that have a label, shuffled by the seed.</param>
+    /// <param name="Parts">They, as numbers.</param>
+    /// <param name="Shape">The network.</param>
+    private sealed record LabelledTable(Table Table, IReadOnlyList<int> Rows, TableParts Parts, NetworkShape Shape)
     {
+        /// <summary>The decisions about the columns; none of a run that is resumed.</summary>
+        public required IReadOnlyList<ColumnDecision> Decisions { get; init; }
+
+        /// <summary>The same as config.json has them, a line each.</summary>
+        public required IReadOnlyList<string> Columns { get; init; }
+
+        /// <summary>The result of a cross-validation; null if there was none.</summary>
+        public string? CrossValidation { get; init; }
+
         /// <summary>J of the best answer that looks at no input.</summary>
-        public double ConstantLoss { get; } = Training.ConstantLoss(Shape.Loss);
+        public double ConstantLoss { get; } = Parts.Training.ConstantLoss(Shape.Loss);
     }
 }

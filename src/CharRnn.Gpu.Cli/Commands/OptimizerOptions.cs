@@ -16,18 +16,17 @@ internal sealed class OptimizerOptions
 
     /// <param name="verb">Gets the options.</param>
     /// <param name="defaults">The values of options that are not given.</param>
-    /// <param name="preset">Whether these are a preset's, whose learning rate is not its rule's own.</param>
-    public OptimizerOptions(TrainingVerb verb, UpdateOptions defaults, bool preset = false)
+    /// <param name="otherRate">What the help says of the learning rate where the optimizer is not that of the defaults.</param>
+    /// <param name="decay">What it says of the default weight decay.</param>
+    public OptimizerOptions(TrainingVerb verb, UpdateOptions defaults, string otherRate, string decay)
     {
-        string rate = preset
-            ? string.Create(CultureInfo.InvariantCulture, $"{defaults.LearningRate}; of an optimizer that is not the preset's, ")
-            : "";
+        string rate = string.Create(CultureInfo.InvariantCulture, $"{defaults.LearningRate}; {otherRate}");
         _rule = verb.Add(
             SharedOptions.OneOf("--optimizer", "The rule that updates the weights.", defaults.Optimizer), OnResume.Kept);
         _learningRate = verb.Add(
             SharedOptions.Number<double>(
                 "--learning-rate", null, Float, IsFloat,
-                $"η, the step size [default: {rate}0.1 for adagrad and sgd, 0.01 for rmsprop, 0.001 for adam and adamw]."),
+                $"η, the step size [default: {rate}, 0.1 for adagrad and sgd, 0.01 for rmsprop, 0.001 for adam and adamw]."),
             OnResume.Kept);
         _clip = verb.Add(
             NumberOrNone("--clip", defaults.Clip, "Limit each element of the gradient to ± this number; none switches it off."),
@@ -47,7 +46,7 @@ internal sealed class OptimizerOptions
         _weightDecay = verb.Add(
             SharedOptions.Number<double>(
                 "--weight-decay", null, "a number from 0", Limits.IsNotNegative,
-                "λ, which draws weights, but no biases, to 0 [default: 0.01 for adamw, otherwise 0]."),
+                $"λ, which draws weights, but no biases, to 0 [default: {decay}, otherwise 0]."),
             OnResume.Kept);
 
         Option<double?> Add(
@@ -56,12 +55,13 @@ internal sealed class OptimizerOptions
     }
 
     /// <summary>Reads the options; what is not given keeps its default.</summary>
-    public T Read<T>(ParseResult options, T defaults)
+    /// <param name="options">The command line.</param>
+    /// <param name="defaultsOf">The defaults with a rule.</param>
+    public T Read<T>(ParseResult options, Func<UpdateRule, T> defaultsOf)
         where T : UpdateOptions
     {
-        UpdateOptions read = defaults with
+        UpdateOptions read = defaultsOf(options.GetValue(_rule).Value) with
         {
-            Optimizer = options.GetValue(_rule).Value,
             Clip = Finite(options.GetValue(_clip).Value),
             ClipNorm = Finite(options.GetValue(_clipNorm).Value),
             Momentum = options.GetValue(_momentum)!.Value,
@@ -76,6 +76,9 @@ internal sealed class OptimizerOptions
             read = read with { WeightDecay = weightDecay };
         return (T)read;
     }
+
+    /// <summary>Whether a weight decay is given.</summary>
+    public bool HasWeightDecay(ParseResult options) => options.GetValue(_weightDecay) is not null;
 
     /// <summary>The values of the options whose defaults depend on the rule, or that a rollback changes.</summary>
     public IReadOnlyList<(Option Option, object? Value)> Resolved(UpdateOptions optimizer) =>

@@ -144,6 +144,9 @@ internal sealed class RunOptions
             Output.Line(JsonSerializer.Serialize(new { finished = true, iteration = run.Snapshot.Iteration }));
     }
 
+    /// <summary>Whether a new run may replace an older one.</summary>
+    public bool Overwrites(ParseResult options) => options.GetValue(_overwrite);
+
     /// <summary>
     /// Makes the directory of a new run. Everything that may fail comes before, because --overwrite removes an older run.
     /// </summary>

@@ -16,7 +16,8 @@ internal sealed class ScheduleOptions
 
     /// <param name="verb">Gets the options.</param>
     /// <param name="otherwise">The schedule where none is given.</param>
-    public ScheduleOptions(TrainingVerb verb, LearningRateDecay otherwise = LearningRateDecay.Constant)
+    /// <param name="patience">What the help says of the patience where none is given; null where that is 0.</param>
+    public ScheduleOptions(TrainingVerb verb, LearningRateDecay otherwise = LearningRateDecay.Constant, string? patience = null)
     {
         _schedule = verb.Add(
             SharedOptions.OneOf(
@@ -52,7 +53,9 @@ internal sealed class ScheduleOptions
             OnResume.Kept, _schedule, LearningRateDecay.Plateau);
         _patience = verb.Add(
             SharedOptions.WholeNumber<long>(
-                "--patience", 0, 0, "End training after this many measurements in a row without a better validation loss; 0 never does."),
+                "--patience", patience is null ? 0 : null, 0,
+                "End training after this many measurements in a row without a better validation loss; 0 never does"
+                + (patience is null ? "." : $" [default: {patience}].")),
             OnResume.Taken);
     }
 
@@ -68,11 +71,18 @@ internal sealed class ScheduleOptions
     };
 
     /// <summary>Reads <see cref="TrainingSchedule.Patience"/>.</summary>
-    public long ReadPatience(ParseResult options) => options.GetValue(_patience)!.Value;
+    /// <param name="options">The command line.</param>
+    /// <param name="otherwise">The patience where none is given.</param>
+    public long ReadPatience(ParseResult options, long otherwise = 0) => options.GetValue(_patience) ?? otherwise;
 
-    /// <summary>The values of options that a rollback changes.</summary>
-    public IReadOnlyList<(Option Option, object? Value)> Resolved(LearningRateSchedule rates) =>
-        [(_minLearningRate, rates.MinLearningRate)];
+    /// <summary>Whether an option needs measurements on a validation part.</summary>
+    public bool NeedsMeasuring(ParseResult options) => Measuring(options) is not null;
+
+    /// <summary>The values of options that a rollback changes, or that depend on the data.</summary>
+    /// <param name="rates">The rates.</param>
+    /// <param name="patience">See <see cref="TrainingSchedule.Patience"/>.</param>
+    public IReadOnlyList<(Option Option, object? Value)> Resolved(LearningRateSchedule rates, long patience) =>
+        [(_minLearningRate, rates.MinLearningRate), (_patience, patience)];
 
     /// <summary>Checks options that depend on each other.</summary>
     /// <param name="options">The command line.</param>

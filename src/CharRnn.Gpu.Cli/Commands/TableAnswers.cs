@@ -51,9 +51,10 @@ internal sealed class TableAnswers(NetworkModel model, float[] outputs)
     /// <summary>A number with the digits that a float has, and without an exponent unless it is very large or small.</summary>
     private static string Text(double number)
     {
-        string digits = number.ToString("G9", CultureInfo.InvariantCulture);
+        CultureInfo invariant = CultureInfo.InvariantCulture;
+        string digits = number.ToString("G9", invariant);
         return digits.Contains('E', StringComparison.Ordinal) && Math.Abs(number) is > 1e-9 and < 1e18
-            ? decimal.Parse(digits, NumberStyles.Float, CultureInfo.InvariantCulture).ToString("0.##################", CultureInfo.InvariantCulture)
+            ? decimal.Parse(digits, NumberStyles.Float, invariant).ToString("0.##################", invariant)
             : digits;
     }
 

@@ -72,7 +72,8 @@ internal static class TrainCommand
             "--batch-size", null, 1,
             "B, the number of streams of the text that are trained at once [default: that of the preset, and fewer for a short text]."),
         OnResume.Kept);
-    private static readonly OptimizerOptions Optimizer = new(Verb, Default.Step, preset: true);
+    private static readonly OptimizerOptions Optimizer = new(
+        Verb, Default.Step, "of an optimizer that is not the preset's", "0.01 for adamw");
     private static readonly ScheduleOptions Schedule = new(Verb, Default.Schedule);
     private static readonly Option<long?> Iterations = Verb.Add(
         SharedOptions.WholeNumber<long>(
@@ -202,7 +203,7 @@ internal static class TrainCommand
             SaveConfiguration = (learningRate, rates) => Verb.Save(
                 run, options, device, Facts, (corpus, name),
                 [
-                    .. Optimizer.Resolved(step with { LearningRate = learningRate }), .. Schedule.Resolved(rates),
+                    .. Optimizer.Resolved(step with { LearningRate = learningRate }), .. Schedule.Resolved(rates, schedule.Patience),
                     (Cell, SharedOptions.WordOf(shape.Cell)), (Layers, shape.Layers), (HiddenSize, shape.HiddenSize),
                     (BatchSize, step.BatchSize), (Iterations, schedule.Iterations),
                     (Epochs, schedule.Iterations is null ? schedule.Epochs : null),
@@ -343,7 +344,8 @@ internal static class TrainCommand
             Output.Note($"memory: {need} on {device.Name}");
     }
 
-    private static StepOptions ReadStep(ParseResult options) => Optimizer.Read(options, Preset.Classic.Step) with
+    private static StepOptions ReadStep(ParseResult options) => Optimizer.Read(
+        options, rule => Preset.Classic.Step with { Optimizer = rule }) with
     {
         HiddenSize = options.GetValue(HiddenSize)!.Value,
         SequenceLength = options.GetValue(SequenceLength)!.Value,

@@ -27,8 +27,9 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
         {
             Shell.Write("spirals.csv", Points(800, 1));
             Trained = Shell.Succeeds(
-                "mlp", "train", "spirals.csv", "--label", "arm", "--layers", "24,24", "--learning-rate", "0.5", "--batch-size", "32",
-                "--epochs", "300", "--out", "run", "--device", "cpu");
+                "mlp", "train", "spirals.csv", "--label", "arm", "--layers", "24,24", "--activation", "tanh", "--optimizer", "sgd",
+                "--learning-rate", "0.5", "--batch-size", "32", "--epochs", "300", "--val-fraction", "0.2",
+                "--out", "run", "--device", "cpu");
         }
 
         internal static string Points(int count, ulong seed)
@@ -143,7 +144,8 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
     public void Json_is_all_that_stdout_gets()
     {
         CommandResult trained = _shell.Succeeds(
-            "mlp", "train", "spirals.csv", "--label", "arm", "--epochs", "3", "--json", "--out", "json", "--device", "cpu");
+            "mlp", "train", "spirals.csv", "--label", "arm", "--epochs", "3", "--val-fraction", "0.2", "--json", "--out", "json",
+            "--device", "cpu");
         JsonElement[] lines = [.. trained.Lines.Select(line => JsonElement.Parse(line))];
         Assert.Equal(4, lines.Length);
         Assert.Equal("epochs", lines[^1].GetProperty("ended").GetString());
@@ -184,7 +186,8 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
             "people.csv",
             "\uFEFFsep=;\n;class;when;price;room;remark;note\n" + string.Concat(Enumerable.Range(0, 60).Select(i => string.Create(
                 CultureInfo.InvariantCulture,
-                $"{i + 1};0{7 + (i % 2)};{1 + (i % 28)}.3.2024;{i % 2},{i % 10}0 €;{(i % 3 == 0 ? "" : i % 2 == 0 ? "101" : "103B")};text {i};\n"))));
+                $"{i + 1};0{7 + (i % 2)};{1 + (i % 28)}.3.2024;{i % 2},{i % 10}0 €;"
+                    + $"{(i % 3 == 0 ? "" : i % 2 == 0 ? "101" : "103B")};text {i};\n"))));
         CommandResult trained = _shell.Succeeds(
             "mlp", "train", "people.csv", "--label", "class", "--epochs", "40", "--out", "people", "--device", "cpu");
         string[] decisions =
@@ -192,17 +195,30 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
             "column 1: left out, 60 values (row numbers without a name)", "class: label, 2 values (2 classes)",
             "when: date, 28 values (as year, month, day, weekday; read as day/month/year)",
             "price: number, 10 values (decimal commas; signs such as % or $ are left out)",
-            "room: category, 2 values, 20 missing (missing: the most frequent)", "remark: left out, 60 values (texts that hardly occur twice)",
+            "room: category, 2 values, 20 missing (missing: the most frequent)",
+            "remark: left out, 60 values (texts that hardly occur twice)",
             "note: left out, 0 values, 60 missing (no values)",
         ];
-        Assert.Equal(decisions.Select(line => $"  {line}"), trained.ErrorLines.Take(7));
+        Assert.Equal(
+            [
+                "column    is            values  missing",
+                "column 1  left out          60           row numbers without a name",
+                "class     label              2           2 classes",
+                "when      date              28           as year, month, day, weekday; read as day/month/year",
+                "price     number            10           decimal commas; signs such as % or $ are left out",
+                "room      category           2       20  missing: the most frequent",
+                "remark    left out          60           texts that hardly occur twice",
+                "note      left out           0       60  no values",
+            ],
+            trained.ErrorLines.Take(8));
         Assert.Equal(decisions, RunConfiguration.Read(_shell["people/config.json"]).GetTexts("columns"));
         _shell.Succeeds("mlp", "train", "--resume", "--out", "people", "--epochs", "41");
         Assert.Equal(decisions, RunConfiguration.Read(_shell["people/config.json"]).GetTexts("columns"));
 
         // A bad row does not keep the others from being predicted.
         _shell.Write(
-            "new.csv", "id,room,price,when\n17,101,\"0,50 €\",3.3.2024\n018,105,\"1,20\",31.12.2024\n19,,much,1.1.2025\n20,103B,,2.1.2025\n");
+            "new.csv",
+            "id,room,price,when\n17,101,\"0,50 €\",3.3.2024\n018,105,\"1,20\",31.12.2024\n19,,much,1.1.2025\n20,103B,,2.1.2025\n");
         CommandResult predicted = _shell.Run("mlp", "predict", "people", "new.csv", "--keep", "id", "--device", "cpu");
         Assert.Equal(1, predicted.ExitCode);
         Assert.Equal("id,class,p(07),p(08)", predicted.Lines[0]);
@@ -224,13 +240,15 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
         Assert.Equal(["07", null, null], rows.Take(3).Select(row => row.GetProperty("prediction").GetString()));
         Assert.Equal("018", rows[1].GetProperty("kept").GetProperty("id").GetString());
         Assert.InRange(rows[0].GetProperty("probabilities").GetProperty("07").GetDouble(), 0.5, 1);
-        Assert.Contains("error: new.csv: 2 rows were refused, the first at line 3, column 'room': '105'", predicted.Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "error: new.csv: 2 rows were refused, the first at line 3, column 'room': '105'", predicted.Error, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Quantities_are_written_with_all_their_digits()
     {
-        _shell.Write("big.csv", "x,y\n" + string.Concat(Enumerable.Range(0, 40).Select(i => $"{i % 2},{1_700_000_000 + (10 * (i % 2))}\n")));
+        IEnumerable<string> rows = Enumerable.Range(0, 40).Select(i => $"{i % 2},{1_700_000_000 + (10 * (i % 2))}\n");
+        _shell.Write("big.csv", "x,y\n" + string.Concat(rows));
         _shell.Succeeds(
             "mlp", "train", "big.csv", "--label", "y", "--task", "regress", "--layers", "none", "--optimizer", "sgd", "--batch-size", "0",
             "--epochs", "300", "--out", "big", "--device", "cpu");
@@ -245,10 +263,12 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
     [Fact]
     public void The_model_is_the_network_with_the_best_validation_loss_and_each_class_has_its_share_of_the_validation_part()
     {
-        _shell.Write("noise.csv", "x,y\n" + string.Concat(Enumerable.Range(0, 90).Select(i => $"{i * 37 % 90},{(i % 9 == 0 ? "rare" : i * 11 % 7 < 3 ? "a" : "b")}\n")));
+        IEnumerable<string> rows = Enumerable.Range(0, 90)
+            .Select(i => $"{i * 37 % 90},{(i % 9 == 0 ? "rare" : i * 11 % 7 < 3 ? "a" : "b")}\n");
+        _shell.Write("noise.csv", "x,y\n" + string.Concat(rows));
         CommandResult trained = _shell.Succeeds(
-            "mlp", "train", "noise.csv", "--label", "y", "--optimizer", "adam", "--learning-rate", "0.05", "--epochs", "200", "--eval-every", "1",
-            "--out", "noise", "--device", "cpu", "--json");
+            "mlp", "train", "noise.csv", "--label", "y", "--optimizer", "adam", "--learning-rate", "0.05", "--epochs", "200",
+            "--eval-every", "1", "--val-fraction", "0.2", "--out", "noise", "--device", "cpu", "--json");
         Assert.Equal(File.ReadAllBytes(_shell["noise/best.safetensors"]), File.ReadAllBytes(_shell["noise/model.safetensors"]));
         JsonElement measured = JsonElement.Parse(trained.Lines[^1]).GetProperty("measured").GetProperty("validation");
         double best = MetricsLog.Read(_shell["noise/metrics.jsonl"]).Min(report => report.ValidationLoss);

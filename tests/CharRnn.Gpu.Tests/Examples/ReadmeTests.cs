@@ -67,7 +67,7 @@ public partial class ReadmeTests
         IEnumerable<string> flowers = Enumerable.Range(0, 60)
             .Select(i => $"{i % 3}.{i % 7},{(i % 2 == 0 ? "red" : "blue")},{"abc"[i % 3]}\n");
         foreach (string table in (string[])["flowers.csv", "new.csv"])
-            shell.Write(table, "petal,colour,species\n" + string.Concat(flowers));
+            shell.Write(table, "petal length,colour,species\n" + string.Concat(flowers));
         foreach (string file in commands.SelectMany(command => command).Where(argument => File.Exists(Path.Combine(Page.Root, argument))))
             shell.Write(file, File.ReadAllBytes(Path.Combine(Page.Root, file)));
 

@@ -59,8 +59,8 @@ public sealed class CsvTableTests : IDisposable
     public void UTF_16_is_read_with_a_mark_and_without()
     {
         const string text = "größe,日付\n1,二\n";
-        foreach ((Encoding encoding, bool mark) in
-            ((Encoding, bool)[])[(Encoding.Unicode, true), (Encoding.Unicode, false), (Encoding.BigEndianUnicode, true), (Encoding.BigEndianUnicode, false)])
+        foreach (Encoding encoding in (Encoding[])[Encoding.Unicode, Encoding.BigEndianUnicode])
+        foreach (bool mark in (bool[])[true, false])
         {
             string path = _directory.Write("data.csv", "");
             File.WriteAllBytes(path, [.. mark ? encoding.Preamble : [], .. encoding.GetBytes(text)]);

@@ -121,7 +121,8 @@ public class TableEncodingTests
         rows = encoding.Encode(table, table.All(), NetworkLoss.CrossEntropy, withAnswers: true, refusesUnknown: true);
         Assert.Empty(rows.Rows);
         Assert.Equal(
-            "line 2, column 'colour': 'pink' is not a value that was learned; the column was learned with blue, red", rows.Refused[0].Reason);
+            "line 2, column 'colour': 'pink' is not a value that was learned; the column was learned with blue, red",
+            rows.Refused[0].Reason);
         Assert.Equal("line 3, column 'y': 'c' is not a value that was learned; the column was learned with a, b", rows.Refused[1].Reason);
     }
 

@@ -107,7 +107,8 @@ public class TablePlanTests
         Assert.Equal(["number", "category", "left out", "label"], plan.Decisions.Select(one => one.Role));
         Assert.Equal(1, plan.Decisions[0].Missing); // x is no number
         Fails(
-            "table: has no column 'd'; its columns are a,b, remark, c, y", () => TablePlan.Of(table, new() { Label = "y", Ignored = "c,d" }));
+            "table: has no column 'd'; its columns are a,b, remark, c, y",
+            () => TablePlan.Of(table, new() { Label = "y", Ignored = "c,d" }));
         Fails(
             "table: column 'y' is the label and is ignored; give another --label",
             () => TablePlan.Of(table, new() { Label = "y", Ignored = "y" }));

@@ -12,7 +12,11 @@ internal static class TestTables
     public static Table With(string delimiter, string header, params string[] rows)
     {
         TableColumn[] columns =
-            [.. header.Split('|').Select((name, c) => new TableColumn(name.Length > 0 ? name : $"column {c + 1}", name.Length == 0, delimiter))];
+        [
+            .. header.Split('|').Select((name, c) => name.Length > 0
+                ? new TableColumn(name, isUnnamed: false, delimiter)
+                : new TableColumn($"column {c + 1}", isUnnamed: true, delimiter)),
+        ];
         foreach (string row in rows)
             foreach ((TableColumn column, string text) in columns.Zip(row.Split('|')))
                 column.Add(text);
