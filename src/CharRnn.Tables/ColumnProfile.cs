@@ -96,6 +96,16 @@ internal sealed class ColumnProfile
         }
     }
 
+    /// <summary>The same, if its numbers can be read with decimal commas and points between thousands; otherwise as it is.</summary>
+    public ColumnProfile WithDecimalCommas()
+    {
+        var commas = new NumberNotation(',', '.');
+        if (IsNumeric && !IsWide && Notation == NumberNotation.Plain
+            && Texts.All(text => Others.Contains(text) || NumberText.TryParse(text, commas, out _)))
+            Notation = commas;
+        return this;
+    }
+
     /// <summary>The notation in which most texts are numbers, and how many these are.</summary>
     public static (NumberNotation Notation, int Count) BestNotation(IReadOnlyList<string> texts, string delimiter)
     {

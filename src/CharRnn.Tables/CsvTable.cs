@@ -1,6 +1,7 @@
+using System.Globalization;
+using CharRnn.Files;
 using CsvHelper;
 using CsvHelper.Configuration;
-using System.Globalization;
 
 namespace CharRnn.Tables;
 
@@ -17,7 +18,8 @@ public static class CsvTable
     public static Table Read(string path, string? delimiter = null, CancellationToken cancellation = default)
     {
         using var reader = new TableReader(path, delimiter);
-        return reader.Read(int.MaxValue, cancellation)!;
+        return reader.Read(int.MaxValue, cancellation)
+            ?? throw new CharRnnException(StandardStreams.NameOf(path), "has a header and no rows", "give a CSV file of a header and rows");
     }
 
     /// <summary>Writes rows as CSV.</summary>

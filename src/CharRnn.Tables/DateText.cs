@@ -16,17 +16,21 @@ internal static class DateText
         (date, hasTime) = (default, false);
         text = text.Trim();
         int end = text.IndexOfAny(' ', 'T');
+        if (end > 0 && text[end] == 'T' && !char.IsAsciiDigit(text[end - 1]))
+            end = text.IndexOf(' '); // of a month, as in 31-OCT-2024
         ReadOnlySpan<char> day = end < 0 ? text : text[..end], time = end < 0 ? "" : text[(end + 1)..].Trim();
         int first = day.IndexOfAny("-/."), second = first < 0 ? -1 : day[(first + 1)..].IndexOfAny("-/.") + first + 1;
         if (first <= 0 || second <= first + 1)
             return false;
+        if (order == DateOrder.MonthDayYear && day[first] == '.')
+            return false; // nobody writes points between month and day
         ReadOnlySpan<char> a = day[..first], b = day[(first + 1)..second], c = day[(second + 1)..];
         int year, month, dayOfMonth;
         bool isDate = order switch
         {
             DateOrder.YearMonthDay => Year(a, out year) & Month(b, out month) & Number(c, out dayOfMonth),
-            DateOrder.MonthDayYear => Month(a, out month) & Number(b, out dayOfMonth) & Year(c, out year),
-            _ => Number(a, out dayOfMonth) & Month(b, out month) & Year(c, out year),
+            DateOrder.MonthDayYear => Month(a, out month) & Number(b, out dayOfMonth) & ShortYear(c, out year),
+            _ => Number(a, out dayOfMonth) & Month(b, out month) & ShortYear(c, out year),
         };
         if (!isDate || dayOfMonth < 1 || dayOfMonth > DateTime.DaysInMonth(year, month))
             return false;
@@ -51,6 +55,15 @@ internal static class DateText
 
     private static bool Year(ReadOnlySpan<char> text, out int year) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out year) && text.Length == 4 && year > 0;
+
+    /// <summary>A year of four digits, or of two: 49 is 2049, and 50 is 1950, as .NET has it.</summary>
+    private static bool ShortYear(ReadOnlySpan<char> text, out int year)
+    {
+        if (text.Length != 2 || !Number(text, out year))
+            return Year(text, out year);
+        year = CultureInfo.InvariantCulture.Calendar.ToFourDigitYear(year);
+        return true;
+    }
 
     private static bool Month(ReadOnlySpan<char> text, out int month)
     {

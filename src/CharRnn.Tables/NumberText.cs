@@ -46,7 +46,13 @@ internal static class NumberText
             return false;
         Span<char> plain = stackalloc char[Longest];
         int length = 0;
-        if (text[0] is '-' or '+' or '\u2212')
+        bool isBracketed = text is ['(', .., ')']; // as accountants write negative numbers
+        if (isBracketed)
+        {
+            plain[length++] = '-';
+            text = text[1..^1];
+        }
+        else if (text[0] is '-' or '+' or '\u2212')
         {
             plain[length++] = text[0] == '+' ? '+' : '-';
             text = text[1..];

@@ -8,9 +8,12 @@ public sealed class Table
     private readonly Dictionary<string, int> _columnOf;
     private readonly List<int> _lines;
 
-    internal Table(string name, string delimiter, IReadOnlyList<TableColumn> columns, List<int> lines, string hash)
+    internal Table(
+        string name, string delimiter, IReadOnlyList<TableColumn> columns, List<int> lines, string hash,
+        IReadOnlyDictionary<int, string>? damaged = null)
     {
         (Name, Delimiter, Columns, _lines, Hash) = (name, delimiter, columns, lines, hash);
+        Damaged = damaged ?? new Dictionary<int, string>();
         _columnOf = columns.Index().ToDictionary(column => column.Item.Name, column => column.Index, StringComparer.Ordinal);
     }
 
@@ -40,8 +43,37 @@ public sealed class Table
         ? Columns[column]
         : throw new CharRnnException(Name, $"has no column '{Short(name)}'", $"its columns are {Listed(Columns.Select(one => one.Name))}");
 
-    /// <summary>Whether there is a column of a name.</summary>
-    public bool Has(string name) => _columnOf.ContainsKey(name);
+    /// <summary>Rows that are no rows of the table, whose cells are empty here, and why.</summary>
+    internal IReadOnlyDictionary<int, string> Damaged { get; }
+
+    /// <summary>The columns of a list of names with commas between them; a name may have commas itself.</summary>
+    /// <exception cref="CharRnnException">There is no such column.</exception>
+    public IReadOnlyList<TableColumn> ColumnsOf(string list)
+    {
+        var columns = new List<TableColumn>();
+        string[] parts = [.. list.Split(',').Where(part => part.Trim().Length > 0)];
+        int most = 1 + Columns.Max(column => column.Name.Count(c => c == ','));
+        for (int i = 0; i < parts.Length;)
+        {
+            string NameOf(int count) => string.Join(',', parts[i..(i + count)]).Trim();
+            int count = Enumerable.Range(1, Math.Min(most, parts.Length - i)).Reverse()
+                .FirstOrDefault(n => _columnOf.ContainsKey(NameOf(n)), 1);
+            columns.Add(Column(NameOf(count)));
+            i += count;
+        }
+
+        return [.. columns.Distinct()];
+    }
+
+    /// <summary>A column of which something is read.</summary>
+    /// <exception cref="CharRnnException">There is no such column, or it has too many different texts to have any of them.</exception>
+    internal TableColumn Readable(string name) => Column(name) is { IsForgotten: false } column
+        ? column
+        : throw new CharRnnException(
+            Name,
+            string.Create(
+                CultureInfo.InvariantCulture, $"column '{Short(name)}' has more than {TableColumn.MostTexts} different texts, hardly any a number"),
+            "give rows like those that were learned");
 
     internal CharRnnException Wrong(int row, string column, string found, string remedy) => new(Name, Place(row, column, found), remedy);
 

@@ -42,13 +42,20 @@ public static class TableEncodings
             Array.Fill(isUsable, true);
             foreach (ColumnEncoding column in needed)
             {
-                Func<int, bool> isMissing = MissingReader(table.Column(column.Name), column);
+                Func<int, bool> isMissing = MissingReader(table.Readable(column.Name), column);
                 for (int row = 0; row < table.Count; row++)
                     if (isMissing(row))
                         isUsable[row] = encoding.Missing == MissingValues.Error ? throw Missing(table, row, column.Name) : false;
             }
 
             return [.. Enumerable.Range(0, table.Count).Where(row => isUsable[row])];
+        }
+
+        /// <summary>The rows that have a label.</summary>
+        public IReadOnlyList<int> LabelledRows(Table table)
+        {
+            Func<int, bool> isMissing = MissingReader(table.Readable(encoding.Label.Name), encoding.Label);
+            return [.. Enumerable.Range(0, table.Count).Where(row => !isMissing(row))];
         }
 
         /// <summary>The class of each row; null for a quantity.</summary>
@@ -58,7 +65,7 @@ public static class TableEncodings
         {
             if (encoding.Label.Categories is null)
                 return null;
-            Func<int, int> classOf = CategoryReader(table.Column(encoding.Label.Name), encoding.Label);
+            Func<int, int> classOf = CategoryReader(table.Readable(encoding.Label.Name), encoding.Label, encoding.IsInterleaved);
             return [.. rows.Select(classOf)];
         }
 
@@ -84,7 +91,7 @@ public static class TableEncodings
         public EncodedRows Encode(
             Table table, IReadOnlyList<int> rows, NetworkLoss loss, bool withAnswers, bool refusesUnknown = false)
         {
-            var reading = new Reading(table, rows, encoding.Missing, refusesUnknown);
+            var reading = new Reading(table, rows, encoding, refusesUnknown);
             int width = encoding.Width;
             if ((long)rows.Count * width > Array.MaxLength)
                 throw new CharRnnException(
@@ -143,33 +150,52 @@ public static class TableEncodings
         return row => double.IsNaN(number(row));
     }
 
-    private static bool IsMissing(ColumnEncoding column, string text) => Cell.IsMissing(text) || column.MissingTexts.Contains(text);
+    /// <summary>Whether a text stands for a missing value; one that was learned as a category does not.</summary>
+    private static bool IsMissing(ColumnEncoding column, string text) => (Cell.IsMissing(text) || column.MissingTexts.Contains(text))
+        && column.Categories?.Contains(text, StringComparer.Ordinal) != true;
 
     private static CharRnnException Missing(Table table, int row, string column) => table.Wrong(
         row, column, "the value is missing", "give --missing fill or drop, or leave out the row or the column");
 
-    /// <summary>Reads numbers: NaN where none is, and infinity where something else is.</summary>
+    /// <summary>Reads numbers: NaN where none is, and else what <see cref="Other"/> says.</summary>
     private static Func<int, double> NumberReader(TableColumn from, ColumnEncoding column) => from.Reader(
         text => IsMissing(column, text) ? double.NaN
             : NumberText.TryParse(text, column.Notation, out double value) ? value
             : column.OthersAreMissing ? double.NaN
-            : double.PositiveInfinity,
-        value => value);
+            : Other(text),
+        value => from.WideDates is null ? value : double.PositiveInfinity);
 
-    /// <summary>Reads dates as their ticks: NaN where none is, and infinity where something else is.</summary>
+    /// <summary>Reads dates as their ticks: NaN where none is, and else what <see cref="Other"/> says.</summary>
     private static Func<int, double> DateReader(TableColumn from, ColumnEncoding column) => from.Reader(
         text => IsMissing(column, text) ? double.NaN
             : DateText.TryParse(text, column.Dates!.Value, out DateTime date, out _) ? date.Ticks
-            : double.PositiveInfinity,
+            : Other(text),
         ticks => from.WideDates is null ? double.PositiveInfinity : ticks);
 
-    private static Func<int, int> CategoryReader(TableColumn from, ColumnEncoding column)
+    /// <summary>What stands for a text that is neither a number or date nor a missing value: negative infinity for a word.</summary>
+    private static double Other(string text) => Cell.IsWord(text) ? double.NegativeInfinity : double.PositiveInfinity;
+
+    /// <summary>Reads categories as their places.</summary>
+    /// <param name="from">The column of the table.</param>
+    /// <param name="column">What was learned.</param>
+    /// <param name="byValue">Whether numbers are one category in any spelling, as earlier programs had it.</param>
+    private static Func<int, int> CategoryReader(TableColumn from, ColumnEncoding column, bool byValue = false)
     {
         var places = column.Categories!.Index().ToDictionary(one => one.Item, one => one.Index, StringComparer.Ordinal);
+
+        // A text that was not learned may be another spelling of one that was.
+        Dictionary<string, int> spellings = new(StringComparer.Ordinal);
+        foreach ((int place, string category) in column.Categories!.Index())
+            spellings.TryAdd(Spelling(category), place);
         return from.Reader(Place, number => Place(number.ToString("R", CultureInfo.InvariantCulture)));
 
-        // A text that was learned as a category is one, even if others of the kind stand for a missing value.
-        int Place(string text) => places.TryGetValue(text, out int place) ? place : IsMissing(column, text) ? NoValue : NotLearned;
+        int Place(string text) => places.TryGetValue(text, out int place) || spellings.TryGetValue(Spelling(text), out place) ? place
+            : IsMissing(column, text) ? NoValue
+            : NotLearned;
+
+        string Spelling(string text) => byValue && NumberText.TryParse(text, NumberNotation.Plain, out double number)
+            ? number.ToString("R", CultureInfo.InvariantCulture)
+            : Cell.WithoutZeroDecimals(text);
     }
 
     private static ColumnEncoding Fit(ColumnEncoding column, Table table, IReadOnlyList<int> rows)
@@ -214,9 +240,11 @@ public static class TableEncodings
     }
 
     /// <summary>Reads columns of some rows, one after the other, and remembers what could not be read.</summary>
-    private sealed class Reading(Table table, IReadOnlyList<int> rows, MissingValues missing, bool refusesUnknown)
+    private sealed class Reading(Table table, IReadOnlyList<int> rows, TableEncoding encoding, bool refusesUnknown)
     {
-        private readonly SortedDictionary<int, string> _refused = [];
+        private readonly SortedDictionary<int, string> _refused = new(
+            rows.Index().Where(row => table.Damaged.ContainsKey(row.Item)).ToDictionary(row => row.Index, row => table.Damaged[row.Item]));
+
         private readonly List<UnusualCells> _unusual = [];
 
         public IReadOnlyList<(int Row, string Reason)> Refused => [.. _refused.Select(one => (rows[one.Key], one.Value))];
@@ -227,14 +255,22 @@ public static class TableEncodings
 
         public void Numbers(ColumnEncoding column, float[] x, int width, int place)
         {
-            TableColumn from = table.Column(column.Name);
+            TableColumn from = table.Readable(column.Name);
             Func<int, double> number = column.Dates is null ? NumberReader(from, column) : DateReader(from, column);
             int parts = column.Dates is null ? 1 : column.DateParts.Count, absent = 0;
+            var unknown = new Unknown();
             for (int i = 0; i < rows.Count; i++)
             {
                 double value = number(rows[i]);
                 int at = (i * width) + place;
-                if (double.IsNaN(value))
+                if (double.IsNegativeInfinity(value) && encoding.Missing == MissingValues.Fill && !refusesUnknown)
+                {
+                    // As training would have read it, had it seen the word.
+                    unknown.Add(from.Text(rows[i]));
+                    if (column.HasIndicator)
+                        x[at + parts] = 1;
+                }
+                else if (double.IsNaN(value))
                 {
                     if (Accepts(i, column, ref absent) && column.HasIndicator)
                         x[at + parts] = 1;
@@ -255,15 +291,15 @@ public static class TableEncodings
                 }
             }
 
-            Note(column, absent);
+            Note(column, absent, unknown);
         }
 
         public void Categories(ColumnEncoding column, float[] x, int width, int numbers, int categories)
         {
-            TableColumn from = table.Column(column.Name);
-            Func<int, int> category = CategoryReader(from, column);
-            var names = new HashSet<string>(StringComparer.Ordinal);
-            int absent = 0, unknown = 0;
+            TableColumn from = table.Readable(column.Name);
+            Func<int, int> category = CategoryReader(from, column, encoding.IsInterleaved);
+            var unknown = new Unknown();
+            int absent = 0;
             for (int i = 0; i < rows.Count; i++)
             {
                 int place = category(rows[i]);
@@ -277,23 +313,17 @@ public static class TableEncodings
                 if (place == NotLearned && refusesUnknown)
                     Refuse(i, column, $"is not a value that was learned; the column was learned with {Table.Listed(column.Categories!)}");
                 else if (place == NotLearned)
-                {
-                    unknown++;
-                    if (names.Count <= MostNamed)
-                        names.Add(Table.Short(from.Text(rows[i])));
-                }
+                    unknown.Add(from.Text(rows[i]));
                 else if (place >= 0)
                     x[(i * width) + categories + place] = 1;
             }
 
-            Note(column, absent);
-            if (unknown > 0)
-                _unusual.Add(new(column.Name, false, unknown, [.. names]));
+            Note(column, absent, unknown);
         }
 
         public void Answers(ColumnEncoding label, float[] y)
         {
-            Func<int, double> number = NumberReader(table.Column(label.Name), label);
+            Func<int, double> number = NumberReader(table.Readable(label.Name), label);
             for (int i = 0; i < rows.Count; i++)
             {
                 double value = number(rows[i]);
@@ -307,33 +337,54 @@ public static class TableEncodings
 
         public void Classes(ColumnEncoding label, int[] y)
         {
-            Func<int, int> category = CategoryReader(table.Column(label.Name), label);
+            Func<int, int> category = CategoryReader(table.Readable(label.Name), label, encoding.IsInterleaved);
             for (int i = 0; i < rows.Count; i++)
             {
-                y[i] = Math.Max(0, category(rows[i]));
-                if (category(rows[i]) == NoValue)
+                int place = category(rows[i]);
+                y[i] = Math.Max(0, place);
+                if (place == NoValue)
                     _refused.TryAdd(i, table.Place(rows[i], label.Name, "the value is missing"));
-                else if (category(rows[i]) == NotLearned)
+                else if (place == NotLearned)
                     Refuse(i, label, $"is not a value that was learned; the column was learned with {Table.Listed(label.Categories!)}");
             }
         }
 
         private bool Accepts(int i, ColumnEncoding column, ref int absent)
         {
-            if (missing == MissingValues.Fill)
+            if (encoding.Missing == MissingValues.Fill)
                 absent++;
             else
                 _refused.TryAdd(i, table.Place(rows[i], column.Name, "the value is missing"));
-            return missing == MissingValues.Fill;
+            return encoding.Missing == MissingValues.Fill;
         }
 
         private void Refuse(int i, ColumnEncoding column, string found) => _refused.TryAdd(
             i, table.Place(rows[i], column.Name, $"'{Table.Short(table.Column(column.Name).Text(rows[i]))}' {found}"));
 
-        private void Note(ColumnEncoding column, int absent)
+        private void Note(ColumnEncoding column, int absent, Unknown unknown)
         {
+            absent -= table.Damaged.Count; // their cells are empty, and they are refused
             if (absent > 0 && !column.HasIndicator)
                 _unusual.Add(new(column.Name, true, absent, []));
+            if (unknown.Count > 0)
+                _unusual.Add(new(column.Name, false, unknown.Count, unknown.Texts));
+        }
+
+        /// <summary>Values of a column that were not learned.</summary>
+        private sealed class Unknown
+        {
+            private readonly HashSet<string> _texts = new(StringComparer.Ordinal);
+
+            public int Count { get; private set; }
+
+            public IReadOnlyList<string> Texts => [.. _texts];
+
+            public void Add(string text)
+            {
+                Count++;
+                if (_texts.Count <= MostNamed)
+                    _texts.Add(Table.Short(text));
+            }
         }
     }
 }

@@ -19,7 +19,7 @@ internal sealed class TableHead
         // A character may be cut at the end, and what is wrong further in is found by whoever reads the rows.
         var lenient = (Encoding)encoding.Clone();
         lenient.DecoderFallback = DecoderFallback.ReplacementFallback;
-        _text = lenient.GetString(bytes).TrimStart('\uFEFF');
+        _text = lenient.GetString(bytes).TrimStart('\uFEFF').ReplaceLineEndings("\n");
     }
 
     /// <summary>The delimiter that Excel's first line names, as in <c>sep=;</c>; null if there is no such line.</summary>
@@ -27,7 +27,7 @@ internal sealed class TableHead
     {
         get
         {
-            string line = FirstLine().TrimEnd('\r');
+            string line = FirstLine();
             return line.StartsWith("sep=", StringComparison.OrdinalIgnoreCase) && line.Length == 5 ? line[4..] : null;
         }
     }
@@ -93,7 +93,7 @@ internal sealed class TableHead
 
             if (!isQuoted && c == delimiter)
                 count++;
-            isEmpty &= c == '\r';
+            isEmpty = false;
         }
 
         if (counts.Count == 0 && !isEmpty)

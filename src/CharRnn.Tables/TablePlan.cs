@@ -12,6 +12,10 @@ public sealed record TablePlan(TableEncoding Encoding, IReadOnlyList<ColumnDecis
 {
     private const string LeftOut = "left out";
 
+    // The names that a column of row numbers may have.
+    private static readonly HashSet<string> s_rowNames =
+        new(StringComparer.OrdinalIgnoreCase) { "id", "index", "no", "nr", "row", "rowid", "rownames", "row.names" };
+
     // Whole numbers of so few values are classes, if each has so many rows.
     private const int MostNumberClasses = 20, LeastRowsOfClass = 5;
 
@@ -23,14 +27,21 @@ public sealed record TablePlan(TableEncoding Encoding, IReadOnlyList<ColumnDecis
     public static TablePlan Of(Table table, TableOptions options)
     {
         TableColumn label = table.Column(options.Label);
-        HashSet<string> ignored = Named(table, options.Ignored), numeric = Named(table, options.Numeric),
-            categorical = Named(table, options.Categorical);
-        if (ignored.Contains(label.Name))
+        HashSet<TableColumn> ignored = [.. table.ColumnsOf(options.Ignored)], numeric = [.. table.ColumnsOf(options.Numeric)],
+            categorical = [.. table.ColumnsOf(options.Categorical)];
+        if (new[] { ignored, numeric, categorical }.Any(columns => columns.Contains(label)))
             throw new CharRnnException(
-                table.Name, $"column '{Table.Short(label.Name)}' is the label and is ignored", "give another --label");
-        if (numeric.FirstOrDefault(categorical.Contains) is { } both)
+                table.Name, $"column '{Table.Short(label.Name)}' is the label, and said to be something else",
+                "give another --label, or --task classify or regress");
+        if (ignored.Concat(numeric).Concat(categorical).GroupBy(column => column).FirstOrDefault(said => said.Count() > 1) is { } twice)
             throw new CharRnnException(
-                table.Name, $"column '{Table.Short(both)}' is said to be numeric and categorical", "say one of them");
+                table.Name, $"column '{Table.Short(twice.Key.Name)}' is said to be more than one of ignored, numeric and categorical",
+                "say one of them");
+
+        // A number such as 1.234 is whole in a table that has decimal commas.
+        ColumnProfile[] profiles = [.. table.Columns.Select(column => new ColumnProfile(column, table.Delimiter))];
+        if (Array.Exists(profiles, profile => profile.IsNumeric && profile.Notation.DecimalMark == ','))
+            profiles = [.. profiles.Select(profile => profile.WithDecimalCommas())];
 
         var inputs = new List<ColumnEncoding>();
         var decisions = new List<ColumnDecision>();
@@ -38,12 +49,12 @@ public sealed record TablePlan(TableEncoding Encoding, IReadOnlyList<ColumnDecis
         for (int c = 0; c < table.Columns.Count; c++)
         {
             TableColumn column = table.Columns[c];
-            var profile = new ColumnProfile(column, table.Delimiter);
+            ColumnProfile profile = profiles[c];
             (ColumnEncoding? encoding, string role, string note) = column == label
                 ? LabelOf(table, profile, options)
-                : ignored.Contains(column.Name) ? (null, LeftOut, "as --ignore says")
-                : numeric.Contains(column.Name) ? Forced(table, profile)
-                : categorical.Contains(column.Name) ? CategoryOf(table, profile)
+                : ignored.Contains(column) ? (null, LeftOut, "as --ignore says")
+                : numeric.Contains(column) ? Forced(table, profile)
+                : categorical.Contains(column) ? CategoryOf(table, profile)
                 : InputOf(profile, isFirst: c == 0);
             if (encoding is not null && column != label)
             {
@@ -78,6 +89,8 @@ public sealed record TablePlan(TableEncoding Encoding, IReadOnlyList<ColumnDecis
             return (null, LeftOut, "no values");
         if (isFirst && column.IsUnnamed && profile.Missing == 0 && (profile.IsRunning || profile.IsWide || profile.Values == profile.Rows))
             return (null, LeftOut, profile.IsRunning ? "row numbers without a name" : "row names without a name");
+        if (isFirst && s_rowNames.Contains(column.Name) && profile.Rows > 1 && profile.IsRunning)
+            return (null, LeftOut, "row numbers");
         if (profile.Values == 1 && profile.Missing == 0)
             return (null, LeftOut, $"'{Table.Short(profile.Texts[0])}' in every row");
         bool isFew = !profile.IsWide && profile.Values <= ColumnEncoding.MostCategories
@@ -149,7 +162,12 @@ public sealed record TablePlan(TableEncoding Encoding, IReadOnlyList<ColumnDecis
         int present = profile.Rows - profile.Missing;
         if (present == 0)
             throw new CharRnnException(table.Name, $"column '{name}' has no values", "give another --label");
-        bool isNumeric = profile.IsNumeric && profile.Others.Count == 0;
+        bool isNumeric = profile.IsNumeric;
+        if (profile.Column.IsForgotten)
+            throw new CharRnnException(
+                table.Name,
+                string.Create(CultureInfo.InvariantCulture, $"column '{name}' has more than {TableColumn.MostTexts} different texts"),
+                "give another --label: values that hardly occur twice cannot be learned");
         if (options.IsQuantity == true && !isNumeric)
         {
             Func<int, bool> isNumber = profile.Column.Reader(
@@ -164,7 +182,7 @@ public sealed record TablePlan(TableEncoding Encoding, IReadOnlyList<ColumnDecis
             throw new CharRnnException(
                 table.Name, $"column '{name}' is '{Table.Short(profile.Texts[0])}' in every row", "give another --label");
         bool isFew = !profile.IsWide && profile.Values <= MostNumberClasses
-            && (profile.Values == 2 || present >= LeastRowsOfClass * profile.Values) && profile.IsWhole;
+            && (profile.Values == 2 || present >= LeastRowsOfClass * profile.Values) && profile.Others.Count == 0 && profile.IsWhole;
         bool isQuantity = options.IsQuantity ?? (isNumeric && !isFew && !(profile.IsCodes && profile.Values <= present / 2));
         if (isQuantity)
         {
@@ -180,9 +198,9 @@ public sealed record TablePlan(TableEncoding Encoding, IReadOnlyList<ColumnDecis
                     CultureInfo.InvariantCulture,
                     $"column '{name}' has {(profile.IsWide ? "more than " : "")}{Math.Min(profile.Values, TableColumn.MostTexts)} "
                     + $"different values in {present} rows"),
-                isNumeric
-                    ? "give --task regress, which takes a quantity"
-                    : "give another --label: values that hardly occur twice cannot be learned");
+                isNumeric ? "give --task regress, which takes a quantity"
+                : profile.Values > present / 2 ? "give another --label: values that hardly occur twice cannot be learned"
+                : $"give another --label, or group them: at most {ColumnEncoding.MostCategories} classes can be learned");
         return (
             new ColumnEncoding(profile.Column.Name, Ordered(profile), 0, 1), "label",
             Joined(string.Create(CultureInfo.InvariantCulture, $"{profile.Values} classes"), remedy));
@@ -193,22 +211,6 @@ public sealed record TablePlan(TableEncoding Encoding, IReadOnlyList<ColumnDecis
         ? [.. profile.Texts.OrderBy(text => NumberText.TryParse(text, profile.Notation, out double value) ? value : 0)
             .ThenBy(text => text, StringComparer.Ordinal)]
         : [.. profile.Texts.Order(StringComparer.Ordinal)];
-
-    /// <summary>The columns that a list names; a name may have commas itself.</summary>
-    private static HashSet<string> Named(Table table, string list)
-    {
-        var names = new HashSet<string>(StringComparer.Ordinal);
-        string[] parts = list.Length == 0 ? [] : list.Split(',');
-        for (int i = 0; i < parts.Length;)
-        {
-            int end = Enumerable.Range(1, parts.Length - i).Reverse()
-                .FirstOrDefault(count => table.Has(string.Join(',', parts[i..(i + count)]).Trim()), 1);
-            names.Add(table.Column(string.Join(',', parts[i..(i + end)]).Trim()).Name);
-            i += end;
-        }
-
-        return names;
-    }
 
     private static string OrderNote(ColumnProfile profile) => profile.Dates switch
     {

@@ -15,10 +15,12 @@ public sealed class TableReader : IDisposable
     // Nobody learns from longer texts. A quote that is never closed makes one of the rest of the file.
     private const int MostCharacters = 1 << 20;
 
+    private const string QuoteRemedy = "put fields with quotes in quotes, and double those inside";
+
     // What pandas calls a column that had no name in the file that it read.
     private const string PandasUnnamed = "Unnamed: ";
 
-    private const int ReadBytes = 1 << 16, RowsBetweenChecks = 1000;
+    private const int ReadBytes = 1 << 16, RowsBetweenChecks = 1000, RowsLookedAt = 20;
 
     private readonly string _name, _delimiter;
     private readonly StreamReader _reader;
@@ -26,17 +28,19 @@ public sealed class TableReader : IDisposable
     private readonly XxHash128 _hash = new();
     private readonly int _linesBefore;
     private readonly (string Name, bool IsUnnamed)[] _columns;
-    private string[]? _first;
-    private int _firstLine;
+    private readonly Queue<(string[] Row, int Line, string? Damage)> _ahead = [];
+    private readonly bool _isLenient;
     private byte[] _bytes = new byte[256];
-    private bool _hasRows;
+    private string? _damage;
 
     /// <summary>Opens a table and reads its header.</summary>
     /// <param name="path">The file; <c>-</c> for standard input.</param>
     /// <param name="delimiter">The text between fields; null to find out.</param>
+    /// <param name="isLenient">Whether a damaged row is kept, without its cells; otherwise it is an error.</param>
     /// <exception cref="CharRnnException">It cannot be read, or has no header.</exception>
-    public TableReader(string path, string? delimiter = null)
+    public TableReader(string path, string? delimiter = null, bool isLenient = false)
     {
+        _isLenient = isLenient;
         _name = path.Length == 0 ? "DATA" : StandardStreams.NameOf(path);
         Path = path;
         (_reader, _delimiter, _linesBefore) = Guard(() => Open(path, delimiter));
@@ -65,19 +69,27 @@ public sealed class TableReader : IDisposable
     {
         TableColumn[] columns = [.. _columns.Select(column => new TableColumn(column.Name, column.IsUnnamed, _delimiter))];
         var lines = new List<int>();
-        while (lines.Count < most && Next(out string[] row, out int line))
+        var damaged = new Dictionary<int, string>();
+        while (lines.Count < most && Next(out string[] row, out int line, out string? damage))
         {
             if (lines.Count % RowsBetweenChecks == 0)
                 cancellation.ThrowIfCancellationRequested();
-            if (row.Length != columns.Length)
-                throw new CharRnnException(
-                    _name,
+            (string Found, string Remedy)? wrong = damage is not null ? (damage, QuoteRemedy)
+                : row.Length != columns.Length ? (
                     string.Create(CultureInfo.InvariantCulture, $"line {line} has {row.Length} fields, the header has {columns.Length}"),
-                    "give each row a field for every column; a field with a comma is put in quotes");
+                    "give each row a field for every column; a field with a comma is put in quotes")
+                : Array.Exists(row, cell => cell.Contains('\0', StringComparison.Ordinal)) ? (
+                    string.Create(CultureInfo.InvariantCulture, $"line {line} has a NUL character"),
+                    "give a table that is text, in UTF-8 or UTF-16")
+                : null;
+            if (wrong is { } error)
+            {
+                damaged[lines.Count] = _isLenient ? error.Found : throw new CharRnnException(_name, error.Found, error.Remedy);
+                row = [.. columns.Select(_ => "")];
+            }
+
             for (int c = 0; c < columns.Length; c++)
             {
-                if (row[c].Contains('\0', StringComparison.Ordinal))
-                    throw new CharRnnException(_name, $"line {line} has a NUL character", "give a table that is text, in UTF-8 or UTF-16");
                 columns[c].Add(row[c]);
                 Append(row[c]);
             }
@@ -85,12 +97,9 @@ public sealed class TableReader : IDisposable
             lines.Add(line);
         }
 
-        if (lines.Count == 0 && _hasRows)
-            return null;
-        if (lines.Count == 0)
-            throw new CharRnnException(_name, "has a header and no rows", "give a CSV file of a header and rows");
-        _hasRows = true;
-        return new Table(_name, _delimiter, columns, lines, Convert.ToHexStringLower(_hash.GetCurrentHash()));
+        return lines.Count == 0
+            ? null
+            : new Table(_name, _delimiter, columns, lines, Convert.ToHexStringLower(_hash.GetCurrentHash()), damaged);
     });
 
     /// <inheritdoc/>
@@ -100,16 +109,17 @@ public sealed class TableReader : IDisposable
         _reader.Dispose();
     }
 
-    private bool Next(out string[] row, out int line)
+    private bool Next(out string[] row, out int line, out string? damage)
     {
-        if (_first is not null)
+        if (_ahead.TryDequeue(out (string[], int, string?) read))
         {
-            (row, line, _first) = (_first, _firstLine, null);
+            (row, line, damage) = read;
             return true;
         }
 
+        _damage = null;
         bool isThere = _parser.Read();
-        (row, line) = isThere ? (_parser.Record!, LineOfRecord()) : ([], 0);
+        (row, line, damage) = isThere ? (_parser.Record!, LineOfRecord(), _damage) : ([], 0, null);
         return isThere;
     }
 
@@ -125,14 +135,14 @@ public sealed class TableReader : IDisposable
         if (!_parser.Read())
             throw new CharRnnException(_name, "is empty", "give a CSV file of a header and rows");
         string[] names = _parser.Record!;
-        _firstLine = 0;
-        if (_parser.Read())
-        {
-            (_first, _firstLine) = (_parser.Record!, LineOfRecord());
-            if (_first.Length == names.Length + 1)
-                names = _first[^1].Length == 0 ? [.. names, ""] : ["", .. names];
-        }
-
+        if (_damage is not null)
+            throw new CharRnnException(_name, _damage, QuoteRemedy);
+        var first = new List<(string[] Row, int Line, string? Damage)>();
+        while (first.Count < RowsLookedAt && Next(out string[] row, out int line, out string? damage))
+            first.Add((row, line, damage));
+        first.ForEach(_ahead.Enqueue);
+        if (first.Count > 0 && first.TrueForAll(one => one.Row.Length == names.Length + 1))
+            names = first.TrueForAll(one => one.Row[^1].Length == 0) ? [.. names, ""] : ["", .. names];
         if (names.Where(name => name.Length > 0).GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new CharRnnException(_name, $"has several columns '{Table.Short(twice.Key)}'", "give each column a name of its own");
         var taken = names.ToHashSet(StringComparer.Ordinal);
@@ -154,18 +164,15 @@ public sealed class TableReader : IDisposable
             TrimOptions = TrimOptions.Trim,
             MaxFieldSize = MostCharacters,
             BufferSize = ReadBytes,
-            BadDataFound = bad => throw Damaged(bad.Context.Parser!.RawRow, bad.RawRecord),
+            BadDataFound = bad => _damage ??= FoundAt(bad.Context.Parser!.RawRow, bad.RawRecord),
         },
         leaveOpen: true);
 
-    private CharRnnException Damaged(int line, string record)
+    private string FoundAt(int line, string record)
     {
         int ends = record.Count(c => c == '\n'), begin = ends > 1 ? line - ends : line; // one that is open goes to the file's end
-        return new(
-            _name,
-            string.Create(
-                CultureInfo.InvariantCulture, $"line {_linesBefore + begin} has a quote where none belongs, or one that is not closed"),
-            "put fields with quotes in quotes, and double those inside");
+        return string.Create(
+            CultureInfo.InvariantCulture, $"line {_linesBefore + begin} has a quote where none belongs, or one that is not closed");
     }
 
     private static (StreamReader Reader, string Delimiter, int Lines) Open(string path, string? delimiter)
@@ -178,7 +185,10 @@ public sealed class TableReader : IDisposable
 
         Encoding encoding = TableHead.EncodingOf(bytes);
         var text = new TableHead(bytes, encoding);
-        var reader = new StreamReader(pipe.AsStream(), encoding, detectEncodingFromByteOrderMarks: true, bufferSize: ReadBytes);
+        // A reader that finds the encoding itself would take one that puts up with invalid bytes.
+        var reader = new StreamReader(pipe.AsStream(), encoding, detectEncodingFromByteOrderMarks: false, bufferSize: ReadBytes);
+        if (reader.Peek() == '\uFEFF')
+            reader.Read();
         if (text.SeparatorLine is { } said)
         {
             reader.ReadLine();

@@ -16,61 +16,83 @@ internal sealed record TableParts(TableEncoding Encoding, LabelledData Training,
 
 /// <summary>Measures a training by rows that it has not seen: it is done once for each fold of the rows, without that fold.</summary>
 /// <param name="Folds">The number of folds.</param>
-/// <param name="Loss">J of the folds.</param>
+/// <param name="Loss">J of each fold.</param>
 /// <param name="Measure">The accuracy of each, or the root mean square error of a quantity.</param>
 /// <param name="IsQuantity">Which of the two it is.</param>
-internal sealed record CrossValidation(int Folds, IReadOnlyList<double> Loss, IReadOnlyList<double> Measure, bool IsQuantity)
+internal sealed record CrossValidation(int Folds, double[] Loss, double[] Measure, bool IsQuantity)
 {
     /// <summary>Trains and measures in several ways, with the same folds.</summary>
     /// <param name="device">The device.</param>
     /// <param name="initial">The network before the first step.</param>
     /// <param name="ways">The optimizer and the batches of each way; there is at least one.</param>
     /// <param name="scheduleOf">The schedule of a training with so many rows.</param>
-    /// <param name="folds">The rows that are not in a fold, and those that are, of each fold.</param>
+    /// <param name="folds">The number of folds.</param>
+    /// <param name="foldOf">The rows that are not in a fold, and those that are.</param>
+    /// <param name="label">How the label becomes a number in the training on all rows: losses are of that scale.</param>
     /// <param name="stop">Checked between calls of an engine.</param>
-    /// <returns>Each way with its results, that of the lowest loss first.</returns>
+    /// <returns>Each way with its results, in the order of the ways.</returns>
     /// <exception cref="OperationCanceledException">A stop was requested.</exception>
     public static IReadOnlyList<(NetworkOptions Way, CrossValidation Result)> Run(
         ComputeDevice device, ParameterSet<float> initial, IReadOnlyList<NetworkOptions> ways, Func<int, TrainingSchedule> scheduleOf,
-        IReadOnlyList<(TableParts Parts, LabelledData Held)> folds, CancellationToken stop) =>
-    [
-        .. ways.Select(way => (Way: way, Result: Run(device, initial, way, scheduleOf, folds, stop)))
-            .OrderBy(one => one.Result.MeanLoss is var loss && double.IsNaN(loss) ? double.PositiveInfinity : loss),
-    ];
-
-    /// <summary>J, the mean of the folds; NaN if a training diverged.</summary>
-    public double MeanLoss => Loss.Average();
-
-    private static CrossValidation Run(
-        ComputeDevice device, ParameterSet<float> initial, NetworkOptions how, Func<int, TrainingSchedule> scheduleOf,
-        IReadOnlyList<(TableParts Parts, LabelledData Held)> folds, CancellationToken stop)
+        int folds, Func<int, (TableParts Parts, LabelledData Held)> foldOf, ColumnEncoding label, CancellationToken stop)
     {
-        var (losses, measures) = (new double[folds.Count], new double[folds.Count]);
-        bool isQuantity = folds[0].Parts.Encoding.Label.Categories is null;
-        for (int fold = 0; fold < folds.Count; fold++)
+        CrossValidation[] results =
+        [
+            .. ways.Select(_ => new CrossValidation(folds, new double[folds], new double[folds], label.Categories is null)),
+        ];
+        for (int fold = 0; fold < folds; fold++)
         {
-            ((TableEncoding encoding, LabelledData training, LabelledData validation), LabelledData held) = folds[fold];
-            using var engine = new NetworkEngine(device, initial, training, how);
-            using var predictor = new NetworkPredictor(device, initial.Network, Math.Max(held.Count, validation.Count));
-            var best = new BestWeights();
-            var learner = new TableLearner(engine, predictor, validation, training.ConstantLoss(initial.Network.Loss));
-            TrainingOutcome outcome = new TrainingLoop(learner, how.LearningRate, scheduleOf(training.Count), null).Run(best, stop);
-            stop.ThrowIfCancellationRequested();
-            if (outcome == TrainingOutcome.Diverged)
+            (TableParts parts, LabelledData held) = foldOf(fold);
+            double scale = parts.Encoding.Label.Deviation / label.Deviation;
+            foreach ((int i, NetworkOptions way) in ways.Index())
             {
-                (losses[fold], measures[fold]) = (double.NaN, double.NaN);
-                continue;
+                (double loss, results[i].Measure[fold]) = Measured(device, initial, way, scheduleOf, parts, held, stop);
+                results[i].Loss[fold] = loss * scale * scale;
             }
-
-            ParameterSet<float> weights = best.Weights ?? engine.ReadWeights();
-            NetworkAnswers answers = predictor.Apply(weights, held, stop);
-            var measured = new TableAnswers(new NetworkModel(weights, encoding), answers.Outputs);
-            losses[fold] = answers.Loss;
-            measures[fold] = isQuantity ? measured.RootMeanSquare(held)!.Value : measured.Accuracy(held)!.Value;
         }
 
-        return new(folds.Count, losses, measures, isQuantity);
+        return [.. ways.Zip(results)];
     }
+
+    /// <summary>J, and the accuracy or the root mean square error, on rows that a training has not seen; NaN if it diverged.</summary>
+    private static (double Loss, double Measure) Measured(
+        ComputeDevice device, ParameterSet<float> initial, NetworkOptions how, Func<int, TrainingSchedule> scheduleOf, TableParts parts,
+        LabelledData held, CancellationToken stop)
+    {
+        using var engine = new NetworkEngine(device, initial, parts.Training, how);
+        using var predictor = new NetworkPredictor(device, initial.Network, Math.Max(held.Count, parts.Validation.Count));
+        var best = new BestWeights();
+        var learner = new TableLearner(engine, predictor, parts.Validation, parts.Training.ConstantLoss(initial.Network.Loss));
+        TrainingOutcome outcome = new TrainingLoop(learner, how.LearningRate, scheduleOf(parts.Training.Count), null).Run(best, stop);
+        stop.ThrowIfCancellationRequested();
+        if (outcome == TrainingOutcome.Diverged || held.Count == 0)
+            return (double.NaN, double.NaN);
+        ParameterSet<float> weights = best.Weights ?? engine.ReadWeights();
+        NetworkAnswers answers = predictor.Apply(weights, held, stop);
+        var measured = new TableAnswers(new NetworkModel(weights, parts.Encoding), answers.Outputs);
+        return (answers.Loss, measured.Quantities(held)?.RootMeanSquare ?? measured.Classes(held)!.Accuracy);
+    }
+
+    /// <summary>
+    /// The last way whose errors are within a standard error of the fewest: the folds of a small table tell no more, and the last
+    /// restrains the network most.
+    /// </summary>
+    /// <param name="measured">The ways and their results.</param>
+    public static (NetworkOptions Way, CrossValidation Result) Best(IReadOnlyList<(NetworkOptions Way, CrossValidation Result)> measured)
+    {
+        (double Mean, double Deviation)[] errors = [.. measured.Select(one => Spread(one.Result.Errors))];
+        (double fewest, double deviation) = errors.MinBy(one => double.IsNaN(one.Mean) ? double.PositiveInfinity : one.Mean);
+        double most = fewest + (deviation / Math.Sqrt(measured[0].Result.Folds));
+        return measured[Math.Max(0, Array.FindLastIndex(errors, one => one.Mean <= most))];
+    }
+
+    /// <summary>The accuracy, or the root mean square error, for people: the mean over the folds.</summary>
+    public string MeanMeasure => IsQuantity
+        ? string.Create(CultureInfo.InvariantCulture, $"root mean square error {Measure.Average():G6}")
+        : string.Create(CultureInfo.InvariantCulture, $"accuracy {100 * Measure.Average():F2} %");
+
+    // What counts as errors: wrong classes, or squares; NaN where the training diverged.
+    private IEnumerable<double> Errors => IsQuantity ? Loss : Measure.Select(accuracy => 1 - accuracy);
 
     /// <summary>The results for people: means, and standard deviations over the folds.</summary>
     public override string ToString()
@@ -95,10 +117,11 @@ internal sealed record CrossValidation(int Folds, IReadOnlyList<double> Loss, IR
 
     private static double? Finite(double value) => double.IsFinite(value) ? value : null;
 
-    private static (double Mean, double Deviation) Spread(IReadOnlyList<double> values)
+    private static (double Mean, double Deviation) Spread(IEnumerable<double> folds)
     {
+        double[] values = [.. folds];
         double mean = values.Average();
-        return (mean, Math.Sqrt(values.Sum(value => (value - mean) * (value - mean)) / Math.Max(1, values.Count - 1)));
+        return (mean, Math.Sqrt(values.Sum(value => (value - mean) * (value - mean)) / Math.Max(1, values.Length - 1)));
     }
 
     private sealed class BestWeights : ITrainingObserver

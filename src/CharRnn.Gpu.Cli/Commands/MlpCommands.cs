@@ -96,7 +96,7 @@ internal static class MlpCommands
             ? SharedOptions.NewFile(Predictions, path, options.GetRequiredValue(ModelPath), options.GetRequiredValue(Data))
             : null;
         using TableReader reader = Waited(
-            () => new TableReader(options.GetRequiredValue(Data), options.GetValue(Delimiter).Value), stop);
+            () => new TableReader(options.GetRequiredValue(Data), options.GetValue(Delimiter).Value, isLenient: true), stop);
         using var rows = new RowsOfPrediction(options, model, reader, stop);
         if (file is null)
             rows.Write(bytes => Output.ModelText(bytes));
@@ -113,7 +113,8 @@ internal static class MlpCommands
         Table table = ReadTable(options.GetRequiredValue(Data), options.GetValue(Delimiter).Value, stop);
         var refused = new RefusedRows(table.Name);
         EncodedRows rows = model.Encoding.Encode(
-            table, model.Encoding.UsableRows(table), model.Shape.Loss, withAnswers: true, options.GetValue(Unknown).Value);
+            table, model.Encoding.Missing == MissingValues.Error ? model.Encoding.LabelledRows(table) : model.Encoding.UsableRows(table),
+            model.Shape.Loss, withAnswers: true, options.GetValue(Unknown).Value);
         refused.Add(rows);
         if (rows.Rows.Count == 0)
             throw refused.Error ?? new CharRnnException(table.Name, "has no row with a label", "give a table that has the label");
@@ -196,15 +197,20 @@ internal static class MlpCommands
     /// <summary>The rows of a table with their predictions, as many at once as are read.</summary>
     private sealed class RowsOfPrediction(ParseResult options, NetworkModel model, TableReader reader, CancellationToken stop) : IDisposable
     {
-        private readonly string[] _kept = options.GetValue(Keep)?.Split(',') ?? [];
         private readonly RefusedRows _refused = new(StandardStreams.NameOf(options.GetRequiredValue(Data)));
         private Predictor? _predictor;
 
         /// <summary>Reads, predicts and writes all rows.</summary>
         public void Write(Action<byte[]> write)
         {
-            for (bool isFirst = true; Waited(() => reader.Read(RowsAtOnce, stop), stop) is { } table; isFirst = false)
+            bool isFirst = true;
+            for (; Waited(() => reader.Read(RowsAtOnce, stop), stop) is { } table; isFirst = false)
                 write(Encoding.UTF8.GetBytes(Text(table, isFirst)));
+            if (!isFirst || options.GetValue(Json))
+                return;
+            var header = new StringWriter(CultureInfo.InvariantCulture);
+            CsvTable.Write(header, [new TableAnswers(model, []).Header]); // a table without rows has predictions without rows
+            write(Encoding.UTF8.GetBytes(header.ToString()));
         }
 
         /// <summary>Says what was unusual.</summary>
@@ -222,7 +228,7 @@ internal static class MlpCommands
         {
             EncodedRows rows = model.Encoding.Encode(
                 table, [.. Enumerable.Range(0, table.Count)], model.Shape.Loss, withAnswers: false, options.GetValue(Unknown).Value);
-            TableColumn[] kept = [.. _kept.Select(table.Column)];
+            IReadOnlyList<TableColumn> kept = table.ColumnsOf(options.GetValue(Keep) ?? "");
             _predictor ??= Open(options, model, table.Count);
             float[] outputs = rows.Rows.Count == 0 ? [] : _predictor.Apply(rows.Data, stop).Outputs;
             var answers = new TableAnswers(model, outputs);
@@ -242,7 +248,7 @@ internal static class MlpCommands
             else
                 CsvTable.Write(text,
                 [
-                    .. isFirst ? (IEnumerable<string>[])[_kept.Concat(answers.Header)] : [],
+                    .. isFirst ? (IEnumerable<string>[])[kept.Select(column => column.Name).Concat(answers.Header)] : [],
                     .. Enumerable.Range(0, table.Count)
                         .Select(row => kept.Select(column => column.Text(row)).Concat(answers.Row(places[row]))),
                 ]);
@@ -292,10 +298,12 @@ internal static class MlpCommands
                 Output.Warning(areMissing
                     ? string.Create(
                         CultureInfo.InvariantCulture,
-                        $"{table}: column '{column}' has no value in {count} rows, as no row of the training had: the usual one is taken")
+                        $"{table}: column '{column}' has no value in {Rows(count)}, and had all in training: the usual one is taken")
                     : string.Create(
                         CultureInfo.InvariantCulture,
-                        $"{table}: column '{column}' has a value that was not learned in {count} rows: {Listed(texts)}"));
+                        $"{table}: column '{column}' has a value that was not learned in {Rows(count)}: {Listed(texts)}"));
+
+            static string Rows(int count) => count == 1 ? "1 row" : string.Create(CultureInfo.InvariantCulture, $"{count} rows");
 
             static string Listed(IReadOnlyList<string> texts) =>
                 string.Join(", ", texts.Take(most)) + (texts.Count > most ? ", ..." : "");

@@ -146,6 +146,11 @@ internal static class MlpTrainCommand
             Example: charrnn mlp train iris.csv --label species --layers 16 --out runs/iris
             """);
         RunOptions.AddChecks(command);
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(RunOptions.Resume) && result.GetResult(Folds) is { Implicit: false })
+                result.AddError("--folds: is given with --resume, and a run is measured when it begins; leave it out");
+        });
         command.SetAction(Run);
         return command;
     }
@@ -184,15 +189,27 @@ internal static class MlpTrainCommand
         bool mayReplace = earlier is null && RunOptions.Overwrites(options);
         using RunDirectory? free = earlier is null && !mayReplace ? RunOptions.Create(options) : null;
         int folds = resumed is not null ? 0 : FoldsOf(options, table);
-        IReadOnlyList<(NetworkOptions Way, CrossValidation Result)> measured = folds == 0 ? [] : Output.Waited(
-            "cross-validation",
-            () => CrossValidation.Run(
-                device, initial, WaysOf(options, how), ScheduleOf,
-                [.. Enumerable.Range(0, folds).Select(fold => PartsOf(options, table, fold, folds))], stop));
-        if (measured is [var (way, result), ..])
+        using CancellationTokenSource limited = RunOptions.Stop(options, stop);
+        IReadOnlyList<(NetworkOptions Way, CrossValidation Result)> measured = [];
+        try
         {
-            how = way;
-            table = table with { CrossValidation = result.ToString() };
+            if (folds > 0)
+                measured = Output.Waited(
+                    "cross-validation",
+                    () => CrossValidation.Run(
+                        device, initial, WaysOf(options, how), ScheduleOf, folds, fold => PartsOf(options, table, fold, folds),
+                        table.Parts.Encoding.Label, limited.Token));
+        }
+        catch (OperationCanceledException) when (!stop.IsCancellationRequested)
+        {
+            Output.Warning("--max-time was over before the cross-validation was; give more, or --folds 0");
+        }
+
+        CrossValidation? crossValidation = null;
+        if (measured.Count > 0)
+        {
+            (how, crossValidation) = CrossValidation.Best(measured);
+            table = table with { CrossValidation = crossValidation.ToString() };
         }
 
         using var engine = new NetworkEngine(device, initial, training, how);
@@ -202,7 +219,7 @@ internal static class MlpTrainCommand
         using RunDirectory? replaced = mayReplace ? RunOptions.Create(options) : null;
         RunDirectory run = earlier ?? free ?? replaced!;
         if (!Output.IsQuiet)
-            Introduce(table, engine, device, run, resumed?.Snapshot, measured);
+            Introduce(table, engine, how, device, run, resumed?.Snapshot, measured);
 
         var trained = new TrainingRun(
             options, RunOptions, run, new TableLearner(engine, predictor, validation, table.ConstantLoss),
@@ -214,19 +231,21 @@ internal static class MlpTrainCommand
                 [
                     .. Optimizer.Resolved(how with { LearningRate = learningRate }), .. Schedule.Resolved(rates, schedule.Patience),
                     (BatchSize, how.BatchSize), (Epochs, schedule.Epochs), (ValidationFraction, FractionOf(options, table.Rows.Count)),
-                    (Folds, folds),
+                    (Folds, resumed is null ? folds : FoldsOf(resumed.Configuration)),
+                    (Missing, SharedOptions.WordOf(table.Parts.Encoding.Missing)),
                     .. Cadences(options, schedule.Epochs).Select(pair => ((Option)pair.Option, (object?)pair.Epochs)),
                 ]),
         };
+        long early = schedule.TotalIterations(stepsPerEpoch) / Checkpoints;
         var warning = new RateWarning(
-            TooHigh * table.ConstantLoss, report => report.Loss,
+            TooHigh * table.ConstantLoss, report => report.Iteration > early ? report.Loss : double.NaN,
             string.Create(
                 CultureInfo.InvariantCulture,
                 $"loss is above {TooHigh} times {table.ConstantLoss:G4}, that of a constant answer"),
             Output.Warning);
-        TrainingOutcome outcome = trained.Train(how.LearningRate, schedule, warning, stop);
+        TrainingOutcome outcome = trained.Train(how.LearningRate, schedule, warning, limited.Token);
         NetworkModel model = KeepBest(run, trained.Best, new NetworkModel(engine.ReadWeights(), table.Parts.Encoding), engine);
-        Summarise(options, outcome, trained.Best, predictor, model, table, measured is [var first, ..] ? first.Result : null, run, engine);
+        Summarise(options, outcome, trained.Best, predictor, model, table, crossValidation, run, engine);
         return outcome == TrainingOutcome.Stopped ? Interrupts.ExitCode : 0;
     }
 
@@ -295,6 +314,9 @@ internal static class MlpTrainCommand
             ? [how]
             : [.. TableDefaults.WeightDecays.Select(decay => how with { WeightDecay = decay })];
 
+    private static int? FoldsOf(RunConfiguration saved) => saved.Has(Folds.Name[2..])
+        && int.TryParse(saved.GetOptionText(Folds.Name[2..]), NumberStyles.None, CultureInfo.InvariantCulture, out int folds) ? folds : null;
+
     private static int FoldsOf(ParseResult options, LabelledTable table)
     {
         int rows = table.Rows.Count;
@@ -318,7 +340,9 @@ internal static class MlpTrainCommand
         var others = parts[false].ToHashSet();
         TableParts trained = Encode(
             table.Table, plan, [.. table.Rows.Where(others.Contains)], FractionOf(options, table.Rows.Count), table.Shape.Loss);
-        return (trained, trained.Encoding.EncodeAll(table.Table, [.. parts[true]], table.Shape.Loss));
+
+        // What is usual without a fold may leave no room for a number in it: it is left out there, and not in the training.
+        return (trained, trained.Encoding.Encode(table.Table, [.. parts[true]], table.Shape.Loss, withAnswers: true).Data);
     }
 
     /// <summary>Splits rows, fits an encoding to those to train on, and encodes both parts.</summary>
@@ -438,7 +462,7 @@ internal static class MlpTrainCommand
     }
 
     private static void Introduce(
-        LabelledTable table, NetworkEngine engine, ComputeDevice device, RunDirectory run, TrainingSnapshot? resumeFrom,
+        LabelledTable table, NetworkEngine engine, NetworkOptions how, ComputeDevice device, RunDirectory run, TrainingSnapshot? resumeFrom,
         IReadOnlyList<(NetworkOptions Way, CrossValidation Result)> measured)
     {
         CultureInfo invariant = CultureInfo.InvariantCulture;
@@ -454,11 +478,10 @@ internal static class MlpTrainCommand
         Output.Note(string.Create(invariant, $"model: {widths}, {shape.ParameterCount:N0} parameters, {Word(shape.Loss)}"));
         if (measured.Count > 1)
         {
-            IEnumerable<string> losses = measured.Select(
-                one => string.Create(invariant, $"{one.Result.MeanLoss:F4} by {one.Way.WeightDecay}"));
+            IEnumerable<string> results = measured.Select(
+                one => string.Create(invariant, $"{one.Result.MeanMeasure} by {one.Way.WeightDecay}"));
             Output.Note(string.Create(
-                invariant,
-                $"weight decay: {measured[0].Way.WeightDecay}, with the lowest loss of a cross-validation: {string.Join(", ", losses)}"));
+                invariant, $"weight decay: {how.WeightDecay}, chosen by a cross-validation: {string.Join(", ", results)}"));
         }
 
         Output.Note($"device: {device.Name} ({DeviceCatalog.IdOf(device.Kind)}); {engine.Plan}");

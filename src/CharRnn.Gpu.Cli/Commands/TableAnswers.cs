@@ -10,20 +10,21 @@ namespace CharRnn.Gpu.Cli.Commands;
 internal sealed class TableAnswers(NetworkModel model, float[] outputs)
 {
     // Nobody reads a larger matrix.
-    private const int MostShown = 20;
+    private const int MostShown = 20, LeastCell = 6, MostCell = 12;
 
     private readonly NetworkShape _shape = model.Shape;
     private readonly IReadOnlyList<string>? _classes = model.Encoding.Label.Categories;
 
     private int Count => outputs.Length / _shape.Outputs;
 
-    /// <summary>The share of rows whose class was predicted correctly; null for a quantity.</summary>
-    public double? Accuracy(LabelledData data) =>
-        _classes is null ? null : Enumerable.Range(0, Count).Count(r => ClassOf(r) == Label(data, r)) / (double)Count;
+    /// <summary>How good the predictions of classes are; null for a quantity.</summary>
+    public ClassMeasures? Classes(LabelledData data) => _classes is null ? null : ClassMeasures.Of(
+        _classes.Count, Enumerable.Range(0, Count).Select(r => Label(data, r)), Enumerable.Range(0, Count).Select(ClassOf));
 
-    /// <summary>The root of the mean squared error in the label's own unit; null for classes.</summary>
-    public double? RootMeanSquare(LabelledData data) => _classes is not null ? null
-        : model.Encoding.Label.Deviation * Math.Sqrt(Enumerable.Range(0, Count).Average(r => Math.Pow(outputs[r] - data.Targets[r], 2)));
+    /// <summary>How good the predictions of a quantity are, in its own unit; null for classes.</summary>
+    public QuantityMeasures? Quantities(LabelledData data) => _classes is not null ? null : QuantityMeasures.Of(
+        [.. data.Targets.Select(y => (y * model.Encoding.Label.Deviation) + model.Encoding.Label.Mean)],
+        [.. Enumerable.Range(0, Count).Select(Quantity)]);
 
     /// <summary>The names of what <see cref="Row"/> has.</summary>
     public IEnumerable<string> Header => [model.Encoding.Label.Name, .. (_classes ?? []).Select(name => $"p({name})")];
@@ -59,45 +60,72 @@ internal sealed class TableAnswers(NetworkModel model, float[] outputs)
     }
 
     /// <summary>
-    /// Loss, accuracy and which class was taken for which, for programs; the confusion matrix has a row for each true class.
+    /// What was measured, for programs; the confusion matrix has a row for each true class. A number that is not finite is null.
     /// </summary>
-    public object Json(double loss, LabelledData data) => new
+    public object Json(double loss, LabelledData data)
     {
-        rows = Count,
-        loss = double.IsFinite(loss) ? loss : (double?)null,
-        accuracy = Accuracy(data),
-        rmse = RootMeanSquare(data),
-        classes = _classes,
-        confusion = _classes is null ? null : Confusion(data),
-    };
+        (ClassMeasures? classes, QuantityMeasures? quantities) = (Classes(data), Quantities(data));
+        return new
+        {
+            rows = Count,
+            loss = Finite(loss),
+            accuracy = classes?.Accuracy,
+            base_rate = classes?.BaseRate,
+            balanced_accuracy = classes?.BalancedAccuracy,
+            auc = _classes?.Count == 2 ? Finite(AreaUnderCurve(data)) : null,
+            f1 = classes is null ? null : Enumerable.Range(0, _classes!.Count).Select(classes.F1),
+            rmse = Finite(quantities?.RootMeanSquare),
+            mae = Finite(quantities?.MeanAbsolute),
+            r2 = Finite(quantities?.RSquared),
+            deviation = Finite(quantities?.Deviation),
+            classes = _classes,
+            confusion = classes?.Confusion,
+        };
+    }
 
-    /// <summary>Loss, accuracy and which class was taken for which, for people.</summary>
+    /// <summary>What was measured, for people.</summary>
     public IEnumerable<string> Describe(double loss, LabelledData data)
     {
         CultureInfo invariant = CultureInfo.InvariantCulture;
-        string measure = Accuracy(data) is { } accuracy
-            ? string.Create(invariant, $"accuracy {accuracy:P2}")
-            : string.Create(invariant, $"root mean square error {RootMeanSquare(data):G6}");
-        yield return string.Create(invariant, $"{Count:N0} rows, loss {loss:F4}, {measure}");
-        if (_classes is null || _classes.Count > MostShown)
+        string rows = string.Create(invariant, $"{Count:N0} rows, loss {loss:F4}");
+        if (Quantities(data) is { } quantities)
+        {
+            yield return string.Create(
+                invariant,
+                $"{rows}, R² {quantities.RSquared:F4}, root mean square error {quantities.RootMeanSquare:G6} "
+                + $"({quantities.Deviation:G6} by the mean), mean absolute error {quantities.MeanAbsolute:G6}");
+            yield break;
+        }
+
+        ClassMeasures measures = Classes(data)!;
+        string area = _classes!.Count == 2 ? string.Create(invariant, $", area under the ROC curve {AreaUnderCurve(data):F4}") : "";
+        yield return string.Create(
+            invariant,
+            $"{rows}, accuracy {100 * measures.Accuracy:F2} % ({100 * measures.BaseRate:F2} % by the most frequent class), "
+            + $"balanced accuracy {100 * measures.BalancedAccuracy:F2} %{area}");
+        if (_classes.Count > MostShown)
             yield break;
 
-        int[][] confusion = Confusion(data);
-        int name = Math.Max(_classes.Max(one => one.Length), 4), cell = Math.Max(6, Math.Min(name, 12));
-        string Cell(string text) => text.Length > cell ? text[..cell] : text.PadLeft(cell);
-        yield return $"{"true".PadRight(name)} | {string.Join(' ', _classes.Select(Cell))}   <- predicted";
+        // Names that are cut to the same one would tell nothing: then the classes are numbered.
+        int cell = Math.Clamp(_classes.Max(one => one.Length), LeastCell, MostCell);
+        bool isNumbered = _classes.Select(one => Cut(one, cell)).Distinct().Count() < _classes.Count;
+        string[] columns =
+            [.. _classes.Select((one, y) => isNumbered ? string.Create(invariant, $"({y + 1})") : Cut(one, cell))];
+        string[] names = [.. _classes.Select((one, y) => isNumbered ? $"{columns[y]} {one}" : one)];
+        int name = Math.Max(names.Max(one => one.Length), 4);
+        yield return $"{"true".PadRight(name)} | {string.Join(' ', columns.Select(one => one.PadLeft(cell)))}      F1   <- predicted";
         for (int y = 0; y < _classes.Count; y++)
-            yield return $"{_classes[y].PadRight(name)} | "
-                + string.Join(' ', Enumerable.Range(0, _classes.Count).Select(p => Cell(confusion[y][p].ToString(invariant))));
+            yield return $"{names[y].PadRight(name)} | "
+                + string.Join(' ', measures.Confusion[y].Select(count => count.ToString(invariant).PadLeft(cell)))
+                + string.Create(invariant, $"  {measures.F1(y):F4}");
     }
 
-    private int[][] Confusion(LabelledData data)
-    {
-        int[][] confusion = [.. _classes!.Select(_ => new int[_classes!.Count])];
-        for (int r = 0; r < Count; r++)
-            confusion[Label(data, r)][ClassOf(r)]++;
-        return confusion;
-    }
+    private static string Cut(string text, int length) => text.Length > length ? text[..length] : text;
+
+    private static double? Finite(double? value) => value is { } number && double.IsFinite(number) ? number : null;
+
+    private double AreaUnderCurve(LabelledData data) => ClassMeasures.AreaUnderCurve(
+        [.. Enumerable.Range(0, Count).Select(r => Probability(r, 1))], [.. Enumerable.Range(0, Count).Select(r => Label(data, r) == 1)]);
 
     private int ClassOf(int row)
     {

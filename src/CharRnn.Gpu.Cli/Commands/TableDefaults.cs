@@ -18,7 +18,9 @@ internal static class TableDefaults
     /// <summary>AdamW's weight decay without a cross-validation.</summary>
     public const double WeightDecay = 0.01;
 
-    /// <summary>The weight decays of which a cross-validation chooses one: what is right differs more between tables than anything else.</summary>
+    /// <summary>
+    /// The weight decays of which a cross-validation chooses one, in order: what is right differs more between tables than anything else.
+    /// </summary>
     public static readonly IReadOnlyList<double> WeightDecays = [WeightDecay, 0.3, 1.5];
 
     /// <summary>The neurons of the one hidden layer.</summary>

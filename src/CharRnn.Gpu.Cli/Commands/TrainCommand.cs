@@ -211,7 +211,8 @@ internal static class TrainCommand
                 ]),
         };
         var warning = RateWarning.OfText(corpus.Vocabulary.Size, Output.Warning);
-        TrainingOutcome outcome = training.Train(step.LearningRate, schedule, warning, stop);
+        using CancellationTokenSource limited = RunOptions.Stop(options, stop);
+        TrainingOutcome outcome = training.Train(step.LearningRate, schedule, warning, limited.Token);
         if (!Output.IsQuiet)
             Output.Note(Farewell(outcome, training, run));
         return outcome == TrainingOutcome.Stopped ? Interrupts.ExitCode : 0;

@@ -33,15 +33,12 @@ internal sealed class TrainingRun(
     /// <param name="learningRate">η.</param>
     /// <param name="schedule">When what is due.</param>
     /// <param name="more">Hears of everything, too.</param>
-    /// <param name="stop">Ends training early.</param>
+    /// <param name="stop">Ends training early: see <see cref="RunOptions.Stop"/>.</param>
     /// <exception cref="CharRnnException">
     /// Training diverged, and cannot or should not go back; or the last checkpoint is not on the disk.
     /// </exception>
     public TrainingOutcome Train(double learningRate, TrainingSchedule schedule, ITrainingObserver? more, CancellationToken stop)
     {
-        using CancellationTokenSource source = declared.Stop(options, stop);
-        stop = source.Token;
-
         // A run that diverges before its first checkpoint goes back to this state.
         EngineState? start = declared.RollsBack(options) && !File.Exists(run.CheckpointPath) ? learner.Engine.ReadState() : null;
         long rolledBackTo = -1;

@@ -152,7 +152,8 @@ internal sealed class TrainingVerb(RunKind kind, IReadOnlyList<string> path, Arg
             case "":
                 break;
             case IReadOnlyList<string> list:
-                configuration.Set(name, list);
+                if (list.Count > 0)
+                    configuration.Set(name, list);
                 break;
             case true:
                 configuration.Set(name, true);

@@ -63,7 +63,7 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
         Assert.Equal(lines, _shell.Run([File.ReadAllBytes(_shell["new.csv"])], ["mlp", "eval", "run", "-", "--device", "cpu"]).Lines);
         Assert.StartsWith("600 rows, loss 0.", lines[0], StringComparison.Ordinal);
         string[] counts = lines[^1].Split('|')[1].Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        Assert.Equal(300, counts.Sum(count => int.Parse(count, CultureInfo.InvariantCulture)));
+        Assert.Equal(300, counts.Take(2).Sum(count => int.Parse(count, CultureInfo.InvariantCulture)));
     }
 
     [Theory]
@@ -218,7 +218,7 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
         // A bad row does not keep the others from being predicted.
         _shell.Write(
             "new.csv",
-            "id,room,price,when\n17,101,\"0,50 €\",3.3.2024\n018,105,\"1,20\",31.12.2024\n19,,much,1.1.2025\n20,103B,,2.1.2025\n");
+            "id,room,price,when\n17,101,\"0,50 €\",3.3.2024\n018,105,\"1,20\",31.12.2024\n19,,5x,1.1.2025\n20,103B,,2.1.2025\n");
         CommandResult predicted = _shell.Run("mlp", "predict", "people", "new.csv", "--keep", "id", "--device", "cpu");
         Assert.Equal(1, predicted.ExitCode);
         Assert.Equal("id,class,p(07),p(08)", predicted.Lines[0]);
@@ -228,9 +228,9 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
         Assert.Matches("^20,0[78],", predicted.Lines[4]);
         Assert.Equal(
             [
-                "warning: new.csv: column 'price' has no value in 1 rows, as no row of the training had: the usual one is taken",
-                "warning: new.csv: column 'room' has a value that was not learned in 1 rows: 105",
-                "error: new.csv: 1 row was refused at line 4, column 'price': 'much' is not a number, as the column had in training; "
+                "warning: new.csv: column 'price' has no value in 1 row, and had all in training: the usual one is taken",
+                "warning: new.csv: column 'room' has a value that was not learned in 1 row: 105",
+                "error: new.csv: 1 row was refused at line 4, column 'price': '5x' is not a number, as the column had in training; "
                     + "correct the values, or leave the rows out",
             ],
             predicted.ErrorLines);

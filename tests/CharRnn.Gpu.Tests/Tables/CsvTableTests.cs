@@ -49,6 +49,7 @@ public sealed class CsvTableTests : IDisposable
         Assert.Equal(["column 1", "a", "b"], Names(table));
         Assert.Equal([true, false, false], table.Columns.Select(column => column.IsUnnamed));
         Assert.Equal([["r 1", "1", "2"], ["r 2", "3", "4"]], Rows(table));
+        Assert.Equal([["r0", "u", ""], ["r1", "v", "1"]], Rows(Read("a,b\nr0,u,\nr1,v,1\n"))); // only one of the rows ends so
         Assert.True(Read("Unnamed: 0,a\n7,1\n").Columns[0].IsUnnamed); // by pandas
         table = Read("a,b\n1,2,\n3,4,\n");
         Assert.Equal(["a", "b", "column 3"], Names(table));
@@ -68,6 +69,23 @@ public sealed class CsvTableTests : IDisposable
             Assert.Equal(["größe", "日付"], Names(table));
             Assert.Equal([["1", "二"]], Rows(table));
         }
+    }
+
+    [Fact]
+    public void A_lenient_reader_keeps_damaged_rows_without_their_cells()
+    {
+        string path = _directory.Write("data.csv", "a,b\n1,2\n3\n4,5\" inch\n6,\0\n7,8\n");
+        using var reader = new TableReader(path, isLenient: true);
+        Table table = reader.Read(100, Cancellation)!;
+        Assert.Equal([["1", "2"], ["", ""], ["", ""], ["", ""], ["7", "8"]], Rows(table));
+        Assert.Equal(
+            [
+                (1, "line 3 has 1 fields, the header has 2"), (2, "line 4 has a quote where none belongs, or one that is not closed"),
+                (3, "line 5 has a NUL character"),
+            ],
+            table.Damaged.Select(row => (row.Key, row.Value)));
+        using var empty = new TableReader(_directory.Write("empty.csv", "a,b\n"), isLenient: true);
+        Assert.Null(empty.Read(100, Cancellation));
     }
 
     [Fact]
@@ -119,6 +137,10 @@ public sealed class CsvTableTests : IDisposable
         File.WriteAllBytes(bytes, [.. "a,b\n1,"u8, 0xFF, 0xFE, .. "\n"u8]);
         Assert.Contains(
             "is neither UTF-8 nor UTF-16 text; save",
+            Assert.Throws<CharRnnException>(() => Whole(bytes)).Message, StringComparison.Ordinal);
+        File.WriteAllBytes(bytes, [0xEF, 0xBB, 0xBF, .. "a,b\n1,"u8, 0xFF, .. "\n"u8]);
+        Assert.Contains(
+            "is neither UTF-8 nor UTF-16 text",
             Assert.Throws<CharRnnException>(() => Whole(bytes)).Message, StringComparison.Ordinal);
         Assert.Contains(
             "is a directory where a table was expected",

@@ -37,6 +37,29 @@ public class TableEncodingTests
             "table: line 3, column 'size': the value is missing; give --missing fill or drop, or leave out the row or the column",
             () => encoding.UsableRows(table));
         Assert.Equal(encoding.ToJson(), TableEncoding.FromJson(encoding.ToJson()).ToJson());
+
+        // Numbers were one category in any spelling, and these texts were no missing values.
+        encoding = TableEncoding.FromJson(
+            """
+            {"Inputs":[{"Name":"x","Categories":["1","2"],"Mean":0,"Deviation":1}],
+            "Label":{"Name":"y","Categories":["<NA>","a"],"Mean":0,"Deviation":1}}
+            """,
+            isFirst: true);
+        table = TestTables.Of("x|y", "1.0|a", "02|<NA>");
+        Assert.Equal([0, 1], encoding.UsableRows(table));
+        Assert.Equal([1, 0, 0, 1], encoding.EncodeAll(table, [0, 1], NetworkLoss.CrossEntropy).X);
+    }
+
+    [Fact]
+    public void A_category_is_found_where_a_gap_in_its_column_made_it_a_number_with_decimals()
+    {
+        TableEncoding encoding = Learned(TestTables.Of("x|y", "red1|0", "blue|1", "red1|0"), "y");
+        Table table = TestTables.Of("x|y", "blue|1.0", "red1|0.0", "red1|0.5");
+        EncodedRows rows = encoding.Encode(table, table.All(), NetworkLoss.CrossEntropy, withAnswers: true);
+        Assert.Equal([1, 0], rows.Data.Classes);
+        Assert.Equal([0, 1], rows.Rows);
+        encoding = Learned(TestTables.Of("x|y", "7|a", "07|b", "7|a", "07|b"), "y"); // these are two
+        Assert.Equal(["07", "7"], encoding.Inputs[0].Categories);
     }
 
     [Fact]
@@ -130,21 +153,35 @@ public class TableEncodingTests
     public void A_row_that_cannot_be_read_does_not_keep_the_others_from_being_read()
     {
         TableEncoding encoding = Learned(TestTables.Of("x|y", "1|0.5", "3|1.5", "4|2.5"), "y");
-        Table table = TestTables.Of("x|y", "much|1", "2|1", "1e300|1", "3|", "4|many");
+        Table table = TestTables.Of("x|y", "1x|1", "2|1", "1e300|1", "3|", "4|many");
         EncodedRows rows = encoding.Encode(table, table.All(), NetworkLoss.SquaredError, withAnswers: true);
         Assert.Equal([1], rows.Rows);
         Assert.Equal(1, rows.Data.Count);
         Assert.Equal(
             [
-                "line 2, column 'x': 'much' is not a number, as the column had in training",
+                "line 2, column 'x': '1x' is not a number, as the column had in training",
                 "line 4, column 'x': '1e300' is too large beside the numbers that were learned",
                 "line 5, column 'y': the value is missing",
                 "line 6, column 'y': 'many' is not a number",
             ],
             rows.Refused.Select(one => one.Reason));
         Fails(
-            "table: line 2, column 'x': 'much' is not a number, as the column had in training; correct the value, or leave the row out",
+            "table: line 2, column 'x': '1x' is not a number, as the column had in training; correct the value, or leave the row out",
             () => encoding.EncodeAll(table, [0], NetworkLoss.SquaredError));
+    }
+
+    [Fact]
+    public void A_word_in_a_column_of_numbers_is_a_missing_value_that_is_said()
+    {
+        TableEncoding encoding = Learned(TestTables.Of("x|y", "1|0.5", "|1.5", "4|2.5"), "y");
+        Table table = TestTables.Of("x", "rotary", "2.5");
+        EncodedRows rows = encoding.Encode(table, table.All(), NetworkLoss.SquaredError, withAnswers: false);
+        Assert.Equal([0, 1, 0, 0], rows.Data.X);
+        UnusualCells unknown = Assert.Single(rows.Notes);
+        Assert.Equal(("x", false, 1), (unknown.Column, unknown.AreMissing, unknown.Count));
+        Assert.Equal(["rotary"], unknown.Texts);
+        rows = encoding.Encode(table, table.All(), NetworkLoss.SquaredError, withAnswers: false, refusesUnknown: true);
+        Assert.Equal("line 2, column 'x': 'rotary' is not a number, as the column had in training", Assert.Single(rows.Refused).Reason);
     }
 
     [Fact]

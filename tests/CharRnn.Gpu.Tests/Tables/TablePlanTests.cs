@@ -23,6 +23,10 @@ public class TablePlanTests
     [InlineData("2024-01-31 10:30|1999-12-01T00:00:00Z|2024-02-29|2024-01-31", "date", "as year, month, day, weekday, hour")]
     [InlineData("1/31/2024|12/1/1999|2/29/2024|1/1/2024", "date", "as year, month, day, weekday; read as month/day/year")]
     [InlineData("31.1.2024|1.12.1999|29.2.2024|1.1.2024", "date", "as year, month, day, weekday; read as day/month/year")]
+    [InlineData("1.2.2024|3.4.2024|5.6.2024|7.8.2024", "date", "as year, month, day, weekday; read as day/month/year")]
+    [InlineData("1/31/24|12/1/99|2/29/24|1/1/24", "date", "as year, month, day, weekday; read as month/day/year")]
+    [InlineData("31-OCT-2024|1-SEP-1999|29-FEB-2024|1-AUG-2024", "date", "as year, month, day, weekday; read as day/month/year")]
+    [InlineData("1|(2.50)|#DIV/0!|4", "number", "missing: the mean")]
     [InlineData("31-Jan-2024|1-dec-1999|29-Feb-2024|1-Jan-2024", "date", "as year, month, day, weekday; read as day/month/year")]
     [InlineData("a|a|a|a", "left out", "'a' in every row")]
     [InlineData("||NA|?", "left out", "no values")]
@@ -42,6 +46,15 @@ public class TablePlanTests
         Assert.Equal("decimal commas", Plan(semicolons).Decisions[0].Note);
         Table commas = TestTables.With(",", "x|y", "1,250|a", "2,500|b", "3,125|a");
         Assert.Equal("commas between thousands", Plan(commas).Decisions[0].Note);
+    }
+
+    [Fact]
+    public void A_number_is_read_as_the_rest_of_the_table_is_written()
+    {
+        Table table = TestTables.With(";", "price|weight|y", "1.234|1,5|a", "999|2,25|b", "12.345|3|a");
+        TablePlan plan = Plan(table);
+        Assert.Equal("decimal commas", plan.Decisions[0].Note);
+        Assert.Equal((1234 + 999 + 12345) / 3.0, plan.Encoding.Fitted(table, table.All()).Inputs[0].Mean);
     }
 
     [Fact]
@@ -65,6 +78,8 @@ public class TablePlanTests
         Assert.Equal(["x"], plan.Encoding.Inputs.Select(column => column.Name));
         plan = Plan(TestTables.Of("|x|y", [.. Enumerable.Range(0, 30).Select(i => $"car {i}|{i % 7}|{i % 2}")]));
         Assert.Equal("row names without a name", plan.Decisions[0].Note);
+        plan = Plan(TestTables.Of("rownames|x|y", [.. Enumerable.Range(7, 30).Select(i => $"{i}|{i % 7}|{i % 2}")]));
+        Assert.Equal("row numbers", plan.Decisions[0].Note);
         plan = Plan(TestTables.Of("n|x|y", [.. Enumerable.Range(0, 30).Select(i => $"{i}|{i % 7}|{i % 2}")]));
         Assert.Equal("number", plan.Decisions[0].Role); // what has a name may mean something
     }
@@ -95,6 +110,9 @@ public class TablePlanTests
         Assert.Equal("10 classes", Plan(table).Decisions[1].Note);
         table = TestTables.Of("x|y", [.. Enumerable.Range(0, 50).Select(i => $"{i}|{i % 11}")]);
         Assert.Equal("a quantity", Plan(table).Decisions[1].Note);
+        table = TestTables.Of("x|y", [.. Enumerable.Range(0, 50).Select(i => $"{i}|{i}.5"), "1|unknown"]);
+        Assert.Equal("a quantity; 'unknown' read as missing", Plan(table).Decisions[1].Note);
+        Assert.Equal(50, Plan(table).Encoding.UsableRows(table).Count);
     }
 
     [Fact]
@@ -110,10 +128,10 @@ public class TablePlanTests
             "table: has no column 'd'; its columns are a,b, remark, c, y",
             () => TablePlan.Of(table, new() { Label = "y", Ignored = "c,d" }));
         Fails(
-            "table: column 'y' is the label and is ignored; give another --label",
+            "table: column 'y' is the label, and said to be something else; give another --label, or --task classify or regress",
             () => TablePlan.Of(table, new() { Label = "y", Ignored = "y" }));
         Fails(
-            "table: column 'c' is said to be numeric and categorical; say one of them",
+            "table: column 'c' is said to be more than one of ignored, numeric and categorical; say one of them",
             () => TablePlan.Of(table, new() { Label = "y", Numeric = "c", Categorical = "c" }));
         Fails(
             "table: column 'remark' has no numbers; leave it out of --numeric",
@@ -139,6 +157,10 @@ public class TablePlanTests
             "table: column 'y' has 2500 different values in 2500 rows; "
                 + "give another --label: values that hardly occur twice cannot be learned",
             () => Plan(TestTables.Of("x|y", Numbered("{0}|name{0}", 2500))));
+        Fails(
+            "table: column 'y' has 1500 different values in 4500 rows; "
+                + "give another --label, or group them: at most 1000 classes can be learned",
+            () => Plan(TestTables.Of("x|y", [.. Enumerable.Range(0, 4500).Select(i => $"{i}|name{i % 1500}")])));
         Fails(
             "table: column 'y' has 2500 different values in 2500 rows; give --task regress, which takes a quantity",
             () => Plan(TestTables.Of("x|y", Numbered("{0}|{0}", 2500)), isQuantity: false));
