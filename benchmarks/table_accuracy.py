@@ -91,6 +91,10 @@ def ours(charrnn, folder, train, test, label, task, options):
     return result
 
 
+def shown(score):
+    return f"{score:.3f}" if abs(score) < 1000 else f"{score:.0e}"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("charrnn")
@@ -133,9 +137,8 @@ def main():
             difference = numpy.array(scores[best]) - numpy.array(scores["ours"])
             error = max(numpy.std(scores[best], ddof=1), 1e-9) / numpy.sqrt(arguments.splits)
             behind.append(difference.mean() / error)
-            print(
-                f"| {name} | {len(table)} | {'R²' if is_quantity else 'accuracy'} | {mean['ours']:.3f} | {mean['network']:.3f} "
-                f"| {mean['linear']:.3f} | {behind[-1]:.1f} |", flush=True)
+            means = " | ".join(shown(mean[who]) for who in ("ours", "network", "linear"))
+            print(f"| {name} | {len(table)} | {'R²' if is_quantity else 'accuracy'} | {means} | {behind[-1]:.1f} |", flush=True)
     print(f"\n{sum(value <= 1 for value in behind)} of {len(behind)} within one standard error of the better.")
 
 

@@ -72,7 +72,8 @@ public sealed class Table
         : throw new CharRnnException(
             Name,
             string.Create(
-                CultureInfo.InvariantCulture, $"column '{Short(name)}' has more than {TableColumn.MostTexts} different texts, hardly any a number"),
+                CultureInfo.InvariantCulture,
+                $"column '{Short(name)}' has more than {TableColumn.MostTexts} different texts, which are no numbers"),
             "give rows like those that were learned");
 
     internal CharRnnException Wrong(int row, string column, string found, string remedy) => new(Name, Place(row, column, found), remedy);

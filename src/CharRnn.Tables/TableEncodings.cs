@@ -93,11 +93,13 @@ public static class TableEncodings
         {
             var reading = new Reading(table, rows, encoding, refusesUnknown);
             int width = encoding.Width;
-            if ((long)rows.Count * width > Array.MaxLength)
+            // The numbers are also copied to a device, in rows of a padded length.
+            if ((long)rows.Count * width is var count
+                && (count > Array.MaxLength || 2 * sizeof(float) * count > GC.GetGCMemoryInfo().TotalAvailableMemoryBytes))
                 throw new CharRnnException(
                     table.Name,
                     string.Create(
-                        CultureInfo.InvariantCulture, $"has {rows.Count} rows that become {width} numbers each, too many for one array"),
+                        CultureInfo.InvariantCulture, $"has {rows.Count} rows that become {width} numbers each, too many for this machine"),
                     "leave out columns with many different texts with --ignore, or give fewer rows");
             float[] x = new float[rows.Count * width];
             foreach ((ColumnEncoding column, int numbers, int categories) in encoding.Places())

@@ -42,16 +42,21 @@ internal static class MlpCommands
 
     private static readonly Option<bool> Json = SharedOptions.Json();
 
+    private static readonly Option<int?> Repeats =
+        SharedOptions.WholeNumber<int>("--repeats", 5, 1, "Number of times that each column is shuffled.");
+
+    private static readonly Option<ulong?> Seed = SharedOptions.WholeNumber<ulong>("--seed", 1, 0, "Seed for the shuffling.");
+
     // Rows that are read, predicted and written at once.
     private const int RowsAtOnce = 1 << 14;
 
     public static Command Create() => new("mlp", """
-        Trains feed-forward networks on tables, predicts with them and measures them.
+        Trains feed-forward networks on tables, predicts with them, measures them, and tells which columns matter.
 
         Example: charrnn mlp train iris.csv --label species --layers 16
         """)
     {
-        MlpTrainCommand.Create(), CreatePredict(), CreateEval(),
+        MlpTrainCommand.Create(), CreatePredict(), CreateEval(), CreateInspect(),
     };
 
     /// <summary>The argument for a table.</summary>
@@ -88,6 +93,21 @@ internal static class MlpCommands
         return command;
     }
 
+    private static Command CreateInspect()
+    {
+        var command = new Command("inspect", """
+            Tells how much each column of a table that has the label matters to a network: how much worse its answers become when the
+            values of the column are shuffled among the rows.
+
+            Example: charrnn mlp inspect runs/iris iris.csv
+            """)
+        {
+            ModelPath, Data, Best, Delimiter, Unknown, Repeats, Seed, Device, SharedOptions.Quiet(), Json, SharedOptions.Verbose(),
+        };
+        command.SetAction(Inspect);
+        return command;
+    }
+
     private static int Predict(ParseResult options)
     {
         CancellationToken stop = Interrupts.Watch();
@@ -106,7 +126,55 @@ internal static class MlpCommands
         return 0;
     }
 
-    private static int Evaluate(ParseResult options)
+    private static int Evaluate(ParseResult options) => Measure(options, (model, predictor, rows, stop) =>
+    {
+        NetworkAnswers answers = predictor.Apply(rows, stop);
+        var measured = new TableAnswers(model, answers.Outputs);
+        if (options.GetValue(Json))
+            Output.Line(JsonSerializer.Serialize(measured.Json(answers.Loss, rows)));
+        else
+            foreach (string line in measured.Describe(answers.Loss, rows))
+                Output.Line(line);
+    });
+
+    private static int Inspect(ParseResult options) => Measure(options, (model, predictor, rows, stop) =>
+    {
+        bool isQuantity = model.Encoding.Label.Categories is null;
+        double Badness(LabelledData data)
+        {
+            var answers = new TableAnswers(model, predictor.Apply(data, stop).Outputs);
+            return answers.Quantities(data)?.RootMeanSquare ?? -answers.Classes(data)!.Accuracy;
+        }
+
+        string measure = isQuantity ? "root mean square error" : "accuracy";
+        double whole = Math.Abs(Badness(rows));
+        IReadOnlyList<ColumnImportance> columns = Output.Waited(
+            "shuffling columns",
+            () => ColumnImportance.Of(
+                model.Encoding, rows, options.GetValue(Repeats)!.Value, options.GetValue(Seed)!.Value, Badness));
+        if (options.GetValue(Json))
+        {
+            Output.Line(JsonSerializer.Serialize(new
+            {
+                rows = rows.Count,
+                measure = isQuantity ? "rmse" : "accuracy",
+                value = whole,
+                columns = columns.Select(column => new { name = column.Column, importance = column.Mean, deviation = column.Deviation }),
+            }));
+            return;
+        }
+
+        Output.Line(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{rows.Count:N0} rows, {measure} {whole:G4}; {(isQuantity ? "added" : "lost")} when a column is shuffled:"));
+        int name = columns.Max(column => column.Column.Length);
+        foreach (ColumnImportance column in columns)
+            Output.Line(string.Create(
+                CultureInfo.InvariantCulture, $"{column.Column.PadRight(name)}  {column.Mean,10:F4} ± {column.Deviation:F4}"));
+    });
+
+    /// <summary>Applies a network to the rows of a table that have the label.</summary>
+    private static int Measure(ParseResult options, Action<NetworkModel, Predictor, LabelledData, CancellationToken> measure)
     {
         CancellationToken stop = Interrupts.Watch();
         NetworkModel model = LoadModel(options);
@@ -119,8 +187,8 @@ internal static class MlpCommands
         if (rows.Rows.Count == 0)
             throw refused.Error ?? new CharRnnException(table.Name, "has no row with a label", "give a table that has the label");
         using Predictor predictor = Open(options, model, rows.Rows.Count);
-        NetworkAnswers answers = predictor.Apply(rows.Data, stop);
-        int bad = Array.FindIndex(answers.Outputs, output => !float.IsFinite(output));
+        float[] outputs = predictor.Apply(rows.Data, stop).Outputs;
+        int bad = Array.FindIndex(outputs, output => !float.IsFinite(output));
         if (bad >= 0)
             throw new CharRnnException(
                 table.Name,
@@ -128,12 +196,7 @@ internal static class MlpCommands
                     CultureInfo.InvariantCulture,
                     $"line {table.Lines[rows.Rows[bad / model.Shape.Outputs]]}: what the network computes of it is not finite"),
                 "give rows like those that it was trained on");
-        var measured = new TableAnswers(model, answers.Outputs);
-        if (options.GetValue(Json))
-            Output.Line(JsonSerializer.Serialize(measured.Json(answers.Loss, rows.Data)));
-        else
-            foreach (string line in measured.Describe(answers.Loss, rows.Data))
-                Output.Line(line);
+        measure(model, predictor, rows.Data, stop);
         refused.Warn();
         return refused.Error is { } error ? throw error : 0;
     }

@@ -314,8 +314,9 @@ internal static class MlpTrainCommand
             ? [how]
             : [.. TableDefaults.WeightDecays.Select(decay => how with { WeightDecay = decay })];
 
-    private static int? FoldsOf(RunConfiguration saved) => saved.Has(Folds.Name[2..])
-        && int.TryParse(saved.GetOptionText(Folds.Name[2..]), NumberStyles.None, CultureInfo.InvariantCulture, out int folds) ? folds : null;
+    private static int? FoldsOf(RunConfiguration saved) =>
+        saved.Has(Folds.Name[2..]) && saved.GetOptionText(Folds.Name[2..]) is var text
+        && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int folds) ? folds : null;
 
     private static int FoldsOf(ParseResult options, LabelledTable table)
     {

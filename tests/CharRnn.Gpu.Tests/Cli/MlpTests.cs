@@ -245,6 +245,25 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
     }
 
     [Fact]
+    public void The_columns_that_matter_are_told_from_those_that_do_not()
+    {
+        IEnumerable<string> rows = Enumerable.Range(0, 120)
+            .Select(i => $"{i * 7 % 11},{(i % 3 == 0 ? "red" : "blue")},{i * 5 % 13},{(i * 7 % 11 > 5 ? "over" : "under")}\n");
+        _shell.Write("matter.csv", "size,colour,noise,side\n" + string.Concat(rows));
+        _shell.Succeeds("mlp", "train", "matter.csv", "--label", "side", "--folds", "0", "--out", "matter", "--device", "cpu", "--quiet");
+        string[] lines = _shell.Succeeds("mlp", "inspect", "matter", "matter.csv", "--device", "cpu").Lines;
+        Assert.Equal("120 rows, accuracy 1; lost when a column is shuffled:", lines[0]);
+        Assert.Matches(@"^size +0\.[345]\d\d\d ± 0\.0", lines[1]);
+        Assert.All(lines[2..], line => Assert.Matches(@"^(colour|noise) +-?0\.0\d\d\d ± 0\.0", line));
+        var measured = JsonElement.Parse(
+            _shell.Succeeds("mlp", "inspect", "matter", "matter.csv", "--json", "--repeats", "2", "--seed", "9", "--device", "cpu").Text);
+        Assert.Equal(("accuracy", 1.0), (measured.GetProperty("measure").GetString(), measured.GetProperty("value").GetDouble()));
+        JsonElement first = measured.GetProperty("columns")[0];
+        Assert.Equal("size", first.GetProperty("name").GetString());
+        Assert.InRange(first.GetProperty("importance").GetDouble(), 0.3, 0.6);
+    }
+
+    [Fact]
     public void Quantities_are_written_with_all_their_digits()
     {
         IEnumerable<string> rows = Enumerable.Range(0, 40).Select(i => $"{i % 2},{1_700_000_000 + (10 * (i % 2))}\n");

@@ -11,7 +11,9 @@ public partial class PageTests
 
     // Options of other programs that pages name.
     private static readonly string[] ForeignOptions =
-        ["--logdir", "--many-steps", "--output", "--part", "--project", "--python", "--rounds", "--verify-no-changes", "--within"];
+    [
+        "--logdir", "--many-steps", "--only", "--output", "--part", "--project", "--python", "--rounds", "--verify-no-changes", "--within",
+    ];
 
     private static readonly RootCommand Program = CommandLine.Build();
     private static readonly Command[] Verbs = [.. Leaves(Program)];

@@ -40,6 +40,7 @@ public partial class ReadmeTests
             "dotnet run -c Release --project benchmarks/CharRnn.Gpu.Benchmarks -- --filter '*Primitive*'",
             "dotnet run -c Release --project benchmarks/CharRnn.Gpu.Benchmarks -- functions",
         ]),
+        ("needs scikit-learn and R", ["python3 benchmarks/table_accuracy.py artifacts/charrnn/charrnn"]),
         ("needs g++; .ci/cuda does as much",
         [
             "make -C tests/cuda-simulator check",

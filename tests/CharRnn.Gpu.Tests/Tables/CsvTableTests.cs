@@ -61,14 +61,14 @@ public sealed class CsvTableTests : IDisposable
     {
         const string text = "größe,日付\n1,二\n";
         foreach (Encoding encoding in (Encoding[])[Encoding.Unicode, Encoding.BigEndianUnicode])
-        foreach (bool mark in (bool[])[true, false])
-        {
-            string path = _directory.Write("data.csv", "");
-            File.WriteAllBytes(path, [.. mark ? encoding.Preamble : [], .. encoding.GetBytes(text)]);
-            Table table = Whole(path);
-            Assert.Equal(["größe", "日付"], Names(table));
-            Assert.Equal([["1", "二"]], Rows(table));
-        }
+            foreach (bool mark in (bool[])[true, false])
+            {
+                string path = _directory.Write("data.csv", "");
+                File.WriteAllBytes(path, [.. mark ? encoding.Preamble : [], .. encoding.GetBytes(text)]);
+                Table table = Whole(path);
+                Assert.Equal(["größe", "日付"], Names(table));
+                Assert.Equal([["1", "二"]], Rows(table));
+            }
     }
 
     [Fact]
