@@ -8,12 +8,6 @@ using CharRnn.Training;
 
 namespace CharRnn.Gpu.Cli.Commands;
 
-/// <summary>A table's rows as numbers, to train on and to measure on.</summary>
-/// <param name="Encoding">How they became numbers.</param>
-/// <param name="Training">The rows to train on.</param>
-/// <param name="Validation">The rows to measure on; there may be none.</param>
-internal sealed record TableParts(TableEncoding Encoding, LabelledData Training, LabelledData Validation);
-
 /// <summary>Measures a training by rows that it has not seen: it is done once for each fold of the rows, without that fold.</summary>
 /// <param name="Folds">The number of folds.</param>
 /// <param name="Loss">J of each fold.</param>

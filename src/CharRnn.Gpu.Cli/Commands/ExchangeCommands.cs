@@ -4,6 +4,7 @@ using CharRnn.Exchange;
 using CharRnn.Files;
 using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Model;
+using CharRnn.Runs;
 using CharRnn.Storage;
 using CharRnn.Text;
 
@@ -14,13 +15,12 @@ internal static class ExchangeCommands
 {
     private static readonly Argument<string> ModelPath = SharedOptions.Model("A run's directory, or a .safetensors file of a run.");
     private static readonly Option<bool> Best = SharedOptions.Best();
-    private static readonly Option<Choice<(Action<string, CharacterModel> Save, string Extension)>> ExportFormat =
-        SharedOptions.OneOf<(Action<string, CharacterModel>, string)>(
-            "--format",
-            "ONNX; NumPy arrays, for one vanilla layer with min-char-rnn's names; or the state of a PyTorch nn.RNN, nn.LSTM or nn.GRU and "
-                + "nn.Linear, as safetensors.",
-            new("onnx", (OnnxFile.Save, ".onnx")), new("npz", (NpzFile.Save, ".npz")),
-            new("pytorch", (PyTorchFile.Save, ".pytorch.safetensors")));
+    private static readonly Option<Choice<ExchangeFormat>> ExportFormat = SharedOptions.OneOf<ExchangeFormat>(
+        "--format",
+        "ONNX; NumPy arrays, for one vanilla layer with min-char-rnn's names; or the state of a PyTorch nn.RNN, nn.LSTM or nn.GRU and "
+            + "nn.Linear, or of a network on tables nn.Sequential, as safetensors.",
+        new("onnx", new(OnnxFile.Save, OnnxNetworkFile.Save, ".onnx")), new("npz", new(NpzFile.Save, null, ".npz")),
+        new("pytorch", new(PyTorchFile.Save, PyTorchFile.Save, ".pytorch.safetensors")));
     private static readonly Option<string> ExportTo = new("--out")
     {
         Description = "The file to write [default: model.onnx, model.npz or model.pytorch.safetensors].",
@@ -48,7 +48,7 @@ internal static class ExchangeCommands
         var command = new Command("export", """
             Writes a model for other programs: ONNX, NumPy or PyTorch.
             The inputs of the ONNX graph of N layers are tokens int64 [T, B] and h0 [N, B, H], of an LSTM also c0; its outputs are
-            logits [T, B, V] and hn [N, B, H], of an LSTM also cn.
+            logits [T, B, V] and hn [N, B, H], of an LSTM also cn. That of a network on tables reads the columns by their names.
 
             Example: charrnn export runs/first --format onnx --out first.onnx
             """)
@@ -57,11 +57,21 @@ internal static class ExchangeCommands
         };
         command.SetAction(options =>
         {
-            CharacterModel model = SharedOptions.LoadModel(options.GetRequiredValue(ModelPath), options.GetValue(Best));
-            (Action<string, CharacterModel> save, string extension) = options.GetValue(ExportFormat).Value;
-            string path = SharedOptions.NewFile(
-                ExportTo, options.GetValue(ExportTo) ?? $"model{extension}", options.GetRequiredValue(ModelPath));
-            save(path, model);
+            string from = options.GetRequiredValue(ModelPath);
+            Choice<ExchangeFormat> format = options.GetValue(ExportFormat);
+            string path = SharedOptions.NewFile(ExportTo, options.GetValue(ExportTo) ?? $"model{format.Value.Extension}", from);
+            string file = RunSearch.FindModel(from, options.GetValue(Best));
+            if (NetworkFile.IsNetwork(file))
+            {
+                NetworkModel network = NetworkFile.Load(file);
+                Action<string, NetworkModel> write = format.Value.SaveNetwork
+                    ?? throw new CharRnnException(from, "is a network on tables", "give --format onnx or pytorch");
+                write(path, network);
+                return Done(path, network);
+            }
+
+            CharacterModel model = SharedOptions.LoadModel(from, options.GetValue(Best));
+            format.Value.SaveText(path, model);
             return Done(path, model);
         });
         return command;
@@ -94,6 +104,15 @@ internal static class ExchangeCommands
         return command;
     }
 
+    private static int Done(string path, NetworkModel network)
+    {
+        if (!Output.IsQuiet)
+            Output.Line(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{path}: a network of {network.Encoding.Inputs.Count} columns, {network.Shape.ParameterCount:N0} parameters"));
+        return 0;
+    }
+
     private static int Done(string path, CharacterModel model)
     {
         if (!Output.IsQuiet)
@@ -122,4 +141,11 @@ internal static class ExchangeCommands
                 corpus.Name, $"has {corpus.Tokens.Length} characters, {corpus.Vocabulary.Size} of them distinct",
                 "give each character once, in index order, with nothing behind the last");
     }
+
+    /// <summary>A format to export to.</summary>
+    /// <param name="SaveText">Writes a character model.</param>
+    /// <param name="SaveNetwork">Writes a network on tables; null if the format has none.</param>
+    /// <param name="Extension">The end of the file's name.</param>
+    private sealed record ExchangeFormat(
+        Action<string, CharacterModel> SaveText, Action<string, NetworkModel>? SaveNetwork, string Extension);
 }

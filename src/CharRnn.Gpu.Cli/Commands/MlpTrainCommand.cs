@@ -8,7 +8,6 @@ using CharRnn.Gpu.Execution;
 using CharRnn.Gpu.Verification;
 using CharRnn.Model;
 using CharRnn.Networks;
-using CharRnn.Randomness;
 using CharRnn.Runs;
 using CharRnn.Storage;
 using CharRnn.Tables;
@@ -30,16 +29,11 @@ internal static class MlpTrainCommand
     // A loss of so many times that of a constant answer comes from a learning rate that is too high, not from a slow start.
     private const double TooHigh = 2;
 
-    private const ulong SplitStream = ulong.MaxValue - 2;
-
     // What runs of earlier programs call constant-loss.
     private const string OldConstantLoss = "label-entropy";
 
-    // The decisions about the columns, a line each.
+    // The decisions about the columns, a line each, and the result of a cross-validation.
     private const string ColumnsFact = "columns", CrossValidationFact = "cross-validation";
-
-    // A table of more columns is not shown whole.
-    private const int MostColumnsShown = 50, LongestName = 24;
 
     private static readonly Argument<string> Data = MlpCommands.DataArgument();
 
@@ -169,7 +163,7 @@ internal static class MlpTrainCommand
         EarlierRun? resumed = earlier is null ? null : new EarlierRun(earlier);
         LabelledTable table = ReadTable(options, resumed, stop);
         (LabelledData training, LabelledData validation) = (table.Parts.Training, table.Parts.Validation);
-        NetworkOptions how = ReadNetworkOptions(options, table.Rows.Count);
+        NetworkOptions how = ReadNetworkOptions(options, table.Count);
         Schedule.RequireValidation(options, validation.Count, 1, "row");
         TrainingSchedule ScheduleOf(int count) => ReadSchedule(options, how, count, hasValidation: validation.Count > 0);
         TrainingSchedule schedule = ScheduleOf(training.Count);
@@ -197,7 +191,7 @@ internal static class MlpTrainCommand
                 measured = Output.Waited(
                     "cross-validation",
                     () => CrossValidation.Run(
-                        device, initial, WaysOf(options, how), ScheduleOf, folds, fold => PartsOf(options, table, fold, folds),
+                        device, initial, WaysOf(options, how), ScheduleOf, folds, fold => table.Fold(fold, folds),
                         table.Parts.Encoding.Label, limited.Token));
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
@@ -209,7 +203,7 @@ internal static class MlpTrainCommand
         if (measured.Count > 0)
         {
             (how, crossValidation) = CrossValidation.Best(measured);
-            table = table with { CrossValidation = crossValidation.ToString() };
+            table.CrossValidation = crossValidation.ToString();
         }
 
         using var engine = new NetworkEngine(device, initial, training, how);
@@ -230,7 +224,7 @@ internal static class MlpTrainCommand
                 run, options, device, Facts, table,
                 [
                     .. Optimizer.Resolved(how with { LearningRate = learningRate }), .. Schedule.Resolved(rates, schedule.Patience),
-                    (BatchSize, how.BatchSize), (Epochs, schedule.Epochs), (ValidationFraction, FractionOf(options, table.Rows.Count)),
+                    (BatchSize, how.BatchSize), (Epochs, schedule.Epochs), (ValidationFraction, table.Fraction),
                     (Folds, resumed is null ? folds : FoldsOf(resumed.Configuration)),
                     (Missing, SharedOptions.WordOf(table.Parts.Encoding.Missing)),
                     .. Cadences(options, schedule.Epochs).Select(pair => ((Option)pair.Option, (object?)pair.Epochs)),
@@ -320,40 +314,13 @@ internal static class MlpTrainCommand
 
     private static int FoldsOf(ParseResult options, LabelledTable table)
     {
-        int rows = table.Rows.Count;
-        int folds = options.GetValue(Folds)
+        int rows = table.Count, folds = options.GetValue(Folds)
             ?? (rows < TableDefaults.FewRows && table.Parts.Validation.Count == 0 && options.GetValue(ValidationFraction) is null
                 ? TableDefaults.Folds
                 : 0);
         return folds <= rows ? folds : options.GetValue(Folds) is null ? 0 : throw new CharRnnException(
             Folds.Name, string.Create(CultureInfo.InvariantCulture, $"is {folds}, and {table.Table.Name} has {rows} rows to learn from"),
             "give fewer");
-    }
-
-    /// <summary>The parts of a training without a fold, and the fold. Folds have the same share of each class.</summary>
-    private static (TableParts Parts, LabelledData Held) PartsOf(ParseResult options, LabelledTable table, int fold, int folds)
-    {
-        TableEncoding plan = table.Parts.Encoding;
-        IReadOnlyList<int> rows = table.Rows;
-        if (plan.ClassesOf(table.Table, rows) is { } classes)
-            rows = [.. rows.Zip(classes).OrderBy(row => row.Second).Select(row => row.First)]; // a stable order
-        ILookup<bool, int> parts = rows.Index().ToLookup(row => row.Index % folds == fold, row => row.Item);
-        var others = parts[false].ToHashSet();
-        TableParts trained = Encode(
-            table.Table, plan, [.. table.Rows.Where(others.Contains)], FractionOf(options, table.Rows.Count), table.Shape.Loss);
-
-        // What is usual without a fold may leave no room for a number in it: it is left out there, and not in the training.
-        return (trained, trained.Encoding.Encode(table.Table, [.. parts[true]], table.Shape.Loss, withAnswers: true).Data);
-    }
-
-    /// <summary>Splits rows, fits an encoding to those to train on, and encodes both parts.</summary>
-    private static TableParts Encode(
-        Table table, TableEncoding encoding, int[] rows, double fraction, NetworkLoss loss, bool isFitted = false)
-    {
-        (int[] training, int[] validation) = Split(table, encoding, rows, fraction);
-        if (!isFitted)
-            encoding = encoding.Fitted(table, training);
-        return new(encoding, encoding.EncodeAll(table, training, loss), encoding.EncodeAll(table, validation, loss));
     }
 
     /// <summary>
@@ -374,58 +341,18 @@ internal static class MlpTrainCommand
             Missing = options.GetValue(Missing).Value,
         });
         TableEncoding encoding = resumed?.Describe<NetworkDescription>().Encoding ?? plan!.Encoding;
-        ulong seed = options.GetValue(Seed)!.Value;
-        int[] rows = [.. encoding.UsableRows(table).OrderBy(r => Philox.Uniform(seed, SplitStream, (ulong)r)).ThenBy(r => r)];
-        if (rows.Length == 0)
-            throw new CharRnnException(table.Name, "has no row without a missing value", "give --missing fill");
-        NetworkShape shape = Shape(options, encoding, wanted, table);
-        TableParts parts = Encode(
-            table, encoding, rows, FractionOf(options, rows.Length), shape.Loss, isFitted: resumed is not null);
+        IReadOnlyList<int> rows = LabelledTable.Rows(table, encoding, options.GetValue(Seed)!.Value);
         RunConfiguration? saved = resumed?.Configuration;
-        return new LabelledTable(table, rows, parts, shape)
+        return new LabelledTable(
+            table, rows, encoding, Shape(options, encoding, wanted, table), FractionOf(options, rows.Count), isFitted: resumed is not null)
         {
             Decisions = plan?.Decisions ?? [],
-            Columns = plan is not null ? [.. plan.Decisions.Select(Described)]
+            Columns = plan is not null ? [.. plan.Decisions.Select(DecisionText.Line)]
                 : saved!.Has(ColumnsFact) ? saved.GetTexts(ColumnsFact)
                 : [],
             CrossValidation = saved?.Has(CrossValidationFact) == true ? saved.GetText(CrossValidationFact) : null,
         };
     }
-
-    /// <summary>The decisions about columns as a table.</summary>
-    private static IEnumerable<string> Shown(IReadOnlyList<ColumnDecision> columns)
-    {
-        if (columns.Count == 0)
-            yield break;
-        ColumnDecision[] shown = [.. columns.Take(MostColumnsShown)];
-        int name = Math.Clamp(shown.Max(column => column.Name.Length), 6, LongestName);
-        string Line(string column, string role, string values, string missing, string note)
-        {
-            string shortened = column.Length > name ? $"{column[..(name - 3)]}..." : column;
-            return $"{shortened.PadRight(name)}  {role,-8}  {values,10}  {missing,7}  {note}".TrimEnd();
-        }
-
-        yield return Line("column", "is", "values", "missing", "");
-        foreach (ColumnDecision one in shown)
-            yield return Line(
-                TerminalText.OneLine(one.Name), one.Role, Values(one),
-                one.Missing > 0 ? one.Missing.ToString(CultureInfo.InvariantCulture) : "", one.Note);
-        if (columns.Count > shown.Length)
-            yield return string.Create(CultureInfo.InvariantCulture, $"and {columns.Count - shown.Length:N0} more, which config.json has");
-    }
-
-    /// <summary>A decision about a column, as config.json has it.</summary>
-    private static string Described(ColumnDecision column)
-    {
-        string missing = column.Missing > 0 ? string.Create(CultureInfo.InvariantCulture, $", {column.Missing} missing") : "";
-        return string.Create(
-            CultureInfo.InvariantCulture,
-            $"{column.Name}: {column.Role}, {Values(column)} values{missing}{(column.Note.Length > 0 ? $" ({column.Note})" : "")}");
-    }
-
-    private static string Values(ColumnDecision column) => column.Values > TableColumn.MostTexts
-        ? string.Create(CultureInfo.InvariantCulture, $"over {TableColumn.MostTexts}")
-        : column.Values.ToString(CultureInfo.InvariantCulture);
 
     private static NetworkShape Shape(ParseResult options, TableEncoding encoding, NetworkLoss? wanted, Table table)
     {
@@ -442,33 +369,13 @@ internal static class MlpTrainCommand
         return new NetworkShape(encoding.Width, [.. hidden, output], loss);
     }
 
-    /// <summary>
-    /// Cuts shuffled rows in two: of each class the same share, but for runs of earlier programs, and at least one row to train on.
-    /// </summary>
-    private static (int[] Training, int[] Validation) Split(Table table, TableEncoding encoding, int[] rows, double fraction)
-    {
-        if (encoding.IsInterleaved || encoding.ClassesOf(table, rows) is not { } classes)
-        {
-            int held = Math.Min((int)(rows.Length * fraction), rows.Length - 1);
-            return (rows[held..], rows[..held]);
-        }
-
-        int[] left = new int[encoding.Label.Categories!.Count];
-        foreach (int one in classes)
-            left[one]++;
-        for (int one = 0; one < left.Length; one++)
-            left[one] = Math.Max(0, Math.Min((int)Math.Round(left[one] * fraction), left[one] - 1));
-        ILookup<bool, int> parts = rows.Zip(classes).ToLookup(row => left[row.Second]-- > 0, row => row.First);
-        return ([.. parts[false]], [.. parts[true]]);
-    }
-
     private static void Introduce(
         LabelledTable table, NetworkEngine engine, NetworkOptions how, ComputeDevice device, RunDirectory run, TrainingSnapshot? resumeFrom,
         IReadOnlyList<(NetworkOptions Way, CrossValidation Result)> measured)
     {
         CultureInfo invariant = CultureInfo.InvariantCulture;
         NetworkShape shape = table.Shape;
-        foreach (string line in Shown(table.Decisions))
+        foreach (string line in DecisionText.Table(table.Decisions))
             Output.Note(line);
         string label = table.Parts.Encoding.Label.Categories is { } classes ? $"{classes.Count} classes" : "a quantity";
         Output.Note(string.Create(
@@ -608,25 +515,5 @@ internal static class MlpTrainCommand
         return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double then) && now >= (float)then
             ? string.Create(CultureInfo.InvariantCulture, $" at iteration {run.Snapshot.Iteration}; give a smaller {option.Name} to go on")
             : null;
-    }
-
-    /// <summary>A table whose rows are numbers, and the network for them.</summary>
-    /// <param name="Table">The table.</param>
-    /// <param name="Rows">The rows that have a label, shuffled by the seed.</param>
-    /// <param name="Parts">They, as numbers.</param>
-    /// <param name="Shape">The network.</param>
-    private sealed record LabelledTable(Table Table, IReadOnlyList<int> Rows, TableParts Parts, NetworkShape Shape)
-    {
-        /// <summary>The decisions about the columns; none of a run that is resumed.</summary>
-        public required IReadOnlyList<ColumnDecision> Decisions { get; init; }
-
-        /// <summary>The same as config.json has them, a line each.</summary>
-        public required IReadOnlyList<string> Columns { get; init; }
-
-        /// <summary>The result of a cross-validation; null if there was none.</summary>
-        public string? CrossValidation { get; init; }
-
-        /// <summary>J of the best answer that looks at no input.</summary>
-        public double ConstantLoss { get; } = Parts.Training.ConstantLoss(Shape.Loss);
     }
 }

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using CharRnn.Files;
 using CharRnn.Model;
 using CharRnn.Storage;
+using static CharRnn.Exchange.OnnxGraph;
 
 namespace CharRnn.Exchange;
 
@@ -12,8 +13,6 @@ namespace CharRnn.Exchange;
 /// </summary>
 public static class OnnxFile
 {
-    private const int Float = 1, Int64 = 7, OpSet = 14, IrVersion = 7;
-
     // Each layer's fifth input, the lengths of the sequences, is left out: all have T characters.
     private const string NoLengths = "";
 
@@ -57,7 +56,7 @@ public static class OnnxFile
             .Message(1, Node("", "Add", ["scores", "by"], ["logits"]))
             .Text(2, "charrnn")
             .Message(5, Integers("depth", [], [v]))
-            .Message(5, Tensor("off_on", Float, [2], MemoryMarshal.AsBytes<float>([0, 1])))
+            .Message(5, Tensor("off_on", FloatType, [2], MemoryMarshal.AsBytes<float>([0, 1])))
             .Message(5, Integers("direction", [1], [1]));
 
         // A layer's tensors are [directions, ...], and its bias is the input's and the state's, one after the other.
@@ -73,21 +72,16 @@ public static class OnnxFile
         graph
             .Message(5, Floats("Why", [h, v], model.Weights.Why))
             .Message(5, Floats("by", [v], model.Weights.By))
-            .Message(11, Value("tokens", Int64, "T", "B"));
+            .Message(11, Value("tokens", Int64Type, "T", "B"));
         foreach (string state in states)
-            graph.Message(11, Value($"{state}0", Float, layers, "B", h));
-        graph.Message(12, Value("logits", Float, "T", "B", v));
+            graph.Message(11, Value($"{state}0", FloatType, layers, "B", h));
+        graph.Message(12, Value("logits", FloatType, "T", "B", v));
         foreach (string state in states)
-            graph.Message(12, Value($"{state}n", Float, layers, "B", h));
+            graph.Message(12, Value($"{state}n", FloatType, layers, "B", h));
 
-        return new ProtobufWriter()
-            .Integer(1, IrVersion)
-            .Text(2, "charrnn")
-            .Message(7, graph)
-            .Message(8, new ProtobufWriter().Text(1, "").Integer(2, OpSet))
-            .Message(14, new ProtobufWriter().Text(1, "encoding").Text(2, ModelMetadata.EncodingName(model.Vocabulary)))
-            .Message(14, new ProtobufWriter().Text(1, "vocabulary").Text(2, ModelMetadata.VocabularyText(model.Vocabulary)))
-            .ToArray();
+        return OnnxGraph.Build(
+            graph, isOnTables: false, ("encoding", ModelMetadata.EncodingName(model.Vocabulary)),
+            ("vocabulary", ModelMetadata.VocabularyText(model.Vocabulary)));
     }
 
     /// <summary>The nodes of a recurrent layer; the second removes the axis of the directions.</summary>
@@ -120,52 +114,5 @@ public static class OnnxFile
         for (int g = 0; g < gates.Length; g++)
             values.AsSpan(gates[g] * length, length).CopyTo(ordered.AsSpan(g * length));
         return ordered;
-    }
-
-    /// <summary>A node, which is called after its operation.</summary>
-    private static ProtobufWriter Node(
-        string prefix, string operation, string[] inputs, string[] outputs, params ReadOnlySpan<(string Name, long Value)> attributes)
-    {
-        var node = new ProtobufWriter();
-        foreach (string input in inputs)
-            node.Text(1, input);
-        foreach (string output in outputs)
-            node.Text(2, output);
-        node.Text(3, prefix + operation).Text(4, operation);
-        foreach ((string name, long value) in attributes)
-            node.Message(5, new ProtobufWriter().Text(1, name).Integer(3, value).Integer(20, 2));
-        return node;
-    }
-
-    private static ProtobufWriter Floats(string name, long[] shape, float[] values)
-    {
-        float[] swapped = [.. values];
-        LittleEndian.Swap<float>(swapped);
-        return Tensor(name, Float, shape, MemoryMarshal.AsBytes<float>(swapped));
-    }
-
-    private static ProtobufWriter Integers(string name, long[] shape, long[] values)
-    {
-        long[] swapped = [.. values];
-        LittleEndian.Swap<long>(swapped);
-        return Tensor(name, Int64, shape, MemoryMarshal.AsBytes<long>(swapped));
-    }
-
-    private static ProtobufWriter Tensor(string name, int type, long[] shape, ReadOnlySpan<byte> values)
-    {
-        var tensor = new ProtobufWriter();
-        foreach (long size in shape)
-            tensor.Integer(1, size);
-        return tensor.Integer(2, type).Text(8, name).Bytes(9, values);
-    }
-
-    /// <summary>An input or output: sizes are numbers, or names where they are free.</summary>
-    private static ProtobufWriter Value(string name, int type, params object[] sizes)
-    {
-        var shape = new ProtobufWriter();
-        foreach (object size in sizes)
-            shape.Message(1, size is string free ? new ProtobufWriter().Text(2, free) : new ProtobufWriter().Integer(1, (int)size));
-        ProtobufWriter tensor = new ProtobufWriter().Integer(1, type).Message(2, shape);
-        return new ProtobufWriter().Text(1, name).Message(2, new ProtobufWriter().Message(1, tensor));
     }
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using CharRnn.Files;
 using CharRnn.Model;
+using CharRnn.Networks;
 using CharRnn.Storage;
 using CharRnn.Text;
 
@@ -46,6 +47,36 @@ public static class PyTorchFile
             ["vocabulary"] = ModelMetadata.VocabularyText(model.Vocabulary),
         };
         SafetensorsFile.Write(path, metadata, theirs);
+    }
+
+    /// <summary>
+    /// Writes the state of the <c>nn.Sequential</c> of a network on tables, atomically: <c>0.weight [out,in]</c> and <c>0.bias [out]</c> of
+    /// its first <c>nn.Linear</c>, and with an activation behind each of the hidden ones, <c>2.weight</c>, <c>2.bias</c> and so on.
+    /// </summary>
+    /// <exception cref="CharRnnException">A weight is not finite, or the file system refuses.</exception>
+    public static void Save(string path, NetworkModel model)
+    {
+        WeightTensors.RequireFinite(path, "", model.Parameters, "give a network whose training did not diverge");
+        SafetensorsTensor[] ours = [.. WeightTensors.Create("", model.Parameters)];
+        var theirs = new List<SafetensorsTensor>();
+        int place = 0;
+        foreach ((int l, Layer layer) in model.Shape.Layers.Index())
+        {
+            foreach ((string name, int tensor) in ((string, int)[])
+                [(Weight, NetworkShape.WeightsOf(l)), (Bias, NetworkShape.BiasesOf(l))])
+                theirs.Add(new(FormattableString.Invariant($"{place}.{name}"), ours[tensor].Shape, (float[])ours[tensor].Values));
+            place += layer.Activation == ActivationFunction.Identity ? 1 : 2;
+        }
+
+        SafetensorsFile.Write(
+            path,
+            new Dictionary<string, string>
+            {
+                ["activations"] = string.Join(',', model.Shape.Layers.Select(layer => layer.Activation)),
+                ["loss"] = model.Shape.Loss.ToString(),
+                [NetworkFile.Columns] = model.Encoding.ToJson(),
+            },
+            theirs);
     }
 
     /// <summary>Reads a state, whatever the names of the module's parts. Its characters are sorted into ascending order.</summary>

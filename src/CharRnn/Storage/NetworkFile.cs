@@ -35,6 +35,14 @@ public static class NetworkFile
     public static void Save(string path, NetworkModel model) =>
         new NetworkDescription(model.Shape, model.Encoding).Save(path, model.Parameters);
 
+    /// <summary>Whether a file says that it holds a feed-forward network.</summary>
+    /// <exception cref="CharRnnException">The file cannot be read.</exception>
+    public static bool IsNetwork(string path)
+    {
+        using var file = SafetensorsFile.Open(path);
+        return ModelMetadata.IsNetwork(file);
+    }
+
     /// <summary>Loads the network of a model or of a checkpoint.</summary>
     /// <exception cref="CharRnnException">The file cannot be read, breaks the format, or is not a network's.</exception>
     public static NetworkModel Load(string path)

@@ -75,7 +75,7 @@ public sealed class BadOptionTests : IDisposable
             2, "charrnn",
             "no command is given; "
                 + "give one of train, sample, eval, report, dashboard, inspect, export, import, mlp, devices, verify, bench");
-        _shell.Fails(2, "charrnn mlp", "no command is given; give one of train, predict, eval, or see charrnn mlp --help", "mlp");
+        _shell.Fails(2, "charrnn mlp", "no command is given; give one of train, predict, eval, inspect, or see charrnn mlp --help", "mlp");
         _shell.Fails(2, "tarin", "is not a command; did you mean train?", "mlp", "tarin");
         _shell.Fails(2, "--label", "is missing; give --label COLUMN", "mlp", "train", "table.csv");
         _shell.Fails(

@@ -258,6 +258,9 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
         var measured = JsonElement.Parse(
             _shell.Succeeds("mlp", "inspect", "matter", "matter.csv", "--json", "--repeats", "2", "--seed", "9", "--device", "cpu").Text);
         Assert.Equal(("accuracy", 1.0), (measured.GetProperty("measure").GetString(), measured.GetProperty("value").GetDouble()));
+        _shell.Succeeds("export", "matter", "--out", "matter.onnx");
+        _shell.Succeeds("export", "matter", "--format", "pytorch", "--out", "matter.pytorch.safetensors");
+        _shell.Fails(1, "matter", "is a network on tables; give --format onnx or pytorch", "export", "matter", "--format", "npz");
         JsonElement first = measured.GetProperty("columns")[0];
         Assert.Equal("size", first.GetProperty("name").GetString());
         Assert.InRange(first.GetProperty("importance").GetDouble(), 0.3, 0.6);

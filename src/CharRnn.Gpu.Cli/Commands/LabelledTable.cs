@@ -1,0 +1,111 @@
+using CharRnn.Networks;
+using CharRnn.Randomness;
+using CharRnn.Tables;
+
+namespace CharRnn.Gpu.Cli.Commands;
+
+/// <summary>A table's rows as numbers, to train on and to measure on.</summary>
+/// <param name="Encoding">How they became numbers.</param>
+/// <param name="Training">The rows to train on.</param>
+/// <param name="Validation">The rows to measure on; there may be none.</param>
+internal sealed record TableParts(TableEncoding Encoding, LabelledData Training, LabelledData Validation);
+
+/// <summary>A table whose rows are numbers, and the network for them.</summary>
+internal sealed class LabelledTable
+{
+    private const ulong Stream = ulong.MaxValue - 2;
+
+    private readonly int[] _rows;
+
+    /// <param name="table">The table.</param>
+    /// <param name="rows">The rows to learn from, shuffled.</param>
+    /// <param name="encoding">How they become numbers.</param>
+    /// <param name="shape">The network.</param>
+    /// <param name="fraction">The share of the rows to measure on.</param>
+    /// <param name="isFitted">Whether the encoding has its means already.</param>
+    public LabelledTable(
+        Table table, IReadOnlyList<int> rows, TableEncoding encoding, NetworkShape shape, double fraction, bool isFitted)
+    {
+        (Table, Shape, Fraction, _rows) = (table, shape, fraction, [.. rows]);
+        Parts = Encode(encoding, _rows, isFitted);
+        ConstantLoss = Parts.Training.ConstantLoss(shape.Loss);
+    }
+
+    /// <summary>The table.</summary>
+    public Table Table { get; }
+
+    /// <summary>The network.</summary>
+    public NetworkShape Shape { get; }
+
+    /// <summary>The share of the rows to measure on.</summary>
+    public double Fraction { get; }
+
+    /// <summary>The rows as numbers.</summary>
+    public TableParts Parts { get; }
+
+    /// <summary>The number of rows to learn from.</summary>
+    public int Count => _rows.Length;
+
+    /// <summary>J of the best answer that looks at no input.</summary>
+    public double ConstantLoss { get; }
+
+    /// <summary>The decisions about the columns; none of a run that is resumed.</summary>
+    public required IReadOnlyList<ColumnDecision> Decisions { get; init; }
+
+    /// <summary>The same as config.json has them, a line each.</summary>
+    public required IReadOnlyList<string> Columns { get; init; }
+
+    /// <summary>The result of a cross-validation; null if there was none.</summary>
+    public string? CrossValidation { get; set; }
+
+    /// <summary>The rows of a table to learn from, shuffled.</summary>
+    /// <exception cref="CharRnnException">There is none.</exception>
+    public static IReadOnlyList<int> Rows(Table table, TableEncoding encoding, ulong seed)
+    {
+        int[] rows = [.. encoding.UsableRows(table).OrderBy(row => Philox.Uniform(seed, Stream, (ulong)row)).ThenBy(row => row)];
+        return rows.Length > 0 ? rows : throw new CharRnnException(table.Name, "has no row without a missing value", "give --missing fill");
+    }
+
+    /// <summary>The parts of a training without a fold, and the fold. Folds have the same share of each class.</summary>
+    public (TableParts Parts, LabelledData Held) Fold(int fold, int folds)
+    {
+        TableEncoding whole = Parts.Encoding;
+        int[] order = whole.ClassesOf(Table, _rows) is not { } classes ? _rows
+            : [.. _rows.Zip(classes).OrderBy(row => row.Second).Select(row => row.First)]; // which keeps the order within a class
+        HashSet<int> held = [.. order.Where((_, i) => i % folds == fold)];
+        TableParts trained = Encode(whole, [.. _rows.Where(row => !held.Contains(row))]);
+
+        // What is usual without a fold may leave no room for a number in it: it is left out there, and not in the training.
+        int[] rows = [.. order.Where(held.Contains)];
+        return (trained, trained.Encoding.Encode(Table, rows, Shape.Loss, withAnswers: true).Data);
+    }
+
+    /// <summary>Splits rows, fits an encoding to those to train on, and encodes both parts.</summary>
+    private TableParts Encode(TableEncoding encoding, int[] rows, bool isFitted = false)
+    {
+        (int[] training, int[] validation) = Split(encoding, rows);
+        if (!isFitted)
+            encoding = encoding.Fitted(Table, training);
+        return new(encoding, encoding.EncodeAll(Table, training, Shape.Loss), encoding.EncodeAll(Table, validation, Shape.Loss));
+    }
+
+    /// <summary>
+    /// Cuts shuffled rows in two: of each class the same share, but for runs of earlier programs, and at least one row to train on.
+    /// </summary>
+    private (int[] Training, int[] Validation) Split(TableEncoding encoding, int[] rows)
+    {
+        if (encoding.IsInterleaved || encoding.ClassesOf(Table, rows) is not { } classes)
+        {
+            int held = Math.Min((int)(rows.Length * Fraction), rows.Length - 1);
+            return (rows[held..], rows[..held]);
+        }
+
+        int[] left = new int[encoding.Label.Categories!.Count];
+        foreach (int one in classes)
+            left[one]++;
+        for (int one = 0; one < left.Length; one++)
+            left[one] = Math.Max(0, Math.Min((int)Math.Round(left[one] * Fraction), left[one] - 1));
+        ILookup<bool, int> parts = rows.Zip(classes).ToLookup(row => left[row.Second]-- > 0, row => row.First);
+        return ([.. parts[false]], [.. parts[true]]);
+    }
+}
