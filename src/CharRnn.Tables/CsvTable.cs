@@ -1,5 +1,4 @@
 using System.Globalization;
-using CharRnn.Files;
 using CsvHelper;
 using CsvHelper.Configuration;
 
@@ -18,8 +17,9 @@ public static class CsvTable
     public static Table Read(string path, string? delimiter = null, CancellationToken cancellation = default)
     {
         using var reader = new TableReader(path, delimiter);
-        return reader.Read(int.MaxValue, cancellation)
-            ?? throw new CharRnnException(StandardStreams.NameOf(path), "has a header and no rows", "give a CSV file of a header and rows");
+        Table table = reader.Read(int.MaxValue, cancellation);
+        return table.Count > 0 ? table
+            : throw new CharRnnException(table.Name, "has a header and no rows", "give a CSV file of a header and rows");
     }
 
     /// <summary>Writes rows as CSV.</summary>

@@ -46,9 +46,15 @@ internal static class DateText
         return hasTime;
     }
 
+    /// <summary>A date of ticks that were rounded to a double.</summary>
+    public static DateTime OfTicks(double ticks) => new(Math.Min((long)ticks, DateTime.MaxValue.Ticks));
+
     /// <summary>The parts that a network reads.</summary>
-    public static double[] Parts(DateTime date, int count) =>
-        [.. ((double[])[date.Year, date.Month, date.Day, (int)date.DayOfWeek, date.TimeOfDay.TotalHours])[..count]];
+    public static double[] Parts(double ticks, int count)
+    {
+        DateTime date = OfTicks(ticks);
+        return [.. ((double[])[date.Year, date.Month, date.Day, (int)date.DayOfWeek, date.TimeOfDay.TotalHours])[..count]];
+    }
 
     private static bool Number(ReadOnlySpan<char> text, out int number) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number) && text.Length <= 2;

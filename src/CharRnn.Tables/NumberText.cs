@@ -75,8 +75,8 @@ internal static class NumberText
                 digits++;
             else if (isWhole && notation.GroupMark != '\0' && here == notation.GroupMark)
             {
-                if (groups++ == 0 ? digits is 0 or > 3 : digits != 3)
-                    return false;
+                if (groups++ == 0 ? digits is 0 or > 3 || plain[length - digits] == '0' : digits != 3)
+                    return false; // 0.103 has no thousands
                 digits = 0;
                 continue;
             }

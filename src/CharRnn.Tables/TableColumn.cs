@@ -69,7 +69,7 @@ public sealed class TableColumn
     public string Text(int row) => _values is null ? _texts[_codes[row]]
         : double.IsNaN(_values[row]) ? Other(row)
         : WideDates is null ? _values[row].ToString("R", CultureInfo.InvariantCulture)
-        : new DateTime((long)_values[row]).ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
+        : DateText.OfTicks(_values[row]).ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
 
     /// <summary>Makes a reader of the column's cells, which looks at each different text once.</summary>
     /// <param name="ofText">What a text is read as.</param>
@@ -89,7 +89,7 @@ public sealed class TableColumn
     internal string? OtherAt(int row) => double.IsNaN(_values![row]) ? Other(row) : null;
 
     /// <summary>Whether a date has a time, where there are too many different texts.</summary>
-    internal bool HasTimes => _values!.Exists(ticks => !double.IsNaN(ticks) && new DateTime((long)ticks).TimeOfDay > TimeSpan.Zero);
+    internal bool HasTimes => _values!.Exists(ticks => !double.IsNaN(ticks) && DateText.OfTicks(ticks).TimeOfDay > TimeSpan.Zero);
 
     private string Other(int row) => _others!.GetValueOrDefault(row, "");
 

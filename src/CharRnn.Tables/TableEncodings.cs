@@ -218,7 +218,7 @@ public static class TableEncodings
         if (column.Dates is not null)
         {
             int parts = column.DateParts.Count;
-            double[][] dates = [.. values.Select(ticks => DateText.Parts(new DateTime((long)ticks), parts))];
+            double[][] dates = [.. values.Select(ticks => DateText.Parts(ticks, parts))];
             return column with
             {
                 DateParts = [.. Enumerable.Range(0, parts).Select(part => StandardOf([.. dates.Select(date => date[part])]))],
@@ -287,7 +287,7 @@ public static class TableEncodings
                 }
                 else
                 {
-                    double[] date = DateText.Parts(new DateTime((long)value), parts);
+                    double[] date = DateText.Parts(value, parts);
                     for (int p = 0; p < parts; p++)
                         x[at + p] = (float)((date[p] - column.DateParts[p].Mean) / column.DateParts[p].Deviation);
                 }
@@ -353,6 +353,8 @@ public static class TableEncodings
 
         private bool Accepts(int i, ColumnEncoding column, ref int absent)
         {
+            if (encoding.Missing == MissingValues.Fill && IsRefused(i))
+                return true; // of a damaged row no cell is left
             if (encoding.Missing == MissingValues.Fill)
                 absent++;
             else
@@ -365,7 +367,6 @@ public static class TableEncodings
 
         private void Note(ColumnEncoding column, int absent, Unknown unknown)
         {
-            absent -= table.Damaged.Count; // their cells are empty, and they are refused
             if (absent > 0 && !column.HasIndicator)
                 _unusual.Add(new(column.Name, true, absent, []));
             if (unknown.Count > 0)

@@ -28,7 +28,7 @@ internal sealed class TableHead
         get
         {
             string line = FirstLine();
-            return line.StartsWith("sep=", StringComparison.OrdinalIgnoreCase) && line.Length == 5 ? line[4..] : null;
+            return line.StartsWith("sep=", StringComparison.OrdinalIgnoreCase) && line.Length == 5 && IsDelimiter(line[4]) ? line[4..] : null;
         }
     }
 
@@ -53,6 +53,9 @@ internal sealed class TableHead
             return lines.Length == 2 && Array.TrueForAll(lines, line => line.Contains(' ', StringComparison.Ordinal)) ? " " : ",";
         }
     }
+
+    /// <summary>Whether a character can separate fields.</summary>
+    private static bool IsDelimiter(char c) => c is '\t' or ' ' || !(c == '"' || char.IsWhiteSpace(c) || char.IsSurrogate(c));
 
     /// <summary>The encoding of a table's first bytes: UTF-16 with a mark or with a zero in every other byte, or else UTF-8.</summary>
     public static Encoding EncodingOf(ReadOnlySpan<byte> bytes)

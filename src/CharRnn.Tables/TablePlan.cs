@@ -35,8 +35,8 @@ public sealed record TablePlan(TableEncoding Encoding, IReadOnlyList<ColumnDecis
                 "give another --label, or --task classify or regress");
         if (ignored.Concat(numeric).Concat(categorical).GroupBy(column => column).FirstOrDefault(said => said.Count() > 1) is { } twice)
             throw new CharRnnException(
-                table.Name, $"column '{Table.Short(twice.Key.Name)}' is said to be more than one of ignored, numeric and categorical",
-                "say one of them");
+                table.Name, $"column '{Table.Short(twice.Key.Name)}' is in more than one of --ignore, --numeric and --categorical",
+                "leave it in one of them");
 
         // A number such as 1.234 is whole in a table that has decimal commas.
         ColumnProfile[] profiles = [.. table.Columns.Select(column => new ColumnProfile(column, table.Delimiter))];
@@ -56,9 +56,11 @@ public sealed record TablePlan(TableEncoding Encoding, IReadOnlyList<ColumnDecis
                 : numeric.Contains(column) ? Forced(table, profile)
                 : categorical.Contains(column) ? CategoryOf(table, profile)
                 : InputOf(profile, isFirst: c == 0);
+            int missing = encoding is null ? profile.Missing : TableEncodings.MissingIn(column, encoding);
+            if (column == label && missing > 0)
+                note = Joined(note, "rows without it are left out");
             if (encoding is not null && column != label)
             {
-                int missing = TableEncodings.MissingIn(column, encoding);
                 if (missing > 0)
                     note = Joined(note, options.Missing == MissingValues.Fill
                         ? encoding.Categories is null ? "missing: the mean" : "missing: the most frequent"
@@ -68,7 +70,7 @@ public sealed record TablePlan(TableEncoding Encoding, IReadOnlyList<ColumnDecis
                 inputs.Add(encoding);
             }
             else
-                decisions.Add(new(column.Name, role, profile.Values, profile.Missing, note));
+                decisions.Add(new(column.Name, role, profile.Values, missing, note));
             answer = column == label ? encoding : answer;
         }
 
@@ -158,7 +160,7 @@ public sealed record TablePlan(TableEncoding Encoding, IReadOnlyList<ColumnDecis
 
     private static (ColumnEncoding? Encoding, string Role, string Note) LabelOf(Table table, ColumnProfile profile, TableOptions options)
     {
-        string name = Table.Short(profile.Column.Name), remedy = profile.Missing > 0 ? "rows without it are left out" : "";
+        string name = Table.Short(profile.Column.Name);
         int present = profile.Rows - profile.Missing;
         if (present == 0)
             throw new CharRnnException(table.Name, $"column '{name}' has no values", "give another --label");
@@ -187,7 +189,7 @@ public sealed record TablePlan(TableEncoding Encoding, IReadOnlyList<ColumnDecis
         if (isQuantity)
         {
             (ColumnEncoding? encoding, _, string note) = Numbers(profile);
-            return (encoding, "label", Joined("a quantity", Joined(note, remedy)));
+            return (encoding, "label", Joined("a quantity", note));
         }
 
         if (profile.IsWide || profile.Values > ColumnEncoding.MostCategories
@@ -203,7 +205,7 @@ public sealed record TablePlan(TableEncoding Encoding, IReadOnlyList<ColumnDecis
                 : $"give another --label, or group them: at most {ColumnEncoding.MostCategories} classes can be learned");
         return (
             new ColumnEncoding(profile.Column.Name, Ordered(profile), 0, 1), "label",
-            Joined(string.Create(CultureInfo.InvariantCulture, $"{profile.Values} classes"), remedy));
+            string.Create(CultureInfo.InvariantCulture, $"{profile.Values} classes"));
     }
 
     /// <summary>The values of a column in order: numbers by their value, and the same numbers by their text.</summary>

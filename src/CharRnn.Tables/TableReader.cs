@@ -62,10 +62,10 @@ public sealed class TableReader : IDisposable
     /// <summary>Reads the next rows.</summary>
     /// <param name="most">The most rows to read.</param>
     /// <param name="cancellation">Checked between rows.</param>
-    /// <returns>The rows; null if there are no more.</returns>
+    /// <returns>The rows; none if there are no more.</returns>
     /// <exception cref="CharRnnException">It cannot be read, or a row is damaged or of another length; names the line.</exception>
     /// <exception cref="OperationCanceledException">Cancellation was requested.</exception>
-    public Table? Read(int most, CancellationToken cancellation = default) => Guard(() =>
+    public Table Read(int most, CancellationToken cancellation = default) => Guard(() =>
     {
         TableColumn[] columns = [.. _columns.Select(column => new TableColumn(column.Name, column.IsUnnamed, _delimiter))];
         var lines = new List<int>();
@@ -97,9 +97,7 @@ public sealed class TableReader : IDisposable
             lines.Add(line);
         }
 
-        return lines.Count == 0
-            ? null
-            : new Table(_name, _delimiter, columns, lines, Convert.ToHexStringLower(_hash.GetCurrentHash()), damaged);
+        return new Table(_name, _delimiter, columns, lines, Convert.ToHexStringLower(_hash.GetCurrentHash()), damaged);
     });
 
     /// <inheritdoc/>
@@ -179,6 +177,19 @@ public sealed class TableReader : IDisposable
     {
         // The head of a pipe can be read only once: it stays in the buffer.
         var pipe = PipeReader.Create(StandardStreams.OpenToRead(path), new StreamPipeReaderOptions(bufferSize: ReadBytes));
+        try
+        {
+            return Open(pipe, delimiter);
+        }
+        catch
+        {
+            pipe.Complete(); // which closes the file
+            throw;
+        }
+    }
+
+    private static (StreamReader Reader, string Delimiter, int Lines) Open(PipeReader pipe, string? delimiter)
+    {
         ReadResult head = pipe.ReadAtLeastAsync(ReadBytes).AsTask().GetAwaiter().GetResult();
         byte[] bytes = head.Buffer.Slice(0, Math.Min(head.Buffer.Length, ReadBytes)).ToArray();
         pipe.AdvanceTo(head.Buffer.Start, head.Buffer.End);

@@ -75,7 +75,6 @@ internal sealed class LabelledTable
         HashSet<int> held = [.. order.Where((_, i) => i % folds == fold)];
         TableParts trained = Encode(whole, [.. _rows.Where(row => !held.Contains(row))]);
 
-        // What is usual without a fold may leave no room for a number in it: it is left out there, and not in the training.
         int[] rows = [.. order.Where(held.Contains)];
         return (trained, trained.Encoding.Encode(Table, rows, Shape.Loss, withAnswers: true).Data);
     }
@@ -86,7 +85,11 @@ internal sealed class LabelledTable
         (int[] training, int[] validation) = Split(encoding, rows);
         if (!isFitted)
             encoding = encoding.Fitted(Table, training);
-        return new(encoding, encoding.EncodeAll(Table, training, Shape.Loss), encoding.EncodeAll(Table, validation, Shape.Loss));
+
+        // A number that is too large beside those of the training is left out of what is measured.
+        return new(
+            encoding, encoding.EncodeAll(Table, training, Shape.Loss),
+            encoding.Encode(Table, validation, Shape.Loss, withAnswers: true).Data);
     }
 
     /// <summary>

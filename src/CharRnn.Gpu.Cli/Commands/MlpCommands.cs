@@ -143,7 +143,10 @@ internal static class MlpCommands
         double Badness(LabelledData data)
         {
             var answers = new TableAnswers(model, predictor.Apply(data, stop).Outputs);
-            return answers.Quantities(data)?.RootMeanSquare ?? -answers.Classes(data)!.Accuracy;
+            double badness = answers.Quantities(data)?.RootMeanSquare ?? -answers.Classes(data)!.Accuracy;
+            return double.IsFinite(badness) ? badness : throw new CharRnnException(
+                options.GetRequiredValue(Data), "has rows that the network computes no finite number of when a column is shuffled",
+                "leave out rows with extreme numbers");
         }
 
         string measure = isQuantity ? "root mean square error" : "accuracy";
@@ -167,10 +170,11 @@ internal static class MlpCommands
         Output.Line(string.Create(
             CultureInfo.InvariantCulture,
             $"{rows.Count:N0} rows, {measure} {whole:G4}; {(isQuantity ? "added" : "lost")} when a column is shuffled:"));
-        int name = columns.Max(column => column.Column.Length);
-        foreach (ColumnImportance column in columns)
+        string[] names = [.. columns.Select(column => TerminalText.OneLine(column.Column))];
+        int width = names.Max(name => name.Length);
+        foreach ((string name, ColumnImportance column) in names.Zip(columns))
             Output.Line(string.Create(
-                CultureInfo.InvariantCulture, $"{column.Column.PadRight(name)}  {column.Mean,10:F4} ± {column.Deviation:F4}"));
+                CultureInfo.InvariantCulture, $"{name.PadRight(width)}  {column.Mean,10:F4} ± {column.Deviation:F4}"));
     });
 
     /// <summary>Applies a network to the rows of a table that have the label.</summary>
@@ -266,14 +270,11 @@ internal static class MlpCommands
         /// <summary>Reads, predicts and writes all rows.</summary>
         public void Write(Action<byte[]> write)
         {
-            bool isFirst = true;
-            for (; Waited(() => reader.Read(RowsAtOnce, stop), stop) is { } table; isFirst = false)
-                write(Encoding.UTF8.GetBytes(Text(table, isFirst)));
-            if (!isFirst || options.GetValue(Json))
-                return;
-            var header = new StringWriter(CultureInfo.InvariantCulture);
-            CsvTable.Write(header, [new TableAnswers(model, []).Header]); // a table without rows has predictions without rows
-            write(Encoding.UTF8.GetBytes(header.ToString()));
+            // A table without rows has its header.
+            Table table = Waited(() => reader.Read(RowsAtOnce, stop), stop);
+            write(Encoding.UTF8.GetBytes(Text(table, isFirst: true)));
+            while (table.Count > 0 && Waited(() => reader.Read(RowsAtOnce, stop), stop) is { Count: > 0 } next)
+                write(Encoding.UTF8.GetBytes(Text(next, isFirst: false)));
         }
 
         /// <summary>Says what was unusual.</summary>
@@ -292,8 +293,13 @@ internal static class MlpCommands
             EncodedRows rows = model.Encoding.Encode(
                 table, [.. Enumerable.Range(0, table.Count)], model.Shape.Loss, withAnswers: false, options.GetValue(Unknown).Value);
             IReadOnlyList<TableColumn> kept = table.ColumnsOf(options.GetValue(Keep) ?? "");
-            _predictor ??= Open(options, model, table.Count);
-            float[] outputs = rows.Rows.Count == 0 ? [] : _predictor.Apply(rows.Data, stop).Outputs;
+            float[] outputs = [];
+            if (rows.Rows.Count > 0)
+            {
+                _predictor ??= Open(options, model, table.Count);
+                outputs = _predictor.Apply(rows.Data, stop).Outputs;
+            }
+
             var answers = new TableAnswers(model, outputs);
             _refused.Add(rows);
             int?[] places = new int?[table.Count];

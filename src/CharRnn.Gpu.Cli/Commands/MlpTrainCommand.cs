@@ -96,7 +96,7 @@ internal static class MlpTrainCommand
             "--batch-size", null, 0, "Rows of a step; 0 for all of them [default: a fiftieth of the rows, from 32 to 256]."),
         OnResume.Kept);
     private static readonly OptimizerOptions Optimizer = new(
-        Verb, TableDefaults.Optimizer(UpdateRule.AdamW, isLinear: false), "0.01 with --layers none; of another optimizer",
+        Verb, TableDefaults.Optimizer(UpdateRule.AdamW, isLinear: false), "0.01 with --layers none; of another optimizer, 0.1 for adagrad and sgd, 0.01 for rmsprop, 0.001 for adam",
         "for adamw with hidden layers, what cross-validation says is best, or 0.01");
     private static readonly ScheduleOptions Schedule = new(
         Verb, patience: $"{TableDefaults.Patience} with a validation part, otherwise 0");
@@ -196,7 +196,8 @@ internal static class MlpTrainCommand
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {
-            Output.Warning("--max-time was over before the cross-validation was; give more, or --folds 0");
+            throw new CharRnnException(
+                "--max-time", "was over before the cross-validation, and nothing was trained", "give more time, or --folds 0");
         }
 
         CrossValidation? crossValidation = null;
@@ -238,18 +239,20 @@ internal static class MlpTrainCommand
                 $"loss is above {TooHigh} times {table.ConstantLoss:G4}, that of a constant answer"),
             Output.Warning);
         TrainingOutcome outcome = trained.Train(how.LearningRate, schedule, warning, limited.Token);
-        NetworkModel model = KeepBest(run, trained.Best, new NetworkModel(engine.ReadWeights(), table.Parts.Encoding), engine);
-        Summarise(options, outcome, trained.Best, predictor, model, table, crossValidation, run, engine);
+        NetworkModel? best = KeepBest(run, trained.Best, engine);
+        NetworkModel model = best ?? new NetworkModel(engine.ReadWeights(), table.Parts.Encoding);
+        Summarise(
+            options, outcome, trained.Best.ValidationLoss, best is null ? engine.Iteration : trained.Best.Iteration, predictor, model, table,
+            crossValidation, run, engine);
         return outcome == TrainingOutcome.Stopped ? Interrupts.ExitCode : 0;
     }
 
     /// <summary>Makes the weights with the best validation loss the run's model.</summary>
-    /// <returns>The model.</returns>
-    private static NetworkModel KeepBest(
-        RunDirectory run, (double ValidationLoss, long Iteration) best, NetworkModel last, NetworkEngine engine)
+    /// <returns>The model; null if the last weights are it.</returns>
+    private static NetworkModel? KeepBest(RunDirectory run, (double ValidationLoss, long Iteration) best, NetworkEngine engine)
     {
         if (double.IsNaN(best.ValidationLoss) || best.Iteration == engine.Iteration || !File.Exists(run.BestModelPath))
-            return last;
+            return null;
         NetworkModel model = NetworkFile.Load(run.BestModelPath);
         NetworkFile.Save(run.ModelPath, model);
         return model;
@@ -381,7 +384,7 @@ internal static class MlpTrainCommand
         Output.Note(string.Create(
             invariant,
             $"table: {table.Table.Name}, {table.Table.Count:N0} rows; {table.Parts.Training.Count:N0} to train on, "
-            + $"{table.Parts.Validation.Count:N0} to measure on; {table.Parts.Encoding.Label.Name} is {label}"));
+            + $"{table.Parts.Validation.Count:N0} to measure on; {TerminalText.OneLine(table.Parts.Encoding.Label.Name)} is {label}"));
         string widths = string.Join('-', shape.Layers.Select(layer => layer.Width).Prepend(shape.Inputs));
         Output.Note(string.Create(invariant, $"model: {widths}, {shape.ParameterCount:N0} parameters, {Word(shape.Loss)}"));
         if (measured.Count > 1)
@@ -398,8 +401,8 @@ internal static class MlpTrainCommand
     }
 
     private static void Summarise(
-        ParseResult options, TrainingOutcome outcome, (double ValidationLoss, long Iteration) best, NetworkPredictor predictor,
-        NetworkModel model, LabelledTable table, CrossValidation? crossValidation, RunDirectory run, NetworkEngine engine)
+        ParseResult options, TrainingOutcome outcome, double bestLoss, long modelOf, NetworkPredictor predictor, NetworkModel model,
+        LabelledTable table, CrossValidation? crossValidation, RunDirectory run, NetworkEngine engine)
     {
         (string name, string reason) = outcome switch
         {
@@ -410,17 +413,16 @@ internal static class MlpTrainCommand
                 "patience",
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"the validation loss got no better than {best.ValidationLoss:G6} for as long as --patience allows")),
+                    $"the validation loss got no better than {bestLoss:G6} for as long as --patience allows")),
             _ => ("stopped", $"stopped and saved; go on with: {Verb.Name} --resume --out {ShellText.Quote(run.Root)}"),
         };
         long epochs = engine.Iteration / engine.StepsPerEpoch;
         if (!Output.IsQuiet)
         {
             Output.Note(string.Create(CultureInfo.InvariantCulture, $"ended after {epochs:N0} epochs: {reason}"));
-            if (!double.IsNaN(best.ValidationLoss))
+            if (!double.IsNaN(bestLoss))
                 Output.Note(string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"model: the network of iteration {best.Iteration}, which has the best validation loss, {best.ValidationLoss:G6}"));
+                    CultureInfo.InvariantCulture, $"model: the network of iteration {modelOf}; the best validation loss is {bestLoss:G6}"));
         }
 
         var parts = new Dictionary<string, object>();

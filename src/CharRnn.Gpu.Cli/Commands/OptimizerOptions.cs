@@ -16,7 +16,7 @@ internal sealed class OptimizerOptions
 
     /// <param name="verb">Gets the options.</param>
     /// <param name="defaults">The values of options that are not given.</param>
-    /// <param name="otherRate">What the help says of the learning rate where the optimizer is not that of the defaults.</param>
+    /// <param name="otherRate">What the help says of the learning rate where it is not that of the defaults.</param>
     /// <param name="decay">What it says of the default weight decay.</param>
     public OptimizerOptions(TrainingVerb verb, UpdateOptions defaults, string otherRate, string decay)
     {
@@ -26,7 +26,7 @@ internal sealed class OptimizerOptions
         _learningRate = verb.Add(
             SharedOptions.Number<double>(
                 "--learning-rate", null, Float, IsFloat,
-                $"η, the step size [default: {rate}, 0.1 for adagrad and sgd, 0.01 for rmsprop, 0.001 for adam and adamw]."),
+                $"η, the step size [default: {rate}]."),
             OnResume.Kept);
         _clip = verb.Add(
             NumberOrNone("--clip", defaults.Clip, "Limit each element of the gradient to ± this number; none switches it off."),

@@ -73,7 +73,8 @@ internal static class TrainCommand
             "B, the number of streams of the text that are trained at once [default: that of the preset, and fewer for a short text]."),
         OnResume.Kept);
     private static readonly OptimizerOptions Optimizer = new(
-        Verb, Default.Step, "of an optimizer that is not the preset's", "0.01 for adamw");
+        Verb, Default.Step,
+        "of an optimizer that is not the preset's, 0.1 for adagrad and sgd, 0.01 for rmsprop, 0.001 for adam and adamw", "0.01 for adamw");
     private static readonly ScheduleOptions Schedule = new(Verb, Default.Schedule);
     private static readonly Option<long?> Iterations = Verb.Add(
         SharedOptions.WholeNumber<long>(

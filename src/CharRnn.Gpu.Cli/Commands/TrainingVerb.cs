@@ -147,9 +147,7 @@ internal sealed class TrainingVerb(RunKind kind, IReadOnlyList<string> path, Arg
     {
         switch (value)
         {
-            case null or false:
-                break;
-            case "":
+            case null or false or "":
                 break;
             case IReadOnlyList<string> list:
                 if (list.Count > 0)

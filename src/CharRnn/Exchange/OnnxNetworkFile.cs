@@ -11,7 +11,8 @@ namespace CharRnn.Exchange;
 /// number is a double [N, 1], NaN where it is missing; a category is a string [N, 1], empty where it is missing; a date is its parts, which
 /// are numbers: <c>name.year</c>, <c>name.month</c>, <c>name.day</c>, <c>name.weekday</c> from Sunday's 0, and <c>name.hour</c> if training
 /// had times. The outputs are <c>label</c> [N], a string, and <c>probabilities</c> float [N, classes], or of a quantity
-/// <c>prediction</c> double [N, 1]. A category that was not learned is none of those that were.
+/// <c>prediction</c> double [N, 1]; a name that a column has gets a <c>_</c> behind it. A category that was not learned is none of those
+/// that were, and no text but the empty one is a missing value.
 /// </summary>
 public static class OnnxNetworkFile
 {
@@ -43,6 +44,8 @@ public static class OnnxNetworkFile
 
         public ProtobufWriter Graph()
         {
+            // Columns keep their names; parts of dates, outputs and what is within the graph give way.
+            _names.UnionWith(Encoding.Inputs.Where(column => column.Dates is null).Select(column => column.Name));
             foreach ((ColumnEncoding column, int numbers, int categories) in Encoding.Places())
                 if (column.Categories is null)
                     AddNumbers(column, numbers);
@@ -64,7 +67,8 @@ public static class OnnxNetworkFile
             Standard[] standards = column.Dates is null ? [new(column.Mean, column.Deviation)] : [.. column.DateParts];
             for (int part = 0; part < standards.Length; part++)
             {
-                string name = Input(column.Dates is null ? column.Name : $"{column.Name}.{s_parts[part]}", DoubleType), value = name;
+                string name = column.Dates is null ? column.Name : Taken($"{column.Name}.{s_parts[part]}"), value = name;
+                _inputs.Add(Value(name, DoubleType, "N", 1));
                 if (Encoding.Missing == MissingValues.Fill)
                 {
                     string isMissing = Node("IsNaN", [name]);
@@ -90,8 +94,9 @@ public static class OnnxNetworkFile
             IEnumerable<(string, long)> keys = categories.Index().Select(one => (one.Item, (long)one.Index));
             if (!categories.Contains(""))
                 keys = keys.Append(("", missing));
-            string input = Input(column.Name, StringType), code = Name();
-            _graph.Message(1, NumbersOfTexts(input, code, keys, count + 1));
+            string code = Name();
+            _inputs.Add(Value(column.Name, StringType, "N", 1));
+            _graph.Message(1, NumbersOfTexts(column.Name, code, keys, count + 1));
             float[] rows = new float[(count + 2) * count];
             for (int i = 0; i < count; i++)
                 rows[(i * count) + i] = 1;
@@ -117,10 +122,10 @@ public static class OnnxNetworkFile
             ParameterSet<float> parameters = model.Parameters;
             foreach ((int l, Layer layer) in model.Shape.Layers.Index())
             {
-                string weights = $"layers.{l}.weight", biases = NetworkShape.BiasName(l);
+                string weights = Taken($"layers.{l}.weight"), biases = Taken(NetworkShape.BiasName(l));
                 _graph
-                    .Message(5, Floats(Taken(weights), [model.Shape.InputsOf(l), layer.Width], parameters.Weights(l)))
-                    .Message(5, Floats(Taken(biases), [layer.Width], parameters.Biases(l)));
+                    .Message(5, Floats(weights, [model.Shape.InputsOf(l), layer.Width], parameters.Weights(l)))
+                    .Message(5, Floats(biases, [layer.Width], parameters.Biases(l)));
                 x = Node("Add", [Node("MatMul", [x, weights]), biases]);
                 if (layer.Activation != ActivationFunction.Identity)
                     x = Node(layer.Activation.ToString(), [x]); // the operations have the names of the functions
@@ -152,13 +157,6 @@ public static class OnnxNetworkFile
             string scaled = Node("Mul", [wide, Constant(Encoding.Label.Deviation)]);
             _graph.Message(1, OnnxGraph.Node("", "Add", [scaled, Constant(Encoding.Label.Mean)], [prediction]));
             return Value(prediction, DoubleType, "N", 1);
-        }
-
-        private string Input(string name, int type)
-        {
-            name = Taken(name);
-            _inputs.Add(Value(name, type, "N", 1));
-            return name;
         }
 
         private string Constant(double value)

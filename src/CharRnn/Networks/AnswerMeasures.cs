@@ -30,8 +30,8 @@ public sealed record ClassMeasures(IReadOnlyList<IReadOnlyList<int>> Confusion)
         .Average(row => row.Item[row.Index] / (double)row.Item.Sum());
 
     /// <summary>
-    /// The harmonic mean of the share of a class that is found and the share of what is predicted to be of it that is; 0 where neither
-    /// has a row.
+    /// The harmonic mean of the share of a class that is found and the share of what is predicted to be of it that is; 0 if no row is of
+    /// the class or predicted to be.
     /// </summary>
     public double F1(int one)
     {
@@ -41,18 +41,20 @@ public sealed record ClassMeasures(IReadOnlyList<IReadOnlyList<int>> Confusion)
 
     /// <summary>
     /// The area under the ROC curve: the share of pairs of a row of one class and a row of the other whose scores are in the right order;
-    /// equal ones count a half. NaN where a class has no rows.
+    /// equal ones count a half. NaN where a class has no rows, or a score is NaN.
     /// </summary>
     /// <param name="scores">A number for each row, higher where it is more likely of the class.</param>
     /// <param name="isOfClass">Whether it is.</param>
     public static double AreaUnderCurve(IReadOnlyList<float> scores, IReadOnlyList<bool> isOfClass)
     {
+        if (scores.Any(float.IsNaN))
+            return double.NaN;
         int[] order = [.. Enumerable.Range(0, scores.Count).OrderBy(i => scores[i])];
         double ranks = 0, positives = isOfClass.Count(one => one), negatives = scores.Count - positives;
         for (int begin = 0, end; begin < order.Length; begin = end)
         {
             // Equal scores share the mean of their ranks.
-            for (end = begin; end < order.Length && scores[order[end]] == scores[order[begin]];)
+            for (end = begin + 1; end < order.Length && scores[order[end]] == scores[order[begin]];)
                 end++;
             ranks += order[begin..end].Count(i => isOfClass[i]) * (begin + end + 1) / 2.0;
         }

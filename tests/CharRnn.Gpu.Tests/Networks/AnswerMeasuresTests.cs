@@ -27,6 +27,7 @@ public class AnswerMeasuresTests
         Assert.Equal(1, ClassMeasures.AreaUnderCurve([0.2f, 0.7f], [false, true]));
         Assert.Equal(0.5, ClassMeasures.AreaUnderCurve([0.5f, 0.5f, 0.5f], [false, true, true]));
         Assert.True(double.IsNaN(ClassMeasures.AreaUnderCurve([0.5f, 0.7f], [true, true])));
+        Assert.True(double.IsNaN(ClassMeasures.AreaUnderCurve([0.5f, float.NaN, 0.7f], [true, false, true])));
     }
 
     [Fact]

@@ -12,6 +12,8 @@ public class TablePlanTests
     [InlineData("1,500|2,250,000|300|1,000.5", "number", "commas between thousands")]
     [InlineData("1 500|2 250 000|300|1 000.5", "number", "spaces between thousands")]
     [InlineData("1'500|2'250'000|300|1'000.5", "number", "apostrophes between thousands")]
+    [InlineData("0,103|0,500|0,250|0,1", "number", "decimal commas")]
+    [InlineData("9999-12-31 23:59:59.9999999|1999-12-01|2024-02-29|0001-01-01", "date", "as year, month, day, weekday, hour")]
     [InlineData("5 %|10%|7.5%|0 %", "number", "signs such as % or $ are left out")]
     [InlineData("$5|-$1,200|$7.50|€3", "number", "commas between thousands; signs such as % or $ are left out")]
     [InlineData("1|2||4", "number", "missing: the mean")]
@@ -111,7 +113,8 @@ public class TablePlanTests
         table = TestTables.Of("x|y", [.. Enumerable.Range(0, 50).Select(i => $"{i}|{i % 11}")]);
         Assert.Equal("a quantity", Plan(table).Decisions[1].Note);
         table = TestTables.Of("x|y", [.. Enumerable.Range(0, 50).Select(i => $"{i}|{i}.5"), "1|unknown"]);
-        Assert.Equal("a quantity; 'unknown' read as missing", Plan(table).Decisions[1].Note);
+        Assert.Equal("a quantity; 'unknown' read as missing; rows without it are left out", Plan(table).Decisions[1].Note);
+        Assert.Equal(1, Plan(table).Decisions[1].Missing);
         Assert.Equal(50, Plan(table).Encoding.UsableRows(table).Count);
     }
 
@@ -131,7 +134,7 @@ public class TablePlanTests
             "table: column 'y' is the label, and said to be something else; give another --label, or --task classify or regress",
             () => TablePlan.Of(table, new() { Label = "y", Ignored = "y" }));
         Fails(
-            "table: column 'c' is said to be more than one of ignored, numeric and categorical; say one of them",
+            "table: column 'c' is in more than one of --ignore, --numeric and --categorical; leave it in one of them",
             () => TablePlan.Of(table, new() { Label = "y", Numeric = "c", Categorical = "c" }));
         Fails(
             "table: column 'remark' has no numbers; leave it out of --numeric",
