@@ -28,7 +28,9 @@ internal sealed class TableHead
         get
         {
             string line = FirstLine();
-            return line.StartsWith("sep=", StringComparison.OrdinalIgnoreCase) && line.Length == 5 && IsDelimiter(line[4]) ? line[4..] : null;
+            return line.Length == 5 && line.StartsWith("sep=", StringComparison.OrdinalIgnoreCase) && IsDelimiter(line[4])
+                ? line[4..]
+                : null;
         }
     }
 

@@ -96,7 +96,8 @@ internal static class MlpTrainCommand
             "--batch-size", null, 0, "Rows of a step; 0 for all of them [default: a fiftieth of the rows, from 32 to 256]."),
         OnResume.Kept);
     private static readonly OptimizerOptions Optimizer = new(
-        Verb, TableDefaults.Optimizer(UpdateRule.AdamW, isLinear: false), "0.01 with --layers none; of another optimizer, 0.1 for adagrad and sgd, 0.01 for rmsprop, 0.001 for adam",
+        Verb, TableDefaults.Optimizer(UpdateRule.AdamW, isLinear: false),
+        "0.01 with --layers none; of another optimizer, 0.1 for adagrad and sgd, 0.01 for rmsprop, 0.001 for adam",
         "for adamw with hidden layers, what cross-validation says is best, or 0.01");
     private static readonly ScheduleOptions Schedule = new(
         Verb, patience: $"{TableDefaults.Patience} with a validation part, otherwise 0");
@@ -242,8 +243,8 @@ internal static class MlpTrainCommand
         NetworkModel? best = KeepBest(run, trained.Best, engine);
         NetworkModel model = best ?? new NetworkModel(engine.ReadWeights(), table.Parts.Encoding);
         Summarise(
-            options, outcome, trained.Best.ValidationLoss, best is null ? engine.Iteration : trained.Best.Iteration, predictor, model, table,
-            crossValidation, run, engine);
+            options, outcome, trained.Best.ValidationLoss, best is null ? engine.Iteration : trained.Best.Iteration, predictor, model,
+            table, crossValidation, run, engine);
         return outcome == TrainingOutcome.Stopped ? Interrupts.ExitCode : 0;
     }
 
