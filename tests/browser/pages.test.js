@@ -56,7 +56,7 @@ before(async () => {
   const rows = Array.from({ length: 60 }, (_, i) => `${i % 10},${i % 7},${(i % 10) * (i % 7) / 4},${i % 10 > i % 7 ? 'yes' : 'no'}\n`).join('');
   writeFileSync(join(folder, 'table.csv'), `a,b,product,larger\n${rows}`);
   for (const [name, label, layers] of [['quantity', 'product', 'none'], ['classes', 'larger', '8,4']])
-    run('mlp', 'train', 'table.csv', '--label', label, '--layers', layers, '--activation', 'tanh', '--optimizer', 'sgd', '--batch-size', '0', '--val-fraction', '0.2', '--epochs', '200', '--out', name, '--device', 'cpu', '--quiet');
+    run('mlp', 'train', 'table.csv', '--label', label, '--layers', layers, '--activation', 'tanh', '--optimizer', 'sgd', '--batch-size', '0', '--val-fraction', '0.2', '--patience', '0', '--epochs', '200', '--out', name, '--device', 'cpu', '--quiet');
   run('train', 'table.csv', '--out', 'other', '--preset', 'classic', '--iterations', '100', '--device', 'cpu', '--quiet');
   run('report', 'runs/first', 'runs/second', 'other', '--out', 'three.html');
   run('report', 'runs/first', 'quantity', '--out', 'mixed.html');
