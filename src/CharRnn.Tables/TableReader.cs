@@ -22,7 +22,7 @@ public sealed class TableReader : IDisposable
 
     private const int ReadBytes = 1 << 16, RowsBetweenChecks = 1000, RowsLookedAt = 20;
 
-    private readonly string _name, _delimiter;
+    private readonly string _path, _name, _delimiter;
     private readonly StreamReader _reader;
     private readonly CsvParser _parser;
     private readonly XxHash128 _hash = new();
@@ -40,9 +40,8 @@ public sealed class TableReader : IDisposable
     /// <exception cref="CharRnnException">It cannot be read, or has no header.</exception>
     public TableReader(string path, string? delimiter = null, bool isLenient = false)
     {
-        _isLenient = isLenient;
+        (_path, _isLenient) = (path, isLenient);
         _name = path.Length == 0 ? "DATA" : StandardStreams.NameOf(path);
-        Path = path;
         (_reader, _delimiter, _linesBefore) = Guard(() => Open(path, delimiter));
         try
         {
@@ -56,8 +55,6 @@ public sealed class TableReader : IDisposable
             throw;
         }
     }
-
-    private string Path { get; }
 
     /// <summary>Reads the next rows.</summary>
     /// <param name="most">The most rows to read.</param>
@@ -232,8 +229,8 @@ public sealed class TableReader : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException
             or ArgumentException and not DecoderFallbackException)
         {
-            string problem = Directory.Exists(Path) ? "is a directory where a table was expected"
-                : StandardStreams.IsInput(Path) || File.Exists(Path) ? $"could not be read ({e.Message.TrimEnd('.')})"
+            string problem = Directory.Exists(_path) ? "is a directory where a table was expected"
+                : StandardStreams.IsInput(_path) || File.Exists(_path) ? $"could not be read ({e.Message.TrimEnd('.')})"
                 : "does not exist";
             throw new CharRnnException(_name, problem, "give a CSV file", e);
         }

@@ -19,12 +19,14 @@ internal sealed record ColumnImportance(string Column, double Mean, double Devia
     /// <param name="data">The rows, with answers; while this measures, their numbers are not as they were.</param>
     /// <param name="repeats">The number of shufflings of each column.</param>
     /// <param name="seed">The seed of the shufflings.</param>
-    /// <param name="badness">How bad the answers for rows are.</param>
+    /// <param name="before">How bad the answers for the rows are.</param>
+    /// <param name="badness">How bad they are for the rows as they are then.</param>
     /// <returns>The columns, the most important first.</returns>
     public static IReadOnlyList<ColumnImportance> Of(
-        TableEncoding encoding, LabelledData data, int repeats, ulong seed, Func<LabelledData, double> badness)
+        TableEncoding encoding, LabelledData data, int repeats, ulong seed, double before, Func<double> badness)
     {
-        double before = badness(data);
+        // All columns are shuffled alike.
+        int[][] orders = [.. Enumerable.Range(0, repeats).Select(repeat => Shuffled(data.Count, seed, repeat))];
         float[] whole = [.. data.X];
         var columns = new List<ColumnImportance>();
         foreach ((ColumnEncoding column, int numbers, int categories) in encoding.Places())
@@ -32,15 +34,14 @@ internal sealed record ColumnImportance(string Column, double Mean, double Devia
             double[] losses = new double[repeats];
             for (int repeat = 0; repeat < repeats; repeat++)
             {
-                // All inputs of a column move together, and all columns are shuffled alike.
-                int[] order = Shuffled(data.Count, seed, repeat);
+                // All inputs of a column move together.
                 for (int row = 0; row < data.Count; row++)
                 {
-                    Move(whole, data.X, data.Inputs, order[row], row, numbers, column.Numbers);
-                    Move(whole, data.X, data.Inputs, order[row], row, categories, column.Categories?.Count ?? 0);
+                    Move(whole, data.X, data.Inputs, orders[repeat][row], row, numbers, column.Numbers);
+                    Move(whole, data.X, data.Inputs, orders[repeat][row], row, categories, column.Categories?.Count ?? 0);
                 }
 
-                losses[repeat] = badness(data) - before;
+                losses[repeat] = badness() - before;
             }
 
             whole.CopyTo(data.X, 0);

@@ -126,9 +126,8 @@ internal static class MlpCommands
         return 0;
     }
 
-    private static int Evaluate(ParseResult options) => Measure(options, (model, predictor, rows, stop) =>
+    private static int Evaluate(ParseResult options) => Measure(options, (model, _, rows, answers, _) =>
     {
-        NetworkAnswers answers = predictor.Apply(rows, stop);
         var measured = new TableAnswers(model, answers.Outputs);
         if (options.GetValue(Json))
             Output.Line(JsonSerializer.Serialize(measured.Json(answers.Loss, rows)));
@@ -137,24 +136,25 @@ internal static class MlpCommands
                 Output.Line(line);
     });
 
-    private static int Inspect(ParseResult options) => Measure(options, (model, predictor, rows, stop) =>
+    private static int Inspect(ParseResult options) => Measure(options, (model, predictor, rows, answers, stop) =>
     {
         bool isQuantity = model.Encoding.Label.Categories is null;
-        double Badness(LabelledData data)
+        double Badness(NetworkAnswers given)
         {
-            var answers = new TableAnswers(model, predictor.Apply(data, stop).Outputs);
-            double badness = answers.Quantities(data)?.RootMeanSquare ?? -answers.Classes(data)!.Accuracy;
+            var measured = new TableAnswers(model, given.Outputs);
+            double badness = measured.Quantities(rows)?.RootMeanSquare ?? -measured.Classes(rows)!.Accuracy;
             return double.IsFinite(badness) ? badness : throw new CharRnnException(
                 options.GetRequiredValue(Data), "has rows that the network computes no finite number of when a column is shuffled",
                 "leave out rows with extreme numbers");
         }
 
         string measure = isQuantity ? "root mean square error" : "accuracy";
-        double whole = Math.Abs(Badness(rows));
+        double before = Badness(answers), whole = Math.Abs(before);
         IReadOnlyList<ColumnImportance> columns = Output.Waited(
             "shuffling columns",
             () => ColumnImportance.Of(
-                model.Encoding, rows, options.GetValue(Repeats)!.Value, options.GetValue(Seed)!.Value, Badness));
+                model.Encoding, rows, options.GetValue(Repeats)!.Value, options.GetValue(Seed)!.Value, before,
+                () => Badness(predictor.Apply(rows, stop))));
         if (options.GetValue(Json))
         {
             Output.Line(JsonSerializer.Serialize(new
@@ -178,7 +178,8 @@ internal static class MlpCommands
     });
 
     /// <summary>Applies a network to the rows of a table that have the label.</summary>
-    private static int Measure(ParseResult options, Action<NetworkModel, Predictor, LabelledData, CancellationToken> measure)
+    private static int Measure(
+        ParseResult options, Action<NetworkModel, Predictor, LabelledData, NetworkAnswers, CancellationToken> measure)
     {
         CancellationToken stop = Interrupts.Watch();
         NetworkModel model = LoadModel(options);
@@ -191,8 +192,8 @@ internal static class MlpCommands
         if (rows.Rows.Count == 0)
             throw refused.Error ?? new CharRnnException(table.Name, "has no row with a label", "give a table that has the label");
         using Predictor predictor = Open(options, model, rows.Rows.Count);
-        float[] outputs = predictor.Apply(rows.Data, stop).Outputs;
-        int bad = Array.FindIndex(outputs, output => !float.IsFinite(output));
+        NetworkAnswers answers = predictor.Apply(rows.Data, stop);
+        int bad = Array.FindIndex(answers.Outputs, output => !float.IsFinite(output));
         if (bad >= 0)
             throw new CharRnnException(
                 table.Name,
@@ -200,7 +201,7 @@ internal static class MlpCommands
                     CultureInfo.InvariantCulture,
                     $"line {table.Lines[rows.Rows[bad / model.Shape.Outputs]]}: what the network computes of it is not finite"),
                 "give rows like those that it was trained on");
-        measure(model, predictor, rows.Data, stop);
+        measure(model, predictor, rows.Data, answers, stop);
         refused.Warn();
         return refused.Error is { } error ? throw error : 0;
     }
@@ -248,16 +249,32 @@ internal static class MlpCommands
     };
 
     /// <summary>A network on a device.</summary>
-    private sealed class Predictor(ComputeDevice device, NetworkModel model, int mostRows) : IDisposable
+    private sealed class Predictor : IDisposable
     {
-        private readonly NetworkPredictor _predictor = new(device, model.Shape, mostRows);
+        private readonly ComputeDevice _device;
+        private readonly NetworkModel _model;
+        private readonly NetworkPredictor _predictor;
 
-        public NetworkAnswers Apply(LabelledData data, CancellationToken stop) => _predictor.Apply(model.Parameters, data, stop);
+        public Predictor(ComputeDevice device, NetworkModel model, int mostRows)
+        {
+            (_device, _model) = (device, model);
+            try
+            {
+                _predictor = new NetworkPredictor(device, model.Shape, mostRows);
+            }
+            catch
+            {
+                device.Dispose();
+                throw;
+            }
+        }
+
+        public NetworkAnswers Apply(LabelledData data, CancellationToken stop) => _predictor.Apply(_model.Parameters, data, stop);
 
         public void Dispose()
         {
             _predictor.Dispose();
-            device.Dispose();
+            _device.Dispose();
         }
     }
 

@@ -73,20 +73,16 @@ internal static class OnnxGraph
         return node;
     }
 
-    public static ProtobufWriter Floats(string name, long[] shape, float[] values)
-    {
-        float[] swapped = [.. values];
-        LittleEndian.Swap<float>(swapped);
-        return Tensor(name, FloatType, shape, MemoryMarshal.AsBytes<float>(swapped));
-    }
+    /// <summary>A constant of floats.</summary>
+    public static ProtobufWriter Floats(string name, long[] shape, float[] values) => Constant(name, FloatType, shape, values);
 
-    public static ProtobufWriter Integers(string name, long[] shape, long[] values)
-    {
-        long[] swapped = [.. values];
-        LittleEndian.Swap<long>(swapped);
-        return Tensor(name, Int64Type, shape, MemoryMarshal.AsBytes<long>(swapped));
-    }
+    /// <summary>A constant of doubles.</summary>
+    public static ProtobufWriter Doubles(string name, long[] shape, double[] values) => Constant(name, DoubleType, shape, values);
 
+    /// <summary>A constant of whole numbers.</summary>
+    public static ProtobufWriter Integers(string name, long[] shape, long[] values) => Constant(name, Int64Type, shape, values);
+
+    /// <summary>A constant of values in little-endian order.</summary>
     public static ProtobufWriter Tensor(string name, int type, long[] shape, ReadOnlySpan<byte> values)
     {
         var tensor = new ProtobufWriter();
@@ -105,12 +101,12 @@ internal static class OnnxGraph
         return new ProtobufWriter().Text(1, name).Message(2, new ProtobufWriter().Message(1, tensor));
     }
 
-    /// <summary>A constant of doubles.</summary>
-    public static ProtobufWriter Doubles(string name, long[] shape, double[] values)
+    private static ProtobufWriter Constant<T>(string name, int type, long[] shape, T[] values)
+        where T : unmanaged
     {
-        double[] swapped = [.. values];
-        LittleEndian.Swap<double>(swapped);
-        return Tensor(name, DoubleType, shape, MemoryMarshal.AsBytes<double>(swapped));
+        T[] swapped = [.. values];
+        LittleEndian.Swap<T>(swapped);
+        return Tensor(name, type, shape, MemoryMarshal.AsBytes<T>(swapped));
     }
 
     private static ProtobufWriter TableNode(string operation, string input, string output) =>
