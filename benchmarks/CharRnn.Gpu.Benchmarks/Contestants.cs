@@ -141,7 +141,8 @@ internal sealed class OurNetwork : IContestant
             NetworkLoss.CrossEntropy);
         float[] x = [.. Enumerable.Range(0, Batches * rows * inputs).Select(i => Philox.Uniform(1, 1, (ulong)i))];
         var data = new LabelledData(
-            inputs, x, [.. Enumerable.Range(0, Batches * rows).Select(i => (int)(Philox.Uniform(1, 2, (ulong)i) * outputs))]);
+            new InputRows(inputs, x),
+            [.. Enumerable.Range(0, Batches * rows).Select(i => (int)(Philox.Uniform(1, 2, (ulong)i) * outputs))]);
         ParameterSet<float> parameters = InitialNetwork.Create(shape, 1);
 
         // A step of all rows of one batch, by the kernels that are timed.

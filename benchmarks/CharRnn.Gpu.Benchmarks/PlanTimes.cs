@@ -112,7 +112,7 @@ internal static class PlanTimes
     {
         int rows = 64 * batch;
         float[] x = [.. Enumerable.Range(0, rows * shape.Inputs).Select(i => (float)Philox.Normal(7, 1, (ulong)i))];
-        var data = new LabelledData(shape.Inputs, x, [.. Enumerable.Range(0, rows).Select(i => i % shape.Outputs)]);
+        var data = new LabelledData(new InputRows(shape.Inputs, x), [.. Enumerable.Range(0, rows).Select(i => i % shape.Outputs)]);
         using var engine = new NetworkEngine(
             device, InitialNetwork.Create(shape, 1), data, new NetworkOptions { LearningRate = 0.01f, BatchSize = batch }, plan);
         double Measure(double limit)

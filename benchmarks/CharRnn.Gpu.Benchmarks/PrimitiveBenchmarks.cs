@@ -111,7 +111,8 @@ public class PrimitiveBenchmarks : IDisposable
 
     [BenchmarkCategory("E8, da by character"), Benchmark]
     public void ScatterAdd() => RowSums.ScatterAdd(
-        default, Tensor(_gradient, _shape.WxhOf(0)), _tokens.View, _da.View, Steps * Rows, 0, V, _dims.HRow, _dims.HRow);
+        default, Tensor(_gradient, _shape.WxhOf(0)), Layout.Rows(_dims.HRow), _tokens.View, _da.View, _dims.HRow, Steps * Rows, 0, V,
+        _dims.HRow);
 
     [BenchmarkCategory("E8, column sums"), Benchmark]
     public void Sum() => RowSums.Sum(default, Tensor(_gradient, _shape.BhOf(0)), _da.View, Steps * Rows, _dims.HRow, _dims.HRow);

@@ -56,7 +56,8 @@ public static class GradientKernel
         {
             if (task < grid.Count)
                 GradientBlock.Run(
-                    scratch, v.Status, v.Gradient.Why, v.Forward.Top(d, 0, rows), d.HRow, d.H, v.Forward.Z, d.VRow, d.V, rows, task, grid);
+                    scratch, v.Status, v.Gradient.Why, Layout.Panels(d.H), v.Forward.Top(d, 0, rows), d.HRow, d.H, v.Forward.Z, d.VRow, d.V,
+                    rows, task, grid);
             else
                 OutputSums(scratch, v, d, step);
             task = Team.Take(v.Status, StepStatus.OutputTasks, before, task, team, step.Teams);
@@ -109,8 +110,8 @@ public static class GradientKernel
         int rows = d.T * d.B, place = recurrent ? layer.H : v.Forward.Layers[layer.Index - 1].Above;
         ArrayView<float> states = recurrent ? v.Forward.H : v.Forward.X, deltas = recurrent ? v.RecurrentDeltas : v.Deltas;
         GradientBlock.Run(
-            scratch, v.Status, v.Gradient.From(recurrent ? layer.Whh : layer.Wxh), states.SubView(place, rows * d.HRow), d.HRow, d.H,
-            deltas.SubView(layer.Deltas, rows * d.GateRow), d.GateRow, d.Columns, rows, block, grid);
+            scratch, v.Status, v.Gradient.From(recurrent ? layer.Whh : layer.Wxh), Layout.Panels(d.H), states.SubView(place, rows * d.HRow),
+            d.HRow, d.H, deltas.SubView(layer.Deltas, rows * d.GateRow), d.GateRow, d.Columns, rows, block, grid);
     }
 
     /// <summary>Computes dbh of a higher layer.</summary>
@@ -150,7 +151,8 @@ public static class GradientKernel
         var da = v.Deltas.SubView(layer.Deltas + first, (rows * d.GateRow) - first);
         var wxh = v.Gradient.From(layer.Wxh + (value * d.GateRow) + first);
         if (values > 0)
-            RowSums.ScatterAdd(scratch, wxh, v.Forward.Tokens, da, rows, value, values, d.GateRow, columns);
+            RowSums.ScatterAdd(
+                scratch, wxh, Layout.Rows(d.GateRow), v.Forward.Tokens, da, d.GateRow, rows, value, values, columns);
         if (rowShare > 0)
             return;
 

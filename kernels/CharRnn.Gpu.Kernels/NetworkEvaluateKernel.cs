@@ -25,7 +25,7 @@ public static class NetworkEvaluateKernel
         NetworkLayer top = v.Layers[last];
         NetworkPass.Fetch(v, step, first, count);
         for (int l = 0; l < last; l++)
-            NetworkPass.Forward(scratch, v, v.Layers[l], first, count, 0, v.Layers[l].Outputs);
+            NetworkPass.Forward(scratch, v, step.Dropout, l, first, count, 0, v.Layers[l].Outputs);
         NetworkPass.Answer(scratch, v, top, first, count);
         NetworkPass.Output(scratch, v, top, first, count, 1);
     }

@@ -30,10 +30,10 @@ public static class NetworkLayerKernel
         if (count == 0 || width == 0)
             return;
         if (back != 0)
-            NetworkPass.Backward(scratch, v, layer, v.Layers[l - 1], first, count, left, width);
+            NetworkPass.Backward(scratch, v, step.Dropout, l, first, count, left, width);
         else if (l == v.Layers.IntLength - 1)
             NetworkPass.Output(scratch, v, layer, first, count, rows);
         else
-            NetworkPass.Forward(scratch, v, layer, first, count, left, width);
+            NetworkPass.Forward(scratch, v, step.Dropout, l, first, count, left, width);
     }
 }

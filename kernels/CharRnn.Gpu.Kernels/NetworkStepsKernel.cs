@@ -53,9 +53,9 @@ public static class NetworkStepsKernel
         int last = v.Layers.IntLength - 1;
         NetworkPass.Fetch(v, step, first, count);
         for (int l = 0; l < last; l++)
-            NetworkPass.Forward(scratch, v, v.Layers[l], first, count, 0, v.Layers[l].Outputs);
+            NetworkPass.Forward(scratch, v, step.Dropout, l, first, count, 0, v.Layers[l].Outputs);
         NetworkPass.Output(scratch, v, v.Layers[last], first, count, rows);
         for (int l = last; l > 0; l--)
-            NetworkPass.Backward(scratch, v, v.Layers[l], v.Layers[l - 1], first, count, 0, v.Layers[l].Inputs);
+            NetworkPass.Backward(scratch, v, step.Dropout, l, first, count, 0, v.Layers[l].Inputs);
     }
 }

@@ -92,21 +92,33 @@ public static class TableEncodings
             Table table, IReadOnlyList<int> rows, NetworkLoss loss, bool withAnswers, bool refusesUnknown = false)
         {
             var reading = new Reading(table, rows, encoding, refusesUnknown);
-            int width = encoding.Width;
-            // The numbers are also copied to a device, in rows of a padded length.
-            if ((long)rows.Count * width is var count
+            InputColumns columns = encoding.Columns;
+
+            // They are also copied to a device.
+            if ((long)rows.Count * (columns.Numbers + columns.Values.Count) is var count
                 && (count > Array.MaxLength || 2 * sizeof(float) * count > GC.GetGCMemoryInfo().TotalAvailableMemoryBytes))
                 throw new CharRnnException(
                     table.Name,
                     string.Create(
-                        CultureInfo.InvariantCulture, $"has {rows.Count} rows that become {width} numbers each, too many for this machine"),
-                    "leave out columns with many different texts with --ignore, or give fewer rows");
-            float[] x = new float[rows.Count * width];
+                        CultureInfo.InvariantCulture,
+                        $"has {rows.Count} rows that become {count / rows.Count} numbers each, too many for this machine"),
+                    "leave out columns with --ignore, or give fewer rows");
+            float[] x = new float[rows.Count * columns.Numbers];
+            int[] codes = new int[rows.Count * columns.Values.Count];
+            Array.Fill(codes, InputRows.NoInput);
+            int coded = 0;
             foreach ((ColumnEncoding column, int numbers, int categories) in encoding.Places())
                 if (column.Categories is null)
-                    reading.Numbers(column, x, width, numbers);
+                    reading.Numbers(column, x, columns.Numbers, numbers);
+                else if (encoding.IsInterleaved)
+                    reading.Categories(
+                        column, x, columns.Numbers, numbers, (i, place) => x[(i * columns.Numbers) + categories + place] = 1);
                 else
-                    reading.Categories(column, x, width, numbers, categories);
+                {
+                    int at = coded++;
+                    reading.Categories(
+                        column, x, columns.Numbers, numbers, (i, place) => codes[(i * columns.Values.Count) + at] = categories + place);
+                }
 
             float[] quantities = [];
             int[] classes = [];
@@ -118,9 +130,10 @@ public static class TableEncodings
                 (quantities, classes) = ([.. classes.Select(y => (float)y)], []);
 
             int[] read = [.. Enumerable.Range(0, rows.Count).Where(i => !reading.IsRefused(i))];
-            LabelledData data = !withAnswers ? new LabelledData(width, x)
-                : classes.Length > 0 ? new LabelledData(width, x, classes)
-                : new LabelledData(width, x, 1, quantities);
+            var inputs = new InputRows(columns, x, codes);
+            LabelledData data = !withAnswers ? new LabelledData(inputs)
+                : classes.Length > 0 ? new LabelledData(inputs, classes)
+                : new LabelledData(inputs, 1, quantities);
             return new(
                 read.Length == rows.Count ? data : data.Select(read), [.. read.Select(i => rows[i])], reading.Refused, reading.Unusual);
         }
@@ -296,7 +309,7 @@ public static class TableEncodings
             Note(column, absent, unknown);
         }
 
-        public void Categories(ColumnEncoding column, float[] x, int width, int numbers, int categories)
+        public void Categories(ColumnEncoding column, float[] x, int width, int numbers, Action<int, int> setCategory)
         {
             TableColumn from = table.Readable(column.Name);
             Func<int, int> category = CategoryReader(from, column, encoding.IsInterleaved);
@@ -317,7 +330,7 @@ public static class TableEncodings
                 else if (place == NotLearned)
                     unknown.Add(from.Text(rows[i]));
                 else if (place >= 0)
-                    x[(i * width) + categories + place] = 1;
+                    setCategory(i, place);
             }
 
             Note(column, absent, unknown);

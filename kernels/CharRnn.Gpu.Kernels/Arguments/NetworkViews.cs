@@ -4,14 +4,20 @@ namespace CharRnn.Gpu.Kernels.Arguments;
 
 /// <summary>A layer of a feed-forward network: its sizes and functions, and where its values begin in the buffers.</summary>
 public readonly struct NetworkLayer(
-    int inputs, int outputs, int activation, int loss, int weights, int bias, int transposed, int below, int above, int delta,
-    BlockGrid gradientGrid)
+    int inputs, int numbers, int outputs, int activation, int loss, int weights, int bias, int transposed, int below, int above,
+    int dropped, int delta, BlockGrid gradientGrid)
 {
     /// <summary>Number of inputs, and of neurons.</summary>
     public readonly int Inputs = inputs, Outputs = outputs;
 
-    /// <summary>Padded lengths of a row of inputs, and of outputs.</summary>
-    public readonly int InputRow = RnnDims.PaddedRow(inputs), OutputRow = RnnDims.PaddedRow(outputs);
+    /// <summary>
+    /// Number of the inputs that are numbers, which is all of them above the first layer. The others are 1 or 0, and of them h[0] has only
+    /// the places of those that are 1.
+    /// </summary>
+    public readonly int Numbers = numbers;
+
+    /// <summary>Padded lengths of a row of inputs that are numbers, and of outputs.</summary>
+    public readonly int InputRow = RnnDims.PaddedRow(numbers), OutputRow = RnnDims.PaddedRow(outputs);
 
     /// <summary>σ, a number of <see cref="Primitives.Activation"/>; the identity where the outputs go through a softmax.</summary>
     public readonly int Activation = activation;
@@ -31,8 +37,13 @@ public readonly struct NetworkLayer(
     /// </summary>
     public readonly int Transposed = transposed;
 
-    /// <summary>Where h[l-1] and h[l] begin, <c>[rows, padded]</c>, in <see cref="NetworkViews.H"/>. Training needs no h[L].</summary>
+    /// <summary>
+    /// Where what the layer reads, and h[l], begin, <c>[rows, padded]</c>, in <see cref="NetworkViews.H"/>. Training needs no h[L].
+    /// </summary>
     public readonly int Below = below, Above = above;
+
+    /// <summary>Where h[l] begins with dropout (E12), which the layer above reads; of the last layer, and without dropout, h[l].</summary>
+    public readonly int Dropped = dropped;
 
     /// <summary>Where δ[l] begins, <c>[rows, padded]</c>, in <see cref="NetworkViews.Delta"/>; it replaces z in the last layer.</summary>
     public readonly int Delta = delta;
@@ -41,15 +52,72 @@ public readonly struct NetworkLayer(
     public readonly BlockGrid GradientGrid = gradientGrid;
 }
 
+/// <summary>A block of the gradient of the first layer's weights, of inputs that are categories of one column: a task.</summary>
+public readonly struct CategoryBlock(int column, int first, int values, int left, int width)
+{
+    /// <summary>The column.</summary>
+    public readonly int Column = column;
+
+    /// <summary>The first input, and how many.</summary>
+    public readonly int First = first, Values = values;
+
+    /// <summary>The first neuron, and how many.</summary>
+    public readonly int Left = left, Width = width;
+}
+
+/// <summary>The rows of the data, and those of a batch, which a step fetches.</summary>
+public readonly struct NetworkRows(
+    int columns, int batch, int weighted, ArrayView<float> numbers, ArrayView<int> codes, ArrayView<float> targets,
+    ArrayView<int> classes, ArrayView<float> weights, ArrayView<int> batchCodes, ArrayView<float> batchTargets,
+    ArrayView<int> batchClasses, ArrayView<float> batchWeights)
+{
+    /// <summary>Number of columns of categories.</summary>
+    public readonly int Columns = columns;
+
+    /// <summary>The most rows of a batch, and the distance between columns of <see cref="BatchCodes"/>.</summary>
+    public readonly int Batch = batch;
+
+    /// <summary>Whether rows count in J as their weights say.</summary>
+    public readonly int Weighted = weighted;
+
+    /// <summary>The inputs of all rows that are numbers, <c>[n, numbers]</c> without padding.</summary>
+    public readonly ArrayView<float> Numbers = numbers;
+
+    /// <summary>The places of the inputs of all rows that are 1, <c>[n, columns]</c>; only a word where there are no categories.</summary>
+    public readonly ArrayView<int> Codes = codes;
+
+    /// <summary>y of all rows, <c>[n, outputs]</c> without padding; only a line where y are classes.</summary>
+    public readonly ArrayView<float> Targets = targets;
+
+    /// <summary>y of all rows as classes, <c>[n]</c>; only a word where y are numbers.</summary>
+    public readonly ArrayView<int> Classes = classes;
+
+    /// <summary>How much each row counts in J, <c>[n]</c>; only a line where all count alike.</summary>
+    public readonly ArrayView<float> Weights = weights;
+
+    /// <summary>The places of the inputs of the batch that are 1, <c>[columns, batch]</c>.</summary>
+    public readonly ArrayView<int> BatchCodes = batchCodes;
+
+    /// <summary>y of the batch, <c>[batch, padded]</c>.</summary>
+    public readonly ArrayView<float> BatchTargets = batchTargets;
+
+    /// <summary>y of the batch as classes.</summary>
+    public readonly ArrayView<int> BatchClasses = batchClasses;
+
+    /// <summary>How much each row of the batch counts in J.</summary>
+    public readonly ArrayView<float> BatchWeights = batchWeights;
+}
+
 /// <summary>What a step of a feed-forward network reads and writes.</summary>
 public readonly struct NetworkViews(
-    ArrayView<NetworkLayer> layers, UpdateViews update, ArrayView<float> h, ArrayView<float> delta,
-    ArrayView<float> data, ArrayView<float> targets, ArrayView<int> classes, ArrayView<int> order,
-    ArrayView<float> batchTargets, ArrayView<int> batchClasses, ArrayView<float> losses, ArrayView<float> stepLosses,
-    ArrayView<float> stepSquares)
+    ArrayView<NetworkLayer> layers, ArrayView<CategoryBlock> categories, UpdateViews update, ArrayView<float> h, ArrayView<float> delta,
+    NetworkRows rows, ArrayView<int> order, ArrayView<float> losses, ArrayView<float> stepLosses, ArrayView<float> stepSquares)
 {
     /// <summary>The L layers.</summary>
     public readonly ArrayView<NetworkLayer> Layers = layers;
+
+    /// <summary>The blocks of the inputs that are categories; one of no inputs where there are none.</summary>
+    public readonly ArrayView<CategoryBlock> Categories = categories;
 
     /// <summary>The parameters, their gradient, and all else that the update reads and writes.</summary>
     public readonly UpdateViews Update = update;
@@ -60,23 +128,11 @@ public readonly struct NetworkViews(
     /// <summary>δ[1] to δ[L] of the batch.</summary>
     public readonly ArrayView<float> Delta = delta;
 
-    /// <summary>All rows of the data, <c>[n, padded]</c>.</summary>
-    public readonly ArrayView<float> Data = data;
-
-    /// <summary>y of all rows, <c>[n, padded]</c>; only a line where y are classes.</summary>
-    public readonly ArrayView<float> Targets = targets;
-
-    /// <summary>y of all rows as classes, <c>[n]</c>; only a word where y are numbers.</summary>
-    public readonly ArrayView<int> Classes = classes;
+    /// <summary>The rows of the data, and those of the batch.</summary>
+    public readonly NetworkRows Rows = rows;
 
     /// <summary>The indices of rows in the order in which steps take them, epoch after epoch.</summary>
     public readonly ArrayView<int> Order = order;
-
-    /// <summary>y of the batch.</summary>
-    public readonly ArrayView<float> BatchTargets = batchTargets;
-
-    /// <summary>y of the batch as classes.</summary>
-    public readonly ArrayView<int> BatchClasses = batchClasses;
 
     /// <summary>The loss of each row of the batch.</summary>
     public readonly ArrayView<float> Losses = losses;
@@ -112,7 +168,8 @@ public static class NetworkStatus
 
 /// <summary>The arguments of a launch that runs steps of a feed-forward network.</summary>
 public readonly struct NetworkArguments(
-    int rows, int batch, int ordered, int first, int slot, UpdateArguments update, float gradientTolerance, float lossTolerance, int teams)
+    int rows, int batch, int ordered, int first, int slot, UpdateArguments update, DropoutArguments dropout, float gradientTolerance,
+    float lossTolerance, int teams)
 {
     /// <summary>n, the number of rows of an epoch.</summary>
     public readonly int Rows = rows;
@@ -131,6 +188,9 @@ public readonly struct NetworkArguments(
 
     /// <summary>The optimizer.</summary>
     public readonly UpdateArguments Update = update;
+
+    /// <summary>The dropout of the hidden layers.</summary>
+    public readonly DropoutArguments Dropout = dropout;
 
     /// <summary>The step whose gradient has a smaller norm is the last; 0 lets training go on.</summary>
     public readonly float GradientTolerance = gradientTolerance;
@@ -154,5 +214,6 @@ public readonly struct NetworkArguments(
     public bool IsFetched => Ordered == 1 && Slot > 0;
 
     /// <summary>The arguments of the n-th step after the first.</summary>
-    public NetworkArguments Later(int n) => new(Rows, Batch, Ordered, First + n, Slot + n, Update, GradientTolerance, LossTolerance, Teams);
+    public NetworkArguments Later(int n) => new(
+        Rows, Batch, Ordered, First + n, Slot + n, Update, Dropout.Later(n), GradientTolerance, LossTolerance, Teams);
 }

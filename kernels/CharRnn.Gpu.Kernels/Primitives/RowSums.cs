@@ -12,30 +12,35 @@ public static unsafe class RowSums
     /// <summary>
     /// Computes the transpose of <see cref="RowLookup.Gather"/>: <c>to[v] = Σ from[r]</c> over the rows r with
     /// <c>indices[r] = first + v</c>, in the order of r, for v below <paramref name="values"/> and the first
-    /// <paramref name="columns"/> columns.
+    /// <paramref name="columns"/> columns; <paramref name="layout"/> says where the elements of <c>to</c> lie.
     /// </summary>
     [IntrinsicImplementation]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void ScatterAdd(
-        ArrayView<float> scratch, ArrayView<float> to, ArrayView<int> indices, ArrayView<float> from, int rows, int first, int values,
-        int row, int columns)
+        ArrayView<float> scratch, ArrayView<float> to, Layout layout, ArrayView<int> indices, ArrayView<float> from, int row, int rows,
+        int first, int values, int columns)
     {
         float* destination = Simd.Pointer(to), source = Simd.Pointer(from);
         int* index = Simd.Pointer(indices);
-        for (int v = 0; v < values; v++)
-            new Span<float>(destination + ((long)v * row), columns).Clear();
-        for (int r = 0; r < rows; r++)
-            if ((uint)(index[r] - first) < (uint)values)
-                Add(destination + ((long)(index[r] - first) * row), source + ((long)r * row), columns);
+        int width = layout.Panel == Layout.PanelWidth ? columns : Layout.PanelWidth; // of rows all columns follow each other
+        for (int left = 0; left < columns; left += width, source += width)
+        {
+            float* panel = destination + layout.Offset(0, left);
+            int count = Math.Min(width, columns - left);
+            for (int v = 0; v < values; v++)
+                new Span<float>(panel + ((long)v * layout.Row), count).Clear();
+            for (int r = 0; r < rows; r++)
+                if ((uint)(index[r] - first) < (uint)values)
+                    Add(panel + ((long)(index[r] - first) * layout.Row), source + ((long)r * row), count);
+        }
     }
 
     // This is a product with a matrix of ones and zeros: it needs no sorting, and takes a third of the time of dWhy.
     internal static void ScatterAddOnGroup(
-        ArrayView<float> scratch, ArrayView<float> to, ArrayView<int> indices, ArrayView<float> from, int rows, int first, int values,
-        int row, int columns) =>
+        ArrayView<float> scratch, ArrayView<float> to, Layout layout, ArrayView<int> indices, ArrayView<float> from, int row, int rows,
+        int first, int values, int columns) =>
         GroupProduct.RunTransposed(
-            scratch, new Elements(to, Layout.Rows(row), 0), new OneHot(indices, first), from, Layout.Rows(row),
-            values, columns, rows);
+            scratch, new Elements(to, layout, 0), new OneHot(indices, first), from, Layout.Rows(row), values, columns, rows);
 
     /// <summary>Sums the first columns in the order of the rows: <c>to[i] = Σ from[r, i]</c>.</summary>
     [IntrinsicImplementation]

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using ILGPU;
 using ILGPU.IR.Intrinsics;
 
@@ -49,6 +50,28 @@ public static unsafe class Rows
         {
             int r = element / columns, i = element - (r * columns);
             to[(r * row) + i] = bias[i];
+        }
+
+        Team.Barrier();
+    }
+
+    /// <summary>Multiplies every row by a number of its own: <c>x[r] *= factors[r]</c> in the first columns.</summary>
+    [IntrinsicImplementation]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Scale(ArrayView<float> x, ArrayView<float> factors, int rows, int row, int columns)
+    {
+        float* p = Simd.Pointer(x), factor = Simd.Pointer(factors);
+        for (int r = 0; r < rows; r++, p += row)
+            for (int i = 0; i < columns; i++)
+                p[i] *= factor[r];
+    }
+
+    internal static void ScaleOnGroup(ArrayView<float> x, ArrayView<float> factors, int rows, int row, int columns)
+    {
+        for (int element = Group.IdxX; element < rows * columns; element += Group.DimX)
+        {
+            int r = element / columns, i = element - (r * columns);
+            x[(r * row) + i] *= factors[r];
         }
 
         Team.Barrier();

@@ -16,35 +16,39 @@ internal sealed record ColumnImportance(string Column, double Mean, double Devia
 
     /// <summary>Measures all columns.</summary>
     /// <param name="encoding">How the columns became numbers.</param>
-    /// <param name="data">The rows, with answers; while this measures, their numbers are not as they were.</param>
+    /// <param name="x">The rows; while this measures, they are not as they were.</param>
     /// <param name="repeats">The number of shufflings of each column.</param>
     /// <param name="seed">The seed of the shufflings.</param>
     /// <param name="before">How bad the answers for the rows are.</param>
     /// <param name="badness">How bad they are for the rows as they are then.</param>
     /// <returns>The columns, the most important first.</returns>
     public static IReadOnlyList<ColumnImportance> Of(
-        TableEncoding encoding, LabelledData data, int repeats, ulong seed, double before, Func<double> badness)
+        TableEncoding encoding, InputRows x, int repeats, ulong seed, double before, Func<double> badness)
     {
         // All columns are shuffled alike.
-        int[][] orders = [.. Enumerable.Range(0, repeats).Select(repeat => Shuffled(data.Count, seed, repeat))];
-        float[] whole = [.. data.X];
+        int[][] orders = [.. Enumerable.Range(0, repeats).Select(repeat => Shuffled(x.Count, seed, repeat))];
+        float[] numbers = [.. x.Numbers];
+        int[] codes = [.. x.Codes];
         var columns = new List<ColumnImportance>();
-        foreach ((ColumnEncoding column, int numbers, int categories) in encoding.Places())
+        int width = x.Columns.Numbers, coded = 0;
+        foreach ((ColumnEncoding column, int first, int categories) in encoding.Places())
         {
             double[] losses = new double[repeats];
+            bool isCoded = column.Categories is not null && !encoding.IsInterleaved;
             for (int repeat = 0; repeat < repeats; repeat++)
             {
                 // All inputs of a column move together.
-                for (int row = 0; row < data.Count; row++)
-                {
-                    Move(whole, data.X, data.Inputs, orders[repeat][row], row, numbers, column.Numbers);
-                    Move(whole, data.X, data.Inputs, orders[repeat][row], row, categories, column.Categories?.Count ?? 0);
-                }
-
+                Move(numbers, x.Numbers, width, orders[repeat], first, column.Numbers);
+                if (isCoded)
+                    Move(codes, x.Codes, x.Columns.Values.Count, orders[repeat], coded, 1);
+                else if (column.Categories is { } values)
+                    Move(numbers, x.Numbers, width, orders[repeat], categories, values.Count);
                 losses[repeat] = badness() - before;
             }
 
-            whole.CopyTo(data.X, 0);
+            coded += isCoded ? 1 : 0;
+            numbers.CopyTo(x.Numbers, 0);
+            codes.CopyTo(x.Codes, 0);
             double mean = losses.Average(), squares = losses.Sum(loss => (loss - mean) * (loss - mean));
             columns.Add(new(column.Name, mean, Math.Sqrt(squares / Math.Max(1, repeats - 1))));
         }
@@ -52,8 +56,11 @@ internal sealed record ColumnImportance(string Column, double Mean, double Devia
         return [.. columns.OrderByDescending(column => column.Mean)];
     }
 
-    private static void Move(float[] from, float[] to, int width, int source, int row, int first, int count) =>
-        from.AsSpan((source * width) + first, count).CopyTo(to.AsSpan((row * width) + first, count));
+    private static void Move<T>(T[] from, T[] to, int width, int[] order, int first, int count)
+    {
+        for (int row = 0; row < order.Length; row++)
+            from.AsSpan((order[row] * width) + first, count).CopyTo(to.AsSpan((row * width) + first, count));
+    }
 
     private static int[] Shuffled(int count, ulong seed, int repeat)
     {

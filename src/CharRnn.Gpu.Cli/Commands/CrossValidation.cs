@@ -54,7 +54,7 @@ internal sealed record CrossValidation(int Folds, double[] Loss, double[] Measur
         LabelledData held, CancellationToken stop)
     {
         using var engine = new NetworkEngine(device, initial, parts.Training, how);
-        using var predictor = new NetworkPredictor(device, initial.Network, Math.Max(held.Count, parts.Validation.Count));
+        using var predictor = new NetworkPredictor(device, initial.Network, Math.Max(held.Count, parts.Validation.Count), held.X.Columns);
         var best = new BestWeights();
         var learner = new TableLearner(engine, predictor, parts.Validation, parts.Training.ConstantLoss(initial.Network.Loss));
         TrainingOutcome outcome = new TrainingLoop(learner, how.LearningRate, scheduleOf(parts.Training.Count), null).Run(best, stop);

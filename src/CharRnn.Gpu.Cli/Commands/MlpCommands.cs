@@ -153,7 +153,7 @@ internal static class MlpCommands
         IReadOnlyList<ColumnImportance> columns = Output.Waited(
             "shuffling columns",
             () => ColumnImportance.Of(
-                model.Encoding, rows, options.GetValue(Repeats)!.Value, options.GetValue(Seed)!.Value, before,
+                model.Encoding, rows.X, options.GetValue(Repeats)!.Value, options.GetValue(Seed)!.Value, before,
                 () => Badness(predictor.Apply(rows, stop))));
         if (options.GetValue(Json))
         {
@@ -260,7 +260,7 @@ internal static class MlpCommands
             (_device, _model) = (device, model);
             try
             {
-                _predictor = new NetworkPredictor(device, model.Shape, mostRows);
+                _predictor = new NetworkPredictor(device, model.Shape, mostRows, model.Encoding.Columns);
             }
             catch
             {

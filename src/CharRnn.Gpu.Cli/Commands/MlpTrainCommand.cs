@@ -177,7 +177,7 @@ internal static class MlpTrainCommand
 
         using ComputeDevice device = RunOptions.OpenDevice(
             options, opened => DeviceVerification.QuickCheck(opened, table.Shape, how), earlier?.Root, resumed?.Configuration);
-        NetworkEngine.RequireMemory(device, table.Shape, training.Count, how);
+        NetworkEngine.RequireMemory(device, table.Shape, training, how);
         ParameterSet<float> initial = resumed?.Snapshot.Weights ?? InitialNetwork.Create(table.Shape, how.Seed);
 
         // Where no older run is lost, the directory is made first: nobody should wait to hear that it cannot be.
@@ -211,7 +211,7 @@ internal static class MlpTrainCommand
         using var engine = new NetworkEngine(device, initial, training, how);
         if (resumed is not null)
             engine.Restore(resumed.Snapshot.Engine);
-        using var predictor = new NetworkPredictor(device, table.Shape, Math.Max(training.Count, validation.Count));
+        using var predictor = new NetworkPredictor(device, table.Shape, Math.Max(training.Count, validation.Count), training.X.Columns);
         using RunDirectory? replaced = mayReplace ? RunOptions.Create(options) : null;
         RunDirectory run = earlier ?? free ?? replaced!;
         if (!Output.IsQuiet)

@@ -7,6 +7,16 @@ using CharRnn.Training;
 
 namespace CharRnn.Gpu.Execution;
 
+/// <summary>How large the data are that a device has.</summary>
+/// <param name="Columns">What the inputs are.</param>
+/// <param name="Rows">The number of rows.</param>
+/// <param name="IsWeighted">Whether each row counts in J as its weight says.</param>
+internal readonly record struct DataSizes(InputColumns Columns, int Rows, bool IsWeighted)
+{
+    /// <summary>The sizes of these data.</summary>
+    public static DataSizes Of(LabelledData data) => new(data.X.Columns, data.Count, data.Weights.Length > 0);
+}
+
 /// <summary>All of a feed-forward network's memory on a device: the parameters, the states of a batch, and the data.</summary>
 internal sealed class NetworkBuffers : IDisposable
 {
@@ -17,40 +27,48 @@ internal sealed class NetworkBuffers : IDisposable
     private readonly List<IDisposable> _buffers = [];
     private readonly DeviceParameters _theta;
     private readonly DeviceOptimizer? _optimizer;
-    private readonly AlignedBuffer<float> _h, _data, _targets, _losses, _stepLosses, _stepSquares;
-    private readonly AlignedBuffer<int> _classes, _order, _status;
+    private readonly AlignedBuffer<float> _h, _numbers, _targets, _weights, _losses, _stepLosses, _stepSquares;
+    private readonly AlignedBuffer<int> _codes, _classes, _order, _status;
 
     /// <param name="device">The device.</param>
     /// <param name="shape">The network.</param>
-    /// <param name="rows">The number of rows of the data.</param>
+    /// <param name="data">What the data are.</param>
     /// <param name="batch">The number of rows of a step.</param>
     /// <param name="order">The number of rows that the order lists, which covers whole epochs.</param>
     /// <param name="slots">The number of steps whose losses are kept.</param>
     /// <param name="options">The optimizer; null for a network that is applied and not trained.</param>
-    public NetworkBuffers(ComputeDevice device, NetworkShape shape, int rows, int batch, int order, int slots, UpdateOptions? options)
+    public NetworkBuffers(
+        ComputeDevice device, NetworkShape shape, DataSizes data, int batch, int order, int slots, NetworkOptions? options)
     {
-        Require(device, shape, rows, batch, options);
+        Require(device, shape, data, batch, options);
         (Shape, _groupSize) = (shape, device.GroupSize);
+        InputColumns columns = data.Columns;
         var parameters = new ParameterLayout(shape);
-        long delta = 0, h = (long)batch * RnnDims.PaddedRow(shape.Inputs);
+        bool drops = options?.Dropout > 0;
+        long delta = 0, below = 0, h = (long)batch * RnnDims.PaddedRow(columns.Numbers);
         _layers = new NetworkLayer[shape.Layers.Count];
         for (int l = 0; l < _layers.Length; l++)
         {
             (int inputs, int outputs) = (shape.InputsOf(l), shape.Layers[l].Width);
+            int numbers = l == 0 ? columns.Numbers : inputs;
             ParameterLayout.Place weights = parameters.Places[NetworkShape.WeightsOf(l)];
             ParameterLayout.Place bias = parameters.Places[NetworkShape.BiasesOf(l)];
-            long below = h - ((long)batch * RnnDims.PaddedRow(inputs));
+            long states = (long)batch * RnnDims.PaddedRow(outputs), dropped = drops && l < _layers.Length - 1 ? h + states : h;
             _layers[l] = new NetworkLayer(
-                inputs, outputs, ActivationOf(shape, l), LossOf(shape, l), (int)weights.Offset, (int)bias.Offset, (int)weights.Transposed,
-                (int)below, (int)h, (int)delta, NetworkPlan.GradientGrid(inputs, outputs, batch, device.Traits));
-            h += (long)batch * RnnDims.PaddedRow(outputs);
-            delta += (long)batch * RnnDims.PaddedRow(outputs);
+                inputs, numbers, outputs, ActivationOf(shape, l), LossOf(shape, l), (int)weights.Offset, (int)bias.Offset,
+                (int)weights.Transposed, (int)below, (int)h, (int)dropped, (int)delta,
+                NetworkPlan.GradientGrid(numbers, outputs, batch, device.Traits));
+            (below, h) = (dropped, dropped + states);
+            delta += states;
         }
 
         bool hasClasses = shape.Loss == NetworkLoss.CrossEntropy;
-        int line = Layout.PanelWidth, outputRow = RnnDims.PaddedRow(shape.Outputs);
+        int line = Layout.PanelWidth, count = data.Rows, codes = columns.Values.Count;
         AlignedBuffer<NetworkLayer> layers = New<NetworkLayer>(device, _layers.Length);
         layers.Write(_layers);
+        CategoryBlock[] blocks = NetworkPlan.CategoryBlocks(columns, shape.Layers[0].Width, device.Traits);
+        AlignedBuffer<CategoryBlock> categories = New<CategoryBlock>(device, blocks.Length);
+        categories.Write(blocks);
         _buffers.Add(_theta = new DeviceParameters(device, parameters));
         _status = New<int>(device, NetworkStatus.Count);
         if (options is not null)
@@ -59,35 +77,43 @@ internal sealed class NetworkBuffers : IDisposable
             ?? DeviceOptimizer.ViewsOf(_theta, New<float>(device, line), New<TransposedMatrix>(device, 1), _status);
         AlignedBuffer<float> deltas = New<float>(device, delta);
         (_h, _losses) = (New<float>(device, h), New<float>(device, batch));
-        _data = New<float>(device, (long)rows * RnnDims.PaddedRow(shape.Inputs));
-        _targets = New<float>(device, hasClasses ? line : (long)rows * outputRow);
-        (_classes, _order) = (New<int>(device, hasClasses ? rows : 1), New<int>(device, order));
-        AlignedBuffer<float> batchTargets = New<float>(device, hasClasses ? line : (long)batch * outputRow);
+        _numbers = New<float>(device, Math.Max(line, (long)count * columns.Numbers));
+        _codes = New<int>(device, Math.Max(1, (long)count * codes));
+        _targets = New<float>(device, hasClasses ? line : (long)count * shape.Outputs);
+        (_classes, _order) = (New<int>(device, hasClasses ? count : 1), New<int>(device, order));
+        _weights = New<float>(device, data.IsWeighted ? count : line);
+        AlignedBuffer<int> batchCodes = New<int>(device, Math.Max(1, (long)batch * codes));
+        AlignedBuffer<float> batchTargets = New<float>(device, hasClasses ? line : (long)batch * RnnDims.PaddedRow(shape.Outputs));
         AlignedBuffer<int> batchClasses = New<int>(device, hasClasses ? batch : 1);
+        AlignedBuffer<float> batchWeights = New<float>(device, data.IsWeighted ? batch : line);
         (_stepLosses, _stepSquares) = (New<float>(device, slots + 1), New<float>(device, slots));
         Views = new NetworkViews(
-            layers.View, update, _h.View, deltas.View, _data.View, _targets.View, _classes.View, _order.View,
-            batchTargets.View, batchClasses.View, _losses.View, _stepLosses.View, _stepSquares.View);
+            layers.View, categories.View, update, _h.View, deltas.View,
+            new NetworkRows(
+                codes, batch, data.IsWeighted ? 1 : 0, _numbers.View, _codes.View, _targets.View, _classes.View, _weights.View,
+                batchCodes.View, batchTargets.View, batchClasses.View, batchWeights.View),
+            _order.View, _losses.View, _stepLosses.View, _stepSquares.View);
     }
 
     /// <summary>Checks, before anything is allocated, that a device has room for a network and its data.</summary>
     /// <exception cref="CharRnnException">The device, or the index range of a buffer, is too small.</exception>
-    public static void Require(ComputeDevice device, NetworkShape shape, int rows, int batch, UpdateOptions? options)
+    public static void Require(ComputeDevice device, NetworkShape shape, DataSizes data, int batch, NetworkOptions? options)
     {
         var layout = new ParameterLayout(shape);
-        double parameters = layout.Length, states = 0, data = 0;
+        double parameters = layout.Length, rows = data.Rows, deltas = 0, codes = data.Columns.Values.Count;
         foreach (Layer layer in shape.Layers)
-            states += batch * (double)RnnDims.PaddedRow((long)layer.Width);
-        data += (double)rows * (RnnDims.PaddedRow((long)shape.Inputs) + RnnDims.PaddedRow((long)shape.Outputs));
-        states += batch * (double)RnnDims.PaddedRow((long)shape.Inputs);
+            deltas += batch * (double)RnnDims.PaddedRow((long)layer.Width);
+        double states = ((options?.Dropout > 0 ? 2 : 1) * deltas) + (batch * (double)RnnDims.PaddedRow((long)data.Columns.Numbers));
+        double answers = shape.Loss == NetworkLoss.CrossEntropy ? rows : rows * shape.Outputs;
+        double all = (rows * (data.Columns.Numbers + codes + (data.IsWeighted ? 1 : 0))) + answers + (batch * codes);
 
         // The parameters and the host's copies; to train, also their gradient, moments and transposes, and the parameters once more to
         // measure the network.
         double arenas = 2 * parameters;
         if (options is not null)
             arenas += ((2 + options.Moments.Count) * parameters) + layout.TransposedLength;
-        double bytes = sizeof(float) * (arenas + ((options is null ? 2 : 4) * states) + data);
-        double largest = Math.Max(Math.Max(parameters, states), data);
+        double bytes = sizeof(float) * (arenas + ((options is null ? 1 : 2) * (states + deltas)) + all);
+        double largest = new[] { parameters, states, rows * data.Columns.Numbers, rows * codes, answers }.Max();
         if (largest > Math.Min(int.MaxValue - 1024, device.MaxBufferSize / sizeof(float)))
             throw new CharRnnException(
                 "--layers",
@@ -105,14 +131,23 @@ internal sealed class NetworkBuffers : IDisposable
 
     private DeviceOptimizer Optimizer => _optimizer ?? throw new InvalidOperationException("The network is not trained here.");
 
-    /// <summary>Writes rows of data to the device, from the first row of its buffers on.</summary>
-    public void WriteData(LabelledData data)
+    /// <summary>Writes some consecutive rows of data to the device, from the first row of its buffers on.</summary>
+    public void WriteData(LabelledData data, int first, int count)
     {
-        _data.Write(Padding.Add(data.X, data.Count, data.Inputs));
-        if (data.Classes.Length > 0)
-            _classes.Write(data.Classes);
-        else if (data.Targets.Length > 0)
-            _targets.Write(Padding.Add(data.Targets, data.Count, data.Outputs));
+        InputColumns columns = data.X.Columns;
+        Write(_numbers, data.X.Numbers, columns.Numbers);
+        Write(_codes, data.X.Codes, columns.Values.Count);
+        Write(_classes, data.Classes, Math.Min(1, data.Classes.Length));
+        Write(_targets, data.Targets, data.Outputs);
+        if (Views.Rows.Weighted != 0)
+            Write(_weights, data.Weights, 1);
+
+        void Write<T>(AlignedBuffer<T> to, T[] from, int width)
+            where T : unmanaged
+        {
+            if (width > 0)
+                to.Write(from.AsSpan(first * width, count * width));
+        }
     }
 
     /// <summary>The number of neurons of a layer.</summary>

@@ -26,6 +26,9 @@ public sealed record NetworkOptions : UpdateOptions
     /// <summary>The seed of the order of the rows in each epoch; it has no effect where a step has all rows.</summary>
     public ulong Seed { get; init; } = 1;
 
+    /// <summary>p, the share of the values of hidden layers that a step drops (E12): from 0, below 1.</summary>
+    public double Dropout { get; init => field = Limits.Part(value); }
+
     /// <summary>
     /// Training ends with the first step whose gradient has a smaller norm than this, or with mini-batches with the first epoch whose
     /// mean norm is smaller; with 0 it never does.
@@ -37,6 +40,9 @@ public sealed record NetworkOptions : UpdateOptions
     /// does.
     /// </summary>
     public float LossTolerance { get; init => field = Limits.NotNegative(value); }
+
+    /// <summary>What steps drop: the layers are numbered from the first hidden one, and rows from the begin of a batch.</summary>
+    internal DropoutMask Mask => new(Dropout, Seed);
 
     /// <summary>The number of rows of a step, if the data have this many.</summary>
     internal int BatchOf(int rows) => BatchSize == 0 ? rows : Math.Min(BatchSize, rows);
@@ -86,15 +92,15 @@ public sealed class NetworkEngine : ITrainingEngine
         _plan = plan ?? NetworkPlan.Choose(shape, _batch, device.Traits);
         _runner = new StepRunner(guess: shape.TrainingFlops * _batch / 5e9);
         _buffers = new NetworkBuffers(
-            device, shape, _rows, _batch, _stepsPerEpoch == 1 ? _rows : _rows * _epochsOrdered, StepRunner.MaxSteps, options);
-        _buffers.WriteData(data);
+            device, shape, DataSizes.Of(data), _batch, _stepsPerEpoch == 1 ? _rows : _rows * _epochsOrdered, StepRunner.MaxSteps, options);
+        _buffers.WriteData(data, 0, _rows);
         _buffers.WriteParameters(initial);
     }
 
     /// <summary>Checks, before anything is allocated, that a device has room for a network and its data.</summary>
     /// <exception cref="CharRnnException">It has not; the message says what is needed and what there is.</exception>
-    public static void RequireMemory(ComputeDevice device, NetworkShape shape, int rows, NetworkOptions options) =>
-        NetworkBuffers.Require(device, shape, rows, options.BatchOf(rows), options);
+    public static void RequireMemory(ComputeDevice device, NetworkShape shape, LabelledData data, NetworkOptions options) =>
+        NetworkBuffers.Require(device, shape, DataSizes.Of(data), options.BatchOf(data.Count), options);
 
     /// <summary>The number of completed steps of the whole run.</summary>
     public long Iteration { get; private set; }
@@ -198,9 +204,17 @@ public sealed class NetworkEngine : ITrainingEngine
     /// <summary>Frees the device memory; the device stays.</summary>
     public void Dispose() => _life.End(_buffers.Dispose);
 
-    private NetworkArguments Arguments(int first, int slot, int teams) => _stepsPerEpoch == 1
-        ? new NetworkArguments(_rows, _batch, 1, 0, slot, _buffers.Update, _options.GradientTolerance, _options.LossTolerance, teams)
-        : new NetworkArguments(_rows, _batch, _stepsPerEpoch * _epochsOrdered, first, slot, _buffers.Update, 0, 0, teams);
+    private NetworkArguments Arguments(int first, int slot, int teams)
+    {
+        DropoutMask mask = _options.Mask;
+        var dropout = new DropoutArguments(
+            mask.Threshold, mask.Scale, (uint)mask.Seed, (uint)(mask.Seed >> 32), (uint)(Iteration + slot));
+        return _stepsPerEpoch == 1
+            ? new NetworkArguments(
+                _rows, _batch, 1, 0, slot, _buffers.Update, dropout, _options.GradientTolerance, _options.LossTolerance, teams)
+            : new NetworkArguments(
+                _rows, _batch, _stepsPerEpoch * _epochsOrdered, first, slot, _buffers.Update, dropout, 0, 0, teams);
+    }
 
     /// <summary>Counts a step, and decides whether training has converged with it.</summary>
     /// <returns>How training converged; null if it did not.</returns>

@@ -33,10 +33,35 @@ internal sealed record NetworkPlan(bool ManySteps, int Teams, string Reason)
         return new NetworkPlan(false, device.Teams, $"{figures}: a launch for each layer forward and back, the gradients and the update");
     }
 
-    /// <summary>How the gradient of a layer is divided into tasks.</summary>
-    public static BlockGrid GradientGrid(int inputs, int outputs, int batch, DeviceTraits device) => device.Kind != DeviceKind.Cpu
+    /// <summary>How the gradient of a layer is divided into tasks; of no inputs there are none.</summary>
+    public static BlockGrid GradientGrid(int inputs, int outputs, int batch, DeviceTraits device) => inputs == 0 ? default
+        : device.Kind != DeviceKind.Cpu
         ? ExecutionPlan.GroupGrid(inputs, outputs, device.Teams)
         : ExecutionPlan.WorkerGrid(inputs, outputs, ExecutionPlan.CpuTasks(device.Teams, batch));
+
+    /// <summary>
+    /// How the gradient of the weights of inputs that are categories is divided into tasks: on a GPU into blocks like those of a product,
+    /// on a CPU into panels, whose work depends on the rows and not on how many categories a column has.
+    /// </summary>
+    /// <returns>The blocks; one of no inputs where there are no categories.</returns>
+    public static CategoryBlock[] CategoryBlocks(InputColumns columns, int outputs, DeviceTraits device)
+    {
+        CategoryBlock[] blocks =
+        [
+            .. from column in Enumerable.Range(0, columns.Values.Count)
+               let values = columns.Values[column]
+               let grid = device.Kind == DeviceKind.Cpu
+                   ? new BlockGrid(1, Layout.PanelCount(outputs))
+                   : ExecutionPlan.GroupGrid(values, outputs, device.Teams)
+               from block in Enumerable.Range(0, grid.Count)
+               let first = Share.FourBegin(values, block / grid.Columns, grid.Rows)
+               let left = Share.PanelBegin(outputs, block % grid.Columns, grid.Columns)
+               select new CategoryBlock(
+                   column, columns.Firsts[column] + first, Share.FourBegin(values, (block / grid.Columns) + 1, grid.Rows) - first, left,
+                   Share.PanelBegin(outputs, (block % grid.Columns) + 1, grid.Columns) - left),
+        ];
+        return blocks.Length > 0 ? blocks : [default];
+    }
 
     /// <summary>How a launch of a layer divides its outputs: shares of the rows by shares of the neurons.</summary>
     public BlockGrid LayerGrid(int rows, int neurons) => ExecutionPlan.GroupGrid(rows, neurons, Teams);

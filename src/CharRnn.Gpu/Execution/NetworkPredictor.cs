@@ -18,20 +18,25 @@ public sealed class NetworkPredictor : IDisposable
     private readonly ComputeDevice _device;
     private readonly DeviceLife _life;
     private readonly NetworkShape _shape;
+    private readonly InputColumns _columns;
     private readonly NetworkBuffers _buffers;
     private readonly int _rows;
 
     /// <param name="device">The device.</param>
     /// <param name="shape">The network.</param>
     /// <param name="mostRows">The most rows that a launch should have room for; larger numbers of rows take several launches.</param>
+    /// <param name="columns">What the network's inputs are; null where all of them are numbers.</param>
+    /// <exception cref="ArgumentException">The columns are not as many inputs as the network has.</exception>
     /// <exception cref="CharRnnException">The device has no room for the network.</exception>
     /// <exception cref="ObjectDisposedException">The device is disposed of.</exception>
-    public NetworkPredictor(ComputeDevice device, NetworkShape shape, int mostRows)
+    public NetworkPredictor(ComputeDevice device, NetworkShape shape, int mostRows, InputColumns? columns = null)
     {
-        (_device, _shape, _rows) = (device, shape, Math.Clamp(mostRows, 1, RowsPerLaunch));
+        (_device, _shape, _columns) = (device, shape, columns ?? new InputColumns(shape.Inputs));
+        _rows = Math.Clamp(mostRows, 1, RowsPerLaunch);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(_columns.Count, shape.Inputs, nameof(columns));
         _life = new DeviceLife(this, device.Life);
         using Lock.Scope held = _life.Enter();
-        _buffers = new NetworkBuffers(device, shape, _rows, _rows, _rows, slots: 1, options: null);
+        _buffers = new NetworkBuffers(device, shape, new DataSizes(_columns, _rows, false), _rows, _rows, slots: 1, options: null);
         _buffers.WriteOrder([.. Enumerable.Range(0, _rows)]);
     }
 
@@ -47,6 +52,8 @@ public sealed class NetworkPredictor : IDisposable
         if (!parameters.Shape.Equals(_shape))
             throw new ArgumentException("are of another network", nameof(parameters));
         data.RequireFits(_shape, mustAnswer: false);
+        if (!data.X.Columns.Equals(_columns))
+            throw new ArgumentException("rows of other columns than the predictor's", nameof(data));
         using Lock.Scope held = _life.Enter();
         bool hasAnswers = data.Classes.Length + data.Targets.Length > 0;
         var outputs = new float[count * width];
@@ -56,17 +63,16 @@ public sealed class NetworkPredictor : IDisposable
         {
             cancellation.ThrowIfCancellationRequested();
             int rows = Math.Min(_rows, count - first);
-            LabelledData part = Part(data, first, rows);
-            _buffers.WriteData(part);
+            _buffers.WriteData(data, first, rows);
             _device.Kernels.NetworkEvaluate(
-                _buffers.Views, new NetworkArguments(rows, rows, 1, 0, 0, default, 0, 0, Math.Min(_device.Teams, rows)));
+                _buffers.Views, new NetworkArguments(rows, rows, 1, 0, 0, default, default, 0, 0, Math.Min(_device.Teams, rows)));
             Span<float> answers = outputs.AsSpan(first * width, rows * width);
             _buffers.ReadOutputs(rows).CopyTo(answers);
             if (_shape.Loss == NetworkLoss.CrossEntropy)
                 for (int r = 0; r < rows; r++)
                     Softmax(answers.Slice(r * width, width));
-            foreach (float one in _buffers.ReadLosses(rows))
-                loss += one;
+            foreach ((int r, float one) in _buffers.ReadLosses(rows).Index())
+                loss += data.Weights.Length > 0 ? data.Weights[first + r] * one : one;
         }
 
         return new NetworkAnswers(outputs, hasAnswers ? loss / count : double.NaN);
@@ -85,17 +91,5 @@ public sealed class NetworkPredictor : IDisposable
             sum += Math.Exp(z - max);
         foreach (ref float z in row)
             z = (float)(Math.Exp(z - max) / sum);
-    }
-
-    /// <summary>Some of the rows. If they have no answers, zeros take their place: the losses are then not used.</summary>
-    private LabelledData Part(LabelledData data, int first, int rows)
-    {
-        int end = first + rows, width = _shape.Outputs;
-        float[] x = data.X[(first * data.Inputs)..(end * data.Inputs)];
-        return _shape.Loss == NetworkLoss.CrossEntropy
-            ? new LabelledData(data.Inputs, x, data.Classes.Length > 0 ? data.Classes[first..end] : new int[rows])
-            : new LabelledData(
-                data.Inputs, x, width,
-                data.Targets.Length > 0 ? data.Targets[(first * width)..(end * width)] : new float[rows * width]);
     }
 }

@@ -107,7 +107,12 @@ public sealed class DeviceVerification
     /// <returns>What is wrong; null if nothing is.</returns>
     public static string? QuickCheck(ComputeDevice device, NetworkShape shape, NetworkOptions? training = null)
     {
-        var small = new NetworkCase(shape.Layers[0].Activation, shape.Loss);
+        var small = new NetworkCase(shape.Layers[0].Activation, shape.Loss)
+        {
+            Columns = NetworkCase.Mixed,
+            IsWeighted = training is not null,
+            Dropout = training?.Dropout > 0 ? 0.25 : 0,
+        };
         var verification = new DeviceVerification(device, (_, _) => { });
         IEnumerable<VerificationCheck> checks = verification.CheckAnswers(small);
         if (training is not null)
@@ -133,20 +138,26 @@ public sealed class DeviceVerification
         return null;
     }
 
-    /// <summary>Feed-forward networks: every activation with every loss, and a step by every plan.</summary>
+    /// <summary>
+    /// Feed-forward networks: every activation with every loss, every loss with categories, weights and dropout, and a step by every plan.
+    /// </summary>
     private IEnumerable<VerificationCheck> CheckNetworks() =>
         from loss in Enum.GetValues<NetworkLoss>()
-        from activation in Enum.GetValues<ActivationFunction>()
-        let network = new NetworkCase(activation, loss)
+        from network in (IEnumerable<NetworkCase>)[
+            .. Enum.GetValues<ActivationFunction>().Select(activation => new NetworkCase(activation, loss)),
+            new NetworkCase(ActivationFunction.Sigmoid, loss) { Columns = NetworkCase.Mixed, IsWeighted = true, Dropout = 0.25 },
+            new NetworkCase(ActivationFunction.Relu, loss) { Columns = new(0, 150) }]
         from check in CheckAnswers(network).Concat(
             NetworkPlan.All(_device.Traits).SelectMany(plan => CheckStep(network, clipNorm: null, plan)))
         select check;
 
     private IEnumerable<VerificationCheck> CheckStep(NetworkCase network, double? clipNorm, NetworkPlan plan)
     {
-        var options = new NetworkOptions { LearningRate = 0.5, ClipNorm = clipNorm };
+        var options = new NetworkOptions { LearningRate = 0.5, ClipNorm = clipNorm, Dropout = network.Dropout, Seed = 5 };
         ParameterSet<double> after = network.Parameters.Convert(value => (double)value);
-        (double expectedLoss, ParameterSet<double> expected) = ReferenceNetwork.Run(after, network.Data);
+        (double expectedLoss, ParameterSet<double> expected) = ReferenceNetwork.Run(
+            after, network.Data,
+            (layer, row, neuron) => options.Mask.Keeps(0, layer, row, neuron) ? 1 / (1 - network.Dropout) : 0);
         new ReferenceOptimizer(options, network.Shape).Update(after, expected);
         using var engine = new NetworkEngine(_device, network.Parameters, network.Data, options, plan);
         (float actualLoss, ParameterSet<float> actual) = engine.Trace();
@@ -164,12 +175,10 @@ public sealed class DeviceVerification
     private IEnumerable<VerificationCheck> CheckAnswers(NetworkCase network)
     {
         ParameterSet<double> parameters = network.Parameters.Convert(value => (double)value);
+        InputRows rows = network.Data.X;
         double[] outputs =
-        [
-            .. NetworkCase.Inputs.Chunk(NetworkCase.Width).SelectMany(
-                row => ReferenceNetwork.Output(parameters, [.. row.Select(value => (double)value)])),
-        ];
-        using var predictor = new NetworkPredictor(_device, network.Shape, 50);
+            [.. Enumerable.Range(0, rows.Count).SelectMany(row => ReferenceNetwork.Output(parameters, rows.Row(row)))];
+        using var predictor = new NetworkPredictor(_device, network.Shape, 50, network.Columns);
         NetworkAnswers answers = predictor.Apply(network.Parameters, network.Data);
         yield return Compare("NetworkEvaluate", "outputs (N1)", network.ToString(), outputs, answers.Outputs, LossTolerance);
         yield return Compare(
@@ -392,29 +401,53 @@ public sealed class DeviceVerification
 
     private sealed record NetworkCase(ActivationFunction Activation, NetworkLoss Loss)
     {
-        public const int Rows = 67, Width = 19;
+        public const int Rows = 67;
 
         private const int Outputs = 5;
 
         private static readonly float[] Uniforms = [.. Enumerable.Range(0, Rows * Outputs).Select(i => Philox.Uniform(7, 2, (ulong)i))];
 
+        /// <summary>Numbers and categories; more of these than a task of a GPU's gradients has.</summary>
+        public static InputColumns Mixed { get; } = new(7, 5, 33, 2);
+
+        public InputColumns Columns { get; init; } = new(19);
+
+        public bool IsWeighted { get; init; }
+
+        public double Dropout { get; init; }
+
         public NetworkShape Shape => new(
-            Width,
+            Columns.Count,
             [
                 new Layer(130, Activation), new Layer(33, Activation),
                 new Layer(Outputs, Loss == NetworkLoss.SquaredError ? Activation : ActivationFunction.Identity),
             ],
             Loss);
 
-        /// <summary>The rows' inputs, one row after another.</summary>
-        public static float[] Inputs { get; } = [.. Enumerable.Range(0, Rows * Width).Select(i => (float)Philox.Normal(7, 1, (ulong)i))];
-
-        public LabelledData Data => Loss switch
+        public LabelledData Data
         {
-            NetworkLoss.CrossEntropy => new(Width, Inputs, [.. Uniforms.Take(Rows).Select(value => (int)(value * Outputs))]),
-            NetworkLoss.BinaryCrossEntropy => new(Width, Inputs, Outputs, [.. Uniforms.Select(value => value > 0.5f ? 1f : 0f)]),
-            _ => new(Width, Inputs, Outputs, Uniforms),
-        };
+            get
+            {
+                // Of each column some rows have no value that an input stands for.
+                int Code(int row, int column) =>
+                    (int)(Philox.Uniform(7, 3, (ulong)((row * 10) + column)) * (Columns.Values[column] + 1)) - 1;
+                var x = new InputRows(
+                    Columns, [.. Enumerable.Range(0, Rows * Columns.Numbers).Select(i => (float)Philox.Normal(7, 1, (ulong)i))],
+                    [
+                        .. from row in Enumerable.Range(0, Rows)
+                           from column in Enumerable.Range(0, Columns.Values.Count)
+                           let code = Code(row, column)
+                           select code < 0 ? InputRows.NoInput : Columns.Firsts[column] + code,
+                    ]);
+                LabelledData data = Loss switch
+                {
+                    NetworkLoss.CrossEntropy => new(x, [.. Uniforms.Take(Rows).Select(value => (int)(value * Outputs))]),
+                    NetworkLoss.BinaryCrossEntropy => new(x, Outputs, [.. Uniforms.Select(value => value > 0.5f ? 1f : 0f)]),
+                    _ => new(x, Outputs, Uniforms),
+                };
+                return IsWeighted ? data.Weighted([.. Uniforms.Take(Rows).Select(value => 2 * value)]) : data;
+            }
+        }
 
         public ParameterSet<float> Parameters
         {
@@ -428,7 +461,12 @@ public sealed class DeviceVerification
             }
         }
 
-        public override string ToString() => string.Create(
-            CultureInfo.InvariantCulture, $"{Width}-130-33-{Outputs}, {Rows} rows, {Activation}, {Loss}");
+        public override string ToString()
+        {
+            string inputs = Columns.Values.Count > 0 ? $"{Columns.Numbers}+[{string.Join('+', Columns.Values)}]" : $"{Columns.Numbers}";
+            string more = (IsWeighted ? ", weighted" : "")
+                + (Dropout > 0 ? $", dropout {Dropout.ToString(CultureInfo.InvariantCulture)}" : "");
+            return $"{inputs}-130-33-{Outputs}, {Rows} rows, {Activation}, {Loss}{more}";
+        }
     }
 }

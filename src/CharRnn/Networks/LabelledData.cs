@@ -1,51 +1,41 @@
-using System.Runtime.CompilerServices;
-
 namespace CharRnn.Networks;
 
-/// <summary>
-/// Rows of numbers, and what is to be said of each. A number that is not finite ends a training with
-/// <see cref="DescentEnd.NotFinite"/>.
-/// </summary>
+/// <summary>Rows that a network reads, and what is to be said of each.</summary>
 public sealed class LabelledData
 {
-    /// <param name="inputs">Numbers in a row.</param>
-    /// <param name="x">The rows, <c>[n, inputs]</c>.</param>
+    /// <param name="x">The rows.</param>
     /// <param name="classes">y of a softmax, <c>[n]</c>.</param>
-    /// <exception cref="ArgumentException">The arrays are not a whole number of rows, or not the same number of rows.</exception>
-    public LabelledData(int inputs, float[] x, int[] classes)
-        : this(inputs, x, classes.Length) => Classes = classes;
+    /// <exception cref="ArgumentException">There are not as many classes as rows.</exception>
+    public LabelledData(InputRows x, int[] classes)
+        : this(x)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(classes.Length, x.Count, nameof(classes));
+        Classes = classes;
+    }
 
-    /// <param name="inputs">Numbers in a row.</param>
-    /// <param name="x">The rows, <c>[n, inputs]</c>.</param>
+    /// <param name="x">The rows.</param>
     /// <param name="outputs">Numbers in a row's target.</param>
     /// <param name="targets">y, <c>[n, outputs]</c>.</param>
-    /// <exception cref="ArgumentException">The arrays are not a whole number of rows, or not the same number of rows.</exception>
-    public LabelledData(int inputs, float[] x, int outputs, float[] targets)
-        : this(inputs, x, Rows(targets, outputs)) => (Outputs, Targets) = (outputs, targets);
+    /// <exception cref="ArgumentException">The targets are not a whole number of rows, or not as many rows.</exception>
+    public LabelledData(InputRows x, int outputs, float[] targets)
+        : this(x)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(InputRows.RowsOf(targets, outputs), x.Count, nameof(targets));
+        (Outputs, Targets) = (outputs, targets);
+    }
 
     /// <summary>Rows without labels.</summary>
-    /// <param name="inputs">Numbers in a row.</param>
-    /// <param name="x">The rows, <c>[n, inputs]</c>.</param>
-    /// <exception cref="ArgumentException">They are not a whole number of rows.</exception>
-    public LabelledData(int inputs, float[] x)
-        : this(inputs, x, Rows(x, inputs))
-    {
-    }
+    /// <param name="x">The rows.</param>
+    public LabelledData(InputRows x) => X = x;
 
-    private LabelledData(int inputs, float[] x, int count)
-    {
-        ArgumentOutOfRangeException.ThrowIfNotEqual(Rows(x, inputs), count, nameof(x));
-        (Inputs, X, Count) = (inputs, x, count);
-    }
+    private LabelledData(InputRows x, int[] classes, int outputs, float[] targets, float[] weights) =>
+        (X, Classes, Outputs, Targets, Weights) = (x, classes, outputs, targets, weights);
+
+    /// <summary>The rows that the network reads.</summary>
+    public InputRows X { get; }
 
     /// <summary>n.</summary>
-    public int Count { get; }
-
-    /// <summary>Numbers in a row.</summary>
-    public int Inputs { get; }
-
-    /// <summary>The rows, <c>[n, Inputs]</c>.</summary>
-    public float[] X { get; }
+    public int Count => X.Count;
 
     /// <summary>Numbers in a row's target; 0 where there are classes.</summary>
     public int Outputs { get; }
@@ -55,6 +45,9 @@ public sealed class LabelledData
 
     /// <summary>y as classes, <c>[n]</c>; empty where there are targets.</summary>
     public int[] Classes { get; } = [];
+
+    /// <summary>How much each row counts in J, <c>[n]</c>; empty where all count alike.</summary>
+    public float[] Weights { get; } = [];
 
     /// <summary>
     /// J of the best answer that looks at no input: of a cross-entropy the entropy of the answers in nats, of the squared error their
@@ -75,8 +68,8 @@ public sealed class LabelledData
     /// <exception cref="ArgumentException">It cannot.</exception>
     public void RequireFits(NetworkShape shape, bool mustAnswer)
     {
-        if (Inputs != shape.Inputs)
-            throw new ArgumentException($"rows of {Inputs} numbers, for a network of {shape.Inputs} inputs");
+        if (X.Columns.Count != shape.Inputs)
+            throw new ArgumentException($"rows of {X.Columns.Count} inputs, for a network of {shape.Inputs} inputs");
         bool hasClasses = Classes.Length > 0, hasTargets = Targets.Length > 0, wantsClasses = shape.Loss == NetworkLoss.CrossEntropy;
         if (mustAnswer ? wantsClasses != hasClasses || wantsClasses == hasTargets : wantsClasses ? hasTargets : hasClasses)
             throw new ArgumentException($"{shape.Loss} needs {(wantsClasses ? "classes" : "targets")}");
@@ -87,23 +80,22 @@ public sealed class LabelledData
     }
 
     /// <summary>Some of the rows, in the order given.</summary>
-    public LabelledData Select(IReadOnlyList<int> rows)
+    public LabelledData Select(IReadOnlyList<int> rows) => new(
+        X.Select(rows), InputRows.Picked(Classes, Math.Min(1, Classes.Length), rows), Outputs, InputRows.Picked(Targets, Outputs, rows),
+        InputRows.Picked(Weights, Math.Min(1, Weights.Length), rows));
+
+    /// <summary>The same rows, which count in J as much as these weights say.</summary>
+    /// <param name="weights">See <see cref="Weights"/>.</param>
+    /// <exception cref="ArgumentException">There are not as many weights as rows, or one is negative or not finite.</exception>
+    public LabelledData Weighted(float[] weights)
     {
-        float[] x = [.. rows.SelectMany(r => X.AsSpan(r * Inputs, Inputs).ToArray())];
-        return Classes.Length > 0 ? new LabelledData(Inputs, x, [.. rows.Select(r => Classes[r])])
-            : Outputs > 0 ? new LabelledData(Inputs, x, Outputs, [.. rows.SelectMany(r => Targets.AsSpan(r * Outputs, Outputs).ToArray())])
-            : new LabelledData(Inputs, x);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(weights.Length, Count);
+        return weights.All(weight => weight >= 0 && float.IsFinite(weight))
+            ? new(X, Classes, Outputs, Targets, weights)
+            : throw new ArgumentException("a weight is negative or not finite", nameof(weights));
     }
 
     private IEnumerable<double> Column(int output) => Enumerable.Range(0, Count).Select(r => (double)Targets[(r * Outputs) + output]);
 
     private static double Entropy(IEnumerable<double> shares) => -shares.Where(share => share > 0).Sum(share => share * Math.Log(share));
-
-    private static int Rows(float[] values, int width, [CallerArgumentExpression(nameof(values))] string? name = null)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
-        return values.Length % width == 0
-            ? values.Length / width
-            : throw new ArgumentException($"has {values.Length} numbers, not a whole number of rows of {width}", name);
-    }
 }

@@ -42,9 +42,17 @@ public sealed record TableEncoding(IReadOnlyList<ColumnEncoding> Inputs, ColumnE
     /// </summary>
     public bool IsInterleaved { get; init; }
 
-    /// <summary>How many numbers a row becomes.</summary>
+    /// <summary>The number of a network's inputs.</summary>
     [JsonIgnore]
     public int Width => Inputs.Sum(column => column.Width);
+
+    /// <summary>What a network's inputs are: all of them numbers where they are in the order of the columns.</summary>
+    [JsonIgnore]
+    public InputColumns Columns => IsInterleaved
+        ? new InputColumns(Width)
+        : new InputColumns(
+            Inputs.Sum(column => column.Numbers),
+            [.. Inputs.Select(column => column.Categories).OfType<IReadOnlyList<string>>().Select(categories => categories.Count)]);
 
     /// <summary>Where the numbers of each column, and its categories, begin in a network's inputs.</summary>
     public IEnumerable<(ColumnEncoding Column, int Numbers, int Categories)> Places()

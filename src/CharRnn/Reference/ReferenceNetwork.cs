@@ -28,7 +28,10 @@ public static class ReferenceNetwork
     };
 
     /// <summary>N1: z[l] of every layer, for one row.</summary>
-    public static double[][] Logits(ParameterSet<double> p, double[] row)
+    public static double[][] Logits(ParameterSet<double> p, double[] row) => Logits(p, row, (_, _) => 1);
+
+    /// <summary>The same with dropout: the function gives m / (1 - p) of a layer and a neuron (E12).</summary>
+    private static double[][] Logits(ParameterSet<double> p, double[] row, Func<int, int, double> kept)
     {
         var z = new double[p.Network.Layers.Count][];
         double[] h = row;
@@ -43,7 +46,7 @@ public static class ReferenceNetwork
                     z[l][j] += p.Weights(l)[(i * outputs) + j] * h[i];
             }
 
-            h = [.. z[l].Select(value => Activate(p.Network.Layers[l].Activation, value))];
+            h = Below(p, z, l + 1, kept);
         }
 
         return z;
@@ -67,26 +70,33 @@ public static class ReferenceNetwork
     {
         double sum = 0;
         for (int r = 0; r < data.Count; r++)
-            sum += RowLoss(p, data, r, Logits(p, Row(data, r))[^1]);
+            sum += WeightOf(data, r) * RowLoss(p, data, r, Logits(p, data.X.Row(r))[^1]);
         return sum / data.Count;
     }
 
     /// <summary>N2–N5: J over all rows, and its gradient.</summary>
-    public static (double Loss, ParameterSet<double> Gradient) Run(ParameterSet<double> p, LabelledData data)
+    /// <param name="p">The parameters.</param>
+    /// <param name="data">The rows.</param>
+    /// <param name="dropout">m / (1 - p) of a hidden layer, a row and a neuron (E12); null without dropout.</param>
+    public static (double Loss, ParameterSet<double> Gradient) Run(
+        ParameterSet<double> p, LabelledData data, Func<int, int, int, double>? dropout = null)
     {
         var gradient = new ParameterSet<double>(p.Shape);
         int last = p.Network.Layers.Count - 1;
         double loss = 0;
         for (int r = 0; r < data.Count; r++)
         {
-            double[] row = Row(data, r);
-            double[][] z = Logits(p, row);
-            loss += RowLoss(p, data, r, z[last]) / data.Count;
-            double[] delta = OutputDelta(p, data, r, z[last]);
+            int place = r;
+            double Kept(int layer, int neuron) => dropout?.Invoke(layer, place, neuron) ?? 1;
+            double[] row = data.X.Row(r);
+            double[][] z = Logits(p, row, Kept);
+            double weight = WeightOf(data, r) / data.Count;
+            loss += weight * RowLoss(p, data, r, z[last]);
+            double[] delta = [.. OutputDelta(p, data, r, z[last]).Select(slope => weight * slope)];
             for (int l = last; l >= 0; l--)
             {
                 int inputs = p.Network.InputsOf(l);
-                double[] below = l == 0 ? row : [.. z[l - 1].Select(value => Activate(p.Network.Layers[l - 1].Activation, value))];
+                double[] below = l == 0 ? row : Below(p, z, l, Kept);
                 for (int j = 0; j < delta.Length; j++)
                 {
                     gradient.Biases(l)[j] += delta[j]; // N5
@@ -101,7 +111,7 @@ public static class ReferenceNetwork
                 {
                     for (int j = 0; j < delta.Length; j++)
                         deltaBelow[i] += p.Weights(l)[(i * delta.Length) + j] * delta[j];
-                    deltaBelow[i] *= Derivative(p.Network.Layers[l - 1].Activation, z[l - 1][i]); // N4
+                    deltaBelow[i] *= Kept(l - 1, i) * Derivative(p.Network.Layers[l - 1].Activation, z[l - 1][i]); // N4
                 }
 
                 delta = deltaBelow;
@@ -110,6 +120,12 @@ public static class ReferenceNetwork
 
         return (loss, gradient);
     }
+
+    /// <summary>What a layer above the first reads, for one row.</summary>
+    private static double[] Below(ParameterSet<double> p, double[][] z, int layer, Func<int, int, double> kept) =>
+        [.. z[layer - 1].Select((value, i) => kept(layer - 1, i) * Activate(p.Network.Layers[layer - 1].Activation, value))];
+
+    private static double WeightOf(LabelledData data, int r) => data.Weights.Length > 0 ? data.Weights[r] : 1;
 
     private static double RowLoss(ParameterSet<double> p, LabelledData data, int r, double[] z)
     {
@@ -130,7 +146,7 @@ public static class ReferenceNetwork
         }
     }
 
-    /// <summary>N3: δ[L] of a row, which carries J's 1/n.</summary>
+    /// <summary>N3: δ[L] of a row, before its weight and J's 1/n.</summary>
     private static double[] OutputDelta(ParameterSet<double> p, LabelledData data, int r, double[] z)
     {
         int outputs = z.Length;
@@ -138,14 +154,11 @@ public static class ReferenceNetwork
         ActivationFunction function = p.Network.Layers[^1].Activation;
         return [.. z.Select((value, j) => p.Network.Loss switch
         {
-            NetworkLoss.CrossEntropy => (Math.Exp(value - logSumExp) - (data.Classes[r] == j ? 1 : 0)) / data.Count,
-            NetworkLoss.BinaryCrossEntropy => (Sigmoid(value) - data.Targets[(r * outputs) + j]) / data.Count,
-            _ => 2 * (Activate(function, value) - data.Targets[(r * outputs) + j]) * Derivative(function, value) / outputs / data.Count,
+            NetworkLoss.CrossEntropy => Math.Exp(value - logSumExp) - (data.Classes[r] == j ? 1 : 0),
+            NetworkLoss.BinaryCrossEntropy => Sigmoid(value) - data.Targets[(r * outputs) + j],
+            _ => 2 * (Activate(function, value) - data.Targets[(r * outputs) + j]) * Derivative(function, value) / outputs,
         })];
     }
-
-    private static double[] Row(LabelledData data, int r) =>
-        [.. data.X[(r * data.Inputs)..((r + 1) * data.Inputs)].Select(value => (double)value)];
 
     // Neither form overflows for any z.
     private static double Sigmoid(double z) => z >= 0 ? 1 / (1 + Math.Exp(-z)) : Math.Exp(z) / (1 + Math.Exp(z));

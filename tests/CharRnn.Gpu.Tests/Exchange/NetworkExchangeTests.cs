@@ -40,7 +40,7 @@ public class NetworkExchangeTests
             "pink|2024-02-29|4|c", "|||b");
         LabelledData data = model.Encoding.Encode(table, table.All(), loss, withAnswers: false).Data;
         using ComputeDevice device = DeviceCatalog.OpenCpu();
-        using var predictor = new NetworkPredictor(device, model.Shape, table.Count);
+        using var predictor = new NetworkPredictor(device, model.Shape, table.Count, model.Encoding.Columns);
         float[] expected = predictor.Apply(model.Parameters, data, TestContext.Current.CancellationToken).Outputs;
 
         using var session = new InferenceSession(path);

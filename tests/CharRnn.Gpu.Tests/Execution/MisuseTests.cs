@@ -195,28 +195,34 @@ public class MisuseTests
     {
         foreach (Action call in (Action[])
         [
-            () => _ = new LabelledData(0, [1]), () => _ = new LabelledData(-1, [1]), () => _ = new LabelledData(2, [1, 2, 3]),
-            () => _ = new LabelledData(0, [], []), () => _ = new LabelledData(1, [1, 2], [0]), () => _ = new LabelledData(1, [1, 2], 0, []),
-            () => _ = new LabelledData(1, [1, 2], 1, [1]), () => _ = new LabelledData(1, [1], 2, [1, 2, 3]),
+            () => _ = new InputRows(0, [1]), () => _ = new InputRows(-1, [1]), () => _ = new InputRows(2, [1, 2, 3]),
+            () => _ = new InputRows(new(1, 2), [1], []), () => _ = new InputRows(new(0, 2), [], [2]), () => _ = new InputColumns(0),
+            () => _ = new InputRows(new(0, 2, 2), [], [0, 1]), () => _ = new InputRows(new(0, 2), [], [-2]),
+            () => _ = new InputColumns(1, 0),
+            () => _ = new LabelledData(new InputRows(1, [1, 2]), [0]), () => _ = new LabelledData(new InputRows(1, [1, 2]), 0, []),
+            () => _ = new LabelledData(new InputRows(1, [1])).Weighted([]),
+            () => _ = new LabelledData(new InputRows(1, [1])).Weighted([-1]),
+            () => _ = new LabelledData(new InputRows(1, [1, 2]), 1, [1]), () => _ = new LabelledData(new InputRows(1, [1]), 2, [1, 2, 3]),
             () => _ = new NetworkShape(1, [new Layer(1, (ActivationFunction)9)], NetworkLoss.SquaredError),
             () => _ = new NetworkShape(1, [new Layer(1, 0)], (NetworkLoss)9),
             () => _ = new ParameterSet<float>(new NetworkShape(int.MaxValue, [new Layer(int.MaxValue, 0)], NetworkLoss.SquaredError)),
         ])
             Assert.ThrowsAny<ArgumentException>(call);
-        Assert.Equal([3f, 1f], new LabelledData(1, [1, 2, 3]).Select([2, 0]).X);
+        Assert.Equal([3f, 1f], new LabelledData(new InputRows(1, [1, 2, 3])).Select([2, 0]).X.Numbers);
 
         ComputeDevice device = TestDevices.Get(DeviceKind.Cpu);
         NetworkShape shape = TestNetworks.Shape(3, [5], 4, ActivationFunction.Tanh, NetworkLoss.CrossEntropy);
         NetworkShape wider = TestNetworks.Shape(3, [500], 4, ActivationFunction.Tanh, NetworkLoss.CrossEntropy);
         ParameterSet<float> parameters = TestNetworks.Parameters(shape, 1);
         foreach (int y in (int[])[-1, 4, 1_000_000_000])
-            Assert.Throws<ArgumentException>(() => new NetworkEngine(device, parameters, new LabelledData(3, new float[6], [0, y]), new()));
+            Assert.Throws<ArgumentException>(
+                () => new NetworkEngine(device, parameters, new LabelledData(new InputRows(3, new float[6]), [0, y]), new()));
         Assert.Equal(shape, new NetworkShape(shape.Inputs, [.. shape.Layers], shape.Loss));
         using var predictor = new NetworkPredictor(device, shape, 5);
         CancellationToken cancellation = TestContext.Current.CancellationToken;
         Assert.Throws<ArgumentException>(() =>
-            predictor.Apply(TestNetworks.Parameters(wider, 1), new LabelledData(3, new float[6]), cancellation));
-        Assert.Throws<ArgumentException>(() => predictor.Apply(parameters, new LabelledData(2, new float[6]), cancellation));
+            predictor.Apply(TestNetworks.Parameters(wider, 1), new LabelledData(new InputRows(3, new float[6])), cancellation));
+        Assert.Throws<ArgumentException>(() => predictor.Apply(parameters, new LabelledData(new InputRows(2, new float[6])), cancellation));
 
         using var engine = new NetworkEngine(device, parameters, TestNetworks.Data(shape, 9, 1), new NetworkOptions { BatchSize = 4 });
         Assert.Throws<ArgumentOutOfRangeException>(() => engine.RunSteps(0));

@@ -145,16 +145,60 @@ public class NetworkPrimitiveTests
         int[] order = [4, 0, 6, 6, 2];
         var data = new OperandData
         {
-            A = new float[5 * Row],
-            B = Values.RandomRows(Rows, Columns, 9),
-            I = [.. order, 10, 20, 30, 40, 50, 60, 70, 0, 0, 0, 0, 0],
+            A = Values.Random(5 * Row, 8),
+            B = Values.Random(Rows * Columns, 9),
+            I = [.. order, 10, 11, 20, 21, 30, 31, 40, 41, 50, 51, 60, 61, 70, 71, .. new int[11]],
             N = new(5, Columns, Row: Row),
         };
+        float[] expected = [.. data.A];
+        for (int r = 0; r < order.Length; r++)
+            data.B.AsSpan(order[r] * Columns, Columns).CopyTo(expected.AsSpan(r * Row)); // and the padding stays
         foreach (OperandData result in (OperandData[])[Bodies.Simd(data, Pick), Bodies.OnGroup(group, data, PickKernel)])
         {
-            Assert.Equal(order.SelectMany(r => data.B[(r * Row)..((r + 1) * Row)]), result.A);
-            Assert.Equal([50, 10, 70, 70, 30], result.I[12..]);
+            Assert.Equal(expected, result.A);
+            Assert.Equal([50, 10, 70, 70, 30, 0, 51, 11, 71, 71, 31], result.I[19..]);
         }
+    }
+
+    [Theory]
+    [MemberData(nameof(Bodies.Groups), MemberType = typeof(Bodies))]
+    public void Look_ups_are_a_product_with_one_hot_vectors(DeviceKind group)
+    {
+        const int terms = 7;
+        int[] codes = [0, 3, -1, 6, 2, -1, -1, 4, 6, 5]; // of five rows two columns
+        float[] w = Values.Random(2 * terms * Layout.PanelWidth, 10), z = Values.RandomRows(5, Columns, 11);
+        Layout panels = Layout.Panels(terms);
+        for (int i = Columns; i < 2 * Layout.PanelWidth; i++)
+            for (int r = 0; r < terms; r++)
+                w[panels.Offset(r, i)] = 0;
+        foreach (int accumulate in (int[])[0, 1])
+        {
+            var data = new OperandData { A = z, B = w, I = codes, N = new(5, Columns, Row: Row, Terms: terms, Flag: accumulate) };
+            double[] expected =
+            [
+                .. from r in Enumerable.Range(0, 5)
+                   from i in Enumerable.Range(0, Columns)
+                   let before = accumulate * (double)z[(r * Row) + i]
+                   select before + codes.Chunk(5).Sum(column => column[r] < 0 ? 0.0 : w[panels.Offset(column[r], i)]),
+            ];
+            foreach (OperandData result in (OperandData[])[Bodies.Simd(data, Add), Bodies.OnGroup(group, data, AddKernel)])
+                Agreement.Within(1e-6, expected, Values.Unpad(result.A, 5, Columns), $"rows, accumulate {accumulate}");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Bodies.Groups), MemberType = typeof(Bodies))]
+    public void Rows_are_multiplied_by_factors_of_their_own(DeviceKind group)
+    {
+        var data = new OperandData
+        {
+            A = Values.Random(5 * Row, 12),
+            B = Values.Random(5, 13),
+            N = new(5, Columns, Row: Row),
+        };
+        float[] expected = [.. data.A.Select((x, i) => i % Row < Columns ? x * data.B[i / Row] : x)];
+        foreach (OperandData result in (OperandData[])[Bodies.Simd(data, Scale), Bodies.OnGroup(group, data, ScaleKernel)])
+            Assert.Equal(expected, result.A);
     }
 
     private static void SimdRun(Operands o) => Activation.Run(o.A, o.B, o.N.Rows, o.N.Row, o.N.Columns, o.N.Flag);
@@ -172,13 +216,23 @@ public class NetworkPrimitiveTests
 
     private static void Pick(Operands o)
     {
-        RowLookup.Pick(o.A, o.B, o.I.SubView(0, 5), o.N.Rows, o.N.Row);
-        RowLookup.PickNumbers(o.I.SubView(12, 5), o.I.SubView(5, 7), o.I.SubView(0, 5), o.N.Rows);
+        RowLookup.Pick(o.A, o.N.Row, o.B, o.N.Columns, o.I.SubView(0, 5), o.N.Rows);
+        RowLookup.PickColumns(o.I.SubView(19, 11), 6, o.I.SubView(5, 14), 2, o.I.SubView(0, 5), o.N.Rows);
     }
 
     private static void PickKernel(Operands o)
     {
-        RowLookup.PickOnGroup(o.A, o.B, o.I.SubView(0, 5), o.N.Rows, o.N.Row);
-        RowLookup.PickNumbersOnGroup(o.I.SubView(12, 5), o.I.SubView(5, 7), o.I.SubView(0, 5), o.N.Rows);
+        RowLookup.PickOnGroup(o.A, o.N.Row, o.B, o.N.Columns, o.I.SubView(0, 5), o.N.Rows);
+        RowLookup.PickColumnsOnGroup(o.I.SubView(19, 11), 6, o.I.SubView(5, 14), 2, o.I.SubView(0, 5), o.N.Rows);
     }
+
+    private static void Add(Operands o) =>
+        RowLookup.Add(o.A, o.N.Row, o.N.Columns, o.B, Layout.Panels(o.N.Terms), o.I, 5, 2, o.N.Rows, o.N.Flag);
+
+    private static void AddKernel(Operands o) =>
+        RowLookup.AddOnGroup(o.A, o.N.Row, o.N.Columns, o.B, Layout.Panels(o.N.Terms), o.I, 5, 2, o.N.Rows, o.N.Flag);
+
+    private static void Scale(Operands o) => Gpu.Kernels.Primitives.Rows.Scale(o.A, o.B, o.N.Rows, o.N.Row, o.N.Columns);
+
+    private static void ScaleKernel(Operands o) => Gpu.Kernels.Primitives.Rows.ScaleOnGroup(o.A, o.B, o.N.Rows, o.N.Row, o.N.Columns);
 }

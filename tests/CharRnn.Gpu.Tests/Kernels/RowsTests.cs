@@ -67,17 +67,17 @@ public class RowsTests
                     I = Indices,
                     N = new(Count, columns, Row: Row, First: first, Terms: values),
                 };
-                float[] expected = [.. data.A];
-                for (int i = 0; i < values * Row; i++)
-                    if (i % Row < columns)
-                        expected[i] = 0;
-                for (int i = 0; i < Count * Row; i++)
-                    if (i % Row < columns && Indices[i / Row] >= first && Indices[i / Row] < first + values)
-                        expected[((Indices[i / Row] - first) * Row) + (i % Row)] += data.B[i];
-                Check(
-                    group, data, expected,
-                    o => RowSums.ScatterAdd(default, o.A, o.I, o.B, o.N.Rows, o.N.First, o.N.Terms, o.N.Row, o.N.Columns),
-                    ScatterAddKernel);
+                foreach (Layout layout in (Layout[])[Layout.Rows(Row), Layout.Panels(values)])
+                {
+                    float[] expected = [.. data.A];
+                    for (int i = 0; i < values * columns; i++)
+                        expected[layout.Offset(i / columns, i % columns)] = 0;
+                    for (int i = 0; i < Count * Row; i++)
+                        if (i % Row < columns && Indices[i / Row] >= first && Indices[i / Row] < first + values)
+                            expected[layout.Offset(Indices[i / Row] - first, i % Row)] += data.B[i];
+                    OperandData operands = data with { N = data.N with { Flag = layout.Panel == Layout.PanelWidth ? 0 : 1 } };
+                    Check(group, operands, expected, ScatterAdd, ScatterAddKernel);
+                }
             }
     }
 
@@ -144,8 +144,13 @@ public class RowsTests
 
     private static void FillKernel(Operands o) => Rows.FillOnGroup(o.A, o.B, o.N.Rows, o.N.Row, o.N.Columns);
 
+    private static void ScatterAdd(Operands o) => RowSums.ScatterAdd(
+        default, o.A, o.N.Flag == 0 ? Layout.Rows(o.N.Row) : Layout.Panels(o.N.Terms), o.I, o.B, o.N.Row, o.N.Rows, o.N.First, o.N.Terms,
+        o.N.Columns);
+
     private static void ScatterAddKernel(Operands o) => RowSums.ScatterAddOnGroup(
-        Team.ScratchOnGroup(), o.A, o.I, o.B, o.N.Rows, o.N.First, o.N.Terms, o.N.Row, o.N.Columns);
+        Team.ScratchOnGroup(), o.A, o.N.Flag == 0 ? Layout.Rows(o.N.Row) : Layout.Panels(o.N.Terms), o.I, o.B, o.N.Row, o.N.Rows, o.N.First,
+        o.N.Terms, o.N.Columns);
 
     private static void SumKernel(Operands o) => RowSums.SumOnGroup(Team.ScratchOnGroup(), o.A, o.B, o.N.Rows, o.N.Row, o.N.Columns);
 

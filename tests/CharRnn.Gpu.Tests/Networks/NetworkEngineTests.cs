@@ -159,7 +159,7 @@ public class NetworkEngineTests
     public void XOR_is_learned_by_two_layers_and_not_by_a_neuron(DeviceKind kind)
     {
         ComputeDevice device = TestDevices.Get(kind);
-        var data = new LabelledData(2, [0, 0, 0, 1, 1, 0, 1, 1], 1, [0, 1, 1, 0]);
+        var data = new LabelledData(new InputRows(2, [0, 0, 0, 1, 1, 0, 1, 1]), 1, [0, 1, 1, 0]);
         (double loss, double[] outputs) Train(params Layer[] layers)
         {
             var shape = new NetworkShape(2, layers, NetworkLoss.BinaryCrossEntropy);
@@ -168,7 +168,7 @@ public class NetworkEngineTests
             while (engine.Iteration < 4000)
                 last = engine.RunSteps(4000 - engine.Iteration).Losses.Span[^1];
             ParameterSet<double> trained = engine.ReadWeights().Convert(value => (double)value);
-            return (last, [.. data.X.Chunk(2).Select(row => ReferenceNetwork.Output(trained, [row[0], row[1]])[0])]);
+            return (last, [.. Enumerable.Range(0, 4).Select(row => ReferenceNetwork.Output(trained, data.X.Row(row))[0])]);
         }
 
         (double loss, double[] outputs) = Train(new Layer(4, ActivationFunction.Tanh), new Layer(1, ActivationFunction.Identity));
@@ -196,7 +196,7 @@ public class NetworkEngineTests
         {
             var neuron = new ParameterSet<float>(shape);
             (neuron.Weights(0)[0], neuron.Biases(0)[0]) = (w, b);
-            using var engine = new NetworkEngine(device, neuron, new LabelledData(1, x, 1, y), options);
+            using var engine = new NetworkEngine(device, neuron, new LabelledData(new InputRows(1, x), 1, y), options);
             TrainingOutcome? end = null;
             float norm = float.NaN;
             while (end is null && engine.Iteration < 100_000)
@@ -219,7 +219,7 @@ public class NetworkEngineTests
     {
         ComputeDevice device = TestDevices.Get(kind);
         var shape = new NetworkShape(1, [new Layer(1, ActivationFunction.Identity)], NetworkLoss.SquaredError);
-        var data = new LabelledData(1, [-1, 1], 1, [-2, 2]); // J = (w - 2)² + b²: a step at 0.25 halves both
+        var data = new LabelledData(new InputRows(1, [-1, 1]), 1, [-2, 2]); // J = (w - 2)² + b²: a step at 0.25 halves both
         (StepsResult Steps, long Count, float Weight) Train(NetworkOptions options)
         {
             using var engine = new NetworkEngine(device, new ParameterSet<float>(shape), data, options);
@@ -271,13 +271,13 @@ public class NetworkEngineTests
             ParameterSet<double> exact = parameters.Convert(value => (double)value);
             using var predictor = new NetworkPredictor(device, shape, 8); // in three launches
             NetworkAnswers answers = predictor.Apply(parameters, data, TestContext.Current.CancellationToken);
-            NetworkAnswers unanswered = predictor.Apply(parameters, new LabelledData(4, data.X), TestContext.Current.CancellationToken);
+            NetworkAnswers unanswered = predictor.Apply(parameters, new LabelledData(data.X), TestContext.Current.CancellationToken);
             Assert.Equal(answers.Outputs, unanswered.Outputs);
             Assert.Equal((false, true), (double.IsNaN(answers.Loss), double.IsNaN(unanswered.Loss)));
             Assert.Equal(ReferenceNetwork.Loss(exact, data), answers.Loss, 1e-5);
             for (int r = 0; r < 21; r++)
             {
-                double[] expected = ReferenceNetwork.Output(exact, [.. data.X[(4 * r)..((4 * r) + 4)].Select(value => (double)value)]);
+                double[] expected = ReferenceNetwork.Output(exact, data.X.Row(r));
                 for (int j = 0; j < 3; j++)
                 {
                     double tolerance = (2e-5 * Math.Abs(expected[j])) + (loss == NetworkLoss.SquaredError ? 1e-6 : 0);
@@ -293,7 +293,7 @@ public class NetworkEngineTests
         // Of a rate of nothing, an epoch's mean is J, in whatever order.
         ComputeDevice device = TestDevices.Get(DeviceKind.Cpu);
         var shape = new NetworkShape(1, [new Layer(1, ActivationFunction.Identity)], NetworkLoss.SquaredError);
-        var data = new LabelledData(1, new float[33], 1, [10, .. new float[32]]);
+        var data = new LabelledData(new InputRows(1, new float[33]), 1, [10, .. new float[32]]);
         var options = new NetworkOptions { LearningRate = 1e-30, BatchSize = 32 };
         using var engine = new NetworkEngine(device, new ParameterSet<float>(shape), data, options);
         using var predictor = new NetworkPredictor(device, shape, 1);
@@ -409,7 +409,8 @@ public class NetworkEngineTests
         ParameterSet<float> parameters = TestNetworks.Parameters(shape, 1);
         foreach (LabelledData data in (LabelledData[])
         [
-            new(3, [1, 2, 3], [0]), new(2, [1, 2], [3]), new(2, [1, 2], 3, [1, 0, 0]), new(2, [1, 2]),
+            new(new InputRows(3, [1, 2, 3]), [0]), new(new InputRows(2, [1, 2]), [3]), new(new InputRows(2, [1, 2]), 3, [1, 0, 0]),
+            new(new InputRows(2, [1, 2])),
         ])
             Assert.Throws<ArgumentException>(() => new NetworkEngine(device, parameters, data, new NetworkOptions()));
     }

@@ -25,15 +25,19 @@ internal static class TestNetworks
     /// <summary>Random rows, with random answers of the kind that the loss wants.</summary>
     public static LabelledData Data(NetworkShape shape, int rows, ulong seed)
     {
-        float[] x = Values.Random(rows * shape.Inputs, seed), y = Values.Random(rows * shape.Outputs, seed + 1);
+        var x = new InputRows(shape.Inputs, Values.Random(rows * shape.Inputs, seed));
+        float[] y = Values.Random(rows * shape.Outputs, seed + 1);
         return shape.Loss switch
         {
             NetworkLoss.CrossEntropy => new LabelledData(
-                shape.Inputs, x, [.. Enumerable.Range(0, rows).Select(r => (int)((y[r] + 1) / 2 * shape.Outputs))]),
-            NetworkLoss.BinaryCrossEntropy => new LabelledData(shape.Inputs, x, shape.Outputs, [.. y.Select(value => value > 0 ? 1f : 0f)]),
-            _ => new LabelledData(shape.Inputs, x, shape.Outputs, y),
+                x, [.. Enumerable.Range(0, rows).Select(r => (int)((y[r] + 1) / 2 * shape.Outputs))]),
+            NetworkLoss.BinaryCrossEntropy => new LabelledData(x, shape.Outputs, [.. y.Select(value => value > 0 ? 1f : 0f)]),
+            _ => new LabelledData(x, shape.Outputs, y),
         };
     }
+
+    /// <summary>All inputs of all rows.</summary>
+    public static float[] Inputs(InputRows x) => [.. Enumerable.Range(0, x.Count).SelectMany(x.Row).Select(value => (float)value)];
 
     /// <summary>Random parameters, biases too.</summary>
     public static ParameterSet<float> Parameters(NetworkShape shape, ulong seed)

@@ -51,7 +51,7 @@ public class NetworkFiniteDifferenceTests
         var neuron = new ParameterSet<double>(
             new NetworkShape(1, [new Layer(1, ActivationFunction.Identity)], NetworkLoss.BinaryCrossEntropy));
         (neuron.Weights(0)[0], neuron.Biases(0)[0]) = (2, -1);
-        var data = new LabelledData(1, [1, 1, 3], 1, [1, 0, 1]); // z = 1, 1, 5
+        var data = new LabelledData(new InputRows(1, [1, 1, 3]), 1, [1, 0, 1]); // z = 1, 1, 5
         double expected =
             -(Math.Log(1 / (1 + Math.Exp(-1))) + Math.Log(1 - (1 / (1 + Math.Exp(-1)))) + Math.Log(1 / (1 + Math.Exp(-5)))) / 3;
         Assert.Equal(expected, ReferenceNetwork.Loss(neuron, data), 12);

@@ -1,3 +1,4 @@
+using CharRnn.Gpu.Tests.Networks;
 using CharRnn.Networks;
 using CharRnn.Tables;
 
@@ -17,7 +18,7 @@ public class TableEncodingTests
 
         LabelledData data = encoding.EncodeAll(table, [0, 3], NetworkLoss.CrossEntropy);
         float unit = (float)(3 / Math.Sqrt(5));
-        Assert.Equal([-unit, 0, 0, 1, unit, 0, 1, 0], data.X);
+        Assert.Equal([-unit, 0, 0, 1, unit, 0, 1, 0], TestNetworks.Inputs(data.X));
         Assert.Equal([1, 2], data.Classes);
     }
 
@@ -32,7 +33,7 @@ public class TableEncodingTests
             """;
         var encoding = TableEncoding.FromJson(first, isFirst: true);
         Table table = TestTables.Of("size|colour|kind", "4|red|b", "|blue|a");
-        Assert.Equal([0, 1, 0.5f], encoding.EncodeAll(table, [0], NetworkLoss.CrossEntropy).X);
+        Assert.Equal([0, 1, 0.5f], TestNetworks.Inputs(encoding.EncodeAll(table, [0], NetworkLoss.CrossEntropy).X));
         Fails(
             "table: line 3, column 'size': the value is missing; give --missing fill or drop, or leave out the row or the column",
             () => encoding.UsableRows(table));
@@ -47,7 +48,7 @@ public class TableEncodingTests
             isFirst: true);
         table = TestTables.Of("x|y", "1.0|a", "02|<NA>");
         Assert.Equal([0, 1], encoding.UsableRows(table));
-        Assert.Equal([1, 0, 0, 1], encoding.EncodeAll(table, [0, 1], NetworkLoss.CrossEntropy).X);
+        Assert.Equal([1, 0, 0, 1], TestNetworks.Inputs(encoding.EncodeAll(table, [0, 1], NetworkLoss.CrossEntropy).X));
     }
 
     [Fact]
@@ -81,13 +82,13 @@ public class TableEncodingTests
         // x, its indicator, the indicator of colour, blue, red; the mean of 1 and 5 is 3, and red is the most frequent.
         Assert.Equal(
             [-1, 0, 0, 0, 1, 0, 1, 0, 0, 1, 1, 0, 1, 0, 1],
-            encoding.EncodeAll(table, [0, 1, 2], NetworkLoss.CrossEntropy).X);
+            TestNetworks.Inputs(encoding.EncodeAll(table, [0, 1, 2], NetworkLoss.CrossEntropy).X));
 
         // Where training had all values, there is no indicator, and the caller is told.
         encoding = Learned(TestTables.Of("x|colour|y", "1|red|a", "3|blue|b", "5|red|b"), "y");
         EncodedRows rows = encoding.Encode(table, table.All(), NetworkLoss.CrossEntropy, withAnswers: false);
         Assert.Equal([("x", true, 1), ("colour", true, 1)], rows.Notes.Select(one => (one.Column, one.AreMissing, one.Count)));
-        Assert.Equal(0, rows.Data.X[3]);
+        Assert.Equal(0, TestNetworks.Inputs(rows.Data.X)[3]);
         Assert.Empty(rows.Refused);
     }
 
@@ -113,7 +114,8 @@ public class TableEncodingTests
         TableEncoding encoding = Learned(table, "y");
         Assert.Equal(5, encoding.Width);
         // The 31st was a Wednesday, the 1st a Friday; the year is a constant.
-        Assert.Equal([0, -1, 1, -1, -1, 0, 1, -1, 1, 1], encoding.EncodeAll(table, [0, 1], NetworkLoss.CrossEntropy).X);
+        Assert.Equal(
+            [0, -1, 1, -1, -1, 0, 1, -1, 1, 1], TestNetworks.Inputs(encoding.EncodeAll(table, [0, 1], NetworkLoss.CrossEntropy).X));
     }
 
     [Fact]
@@ -123,8 +125,8 @@ public class TableEncodingTests
         var encoding = TableEncoding.FromJson(Learned(table, "y").ToJson());
         Table other = TestTables.Of("new|colour|x", "?|blue|3");
         Assert.Equal(
-            encoding.EncodeAll(table, [1], NetworkLoss.CrossEntropy).X,
-            encoding.Encode(other, [0], NetworkLoss.CrossEntropy, withAnswers: false).Data.X);
+            TestNetworks.Inputs(encoding.EncodeAll(table, [1], NetworkLoss.CrossEntropy).X),
+            TestNetworks.Inputs(encoding.Encode(other, [0], NetworkLoss.CrossEntropy, withAnswers: false).Data.X));
         Fails(
             "table: has no column 'colour'; its columns are x",
             () => encoding.Encode(TestTables.Of("x", "1"), [0], NetworkLoss.CrossEntropy, withAnswers: false));
@@ -136,7 +138,7 @@ public class TableEncodingTests
         TableEncoding encoding = Learned(TestTables.Of("colour|y", "red|a", "blue|b", "red|a"), "y");
         Table table = TestTables.Of("colour|y", "pink|a", "red|c", "green|b", "pink|b");
         EncodedRows rows = encoding.Encode(table, table.All(), NetworkLoss.CrossEntropy, withAnswers: false);
-        Assert.Equal([0, 0, 0, 1, 0, 0, 0, 0], rows.Data.X);
+        Assert.Equal([0, 0, 0, 1, 0, 0, 0, 0], TestNetworks.Inputs(rows.Data.X));
         UnusualCells unknown = Assert.Single(rows.Notes);
         Assert.Equal(("colour", false, 3), (unknown.Column, unknown.AreMissing, unknown.Count));
         Assert.Equal(["green", "pink"], unknown.Texts.Order(StringComparer.Ordinal));
@@ -176,7 +178,7 @@ public class TableEncodingTests
         TableEncoding encoding = Learned(TestTables.Of("x|y", "1|0.5", "|1.5", "4|2.5"), "y");
         Table table = TestTables.Of("x", "rotary", "2.5");
         EncodedRows rows = encoding.Encode(table, table.All(), NetworkLoss.SquaredError, withAnswers: false);
-        Assert.Equal([0, 1, 0, 0], rows.Data.X);
+        Assert.Equal([0, 1, 0, 0], TestNetworks.Inputs(rows.Data.X));
         UnusualCells unknown = Assert.Single(rows.Notes);
         Assert.Equal(("x", false, 1), (unknown.Column, unknown.AreMissing, unknown.Count));
         Assert.Equal(["rotary"], unknown.Texts);

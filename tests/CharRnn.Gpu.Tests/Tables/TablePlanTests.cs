@@ -1,4 +1,5 @@
 using System.Globalization;
+using CharRnn.Gpu.Tests.Networks;
 using CharRnn.Networks;
 using CharRnn.Tables;
 
@@ -190,7 +191,8 @@ public class TablePlanTests
         Assert.Equal(string.Create(CultureInfo.InvariantCulture, $"{last}.25"), table.Column("number").Text(last));
         Assert.Equal("none", table.Column("number").Text(7));
 
-        float[] x = plan.Encoding.Encode(table, [3, 9, last], NetworkLoss.BinaryCrossEntropy, withAnswers: false).Data.X;
+        float[] x = TestNetworks.Inputs(
+            plan.Encoding.Encode(table, [3, 9, last], NetworkLoss.BinaryCrossEntropy, withAnswers: false).Data.X);
         int width = plan.Encoding.Width;
         DateTime end = day.AddDays(last);
         Assert.Equal(
