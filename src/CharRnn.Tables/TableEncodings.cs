@@ -129,13 +129,14 @@ public static class TableEncodings
             if (withAnswers && loss != NetworkLoss.CrossEntropy && classes.Length > 0)
                 (quantities, classes) = ([.. classes.Select(y => (float)y)], []);
 
-            int[] read = [.. Enumerable.Range(0, rows.Count).Where(i => !reading.IsRefused(i))];
             var inputs = new InputRows(columns, x, codes);
             LabelledData data = !withAnswers ? new LabelledData(inputs)
                 : classes.Length > 0 ? new LabelledData(inputs, classes)
                 : new LabelledData(inputs, 1, quantities);
-            return new(
-                read.Length == rows.Count ? data : data.Select(read), [.. read.Select(i => rows[i])], reading.Refused, reading.Unusual);
+            if (reading.Refused.Count == 0)
+                return new(data, rows, [], reading.Unusual);
+            int[] read = [.. Enumerable.Range(0, rows.Count).Where(i => !reading.IsRefused(i))];
+            return new(data.Select(read), [.. read.Select(i => rows[i])], reading.Refused, reading.Unusual);
         }
 
         /// <summary>Rows as numbers, all of which must be readable.</summary>

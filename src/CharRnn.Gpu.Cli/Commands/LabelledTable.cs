@@ -62,8 +62,16 @@ internal sealed class LabelledTable
     /// <exception cref="CharRnnException">There is none.</exception>
     public static IReadOnlyList<int> Rows(Table table, TableEncoding encoding, ulong seed)
     {
-        int[] rows = [.. encoding.UsableRows(table).OrderBy(row => Philox.Uniform(seed, Stream, (ulong)row)).ThenBy(row => row)];
-        return rows.Length > 0 ? rows : throw new CharRnnException(table.Name, "has no row without a missing value", "give --missing fill");
+        // The bits of numbers that are not negative are in the order of the numbers.
+        ulong[] places =
+        [
+            .. encoding.UsableRows(table)
+                .Select(row => ((ulong)BitConverter.SingleToUInt32Bits(Philox.Uniform(seed, Stream, (ulong)row)) << 32) | (uint)row),
+        ];
+        Array.Sort(places);
+        return places.Length > 0
+            ? Array.ConvertAll(places, place => (int)(uint)place)
+            : throw new CharRnnException(table.Name, "has no row without a missing value", "give --missing fill");
     }
 
     /// <summary>The parts of a training without a fold, and the fold. Folds have the same share of each class.</summary>
