@@ -11,9 +11,10 @@ namespace CharRnn.Gpu.Cli.Commands;
 /// <summary>Measures a training by rows that it has not seen: it is done once for each fold of the rows, without that fold.</summary>
 /// <param name="Folds">The number of folds.</param>
 /// <param name="Loss">J of each fold.</param>
-/// <param name="Measure">The accuracy of each, or the root mean square error of a quantity.</param>
-/// <param name="IsQuantity">Which of the two it is.</param>
-internal sealed record CrossValidation(int Folds, double[] Loss, double[] Measure, bool IsQuantity)
+/// <param name="Measure">The accuracy of each, balanced where all classes count alike, or the root mean square error of a quantity.</param>
+/// <param name="IsQuantity">Whether it is an error.</param>
+/// <param name="IsBalanced">Whether all classes count alike.</param>
+internal sealed record CrossValidation(int Folds, double[] Loss, double[] Measure, bool IsQuantity, bool IsBalanced)
 {
     /// <summary>Trains and measures in several ways, with the same folds.</summary>
     /// <param name="device">The device.</param>
@@ -23,16 +24,18 @@ internal sealed record CrossValidation(int Folds, double[] Loss, double[] Measur
     /// <param name="folds">The number of folds.</param>
     /// <param name="foldOf">The rows that are not in a fold, and those that are.</param>
     /// <param name="label">How the label becomes a number in the training on all rows: losses are of that scale.</param>
+    /// <param name="isBalanced">Whether all classes count alike.</param>
     /// <param name="stop">Checked between calls of an engine.</param>
     /// <returns>Each way with its results, in the order of the ways.</returns>
     /// <exception cref="OperationCanceledException">A stop was requested.</exception>
     public static IReadOnlyList<(NetworkOptions Way, CrossValidation Result)> Run(
         ComputeDevice device, ParameterSet<float> initial, IReadOnlyList<NetworkOptions> ways, Func<int, TrainingSchedule> scheduleOf,
-        int folds, Func<int, (TableParts Parts, LabelledData Held)> foldOf, ColumnEncoding label, CancellationToken stop)
+        int folds, Func<int, (TableParts Parts, LabelledData Held)> foldOf, ColumnEncoding label, bool isBalanced,
+        CancellationToken stop)
     {
         CrossValidation[] results =
         [
-            .. ways.Select(_ => new CrossValidation(folds, new double[folds], new double[folds], label.Categories is null)),
+            .. ways.Select(_ => new CrossValidation(folds, new double[folds], new double[folds], label.Categories is null, isBalanced)),
         ];
         for (int fold = 0; fold < folds; fold++)
         {
@@ -64,7 +67,10 @@ internal sealed record CrossValidation(int Folds, double[] Loss, double[] Measur
         ParameterSet<float> weights = best.Weights ?? engine.ReadWeights();
         NetworkAnswers answers = predictor.Apply(weights, held, stop);
         var measured = new TableAnswers(new NetworkModel(weights, parts.Encoding), answers.Outputs);
-        return (answers.Loss, measured.Quantities(held)?.RootMeanSquare ?? measured.Classes(held)!.Accuracy);
+        if (measured.Quantities(held) is { } quantities)
+            return (answers.Loss, quantities.RootMeanSquare);
+        ClassMeasures classes = measured.Classes(held)!;
+        return (answers.Loss, held.Weights.Length > 0 ? classes.BalancedAccuracy : classes.Accuracy);
     }
 
     /// <summary>
@@ -83,7 +89,9 @@ internal sealed record CrossValidation(int Folds, double[] Loss, double[] Measur
     /// <summary>The accuracy, or the root mean square error, for people: the mean over the folds.</summary>
     public string MeanMeasure => IsQuantity
         ? string.Create(CultureInfo.InvariantCulture, $"root mean square error {Measure.Average():G6}")
-        : string.Create(CultureInfo.InvariantCulture, $"accuracy {100 * Measure.Average():F2} %");
+        : string.Create(CultureInfo.InvariantCulture, $"{AccuracyName} {100 * Measure.Average():F2} %");
+
+    private string AccuracyName => IsBalanced ? "balanced accuracy" : "accuracy";
 
     // What counts as errors: wrong classes, or squares; NaN where the training diverged.
     private IEnumerable<double> Errors => IsQuantity ? Loss : Measure.Select(accuracy => 1 - accuracy);
@@ -97,7 +105,7 @@ internal sealed record CrossValidation(int Folds, double[] Loss, double[] Measur
         return string.Create(invariant, $"{Folds} folds, loss {loss:F4} ± {lossSpread:F4}, ")
             + (IsQuantity
                 ? string.Create(invariant, $"root mean square error {measure:G6} ± {spread:G3}")
-                : string.Create(invariant, $"accuracy {100 * measure:F2} % ± {100 * spread:F2}"));
+                : string.Create(invariant, $"{AccuracyName} {100 * measure:F2} % ± {100 * spread:F2}"));
     }
 
     /// <summary>The results for programs.</summary>
@@ -105,7 +113,8 @@ internal sealed record CrossValidation(int Folds, double[] Loss, double[] Measur
     {
         folds = Folds,
         loss = Loss.Select(Finite),
-        accuracy = IsQuantity ? null : Measure.Select(Finite),
+        accuracy = IsQuantity || IsBalanced ? null : Measure.Select(Finite),
+        balanced_accuracy = IsBalanced ? Measure.Select(Finite) : null,
         rmse = IsQuantity ? Measure.Select(Finite) : null,
     };
 

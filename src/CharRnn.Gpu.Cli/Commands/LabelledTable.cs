@@ -16,17 +16,19 @@ internal sealed class LabelledTable
     private const ulong Stream = ulong.MaxValue - 2;
 
     private readonly int[] _rows;
+    private readonly bool _isBalanced;
 
     /// <param name="table">The table.</param>
     /// <param name="rows">The rows to learn from, shuffled.</param>
     /// <param name="encoding">How they become numbers.</param>
     /// <param name="shape">The network.</param>
     /// <param name="fraction">The share of the rows to measure on.</param>
+    /// <param name="isBalanced">Whether each class counts as much as any other in the loss.</param>
     /// <param name="isFitted">Whether the encoding has its means already.</param>
     public LabelledTable(
-        Table table, IReadOnlyList<int> rows, TableEncoding encoding, NetworkShape shape, double fraction, bool isFitted)
+        Table table, IReadOnlyList<int> rows, TableEncoding encoding, NetworkShape shape, double fraction, bool isBalanced, bool isFitted)
     {
-        (Table, Shape, Fraction, _rows) = (table, shape, fraction, [.. rows]);
+        (Table, Shape, Fraction, _rows, _isBalanced) = (table, shape, fraction, [.. rows], isBalanced);
         Parts = Encode(encoding, _rows, isFitted);
         ConstantLoss = Parts.Training.ConstantLoss(shape.Loss);
     }
@@ -84,7 +86,7 @@ internal sealed class LabelledTable
         TableParts trained = Encode(whole, [.. _rows.Where(row => !held.Contains(row))]);
 
         int[] rows = [.. order.Where(held.Contains)];
-        return (trained, trained.Encoding.Encode(Table, rows, Shape.Loss, withAnswers: true).Data);
+        return (trained, Weighted(trained.Encoding.Encode(Table, rows, Shape.Loss, withAnswers: true).Data, trained.Training));
     }
 
     /// <summary>Splits rows, fits an encoding to those to train on, and encodes both parts.</summary>
@@ -95,10 +97,14 @@ internal sealed class LabelledTable
             encoding = encoding.Fitted(Table, training);
 
         // A number that is too large beside those of the training is left out of what is measured.
-        return new(
-            encoding, encoding.EncodeAll(Table, training, Shape.Loss),
-            encoding.Encode(Table, validation, Shape.Loss, withAnswers: true).Data);
+        LabelledData trained = encoding.EncodeAll(Table, training, Shape.Loss);
+        LabelledData measured = encoding.Encode(Table, validation, Shape.Loss, withAnswers: true).Data;
+        return new(encoding, Weighted(trained, trained), Weighted(measured, trained));
     }
+
+    /// <summary>Rows with the weights with which all classes of the training rows count alike, if they shall.</summary>
+    private LabelledData Weighted(LabelledData data, LabelledData training) =>
+        _isBalanced ? data.Weighted([.. data.WeightsOfClasses(training)]) : data;
 
     /// <summary>
     /// Cuts shuffled rows in two: of each class the same share, but for runs of earlier programs, and at least one row to train on.

@@ -91,6 +91,17 @@ internal static class MlpTrainCommand
             new("auto", null), new(Word(NetworkLoss.BinaryCrossEntropy), NetworkLoss.BinaryCrossEntropy),
             new(Word(NetworkLoss.CrossEntropy), NetworkLoss.CrossEntropy), new(Word(NetworkLoss.SquaredError), NetworkLoss.SquaredError)),
         OnResume.Kept);
+    private static readonly Option<bool> Balance = Verb.Add(
+        new Option<bool>("--balance")
+        {
+            Description = "Let each class count as much as any other in the loss, however few rows it has.",
+        },
+        OnResume.Kept);
+    private static readonly Option<double?> Dropout = Verb.Add(
+        SharedOptions.Number<double>(
+            "--dropout", 0, "a number from 0, below 1", Limits.IsPart,
+            "The share of each hidden layer's values that training hides from the layer above."),
+        OnResume.Kept);
     private static readonly Option<int?> BatchSize = Verb.Add(
         SharedOptions.WholeNumber<int>(
             "--batch-size", null, 0, "Rows of a step; 0 for all of them [default: a fiftieth of the rows, from 32 to 256]."),
@@ -158,6 +169,9 @@ internal static class MlpTrainCommand
             && isQuantity != (loss == NetworkLoss.SquaredError))
             throw new UsageException(
                 $"{Loss.Name}: is {Word(loss)}, which is not for --task {options.GetValue(Task)}; leave one of them out");
+        if (options.GetValue(Dropout) > 0 && options.GetValue(Layers)!.Length == 0)
+            throw new UsageException(
+                $"{Dropout.Name}: is given with {Layers.Name} {NoLayers}, which has no hidden layer; leave one of them out");
         Schedule.Require(options, ReadNetworkOptions(options, 0).LearningRate, ValidationFraction, RunOptions.EvalEvery);
 
         using RunDirectory? earlier = RunOptions.OpenEarlier(options);
@@ -193,7 +207,7 @@ internal static class MlpTrainCommand
                     "cross-validation",
                     () => CrossValidation.Run(
                         device, initial, WaysOf(options, how), ScheduleOf, folds, fold => table.Fold(fold, folds),
-                        table.Parts.Encoding.Label, limited.Token));
+                        table.Parts.Encoding.Label, options.GetValue(Balance), limited.Token));
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {
@@ -266,6 +280,7 @@ internal static class MlpTrainCommand
         {
             BatchSize = options.GetValue(BatchSize) ?? TableDefaults.BatchSize(rows),
             Seed = options.GetValue(Seed)!.Value,
+            Dropout = options.GetValue(Dropout)!.Value,
             GradientTolerance = (float)options.GetValue(Tolerance)!.Value,
             LossTolerance = (float)options.GetValue(ChangeTolerance)!.Value,
         };
@@ -347,8 +362,14 @@ internal static class MlpTrainCommand
         TableEncoding encoding = resumed?.Describe<NetworkDescription>().Encoding ?? plan!.Encoding;
         IReadOnlyList<int> rows = LabelledTable.Rows(table, encoding, options.GetValue(Seed)!.Value);
         RunConfiguration? saved = resumed?.Configuration;
+        bool isBalanced = options.GetValue(Balance);
+        if (isBalanced && encoding.Label.Categories is null)
+            throw new CharRnnException(
+                Balance.Name, $"is for classes, and column '{encoding.Label.Name}' is a quantity",
+                $"leave it out, or give {Task.Name} classify");
         return new LabelledTable(
-            table, rows, encoding, Shape(options, encoding, wanted, table), FractionOf(options, rows.Count), isFitted: resumed is not null)
+            table, rows, encoding, Shape(options, encoding, wanted, table), FractionOf(options, rows.Count), isBalanced,
+            isFitted: resumed is not null)
         {
             Decisions = plan?.Decisions ?? [],
             Columns = plan is not null ? [.. plan.Decisions.Select(DecisionText.Line)]

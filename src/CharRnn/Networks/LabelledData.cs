@@ -56,12 +56,16 @@ public sealed class LabelledData
     /// <param name="loss">The loss; the data have its answers.</param>
     public double ConstantLoss(NetworkLoss loss)
     {
+        double sum = Enumerable.Range(0, Count).Sum(WeightOf), mean = sum / Count;
         if (loss == NetworkLoss.CrossEntropy)
-            return Entropy(Classes.CountBy(y => y).Select(group => group.Value / (double)Count));
-        double[] means = [.. Enumerable.Range(0, Outputs).Select(o => Column(o).Average())];
-        return loss == NetworkLoss.BinaryCrossEntropy
+            return mean * Entropy(Enumerable.Range(0, Count)
+                .AggregateBy(row => Classes[row], 0.0, (weight, row) => weight + WeightOf(row)).Select(group => group.Value / sum));
+        double Mean(Func<int, double> of) => Enumerable.Range(0, Count).Sum(row => WeightOf(row) * of(row)) / sum;
+        double Of(int output) => Mean(row => Targets[(row * Outputs) + output]);
+        IEnumerable<double> means = Enumerable.Range(0, Outputs).Select(Of);
+        return mean * (loss == NetworkLoss.BinaryCrossEntropy
             ? means.Sum(ones => Entropy([ones, 1 - ones]))
-            : means.Index().Average(mean => Column(mean.Index).Average(y => (y - mean.Item) * (y - mean.Item)));
+            : means.Index().Average(one => Mean(row => Square(Targets[(row * Outputs) + one.Index] - one.Item))));
     }
 
     /// <summary>Checks that a network can read these rows and, where they have answers or must have them, learn them.</summary>
@@ -84,6 +88,18 @@ public sealed class LabelledData
         X.Select(rows), InputRows.Picked(Classes, Math.Min(1, Classes.Length), rows), Outputs, InputRows.Picked(Targets, Outputs, rows),
         InputRows.Picked(Weights, Math.Min(1, Weights.Length), rows));
 
+    /// <summary>
+    /// The weight of each row with which all classes count alike: the rows that a class had if all had as many, divided by those that it
+    /// has. A class that has none weighs nothing.
+    /// </summary>
+    /// <param name="training">The rows that are counted; their targets, if they have no classes, are single ones, 0 or 1.</param>
+    public IEnumerable<float> WeightsOfClasses(LabelledData training)
+    {
+        Dictionary<int, int> rows = Enumerable.Range(0, training.Count).CountBy(training.ClassOf).ToDictionary();
+        return Enumerable.Range(0, Count).Select(row =>
+            rows.TryGetValue(ClassOf(row), out int count) ? (float)(training.Count / ((double)rows.Count * count)) : 0);
+    }
+
     /// <summary>The same rows, which count in J as much as these weights say.</summary>
     /// <param name="weights">See <see cref="Weights"/>.</param>
     /// <exception cref="ArgumentException">There are not as many weights as rows, or one is negative or not finite.</exception>
@@ -95,7 +111,11 @@ public sealed class LabelledData
             : throw new ArgumentException("a weight is negative or not finite", nameof(weights));
     }
 
-    private IEnumerable<double> Column(int output) => Enumerable.Range(0, Count).Select(r => (double)Targets[(r * Outputs) + output]);
+    private static double Square(double value) => value * value;
+
+    private double WeightOf(int row) => Weights.Length > 0 ? Weights[row] : 1;
+
+    private int ClassOf(int row) => Classes.Length > 0 ? Classes[row] : (int)Targets[row];
 
     private static double Entropy(IEnumerable<double> shares) => -shares.Where(share => share > 0).Sum(share => share * Math.Log(share));
 }

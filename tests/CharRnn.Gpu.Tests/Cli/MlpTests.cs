@@ -141,6 +141,38 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
     }
 
     [Fact]
+    public void A_rare_class_is_found_where_classes_count_alike_and_a_resume_is_exact()
+    {
+        // Of each shop a tenth is late, more often where the number is large: never half of the rows.
+        var rows = new StringBuilder("number,shop,late\n");
+        for (int i = 0; i < 300; i++)
+            rows.Append(CultureInfo.InvariantCulture, $"{i * 7 % 100},{"abc"[i % 3]},{(i * 7 % 100 > 80 && i % 2 == 0 ? "yes" : "no")}\n");
+        _shell.Write("late.csv", rows.ToString());
+        string[] command =
+        [
+            "mlp", "train", "late.csv", "--label", "late", "--val-fraction", "0.2", "--dropout", "0.2", "--patience", "0", "--device",
+            "cpu", "--json", "--epochs",
+        ];
+        string[] Found(params string[] arguments)
+        {
+            JsonElement training = JsonElement.Parse(_shell.Succeeds(arguments).Lines[^1]).GetProperty("measured").GetProperty("training");
+            return [.. training.GetProperty("confusion")[1].EnumerateArray().Select(count => count.ToString())];
+        }
+
+        string[] plain = Found([.. command, "40", "--out", "plain"]), balanced = Found([.. command, "40", "--balance", "--out", "whole"]);
+        Assert.True(int.Parse(balanced[1], CultureInfo.InvariantCulture) > int.Parse(plain[1], CultureInfo.InvariantCulture));
+
+        _shell.Succeeds([.. command, "17", "--balance", "--out", "parts"]);
+        _shell.Succeeds("mlp", "train", "--resume", "--out", "parts", "--epochs", "40");
+        Assert.Equal(File.ReadAllBytes(_shell["whole/model.safetensors"]), File.ReadAllBytes(_shell["parts/model.safetensors"]));
+
+        _shell.Fails(2, "--dropout", "is given with --layers none, which has no hidden layer; leave one of them out",
+            [.. command, "1", "--layers", "none", "--out", "no"]);
+        _shell.Fails(1, "--balance", "is for classes, and column 'number' is a quantity; leave it out, or give --task classify",
+            "mlp", "train", "late.csv", "--label", "number", "--balance", "--out", "no", "--device", "cpu");
+    }
+
+    [Fact]
     public void Json_is_all_that_stdout_gets()
     {
         CommandResult trained = _shell.Succeeds(

@@ -23,9 +23,19 @@ internal static class TestNetworks
         loss);
 
     /// <summary>Random rows, with random answers of the kind that the loss wants.</summary>
-    public static LabelledData Data(NetworkShape shape, int rows, ulong seed)
+    /// <param name="shape">The network.</param>
+    /// <param name="rows">The number of rows.</param>
+    /// <param name="seed">The seed.</param>
+    /// <param name="columns">What its inputs are; null where all of them are numbers. Each row has another category than the last.</param>
+    public static LabelledData Data(NetworkShape shape, int rows, ulong seed, InputColumns? columns = null)
     {
-        var x = new InputRows(shape.Inputs, Values.Random(rows * shape.Inputs, seed));
+        columns ??= new InputColumns(shape.Inputs);
+        var x = new InputRows(
+            columns, Values.Random(rows * columns.Numbers, seed),
+            [
+                .. Enumerable.Range(0, rows).SelectMany(row => columns.Firsts.Zip(
+                    columns.Values, (first, values) => row % (values + 1) == values ? InputRows.NoInput : first + (row % (values + 1)))),
+            ]);
         float[] y = Values.Random(rows * shape.Outputs, seed + 1);
         return shape.Loss switch
         {

@@ -17,8 +17,36 @@ public class NetworkFiniteDifferenceTests
         NetworkShape shape = TestNetworks.Shape(3, [5, 4], 2, activation, loss);
         LabelledData data = TestNetworks.Data(shape, 7, 3);
         ParameterSet<double> parameters = TestNetworks.Parameters(shape, 1).Convert(value => (double)value);
-        (double value, ParameterSet<double> gradient) = ReferenceNetwork.Run(parameters, data);
-        Assert.Equal(ReferenceNetwork.Loss(parameters, data), value, 12);
+        Assert.Equal(ReferenceNetwork.Loss(parameters, data), ReferenceNetwork.Run(parameters, data).Loss, 12);
+        ExpectSlopes(parameters, data, null);
+    }
+
+    [Theory]
+    [MemberData(nameof(All))]
+    public void So_is_one_with_categories_weights_and_dropout(ActivationFunction activation, NetworkLoss loss)
+    {
+        NetworkShape shape = TestNetworks.Shape(6, [5, 4], 2, activation, loss);
+        LabelledData data = TestNetworks.Data(shape, 7, 3, new InputColumns(1, 3, 2)).Weighted([1, 0, 2, 0.5f, 1.5f, 1, 3]);
+        ExpectSlopes(
+            TestNetworks.Parameters(shape, 1).Convert(value => (double)value), data,
+            (layer, row, neuron) => (layer + row + neuron) % 3 == 0 ? 0 : 1.5);
+    }
+
+    [Fact]
+    public void A_weight_says_how_often_a_row_counts()
+    {
+        NetworkShape shape = TestNetworks.Shape(2, [5], 3, ActivationFunction.Tanh, NetworkLoss.CrossEntropy);
+        ParameterSet<double> parameters = TestNetworks.Parameters(shape, 1).Convert(value => (double)value);
+        LabelledData data = TestNetworks.Data(shape, 3, 3);
+        Assert.Equal(
+            ReferenceNetwork.Loss(parameters, data.Select([0, 1, 1, 2])),
+            ReferenceNetwork.Loss(parameters, data.Weighted([1, 2, 1])) * 3 / 4, 12);
+    }
+
+    private static void ExpectSlopes(ParameterSet<double> parameters, LabelledData data, Func<int, int, int, double>? dropout)
+    {
+        ParameterSet<double> gradient = ReferenceNetwork.Run(parameters, data, dropout).Gradient;
+        double Loss() => ReferenceNetwork.Run(parameters, data, dropout).Loss;
 
         const double Step = 1e-6;
         foreach ((double[] values, double[] slopes) in
@@ -27,9 +55,9 @@ public class NetworkFiniteDifferenceTests
             {
                 double at = values[i];
                 values[i] = at + Step;
-                double above = ReferenceNetwork.Loss(parameters, data);
+                double above = Loss();
                 values[i] = at - Step;
-                double slope = (above - ReferenceNetwork.Loss(parameters, data)) / (2 * Step);
+                double slope = (above - Loss()) / (2 * Step);
                 values[i] = at;
                 Assert.InRange(slopes[i], slope - 1e-8, slope + 1e-8);
             }
