@@ -1,4 +1,4 @@
-// The pages as a person meets them, in a real browser: report.html, inspect.html and the dashboard. After `dotnet build` and
+// The pages as a person meets them, in a real browser: report.html, the pages of inspect and the dashboard. After `dotnet build` and
 // `npm install`, with Chromium installed: npm test. Playwright is at 1.54, which runs on Debian 12's Node 18. CHROMIUM names the browser, PICTURES a folder for pictures of the pages.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
@@ -60,6 +60,7 @@ before(async () => {
   run('train', 'table.csv', '--out', 'other', '--preset', 'classic', '--iterations', '100', '--device', 'cpu', '--quiet');
   run('report', 'runs/first', 'runs/second', 'other', '--out', 'three.html');
   run('report', 'runs/first', 'quantity', '--out', 'mixed.html');
+  for (const name of ['quantity', 'classes']) run('mlp', 'inspect', name, 'table.csv', '--out', `${name}.html`, '--device', 'cpu', '--quiet');
   run('inspect', 'runs/first', 'text.txt', '--out', 'inspect.html', '--device', 'cpu');
   run('train', 'text.txt', '--out', 'deep', '--cell', 'lstm', '--layers', '2', '--hidden-size', '16', '--iterations', '100',
     '--sample-every', '0', '--device', 'cpu', '--quiet');
@@ -220,6 +221,22 @@ test('a report draws whatever its numbers are', async () => {
     }
     await close();
   }
+});
+
+test('inspect shows which columns of a table matter, and where answers are wrong', async () => {
+  const { page, close } = await open(file('classes.html'));
+  assert.match(await page.textContent('#facts'), /predicts/);
+  const widths = (await attributes(page.locator('#columns rect'), 'width')).map(Number);
+  assert.ok(widths.length > 0 && widths[0] === 100 && widths.every((width, i) => i === 0 || width <= widths[i - 1]));
+  const counts = await page.locator('.matrix td').allTextContents();
+  assert.equal(counts.length, (await page.locator('.matrix th[scope=row]').count()) ** 2);
+  assert.equal(counts.reduce((sum, count) => sum + Number(count), 0), 60);
+  await picture(page, 'table');
+  await close();
+
+  const quantity = await open(file('quantity.html'));
+  assert.equal(await quantity.page.locator('.scatter circle').count(), 60);
+  await quantity.close();
 });
 
 test('inspect colours a text and shows what may follow', async () => {

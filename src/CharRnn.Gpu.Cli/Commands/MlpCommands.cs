@@ -8,6 +8,7 @@ using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Execution;
 using CharRnn.Gpu.Verification;
 using CharRnn.Networks;
+using CharRnn.Reports;
 using CharRnn.Runs;
 using CharRnn.Storage;
 using CharRnn.Tables;
@@ -46,6 +47,12 @@ internal static class MlpCommands
         SharedOptions.WholeNumber<int>("--repeats", 5, 1, "Number of times that each column is shuffled.");
 
     private static readonly Option<ulong?> Seed = SharedOptions.WholeNumber<ulong>("--seed", 1, 0, "Seed for the shuffling.");
+
+    private static readonly Option<string> PageFile = new("--out")
+    {
+        Description = "A page to write besides, with the columns and which class is taken for which.",
+        HelpName = "FILE",
+    };
 
     // Rows that are read, predicted and written at once.
     private const int RowsAtOnce = 1 << 14;
@@ -102,7 +109,8 @@ internal static class MlpCommands
             Example: charrnn mlp inspect runs/iris iris.csv
             """)
         {
-            ModelPath, Data, Best, Delimiter, Unknown, Repeats, Seed, Device, SharedOptions.Quiet(), Json, SharedOptions.Verbose(),
+            ModelPath, Data, PageFile, Best, Delimiter, Unknown, Repeats, Seed, Device, SharedOptions.Quiet(), Json,
+            SharedOptions.Verbose(),
         };
         command.SetAction(Inspect);
         return command;
@@ -136,7 +144,17 @@ internal static class MlpCommands
                 Output.Line(line);
     });
 
-    private static int Inspect(ParseResult options) => Measure(options, (model, predictor, rows, answers, stop) =>
+    private static int Inspect(ParseResult options)
+    {
+        string? page = options.GetValue(PageFile) is { } path
+            ? SharedOptions.NewFile(PageFile, path, options.GetRequiredValue(ModelPath), options.GetRequiredValue(Data))
+            : null;
+        return Measure(options, (model, predictor, rows, answers, stop) => Inspect(options, page, model, predictor, rows, answers, stop));
+    }
+
+    private static void Inspect(
+        ParseResult options, string? page, NetworkModel model, Predictor predictor, LabelledData rows, NetworkAnswers answers,
+        CancellationToken stop)
     {
         bool isQuantity = model.Encoding.Label.Categories is null;
         double Badness(NetworkAnswers given)
@@ -155,6 +173,19 @@ internal static class MlpCommands
             () => ColumnImportance.Of(
                 model.Encoding, rows.X, options.GetValue(Repeats)!.Value, options.GetValue(Seed)!.Value, before,
                 () => Badness(predictor.Apply(rows, stop))));
+        string loss = isQuantity ? "added" : "lost";
+        if (page is not null)
+        {
+            var measured = new TableAnswers(model, answers.Outputs);
+            TablePage.Write(page, new TableInspection(
+                options.GetRequiredValue(ModelPath), options.GetRequiredValue(Data), model.Encoding.Label.Name, rows.Count,
+                measured.Figures(answers.Loss, rows), $"{measure} that is {loss}",
+                [.. columns.Select(column => (column.Column, column.Mean, column.Deviation))], model.Encoding.Label.Categories ?? [],
+                measured.Classes(rows)?.Confusion ?? [], measured.Pairs(rows)));
+            if (!Output.IsQuiet)
+                Output.Note($"page: {page}");
+        }
+
         if (options.GetValue(Json))
         {
             Output.Line(JsonSerializer.Serialize(new
@@ -169,13 +200,13 @@ internal static class MlpCommands
 
         Output.Line(string.Create(
             CultureInfo.InvariantCulture,
-            $"{rows.Count:N0} rows, {measure} {whole:G4}; {(isQuantity ? "added" : "lost")} when a column is shuffled:"));
+            $"{rows.Count:N0} rows, {measure} {whole:G4}; {loss} when a column is shuffled:"));
         string[] names = [.. columns.Select(column => TerminalText.OneLine(column.Column))];
         int width = names.Max(name => name.Length);
         foreach ((string name, ColumnImportance column) in names.Zip(columns))
             Output.Line(string.Create(
                 CultureInfo.InvariantCulture, $"{name.PadRight(width)}  {column.Mean,10:F4} ± {column.Deviation:F4}"));
-    });
+    }
 
     /// <summary>Applies a network to the rows of a table that have the label.</summary>
     private static int Measure(

@@ -120,6 +120,38 @@ internal sealed class TableAnswers(NetworkModel model, float[] outputs)
                 + string.Create(invariant, $"  {measures.F1(y):F4}");
     }
 
+    /// <summary>What was measured, in words, and its value, for a page.</summary>
+    public IReadOnlyList<(string Name, string Value)> Figures(double loss, LabelledData data)
+    {
+        CultureInfo invariant = CultureInfo.InvariantCulture;
+        string Percent(double share) => string.Create(invariant, $"{100 * share:F2} %");
+        string Number(double number) => string.Create(invariant, $"{number:G6}");
+        (string, string) losses = ("loss", string.Create(invariant, $"{loss:F4}"));
+        if (Quantities(data) is { } quantities)
+            return
+            [
+                ("R²", string.Create(invariant, $"{quantities.RSquared:F4}")),
+                ("root mean square error", Number(quantities.RootMeanSquare)),
+                ("by the mean", Number(quantities.Deviation)), ("mean absolute error", Number(quantities.MeanAbsolute)), losses,
+            ];
+        ClassMeasures measures = Classes(data)!;
+        return
+        [
+            ("accuracy", Percent(measures.Accuracy)), ("by the most frequent class", Percent(measures.BaseRate)),
+            ("balanced accuracy", Percent(measures.BalancedAccuracy)),
+            .. _classes!.Count == 2
+                ? [("area under the ROC curve", string.Create(invariant, $"{AreaUnderCurve(data):F4}"))]
+                : (IEnumerable<(string, string)>)[],
+            losses,
+        ];
+    }
+
+    /// <summary>Of a quantity what is true of each row, and the prediction, in its own unit; none of classes.</summary>
+    public IReadOnlyList<(double Truth, double Answer)> Pairs(LabelledData data) => _classes is not null ? [] :
+    [
+        .. data.Targets.Select((y, row) => ((y * model.Encoding.Label.Deviation) + model.Encoding.Label.Mean, Quantity(row))),
+    ];
+
     private static string Cut(string text, int length) => text.Length > length ? text[..length] : text;
 
     private static double? Finite(double? value) => value is { } number && double.IsFinite(number) ? number : null;

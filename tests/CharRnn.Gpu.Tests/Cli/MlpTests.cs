@@ -290,6 +290,11 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
         var measured = JsonElement.Parse(
             _shell.Succeeds("mlp", "inspect", "matter", "matter.csv", "--json", "--repeats", "2", "--seed", "9", "--device", "cpu").Text);
         Assert.Equal(("accuracy", 1.0), (measured.GetProperty("measure").GetString(), measured.GetProperty("value").GetDouble()));
+        _shell.Succeeds("mlp", "inspect", "matter", "matter.csv", "--out", "matter.html", "--device", "cpu");
+        Assert.Contains("\"confusion\":[[55,0],[0,65]]", File.ReadAllText(_shell["matter.html"]), StringComparison.Ordinal);
+        _shell.Fails(
+            1, "matter.csv", "is also read or written by this command; give another --out",
+            "mlp", "inspect", "matter", "matter.csv", "--out", "matter.csv", "--device", "cpu");
         _shell.Succeeds("export", "matter", "--out", "matter.onnx");
         _shell.Succeeds("export", "matter", "--format", "pytorch", "--out", "matter.pytorch.safetensors");
         _shell.Fails(1, "matter", "is a network on tables; give --format onnx or pytorch", "export", "matter", "--format", "npz");
