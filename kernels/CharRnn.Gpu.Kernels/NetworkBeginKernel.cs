@@ -5,7 +5,7 @@ namespace CharRnn.Gpu.Kernels;
 
 /// <summary>Begins a step whose layers are launches: decides whether there is such a step, and fetches its rows.</summary>
 /// <remarks>
-/// <code>h[0], y = the step's rows of the data, in the order of the epoch</code>
+/// <code>h[0], y, weights = the step's rows of the data, in the order of the epoch</code>
 /// Shapes:    as <see cref="NetworkViews"/>.
 /// Launch:    one group per team, as the first launch of a step; team i owns the i-th share of the rows, and the first team applies the
 ///            stopping criterion.

@@ -18,7 +18,7 @@ namespace CharRnn.Gpu.Kernels;
 /// </remarks>
 public static class NetworkPass
 {
-    /// <summary>Fetches h[0] and y, which are the step's rows of the data.</summary>
+    /// <summary>Fetches the step's rows of the data: h[0], the places of its inputs that are 1, y and weights.</summary>
     public static void Fetch(NetworkViews v, NetworkArguments step, int first, int count)
     {
         if (step.IsFetched)

@@ -150,7 +150,7 @@ internal sealed class ConfigurationArguments
                 || (name is "epochs" && configuration.Has("iterations")))
                 continue;
             string text = configuration.GetOptionText(name);
-            bool isFlag = _command.Options.First(o => o.Name == option).ValueType == typeof(bool);
+            bool isFlag = IsFlag(option);
             if (isFlag && text is not ("true" or "false"))
                 throw new UsageException($"{path}: {name}: is '{text}'; give true or false");
             _fileOfOption[option] = path;
@@ -201,6 +201,8 @@ internal sealed class ConfigurationArguments
     private static bool IsGone(string input) => StandardStreams.IsInput(input)
         || input.StartsWith("/dev/fd/", StringComparison.Ordinal) || input.StartsWith("/proc/", StringComparison.Ordinal);
 
+    private bool IsFlag(string option) => _command.Options.First(o => o.Name == option).ValueType == typeof(bool);
+
     private bool HasInput() => _command.Parse([.. All], CommandLine.ParserConfiguration).GetResult(_verb.Input)?.Tokens.Count > 0;
 
     private bool Has(string option) => All.Any(a => Names(a, option));
@@ -208,13 +210,18 @@ internal sealed class ConfigurationArguments
     private static bool Names(string argument, string option) => argument.StartsWith(option, StringComparison.Ordinal)
         && (argument.Length == option.Length || argument[option.Length] is '=' or ':');
 
-    /// <summary>The value after an option, as <c>--name value</c>, <c>--name=value</c> or <c>--name:value</c>.</summary>
+    /// <summary>
+    /// The value after an option, as <c>--name value</c>, <c>--name=value</c> or <c>--name:value</c>; a flag needs none to be true.
+    /// </summary>
     private string? Value(string option)
     {
         string[] all = [.. All];
         int i = Array.FindLastIndex(all, a => Names(a, option));
         if (i < 0)
             return null;
-        return all[i].Length > option.Length ? all[i][(option.Length + 1)..] : i + 1 < all.Length ? all[i + 1] : null;
+        if (all[i].Length > option.Length)
+            return all[i][(option.Length + 1)..];
+        string? next = i + 1 < all.Length ? all[i + 1] : null;
+        return IsFlag(option) && next is not ("true" or "false") ? "true" : next;
     }
 }

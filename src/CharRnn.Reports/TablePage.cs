@@ -51,8 +51,8 @@ public static class TablePage
             ["classes"] = Texts(showsClasses ? inspection.Classes : []),
             ["confusion"] = new JsonArray(
                 [.. (showsClasses ? inspection.Confusion : []).Select(row => new JsonArray([.. row.Select(count => (JsonNode)count)]))]),
-            ["truths"] = Page.Numbers(answers.Select(one => one.Truth), 4),
-            ["answers"] = Page.Numbers(answers.Select(one => one.Answer), 4),
+            ["truths"] = Page.Numbers(answers.Select(one => one.Truth), 9),
+            ["answers"] = Page.Numbers(answers.Select(one => one.Answer), 9),
         };
         return Page.Build($"{inspection.Name}: which columns matter", ["table.html"], ["table.js"], data.ToJsonString());
     }

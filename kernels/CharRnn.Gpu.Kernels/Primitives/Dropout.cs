@@ -10,7 +10,7 @@ namespace CharRnn.Gpu.Kernels.Primitives;
 /// <summary>
 /// Drops values (E12). The random words are those of Philox 4x32-10 (Salmon et al., SC'11), whose counter is the place of the value: four
 /// blocks of four words for a line of 16 units. A dropped value becomes -0, and no kept value is -0, so that the way back knows it again.
-/// In the padding of x both are zeros.
+/// In the padding of x both are zeros where that of h is.
 /// </summary>
 public static unsafe class Dropout
 {

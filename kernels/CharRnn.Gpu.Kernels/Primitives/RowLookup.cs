@@ -79,7 +79,7 @@ public static unsafe class RowLookup
     /// <param name="column">The distance between the columns of codes.</param>
     /// <param name="count">How many of them there are.</param>
     /// <param name="rows">Number of rows.</param>
-    /// <param name="accumulate">0 to overwrite z, 1 to add to it.</param>
+    /// <param name="accumulate">0 to overwrite z, 1 to add to it as said.</param>
     [IntrinsicImplementation]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Add(

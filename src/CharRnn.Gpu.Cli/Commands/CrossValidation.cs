@@ -16,6 +16,9 @@ namespace CharRnn.Gpu.Cli.Commands;
 /// <param name="IsBalanced">Whether all classes count alike.</param>
 internal sealed record CrossValidation(int Folds, double[] Loss, double[] Measure, bool IsQuantity, bool IsBalanced)
 {
+    // The classes of all folds together: a fold need not have rows of a rare one.
+    private ClassMeasures? _classes;
+
     /// <summary>Trains and measures in several ways, with the same folds.</summary>
     /// <param name="device">The device.</param>
     /// <param name="initial">The network before the first step.</param>
@@ -43,8 +46,10 @@ internal sealed record CrossValidation(int Folds, double[] Loss, double[] Measur
             double scale = parts.Encoding.Label.Deviation / label.Deviation;
             foreach ((int i, NetworkOptions way) in ways.Index())
             {
-                (double loss, results[i].Measure[fold]) = Measured(device, initial, way, scheduleOf, parts, held, stop);
+                (double loss, results[i].Measure[fold], ClassMeasures? classes) =
+                    Measured(device, initial, way, scheduleOf, parts, held, stop);
                 results[i].Loss[fold] = loss * scale * scale;
+                results[i]._classes = classes?.Plus(results[i]._classes);
             }
         }
 
@@ -52,7 +57,7 @@ internal sealed record CrossValidation(int Folds, double[] Loss, double[] Measur
     }
 
     /// <summary>J, and the accuracy or the root mean square error, on rows that a training has not seen; NaN if it diverged.</summary>
-    private static (double Loss, double Measure) Measured(
+    private static (double Loss, double Measure, ClassMeasures? Classes) Measured(
         ComputeDevice device, ParameterSet<float> initial, NetworkOptions how, Func<int, TrainingSchedule> scheduleOf, TableParts parts,
         LabelledData held, CancellationToken stop)
     {
@@ -63,14 +68,14 @@ internal sealed record CrossValidation(int Folds, double[] Loss, double[] Measur
         TrainingOutcome outcome = new TrainingLoop(learner, how.LearningRate, scheduleOf(parts.Training.Count), null).Run(best, stop);
         stop.ThrowIfCancellationRequested();
         if (outcome == TrainingOutcome.Diverged || held.Count == 0)
-            return (double.NaN, double.NaN);
+            return (double.NaN, double.NaN, null);
         ParameterSet<float> weights = best.Weights ?? engine.ReadWeights();
         NetworkAnswers answers = predictor.Apply(weights, held, stop);
         var measured = new TableAnswers(new NetworkModel(weights, parts.Encoding), answers.Outputs);
         if (measured.Quantities(held) is { } quantities)
-            return (answers.Loss, quantities.RootMeanSquare);
+            return (answers.Loss, quantities.RootMeanSquare, null);
         ClassMeasures classes = measured.Classes(held)!;
-        return (answers.Loss, held.Weights.Length > 0 ? classes.BalancedAccuracy : classes.Accuracy);
+        return (answers.Loss, held.Weights.Length > 0 ? classes.BalancedAccuracy : classes.Accuracy, classes);
     }
 
     /// <summary>
@@ -86,22 +91,28 @@ internal sealed record CrossValidation(int Folds, double[] Loss, double[] Measur
         return measured[Math.Max(0, Array.FindLastIndex(errors, one => one.Mean <= most))];
     }
 
-    /// <summary>The accuracy, or the root mean square error, for people: the mean over the folds.</summary>
+    /// <summary>
+    /// The accuracy, or the root mean square error, for people: the mean over the folds, or over the classes of all of them.
+    /// </summary>
     public string MeanMeasure => IsQuantity
-        ? string.Create(CultureInfo.InvariantCulture, $"root mean square error {Measure.Average():G6}")
-        : string.Create(CultureInfo.InvariantCulture, $"{AccuracyName} {100 * Measure.Average():F2} %");
+        ? string.Create(CultureInfo.InvariantCulture, $"root mean square error {Mean:G6}")
+        : string.Create(CultureInfo.InvariantCulture, $"{AccuracyName} {100 * Mean:F2} %");
+
+    private double Mean => IsBalanced && _classes is { } classes && !Measure.Any(double.IsNaN)
+        ? classes.BalancedAccuracy
+        : Measure.Average();
 
     private string AccuracyName => IsBalanced ? "balanced accuracy" : "accuracy";
 
-    // What counts as errors: wrong classes, or squares; NaN where the training diverged.
-    private IEnumerable<double> Errors => IsQuantity ? Loss : Measure.Select(accuracy => 1 - accuracy);
+    // What counts as errors: wrong classes, or the losses, which are squares or count all classes alike; NaN where the training diverged.
+    private IEnumerable<double> Errors => IsQuantity || IsBalanced ? Loss : Measure.Select(accuracy => 1 - accuracy);
 
     /// <summary>The results for people: means, and standard deviations over the folds.</summary>
     public override string ToString()
     {
         CultureInfo invariant = CultureInfo.InvariantCulture;
         (double loss, double lossSpread) = Spread(Loss);
-        (double measure, double spread) = Spread(Measure);
+        (double measure, double spread) = (Mean, Spread(Measure).Deviation);
         return string.Create(invariant, $"{Folds} folds, loss {loss:F4} ± {lossSpread:F4}, ")
             + (IsQuantity
                 ? string.Create(invariant, $"root mean square error {measure:G6} ± {spread:G3}")

@@ -204,8 +204,10 @@ internal static class MlpCommands
         string[] names = [.. columns.Select(column => TerminalText.OneLine(column.Column))];
         int width = names.Max(name => name.Length);
         foreach ((string name, ColumnImportance column) in names.Zip(columns))
-            Output.Line(string.Create(
-                CultureInfo.InvariantCulture, $"{name.PadRight(width)}  {column.Mean,10:F4} ± {column.Deviation:F4}"));
+        {
+            string Number(double number) => number.ToString(isQuantity ? "G4" : "F4", CultureInfo.InvariantCulture);
+            Output.Line($"{name.PadRight(width)}  {Number(column.Mean),10} ± {Number(column.Deviation)}");
+        }
     }
 
     /// <summary>Applies a network to the rows of a table that have the label.</summary>

@@ -105,7 +105,7 @@ internal sealed class NetworkBuffers : IDisposable
             deltas += batch * (double)RnnDims.PaddedRow((long)layer.Width);
         double states = ((options?.Dropout > 0 ? 2 : 1) * deltas) + (batch * (double)RnnDims.PaddedRow((long)data.Columns.Numbers));
         double answers = shape.Loss == NetworkLoss.CrossEntropy ? rows : rows * shape.Outputs;
-        double all = (rows * (data.Columns.Numbers + codes + (data.IsWeighted ? 1 : 0))) + answers + (batch * codes);
+        double order = rows, all = (rows * (data.Columns.Numbers + codes + (data.IsWeighted ? 1 : 0))) + answers + (batch * codes) + order;
 
         // The parameters and the host's copies; to train, also their gradient, moments and transposes, and the parameters once more to
         // measure the network.

@@ -8,13 +8,13 @@ for (const [name, value] of data.figures) {
 }
 
 at('loss').textContent = `${data.loss} when the values of a column are shuffled among the rows: the mean over the shufflings ± its deviation`;
-const largest = Math.max(1e-12, ...data.means.map(mean => mean ?? 0));
+const largest = Math.max(Number.MIN_VALUE, ...data.means.map(mean => mean ?? 0));
 data.columns.forEach((name, i) => {
   const mean = data.means[i], row = element(at('columns'), 'tr');
   element(row, 'td', {}, name);
   const bar = element(element(row, 'td', { class: 'bars' }), 'svg', { viewBox: '0 0 100 10', preserveAspectRatio: 'none', 'aria-hidden': 'true' });
   element(bar, 'rect', { width: 100 * Math.max(0, mean ?? 0) / largest, height: 10 });
-  element(row, 'td', { class: 'number' }, mean === null ? '' : `${mean.toFixed(4)} ± ${data.deviations[i].toFixed(4)}`);
+  element(row, 'td', { class: 'number' }, mean === null ? '' : `${readable(mean)} ± ${readable(data.deviations[i])}`);
 });
 if (data.moreColumns > 0) at('more').textContent = `and ${data.moreColumns.toLocaleString('en')} columns that matter less`;
 

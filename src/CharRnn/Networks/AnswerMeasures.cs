@@ -16,6 +16,12 @@ public sealed record ClassMeasures(IReadOnlyList<IReadOnlyList<int>> Confusion)
         return new ClassMeasures(confusion);
     }
 
+    /// <summary>The measures of both together.</summary>
+    /// <param name="other">Those of other rows with the same classes; null for none.</param>
+    public ClassMeasures Plus(ClassMeasures? other) => other is null
+        ? this
+        : new([.. Confusion.Zip(other.Confusion, (one, two) => (int[])[.. one.Zip(two, (a, b) => a + b)])]);
+
     private int Rows => Confusion.Sum(row => row.Sum());
 
     /// <summary>The share of the rows that are predicted correctly.</summary>

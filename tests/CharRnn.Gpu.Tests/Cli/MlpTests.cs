@@ -166,6 +166,11 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
         _shell.Succeeds("mlp", "train", "--resume", "--out", "parts", "--epochs", "40");
         Assert.Equal(File.ReadAllBytes(_shell["whole/model.safetensors"]), File.ReadAllBytes(_shell["parts/model.safetensors"]));
 
+        _shell.Fails(
+            1, "--balance",
+            "is true here and not given in the run to resume; leave it out: a resume may only change how the run goes on, such as how "
+            + "long, on which device and with which reports; or start a new run in another --out",
+            "mlp", "train", "--resume", "--out", "plain", "--epochs", "50", "--balance");
         _shell.Fails(2, "--dropout", "is given with --layers none, which has no hidden layer; leave one of them out",
             [.. command, "1", "--layers", "none", "--out", "no"]);
         _shell.Fails(1, "--balance", "is for classes, and column 'number' is a quantity; leave it out, or give --task classify",

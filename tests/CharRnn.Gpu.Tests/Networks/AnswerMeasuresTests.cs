@@ -19,6 +19,16 @@ public class AnswerMeasuresTests
     }
 
     [Fact]
+    public void The_measures_of_two_parts_are_those_of_all_rows()
+    {
+        ClassMeasures whole = ClassMeasures.Of(4, Truth, Predicted);
+        ClassMeasures parts = ClassMeasures.Of(4, Truth.Take(3), Predicted.Take(3)).Plus(null)
+            .Plus(ClassMeasures.Of(4, Truth.Skip(3), Predicted.Skip(3)));
+        Assert.Equal(whole.Confusion.SelectMany(row => row), parts.Confusion.SelectMany(row => row));
+        Assert.Equal(whole.BalancedAccuracy, parts.BalancedAccuracy);
+    }
+
+    [Fact]
     public void The_area_under_the_curve_counts_pairs_and_ties_by_halves()
     {
         float[] scores = [0.1f, 0.4f, 0.35f, 0.8f, 0.4f, 0.4f, 0.9f];
