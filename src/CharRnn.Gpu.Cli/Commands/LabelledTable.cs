@@ -122,7 +122,13 @@ internal sealed class LabelledTable
             left[one]++;
         for (int one = 0; one < left.Length; one++)
             left[one] = Math.Max(0, Math.Min((int)Math.Round(left[one] * Fraction), left[one] - 1));
-        ILookup<bool, int> parts = rows.Zip(classes).ToLookup(row => left[row.Second]-- > 0, row => row.First);
-        return ([.. parts[false]], [.. parts[true]]);
+        int[] validation = new int[left.Sum()], training = new int[rows.Length - validation.Length];
+        int measured = 0, trained = 0;
+        for (int i = 0; i < rows.Length; i++)
+            if (left[classes[i]]-- > 0)
+                validation[measured++] = rows[i];
+            else
+                training[trained++] = rows[i];
+        return (training, validation);
     }
 }
