@@ -194,9 +194,8 @@ internal static class MlpTrainCommand
         NetworkEngine.RequireMemory(device, table.Shape, training, how);
         ParameterSet<float> initial = resumed?.Snapshot.Weights ?? InitialNetwork.Create(table.Shape, how.Seed);
 
-        // Where no older run is lost, the directory is made first: nobody should wait to hear that it cannot be.
-        bool mayReplace = earlier is null && RunOptions.Overwrites(options);
-        using RunDirectory? free = earlier is null && !mayReplace ? RunOptions.Create(options) : null;
+        // Nobody should wait to hear that there cannot be such a directory, or lose an older run to a cross-validation that is ended.
+        using RunDirectory? created = earlier is null ? RunOptions.Reserve(options) : null;
         int folds = resumed is not null ? 0 : FoldsOf(options, table);
         using CancellationTokenSource limited = RunOptions.Stop(options, stop);
         IReadOnlyList<(NetworkOptions Way, CrossValidation Result)> measured = [];
@@ -226,8 +225,8 @@ internal static class MlpTrainCommand
         if (resumed is not null)
             engine.Restore(resumed.Snapshot.Engine);
         using var predictor = new NetworkPredictor(device, table.Shape, Math.Max(training.Count, validation.Count), training.X.Columns);
-        using RunDirectory? replaced = mayReplace ? RunOptions.Create(options) : null;
-        RunDirectory run = earlier ?? free ?? replaced!;
+        created?.Clear();
+        RunDirectory run = earlier ?? created!;
         if (!Output.IsQuiet)
             Introduce(table, engine, how, device, run, resumed?.Snapshot, measured);
 

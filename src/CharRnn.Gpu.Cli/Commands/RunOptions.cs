@@ -144,15 +144,17 @@ internal sealed class RunOptions
             Output.Line(JsonSerializer.Serialize(new { finished = true, iteration = run.Snapshot.Iteration }));
     }
 
-    /// <summary>Whether a new run may replace an older one.</summary>
-    public bool Overwrites(ParseResult options) => options.GetValue(_overwrite);
-
     /// <summary>
     /// Makes the directory of a new run. Everything that may fail comes before, because --overwrite removes an older run.
     /// </summary>
     /// <exception cref="CharRnnException">See <see cref="RunDirectory.Create"/>.</exception>
-    public RunDirectory Create(ParseResult options) =>
-        RunDirectory.Create(options.GetValue(_out) ?? SharedOptions.NewRunDirectory(), options.GetValue(_overwrite));
+    public RunDirectory Create(ParseResult options) => RunDirectory.Create(NewDirectory(options), options.GetValue(_overwrite));
+
+    /// <summary>The same, but an older run is there until <see cref="RunDirectory.Clear"/>.</summary>
+    /// <exception cref="CharRnnException">See <see cref="RunDirectory.Create"/>.</exception>
+    public RunDirectory Reserve(ParseResult options) => RunDirectory.Reserve(NewDirectory(options), options.GetValue(_overwrite));
+
+    private string NewDirectory(ParseResult options) => options.GetValue(_out) ?? SharedOptions.NewRunDirectory();
 
     /// <summary>Opens the device; says so if the run that is resumed was on another one.</summary>
     /// <param name="options">The command line.</param>

@@ -28,6 +28,23 @@ public sealed class RunDirectory : RunPaths, IDisposable
     /// </exception>
     public static RunDirectory Create(string path, bool overwrite = false)
     {
+        RunDirectory run = Reserve(path, overwrite);
+        try
+        {
+            run.Clear();
+            return run;
+        }
+        catch
+        {
+            run.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The same, but what an older run left there is removed by <see cref="Clear"/>.</summary>
+    /// <inheritdoc cref="Create"/>
+    public static RunDirectory Reserve(string path, bool overwrite = false)
+    {
         string full = FileErrors.FullPath(path);
         var paths = new RunPaths(full);
         if (File.Exists(full))
@@ -59,21 +76,31 @@ public sealed class RunDirectory : RunPaths, IDisposable
                 string remedy = $"give {(canResume ? "--resume to go on, " : "")}--overwrite to start anew, or choose another directory";
                 throw new CharRnnException(path, $"holds the {saved} of a run", remedy);
             }
+        });
+    }
 
-            RemoveLeftovers(full);
-            var given = new RunPaths(path); // as refusals name them
-            IEnumerable<string> checkpoints =
-                given.OlderCheckpointAges.Select(given.OlderCheckpointPath).Concat(given.DamagedPaths).Append(given.CheckpointPath);
+    /// <summary>Removes what an older run left.</summary>
+    /// <exception cref="CharRnnException">The file system refuses.</exception>
+    public void Clear()
+    {
+        try
+        {
+            RemoveLeftovers(FileErrors.FullPath(Root));
+            IEnumerable<string> checkpoints = OlderCheckpointAges.Select(OlderCheckpointPath).Concat(DamagedPaths).Append(CheckpointPath);
 
             // The checkpoints go first: one that is left by a kill must find the best model that it needs.
-            foreach (string weights in checkpoints.Concat(given.EarlierBestIterations.Select(given.EarlierBestPath)))
+            foreach (string weights in checkpoints.Concat(EarlierBestIterations.Select(EarlierBestPath)))
                 Named(weights, File.Delete);
-            if (new DirectoryInfo(given.TensorBoardPath) is { Exists: true, LinkTarget: null })
-                foreach (string events in Directory.GetFiles(given.TensorBoardPath, TensorBoardPattern))
+            if (new DirectoryInfo(TensorBoardPath) is { Exists: true, LinkTarget: null })
+                foreach (string events in Directory.GetFiles(TensorBoardPath, TensorBoardPattern))
                     Named(events, File.Delete);
             foreach (string name in Names)
-                Named(Path.Combine(path, name), File.Delete);
-        });
+                Named(Path.Combine(Root, name), File.Delete);
+        }
+        catch (Exception e) when (FileErrors.IsFileFailure(e))
+        {
+            throw FileErrors.Writing(Root, e);
+        }
     }
 
     /// <summary>Checks, before the directory is locked, that a run can go on from its checkpoint.</summary>
