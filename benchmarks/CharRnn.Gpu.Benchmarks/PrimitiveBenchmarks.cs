@@ -23,7 +23,7 @@ public class PrimitiveBenchmarks : IDisposable
     private const int H = 128, V = 65, Rows = 25, Steps = 50;
 
     private readonly ModelShape _shape = new(V, H);
-    private readonly RnnDims _dims = new(Steps, Rows, H, V, CellKind.Rnn, 1);
+    private readonly RnnDims _dims = new(Steps, Rows, H, V, CellKind.Rnn, 1, Rows, 0);
     private ComputeDevice _device = null!;
     private DeviceParameters _weights = null!;
     private DeviceParameters _memory = null!;

@@ -69,7 +69,7 @@ public static class GradientKernel
         int rows = d.T * d.B;
         RowSums.Sum(scratch, v.Gradient.By, v.Forward.Z, rows, d.VRow, d.VRow);
         Reduction.FlagNonFinite(v.Status, StepStatus.NonFinite, v.Gradient.By, d.VRow);
-        Reduction.Sum(scratch, v.StepLosses, step.Slot, v.Forward.Losses, rows, 1f / d.B);
+        Reduction.Sum(scratch, v.StepLosses, step.Slot, v.Forward.Losses, rows, 1f / d.Streams);
         Reduction.FlagNonFinite(v.Status, StepStatus.NonFinite, v.StepLosses.SubView(step.Slot, 1), 1);
     }
 

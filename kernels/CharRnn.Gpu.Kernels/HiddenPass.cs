@@ -90,8 +90,8 @@ public static class HiddenPass
         {
             int to = block.At(d, layer.Above, t), from = block.At(d, layer.H, t + 1), length = (block.Count * d.HRow) - block.Unit;
             Dropout.Apply(
-                v.X.SubView(to, length), v.H.SubView(from, length), block.Count, d.HRow, block.Units, (t * d.B) + block.First, block.Unit,
-                layer.Index, dropout);
+                v.X.SubView(to, length), v.H.SubView(from, length), block.Count, d.HRow, block.Units, d.RowOfAll(t, block.First),
+                block.Unit, layer.Index, dropout);
         }
     }
 }

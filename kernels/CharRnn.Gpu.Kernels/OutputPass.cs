@@ -29,7 +29,8 @@ public static class OutputPass
         Rows.Fill(z, v.Weights.By, rows, d.VRow, d.VRow);
         Product.Run(
             scratch, z, Layout.Rows(d.VRow), v.Top(d, row, rows), d.HRow, v.Weights.Why, Layout.Panels(d.H), rows, d.V, d.H, 1, 0);
-        SoftmaxCrossEntropy.Run(scratch, z, v.Tokens.SubView(d.B + row, rows), v.Losses.SubView(row, rows), rows, d.VRow, d.V, 1f / d.B);
+        SoftmaxCrossEntropy.Run(
+            scratch, z, v.Tokens.SubView(d.B + row, rows), v.Losses.SubView(row, rows), rows, d.VRow, d.V, 1f / d.Streams);
     }
 
     /// <summary>Runs the pass for some time steps of some streams, in as few products as their layout and the caches allow.</summary>

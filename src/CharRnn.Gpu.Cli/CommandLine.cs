@@ -16,6 +16,8 @@ internal static class CommandLine
     public static int Run(string[] args)
     {
         Output.IsVerbose = args.Contains("--verbose");
+        Output.IsSilent = Ranks.IsSilent(args);
+        Ranks.ForwardPlainText();
         Output.Prepare();
         Interrupts.OutliveLargeFiles();
         IReadOnlyDictionary<string, string> fileOfOption = new Dictionary<string, string>();

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace CharRnn;
 
 /// <summary>The cell of a recurrent layer: how a state follows from the state before it and from an input.</summary>
@@ -21,6 +23,7 @@ public enum RecurrentCell
 /// <param name="Cell">The cell of every layer.</param>
 /// <param name="Layers">N, the number of recurrent layers, from 1 to <see cref="MostLayers"/>.</param>
 /// <exception cref="ArgumentOutOfRangeException">A size is below 1, there are too many layers, or the cell is unknown.</exception>
+[method: JsonConstructor] // a structure would be made without its sizes
 public readonly record struct ModelShape(int VocabularySize, int HiddenSize, RecurrentCell Cell = RecurrentCell.Rnn, int Layers = 1)
     : IModelShape
 {

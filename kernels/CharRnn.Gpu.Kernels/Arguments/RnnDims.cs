@@ -1,13 +1,19 @@
 namespace CharRnn.Gpu.Kernels.Arguments;
 
 /// <summary>The sizes of a step of a character model, and the padded row lengths that its device buffers have.</summary>
-public readonly struct RnnDims(int t, int b, int h, int v, int cell, int layers)
+public readonly struct RnnDims(int t, int b, int h, int v, int cell, int layers, int streams, int firstStream)
 {
     /// <summary>Number of time steps.</summary>
     public readonly int T = t;
 
     /// <summary>Number of streams.</summary>
     public readonly int B = b;
+
+    /// <summary>Number of streams of all processes that train together, over which the loss is a mean: B where there is one.</summary>
+    public readonly int Streams = streams;
+
+    /// <summary>The number, among all these, of the first of the B streams.</summary>
+    public readonly int FirstStream = firstStream;
 
     /// <summary>Number of hidden units of each layer.</summary>
     public readonly int H = h;
@@ -35,6 +41,9 @@ public readonly struct RnnDims(int t, int b, int h, int v, int cell, int layers)
 
     /// <summary>Padded length of a row of V values.</summary>
     public readonly int VRow = PaddedRow(v);
+
+    /// <summary>The number of row (t, b) among the rows of all processes.</summary>
+    public int RowOfAll(int time, int stream) => (time * Streams) + FirstStream + stream;
 
     /// <summary>Rounds up to an odd number of lines, so that the elements of a column fall into different cache sets.</summary>
     public static int PaddedRow(int columns) => checked((int)PaddedRow((long)columns));

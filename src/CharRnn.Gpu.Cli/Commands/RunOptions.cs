@@ -156,15 +156,21 @@ internal sealed class RunOptions
 
     private string NewDirectory(ParseResult options) => options.GetValue(_out) ?? SharedOptions.NewRunDirectory();
 
+    /// <summary>The device that is asked for.</summary>
+    public DeviceSelection DeviceOf(ParseResult options) => options.GetValue(_device);
+
     /// <summary>Opens the device; says so if the run that is resumed was on another one.</summary>
     /// <param name="options">The command line.</param>
     /// <param name="check">Says what is wrong with an open device; null if nothing is.</param>
     /// <param name="directory">The run that is resumed.</param>
     /// <param name="saved">Its configuration; null of a new run.</param>
+    /// <param name="selection">The device if it is not the one of <c>--device</c>.</param>
+    /// <param name="workers">The number of workers of the CPU; that of its cores if it is left out.</param>
     public ComputeDevice OpenDevice(
-        ParseResult options, Func<ComputeDevice, string?> check, string? directory, RunConfiguration? saved)
+        ParseResult options, Func<ComputeDevice, string?> check, string? directory, RunConfiguration? saved,
+        DeviceSelection? selection = null, int? workers = null)
     {
-        ComputeDevice device = SharedOptions.Open(options.GetValue(_device), check);
+        ComputeDevice device = SharedOptions.Open(selection ?? DeviceOf(options), check, workers: workers);
         if (!Output.IsQuiet && saved?.Has("device-name") == true && saved.GetText("device-name") is var before && before != device.Name)
             Output.Note($"{directory}: was trained on {before} and goes on with {device.Name}, whose results differ in the last digits");
         return device;

@@ -197,8 +197,10 @@ internal static class SharedOptions
     /// <param name="selection">The value of <c>--device</c>.</param>
     /// <param name="check">Says what is wrong with an open device; null if nothing is.</param>
     /// <param name="profiling">Whether kernels can be timed.</param>
-    public static ComputeDevice Open(DeviceSelection selection, Func<ComputeDevice, string?> check, bool profiling = false) =>
-        Output.Waited("opening the device", () => selection.Open(check, Output.Warning, profiling));
+    /// <param name="workers">The number of workers of the CPU; that of its cores if it is left out.</param>
+    public static ComputeDevice Open(
+        DeviceSelection selection, Func<ComputeDevice, string?> check, bool profiling = false, int? workers = null) =>
+        Output.Waited("opening the device", () => selection.Open(check, Output.Warning, profiling, workers));
 
     /// <summary>The last that was reported of a reading, for people.</summary>
     private sealed class Latest : IProgress<ReadingProgress>

@@ -3,6 +3,7 @@ using System.Globalization;
 using CharRnn.Files;
 using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Distribution;
 using CharRnn.Gpu.Execution;
 using CharRnn.Gpu.Verification;
 using CharRnn.Model;
@@ -124,6 +125,7 @@ internal static class TrainCommand
             HelpName = "DIR|none",
         },
         OnResume.Taken, CachePath);
+    private static readonly Option<Choice<RankSearch>> RanksOption = Verb.Add(Ranks.CreateOption(), OnResume.Forgotten);
     private static readonly RunOptions RunOptions = new(
         Verb, "iterations", ScheduleDefaults.LogEvery, ScheduleDefaults.EvalEvery, ScheduleDefaults.CheckpointEvery);
 
@@ -152,6 +154,11 @@ internal static class TrainCommand
     {
         CancellationToken stop = Interrupts.Watch();
         Verb.RequireUsed(options);
+        return Ranks.Run(options.GetValue(RanksOption).Value, ranks => Train(options, ranks, stop), stop);
+    }
+
+    private static int Train(ParseResult options, RankChannel? ranks, CancellationToken stop)
+    {
         Preset preset = options.GetValue(PresetOption).Value;
         StepOptions step = ReadStep(options);
         TrainingSchedule schedule = ReadSchedule(options);
@@ -169,6 +176,12 @@ internal static class TrainCommand
         if (options.GetValue(BatchSize) is null)
             step = step with { BatchSize = preset.StreamsFor(split.Training.Length, step.SequenceLength) };
         split.CheckLength(corpus.Name, step.BatchSize, step.SequenceLength);
+        if (ranks is not null && step.BatchSize < ranks.Ranks.Size)
+            throw new CharRnnException(
+                BatchSize.Name,
+                string.Create(
+                    CultureInfo.InvariantCulture, $"is {step.BatchSize}, and each of {ranks.Ranks.Size} ranks needs a stream of its own"),
+                "give more streams, or start fewer ranks");
         if (schedule.Iterations is null && options.GetValue(Epochs) is null)
             schedule = schedule with { Iterations = preset.StepsFor(split.Training.Length, shape, step.BatchSize, step.SequenceLength) };
         Schedule.RequireValidation(options, split.Validation.Length, TrainingEngine.MinValidationLength, "characters");
@@ -180,11 +193,21 @@ internal static class TrainCommand
 
         ParameterSet<float>? given = resumed?.Snapshot.Weights
             ?? (initial is null ? null : StartFrom(options, initial, corpus.Vocabulary, shape, schedule));
-        using ComputeDevice device = RunOptions.OpenDevice(
-            options, opened => DeviceVerification.QuickCheck(opened, shape, step), earlier?.Root, resumed?.Configuration);
-        RequireMemory(shape, step, split, device);
-        using var model = new DeviceModel(device, given ?? InitialWeights.Create(shape, schedule.Seed));
-        using var engine = new TrainingEngine(model, split.Training, step);
+        ParameterSet<float> Weights() => given ?? InitialWeights.Create(shape, schedule.Seed); // once it is known that there is room
+        ComputeDevice Open(RankSetup setup, DeviceSelection selection, int? workers)
+        {
+            ComputeDevice device = RunOptions.OpenDevice(
+                options, opened => DeviceVerification.QuickCheck(opened, shape, step), earlier?.Root, resumed?.Configuration, selection,
+                workers);
+            RequireMemory(shape, step with { BatchSize = StreamShare.Most(step.BatchSize, ranks?.Ranks.Size ?? 1) }, split, device);
+            return device;
+        }
+
+        var setup = new RankSetup(RunOptions.DeviceOf(options), shape, step, split.Training.Length);
+        using RankEngine trained = ranks is null
+            ? RankEngine.Alone(Open(setup, setup.Device, null), Weights, split.Training, step)
+            : RankEngine.Lead(ranks, setup, split.Training, Weights, (all, selection, workers) => Open(all, selection, workers));
+        ITextEngine engine = ranks is null ? trained.Engine : new LeadingEngine(trained.Engine, ranks, step, Interrupts.Stop);
         if (resumed is not null)
             engine.Restore(resumed.Snapshot.Engine);
 
@@ -195,14 +218,15 @@ internal static class TrainCommand
             ? split.Validation.Slice(0, Math.Min(split.Validation.Length, schedule.EvalLength))
             : null;
         if (!Output.IsQuiet)
-            Introduce((corpus, name), split, validation, schedule.TotalIterations(engine.StepsPerEpoch), engine, run, resumed?.Snapshot);
+            Introduce(
+                (corpus, name), split, validation, schedule.TotalIterations(engine.StepsPerEpoch), trained.Engine, run, resumed?.Snapshot);
         var training = new TrainingRun(
             options, RunOptions, run, new TextLearner(engine, step, schedule, corpus.Vocabulary, validation),
             new CharacterDescription(corpus.Vocabulary), resumed?.Snapshot)
         {
             Words = ReportWords.OfText(step.BatchSize),
             SaveConfiguration = (learningRate, rates) => Verb.Save(
-                run, options, device, Facts, (corpus, name),
+                run, options, trained.Device, Facts, (corpus, name),
                 [
                     .. Optimizer.Resolved(step with { LearningRate = learningRate }), .. Schedule.Resolved(rates, schedule.Patience),
                     (Cell, SharedOptions.WordOf(shape.Cell)), (Layers, shape.Layers), (HiddenSize, shape.HiddenSize),

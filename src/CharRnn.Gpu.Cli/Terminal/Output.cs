@@ -30,6 +30,9 @@ internal static class Output
     /// <summary>Whether <c>--quiet</c> was given.</summary>
     public static bool IsQuiet { get; set; }
 
+    /// <summary>Whether nothing is written: another process speaks for this one.</summary>
+    public static bool IsSilent { get; set; }
+
     /// <summary>Prepares the streams. Call it before anything is written.</summary>
     public static void Prepare()
     {
@@ -64,6 +67,8 @@ internal static class Output
     /// <exception cref="CharRnnException">There is no room for them.</exception>
     public static void Raw(ReadOnlySpan<byte> bytes)
     {
+        if (IsSilent)
+            return;
         try
         {
             Stdout.Value.Write(bytes);
@@ -129,6 +134,8 @@ internal static class Output
     /// <summary>Writes something worth knowing that is not a result. It is left out if it cannot be written.</summary>
     public static void Note(string text)
     {
+        if (IsSilent)
+            return;
         string line = TerminalText.Escape(text.ReplaceLineEndings("\n"));
         try
         {

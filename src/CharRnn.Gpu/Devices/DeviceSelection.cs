@@ -39,11 +39,12 @@ public readonly record struct DeviceSelection(DeviceKind? Kind, int Index)
     /// <param name="check">Says what is wrong with an open device; null if nothing is.</param>
     /// <param name="warn">Takes the warnings.</param>
     /// <param name="profiling">Whether kernels can be timed, which costs a little.</param>
+    /// <param name="workers">The number of workers of the CPU; that of its cores if it is left out.</param>
     /// <exception cref="CharRnnException">The chosen device is absent, does not open or fails its check.</exception>
-    public ComputeDevice Open(Func<ComputeDevice, string?> check, Action<string> warn, bool profiling = false)
+    public ComputeDevice Open(Func<ComputeDevice, string?> check, Action<string> warn, bool profiling = false, int? workers = null)
     {
         if (Kind is { } kind)
-            return Checked(OpenOne(kind, Index, profiling), check);
+            return Checked(OpenOne(kind, Index, profiling, workers), check);
 
         foreach (DeviceKind gpus in GpuKinds)
         {
@@ -52,7 +53,7 @@ public readonly record struct DeviceSelection(DeviceKind? Kind, int Index)
             {
                 try
                 {
-                    return Checked(OpenOne(gpus, index, profiling), check);
+                    return Checked(OpenOne(gpus, index, profiling, workers), check);
                 }
                 catch (CharRnnException e)
                 {
@@ -65,7 +66,7 @@ public readonly record struct DeviceSelection(DeviceKind? Kind, int Index)
                 warn($"{device.Id} ({device.Name}): {device.Rejection}; trying the next device");
         }
 
-        return Checked(OpenOne(DeviceKind.Cpu, 0, profiling), check);
+        return Checked(OpenOne(DeviceKind.Cpu, 0, profiling, workers), check);
     }
 
     /// <summary>The devices that auto tries, in order: those of CUDA, then OpenCL devices of type GPU, then the CPU.</summary>
@@ -89,8 +90,8 @@ public readonly record struct DeviceSelection(DeviceKind? Kind, int Index)
     private static IEnumerable<int> UsableGpus(IEnumerable<DeviceDescription> devices) =>
         devices.Where(d => d.Rejection is null).Index().Where(pair => pair.Item.IsGpu).Select(pair => pair.Index);
 
-    private static ComputeDevice OpenOne(DeviceKind kind, int index, bool profiling) =>
-        kind == DeviceKind.Cpu ? DeviceCatalog.OpenCpu(profiling: profiling) : DeviceCatalog.OpenGpu(kind, index, profiling);
+    private static ComputeDevice OpenOne(DeviceKind kind, int index, bool profiling, int? workers) =>
+        kind == DeviceKind.Cpu ? DeviceCatalog.OpenCpu(workers, profiling) : DeviceCatalog.OpenGpu(kind, index, profiling);
 
     private static ComputeDevice Checked(ComputeDevice device, Func<ComputeDevice, string?> check)
     {

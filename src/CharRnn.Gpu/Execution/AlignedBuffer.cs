@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using CharRnn.Gpu.Devices;
 using ILGPU;
 using ILGPU.Runtime;
@@ -42,6 +43,9 @@ internal sealed class AlignedBuffer<T> : IDisposable
 
     public ArrayView<T> View { get; }
 
+    /// <summary>The memory itself, which the host has only on the CPU; the device must be done with it.</summary>
+    public Span<T> Memory => MemoryMarshal.CreateSpan(ref View[0], View.IntLength);
+
     /// <summary>Zeroes the whole buffer: clearing a part of one misses its place on OpenCL (ILGPU 1.5.3 on PoCL 6.0).</summary>
     public void Clear() => _buffer.MemSetToZero();
 
@@ -50,9 +54,11 @@ internal sealed class AlignedBuffer<T> : IDisposable
     public T[] Read(long offset, int length)
     {
         var values = new T[length];
-        View.SubView(offset, length).CopyToCPU(values);
+        Read(offset, values);
         return values;
     }
+
+    public void Read(long offset, Span<T> values) => View.SubView(offset, values.Length).CopyToCPU(values);
 
     public void Dispose() => ComputeDevice.Quietly(_buffer);
 }

@@ -25,13 +25,16 @@ internal sealed class DeviceOptimizer : IDisposable
     /// <param name="slots">The number of steps whose rates are on the device at once.</param>
     /// <param name="status">The status of the steps.</param>
     /// <param name="isMeasured">Whether the gradient's norm is needed, even if it clips nothing.</param>
+    /// <param name="ranks">Those with whom the gradient is summed before an update; null where there are none.</param>
     /// <exception cref="CharRnnException">The device has no room for the optimizer.</exception>
     public DeviceOptimizer(
         ComputeDevice device, ParameterLayout layout, DeviceParameters theta, UpdateOptions options, int slots, AlignedBuffer<int> status,
-        bool isMeasured)
+        bool isMeasured, ICollective? ranks = null)
     {
         (_options, _layout) = (options, layout);
-        _gradient = new DeviceParameters(device, layout);
+        _gradient = new DeviceParameters(device, layout, ranks is null ? 0 : Layout.PanelWidth);
+        if (ranks is not null)
+            Shared = new SharedGradient(device, ranks, _gradient.Buffer, status);
         _moments = [.. options.Moments.Select(_ => new DeviceParameters(device, layout))];
         _transposed = new AlignedBuffer<float>(device, Math.Max(layout.TransposedLength, Layout.PanelWidth));
         TransposedMatrix[] matrices = layout.Transposes;
@@ -43,10 +46,13 @@ internal sealed class DeviceOptimizer : IDisposable
         Views = new UpdateViews(
             theta.View, _gradient.View, _moments.Length > 0 ? _moments[0].View : _none.View,
             _moments.Length > 1 ? _moments[1].View : _none.View, _transposed.View, _matrices.View, _squares.View, _rates.View, status.View);
-        Arguments = ArgumentsOf(options, (int)layout.WeightsLength, isMeasured);
+        Arguments = ArgumentsOf(options, (int)layout.WeightsLength, isMeasured, ranks is not null);
     }
 
     public UpdateViews Views { get; }
+
+    /// <summary>The gradient of all ranks; null where there are none.</summary>
+    public SharedGradient? Shared { get; }
 
     /// <summary>The views of parameters that nothing updates.</summary>
     /// <param name="theta">The parameters.</param>
@@ -123,7 +129,7 @@ internal sealed class DeviceOptimizer : IDisposable
             buffer.Dispose();
     }
 
-    private static UpdateArguments ArgumentsOf(UpdateOptions options, int weights, bool isMeasured)
+    private static UpdateArguments ArgumentsOf(UpdateOptions options, int weights, bool isMeasured, bool isShared)
     {
         (int rule, double first, double second) = options.Optimizer switch
         {
@@ -133,8 +139,11 @@ internal sealed class DeviceOptimizer : IDisposable
             UpdateRule.Sgd => (ParameterUpdate.Descent, 0, 0),
             _ => (ParameterUpdate.Adam, options.Beta1, options.Beta2),
         };
+
+        // A sum over ranks may be too large though no rank's own gradient is: its norm tells, and an infinite N scales nothing.
+        double clipNorm = options.ClipNorm ?? (isShared ? double.PositiveInfinity : 0);
         return new UpdateArguments(
-            rule, (float)(options.Clip ?? double.PositiveInfinity), (float)(options.ClipNorm ?? 0), (float)first, (float)(1 - first),
+            rule, (float)(options.Clip ?? double.PositiveInfinity), (float)clipNorm, (float)first, (float)(1 - first),
             (float)second, (float)(1 - second), (float)options.Epsilon,
             options.Optimizer == UpdateRule.AdamW ? 0 : (float)options.WeightDecay,
             options.WeightDecay > 0 ? weights : 0, isMeasured ? 1 : 0);

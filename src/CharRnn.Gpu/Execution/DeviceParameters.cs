@@ -1,3 +1,5 @@
+using System.IO.Hashing;
+using System.Runtime.InteropServices;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Kernels.Arguments;
 using CharRnn.Model;
@@ -8,13 +10,15 @@ namespace CharRnn.Gpu.Execution;
 /// <summary>An arena on a device: one value per parameter, all in one buffer.</summary>
 /// <param name="device">The device.</param>
 /// <param name="layout">The places of the tensors in the arena.</param>
+/// <param name="behind">The number of other values behind the arena, which <see cref="Buffer"/> has.</param>
 /// <exception cref="CharRnnException">The device has no room for it.</exception>
-internal sealed class DeviceParameters(ComputeDevice device, ParameterLayout layout) : IDisposable
+internal sealed class DeviceParameters(ComputeDevice device, ParameterLayout layout, int behind = 0) : IDisposable
 {
-    private readonly AlignedBuffer<float> _arena = new(device, layout.Length);
+    /// <summary>The arena, and what lies behind it.</summary>
+    public AlignedBuffer<float> Buffer { get; } = new(device, layout.Length + behind);
 
     /// <summary>The whole arena.</summary>
-    public ArrayView<float> View => _arena.View;
+    public ArrayView<float> View => Buffer.View.SubView(0, layout.Length);
 
     /// <summary>The tensors of a character model.</summary>
     public ParameterViews Views(ModelShape shape) => new(View, Tensor(shape.Why), Tensor(shape.By));
@@ -22,18 +26,26 @@ internal sealed class DeviceParameters(ComputeDevice device, ParameterLayout lay
     public void Write(ParameterSet<float> values)
     {
         foreach ((ParameterTensor<float> tensor, ParameterLayout.Place place) in values.Tensors.Zip(layout.Places))
-            _arena.Write(place.ToDevice(tensor.Values), place.Offset);
+            Buffer.Write(place.ToDevice(tensor.Values), place.Offset);
     }
 
     public ParameterSet<float> Read()
     {
         var values = new ParameterSet<float>(layout.Shape);
         foreach ((ParameterTensor<float> tensor, ParameterLayout.Place place) in values.Tensors.Zip(layout.Places))
-            place.ToHost(_arena.Read(place.Offset, (int)place.Length)).CopyTo(tensor.Values, 0);
+            place.ToHost(Buffer.Read(place.Offset, (int)place.Length)).CopyTo(tensor.Values, 0);
         return values;
     }
 
-    public void Dispose() => _arena.Dispose();
+    /// <summary>XxHash3 of the arena's bytes.</summary>
+    public ulong Hash()
+    {
+        var values = new float[layout.Length];
+        Buffer.Read(0, values);
+        return XxHash3.HashToUInt64(MemoryMarshal.AsBytes(values.AsSpan()));
+    }
+
+    public void Dispose() => Buffer.Dispose();
 
     private ArrayView<float> Tensor(int index) => View.SubView(layout.Places[index].Offset, layout.Places[index].Length);
 }

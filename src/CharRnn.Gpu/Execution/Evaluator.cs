@@ -1,6 +1,7 @@
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Kernels.Arguments;
 using CharRnn.Text;
+using CharRnn.Training;
 
 namespace CharRnn.Gpu.Execution;
 
@@ -19,21 +20,24 @@ public sealed class Evaluator : IDisposable
     private readonly DeviceLife _life;
     private readonly DeviceModel _model;
     private readonly ForwardBuffers _buffers;
-    private readonly int _streams;
+    private readonly StreamShare _streams;
+    private readonly ICollective? _ranks;
 
     /// <param name="model">The model, as it is at each call of <see cref="Evaluate"/>.</param>
     /// <param name="streams">
     /// The number of contiguous parts that a text is cut into and that are read side by side; with 1 it is read in one piece.
     /// </param>
+    /// <param name="ranks">The ranks that share the streams, and call every method together; null where there are none.</param>
     /// <exception cref="ArgumentOutOfRangeException">The number of streams is below 1.</exception>
     /// <exception cref="ObjectDisposedException">The model or its device is disposed of.</exception>
-    public Evaluator(DeviceModel model, int streams)
+    public Evaluator(DeviceModel model, int streams, ICollective? ranks = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(streams, 1);
-        (_model, _streams, _life) = (model, streams, new DeviceLife(this, model.Life));
+        (_model, _ranks, _life) = (model, ranks, new DeviceLife(this, model.Life));
+        _streams = ranks is null ? StreamShare.All(streams) : StreamShare.Of(streams, ranks.Rank, ranks.Size);
         using Lock.Scope held = _life.Enter();
         int steps = RowsPerLaunch(model.Shape, streams) / streams;
-        _buffers = new ForwardBuffers(model, steps, streams, steps + 1);
+        _buffers = new ForwardBuffers(model, steps, _streams, steps + 1);
     }
 
     /// <summary>The number of rows (t, b) that an evaluator computes in a launch and has buffers for; a multiple of the streams.</summary>
@@ -54,7 +58,7 @@ public sealed class Evaluator : IDisposable
     /// <exception cref="ObjectDisposedException">The evaluator, its model or the device is disposed of.</exception>
     public (double Loss, long Predictions) Evaluate(ITokenSource text, CancellationToken cancellation = default)
     {
-        long length = text.Length / _streams;
+        long length = text.Length / _streams.Streams;
         ArgumentOutOfRangeException.ThrowIfLessThan(length, 2, nameof(text));
         using Lock.Scope held = _life.Enter();
         double sum = 0;
@@ -62,11 +66,13 @@ public sealed class Evaluator : IDisposable
         {
             int predictions = (int)Math.Min(_buffers.Dims.T, length - 1 - position);
             Forward(text, position, length, cancellation);
-            foreach (float loss in _buffers.ReadLosses().AsSpan(0, predictions * _streams))
+            foreach (float loss in _streams.Count == 0 ? [] : _buffers.ReadLosses().AsSpan(0, predictions * _streams.Count))
                 sum += loss;
         }
 
-        long count = _streams * (length - 1);
+        if (_ranks is not null)
+            sum = _ranks.GatherValues(sum).Sum();
+        long count = _streams.Streams * (length - 1);
         return (sum / count, count);
     }
 
@@ -81,7 +87,7 @@ public sealed class Evaluator : IDisposable
     /// <exception cref="ObjectDisposedException">The evaluator, its model or the device is disposed of.</exception>
     public TextTrace Trace(ITokenSource text, int best, CancellationToken cancellation = default)
     {
-        if (_streams != 1)
+        if (_streams.Streams != 1)
             throw new InvalidOperationException("a text in several streams is not one text");
         ArgumentOutOfRangeException.ThrowIfLessThan(best, 1);
         ModelShape shape = _model.Shape;
@@ -142,15 +148,21 @@ public sealed class Evaluator : IDisposable
     /// <returns>The tokens of the last stream, and the one after them.</returns>
     private int[] Forward(ITokenSource text, long position, long length, CancellationToken cancellation)
     {
-        cancellation.ThrowIfCancellationRequested();
+        if (_ranks is null)
+            cancellation.ThrowIfCancellationRequested();
+        else if (_ranks.Agree(cancellation.IsCancellationRequested))
+            throw new OperationCanceledException();
         var tokens = new int[_buffers.Dims.T + 1];
-        for (int b = 0; b < _streams; b++)
+        for (int b = 0; b < _streams.Streams; b++)
         {
             text.Read((b * length) + position, tokens.AsSpan(0, (int)Math.Min(tokens.Length, length - position)));
-            _buffers.WriteWindow(b, tokens);
+            if (_streams.Has(b))
+                _buffers.WriteWindow(b - _streams.First, tokens);
         }
 
-        int teams = Math.Min(_model.Device.Teams, _streams);
+        if (_streams.Count == 0)
+            return tokens; // there are more ranks than streams
+        int teams = Math.Min(_model.Device.Teams, _streams.Count);
         _model.Device.Kernels.Evaluate(
             _buffers.Views, _buffers.Dims,
             new StepArguments(0, _buffers.WindowLength, position == 0 ? 1 : 0, 0, default, teams, default, default, default));

@@ -32,10 +32,22 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
     private const int BlockSide = 16;
 
     /// <summary>Chooses a plan for a model, a step and a device.</summary>
-    public static ExecutionPlan Choose(ModelShape shape, StepOptions options, DeviceTraits device)
+    /// <param name="shape">The model.</param>
+    /// <param name="options">The step; its streams are those of this device.</param>
+    /// <param name="device">The device.</param>
+    /// <param name="isShared">Whether other ranks have a share of the streams, so that no launch may go on beyond the gradient.</param>
+    public static ExecutionPlan Choose(ModelShape shape, StepOptions options, DeviceTraits device, bool isShared = false)
     {
         double flops = shape.TrainingFlops * options.SequenceLength * options.BatchSize;
         string figures = string.Create(CultureInfo.InvariantCulture, $"{flops / 1e9:0.###} GFLOP a step");
+        if (device.Kind == DeviceKind.Cpu && isShared)
+        {
+            bool sharesUnits = WorkersHiddenGrid(shape, options.BatchSize, device.Teams).Columns > 1;
+            return Of(
+                sharesUnits ? PlanKind.Persistent : PlanKind.Phases, shape, options, device,
+                $"{figures}: a launch for each phase, because the ranks meet before the update");
+        }
+
         if (device.Kind == DeviceKind.Cpu)
             return Of(PlanKind.ManySteps, shape, options, device, $"{figures}: many steps a launch, workers meet between phases");
 

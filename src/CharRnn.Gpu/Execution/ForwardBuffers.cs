@@ -17,21 +17,22 @@ internal sealed class ForwardBuffers : IDisposable
 
     /// <param name="model">The model.</param>
     /// <param name="sequenceLength">T.</param>
-    /// <param name="batchSize">B.</param>
+    /// <param name="streams">The B streams, and those of other ranks.</param>
     /// <param name="windowLength">The number of characters of each stream that are on the device at once.</param>
     /// <param name="drops">Whether there is dropout.</param>
-    public ForwardBuffers(DeviceModel model, int sequenceLength, int batchSize, long windowLength, bool drops = false)
+    public ForwardBuffers(DeviceModel model, int sequenceLength, StreamShare streams, long windowLength, bool drops = false)
     {
         ComputeDevice device = model.Device;
         ModelShape shape = _shape = model.Shape;
-        StateSizes sizes = _sizes = new StateSizes(shape, sequenceLength, batchSize, drops);
+        StateSizes sizes = _sizes = new StateSizes(shape, sequenceLength, streams.Count, drops);
         Dims = new RnnDims(
-            sequenceLength, batchSize, shape.HiddenSize, shape.VocabularySize, StateSizes.CellOf(shape.Cell), shape.Layers);
+            sequenceLength, streams.Count, shape.HiddenSize, shape.VocabularySize, StateSizes.CellOf(shape.Cell), shape.Layers,
+            streams.Streams, streams.First);
         WindowLength = windowLength;
-        long rows = (long)sequenceLength * batchSize;
+        long rows = (long)sequenceLength * streams.Count;
         int line = Layout.PanelWidth;
-        _window = New<int>(device, windowLength * batchSize);
-        _tokens = New<int>(device, rows + batchSize);
+        _window = New<int>(device, windowLength * streams.Count);
+        _tokens = New<int>(device, rows + streams.Count);
         _h = New<float>(device, sizes.States);
         _c = New<float>(device, Math.Max(sizes.CellStates, line));
         _gates = sizes.HasGates ? New<float>(device, sizes.Gates) : _h;

@@ -27,7 +27,7 @@ public sealed class Sampler : IDisposable
     {
         (_model, _life) = (model, new DeviceLife(this, model.Life));
         using Lock.Scope held = _life.Enter();
-        _buffers = new ForwardBuffers(model, Chunk, 1, windowLength: 1);
+        _buffers = new ForwardBuffers(model, Chunk, StreamShare.All(1), windowLength: 1);
         _uniforms = new AlignedBuffer<float>(model.Device, Chunk);
     }
 

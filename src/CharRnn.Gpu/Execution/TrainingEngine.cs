@@ -29,6 +29,8 @@ public sealed class TrainingEngine : ITextEngine
     private readonly DeviceLife _life;
     private readonly ITokenSource _text;
     private readonly StepOptions _options;
+    private readonly ICollective? _ranks;
+    private readonly StreamShare _streams;
     private readonly ForwardBuffers _forward;
     private readonly AlignedBuffer<float> _dh, _carry;
     private readonly DeviceOptimizer _optimizer;
@@ -50,26 +52,33 @@ public sealed class TrainingEngine : ITextEngine
     /// <param name="windowTokens">
     /// The number of tokens of the text that may be on the device at once; if a step needs more, that many.
     /// </param>
+    /// <param name="ranks">
+    /// The ranks that share the B streams, and make every call together; null where there are none. They train by <see cref="RunShared"/>.
+    /// </param>
     /// <exception cref="ArgumentException">
     /// The text is too short, or the options are for another number of hidden units than the model's.
     /// </exception>
     /// <exception cref="CharRnnException">The device has no room for a step of these sizes.</exception>
     /// <exception cref="ObjectDisposedException">The model or its device is disposed of.</exception>
-    public TrainingEngine(DeviceModel model, ITokenSource text, StepOptions options, long windowTokens = DefaultWindowTokens)
+    public TrainingEngine(
+        DeviceModel model, ITokenSource text, StepOptions options, long windowTokens = DefaultWindowTokens, ICollective? ranks = null)
     {
         if (options.HiddenSize != model.Shape.HiddenSize)
             throw new ArgumentException($"are for {options.HiddenSize} units, and the model has {model.Shape.HiddenSize}", nameof(options));
         TextSplit.RequireLength(text, options.BatchSize, options.SequenceLength);
         ArgumentOutOfRangeException.ThrowIfNegative(windowTokens);
-        (Model, _text, _options, _life) = (model, text, options, new DeviceLife(this, model.Life));
+        (Model, _text, _options, _ranks, _life) = (model, text, options, ranks, new DeviceLife(this, model.Life));
+        _streams = ranks is null ? StreamShare.All(options.BatchSize) : StreamShare.Of(options.BatchSize, ranks.Rank, ranks.Size);
+        ArgumentOutOfRangeException.ThrowIfZero(_streams.Count, nameof(ranks));
         LearningRateAt = _ => options.LearningRate;
         using Lock.Scope held = _life.Enter();
         Cursor = new StreamCursor(text.Length / options.BatchSize, options.SequenceLength);
-        Plan = ExecutionPlan.Choose(model.Shape, options, model.Device.Traits);
+        Plan = ExecutionPlan.Choose(
+            model.Shape, options with { BatchSize = _streams.Count }, model.Device.Traits, isShared: ranks is not null);
 
         long needed = options.SequenceLength + 1L;
         long window = Math.Clamp(windowTokens / options.BatchSize, needed, Math.Max(Cursor.StreamLength, needed));
-        _forward = new ForwardBuffers(model, options.SequenceLength, options.BatchSize, window, options.Dropout > 0);
+        _forward = new ForwardBuffers(model, options.SequenceLength, _streams, window, options.Dropout > 0);
         _windowRow = new int[window];
         RnnDims d = _forward.Dims;
         var sizes = new StateSizes(model.Shape, d.T, d.B, options.Dropout > 0);
@@ -78,12 +87,13 @@ public sealed class TrainingEngine : ITextEngine
         _stepLosses = new AlignedBuffer<float>(model.Device, StepRunner.MaxSteps);
         _status = new AlignedBuffer<int>(model.Device, StepStatus.CountFor(model.Device.Teams));
         _optimizer = new DeviceOptimizer(
-            model.Device, model.Layout, model.Parameters, options, StepRunner.MaxSteps, _status, isMeasured: false);
+            model.Device, model.Layout, model.Parameters, options, StepRunner.MaxSteps, _status, isMeasured: false, ranks);
         ForwardViews forward = _forward.Views;
         _views = new TrainingViews(
             forward, _dh.View, sizes.HasGates ? forward.Gates : _dh.View, sizes.HasGates ? forward.Recurrent : _dh.View, _carry.View,
-            _optimizer.Gradient(model.Shape), _optimizer.Views, _optimizer.Transposed(model.Shape.Why), _stepLosses.View);
-        _evaluator = new Evaluator(model, ValidationStreams);
+            _optimizer.Gradient(model.Shape), _optimizer.Views, _optimizer.Transposed(model.Shape.Why),
+            _optimizer.Shared?.Loss ?? _stepLosses.View);
+        _evaluator = new Evaluator(model, ValidationStreams, ranks);
         _sampler = new Sampler(model);
 
         _runner = new StepRunner(guess: model.Shape.TrainingFlops * d.T * d.B / 5e9);
@@ -94,6 +104,9 @@ public sealed class TrainingEngine : ITextEngine
     public DeviceModel Model { get; }
 
     internal TrainingViews Views => _views;
+
+    /// <summary>The streams that this engine trains on, of all.</summary>
+    internal StreamShare Streams => _streams;
 
     /// <summary>The place in the text that training has reached.</summary>
     public StreamCursor Cursor { get; private set; }
@@ -134,6 +147,8 @@ public sealed class TrainingEngine : ITextEngine
         using Lock.Scope held = _life.Enter();
         if (_end is not null)
             throw _end;
+        if (_ranks is not null)
+            throw new InvalidOperationException("the steps of ranks have one gradient: see RunShared");
         Turn turn = _runner.Begin(Plan.Alone is not null, maxSteps, out int most);
         _status.Clear();
         _optimizer.WriteRates(Iteration, most, LearningRateAt);
@@ -148,6 +163,44 @@ public sealed class TrainingEngine : ITextEngine
         _end = diverged ? StepRunner.Diverged : null;
         Iteration += completed;
         return new StepsResult(losses, diverged ? TrainingOutcome.Diverged : null);
+    }
+
+    /// <summary>Runs the next steps together with the other ranks, which must call it with the same rates.</summary>
+    /// <param name="rates">η of each step, at least one.</param>
+    /// <param name="stop">Whether this rank wants to stop; asked before each step.</param>
+    /// <returns>The results, and whether any rank wants to stop; they are the same on every rank.</returns>
+    /// <exception cref="ObjectDisposedException">The engine, its model or the device is disposed of.</exception>
+    internal (StepsResult Result, bool Stop) RunShared(ReadOnlySpan<double> rates, Func<bool> stop)
+    {
+        using Lock.Scope held = _life.Enter();
+        var losses = new List<float>();
+        bool stops = false;
+        foreach (double rate in rates)
+        {
+            _status.Clear();
+            _optimizer.WriteRates(Iteration, 1, _ => rate);
+            StreamCursor begun = Cursor.BeginStep(out bool startsOver);
+            EnsureWindow(begun.Position);
+            StepArguments step = Arguments(begun, startsOver, 0, Plan);
+            BackPropagate(Plan, step);
+            (float loss, bool wished) = _optimizer.Shared!.Sum(stop());
+            stops |= wished;
+            Model.Device.Kernels.Update(_optimizer.Views, step.Update, step.Slot, step.Teams);
+            Cursor = begun.Advance(1);
+            if (ReadStatus()[StepStatus.Diverged] != 0)
+                return (new StepsResult(losses.ToArray(), TrainingOutcome.Diverged), stops);
+            losses.Add(loss);
+            Iteration++;
+        }
+
+        return (new StepsResult(losses.ToArray()), stops);
+    }
+
+    /// <summary>Tells weights apart: XxHash3 of their bytes on the device.</summary>
+    internal ulong HashOfWeights()
+    {
+        using Lock.Scope held = _life.Enter();
+        return Model.Parameters.Hash();
     }
 
     /// <inheritdoc/>
@@ -171,9 +224,9 @@ public sealed class TrainingEngine : ITextEngine
     {
         var text = state as TextState ?? throw new ArgumentException("is of another kind of engine", nameof(state));
         state.RequireFits(Model.Shape, _options);
-        int length = _options.BatchSize * Model.Shape.HiddenSize;
+        int length = _streams.Count * Model.Shape.HiddenSize;
         if (text.States.Count != Model.Shape.States.Count || text.States.Any(values => values.Length != length))
-            throw new ArgumentException($"is of other sizes than {Model.Shape} and {_options.BatchSize} streams", nameof(state));
+            throw new ArgumentException($"is of other sizes than {Model.Shape} and {_streams.Count} streams", nameof(state));
         if (text.Position < -1 || text.Position > Cursor.StreamLength || text.Epoch < 0)
             throw new ArgumentOutOfRangeException(
                 nameof(state), (text.Position, text.Epoch), $"is not a position and epoch in streams of {Cursor.StreamLength} tokens");
@@ -343,7 +396,8 @@ public sealed class TrainingEngine : ITextEngine
         for (int b = 0; b < _options.BatchSize; b++)
         {
             _text.Read((b * Cursor.StreamLength) + begin, row);
-            _forward.WriteWindow(b, row);
+            if (_streams.Has(b))
+                _forward.WriteWindow(b - _streams.First, row);
         }
 
         _windowBegin = begin;

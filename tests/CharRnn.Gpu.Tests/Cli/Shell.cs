@@ -33,9 +33,10 @@ internal sealed class Shell : IDisposable
     public CommandResult Run(params string[] args) => Run([], args);
 
     /// <summary>Runs <c>charrnn</c> to its end with these pieces on its stdin, one after the other.</summary>
-    public CommandResult Run(byte[][] input, string[] args, Dictionary<string, string>? environment = null)
+    public CommandResult Run(
+        byte[][] input, string[] args, Dictionary<string, string>? environment = null, params string[] launcher)
     {
-        using Process process = Start(args, environment);
+        using Process process = Start(args, environment, launcher);
         using var output = new MemoryStream();
         long started = Stopwatch.GetTimestamp();
         Task copied = process.StandardOutput.BaseStream.CopyToAsync(output, CancellationToken.None);
@@ -52,12 +53,13 @@ internal sealed class Shell : IDisposable
         return new CommandResult(exitCode, output.ToArray(), error.Result, Stopwatch.GetElapsedTime(started));
     }
 
-    /// <summary>Starts <c>charrnn</c>; <see cref="End"/> ends it.</summary>
-    public Process Start(string[] args, Dictionary<string, string>? environment = null)
+    /// <summary>Starts <c>charrnn</c>, by a launcher if there is one; <see cref="End"/> ends it.</summary>
+    public Process Start(string[] args, Dictionary<string, string>? environment = null, params string[] launcher)
     {
         string charrnn = Path.Combine(AppContext.BaseDirectory, "charrnn");
         string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
-        ProcessStartInfo start = new(s_isSelfContained ? charrnn : dotnet, s_isSelfContained ? args : [$"{charrnn}.dll", .. args])
+        string[] command = [.. launcher, .. s_isSelfContained ? (string[])[charrnn] : [dotnet, $"{charrnn}.dll"], .. args];
+        ProcessStartInfo start = new(command[0], command[1..])
         {
             WorkingDirectory = Root,
             CreateNoWindow = true, // on Windows a console of its own, to which a test can send what is pressed there

@@ -12,7 +12,8 @@ public partial class PageTests
     // Options of other programs that pages name.
     private static readonly string[] ForeignOptions =
     [
-        "--logdir", "--many-steps", "--only", "--output", "--part", "--project", "--python", "--rounds", "--verify-no-changes", "--within",
+        "--bind-to", "--logdir", "--many-steps", "--mpi", "--only", "--output", "--part", "--project", "--python", "--rounds",
+        "--verify-no-changes", "--within",
     ];
 
     private static readonly RootCommand Program = CommandLine.Build();

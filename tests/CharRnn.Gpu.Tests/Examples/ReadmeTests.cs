@@ -46,6 +46,12 @@ public partial class ReadmeTests
             "make -C tests/cuda-simulator check",
             "LD_LIBRARY_PATH=tests/cuda-simulator/build CUSIM_SMS=4 charrnn verify --device cuda",
         ]),
+        ("needs MPI; MpiTests does as much", [
+            "mpirun -np 2 charrnn train book.txt --out runs/together --batch-size 64",
+            "mpirun --host one:4,two:4 charrnn train book.txt --out runs/larger --batch-size 512 --device cuda",
+            "srun --nodes 2 --ntasks-per-node 4 --gpus-per-node 4 --mpi=pmix charrnn train book.txt --out runs/larger --batch-size 512 "
+                + "--device cuda",
+        ]),
         ("needs a GPU",
         [
             "dotnet run -c Release --project benchmarks/CharRnn.Gpu.Benchmarks -- plans --device cuda",

@@ -173,7 +173,7 @@ public class ExecutionPlanTests
         foreach ((DeviceTraits device, int h, int b, int t, _) in Choices)
             foreach (PlanKind kind in Enum.GetValues<PlanKind>())
             {
-                var d = new RnnDims(t, b, h, V, CellKind.Rnn, 1);
+                var d = new RnnDims(t, b, h, V, CellKind.Rnn, 1, b, 0);
                 BlockGrid grid = ExecutionPlan.Of(kind, new(V, h), Options(h, b, t), device, "test").HiddenGrid;
                 var owners = new int[b * h];
                 for (int team = 0; team < grid.Count; team++)

@@ -1,0 +1,217 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Numerics;
+using System.Runtime.InteropServices;
+using System.Text;
+using CharRnn.Training;
+
+namespace CharRnn.Distributed;
+
+/// <summary>The ranks that an MPI launcher (<c>mpirun</c>, <c>srun</c>) started.</summary>
+public sealed class MpiRanks : ICollective
+{
+    /// <summary>The environment variable that names another library than those that are looked for.</summary>
+    public const string LibraryVariable = "CHARRNN_MPI_LIBRARY";
+
+    private const int LongestText = 8192, MostBytesAtOnce = 1 << 30;
+
+    // How much longer than this rank itself others may take for their part of the work.
+    private const double Slowness = 3;
+
+    // The first rank speaks first; the others are heard only if it cannot.
+    private static readonly TimeSpan DefaultPatience = TimeSpan.FromSeconds(7), LaterThanTheFirst = TimeSpan.FromSeconds(0.5),
+        BetweenLooks = TimeSpan.FromSeconds(0.25);
+
+    private readonly Action<string> _warn;
+    private readonly Timer _watch;
+    private float[] _parts = [];
+    private int[] _counts = [], _places = [];
+    private long _entered, _left = Stopwatch.GetTimestamp();
+    private long _deadline = long.MaxValue;
+
+    private MpiRanks(string version, int rank, int size, Action<string> warn)
+    {
+        (Version, Rank, Size, _warn) = (version, rank, size, warn);
+        Patience = DefaultPatience;
+        _watch = new Timer(_ => Look(), null, BetweenLooks, BetweenLooks);
+    }
+
+    /// <summary>The library and its version, for people.</summary>
+    public string Version { get; }
+
+    /// <inheritdoc/>
+    public int Rank { get; }
+
+    /// <inheritdoc/>
+    public int Size { get; }
+
+    /// <inheritdoc/>
+    public TimeSpan Patience { get; set; }
+
+    /// <summary>Joins the other ranks.</summary>
+    /// <param name="launcher">What started them.</param>
+    /// <param name="warn">Takes a line before ranks end because one does not answer.</param>
+    /// <exception cref="CharRnnException">There is no MPI library, or it does not see the ranks that were started.</exception>
+    public static MpiRanks Join(MpiLauncher launcher, Action<string> warn)
+    {
+        string? chosen = Environment.GetEnvironmentVariable(LibraryVariable);
+        string[] names = string.IsNullOrEmpty(chosen) ? launcher.Libraries : [chosen];
+        string library = LibMpi.Load(names) ?? throw new CharRnnException(
+            "MPI", $"no library was found, of {string.Join(", ", names)}",
+            $"install Open MPI or MPICH, or name its library in {LibraryVariable}");
+        Check(LibMpi.MPI_Init_thread(0, 0, LibMpi.Serialized, out int provided), nameof(LibMpi.MPI_Init_thread));
+        Check(LibMpi.MPI_Comm_set_errhandler(LibMpi.World, LibMpi.ErrorsReturn), nameof(LibMpi.MPI_Comm_set_errhandler));
+        Check(LibMpi.MPI_Comm_rank(LibMpi.World, out int rank), nameof(LibMpi.MPI_Comm_rank));
+        Check(LibMpi.MPI_Comm_size(LibMpi.World, out int size), nameof(LibMpi.MPI_Comm_size));
+        if (provided < LibMpi.Serialized)
+            throw new CharRnnException(library, "was built without threads", $"name another library in {LibraryVariable}");
+
+        // The library of another MPI than the launcher's starts as many jobs of one rank, in silence.
+        if (launcher.Size is { } started && started != size)
+            throw new CharRnnException(
+                library,
+                string.Create(CultureInfo.InvariantCulture, $"sees {size} of the {started} ranks that were started"),
+                $"name the library of the launcher in {LibraryVariable}");
+        byte[] text = new byte[LongestText];
+        Check(LibMpi.MPI_Get_library_version(ref text[0], out int length), nameof(LibMpi.MPI_Get_library_version));
+        return new MpiRanks(Encoding.UTF8.GetString(text, 0, length).Split('\n', ',')[0].Trim('\0', ' '), rank, size, warn);
+    }
+
+    /// <inheritdoc/>
+    public void Sum(Span<float> values)
+    {
+        // The library's own sums are the same on every rank, but depend on the library, its settings and the sizes. Here each rank gets the
+        // others' values of its part, adds them in order, and gives its sums to all.
+        Divide(values.Length);
+        int own = _counts[Rank];
+        if (_parts.Length < own * Size)
+            _parts = new float[own * Size];
+        int[] received = new int[Size], places = new int[Size];
+        for (int rank = 0; rank < Size; rank++)
+            (received[rank], places[rank]) = (own, rank * own);
+        Enter();
+        Check(
+            LibMpi.MPI_Alltoallv(
+                ref MemoryMarshal.GetReference(values), _counts, _places, LibMpi.Float, ref MemoryMarshal.GetArrayDataReference(_parts),
+                received, places, LibMpi.Float, LibMpi.World),
+            nameof(LibMpi.MPI_Alltoallv));
+        Leave();
+        Span<float> sums = values.Slice(_places[Rank], own);
+        _parts.AsSpan(0, own).CopyTo(sums);
+        for (int rank = 1; rank < Size; rank++)
+            Add(sums, _parts.AsSpan(rank * own, own));
+        Enter();
+        Check(
+            LibMpi.MPI_Allgatherv(
+                LibMpi.InPlace, 0, LibMpi.Float, ref MemoryMarshal.GetReference(values), _counts, _places, LibMpi.Float, LibMpi.World),
+            nameof(LibMpi.MPI_Allgatherv));
+        Leave();
+    }
+
+    /// <inheritdoc/>
+    public void Broadcast(Span<byte> bytes, int root)
+    {
+        Enter();
+        for (int done = 0; done < bytes.Length; done += MostBytesAtOnce)
+        {
+            Span<byte> some = bytes.Slice(done, Math.Min(MostBytesAtOnce, bytes.Length - done));
+            Check(
+                LibMpi.MPI_Bcast(ref MemoryMarshal.GetReference(some), some.Length, LibMpi.Byte, root, LibMpi.World),
+                nameof(LibMpi.MPI_Bcast));
+        }
+
+        Leave();
+    }
+
+    /// <inheritdoc/>
+    public void Gather(ReadOnlySpan<byte> own, Span<byte> all)
+    {
+        Enter();
+        Check(
+            LibMpi.MPI_Allgather(
+                ref MemoryMarshal.GetReference(own), own.Length, LibMpi.Byte, ref MemoryMarshal.GetReference(all), own.Length, LibMpi.Byte,
+                LibMpi.World),
+            nameof(LibMpi.MPI_Allgather));
+        Leave();
+    }
+
+    /// <inheritdoc/>
+    public void Abort(int exitCode)
+    {
+        _ = LibMpi.MPI_Abort(LibMpi.World, exitCode);
+        Environment.Exit(exitCode);
+    }
+
+    /// <summary>Leaves the other ranks, which must do so, too.</summary>
+    public void Dispose()
+    {
+        Enter();
+        Check(LibMpi.MPI_Finalize(), nameof(LibMpi.MPI_Finalize));
+        Leave();
+        _watch.Dispose();
+    }
+
+    /// <summary>Adds values to sums.</summary>
+    private static void Add(Span<float> sums, ReadOnlySpan<float> values)
+    {
+        Span<Vector<float>> wide = MemoryMarshal.Cast<float, Vector<float>>(sums);
+        ReadOnlySpan<Vector<float>> more = MemoryMarshal.Cast<float, Vector<float>>(values);
+        for (int i = 0; i < wide.Length; i++)
+            wide[i] += more[i];
+        for (int i = wide.Length * Vector<float>.Count; i < sums.Length; i++)
+            sums[i] += values[i];
+    }
+
+    private static void Check(int error, string call)
+    {
+        if (error == 0)
+            return;
+        byte[] text = new byte[LongestText];
+        string reason = LibMpi.MPI_Error_string(error, ref text[0], out int length) == 0
+            ? Encoding.UTF8.GetString(text, 0, length).TrimEnd('\0')
+            : string.Create(CultureInfo.InvariantCulture, $"error {error}");
+        throw new CharRnnException("MPI", $"{call} failed ({reason})", "check the network between the machines; what was saved is whole");
+    }
+
+    /// <summary>Divides values among the ranks.</summary>
+    private void Divide(int length)
+    {
+        if (_counts.Length > 0 && _places[^1] + _counts[^1] == length)
+            return;
+        (_counts, _places) = (new int[Size], new int[Size]);
+        for (int rank = 0; rank < Size; rank++)
+        {
+            _places[rank] = (int)((long)length * rank / Size);
+            _counts[rank] = (int)((long)length * (rank + 1) / Size) - _places[rank];
+        }
+    }
+
+    /// <summary>Begins to wait for other ranks, which may take as long as this one did since the last time, and somewhat more.</summary>
+    private void Enter()
+    {
+        _entered = Stopwatch.GetTimestamp();
+        TimeSpan own = Stopwatch.GetElapsedTime(_left, _entered), most = Patience + (Slowness * own);
+        if (Rank > 0)
+            most += LaterThanTheFirst;
+        Volatile.Write(ref _deadline, _entered + (long)(most.TotalSeconds * Stopwatch.Frequency));
+    }
+
+    private void Leave()
+    {
+        Volatile.Write(ref _deadline, long.MaxValue);
+        _left = Stopwatch.GetTimestamp();
+    }
+
+    /// <summary>Ends all ranks if one of them has not answered in time. The call that waits for it never returns.</summary>
+    private void Look()
+    {
+        if (Stopwatch.GetTimestamp() < Volatile.Read(ref _deadline))
+            return;
+        Volatile.Write(ref _deadline, long.MaxValue);
+        _warn(string.Create(
+            CultureInfo.InvariantCulture,
+            $"rank {Rank} on {Environment.MachineName}: another rank has not answered for "
+                + $"{Stopwatch.GetElapsedTime(_entered).TotalSeconds:F0} s, so all end; what was saved is whole: go on with --resume"));
+        Abort(1);
+    }
+}

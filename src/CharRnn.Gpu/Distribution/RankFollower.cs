@@ -1,0 +1,56 @@
+using CharRnn.Gpu.Devices;
+using CharRnn.Training;
+
+namespace CharRnn.Gpu.Distribution;
+
+/// <summary>A rank that does what the first rank tells it.</summary>
+public static class RankFollower
+{
+    /// <summary>Follows the first rank to its end.</summary>
+    /// <param name="channel">The ranks.</param>
+    /// <param name="open">See <see cref="RankEngine.Lead"/>.</param>
+    /// <param name="stop">Makes all ranks save and stop, as a stop of the first rank does.</param>
+    public static void Run(RankChannel channel, Func<RankSetup, DeviceSelection, int, ComputeDevice> open, CancellationToken stop)
+    {
+        ICollective ranks = channel.Ranks;
+        RankEngine? rank = null;
+        try
+        {
+            for (RankTask task = channel.Next(); task != RankTask.End; task = channel.Next())
+                switch (task)
+                {
+                    case RankTask.Open:
+                        rank = RankEngine.Open(ranks, null, null, null, open).Rank;
+                        break;
+                    case RankTask.Steps:
+                        RankWork.Steps(rank!.Engine, ranks, [], () => stop.IsCancellationRequested);
+                        break;
+                    case RankTask.Evaluate:
+                        Evaluate(rank!, ranks);
+                        break;
+                    case RankTask.ReadState:
+                        RankWork.State(rank!.Engine, ranks);
+                        break;
+                    default:
+                        RankWork.Restore(rank!.Engine, ranks, null);
+                        break;
+                }
+        }
+        finally
+        {
+            rank?.Dispose();
+        }
+    }
+
+    private static void Evaluate(RankEngine rank, ICollective ranks)
+    {
+        try
+        {
+            RankWork.Evaluate(rank.Engine, ranks, null, CancellationToken.None);
+        }
+        catch (OperationCanceledException)
+        {
+            // The first rank has given it up.
+        }
+    }
+}
