@@ -123,7 +123,8 @@ public class RanksTests
                 return "";
             }
 
-            return Assert.Throws<CharRnnException>(() => RankEngine.Lead(channel, Setup(Sizes), Sizes.Text, () => Sizes.Weights, Open)).Message;
+            return Assert.Throws<CharRnnException>(
+                () => RankEngine.Lead(channel, Setup(Sizes), Sizes.Text, () => Sizes.Weights, Open)).Message;
         });
         Assert.Equal($"rank 1 on {Environment.MachineName}: cuda:0: no such device; use another", said[0]);
     }
@@ -162,7 +163,8 @@ public class RanksTests
         var losses = new List<float>();
         TextState[] states = ThreadRanks.Run(ranks, one =>
         {
-            (RankEngine? rank, string? failure) = RankEngine.Open(one, Setup(sizes), sizes.Text, () => sizes.Weights, (_, _, _) => Open(kind));
+            (RankEngine? rank, string? failure) = RankEngine.Open(
+                one, Setup(sizes), sizes.Text, () => sizes.Weights, (_, _, _) => Open(kind));
             Assert.Null(failure);
             using (rank)
             {
