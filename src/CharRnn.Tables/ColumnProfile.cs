@@ -21,8 +21,9 @@ internal sealed class ColumnProfile
         }
 
         int[] counts = new int[texts.Count];
+        Func<int, int> code = column.Codes();
         for (int row = 0; row < Rows; row++)
-            counts[column.CodeOf(row)]++;
+            counts[code(row)]++;
         (string Text, int Count)[] present = [.. texts.Zip(counts).Where(pair => !Cell.IsMissing(pair.First) && pair.Second > 0)];
         Missing = Rows - present.Sum(pair => pair.Count);
         Values = present.Length;
@@ -135,9 +136,10 @@ internal sealed class ColumnProfile
             return;
         var others = new HashSet<string>(StringComparer.Ordinal);
         int words = 0;
+        Func<int, string?> otherAt = column.Reader<string?>(text => text, _ => null);
         for (int row = 0; row < Rows; row++)
         {
-            if (column.OtherAt(row) is not { } other)
+            if (otherAt(row) is not { } other)
                 continue;
             if (Cell.IsMissing(other))
                 Missing++;

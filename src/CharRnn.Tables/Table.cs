@@ -1,18 +1,27 @@
 using System.Globalization;
+using CharRnn.Files;
 
 namespace CharRnn.Tables;
 
 /// <summary>A table of texts as in a file, or some rows of it in their order.</summary>
-public sealed class Table
+public sealed class Table : IDisposable
 {
     private readonly Dictionary<string, int> _columnOf;
-    private readonly List<int> _lines;
+    private readonly CellStore _lines;
+    private readonly PackedSpace _space;
 
+    /// <param name="name">The name of the table in errors.</param>
+    /// <param name="delimiter">What separates its fields.</param>
+    /// <param name="columns">The columns, to which nothing more is added.</param>
+    /// <param name="lines">The line of each row, less the number of the row.</param>
+    /// <param name="space">Where all of these lie; owned.</param>
+    /// <param name="hash">See <see cref="Hash"/>.</param>
+    /// <param name="damaged">See <see cref="Damaged"/>.</param>
     internal Table(
-        string name, string delimiter, IReadOnlyList<TableColumn> columns, List<int> lines, string hash,
+        string name, string delimiter, IReadOnlyList<TableColumn> columns, CellStore lines, PackedSpace space, string hash,
         IReadOnlyDictionary<int, string>? damaged = null)
     {
-        (Name, Delimiter, Columns, _lines, Hash) = (name, delimiter, columns, lines, hash);
+        (Name, Delimiter, Columns, _lines, _space, Hash) = (name, delimiter, columns, lines, space, hash);
         Damaged = damaged ?? new Dictionary<int, string>();
         _columnOf = columns.Index().ToDictionary(column => column.Item.Name, column => column.Index, StringComparer.Ordinal);
     }
@@ -29,13 +38,16 @@ public sealed class Table
     /// <summary>The number of rows.</summary>
     public int Count => _lines.Count;
 
-    /// <summary>The line of the file on which each row begins.</summary>
-    public IReadOnlyList<int> Lines => _lines;
+    /// <summary>The line of the file on which a row begins.</summary>
+    public int LineOf(int row) => row + _lines.CodeAt(row);
 
     /// <summary>
     /// Tells tables apart: XxHash128 of the columns' names and the cells up to the last of these rows, each with its length.
     /// </summary>
     public string Hash { get; }
+
+    /// <summary>Bytes that the cells take in memory; the rest lies in a file.</summary>
+    internal long MemoryBytes => _space.MemoryBytes;
 
     /// <summary>The column of a name.</summary>
     /// <exception cref="CharRnnException">There is no such column.</exception>
@@ -45,6 +57,9 @@ public sealed class Table
 
     /// <summary>Rows that are no rows of the table, whose cells are empty here, and why.</summary>
     internal IReadOnlyDictionary<int, string> Damaged { get; }
+
+    /// <summary>Deletes the temporary file, if there is one; the cells can be read no more.</summary>
+    public void Dispose() => _space.Dispose();
 
     /// <summary>The columns of a list of names with commas between them; a name may have commas itself.</summary>
     /// <exception cref="CharRnnException">There is no such column.</exception>
@@ -80,7 +95,7 @@ public sealed class Table
 
     /// <summary>What is found in a cell, with its place.</summary>
     internal string Place(int row, string column, string found) =>
-        string.Create(CultureInfo.InvariantCulture, $"line {Lines[row]}, column '{Short(column)}': {found}");
+        string.Create(CultureInfo.InvariantCulture, $"line {LineOf(row)}, column '{Short(column)}': {found}");
 
     /// <summary>A text of a cell, for a message of one line.</summary>
     internal static string Short(string text)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using CharRnn.Files;
 using CharRnn.Networks;
 
 namespace CharRnn.Tables;
@@ -16,11 +17,22 @@ public sealed class TableColumn
     private readonly Dictionary<string, int> _codeOf = new(StringComparer.Ordinal);
     private readonly List<string> _texts = [];
     private readonly string _delimiter;
-    private List<int> _codes = [];
-    private List<double>? _values;
+    private readonly PackedSpace _space;
+
+    // The codes of the texts, or the numbers where those are too many; of a forgotten column nothing.
+    private CellStore _cells;
     private Dictionary<int, string>? _others;
 
-    internal TableColumn(string name, bool isUnnamed, string delimiter) => (Name, IsUnnamed, _delimiter) = (name, isUnnamed, delimiter);
+    /// <param name="name">The name of the column.</param>
+    /// <param name="isUnnamed">See <see cref="IsUnnamed"/>.</param>
+    /// <param name="delimiter">What separates the fields of the table.</param>
+    /// <param name="space">Where the cells lie.</param>
+    /// <param name="chunkBits">See <see cref="CellStore"/>.</param>
+    internal TableColumn(string name, bool isUnnamed, string delimiter, PackedSpace space, int chunkBits)
+    {
+        (Name, IsUnnamed, _delimiter, _space) = (name, isUnnamed, delimiter, space);
+        _cells = new CellStore(space, chunkBits);
+    }
 
     /// <summary>The name of the column.</summary>
     public string Name { get; }
@@ -29,10 +41,10 @@ public sealed class TableColumn
     public bool IsUnnamed { get; }
 
     /// <summary>The number of rows.</summary>
-    internal int Count => _values?.Count ?? _codes.Count;
+    internal int Count { get; private set; }
 
     /// <summary>The different texts; null if there are too many.</summary>
-    internal IReadOnlyList<string>? Texts => _values is null && !IsForgotten ? _texts : null;
+    internal IReadOnlyList<string>? Texts => _others is null && !IsForgotten ? _texts : null;
 
     /// <summary>Whether the texts were too many, and neither numbers nor dates.</summary>
     internal bool IsForgotten { get; private set; }
@@ -44,13 +56,12 @@ public sealed class TableColumn
     internal DateOrder? WideDates { get; private set; }
 
     /// <summary>Adds the cell of the next row.</summary>
+    /// <exception cref="CharRnnException">The disk that takes what exceeds memory is full or fails.</exception>
     internal void Add(string text)
     {
-        if (IsForgotten)
-            _codes.Add(0);
-        else if (_values is not null)
+        if (_others is not null)
             AddWide(text);
-        else
+        else if (!IsForgotten)
         {
             ref int code = ref CollectionsMarshal.GetValueRefOrAddDefault(_codeOf, text, out bool isKnown);
             if (!isKnown)
@@ -59,37 +70,88 @@ public sealed class TableColumn
                 _texts.Add(text);
             }
 
-            _codes.Add(code);
+            _cells.Add(code);
             if (_texts.Count > MostTexts)
                 Widen();
         }
+
+        Count++;
+    }
+
+    /// <summary>Ends the adding; before, nothing is read.</summary>
+    internal void Finish()
+    {
+        _cells.Finish(_texts.Count);
+        _codeOf.Clear();
+        _codeOf.TrimExcess();
     }
 
     /// <summary>The text of a cell; a number in its shortest form where there are too many different texts.</summary>
-    public string Text(int row) => _values is null ? _texts[_codes[row]]
-        : double.IsNaN(_values[row]) ? Other(row)
-        : WideDates is null ? _values[row].ToString("R", CultureInfo.InvariantCulture)
-        : DateText.OfTicks(_values[row]).ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
+    public string Text(int row)
+    {
+        if (IsForgotten)
+            return "";
+        if (_others is null)
+            return _texts[_cells.CodeAt(row)];
+        double value = _cells.NumberAt(row);
+        return double.IsNaN(value) ? Other(row)
+            : WideDates is null ? value.ToString("R", CultureInfo.InvariantCulture)
+            : DateText.OfTicks(value).ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
+    }
 
-    /// <summary>Makes a reader of the column's cells, which looks at each different text once.</summary>
+    /// <summary>
+    /// Makes a reader of the column's cells, which looks at each different text once. It is fast in the order of the rows; a column that
+    /// lies in memory is so in any order.
+    /// </summary>
     /// <param name="ofText">What a text is read as.</param>
     /// <param name="ofNumber">What a number is read as; a date is its ticks.</param>
     internal Func<int, T> Reader<T>(Func<string, T> ofText, Func<double, T> ofNumber)
     {
-        if (_values is { } values)
-            return row => double.IsNaN(values[row]) ? ofText(Other(row)) : ofNumber(values[row]);
+        if (IsForgotten)
+        {
+            T forgotten = ofText("");
+            return _ => forgotten;
+        }
+
+        if (_others is not null)
+        {
+            Func<int, double> number = _cells.Numbers();
+            return row => number(row) is var value && double.IsNaN(value) ? ofText(Other(row)) : ofNumber(value);
+        }
+
         T[] read = [.. _texts.Select(ofText)];
-        return row => read[_codes[row]];
+        if (!_cells.IsInFile)
+            return row => read[_cells.CodeAt(row)];
+        Func<int, int> code = _cells.Codes();
+        return row => read[code(row)];
     }
 
-    /// <summary>The place of a cell's text in <see cref="Texts"/>.</summary>
-    internal int CodeOf(int row) => _codes[row];
+    /// <summary>Makes a reader of some rows out of one of all, which then reads them in an order that is fast.</summary>
+    /// <param name="rows">The rows, which it takes by their places.</param>
+    /// <param name="read">A reader of this column.</param>
+    internal Func<int, T> ReaderOf<T>(RowSelection rows, Func<int, T> read)
+    {
+        if (!_cells.IsInFile || rows.IsAscending)
+            return place => read(rows[place]);
+        var cells = new T[rows.Count];
+        foreach (int place in rows.Ascending)
+            cells[place] = read(rows[place]);
+        return place => cells[place];
+    }
 
-    /// <summary>The text of a cell that is neither a number nor a date; null of another. The column has too many different texts.</summary>
-    internal string? OtherAt(int row) => double.IsNaN(_values![row]) ? Other(row) : null;
+    /// <summary>Makes a reader of the places of the cells' texts in <see cref="Texts"/>, in the order of the rows.</summary>
+    internal Func<int, int> Codes() => _cells.Codes();
 
     /// <summary>Whether a date has a time, where there are too many different texts.</summary>
-    internal bool HasTimes => _values!.Exists(ticks => !double.IsNaN(ticks) && DateText.OfTicks(ticks).TimeOfDay > TimeSpan.Zero);
+    internal bool HasTimes
+    {
+        get
+        {
+            Func<int, double> ticks = _cells.Numbers();
+            return Enumerable.Range(0, Count)
+                .Any(row => !double.IsNaN(ticks(row)) && DateText.OfTicks(ticks(row)).TimeOfDay > TimeSpan.Zero);
+        }
+    }
 
     private string Other(int row) => _others!.GetValueOrDefault(row, "");
 
@@ -97,8 +159,8 @@ public sealed class TableColumn
     {
         double value = Parse(text);
         if (double.IsNaN(value) && !Cell.IsMissing(text))
-            _others![_values!.Count] = text;
-        _values!.Add(value);
+            _others![Count] = text;
+        _cells.Add(value);
         if (_others!.Count > MostTexts)
             Forget();
     }
@@ -122,27 +184,29 @@ public sealed class TableColumn
         else
             WideDates = order;
         double[] values = [.. _texts.Select(Parse)];
+        CellStore codes = _cells;
+        codes.Finish();
+        _cells = new CellStore(_space, codes.ChunkBits);
         _others = [];
-        _values = new List<double>(2 * _codes.Count);
-        for (int row = 0; row < _codes.Count; row++)
+        Func<int, int> code = codes.Codes();
+        for (int row = 0; row < codes.Count; row++)
         {
-            _values.Add(values[_codes[row]]);
-            if (double.IsNaN(values[_codes[row]]) && !Cell.IsMissing(_texts[_codes[row]]))
-                _others[row] = _texts[_codes[row]];
+            double value = values[code(row)];
+            if (double.IsNaN(value) && !Cell.IsMissing(_texts[code(row)]))
+                _others[row] = _texts[code(row)];
+            _cells.Add(value);
         }
 
-        _codes = [];
+        codes.Remove();
         Clear();
     }
 
     private void Forget()
     {
-        int count = Count;
-        (IsForgotten, _values, _others, WideNotation, WideDates) = (true, null, null, null, null);
-        CollectionsMarshal.SetCount(_codes, count);
+        (IsForgotten, _others, WideNotation, WideDates) = (true, null, null, null);
+        _cells.Remove();
+        _cells = new CellStore(_space, _cells.ChunkBits);
         Clear();
-        _texts.Add("");
-        CollectionsMarshal.AsSpan(_codes).Clear();
     }
 
     private void Clear()

@@ -65,19 +65,25 @@ public static class TableEncodings
         {
             if (encoding.Label.Categories is null)
                 return null;
-            Func<int, int> classOf = CategoryReader(table.Readable(encoding.Label.Name), encoding.Label, encoding.IsInterleaved);
-            return [.. rows.Select(classOf)];
+            TableColumn from = table.Readable(encoding.Label.Name);
+            var selected = new RowSelection(rows);
+            Func<int, int> classOf = from.ReaderOf(selected, CategoryReader(from, encoding.Label, encoding.IsInterleaved));
+            return [.. Enumerable.Range(0, rows.Count).Select(classOf)];
         }
 
         /// <summary>Adds what depends on the training rows: means, deviations, and the most frequent categories.</summary>
         /// <param name="table">The table.</param>
         /// <param name="rows">The training rows.</param>
         /// <exception cref="CharRnnException">Numbers are too large for a mean.</exception>
-        public TableEncoding Fitted(Table table, IReadOnlyList<int> rows) => encoding with
+        public TableEncoding Fitted(Table table, IReadOnlyList<int> rows)
         {
-            Inputs = [.. encoding.Inputs.Select(column => Fit(column, table, rows))],
-            Label = Fit(encoding.Label, table, rows),
-        };
+            var selected = new RowSelection(rows);
+            return encoding with
+            {
+                Inputs = [.. encoding.Inputs.Select(column => Fit(column, table, selected))],
+                Label = Fit(encoding.Label, table, selected),
+            };
+        }
 
         /// <summary>Rows as numbers.</summary>
         /// <param name="table">The table; its columns may stand in another order, and others beside them.</param>
@@ -214,21 +220,21 @@ public static class TableEncodings
             : Cell.WithoutZeroDecimals(text);
     }
 
-    private static ColumnEncoding Fit(ColumnEncoding column, Table table, IReadOnlyList<int> rows)
+    private static ColumnEncoding Fit(ColumnEncoding column, Table table, RowSelection rows)
     {
         TableColumn from = table.Column(column.Name);
         if (column.Categories is { } categories)
         {
             int[] counts = new int[categories.Count];
-            Func<int, int> category = CategoryReader(from, column);
-            foreach (int row in rows)
-                if (category(row) is >= 0 and var place)
+            Func<int, int> category = from.ReaderOf(rows, CategoryReader(from, column));
+            for (int i = 0; i < rows.Count; i++)
+                if (category(i) is >= 0 and var place)
                     counts[place]++;
             return column with { Usual = Array.IndexOf(counts, counts.Max()) };
         }
 
-        Func<int, double> number = column.Dates is null ? NumberReader(from, column) : DateReader(from, column);
-        double[] values = [.. rows.Select(number).Where(double.IsFinite)];
+        Func<int, double> number = from.ReaderOf(rows, column.Dates is null ? NumberReader(from, column) : DateReader(from, column));
+        double[] values = [.. Enumerable.Range(0, rows.Count).Select(number).Where(double.IsFinite)];
         if (column.Dates is not null)
         {
             int parts = column.DateParts.Count;
@@ -258,6 +264,8 @@ public static class TableEncodings
     /// <summary>Reads columns of some rows, one after the other, and remembers what could not be read.</summary>
     private sealed class Reading(Table table, IReadOnlyList<int> rows, TableEncoding encoding, bool refusesUnknown)
     {
+        private readonly RowSelection _rows = new(rows);
+
         private readonly SortedDictionary<int, string> _refused = new(
             rows.Index().Where(row => table.Damaged.ContainsKey(row.Item)).ToDictionary(row => row.Index, row => table.Damaged[row.Item]));
 
@@ -272,17 +280,18 @@ public static class TableEncodings
         public void Numbers(ColumnEncoding column, float[] x, int width, int place)
         {
             TableColumn from = table.Readable(column.Name);
-            Func<int, double> number = column.Dates is null ? NumberReader(from, column) : DateReader(from, column);
+            Func<int, double> number = from.ReaderOf(
+                _rows, column.Dates is null ? NumberReader(from, column) : DateReader(from, column));
             int parts = column.Dates is null ? 1 : column.DateParts.Count, absent = 0;
             var unknown = new Unknown();
             for (int i = 0; i < rows.Count; i++)
             {
-                double value = number(rows[i]);
+                double value = number(i);
                 int at = (i * width) + place;
                 if (double.IsNegativeInfinity(value) && encoding.Missing == MissingValues.Fill && !refusesUnknown)
                 {
                     // As training would have read it, had it seen the word.
-                    unknown.Add(from.Text(rows[i]));
+                    unknown.Add(from, rows[i]);
                     if (column.HasIndicator)
                         x[at + parts] = 1;
                 }
@@ -313,12 +322,12 @@ public static class TableEncodings
         public void Categories(ColumnEncoding column, float[] x, int width, int numbers, Action<int, int> setCategory)
         {
             TableColumn from = table.Readable(column.Name);
-            Func<int, int> category = CategoryReader(from, column, encoding.IsInterleaved);
+            Func<int, int> category = from.ReaderOf(_rows, CategoryReader(from, column, encoding.IsInterleaved));
             var unknown = new Unknown();
             int absent = 0;
             for (int i = 0; i < rows.Count; i++)
             {
-                int place = category(rows[i]);
+                int place = category(i);
                 if (place == NoValue && Accepts(i, column, ref absent))
                 {
                     place = column.Usual;
@@ -329,7 +338,7 @@ public static class TableEncodings
                 if (place == NotLearned && refusesUnknown)
                     Refuse(i, column, $"is not a value that was learned; the column was learned with {Table.Listed(column.Categories!)}");
                 else if (place == NotLearned)
-                    unknown.Add(from.Text(rows[i]));
+                    unknown.Add(from, rows[i]);
                 else if (place >= 0)
                     setCategory(i, place);
             }
@@ -339,10 +348,11 @@ public static class TableEncodings
 
         public void Answers(ColumnEncoding label, float[] y)
         {
-            Func<int, double> number = NumberReader(table.Readable(label.Name), label);
+            TableColumn from = table.Readable(label.Name);
+            Func<int, double> number = from.ReaderOf(_rows, NumberReader(from, label));
             for (int i = 0; i < rows.Count; i++)
             {
-                double value = number(rows[i]);
+                double value = number(i);
                 y[i] = (float)((value - label.Mean) / label.Deviation);
                 if (double.IsNaN(value))
                     _refused.TryAdd(i, table.Place(rows[i], label.Name, "the value is missing"));
@@ -353,10 +363,11 @@ public static class TableEncodings
 
         public void Classes(ColumnEncoding label, int[] y)
         {
-            Func<int, int> category = CategoryReader(table.Readable(label.Name), label, encoding.IsInterleaved);
+            TableColumn from = table.Readable(label.Name);
+            Func<int, int> category = from.ReaderOf(_rows, CategoryReader(from, label, encoding.IsInterleaved));
             for (int i = 0; i < rows.Count; i++)
             {
-                int place = category(rows[i]);
+                int place = category(i);
                 y[i] = Math.Max(0, place);
                 if (place == NoValue)
                     _refused.TryAdd(i, table.Place(rows[i], label.Name, "the value is missing"));
@@ -396,11 +407,11 @@ public static class TableEncodings
 
             public IReadOnlyList<string> Texts => [.. _texts];
 
-            public void Add(string text)
+            public void Add(TableColumn from, int row)
             {
                 Count++;
                 if (_texts.Count <= MostNamed)
-                    _texts.Add(Table.Short(text));
+                    _texts.Add(Table.Short(from.Text(row)));
             }
         }
     }

@@ -30,6 +30,7 @@ public sealed class TableReader : IDisposable
     private readonly (string Name, bool IsUnnamed)[] _columns;
     private readonly Queue<(string[] Row, int Line, string? Damage)> _ahead = [];
     private readonly bool _isLenient;
+    private readonly TableStorage _storage;
     private byte[] _bytes = new byte[256];
     private string? _damage;
 
@@ -37,10 +38,11 @@ public sealed class TableReader : IDisposable
     /// <param name="path">The file; <c>-</c> for standard input.</param>
     /// <param name="delimiter">The text between fields; null to find out.</param>
     /// <param name="isLenient">Whether a damaged row is kept, without its cells; otherwise it is an error.</param>
+    /// <param name="storage">Where the cells are kept; null for the defaults.</param>
     /// <exception cref="CharRnnException">It cannot be read, or has no header.</exception>
-    public TableReader(string path, string? delimiter = null, bool isLenient = false)
+    public TableReader(string path, string? delimiter = null, bool isLenient = false, TableStorage? storage = null)
     {
-        (_path, _isLenient) = (path, isLenient);
+        (_path, _isLenient, _storage) = (path, isLenient, storage ?? new TableStorage());
         _name = path.Length == 0 ? "DATA" : StandardStreams.NameOf(path);
         (_reader, _delimiter, _linesBefore) = Guard(() => Open(path, delimiter));
         try
@@ -62,10 +64,33 @@ public sealed class TableReader : IDisposable
     /// <returns>The rows; none if there are no more.</returns>
     /// <exception cref="CharRnnException">It cannot be read, or a row is damaged or of another length; names the line.</exception>
     /// <exception cref="OperationCanceledException">Cancellation was requested.</exception>
-    public Table Read(int most, CancellationToken cancellation = default) => Guard(() =>
+    public Table Read(int most, CancellationToken cancellation = default)
     {
-        TableColumn[] columns = [.. _columns.Select(column => new TableColumn(column.Name, column.IsUnnamed, _delimiter))];
-        var lines = new List<int>();
+        var space = new PackedSpace(_storage.MemoryLimit, () => PackedFile.CreateTemporary(_storage.SpillDirectory, "table"));
+        try
+        {
+            return Guard(() => Read(most, space, cancellation));
+        }
+        catch
+        {
+            space.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _parser?.Dispose();
+        _reader.Dispose();
+    }
+
+    private Table Read(int most, PackedSpace space, CancellationToken cancellation)
+    {
+        int chunkBits = _storage.ChunkBits(_columns.Length);
+        TableColumn[] columns =
+            [.. _columns.Select(column => new TableColumn(column.Name, column.IsUnnamed, _delimiter, space, chunkBits))];
+        var lines = new CellStore(space, chunkBits);
         var damaged = new Dictionary<int, string>();
         while (lines.Count < most && Next(out string[] row, out int line, out string? damage))
         {
@@ -91,17 +116,12 @@ public sealed class TableReader : IDisposable
                 Append(row[c]);
             }
 
-            lines.Add(line);
+            lines.Add(line - lines.Count);
         }
 
-        return new Table(_name, _delimiter, columns, lines, Convert.ToHexStringLower(_hash.GetCurrentHash()), damaged);
-    });
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        _parser?.Dispose();
-        _reader.Dispose();
+        Array.ForEach(columns, column => column.Finish());
+        lines.Finish();
+        return new Table(_name, _delimiter, columns, lines, space, Convert.ToHexStringLower(_hash.GetCurrentHash()), damaged);
     }
 
     private bool Next(out string[] row, out int line, out string? damage)

@@ -11,14 +11,14 @@ namespace CharRnn.Gpu.Cli.Commands;
 internal sealed record TableParts(TableEncoding Encoding, LabelledData Training, LabelledData Validation);
 
 /// <summary>A table whose rows are numbers, and the network for them.</summary>
-internal sealed class LabelledTable
+internal sealed class LabelledTable : IDisposable
 {
     private const ulong Stream = ulong.MaxValue - 2;
 
     private readonly int[] _rows;
     private readonly bool _isBalanced;
 
-    /// <param name="table">The table.</param>
+    /// <param name="table">The table; owned.</param>
     /// <param name="rows">The rows to learn from, shuffled.</param>
     /// <param name="encoding">How they become numbers.</param>
     /// <param name="shape">The network.</param>
@@ -75,6 +75,9 @@ internal sealed class LabelledTable
             ? Array.ConvertAll(places, place => (int)(uint)place)
             : throw new CharRnnException(table.Name, "has no row without a missing value", "give --missing fill");
     }
+
+    /// <summary>Deletes the table's temporary file, if it has one.</summary>
+    public void Dispose() => Table.Dispose();
 
     /// <summary>The parts of a training without a fold, and the fold. Folds have the same share of each class.</summary>
     public (TableParts Parts, LabelledData Held) Fold(int fold, int folds)

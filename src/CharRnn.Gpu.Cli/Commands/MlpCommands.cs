@@ -216,7 +216,7 @@ internal static class MlpCommands
     {
         CancellationToken stop = Interrupts.Watch();
         NetworkModel model = LoadModel(options);
-        Table table = ReadTable(options.GetRequiredValue(Data), options.GetValue(Delimiter).Value, stop);
+        using Table table = ReadTable(options.GetRequiredValue(Data), options.GetValue(Delimiter).Value, stop);
         var refused = new RefusedRows(table.Name);
         EncodedRows rows = model.Encoding.Encode(
             table, model.Encoding.Missing == MissingValues.Error ? model.Encoding.LabelledRows(table) : model.Encoding.UsableRows(table),
@@ -232,7 +232,7 @@ internal static class MlpCommands
                 table.Name,
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"line {table.Lines[rows.Rows[bad / model.Shape.Outputs]]}: what the network computes of it is not finite"),
+                    $"line {table.LineOf(rows.Rows[bad / model.Shape.Outputs])}: what the network computes of it is not finite"),
                 "give rows like those that it was trained on");
         measure(model, predictor, rows.Data, answers, stop);
         refused.Warn();
@@ -241,7 +241,7 @@ internal static class MlpCommands
 
     /// <summary>Reads a table.</summary>
     public static Table ReadTable(string path, string? delimiter, CancellationToken stop) =>
-        Waited(() => CsvTable.Read(path, delimiter, stop), stop);
+        Waited(() => CsvTable.Read(path, delimiter, cancellation: stop), stop);
 
     /// <summary>Waits for a part of a table. A pipe may wait for its other end for ever; a signal ends that.</summary>
     private static T Waited<T>(Func<T> read, CancellationToken stop) =>
@@ -321,10 +321,17 @@ internal static class MlpCommands
         public void Write(Action<byte[]> write)
         {
             // A table without rows has its header.
-            Table table = Waited(() => reader.Read(RowsAtOnce, stop), stop);
-            write(Encoding.UTF8.GetBytes(Text(table, isFirst: true)));
-            while (table.Count > 0 && Waited(() => reader.Read(RowsAtOnce, stop), stop) is { Count: > 0 } next)
-                write(Encoding.UTF8.GetBytes(Text(next, isFirst: false)));
+            bool isFirst = true;
+            int rows;
+            do
+            {
+                using Table table = Waited(() => reader.Read(RowsAtOnce, stop), stop);
+                rows = table.Count;
+                if (rows > 0 || isFirst)
+                    write(Encoding.UTF8.GetBytes(Text(table, isFirst)));
+                isFirst = false;
+            }
+            while (rows > 0);
         }
 
         /// <summary>Says what was unusual.</summary>
@@ -358,12 +365,12 @@ internal static class MlpCommands
                     places[row] = i;
                 else
                     _refused.Add(string.Create(
-                        CultureInfo.InvariantCulture, $"line {table.Lines[row]}: what the network computes of it is not finite"));
+                        CultureInfo.InvariantCulture, $"line {table.LineOf(row)}: what the network computes of it is not finite"));
             var text = new StringWriter(CultureInfo.InvariantCulture);
             if (options.GetValue(Json))
                 for (int row = 0; row < table.Count; row++)
                     text.Write(JsonSerializer.Serialize(
-                        answers.JsonRow(places[row], table.Lines[row], kept.Select(column => (column.Name, column.Text(row))))) + "\n");
+                        answers.JsonRow(places[row], table.LineOf(row), kept.Select(column => (column.Name, column.Text(row))))) + "\n");
             else
                 CsvTable.Write(text,
                 [

@@ -176,7 +176,7 @@ internal static class MlpTrainCommand
 
         using RunDirectory? earlier = RunOptions.OpenEarlier(options);
         EarlierRun? resumed = earlier is null ? null : new EarlierRun(earlier);
-        LabelledTable table = ReadTable(options, resumed, stop);
+        using LabelledTable table = ReadTable(options, resumed, stop);
         (LabelledData training, LabelledData validation) = (table.Parts.Training, table.Parts.Validation);
         NetworkOptions how = ReadNetworkOptions(options, table.Count);
         Schedule.RequireValidation(options, validation.Count, 1, "row");

@@ -85,6 +85,14 @@ internal static class FileErrors
         _ => new(path, $"could not be written ({OneLine(e.Message)})", "check the path and the disk", e),
     };
 
+    /// <summary>The error for a temporary file that cannot be made, written or read.</summary>
+    /// <param name="directory">The directory of the file.</param>
+    /// <param name="what">What goes into the file.</param>
+    /// <param name="cause">What was refused.</param>
+    public static CharRnnException Spill(string directory, string what, Exception cause) => new(
+        directory, $"cannot hold the part of the {what} that exceeds memory ({OneLine(cause.Message)})",
+        $"free space there or set {(OperatingSystem.IsWindows() ? "TEMP" : "TMPDIR")} to a directory with room", cause);
+
     /// <summary>A file that breaks its format's rules.</summary>
     public static CharRnnException Damaged(string path, string found, Exception? cause = null)
         => new(path, found, "the file is damaged or of another kind: give an intact one", cause);

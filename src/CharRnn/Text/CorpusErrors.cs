@@ -83,8 +83,4 @@ internal static class CorpusErrors
 
     public static CharRnnException LoneSurrogate(string subject, int index) =>
         new(subject, $"is not valid Unicode text, with half a surrogate pair at index {index}", "give whole characters");
-
-    public static CharRnnException Spill(string directory, Exception cause) =>
-        new(directory, $"cannot hold the part of the corpus that exceeds memory ({cause.Message.TrimEnd('.')})",
-            $"free space there or set {(OperatingSystem.IsWindows() ? "TEMP" : "TMPDIR")} to a directory with room", cause);
 }

@@ -36,7 +36,7 @@ internal sealed class CorpusReader : IDisposable
     /// <param name="options">How to read.</param>
     /// <param name="remedy">What to do about bytes that are not text.</param>
     /// <param name="file">The file for the tokens, which is then owned; null for memory and a temporary file.</param>
-    public CorpusReader(CharacterTable table, CorpusOptions options, string remedy, TokenFile? file = null)
+    public CorpusReader(CharacterTable table, CorpusOptions options, string remedy, PackedFile? file = null)
         : this(table.Encoding, options, remedy)
     {
         _tokens = new TokenStoreBuilder(options, file);
@@ -45,7 +45,7 @@ internal sealed class CorpusReader : IDisposable
     }
 
     /// <summary>A reader that only hashes.</summary>
-    /// <inheritdoc cref="CorpusReader(CharacterTable, CorpusOptions, string, TokenFile?)"/>
+    /// <inheritdoc cref="CorpusReader(CharacterTable, CorpusOptions, string, PackedFile?)"/>
     /// <param name="encoding">What a character is.</param>
     /// <param name="options">How to read.</param>
     /// <param name="remedy">What to do about bytes that are not text.</param>

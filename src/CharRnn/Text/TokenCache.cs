@@ -126,11 +126,11 @@ public sealed partial class TokenCache(string directory)
             || !tokenOfId.Order().SequenceEqual(Enumerable.Range(0, characters.Length).Select(i => (long)i)))
             throw FileErrors.Damaged(path, "its tensors do not agree with each other");
 
-        var chunks = new TokenChunk[widths.Length];
+        var chunks = new PackedChunk[widths.Length];
         long offset = 0, begin = file.PayloadOffset + file.Entry(Tokens).Begin;
         for (int i = 0; i < chunks.Length; i++)
         {
-            chunks[i] = new TokenChunk(null, begin + offset, (int)widths[i]);
+            chunks[i] = new PackedChunk(null, begin + offset, (int)widths[i]);
             offset += widths[i] * Math.Min(chunkTokens, length - (i * chunkTokens));
         }
 
@@ -146,7 +146,7 @@ public sealed partial class TokenCache(string directory)
         }
 
         SafeFileHandle handle = RegularFile.OpenHandle(path);
-        var tokens = new TokenFile(handle, 0, e => Unreadable(path, e), e => Unreadable(path, e));
+        var tokens = new PackedFile(handle, 0, e => Unreadable(path, e), e => Unreadable(path, e));
         return new CachedTokens(vocabulary, new TokenStore(chunks, (int)chunkTokens, length, [.. tokenOfId.Select(t => (int)t)], tokens));
     }
 
@@ -220,12 +220,12 @@ public sealed partial class TokenCache(string directory)
         {
             (_cache, _path, _bytes) = (cache, path, bytes);
 
-            SafeFileHandle handle = TokenFile.Create(path, FileShare.Read | FileShare.Delete);
-            Destination = new TokenFile(handle, HeaderBytes, e => new TokenCacheException(e), e => Unreadable(path, e));
+            SafeFileHandle handle = PackedFile.Create(path, FileShare.Read | FileShare.Delete);
+            Destination = new PackedFile(handle, HeaderBytes, e => new TokenCacheException(e), e => Unreadable(path, e));
         }
 
         /// <summary>The file for the tokens.</summary>
-        public TokenFile Destination { get; }
+        public PackedFile Destination { get; }
 
         /// <summary>Keeps what was collected, and goes on reading from it.</summary>
         /// <param name="hash"><see cref="Corpus.Hash"/> of the text.</param>

@@ -1,4 +1,5 @@
 using System.Buffers;
+using CharRnn.Files;
 
 namespace CharRnn.Text;
 
@@ -12,10 +13,10 @@ public sealed class TokenStore : ITokenSource, IDisposable
     // A read of a chunk in the file goes through a rented buffer of at most this many bytes.
     private const int FileReadBytes = 1 << 16;
 
-    private readonly TokenChunk[] _chunks;
+    private readonly PackedChunk[] _chunks;
     private readonly int _chunkTokens;
     private readonly int[] _tokenOfId;
-    private readonly TokenFile? _file;
+    private readonly PackedFile? _file;
     private bool _disposed;
 
     /// <param name="chunks">All of <paramref name="chunkTokens"/> tokens, but for the last.</param>
@@ -23,7 +24,7 @@ public sealed class TokenStore : ITokenSource, IDisposable
     /// <param name="length">Tokens in all.</param>
     /// <param name="tokenOfId">The token of every id; empty if ids are tokens.</param>
     /// <param name="file">The file with the chunks that are not in memory; owned.</param>
-    internal TokenStore(TokenChunk[] chunks, int chunkTokens, long length, int[] tokenOfId, TokenFile? file)
+    internal TokenStore(PackedChunk[] chunks, int chunkTokens, long length, int[] tokenOfId, PackedFile? file)
     {
         _chunks = chunks;
         _chunkTokens = chunkTokens;
@@ -57,9 +58,9 @@ public sealed class TokenStore : ITokenSource, IDisposable
         {
             (long index, long start) = Math.DivRem(offset, _chunkTokens);
             int count = (int)Math.Min(destination.Length, _chunkTokens - start);
-            TokenChunk chunk = _chunks[index];
+            PackedChunk chunk = _chunks[index];
             if (chunk.Memory is byte[] memory)
-                TokenChunk.Unpack(memory.AsSpan((int)start * chunk.Width), chunk.Width, _tokenOfId, destination[..count]);
+                PackedChunk.Unpack(memory.AsSpan((int)start * chunk.Width), chunk.Width, _tokenOfId, destination[..count]);
             else
                 ReadFile(_file!, chunk, start, destination[..count]);
 
@@ -78,7 +79,7 @@ public sealed class TokenStore : ITokenSource, IDisposable
         _file?.Dispose();
     }
 
-    private void ReadFile(TokenFile file, TokenChunk chunk, long start, Span<int> destination)
+    private void ReadFile(PackedFile file, PackedChunk chunk, long start, Span<int> destination)
     {
         byte[] buffer = ArrayPool<byte>.Shared.Rent(Math.Min(FileReadBytes, destination.Length * chunk.Width));
         try
@@ -88,7 +89,7 @@ public sealed class TokenStore : ITokenSource, IDisposable
                 int count = Math.Min(destination.Length, buffer.Length / chunk.Width);
                 Span<byte> packed = buffer.AsSpan(0, count * chunk.Width);
                 file.Read(chunk.FileOffset + (start * chunk.Width), packed);
-                if (!TokenChunk.Unpack(packed, chunk.Width, _tokenOfId, destination[..count]))
+                if (!PackedChunk.Unpack(packed, chunk.Width, _tokenOfId, destination[..count]))
                     throw file.Damaged();
                 destination = destination[count..];
                 start += count;

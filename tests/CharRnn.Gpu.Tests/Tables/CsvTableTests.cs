@@ -16,7 +16,7 @@ public sealed class CsvTableTests : IDisposable
         Table table = Read("\uFEFFname,size, note \r\n\"a, b\",1,\"say \"\"so\"\"\"\r\n\r\nc,2,\"two\nlines\"\nd,3,x");
         Assert.Equal(["name", "size", "note"], Names(table));
         Assert.Equal([["a, b", "1", "say \"so\""], ["c", "2", "two\nlines"], ["d", "3", "x"]], Rows(table));
-        Assert.Equal([2, 4, 6], table.Lines);
+        Assert.Equal([2, 4, 6], Lines(table));
     }
 
     [Theory]
@@ -33,7 +33,7 @@ public sealed class CsvTableTests : IDisposable
         Assert.Equal(delimiter, table.Delimiter);
         Assert.Equal(["a", "b"], Names(table));
         Assert.Equal([["1,5", "2"]], Rows(table));
-        Assert.Equal(text.Count(c => c == '\n'), table.Lines[0]);
+        Assert.Equal(text.Count(c => c == '\n'), table.LineOf(0));
         if (!text.StartsWith("sep", StringComparison.Ordinal))
             Assert.Equal(Rows(table), Rows(Whole(_directory.Write("data.csv", text), delimiter)));
     }
@@ -96,13 +96,13 @@ public sealed class CsvTableTests : IDisposable
         Table first = reader.Read(2, Cancellation), second = reader.Read(2, Cancellation);
         Assert.Equal([["1", "2"], ["3", "4"]], Rows(first));
         Assert.Equal([["5", "6"]], Rows(second));
-        Assert.Equal([4], second.Lines);
+        Assert.Equal([4], Lines(second));
         Assert.Equal(0, reader.Read(2, Cancellation).Count);
         Assert.Equal(Whole(path).Hash, second.Hash);
         Assert.NotEqual(first.Hash, second.Hash);
         // What earlier programs computed of this table.
         Assert.Equal("4d1c3db08f33edca635dde9b782e5a33", second.Hash);
-        Assert.Throws<OperationCanceledException>(() => CsvTable.Read(path, null, new CancellationToken(canceled: true)));
+        Assert.Throws<OperationCanceledException>(() => CsvTable.Read(path, cancellation: new CancellationToken(canceled: true)));
     }
 
     [Theory]
@@ -174,9 +174,11 @@ public sealed class CsvTableTests : IDisposable
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    private static Table Whole(string path, string? delimiter = null) => CsvTable.Read(path, delimiter, Cancellation);
+    private static Table Whole(string path, string? delimiter = null) => CsvTable.Read(path, delimiter, cancellation: Cancellation);
 
     private static string[] Names(Table table) => [.. table.Columns.Select(column => column.Name)];
+
+    private static int[] Lines(Table table) => [.. Enumerable.Range(0, table.Count).Select(table.LineOf)];
 
     private static string[][] Rows(Table table) =>
         [.. Enumerable.Range(0, table.Count).Select(row => table.Columns.Select(column => column.Text(row)).ToArray())];

@@ -1,4 +1,5 @@
 using System.Text;
+using CharRnn.Files;
 using CharRnn.Text;
 using CsCheck;
 
@@ -221,10 +222,10 @@ public sealed class TokenCacheTests : IDisposable
         ReadsAs(s_text, _folder.Write("a.txt", s_text), Options with { Cache = new TokenCache(open), Progress = look });
         Assert.Equal((own, own), (partly, ModeOf(Assert.Single(Directory.GetFiles(open)))));
 
-        using (TokenFile.Create(_folder["file"], FileShare.None))
+        using (PackedFile.Create(_folder["file"], FileShare.None))
             Assert.Equal(own, ModeOf(_folder["file"]));
         File.CreateSymbolicLink(_folder["link"], _folder["nowhere"]);
-        Assert.ThrowsAny<IOException>(() => TokenFile.Create(_folder["link"], FileShare.None));
+        Assert.ThrowsAny<IOException>(() => PackedFile.Create(_folder["link"], FileShare.None));
         Assert.False(File.Exists(_folder["nowhere"]));
     }
 

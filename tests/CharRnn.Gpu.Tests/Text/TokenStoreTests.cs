@@ -1,3 +1,4 @@
+using CharRnn.Files;
 using CharRnn.Text;
 
 namespace CharRnn.Gpu.Tests.Text;
@@ -108,10 +109,10 @@ public sealed class TokenStoreTests : IDisposable
     {
         // Sparse: nothing is written below the offset.
         Assert.SkipWhen(OperatingSystem.IsMacOS(), "needs a file system with sparse files by default");
-        using var file = TokenFile.CreateTemporary(_folder.Root, start: 5_000_000_000);
+        using var file = PackedFile.CreateTemporary(_folder.Root, "corpus", start: 5_000_000_000);
         long offset = file.Append("tokens"u8);
         Assert.Equal(5_000_000_000, offset);
-        using var store = new TokenStore([new TokenChunk(null, offset, 1)], 6, 6, [], file);
+        using var store = new TokenStore([new PackedChunk(null, offset, 1)], 6, 6, [], file);
         Assert.Equal([.. "tokens".Select(c => (int)c)], TextFolder.Tokens(store));
     }
 
@@ -120,7 +121,7 @@ public sealed class TokenStoreTests : IDisposable
     {
         // 5,000 chunks of a million tokens, all one and the same array.
         byte[] memory = [.. Enumerable.Range(0, 1_000_000).Select(i => (byte)(i % 251))];
-        TokenChunk[] chunks = [.. Enumerable.Repeat(new TokenChunk(memory, 0, 1), 5000)];
+        PackedChunk[] chunks = [.. Enumerable.Repeat(new PackedChunk(memory, 0, 1), 5000)];
         using var store = new TokenStore(chunks, 1_000_000, 5_000_000_000, [], null);
 
         int[] tokens = new int[2000];

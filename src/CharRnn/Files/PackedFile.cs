@@ -1,15 +1,14 @@
 using System.IO.Hashing;
-using CharRnn.Files;
 using Microsoft.Win32.SafeHandles;
 
-namespace CharRnn.Text;
+namespace CharRnn.Files;
 
-/// <summary>A file of packed tokens: a nameless temporary one, or one of a <see cref="TokenCache"/>.</summary>
+/// <summary>A file of packed chunks, of tokens or of a table's cells: a nameless temporary one, or one of a cache.</summary>
 /// <param name="handle">The open file; owned.</param>
 /// <param name="length">The offset at which the next bytes are written.</param>
 /// <param name="writing">Makes the exception for a file that cannot be written.</param>
 /// <param name="reading">Makes the exception for a file that cannot be read, or is damaged.</param>
-internal sealed class TokenFile(
+internal sealed class PackedFile(
     SafeFileHandle handle, long length, Func<Exception, Exception> writing, Func<Exception, CharRnnException> reading) : IDisposable
 {
     /// <summary>XxHash3 of all that was appended.</summary>
@@ -19,12 +18,15 @@ internal sealed class TokenFile(
     public long Length { get; private set; } = length;
 
     /// <summary>Creates a file that is deleted when its process ends in whatever way.</summary>
-    /// <param name="directory">The directory of the file.</param>
+    /// <param name="directory">The directory of the file; null for the system's directory for temporary files.</param>
+    /// <param name="what">What goes into the file, in errors.</param>
     /// <param name="start">The offset of its first bytes; a test leaves a gap before them.</param>
     /// <exception cref="CharRnnException">No file can be made there.</exception>
-    public static TokenFile CreateTemporary(string directory, long start = 0)
+    public static PackedFile CreateTemporary(string? directory, string what, long start = 0)
     {
-        string path = Path.Combine(directory, $"charrnn-{Path.GetRandomFileName()}.tokens");
+        directory ??= Path.GetTempPath();
+        CharRnnException Refused(Exception e) => FileErrors.Spill(directory, what, e);
+        string path = Path.Combine(directory, $"charrnn-{Path.GetRandomFileName()}.packed");
         SafeFileHandle? handle = null;
         try
         {
@@ -33,16 +35,16 @@ internal sealed class TokenFile(
             // Windows deletes the file of a killed process by itself; elsewhere only a file that has no name any more goes with it.
             if (!OperatingSystem.IsWindows())
                 File.Delete(path);
-            return new TokenFile(handle, start, e => CorpusErrors.Spill(directory, e), e => CorpusErrors.Spill(directory, e));
+            return new PackedFile(handle, start, Refused, Refused);
         }
         catch (Exception e) when (FileErrors.IsFileFailure(e))
         {
             handle?.Dispose();
-            throw CorpusErrors.Spill(directory, e);
+            throw Refused(e);
         }
     }
 
-    /// <summary>Makes a file that only its user may open, from the start: a text may be private.</summary>
+    /// <summary>Makes a file that only its user may open, from the start: what it holds may be private.</summary>
     /// <param name="path">The file; nothing may be there, not even a link.</param>
     /// <param name="share">What other handles may do at the same time.</param>
     /// <param name="options">How it is used.</param>

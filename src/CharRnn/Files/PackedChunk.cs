@@ -1,13 +1,13 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
 
-namespace CharRnn.Text;
+namespace CharRnn.Files;
 
-/// <summary>A run of tokens stored in 1, 2 or 4 bytes each, whichever its largest needs.</summary>
-/// <param name="Memory">The tokens, or null if they lie in the file.</param>
-/// <param name="FileOffset">The offset of the tokens in the file, in bytes.</param>
-/// <param name="Width">Bytes per token: 1, 2 or 4, in the machine's byte order.</param>
-internal readonly record struct TokenChunk(byte[]? Memory, long FileOffset, int Width)
+/// <summary>A run of tokens, or of a column's cells: ids in 1, 2 or 4 bytes each, whichever its largest needs, or numbers in 8.</summary>
+/// <param name="Memory">What it holds, or null if that lies in the file.</param>
+/// <param name="FileOffset">The offset in the file, in bytes.</param>
+/// <param name="Width">Bytes per id or number: 1, 2, 4 or 8, in the machine's byte order.</param>
+internal readonly record struct PackedChunk(byte[]? Memory, long FileOffset, int Width)
 {
     /// <summary>Bytes that each of these ids needs.</summary>
     public static int WidthOf(ReadOnlySpan<int> ids)
@@ -21,7 +21,7 @@ internal readonly record struct TokenChunk(byte[]? Memory, long FileOffset, int 
             all |= bits[i];
         foreach (int id in ids[(vectors.Length * Vector<int>.Count)..])
             all |= id;
-        return all <= byte.MaxValue ? 1 : all <= ushort.MaxValue ? 2 : 4;
+        return (uint)all <= byte.MaxValue ? 1 : (uint)all <= ushort.MaxValue ? 2 : 4;
     }
 
     /// <summary>Writes ids in <paramref name="width"/> bytes each.</summary>
