@@ -58,6 +58,12 @@ public sealed class Table : IDisposable
     /// <summary>Rows that are no rows of the table, whose cells are empty here, and why.</summary>
     internal IReadOnlyDictionary<int, string> Damaged { get; }
 
+    /// <summary>The line of each row, less the number of the row.</summary>
+    internal CellStore LineCells => _lines;
+
+    /// <summary>Notes about how it was read for the user, one line each.</summary>
+    public IReadOnlyList<string> Notes { get; internal set; } = [];
+
     /// <summary>Deletes the temporary file, if there is one; the cells can be read no more.</summary>
     public void Dispose() => _space.Dispose();
 

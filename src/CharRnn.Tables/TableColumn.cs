@@ -34,6 +34,26 @@ public sealed class TableColumn
         _cells = new CellStore(space, chunkBits);
     }
 
+    /// <summary>A column that a cache has.</summary>
+    /// <param name="state">All but its cells.</param>
+    /// <param name="delimiter">What separates the fields of the table.</param>
+    /// <param name="count">The number of rows.</param>
+    /// <param name="space">Where the cells lie.</param>
+    /// <param name="cells">The cells.</param>
+    internal TableColumn(ColumnState state, string delimiter, int count, PackedSpace space, CellStore cells)
+        : this(state.Name, state.IsUnnamed, delimiter, space, cells.ChunkBits)
+    {
+        (IsForgotten, _others, WideNotation, WideDates) = (state.IsForgotten, state.Others, state.WideNotation, state.WideDates);
+        (Count, _cells) = (count, cells);
+        _texts.AddRange(state.Texts);
+    }
+
+    /// <summary>All but the cells.</summary>
+    internal ColumnState State => new(Name, IsUnnamed, IsForgotten, [.. _texts], _others, WideNotation, WideDates);
+
+    /// <summary>The codes of the texts, or the numbers; none of a forgotten column.</summary>
+    internal CellStore Cells => _cells;
+
     /// <summary>The name of the column.</summary>
     public string Name { get; }
 

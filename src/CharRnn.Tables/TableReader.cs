@@ -31,6 +31,7 @@ public sealed class TableReader : IDisposable
     private readonly Queue<(string[] Row, int Line, string? Damage)> _ahead = [];
     private readonly bool _isLenient;
     private readonly TableStorage _storage;
+    private readonly PackedFile? _file;
     private byte[] _bytes = new byte[256];
     private string? _damage;
 
@@ -39,12 +40,25 @@ public sealed class TableReader : IDisposable
     /// <param name="delimiter">The text between fields; null to find out.</param>
     /// <param name="isLenient">Whether a damaged row is kept, without its cells; otherwise it is an error.</param>
     /// <param name="storage">Where the cells are kept; null for the defaults.</param>
+    /// <param name="cancellation">Heard before each read of the file, and while the reader waits for a pipe.</param>
     /// <exception cref="CharRnnException">It cannot be read, or has no header.</exception>
-    public TableReader(string path, string? delimiter = null, bool isLenient = false, TableStorage? storage = null)
+    /// <exception cref="OperationCanceledException">Cancellation was requested.</exception>
+    public TableReader(
+        string path, string? delimiter = null, bool isLenient = false, TableStorage? storage = null,
+        CancellationToken cancellation = default)
+        : this(path, delimiter, isLenient, storage, null, cancellation)
     {
+    }
+
+    /// <summary>The same, with a file for all cells of the one part that is read; null for memory and a temporary file.</summary>
+    internal TableReader(
+        string path, string? delimiter, bool isLenient, TableStorage? storage, PackedFile? file, CancellationToken cancellation)
+    {
+        _file = file;
         (_path, _isLenient, _storage) = (path, isLenient, storage ?? new TableStorage());
         _name = path.Length == 0 ? "DATA" : StandardStreams.NameOf(path);
-        (_reader, _delimiter, _linesBefore) = Guard(() => Open(path, delimiter));
+        Bytes = Guard(() => Open(path, delimiter, _storage, cancellation));
+        (_reader, _delimiter, _linesBefore) = Guard(() => Open(Bytes, delimiter));
         try
         {
             _parser = Parser(_delimiter == " " ? new BlankReader(_reader) : _reader);
@@ -58,6 +72,9 @@ public sealed class TableReader : IDisposable
         }
     }
 
+    /// <summary>The bytes of the table, as far as they were read.</summary>
+    internal TableStream Bytes { get; }
+
     /// <summary>Reads the next rows.</summary>
     /// <param name="most">The most rows to read.</param>
     /// <param name="cancellation">Checked between rows.</param>
@@ -66,7 +83,9 @@ public sealed class TableReader : IDisposable
     /// <exception cref="OperationCanceledException">Cancellation was requested.</exception>
     public Table Read(int most, CancellationToken cancellation = default)
     {
-        var space = new PackedSpace(_storage.MemoryLimit, () => PackedFile.CreateTemporary(_storage.SpillDirectory, "table"));
+        PackedSpace space = _file is not null
+            ? new PackedSpace(_file)
+            : new PackedSpace(_storage.MemoryLimit, () => PackedFile.CreateTemporary(_storage.SpillDirectory, "table"));
         try
         {
             return Guard(() => Read(most, space, cancellation));
@@ -121,6 +140,7 @@ public sealed class TableReader : IDisposable
 
         Array.ForEach(columns, column => column.Finish());
         lines.Finish();
+        space.Flush();
         return new Table(_name, _delimiter, columns, lines, space, Convert.ToHexStringLower(_hash.GetCurrentHash()), damaged);
     }
 
@@ -190,10 +210,14 @@ public sealed class TableReader : IDisposable
             CultureInfo.InvariantCulture, $"line {_linesBefore + begin} has a quote where none belongs, or one that is not closed");
     }
 
-    private static (StreamReader Reader, string Delimiter, int Lines) Open(string path, string? delimiter)
+    /// <summary>Opens a table to read its bytes.</summary>
+    internal static TableStream Open(string path, string? delimiter, TableStorage storage, CancellationToken cancellation) =>
+        new(StandardStreams.OpenToRead(path, cancellation), delimiter, storage.Progress, cancellation);
+
+    private static (StreamReader Reader, string Delimiter, int Lines) Open(TableStream stream, string? delimiter)
     {
         // The head of a pipe can be read only once: it stays in the buffer.
-        var pipe = PipeReader.Create(StandardStreams.OpenToRead(path), new StreamPipeReaderOptions(bufferSize: ReadBytes));
+        var pipe = PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: ReadBytes));
         try
         {
             return Open(pipe, delimiter);

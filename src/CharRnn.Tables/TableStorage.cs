@@ -1,4 +1,5 @@
 using System.Numerics;
+using CharRnn.Text;
 
 namespace CharRnn.Tables;
 
@@ -20,6 +21,12 @@ public sealed record TableStorage
 
     /// <summary>The directory of the temporary file; null for the system's directory for temporary files.</summary>
     public string? SpillDirectory { get; init; }
+
+    /// <summary>Keeps the columns of files that exceed <see cref="MemoryLimit"/> for the next start; null to keep nothing.</summary>
+    public TableCache? Cache { get; init; }
+
+    /// <summary>Hears the progress after every buffer, on the thread that reads.</summary>
+    public IProgress<ReadingProgress>? Progress { get; init; }
 
     /// <summary>The largest number of rows of a chunk, a power of two.</summary>
     internal int ChunkRows { get; init; } = 1 << 16;

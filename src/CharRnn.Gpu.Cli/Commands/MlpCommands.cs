@@ -22,6 +22,7 @@ internal static class MlpCommands
     private static readonly Argument<string> ModelPath =
         SharedOptions.Model("The directory of a run of charrnn mlp train, or its .safetensors file.");
     private static readonly Option<Choice<string?>> Delimiter = DelimiterOption();
+    private static readonly Option<string> Cache = TableCacheOption();
     private static readonly Option<bool> Best = SharedOptions.Best();
     private static readonly Option<DeviceSelection> Device = SharedOptions.Device();
     private static readonly Option<string> Predictions = new("--out")
@@ -53,6 +54,8 @@ internal static class MlpCommands
         Description = "A page to write besides, with the columns and which class is taken for which.",
         HelpName = "FILE",
     };
+
+    private const string ReadingTable = "reading the table";
 
     // Rows that are read, predicted and written at once.
     private const int RowsAtOnce = 1 << 14;
@@ -94,7 +97,7 @@ internal static class MlpCommands
             Example: charrnn mlp eval runs/iris iris.csv
             """)
         {
-            ModelPath, Data, Best, Delimiter, Unknown, Device, SharedOptions.Quiet(), Json, SharedOptions.Verbose(),
+            ModelPath, Data, Best, Delimiter, Cache, Unknown, Device, SharedOptions.Quiet(), Json, SharedOptions.Verbose(),
         };
         command.SetAction(Evaluate);
         return command;
@@ -109,8 +112,8 @@ internal static class MlpCommands
             Example: charrnn mlp inspect runs/iris iris.csv
             """)
         {
-            ModelPath, Data, PageFile, Best, Delimiter, Unknown, Repeats, Seed, Device, SharedOptions.Quiet(), Json,
-            SharedOptions.Verbose(),
+            ModelPath, Data, PageFile, Best, Delimiter, Cache, Unknown, Repeats, Seed, Device, SharedOptions.Quiet(),
+            Json, SharedOptions.Verbose(),
         };
         command.SetAction(Inspect);
         return command;
@@ -123,8 +126,10 @@ internal static class MlpCommands
         string? file = options.GetValue(Predictions) is { } path
             ? SharedOptions.NewFile(Predictions, path, options.GetRequiredValue(ModelPath), options.GetRequiredValue(Data))
             : null;
-        using TableReader reader = Waited(
-            () => new TableReader(options.GetRequiredValue(Data), options.GetValue(Delimiter).Value, isLenient: true), stop);
+        using TableReader reader = Output.Waited(
+            ReadingTable,
+            () => new TableReader(
+                options.GetRequiredValue(Data), options.GetValue(Delimiter).Value, isLenient: true, cancellation: stop));
         using var rows = new RowsOfPrediction(options, model, reader, stop);
         if (file is null)
             rows.Write(bytes => Output.ModelText(bytes));
@@ -216,7 +221,8 @@ internal static class MlpCommands
     {
         CancellationToken stop = Interrupts.Watch();
         NetworkModel model = LoadModel(options);
-        using Table table = ReadTable(options.GetRequiredValue(Data), options.GetValue(Delimiter).Value, stop);
+        using Table table = ReadTable(
+            options.GetRequiredValue(Data), options.GetValue(Delimiter).Value, options.GetValue(Cache), stop);
         var refused = new RefusedRows(table.Name);
         EncodedRows rows = model.Encoding.Encode(
             table, model.Encoding.Missing == MissingValues.Error ? model.Encoding.LabelledRows(table) : model.Encoding.UsableRows(table),
@@ -240,12 +246,19 @@ internal static class MlpCommands
     }
 
     /// <summary>Reads a table.</summary>
-    public static Table ReadTable(string path, string? delimiter, CancellationToken stop) =>
-        Waited(() => CsvTable.Read(path, delimiter, cancellation: stop), stop);
+    /// <param name="path">The file; <c>-</c> for standard input.</param>
+    /// <param name="delimiter">The value of --delimiter.</param>
+    /// <param name="cache">The value of --cache; null if it is not given.</param>
+    /// <param name="stop">Ends the reading.</param>
+    public static Table ReadTable(string path, string? delimiter, string? cache, CancellationToken stop)
+    {
+        var storage = new TableStorage { Cache = CacheOption.DirectoryOf(cache) is { } directory ? new TableCache(directory) : null };
+        return SharedOptions.Read(
+            ReadingTable, progress => CsvTable.Read(path, delimiter, storage with { Progress = progress }, stop), table => table.Notes);
+    }
 
-    /// <summary>Waits for a part of a table. A pipe may wait for its other end for ever; a signal ends that.</summary>
-    private static T Waited<T>(Func<T> read, CancellationToken stop) =>
-        Output.Waited("reading the table", () => Task.Run(read, stop).WaitAsync(stop).GetAwaiter().GetResult());
+    /// <summary>The option for where the columns of large tables are kept.</summary>
+    public static Option<string> TableCacheOption() => CacheOption.Create("the columns of files");
 
     private static NetworkModel LoadModel(ParseResult options)
     {
@@ -325,7 +338,7 @@ internal static class MlpCommands
             int rows;
             do
             {
-                using Table table = Waited(() => reader.Read(RowsAtOnce, stop), stop);
+                using Table table = Output.Waited(ReadingTable, () => reader.Read(RowsAtOnce, stop));
                 rows = table.Count;
                 if (rows > 0 || isFirst)
                     write(Encoding.UTF8.GetBytes(Text(table, isFirst)));

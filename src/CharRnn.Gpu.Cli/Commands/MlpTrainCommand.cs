@@ -139,6 +139,8 @@ internal static class MlpTrainCommand
             + $"[default: {TableDefaults.Folds} of fewer than {TableDefaults.FewRows} rows without a validation part, otherwise 0]."),
         OnResume.Recorded);
     private static readonly Option<Choice<string?>> Delimiter = Verb.Add(MlpCommands.DelimiterOption(), OnResume.Taken);
+    private static readonly Option<string> Cache = Verb.Add(
+        MlpCommands.TableCacheOption(), OnResume.Taken, CacheOption.FullPath);
     private static readonly RunOptions RunOptions = new(
         Verb, "epochs", "a hundredth of them", "as --log-every", $"a tenth of them, at most {MostUnsaved}");
 
@@ -346,7 +348,8 @@ internal static class MlpTrainCommand
     /// </summary>
     private static LabelledTable ReadTable(ParseResult options, EarlierRun? resumed, CancellationToken stop)
     {
-        Table table = MlpCommands.ReadTable(options.GetRequiredValue(Data), options.GetValue(Delimiter).Value, stop);
+        Table table = MlpCommands.ReadTable(
+            options.GetRequiredValue(Data), options.GetValue(Delimiter).Value, options.GetValue(Cache), stop);
         resumed?.RequireSameData(table.Name, "table", "table-hash", table.Hash, Anew);
         NetworkLoss? wanted = options.GetValue(Loss).Value;
         TablePlan? plan = resumed is not null ? null : TablePlan.Of(table, new TableOptions

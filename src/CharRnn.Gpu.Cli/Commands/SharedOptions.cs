@@ -152,14 +152,21 @@ internal static class SharedOptions
     /// <summary>Reads a text; a person who waits sees how far it is.</summary>
     /// <param name="read">Reads it with these options.</param>
     /// <param name="options">How the text is read.</param>
-    public static Corpus ReadText(Func<CorpusOptions, Corpus> read, CorpusOptions options)
+    public static Corpus ReadText(Func<CorpusOptions, Corpus> read, CorpusOptions options) =>
+        Read("reading the text", progress => read(options with { Progress = progress }), corpus => corpus.Notes);
+
+    /// <summary>Reads a text or a table, and tells what is to be noted of it; a person who waits sees how far it is.</summary>
+    /// <param name="work">What is done, for people.</param>
+    /// <param name="read">Reads it, and reports how far it is.</param>
+    /// <param name="notes">What is to be noted.</param>
+    public static T Read<T>(string work, Func<IProgress<ReadingProgress>, T> read, Func<T, IReadOnlyList<string>> notes)
     {
         var progress = new Latest();
-        Corpus corpus = Output.Waited("reading the text", () => read(options with { Progress = progress }), progress.ToString);
+        T result = Output.Waited(work, () => read(progress), progress.ToString);
         if (!Output.IsQuiet)
-            foreach (string note in corpus.Notes)
+            foreach (string note in notes(result))
                 Output.Note(note);
-        return corpus;
+        return result;
     }
 
     /// <summary>A file that may be written: neither one that this command also reads or writes, nor a run's own.</summary>

@@ -20,9 +20,6 @@ internal static class TrainCommand
     private static readonly Preset Default = Preset.Default;
     private static readonly TrainingSchedule ScheduleDefaults = new();
 
-    // A directory of this name is given as ./none.
-    private const string NoCache = "none";
-
     private static readonly Argument<string[]> Input = new("INPUT")
     {
         Description = "Files, directories or globs, joined in ordinal order; - reads stdin. Without INPUT, the sources of this program.",
@@ -118,13 +115,7 @@ internal static class TrainCommand
         SharedOptions.WholeNumber<int>("--sample-length", ScheduleDefaults.SampleLength, 1, "Number of characters in a sample."),
         OnResume.Taken);
     private static readonly Option<string> Cache = Verb.Add(
-        new Option<string>("--cache")
-        {
-            Description = "Where to keep the tokens of files over 256 MB for the next start; none does not keep them "
-                + "[default: the system's folder for caches].",
-            HelpName = "DIR|none",
-        },
-        OnResume.Taken, CachePath);
+        CacheOption.Create("the tokens of files"), OnResume.Taken, CacheOption.FullPath);
     private static readonly Option<Choice<RankSearch>> RanksOption = Verb.Add(Ranks.CreateOption(), OnResume.Forgotten);
     private static readonly RunOptions RunOptions = new(
         Verb, "iterations", ScheduleDefaults.LogEvery, ScheduleDefaults.EvalEvery, ScheduleDefaults.CheckpointEvery);
@@ -275,7 +266,7 @@ internal static class TrainCommand
         var how = new CorpusOptions
         {
             Encoding = options.GetValue(Encoding).Value,
-            Cache = OpenCache(options),
+            Cache = CacheOption.DirectoryOf(options.GetValue(Cache)) is { } cache ? new TokenCache(cache) : null,
             DescribeNeed = size => DescribeNeed(Of(size, sizes), step),
         };
         string[] inputs = options.GetValue(Input) ?? [];
@@ -311,24 +302,6 @@ internal static class TrainCommand
         if (!Output.IsQuiet && transfer.Describe(initial, vocabulary) is { } done)
             Output.Note($"{path}: {done}");
         return transfer.Weights;
-    }
-
-    private static TokenCache? OpenCache(ParseResult options) =>
-        ((options.GetValue(Cache) is { } given ? CachePath(given) : null) ?? TokenCache.DefaultDirectory) is { } directory and not NoCache
-            ? new TokenCache(directory)
-            : null;
-
-    /// <summary>The directory of --cache as an absolute path: a resume may come from another directory.</summary>
-    private static string CachePath(string given)
-    {
-        try
-        {
-            return given == NoCache ? given : Path.GetFullPath(given);
-        }
-        catch (ArgumentException e)
-        {
-            throw new CharRnnException("--cache", "is not a path", "give a directory, or none", e);
-        }
     }
 
     private static bool IsGiven(ParseResult options, Option option) => options.GetResult(option) is { Implicit: false };

@@ -18,10 +18,12 @@ internal static class LittleEndian
             Reverse(values);
     }
 
-    /// <summary>Reverses the bytes of each value of 4 or 8 bytes.</summary>
+    /// <summary>Reverses the bytes of each value of 1, 4 or 8 bytes.</summary>
     public static void Reverse<T>(Span<T> values)
         where T : unmanaged
     {
+        if (Unsafe.SizeOf<T>() == 1)
+            return;
         if (Unsafe.SizeOf<T>() == sizeof(int))
         {
             Span<int> words = MemoryMarshal.Cast<T, int>(values);

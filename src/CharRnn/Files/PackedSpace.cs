@@ -32,7 +32,7 @@ internal sealed class PackedSpace(long memoryLimit, Func<PackedFile> makeFile) :
             return new PackedChunk(packed.ToArray(), 0, width);
         }
 
-        _writing.GetAwaiter().GetResult();
+        Flush();
         PackedFile file = _file ??= makeFile();
         if (_written.Length < packed.Length)
             _written = new byte[packed.Length];
@@ -46,6 +46,10 @@ internal sealed class PackedSpace(long memoryLimit, Func<PackedFile> makeFile) :
     /// <summary>Forgets a chunk, whose memory others may take. In a file its place stays.</summary>
     public void Remove(PackedChunk chunk) => MemoryBytes -= chunk.Memory?.Length ?? 0;
 
+    /// <summary>Waits until all that was added to the file is written.</summary>
+    /// <exception cref="CharRnnException">The disk is full or fails.</exception>
+    public void Flush() => _writing.GetAwaiter().GetResult();
+
     /// <summary>Reads a part of a chunk that lies in the file; any number of readers, while none adds.</summary>
     /// <param name="chunk">The chunk.</param>
     /// <param name="first">The first id or number to read.</param>
@@ -53,7 +57,7 @@ internal sealed class PackedSpace(long memoryLimit, Func<PackedFile> makeFile) :
     /// <exception cref="CharRnnException">The file cannot be read.</exception>
     public void Read(PackedChunk chunk, int first, Span<byte> destination)
     {
-        _writing.GetAwaiter().GetResult();
+        Flush();
         _file!.Read(chunk.FileOffset + ((long)first * chunk.Width), destination);
     }
 
@@ -64,7 +68,7 @@ internal sealed class PackedSpace(long memoryLimit, Func<PackedFile> makeFile) :
     /// <exception cref="CharRnnException">The disk is full or fails.</exception>
     public PackedFile? TakeFile()
     {
-        _writing.GetAwaiter().GetResult();
+        Flush();
         (PackedFile? file, _file) = (_file, null);
         return file;
     }

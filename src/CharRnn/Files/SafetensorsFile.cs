@@ -110,6 +110,10 @@ public sealed class SafetensorsFile : IDisposable
     /// <inheritdoc cref="ReadFloats"/>
     public long[] ReadIntegers(string name, params ReadOnlySpan<long> shape) => ReadValues<long>(name, SafetensorsDtype.I64, shape);
 
+    /// <summary>The values of a U8 tensor, row-major.</summary>
+    /// <inheritdoc cref="ReadFloats"/>
+    public byte[] ReadBytes(string name, params ReadOnlySpan<long> shape) => ReadValues<byte>(name, SafetensorsDtype.U8, shape);
+
     /// <summary>Checks a tensor's dtype and shape without reading its values.</summary>
     /// <inheritdoc cref="ReadFloats"/>
     public SafetensorsEntry Require(string name, SafetensorsDtype dtype, params ReadOnlySpan<long> shape)

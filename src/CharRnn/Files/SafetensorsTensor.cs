@@ -28,6 +28,13 @@ public sealed class SafetensorsTensor
     {
     }
 
+    /// <summary>A tensor of type U8. The array is not copied.</summary>
+    /// <exception cref="ArgumentException">The shape's product is not the number of values.</exception>
+    public SafetensorsTensor(string name, IReadOnlyList<long> shape, byte[] values)
+        : this(name, SafetensorsDtype.U8, shape, values)
+    {
+    }
+
     private SafetensorsTensor(string name, SafetensorsDtype dtype, IReadOnlyList<long> shape, Array values)
     {
         if (shape.Aggregate(1L, (product, size) => checked(product * size)) != values.LongLength)
@@ -72,6 +79,9 @@ public sealed class SafetensorsTensor
                 break;
             case double[] doubles:
                 CopyPieces(doubles, write);
+                break;
+            case byte[] bytes:
+                CopyPieces(bytes, write);
                 break;
             default:
                 CopyPieces((long[])Values, write);

@@ -49,6 +49,12 @@ public static class StandardStreams
             path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0, FileOptions.SequentialScan);
     }
 
+    /// <summary>The same, but a pipe that waits for its other end does so on another thread, and cancellation ends the waiting.</summary>
+    /// <inheritdoc cref="OpenToRead(string)"/>
+    /// <exception cref="OperationCanceledException">Cancellation was requested.</exception>
+    public static Stream OpenToRead(string path, CancellationToken cancellation) =>
+        Task.Run(() => OpenToRead(path), cancellation).WaitAsync(cancellation).GetAwaiter().GetResult();
+
     /// <summary>Opens stdin.</summary>
     /// <exception cref="CharRnnException">It is closed.</exception>
     private static Stream OpenInput() => IsOpen(Input)

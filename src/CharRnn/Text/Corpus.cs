@@ -1,3 +1,5 @@
+using CharRnn.Files;
+
 namespace CharRnn.Text;
 
 /// <summary>
@@ -128,12 +130,12 @@ public sealed class Corpus : IDisposable
             }
         }
 
-        using TokenCache.Entry? entry = cache?.Begin(source.Bytes, notes);
+        using CacheEntry? entry = cache?.BeginText(source.Bytes, notes);
         try
         {
             return Learn(source, options, entry, notes, cancellation);
         }
-        catch (TokenCacheException e)
+        catch (CacheException e)
         {
             notes.Add(cache!.NotKept(e));
             entry!.Dispose(); // what it has written may be what fills the disk
@@ -142,7 +144,7 @@ public sealed class Corpus : IDisposable
     }
 
     private static Corpus Learn(
-        CorpusSource source, CorpusOptions options, TokenCache.Entry? keep, List<string> notes, CancellationToken cancellation)
+        CorpusSource source, CorpusOptions options, CacheEntry? keep, List<string> notes, CancellationToken cancellation)
     {
         var table = new CharacterTable(options.Encoding);
         using var reader = new CorpusReader(table, options, CorpusErrors.UseBytes, keep?.Destination);
@@ -152,7 +154,8 @@ public sealed class Corpus : IDisposable
         (Vocabulary vocabulary, int[] tokenOfId) = table.Finish();
         CheckVocabulary(source, vocabulary, options);
         TokenStore tokens = reader.Build(tokenOfId);
-        keep?.Keep(reader.Hash, vocabulary, tokenOfId, tokens, notes);
+        if (keep is not null)
+            TokenCache.Keep(keep, source.Bytes, reader.Hash, vocabulary, tokenOfId, tokens, notes);
         return new Corpus(source, vocabulary, tokens, reader, notes);
     }
 

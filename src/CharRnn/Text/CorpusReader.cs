@@ -82,7 +82,7 @@ internal sealed class CorpusReader : IDisposable
     {
         try
         {
-            using Stream stream = Open(file, cancellation);
+            using Stream stream = StandardStreams.OpenToRead(file.Path, cancellation);
             bool hasSize = stream.CanSeek && !file.IsStandardInput;
             long before = hasSize ? stream.Length : 0;
             long read = Read(stream, file.Name, before, cancellation);
@@ -143,11 +143,6 @@ internal sealed class CorpusReader : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _tokens?.Dispose();
-
-    // A pipe may wait for its other end for ever, at opening and at every read: that happens on another thread, and
-    // cancellation ends the waiting.
-    private static Stream Open(InputFile file, CancellationToken cancellation) =>
-        Task.Run(() => StandardStreams.OpenToRead(file.Path), cancellation).WaitAsync(cancellation).GetAwaiter().GetResult();
 
     // The free part of the buffer, after the carried bytes.
     private Memory<byte> FreePart() => _buffer.AsMemory(_carried, _options.ReadBytes);

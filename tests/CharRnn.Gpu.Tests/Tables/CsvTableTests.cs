@@ -102,7 +102,7 @@ public sealed class CsvTableTests : IDisposable
         Assert.NotEqual(first.Hash, second.Hash);
         // What earlier programs computed of this table.
         Assert.Equal("4d1c3db08f33edca635dde9b782e5a33", second.Hash);
-        Assert.Throws<OperationCanceledException>(() => CsvTable.Read(path, cancellation: new CancellationToken(canceled: true)));
+        Assert.ThrowsAny<OperationCanceledException>(() => CsvTable.Read(path, cancellation: new CancellationToken(canceled: true)));
     }
 
     [Theory]
