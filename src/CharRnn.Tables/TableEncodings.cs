@@ -93,9 +93,12 @@ public static class TableEncodings
         /// <param name="refusesUnknown">
         /// Whether a row with a category that was not learned is refused; otherwise all inputs of the column are 0 for it.
         /// </param>
+        /// <param name="cancellation">Checked before each column.</param>
         /// <exception cref="CharRnnException">The table has not got a column.</exception>
+        /// <exception cref="OperationCanceledException">Cancellation was requested.</exception>
         public EncodedRows Encode(
-            Table table, IReadOnlyList<int> rows, NetworkLoss loss, bool withAnswers, bool refusesUnknown = false)
+            Table table, IReadOnlyList<int> rows, NetworkLoss loss, bool withAnswers, bool refusesUnknown = false,
+            CancellationToken cancellation = default)
         {
             var reading = new Reading(table, rows, encoding, refusesUnknown);
             InputColumns columns = encoding.Columns;
@@ -114,6 +117,8 @@ public static class TableEncodings
             Array.Fill(codes, InputRows.NoInput);
             int coded = 0;
             foreach ((ColumnEncoding column, int numbers, int categories) in encoding.Places())
+            {
+                cancellation.ThrowIfCancellationRequested();
                 if (column.Categories is null)
                     reading.Numbers(column, x, columns.Numbers, numbers);
                 else if (encoding.IsInterleaved)
@@ -125,6 +130,7 @@ public static class TableEncodings
                     reading.Categories(
                         column, x, columns.Numbers, numbers, (i, place) => codes[(i * columns.Values.Count) + at] = categories + place);
                 }
+            }
 
             float[] quantities = [];
             int[] classes = [];
@@ -148,9 +154,9 @@ public static class TableEncodings
         /// <summary>Rows as numbers, all of which must be readable.</summary>
         /// <inheritdoc cref="Encode"/>
         /// <exception cref="CharRnnException">A row is not readable; names the line and the column.</exception>
-        public LabelledData EncodeAll(Table table, IReadOnlyList<int> rows, NetworkLoss loss)
+        public LabelledData EncodeAll(Table table, IReadOnlyList<int> rows, NetworkLoss loss, CancellationToken cancellation = default)
         {
-            EncodedRows encoded = encoding.Encode(table, rows, loss, withAnswers: true);
+            EncodedRows encoded = encoding.Encode(table, rows, loss, withAnswers: true, cancellation: cancellation);
             return encoded.Refused is [var (_, reason), ..]
                 ? throw new CharRnnException(table.Name, reason, "correct the value, or leave the row out")
                 : encoded.Data;

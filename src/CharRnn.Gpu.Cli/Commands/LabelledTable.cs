@@ -17,6 +17,7 @@ internal sealed class LabelledTable : IDisposable
 
     private readonly int[] _rows;
     private readonly bool _isBalanced;
+    private readonly CancellationToken _stop;
 
     /// <param name="table">The table; owned.</param>
     /// <param name="rows">The rows to learn from, shuffled.</param>
@@ -25,10 +26,12 @@ internal sealed class LabelledTable : IDisposable
     /// <param name="fraction">The share of the rows to measure on.</param>
     /// <param name="isBalanced">Whether each class counts as much as any other in the loss.</param>
     /// <param name="isFitted">Whether the encoding has its means already.</param>
+    /// <param name="stop">Checked while rows become numbers.</param>
     public LabelledTable(
-        Table table, IReadOnlyList<int> rows, TableEncoding encoding, NetworkShape shape, double fraction, bool isBalanced, bool isFitted)
+        Table table, IReadOnlyList<int> rows, TableEncoding encoding, NetworkShape shape, double fraction, bool isBalanced, bool isFitted,
+        CancellationToken stop)
     {
-        (Table, Shape, Fraction, _rows, _isBalanced) = (table, shape, fraction, [.. rows], isBalanced);
+        (Table, Shape, Fraction, _rows, _isBalanced, _stop) = (table, shape, fraction, [.. rows], isBalanced, stop);
         Parts = Encode(encoding, _rows, isFitted);
         ConstantLoss = Parts.Training.ConstantLoss(shape.Loss);
     }
@@ -100,8 +103,8 @@ internal sealed class LabelledTable : IDisposable
             encoding = encoding.Fitted(Table, training);
 
         // A number that is too large beside those of the training is left out of what is measured.
-        LabelledData trained = encoding.EncodeAll(Table, training, Shape.Loss);
-        LabelledData measured = encoding.Encode(Table, validation, Shape.Loss, withAnswers: true).Data;
+        LabelledData trained = encoding.EncodeAll(Table, training, Shape.Loss, _stop);
+        LabelledData measured = encoding.Encode(Table, validation, Shape.Loss, withAnswers: true, cancellation: _stop).Data;
         return new(encoding, Weighted(trained, trained), Weighted(measured, trained));
     }
 

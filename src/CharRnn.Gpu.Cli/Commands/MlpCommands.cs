@@ -226,7 +226,7 @@ internal static class MlpCommands
         var refused = new RefusedRows(table.Name);
         EncodedRows rows = model.Encoding.Encode(
             table, model.Encoding.Missing == MissingValues.Error ? model.Encoding.LabelledRows(table) : model.Encoding.UsableRows(table),
-            model.Shape.Loss, withAnswers: true, options.GetValue(Unknown).Value);
+            model.Shape.Loss, withAnswers: true, options.GetValue(Unknown).Value, stop);
         refused.Add(rows);
         if (rows.Rows.Count == 0)
             throw refused.Error ?? new CharRnnException(table.Name, "has no row with a label", "give a table that has the label");
@@ -361,7 +361,7 @@ internal static class MlpCommands
         private string Text(Table table, bool isFirst)
         {
             EncodedRows rows = model.Encoding.Encode(
-                table, [.. Enumerable.Range(0, table.Count)], model.Shape.Loss, withAnswers: false, options.GetValue(Unknown).Value);
+                table, [.. Enumerable.Range(0, table.Count)], model.Shape.Loss, withAnswers: false, options.GetValue(Unknown).Value, stop);
             IReadOnlyList<TableColumn> kept = table.ColumnsOf(options.GetValue(Keep) ?? "");
             float[] outputs = [];
             if (rows.Rows.Count > 0)

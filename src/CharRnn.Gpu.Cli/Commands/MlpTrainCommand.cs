@@ -371,7 +371,7 @@ internal static class MlpTrainCommand
                 $"leave it out, or give {Task.Name} classify");
         return new LabelledTable(
             table, rows, encoding, Shape(options, encoding, wanted, table), FractionOf(options, rows.Count), isBalanced,
-            isFitted: resumed is not null)
+            isFitted: resumed is not null, stop)
         {
             Decisions = plan?.Decisions ?? [],
             Columns = plan is not null ? [.. plan.Decisions.Select(DecisionText.Line)]

@@ -38,7 +38,8 @@ public class NetworkExchangeTests
         Table table = TestTables.Of(
             "colour|found|size|label", "red|2024-01-31|1.5|a", "blue|2024-03-01||a", "red|1999-12-24|-3e9|a", "|2024-02-29|4|c",
             "pink|2024-02-29|4|c", "|||b");
-        LabelledData data = model.Encoding.Encode(table, table.All(), loss, withAnswers: false).Data;
+        LabelledData data = model.Encoding.Encode(table, table.All(), loss, withAnswers: false,
+            cancellation: TestContext.Current.CancellationToken).Data;
         using ComputeDevice device = DeviceCatalog.OpenCpu();
         using var predictor = new NetworkPredictor(device, model.Shape, table.Count, model.Encoding.Columns);
         float[] expected = predictor.Apply(model.Parameters, data, TestContext.Current.CancellationToken).Outputs;

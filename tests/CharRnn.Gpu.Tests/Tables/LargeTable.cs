@@ -58,8 +58,10 @@ internal static class LargeTable
         foreach (int[] some in (int[][])[rows, rows[10_000..10_100], [.. rows.Order()]])
             foreach (bool refuses in (bool[])[false, true])
             {
-                EncodedRows one = narrow.Encode(expected, some, NetworkLoss.CrossEntropy, withAnswers: true, refuses);
-                EncodedRows other = narrow.Encode(actual, some, NetworkLoss.CrossEntropy, withAnswers: true, refuses);
+                EncodedRows one = narrow.Encode(expected, some, NetworkLoss.CrossEntropy, withAnswers: true, refuses,
+                    cancellation: TestContext.Current.CancellationToken);
+                EncodedRows other = narrow.Encode(actual, some, NetworkLoss.CrossEntropy, withAnswers: true, refuses,
+                    cancellation: TestContext.Current.CancellationToken);
                 Assert.Equal(one.Data.X.Numbers, other.Data.X.Numbers);
                 Assert.Equal(one.Data.X.Codes, other.Data.X.Codes);
                 Assert.Equal(one.Data.Classes, other.Data.Classes);

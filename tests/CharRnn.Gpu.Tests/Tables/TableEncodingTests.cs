@@ -7,6 +7,16 @@ namespace CharRnn.Gpu.Tests.Tables;
 public class TableEncodingTests
 {
     [Fact]
+    public void Cancellation_is_heard_while_rows_become_numbers()
+    {
+        Table table = TestTables.Of("x|y", "1|a", "2|b", "3|a", "4|b");
+        TableEncoding encoding = TablePlan.Of(table, new() { Label = "y" }).Encoding;
+        var stopped = new CancellationToken(canceled: true);
+        Assert.Throws<OperationCanceledException>(
+            () => encoding.EncodeAll(table, table.All(), NetworkLoss.BinaryCrossEntropy, stopped));
+    }
+
+    [Fact]
     public void Numbers_are_standardised_and_come_before_the_inputs_that_other_values_have_of_their_own()
     {
         Table table = TestTables.Of("colour|size|kind", "red|1|b", "blue|3|a", "red|5|b", "green|7|c");
@@ -16,7 +26,8 @@ public class TableEncodingTests
         Assert.Equal(["blue", "green", "red"], encoding.Inputs[0].Categories);
         Assert.Equal(["a", "b", "c"], encoding.Label.Categories);
 
-        LabelledData data = encoding.EncodeAll(table, [0, 3], NetworkLoss.CrossEntropy);
+        LabelledData data = encoding.EncodeAll(table, [0, 3], NetworkLoss.CrossEntropy,
+            cancellation: TestContext.Current.CancellationToken);
         float unit = (float)(3 / Math.Sqrt(5));
         Assert.Equal([-unit, 0, 0, 1, unit, 0, 1, 0], TestNetworks.Inputs(data.X));
         Assert.Equal([1, 2], data.Classes);
@@ -33,7 +44,8 @@ public class TableEncodingTests
             """;
         var encoding = TableEncoding.FromJson(first, isFirst: true);
         Table table = TestTables.Of("size|colour|kind", "4|red|b", "|blue|a");
-        Assert.Equal([0, 1, 0.5f], TestNetworks.Inputs(encoding.EncodeAll(table, [0], NetworkLoss.CrossEntropy).X));
+        Assert.Equal([0, 1, 0.5f], TestNetworks.Inputs(encoding.EncodeAll(table, [0], NetworkLoss.CrossEntropy,
+            cancellation: TestContext.Current.CancellationToken).X));
         Fails(
             "table: line 3, column 'size': the value is missing; give --missing fill or drop, or leave out the row or the column",
             () => encoding.UsableRows(table));
@@ -48,7 +60,8 @@ public class TableEncodingTests
             isFirst: true);
         table = TestTables.Of("x|y", "1.0|a", "02|<NA>");
         Assert.Equal([0, 1], encoding.UsableRows(table));
-        Assert.Equal([1, 0, 0, 1], TestNetworks.Inputs(encoding.EncodeAll(table, [0, 1], NetworkLoss.CrossEntropy).X));
+        Assert.Equal([1, 0, 0, 1], TestNetworks.Inputs(encoding.EncodeAll(table, [0, 1], NetworkLoss.CrossEntropy,
+            cancellation: TestContext.Current.CancellationToken).X));
     }
 
     [Fact]
@@ -56,7 +69,8 @@ public class TableEncodingTests
     {
         TableEncoding encoding = Learned(TestTables.Of("x|y", "red1|0", "blue|1", "red1|0"), "y");
         Table table = TestTables.Of("x|y", "blue|1.0", "red1|0.0", "red1|0.5");
-        EncodedRows rows = encoding.Encode(table, table.All(), NetworkLoss.CrossEntropy, withAnswers: true);
+        EncodedRows rows = encoding.Encode(table, table.All(), NetworkLoss.CrossEntropy, withAnswers: true,
+            cancellation: TestContext.Current.CancellationToken);
         Assert.Equal([1, 0], rows.Data.Classes);
         Assert.Equal([0, 1], rows.Rows);
         encoding = Learned(TestTables.Of("x|y", "7|a", "07|b", "7|a", "07|b"), "y"); // these are two
@@ -82,11 +96,13 @@ public class TableEncodingTests
         // x, its indicator, the indicator of colour, blue, red; the mean of 1 and 5 is 3, and red is the most frequent.
         Assert.Equal(
             [-1, 0, 0, 0, 1, 0, 1, 0, 0, 1, 1, 0, 1, 0, 1],
-            TestNetworks.Inputs(encoding.EncodeAll(table, [0, 1, 2], NetworkLoss.CrossEntropy).X));
+            TestNetworks.Inputs(encoding.EncodeAll(table, [0, 1, 2], NetworkLoss.CrossEntropy,
+                cancellation: TestContext.Current.CancellationToken).X));
 
         // Where training had all values, there is no indicator, and the caller is told.
         encoding = Learned(TestTables.Of("x|colour|y", "1|red|a", "3|blue|b", "5|red|b"), "y");
-        EncodedRows rows = encoding.Encode(table, table.All(), NetworkLoss.CrossEntropy, withAnswers: false);
+        EncodedRows rows = encoding.Encode(table, table.All(), NetworkLoss.CrossEntropy, withAnswers: false,
+            cancellation: TestContext.Current.CancellationToken);
         Assert.Equal([("x", true, 1), ("colour", true, 1)], rows.Notes.Select(one => (one.Column, one.AreMissing, one.Count)));
         Assert.Equal(0, TestNetworks.Inputs(rows.Data.X)[3]);
         Assert.Empty(rows.Refused);
@@ -98,7 +114,8 @@ public class TableEncodingTests
         Table table = TestTables.Of("x|colour|y", "1|red|a", "|red|b", "5|NA|a", "3|blue|b", "2|red|");
         TableEncoding encoding = Learned(table, "y", MissingValues.Drop, rows: [0, 3]);
         Assert.Equal([0, 3], encoding.UsableRows(table));
-        EncodedRows rows = encoding.Encode(table, table.All(), NetworkLoss.CrossEntropy, withAnswers: false);
+        EncodedRows rows = encoding.Encode(table, table.All(), NetworkLoss.CrossEntropy, withAnswers: false,
+            cancellation: TestContext.Current.CancellationToken);
         Assert.Equal([0, 3, 4], rows.Rows);
         Assert.Equal(
             [(1, "line 3, column 'x': the value is missing"), (2, "line 4, column 'colour': the value is missing")], rows.Refused);
@@ -115,7 +132,8 @@ public class TableEncodingTests
         Assert.Equal(5, encoding.Width);
         // The 31st was a Wednesday, the 1st a Friday; the year is a constant.
         Assert.Equal(
-            [0, -1, 1, -1, -1, 0, 1, -1, 1, 1], TestNetworks.Inputs(encoding.EncodeAll(table, [0, 1], NetworkLoss.CrossEntropy).X));
+            [0, -1, 1, -1, -1, 0, 1, -1, 1, 1], TestNetworks.Inputs(encoding.EncodeAll(table, [0, 1], NetworkLoss.CrossEntropy,
+                cancellation: TestContext.Current.CancellationToken).X));
     }
 
     [Fact]
@@ -125,11 +143,14 @@ public class TableEncodingTests
         var encoding = TableEncoding.FromJson(Learned(table, "y").ToJson());
         Table other = TestTables.Of("new|colour|x", "?|blue|3");
         Assert.Equal(
-            TestNetworks.Inputs(encoding.EncodeAll(table, [1], NetworkLoss.CrossEntropy).X),
-            TestNetworks.Inputs(encoding.Encode(other, [0], NetworkLoss.CrossEntropy, withAnswers: false).Data.X));
+            TestNetworks.Inputs(encoding.EncodeAll(table, [1], NetworkLoss.CrossEntropy,
+                cancellation: TestContext.Current.CancellationToken).X),
+            TestNetworks.Inputs(encoding.Encode(other, [0], NetworkLoss.CrossEntropy, withAnswers: false,
+                cancellation: TestContext.Current.CancellationToken).Data.X));
         Fails(
             "table: has no column 'colour'; its columns are x",
-            () => encoding.Encode(TestTables.Of("x", "1"), [0], NetworkLoss.CrossEntropy, withAnswers: false));
+            () => encoding.Encode(TestTables.Of("x", "1"), [0], NetworkLoss.CrossEntropy, withAnswers: false,
+                cancellation: TestContext.Current.CancellationToken));
     }
 
     [Fact]
@@ -137,13 +158,15 @@ public class TableEncodingTests
     {
         TableEncoding encoding = Learned(TestTables.Of("colour|y", "red|a", "blue|b", "red|a"), "y");
         Table table = TestTables.Of("colour|y", "pink|a", "red|c", "green|b", "pink|b");
-        EncodedRows rows = encoding.Encode(table, table.All(), NetworkLoss.CrossEntropy, withAnswers: false);
+        EncodedRows rows = encoding.Encode(table, table.All(), NetworkLoss.CrossEntropy, withAnswers: false,
+            cancellation: TestContext.Current.CancellationToken);
         Assert.Equal([0, 0, 0, 1, 0, 0, 0, 0], TestNetworks.Inputs(rows.Data.X));
         UnusualCells unknown = Assert.Single(rows.Notes);
         Assert.Equal(("colour", false, 3), (unknown.Column, unknown.AreMissing, unknown.Count));
         Assert.Equal(["green", "pink"], unknown.Texts.Order(StringComparer.Ordinal));
 
-        rows = encoding.Encode(table, table.All(), NetworkLoss.CrossEntropy, withAnswers: true, refusesUnknown: true);
+        rows = encoding.Encode(table, table.All(), NetworkLoss.CrossEntropy, withAnswers: true, refusesUnknown: true,
+            cancellation: TestContext.Current.CancellationToken);
         Assert.Empty(rows.Rows);
         Assert.Equal(
             "line 2, column 'colour': 'pink' is not a value that was learned; the column was learned with blue, red",
@@ -156,7 +179,8 @@ public class TableEncodingTests
     {
         TableEncoding encoding = Learned(TestTables.Of("x|y", "1|0.5", "3|1.5", "4|2.5"), "y");
         Table table = TestTables.Of("x|y", "1x|1", "2|1", "1e300|1", "3|", "4|many");
-        EncodedRows rows = encoding.Encode(table, table.All(), NetworkLoss.SquaredError, withAnswers: true);
+        EncodedRows rows = encoding.Encode(table, table.All(), NetworkLoss.SquaredError, withAnswers: true,
+            cancellation: TestContext.Current.CancellationToken);
         Assert.Equal([1], rows.Rows);
         Assert.Equal(1, rows.Data.Count);
         Assert.Equal(
@@ -169,7 +193,7 @@ public class TableEncodingTests
             rows.Refused.Select(one => one.Reason));
         Fails(
             "table: line 2, column 'x': '1x' is not a number, as the column had in training; correct the value, or leave the row out",
-            () => encoding.EncodeAll(table, [0], NetworkLoss.SquaredError));
+            () => encoding.EncodeAll(table, [0], NetworkLoss.SquaredError, cancellation: TestContext.Current.CancellationToken));
     }
 
     [Fact]
@@ -177,12 +201,14 @@ public class TableEncodingTests
     {
         TableEncoding encoding = Learned(TestTables.Of("x|y", "1|0.5", "|1.5", "4|2.5"), "y");
         Table table = TestTables.Of("x", "rotary", "2.5");
-        EncodedRows rows = encoding.Encode(table, table.All(), NetworkLoss.SquaredError, withAnswers: false);
+        EncodedRows rows = encoding.Encode(table, table.All(), NetworkLoss.SquaredError, withAnswers: false,
+            cancellation: TestContext.Current.CancellationToken);
         Assert.Equal([0, 1, 0, 0], TestNetworks.Inputs(rows.Data.X));
         UnusualCells unknown = Assert.Single(rows.Notes);
         Assert.Equal(("x", false, 1), (unknown.Column, unknown.AreMissing, unknown.Count));
         Assert.Equal(["rotary"], unknown.Texts);
-        rows = encoding.Encode(table, table.All(), NetworkLoss.SquaredError, withAnswers: false, refusesUnknown: true);
+        rows = encoding.Encode(table, table.All(), NetworkLoss.SquaredError, withAnswers: false, refusesUnknown: true,
+            cancellation: TestContext.Current.CancellationToken);
         Assert.Equal("line 2, column 'x': 'rotary' is not a number, as the column had in training", Assert.Single(rows.Refused).Reason);
     }
 

@@ -192,7 +192,8 @@ public class TablePlanTests
         Assert.Equal("none", table.Column("number").Text(7));
 
         float[] x = TestNetworks.Inputs(
-            plan.Encoding.Encode(table, [3, 9, last], NetworkLoss.BinaryCrossEntropy, withAnswers: false).Data.X);
+            plan.Encoding.Encode(table, [3, 9, last], NetworkLoss.BinaryCrossEntropy, withAnswers: false,
+                cancellation: TestContext.Current.CancellationToken).Data.X);
         int width = plan.Encoding.Width;
         DateTime end = day.AddDays(last);
         Assert.Equal(
