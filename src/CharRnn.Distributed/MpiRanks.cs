@@ -24,8 +24,10 @@ public sealed class MpiRanks : ICollective
 
     private readonly Action<string> _warn;
     private readonly Timer _watch;
+
+    // What each rank has of the values to sum, and of what all ranks sent to this one for its part.
+    private int[] _counts = [], _places = [], _partCounts = [], _partPlaces = [];
     private float[] _parts = [];
-    private int[] _counts = [], _places = [];
     private long _entered, _left = Stopwatch.GetTimestamp();
     private long _deadline = long.MaxValue;
 
@@ -84,16 +86,11 @@ public sealed class MpiRanks : ICollective
         // others' values of its part, adds them in order, and gives its sums to all.
         Divide(values.Length);
         int own = _counts[Rank];
-        if (_parts.Length < own * Size)
-            _parts = new float[own * Size];
-        int[] received = new int[Size], places = new int[Size];
-        for (int rank = 0; rank < Size; rank++)
-            (received[rank], places[rank]) = (own, rank * own);
         Enter();
         Check(
             LibMpi.MPI_Alltoallv(
                 ref MemoryMarshal.GetReference(values), _counts, _places, LibMpi.Float, ref MemoryMarshal.GetArrayDataReference(_parts),
-                received, places, LibMpi.Float, LibMpi.World),
+                _partCounts, _partPlaces, LibMpi.Float, LibMpi.World),
             nameof(LibMpi.MPI_Alltoallv));
         Leave();
         Span<float> sums = values.Slice(_places[Rank], own);
@@ -178,12 +175,13 @@ public sealed class MpiRanks : ICollective
     {
         if (_counts.Length > 0 && _places[^1] + _counts[^1] == length)
             return;
-        (_counts, _places) = (new int[Size], new int[Size]);
-        for (int rank = 0; rank < Size; rank++)
-        {
-            _places[rank] = (int)((long)length * rank / Size);
-            _counts[rank] = (int)((long)length * (rank + 1) / Size) - _places[rank];
-        }
+        int Begin(int rank) => (int)((long)length * rank / Size);
+        int own = Begin(Rank + 1) - Begin(Rank);
+        _places = [.. Enumerable.Range(0, Size).Select(Begin)];
+        _counts = [.. Enumerable.Range(0, Size).Select(rank => Begin(rank + 1) - Begin(rank))];
+        _partPlaces = [.. Enumerable.Range(0, Size).Select(rank => rank * own)];
+        _partCounts = [.. Enumerable.Repeat(own, Size)];
+        _parts = new float[own * Size];
     }
 
     /// <summary>Begins to wait for other ranks, which may take as long as this one did since the last time, and somewhat more.</summary>

@@ -66,10 +66,19 @@ internal static class Ranks
     private static int Run(MpiLauncher launcher, Func<RankChannel?, int> train, CancellationToken stop)
     {
         var joined = MpiRanks.Join(launcher, warning => Speak(() => Output.Error(warning)));
+        try
+        {
+            RequireRanks(joined); // before a channel lets the ranks hear from the first one at any time
+        }
+        catch (CharRnnException)
+        {
+            joined.Dispose();
+            throw;
+        }
+
         using var channel = new RankChannel(joined);
         try
         {
-            RequireRanks(joined);
             if (!joined.Leads)
             {
                 RankFollower.Run(channel, Open, stop);

@@ -54,7 +54,8 @@ public sealed class LeadingEngine(TrainingEngine engine, RankChannel channel, St
 
     /// <inheritdoc/>
     public double Evaluate(ITokenSource text, CancellationToken cancellation) =>
-        channel.Lead(RankTask.Evaluate, () => RankWork.Evaluate(engine, Ranks, text, cancellation));
+        channel.Lead(RankTask.Evaluate, () => RankWork.Evaluate(engine, Ranks, text, cancellation))
+            ?? throw new OperationCanceledException(cancellation);
 
     /// <inheritdoc/>
     public int[] Sample(int length, int firstInput, SamplingOptions options, ulong seed, ulong sequence, CancellationToken cancellation) =>

@@ -26,7 +26,7 @@ public static class RankFollower
                         RankWork.Steps(rank!.Engine, ranks, [], () => stop.IsCancellationRequested);
                         break;
                     case RankTask.Evaluate:
-                        Evaluate(rank!, ranks);
+                        RankWork.Evaluate(rank!.Engine, ranks, null, CancellationToken.None);
                         break;
                     case RankTask.ReadState:
                         RankWork.State(rank!.Engine, ranks);
@@ -39,18 +39,6 @@ public static class RankFollower
         finally
         {
             rank?.Dispose();
-        }
-    }
-
-    private static void Evaluate(RankEngine rank, ICollective ranks)
-    {
-        try
-        {
-            RankWork.Evaluate(rank.Engine, ranks, null, CancellationToken.None);
-        }
-        catch (OperationCanceledException)
-        {
-            // The first rank has given it up.
         }
     }
 }

@@ -46,9 +46,8 @@ internal static class RankWork
         int failed = Array.IndexOf(ranks.GatherValues(failure is null ? (byte)0 : (byte)1), (byte)1);
         if (failed < 0)
             return null;
-        int length = 0;
         byte[] text = failed == ranks.Rank ? Encoding.UTF8.GetBytes($"rank {failed} on {Environment.MachineName}: {failure}") : [];
-        length = text.Length;
+        int length = text.Length;
         ranks.Broadcast(MemoryMarshal.AsBytes(new Span<int>(ref length)), failed);
         text = failed == ranks.Rank ? text : new byte[length];
         ranks.Broadcast(text, failed);
@@ -114,9 +113,17 @@ internal static class RankWork
     }
 
     /// <summary>Measures the model on a text, which only the first rank has.</summary>
-    public static double Evaluate(TrainingEngine engine, ICollective ranks, ITokenSource? text, CancellationToken cancellation)
+    /// <returns>The loss, the same on every rank; null if the first rank has given it up.</returns>
+    public static double? Evaluate(TrainingEngine engine, ICollective ranks, ITokenSource? text, CancellationToken cancellation)
     {
         long length = ranks.BroadcastArray([text?.Length ?? 0])[0];
-        return engine.Evaluate(new SharedText(ranks, text, length), cancellation);
+        try
+        {
+            return engine.Evaluate(new SharedText(ranks, text, length), cancellation);
+        }
+        catch (OperationCanceledException)
+        {
+            return null;
+        }
     }
 }

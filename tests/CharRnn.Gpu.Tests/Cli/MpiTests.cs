@@ -98,7 +98,7 @@ public sealed partial class MpiTests : IDisposable
         AssertSaysOnce(
             "--batch-size: is 1, and each of 2 ranks needs a stream of its own",
             ["train", "words.txt", "--out", "run", "--preset", "classic", "--batch-size", "1", "--device", "cpu"]);
-        AssertSaysOnce("cuda:7: no such device", ["train", "words.txt", "--out", "run", "--device", "cuda:7", .. s_options[..^10]]);
+        AssertSaysOnce("cuda:7: no such device", ["train", "words.txt", "--out", "run", "--device", "cuda:7", .. s_options[..10]]);
     }
 
     [Fact]

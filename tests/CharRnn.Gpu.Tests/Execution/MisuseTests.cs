@@ -1,5 +1,6 @@
 using System.Globalization;
 using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Distribution;
 using CharRnn.Gpu.Execution;
 using CharRnn.Gpu.Tests.Devices;
 using CharRnn.Gpu.Tests.Networks;
@@ -317,6 +318,7 @@ public class MisuseTests
             ["ComputeDevice", "DeviceModel", "Evaluator", "NetworkEngine", "NetworkPredictor", "Sampler", "TrainingEngine"],
             typeof(ComputeDevice).Assembly.GetExportedTypes()
                 .Where(type => type.IsClass && type.IsAssignableTo(typeof(IDisposable)))
+                .Where(type => type.Namespace != typeof(RankEngine).Namespace) // what is there owns some of these, and no memory besides
                 .Select(type => type.Name).Order(StringComparer.Ordinal));
 
     [Fact]
