@@ -80,12 +80,15 @@ public sealed class TableCacheTests : IDisposable
             byte[] bad = [.. good];
             bad[place] ^= (byte)(1 << (place % 8));
             File.WriteAllBytes(entry, place % 2 == 0 ? bad : good[..place]);
-            using Table table = Read(path, Storage);
-            Assert.Equal(
-                [$"{entry}: cannot be used and is made again", $"{entry}: keeps the columns of this table for the next start"],
-                table.Notes);
-            LargeTable.RequireSame(without, table);
-            Assert.Equal(good, File.ReadAllBytes(entry));
+            using (Table table = Read(path, Storage))
+            {
+                Assert.Equal(
+                    [$"{entry}: cannot be used and is made again", $"{entry}: keeps the columns of this table for the next start"],
+                    table.Notes);
+                LargeTable.RequireSame(without, table);
+            }
+
+            Assert.Equal(good, File.ReadAllBytes(entry)); // on Windows nobody else may read it before
         }
     }
 
