@@ -13,14 +13,14 @@ public sealed class MpiRanks : ICollective
     /// <summary>The environment variable that names another library than those that are looked for.</summary>
     public const string LibraryVariable = "CHARRNN_MPI_LIBRARY";
 
-    private const int LongestText = 8192, MostBytesAtOnce = 1 << 30;
+    private const int LongestText = 8192;
 
     // How much longer than this rank itself others may take for their part of the work.
     private const double Slowness = 3;
 
     // The first rank speaks first; the others are heard only if it cannot.
     private static readonly TimeSpan DefaultPatience = TimeSpan.FromSeconds(7), LaterThanTheFirst = TimeSpan.FromSeconds(0.5),
-        BetweenLooks = TimeSpan.FromSeconds(0.25);
+        BetweenLooks = TimeSpan.FromSeconds(0.25), LongestWarning = TimeSpan.FromSeconds(0.5);
 
     private readonly Action<string> _warn;
     private readonly Timer _watch;
@@ -29,7 +29,10 @@ public sealed class MpiRanks : ICollective
     private int[] _counts = [], _places = [], _partCounts = [], _partPlaces = [];
     private float[] _parts = [];
     private long _entered, _left = Stopwatch.GetTimestamp();
-    private long _deadline = long.MaxValue;
+
+    // How often a wait may still be looked at; 0 where there is none. Looks are counted, and not time: a job that was suspended and goes on
+    // has not lost a rank.
+    private int _looksLeft;
 
     private MpiRanks(string version, int rank, int size, Action<string> warn)
     {
@@ -109,14 +112,9 @@ public sealed class MpiRanks : ICollective
     public void Broadcast(Span<byte> bytes, int root)
     {
         Enter();
-        for (int done = 0; done < bytes.Length; done += MostBytesAtOnce)
-        {
-            Span<byte> some = bytes.Slice(done, Math.Min(MostBytesAtOnce, bytes.Length - done));
-            Check(
-                LibMpi.MPI_Bcast(ref MemoryMarshal.GetReference(some), some.Length, LibMpi.Byte, root, LibMpi.World),
-                nameof(LibMpi.MPI_Bcast));
-        }
-
+        Check(
+            LibMpi.MPI_Bcast(ref MemoryMarshal.GetReference(bytes), bytes.Length, LibMpi.Byte, root, LibMpi.World),
+            nameof(LibMpi.MPI_Bcast));
         Leave();
     }
 
@@ -191,25 +189,28 @@ public sealed class MpiRanks : ICollective
         TimeSpan own = Stopwatch.GetElapsedTime(_left, _entered), most = Patience + (Slowness * own);
         if (Rank > 0)
             most += LaterThanTheFirst;
-        Volatile.Write(ref _deadline, _entered + (long)(most.TotalSeconds * Stopwatch.Frequency));
+        Volatile.Write(ref _looksLeft, (int)Math.Min(int.MaxValue, most / BetweenLooks));
     }
 
     private void Leave()
     {
-        Volatile.Write(ref _deadline, long.MaxValue);
+        Volatile.Write(ref _looksLeft, 0);
         _left = Stopwatch.GetTimestamp();
     }
 
     /// <summary>Ends all ranks if one of them has not answered in time. The call that waits for it never returns.</summary>
     private void Look()
     {
-        if (Stopwatch.GetTimestamp() < Volatile.Read(ref _deadline))
-            return;
-        Volatile.Write(ref _deadline, long.MaxValue);
-        _warn(string.Create(
+        int left = Volatile.Read(ref _looksLeft);
+        if (left == 0 || Interlocked.CompareExchange(ref _looksLeft, left - 1, left) != left || left > 1)
+            return; // nobody waits, the wait is over, or it may go on
+
+        // A stderr that takes nothing must not hold the end.
+        Task.Run(() => _warn(string.Create(
             CultureInfo.InvariantCulture,
             $"rank {Rank} on {Environment.MachineName}: another rank has not answered for "
-                + $"{Stopwatch.GetElapsedTime(_entered).TotalSeconds:F0} s, so all end; what was saved is whole: go on with --resume"));
+                + $"{Stopwatch.GetElapsedTime(_entered).TotalSeconds:F0} s, so all end; what was saved is whole: go on with --resume")))
+            .Wait(LongestWarning);
         Abort(1);
     }
 }

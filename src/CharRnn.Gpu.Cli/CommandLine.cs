@@ -25,7 +25,8 @@ internal static class CommandLine
         {
             RequireCurrentDirectory();
             RootCommand root = Build();
-            string[] expanded = ConfigurationArguments.Expand(args, root, out fileOfOption);
+            // The files of options lie where the rank is that speaks for the others, and need not be anywhere else.
+            string[] expanded = Output.IsSilent ? args : ConfigurationArguments.Expand(args, root, out fileOfOption);
             ParseResult result = root.Parse(expanded, ParserConfiguration);
             Output.IsVerbose = HasFlag(result, "--verbose");
             Output.IsQuiet = HasFlag(result, "--quiet");

@@ -165,6 +165,7 @@ internal static class MlpTrainCommand
 
     private static int Run(ParseResult options)
     {
+        Ranks.RequireAlone(Verb.Name);
         CancellationToken stop = Interrupts.Watch();
         Verb.RequireUsed(options);
         if (options.GetValue(Task).Value is { } isQuantity && options.GetValue(Loss).Value is { } loss

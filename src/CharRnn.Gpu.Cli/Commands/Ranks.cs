@@ -7,7 +7,9 @@ using CharRnn.Distributed;
 using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Distribution;
+using CharRnn.Gpu.Execution;
 using CharRnn.Gpu.Verification;
+using CharRnn.Text;
 using CharRnn.Training;
 
 namespace CharRnn.Gpu.Cli.Commands;
@@ -30,6 +32,9 @@ internal static class Ranks
 {
     private const string Name = "--ranks";
 
+    // How long other ranks leave it to the first to say what is wrong.
+    private static readonly TimeSpan ForTheFirst = TimeSpan.FromSeconds(2);
+
     /// <summary>The option that says whether to look for other ranks.</summary>
     public static Option<Choice<RankSearch>> CreateOption() => SharedOptions.OneOf(
         Name,
@@ -39,7 +44,20 @@ internal static class Ranks
     /// <summary>Whether this process is a rank for which another one speaks.</summary>
     /// <param name="args">The command line.</param>
     public static bool IsSilent(string[] args) =>
-        args is ["train", ..] && MpiLauncher.Found is { Rank: > 0 } && !args.Zip(args.Skip(1)).Contains((Name, "none"));
+        args is ["train", ..] or ["mlp", "train", ..]
+        && MpiLauncher.Found is { Rank: > 0 } && !args.Zip(args.Skip(1)).Contains((Name, "none"))
+        && !args.Any(arg => arg is $"{Name}=none" or $"{Name}:none");
+
+    /// <summary>Refuses to train several times over what one process trains.</summary>
+    /// <param name="verb">The name of the verb.</param>
+    /// <exception cref="CharRnnException">A launcher started several processes.</exception>
+    public static void RequireAlone(string verb)
+    {
+        if (MpiLauncher.Found is { Size: > 1 and var size })
+            throw new CharRnnException(
+                verb, string.Create(CultureInfo.InvariantCulture, $"trains in one process, and {size} were started"),
+                "start it without mpirun or srun");
+    }
 
     /// <summary>
     /// Keeps the text that a launcher forwards free of a terminal's codes: Open MPI gives each rank a terminal, and passes on what is
@@ -59,16 +77,25 @@ internal static class Ranks
     {
         MpiLauncher? launcher = search == RankSearch.None ? null
             : MpiLauncher.Found ?? (search == RankSearch.Mpi ? MpiLauncher.Unknown : null);
-        return launcher is null || (launcher.Size == 1 && search == RankSearch.Auto) ? train(null) : Run(launcher, train, stop);
+        return launcher is null || (launcher.Size == 1 && search == RankSearch.Auto) ? train(null) : Run(launcher, search, train, stop);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)] // what it needs is loaded only where there are ranks
-    private static int Run(MpiLauncher launcher, Func<RankChannel?, int> train, CancellationToken stop)
+    private static int Run(MpiLauncher launcher, RankSearch search, Func<RankChannel?, int> train, CancellationToken stop)
     {
-        var joined = MpiRanks.Join(launcher, warning => Speak(() => Output.Error(warning)));
+        MpiRanks joined = Join(launcher, stop);
+        if (joined.Size == 1)
+        {
+            joined.Dispose();
+            return search == RankSearch.Auto
+                ? train(null)
+                : throw new CharRnnException(
+                    Name, "is given, and there is one rank alone", "start several with mpirun -np N, or leave it out");
+        }
+
         try
         {
-            RequireRanks(joined); // before a channel lets the ranks hear from the first one at any time
+            RequireSameVersion(joined); // before a channel lets the ranks hear from the first one at any time
         }
         catch (CharRnnException)
         {
@@ -81,7 +108,7 @@ internal static class Ranks
         {
             if (!joined.Leads)
             {
-                RankFollower.Run(channel, Open, stop);
+                RankFollower.Run(channel, (setup, selection, workers) => Open(joined, setup, selection, workers), stop);
                 return 0;
             }
 
@@ -100,10 +127,23 @@ internal static class Ranks
         }
     }
 
-    private static void RequireRanks(MpiRanks ranks)
+    /// <summary>Joins the other ranks. If they all fail to, it is the first that says so; if only another does, that one.</summary>
+    private static MpiRanks Join(MpiLauncher launcher, CancellationToken stop)
     {
-        if (ranks.Size == 1)
-            throw new CharRnnException(Name, "is given, and there is one rank alone", "start several with mpirun -np N, or leave it out");
+        try
+        {
+            return MpiRanks.Join(launcher, warning => Speak(() => Output.Error(warning)));
+        }
+        catch (CharRnnException)
+        {
+            // The launcher ends the others when the first rank has ended.
+            Output.IsSilent = Output.IsSilent && stop.WaitHandle.WaitOne(ForTheFirst);
+            throw;
+        }
+    }
+
+    private static void RequireSameVersion(MpiRanks ranks)
+    {
         ulong[] versions = ranks.GatherValues(XxHash3.HashToUInt64(MemoryMarshal.AsBytes(VersionAction.Version.AsSpan())));
         int other = Array.FindIndex(versions, version => version != versions[0]);
         if (other > 0)
@@ -112,8 +152,20 @@ internal static class Ranks
                 $"runs another version than rank 0, which has {VersionAction.Version}", "install the same on all machines");
     }
 
-    private static ComputeDevice Open(RankSetup setup, DeviceSelection selection, int workers) => selection.Open(
-        device => DeviceVerification.QuickCheck(device, setup.Shape, setup.Step), Output.Warning, workers: workers);
+    /// <summary>Checks a device before ranks train on it.</summary>
+    /// <returns>What is wrong; null if nothing is.</returns>
+    public static string? Check(ComputeDevice device, RankSetup setup, ICollective ranks)
+    {
+        int streams = StreamShare.Of(setup.Step.BatchSize, ranks.Rank, ranks.Size).Count;
+        return DeviceVerification.QuickCheck(device, setup.Shape, setup.Step with { BatchSize = streams }, isShared: true);
+    }
+
+    private static ComputeDevice Open(MpiRanks ranks, RankSetup setup, DeviceSelection selection, int workers)
+    {
+        ComputeDevice device = selection.Open(opened => Check(opened, setup, ranks), Output.Warning, workers: workers);
+        MemoryNeed.Require(setup.Shape, setup.Step, setup.TextLength, device, ranks.Size);
+        return device;
+    }
 
     /// <summary>Says something on a rank for which another one speaks otherwise.</summary>
     private static void Speak(Action say)

@@ -164,7 +164,7 @@ internal sealed class RunOptions
     /// <param name="check">Says what is wrong with an open device; null if nothing is.</param>
     /// <param name="directory">The run that is resumed.</param>
     /// <param name="saved">Its configuration; null of a new run.</param>
-    /// <param name="selection">The device if it is not the one of <c>--device</c>.</param>
+    /// <param name="selection">The device; that of <c>--device</c> if it is left out.</param>
     /// <param name="workers">The number of workers of the CPU; that of its cores if it is left out.</param>
     public ComputeDevice OpenDevice(
         ParseResult options, Func<ComputeDevice, string?> check, string? directory, RunConfiguration? saved,

@@ -144,12 +144,13 @@ internal static class TrainCommand
     private static int Run(ParseResult options)
     {
         CancellationToken stop = Interrupts.Watch();
-        Verb.RequireUsed(options);
         return Ranks.Run(options.GetValue(RanksOption).Value, ranks => Train(options, ranks, stop), stop);
     }
 
     private static int Train(ParseResult options, RankChannel? ranks, CancellationToken stop)
     {
+        Verb.RequireUsed(options);
+        int rankCount = ranks?.Ranks.Size ?? 1;
         Preset preset = options.GetValue(PresetOption).Value;
         StepOptions step = ReadStep(options);
         TrainingSchedule schedule = ReadSchedule(options);
@@ -167,11 +168,11 @@ internal static class TrainCommand
         if (options.GetValue(BatchSize) is null)
             step = step with { BatchSize = preset.StreamsFor(split.Training.Length, step.SequenceLength) };
         split.CheckLength(corpus.Name, step.BatchSize, step.SequenceLength);
-        if (ranks is not null && step.BatchSize < ranks.Ranks.Size)
+        if (step.BatchSize < rankCount)
             throw new CharRnnException(
                 BatchSize.Name,
                 string.Create(
-                    CultureInfo.InvariantCulture, $"is {step.BatchSize}, and each of {ranks.Ranks.Size} ranks needs a stream of its own"),
+                    CultureInfo.InvariantCulture, $"is {step.BatchSize}, and each of {rankCount} ranks needs a stream of its own"),
                 "give more streams, or start fewer ranks");
         if (schedule.Iterations is null && options.GetValue(Epochs) is null)
             schedule = schedule with { Iterations = preset.StepsFor(split.Training.Length, shape, step.BatchSize, step.SequenceLength) };
@@ -185,20 +186,23 @@ internal static class TrainCommand
         ParameterSet<float>? given = resumed?.Snapshot.Weights
             ?? (initial is null ? null : StartFrom(options, initial, corpus.Vocabulary, shape, schedule));
         ParameterSet<float> Weights() => given ?? InitialWeights.Create(shape, schedule.Seed); // once it is known that there is room
-        ComputeDevice Open(RankSetup setup, DeviceSelection selection, int? workers)
+        ComputeDevice Open(DeviceSelection selection, int? workers, Func<ComputeDevice, string?> check)
         {
-            ComputeDevice device = RunOptions.OpenDevice(
-                options, opened => DeviceVerification.QuickCheck(opened, shape, step), earlier?.Root, resumed?.Configuration, selection,
-                workers);
-            RequireMemory(shape, step with { BatchSize = StreamShare.Most(step.BatchSize, ranks?.Ranks.Size ?? 1) }, split, device);
+            ComputeDevice device = RunOptions.OpenDevice(options, check, earlier?.Root, resumed?.Configuration, selection, workers);
+            RequireMemory(shape, step, split, device, rankCount);
             return device;
         }
 
         var setup = new RankSetup(RunOptions.DeviceOf(options), shape, step, split.Training.Length);
         using RankEngine trained = ranks is null
-            ? RankEngine.Alone(Open(setup, setup.Device, null), Weights, split.Training, step)
-            : RankEngine.Lead(ranks, setup, split.Training, Weights, (all, selection, workers) => Open(all, selection, workers));
-        ITextEngine engine = ranks is null ? trained.Engine : new LeadingEngine(trained.Engine, ranks, step, Interrupts.Stop);
+            ? RankEngine.Alone(
+                Open(setup.Device, null, opened => DeviceVerification.QuickCheck(opened, shape, step)), Weights, split.Training, step)
+            : RankEngine.Lead(
+                ranks, setup, split.Training, Weights,
+                (selection, workers) => Open(selection, workers, opened => Ranks.Check(opened, setup, ranks.Ranks)));
+        ITextEngine engine = ranks is null
+            ? trained.Engine
+            : new LeadingEngine(trained.Engine, ranks, step, () => Interrupts.Stop(Interrupts.TerminatedExitCode));
         if (resumed is not null)
             engine.Restore(resumed.Snapshot.Engine);
 
@@ -336,9 +340,9 @@ internal static class TrainCommand
         _ => $"{shape.Layers} {SharedOptions.WordOf(shape.Cell)} layer{(shape.Layers > 1 ? "s" : "")} of {shape.HiddenSize} units",
     };
 
-    private static void RequireMemory(ModelShape shape, StepOptions step, TextSplit split, ComputeDevice device)
+    private static void RequireMemory(ModelShape shape, StepOptions step, TextSplit split, ComputeDevice device, int ranks)
     {
-        MemoryNeed need = MemoryNeed.Require(shape, step, split.Training.Length, device);
+        MemoryNeed need = MemoryNeed.Require(shape, step, split.Training.Length, device, ranks);
         if (!Output.IsQuiet)
             Output.Note($"memory: {need} on {device.Name}");
     }

@@ -16,6 +16,9 @@ internal static class Interrupts
     private static int s_watchesCursor;
     private static bool s_wasAsked;
 
+    /// <summary>128 + the number of SIGTERM, as shells expect.</summary>
+    public const int TerminatedExitCode = 143;
+
     /// <summary>128 + the signal's number, as shells expect; 0 before any signal.</summary>
     public static int ExitCode { get; private set; }
 
@@ -24,7 +27,7 @@ internal static class Interrupts
     public static CancellationToken Watch()
     {
         Watch(PosixSignal.SIGINT, 130);
-        Watch(PosixSignal.SIGTERM, 143);
+        Watch(PosixSignal.SIGTERM, TerminatedExitCode);
         Watch(PosixSignal.SIGHUP, 129);
         if (OperatingSystem.IsWindows())
             Watch(PosixSignal.SIGQUIT, 130);
@@ -38,8 +41,13 @@ internal static class Interrupts
             Registrations.Add(PosixSignalRegistration.Create(FileSizeExceeded, context => context.Cancel = true));
     }
 
-    /// <summary>Stops the work as a signal does, but leaves the exit code at 0.</summary>
-    public static void Stop() => Source.Cancel();
+    /// <summary>Stops the work as a signal does.</summary>
+    /// <param name="exitCode">The exit code, if no signal has set another.</param>
+    public static void Stop(int exitCode = 0)
+    {
+        ExitCode = ExitCode == 0 ? exitCode : ExitCode;
+        Source.Cancel();
+    }
 
     /// <summary>Shows the cursor again before a signal ends the program in the middle of a drawing.</summary>
     public static void WatchCursor()

@@ -31,15 +31,15 @@ public sealed class LeadingEngine(TrainingEngine engine, RankChannel channel, St
         Turn turn = _runner.Begin(teamsWait: false, maxSteps, out int most);
         double[] rates =
             [.. Enumerable.Range(0, most).Select(i => Limits.NotNegative(LearningRateAt(engine.Iteration + i), nameof(LearningRateAt)))];
-        (StepsResult Result, bool Stop) run = default;
+        (StepsResult Result, bool AnotherEnds) run = default;
         _runner.Launch(most, (_, left) =>
         {
-            run = channel.Lead(RankTask.Steps, () => RankWork.Steps(engine, Ranks, rates, () => false));
-            return left;
+            run = channel.Lead(RankTask.Steps, () => RankWork.Steps(engine, Ranks, rates, () => _runner.IsOverdue));
+            return left; // the rest waits for the next call
         });
-        _runner.End(turn, most);
-        if (run.Stop)
-            stopped();
+        _runner.End(turn, run.Result.Losses.Length + (run.Result.Diverged ? 1 : 0));
+        if (run.AnotherEnds)
+            stopped(); // followers end only where they are to stop
         return run.Result;
     }
 
@@ -47,7 +47,8 @@ public sealed class LeadingEngine(TrainingEngine engine, RankChannel channel, St
     public ParameterSet<float> ReadWeights() => engine.ReadWeights();
 
     /// <inheritdoc/>
-    public EngineState ReadState() => channel.Lead(RankTask.ReadState, () => RankWork.State(engine, Ranks));
+    public EngineState ReadState() => channel.Lead(
+        RankTask.ReadState, () => engine.ReadState() with { States = RankWork.States(engine, Ranks) });
 
     /// <inheritdoc/>
     public void Restore(EngineState state) => channel.Lead(RankTask.Restore, () => RankWork.Restore(engine, Ranks, (TextState)state));

@@ -52,7 +52,7 @@ public sealed class RankChannel : IDisposable
     /// <summary>The ranks.</summary>
     public ICollective Ranks { get; }
 
-    /// <summary>Whether a task is being done, in which the ranks wait for each other.</summary>
+    /// <summary>Whether this rank has a task, or waits for the next one, so that the others cannot go on without it.</summary>
     public bool IsBusy { get; private set; }
 
     /// <summary>Does a task together with the other ranks, on the first rank.</summary>
@@ -61,8 +61,8 @@ public sealed class RankChannel : IDisposable
     public T Lead<T>(RankTask task, Func<T> work)
     {
         using Lock.Scope held = _gate.EnterScope();
-        Announce(task);
         IsBusy = true;
+        Announce(task);
         T result = work();
         IsBusy = false;
         return result;
@@ -80,7 +80,6 @@ public sealed class RankChannel : IDisposable
         while (task == (int)RankTask.Wait);
 
         IsBusy = task != (int)RankTask.End;
-        _hasEnded = !IsBusy;
         return (RankTask)task;
     }
 
@@ -93,9 +92,11 @@ public sealed class RankChannel : IDisposable
         using Lock.Scope held = _gate.EnterScope();
         if (IsBusy)
             Ranks.Abort(1);
-        if (Ranks.Leads && !_hasEnded)
-            Announce(RankTask.End);
+        if (_hasEnded)
+            return;
         _hasEnded = true;
+        if (Ranks.Leads)
+            Announce(RankTask.End);
         Ranks.Dispose();
     }
 
@@ -113,6 +114,10 @@ public sealed class RankChannel : IDisposable
         {
             if (!_hasEnded && !IsBusy)
                 Announce(RankTask.Wait);
+        }
+        catch (CharRnnException)
+        {
+            // The next task says what is wrong.
         }
         finally
         {

@@ -50,20 +50,21 @@ public sealed class RankEngine : IDisposable
     /// <param name="setup">What all need to know.</param>
     /// <param name="text">The training text.</param>
     /// <param name="weights">Makes the weights, once there is a device.</param>
-    /// <param name="open">Opens and checks a device for a setup, with this number of workers if it is the CPU.</param>
+    /// <param name="open">Opens and checks a device, with this number of workers if it is the CPU.</param>
     /// <exception cref="CharRnnException">A rank cannot train the model; says which, and why.</exception>
     public static RankEngine Lead(
         RankChannel channel, RankSetup setup, ITokenSource text, Func<ParameterSet<float>> weights,
-        Func<RankSetup, DeviceSelection, int, ComputeDevice> open)
+        Func<DeviceSelection, int, ComputeDevice> open)
     {
-        (RankEngine? rank, string? failure) = channel.Lead(RankTask.Open, () => Open(channel.Ranks, setup, text, weights, open));
+        (RankEngine? rank, string? failure) = channel.Lead(
+            RankTask.Open, () => Open(channel.Ranks, setup, text, weights, (_, selection, workers) => open(selection, workers)));
         if (rank is not null)
             return rank;
         string[] parts = failure!.Split(": ", 2), rest = parts[1].Split("; ", 2);
         throw new CharRnnException(parts[0], rest[0], rest[1]);
     }
 
-    /// <summary>This rank's part of opening the engines of all.</summary>
+    /// <summary>This rank's part of opening the engines of all. What only the first rank has is null on the others.</summary>
     /// <returns>The engine, or why a rank has none.</returns>
     internal static (RankEngine? Rank, string? Failure) Open(
         ICollective ranks, RankSetup? setup, ITokenSource? text, Func<ParameterSet<float>>? weights,
@@ -88,7 +89,7 @@ public sealed class RankEngine : IDisposable
             failure = Failure(() =>
             {
                 model = new DeviceModel(device!, shared);
-                engine = new TrainingEngine(model, new SharedText(ranks, text, setup.TextLength), setup.Step, ranks: ranks);
+                engine = new TrainingEngine(model, new SharedText(ranks, text, setup.TextLength), setup.Step, ranks);
             });
             failure = RankWork.FirstFailure(ranks, failure);
             if (failure is not null)

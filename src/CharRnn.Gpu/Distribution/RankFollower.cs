@@ -8,7 +8,7 @@ public static class RankFollower
 {
     /// <summary>Follows the first rank to its end.</summary>
     /// <param name="channel">The ranks.</param>
-    /// <param name="open">See <see cref="RankEngine.Lead"/>.</param>
+    /// <param name="open">Opens and checks a device for a setup, with this number of workers if it is the CPU.</param>
     /// <param name="stop">Makes all ranks save and stop, as a stop of the first rank does.</param>
     public static void Run(RankChannel channel, Func<RankSetup, DeviceSelection, int, ComputeDevice> open, CancellationToken stop)
     {
@@ -29,7 +29,7 @@ public static class RankFollower
                         RankWork.Evaluate(rank!.Engine, ranks, null, CancellationToken.None);
                         break;
                     case RankTask.ReadState:
-                        RankWork.State(rank!.Engine, ranks);
+                        RankWork.States(rank!.Engine, ranks);
                         break;
                     default:
                         RankWork.Restore(rank!.Engine, ranks, null);

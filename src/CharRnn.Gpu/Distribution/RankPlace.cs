@@ -29,7 +29,7 @@ public readonly record struct RankPlace(int LocalRank, int Cores)
     {
         DeviceKind kind = selection.Kind ?? DeviceSelection.AutoOrder().First().Kind;
         if (kind == DeviceKind.Cpu)
-            return new DeviceSelection(kind, 0);
+            return selection; // with auto, whoever opens it warns of GPUs that cannot be used
         int[] usable =
         [
             .. DeviceCatalog.List(kind).Where(device => device.Rejection is null).Index()

@@ -33,7 +33,7 @@ internal static class RankWork
     public static ParameterSet<float> Share(ICollective ranks, ParameterSet<float> own)
     {
         foreach (ParameterTensor<float> tensor in own.Tensors)
-            ranks.Broadcast(MemoryMarshal.AsBytes(tensor.Values.AsSpan()), 0);
+            ranks.BroadcastValues(tensor.Values.AsSpan(), 0);
         return own;
     }
 
@@ -56,10 +56,10 @@ internal static class RankWork
 
     /// <inheritdoc cref="TrainingEngine.RunShared"/>
     /// <exception cref="CharRnnException">The weights of the ranks are not the same any more; the first rank says so.</exception>
-    public static (StepsResult Result, bool Stop) Steps(TrainingEngine engine, ICollective ranks, double[] rates, Func<bool> stop)
+    public static (StepsResult Result, bool AnotherEnds) Steps(TrainingEngine engine, ICollective ranks, double[] rates, Func<bool> end)
     {
         long before = engine.Iteration;
-        (StepsResult, bool) run = engine.RunShared(ranks.BroadcastArray(rates), stop);
+        (StepsResult, bool) run = engine.RunShared(ranks.BroadcastArray(rates), end);
         if (engine.Iteration / StepsBetweenChecks > before / StepsBetweenChecks)
         {
             ulong[] hashes = ranks.GatherValues(engine.HashOfWeights());
@@ -74,37 +74,41 @@ internal static class RankWork
         return run;
     }
 
-    /// <summary>The state of all ranks together, on every rank.</summary>
-    public static TextState State(TrainingEngine engine, ICollective ranks)
+    /// <summary>The carried states of all streams, on every rank.</summary>
+    public static float[][] States(TrainingEngine engine, ICollective ranks)
     {
-        TextState own = engine.ReadState();
+        float[][] own = engine.ReadCarriedState();
         int units = engine.Model.Shape.HiddenSize, streams = engine.Streams.Streams;
-        float[][] all = [.. own.States.Select(_ => new float[streams * units])];
+        float[][] all = [.. own.Select(_ => new float[streams * units])];
         for (int rank = 0; rank < ranks.Size; rank++)
         {
             var share = StreamShare.Of(streams, rank, ranks.Size);
-            foreach ((float[] state, float[] part) in all.Zip(own.States))
+            foreach ((float[] state, float[] part) in all.Zip(own))
             {
                 Span<float> values = state.AsSpan(share.First * units, share.Count * units);
                 if (rank == ranks.Rank)
                     part.CopyTo(values);
-                ranks.Broadcast(MemoryMarshal.AsBytes(values), rank);
+                ranks.BroadcastValues(values, rank);
             }
         }
 
-        return own with { States = all };
+        return all;
     }
 
     /// <summary>Sets all ranks to a state, which only the first must have.</summary>
     public static TextState Restore(TrainingEngine engine, ICollective ranks, TextState? state)
     {
         StreamShare share = engine.Streams;
-        state ??= engine.ReadState();
+        ModelShape shape = engine.Model.Shape;
+        ParameterSet<float> Blank() => new(shape);
+        state ??= new TextState(
+            Blank(), [.. engine.Moments.Select(name => new Moment(name, Blank()))], Iteration: 0,
+            [.. shape.States.Select(_ => Array.Empty<float>())], Position: 0, Epoch: 0);
         long[] numbers = ranks.BroadcastArray([state.Iteration, state.Position, state.Epoch]);
         var shared = new TextState(
             Share(ranks, state.Weights), [.. state.Moments.Select(moment => moment with { Values = Share(ranks, moment.Values) })],
             numbers[0], [.. state.States.Select(ranks.BroadcastArray)], numbers[1], numbers[2]);
-        int units = engine.Model.Shape.HiddenSize;
+        int units = shape.HiddenSize;
         engine.Restore(shared with
         {
             States = [.. shared.States.Select(values => values[(share.First * units)..((share.First + share.Count) * units)])],

@@ -14,6 +14,8 @@ namespace CharRnn.Gpu.Execution;
 /// <exception cref="CharRnnException">The device has no room for it.</exception>
 internal sealed class DeviceParameters(ComputeDevice device, ParameterLayout layout, int behind = 0) : IDisposable
 {
+    private const int PieceLength = 1 << 20;
+
     /// <summary>The arena, and what lies behind it.</summary>
     public AlignedBuffer<float> Buffer { get; } = new(device, layout.Length + behind);
 
@@ -40,9 +42,16 @@ internal sealed class DeviceParameters(ComputeDevice device, ParameterLayout lay
     /// <summary>XxHash3 of the arena's bytes.</summary>
     public ulong Hash()
     {
-        var values = new float[layout.Length];
-        Buffer.Read(0, values);
-        return XxHash3.HashToUInt64(MemoryMarshal.AsBytes(values.AsSpan()));
+        var hash = new XxHash3();
+        var piece = new float[Math.Min(layout.Length, PieceLength)];
+        for (long begin = 0; begin < layout.Length; begin += piece.Length)
+        {
+            Span<float> values = piece.AsSpan(0, (int)Math.Min(piece.Length, layout.Length - begin));
+            Buffer.Read(begin, values);
+            hash.Append(MemoryMarshal.AsBytes(values));
+        }
+
+        return hash.GetCurrentHashAsUInt64();
     }
 
     public void Dispose() => Buffer.Dispose();

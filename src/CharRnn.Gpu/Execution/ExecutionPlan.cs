@@ -35,7 +35,7 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
     /// <param name="shape">The model.</param>
     /// <param name="options">The step; its streams are those of this device.</param>
     /// <param name="device">The device.</param>
-    /// <param name="isShared">Whether other ranks have a share of the streams, so that no launch may go on beyond the gradient.</param>
+    /// <param name="isShared">Whether other ranks have a share of the streams.</param>
     public static ExecutionPlan Choose(ModelShape shape, StepOptions options, DeviceTraits device, bool isShared = false)
     {
         double flops = shape.TrainingFlops * options.SequenceLength * options.BatchSize;
@@ -65,11 +65,15 @@ public sealed record ExecutionPlan(PlanKind Kind, int Teams, BlockGrid HiddenGri
     }
 
     /// <summary>
-    /// The kinds that <see cref="Choose"/> may choose. One group of a GPU that runs many steps a launch was never faster on an H100: 74 us
-    /// a step against 69 with 16 units, and 192 against 69 with 100. Where groups can meet, a launch for each time step is not worth it.
+    /// The kinds that <see cref="Choose"/> may choose. Where ranks meet before the update, no launch goes on beyond the gradient. One group
+    /// of a GPU that runs many steps a launch was never faster on an H100: 74 us a step against 69 with 16 units, and 192 against 69 with
+    /// 100. Where groups can meet, a launch for each time step is not worth it.
     /// </summary>
-    public static PlanKind[] Candidates(DeviceKind device) => device switch
+    /// <param name="device">The kind of the device.</param>
+    /// <param name="isShared">Whether other ranks have a share of the streams.</param>
+    public static PlanKind[] Candidates(DeviceKind device, bool isShared = false) => device switch
     {
+        DeviceKind.Cpu when isShared => [PlanKind.Phases, PlanKind.Persistent],
         DeviceKind.Cpu => [PlanKind.ManySteps],
         DeviceKind.Cuda => [PlanKind.Phases, PlanKind.Persistent],
         _ => [PlanKind.Phases, PlanKind.TimeSteps],

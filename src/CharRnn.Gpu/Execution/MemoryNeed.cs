@@ -1,5 +1,6 @@
 using System.Globalization;
 using CharRnn.Gpu.Devices;
+using CharRnn.Text;
 using CharRnn.Training;
 
 namespace CharRnn.Gpu.Execution;
@@ -16,10 +17,12 @@ public readonly record struct MemoryNeed(double Bytes, double LargestBuffer)
     /// <param name="shape">The model.</param>
     /// <param name="options">T, B, the dropout and the optimizer.</param>
     /// <param name="textLength">The number of tokens of the training text.</param>
-    public static MemoryNeed Of(ModelShape shape, StepOptions options, long textLength)
+    /// <param name="ranks">The number of ranks that share the streams; the need is that of one with the most.</param>
+    public static MemoryNeed Of(ModelShape shape, StepOptions options, long textLength, int ranks = 1)
     {
         var layout = new ParameterLayout(shape);
-        var states = new StateSizes(shape, options.SequenceLength, options.BatchSize, options.Dropout > 0);
+        int streams = StreamShare.Most(options.BatchSize, ranks);
+        var states = new StateSizes(shape, options.SequenceLength, streams, options.Dropout > 0);
         var measuring = new StateSizes(
             shape, Evaluator.RowsPerLaunch(shape, TrainingEngine.ValidationStreams) / TrainingEngine.ValidationStreams,
             TrainingEngine.ValidationStreams, drops: false);
@@ -39,20 +42,22 @@ public readonly record struct MemoryNeed(double Bytes, double LargestBuffer)
     /// <param name="options">T, B, the dropout and the optimizer.</param>
     /// <param name="textLength">The number of tokens of the training text.</param>
     /// <param name="device">The device that is to run it.</param>
+    /// <param name="ranks">The number of ranks that share the streams.</param>
     /// <exception cref="CharRnnException">
     /// The device, or the index range of a buffer, is too small; the message says which sizes would fit.
     /// </exception>
-    public static MemoryNeed Require(ModelShape shape, StepOptions options, long textLength, ComputeDevice device)
+    public static MemoryNeed Require(ModelShape shape, StepOptions options, long textLength, ComputeDevice device, int ranks = 1)
     {
         (long memory, long buffer) = (device.MemorySize, device.MaxBufferSize);
-        MemoryNeed need = Of(shape, options, textLength);
+        MemoryNeed need = Of(shape, options, textLength, ranks);
         if (need.Fits(memory, buffer))
             return need;
 
         // One size is lowered at a time; the others stay as they are.
         int hidden = Largest(shape.HiddenSize, h => Fits(h, shape.Layers)), layers = Largest(shape.Layers, n => Fits(shape.HiddenSize, n));
-        int streams = Largest(options.BatchSize, b => Of(shape, options with { BatchSize = b }, textLength).Fits(memory, buffer));
-        int steps = Largest(options.SequenceLength, t => Of(shape, options with { SequenceLength = t }, textLength).Fits(memory, buffer));
+        int streams = Largest(options.BatchSize, b => Of(shape, options with { BatchSize = b }, textLength, ranks).Fits(memory, buffer));
+        int steps = Largest(
+            options.SequenceLength, t => Of(shape, options with { SequenceLength = t }, textLength, ranks).Fits(memory, buffer));
         (string Name, int Size)[] sizes =
             [("--hidden-size", hidden), ("--layers", layers), ("--batch-size", streams), ("--seq-length", steps)];
         string fitting = string.Join(
@@ -72,7 +77,7 @@ public readonly record struct MemoryNeed(double Bytes, double LargestBuffer)
             fitting.Length > 0 ? $"{fitting} would fit" : "lower several of them");
 
         bool Fits(int hiddenSize, int number) =>
-            Of(new ModelShape(shape.VocabularySize, hiddenSize, shape.Cell, number), options, textLength).Fits(memory, buffer);
+            Of(new ModelShape(shape.VocabularySize, hiddenSize, shape.Cell, number), options, textLength, ranks).Fits(memory, buffer);
     }
 
     private bool Fits(long memory, long buffer) => Bytes <= memory && LargestBuffer <= Math.Min(buffer / sizeof(float), MaxElements);

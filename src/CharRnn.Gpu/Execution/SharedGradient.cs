@@ -7,7 +7,7 @@ namespace CharRnn.Gpu.Execution;
 
 /// <summary>
 /// The gradient of a step over the streams of all ranks. Behind a device's gradient lies a line with the loss of the step and the wish to
-/// stop, so that one message carries all of it.
+/// end the call, so that one message carries all of it.
 /// </summary>
 /// <param name="device">The device.</param>
 /// <param name="ranks">The ranks.</param>
@@ -15,7 +15,7 @@ namespace CharRnn.Gpu.Execution;
 /// <param name="status">The status of the step.</param>
 internal sealed class SharedGradient(ComputeDevice device, ICollective ranks, AlignedBuffer<float> message, AlignedBuffer<int> status)
 {
-    private const int Stops = 1;
+    private const int Ends = 1;
 
     // The memory of the CPU's device is the host's: nothing is copied there.
     private readonly float[] _staging = device.Kind == DeviceKind.Cpu ? [] : new float[message.View.IntLength];
@@ -26,15 +26,15 @@ internal sealed class SharedGradient(ComputeDevice device, ICollective ranks, Al
     private int LossPlace => message.View.IntLength - Layout.PanelWidth;
 
     /// <summary>Replaces the gradient and the loss by their sums over the ranks.</summary>
-    /// <param name="stop">Whether this rank wants to stop.</param>
-    /// <returns>The loss of the step, and whether any rank wants to stop.</returns>
-    public (float Loss, bool Stop) Sum(bool stop)
+    /// <param name="end">Whether this rank wants no further step now.</param>
+    /// <returns>The loss of the step, and how many ranks want no further one.</returns>
+    public (float Loss, int Ends) Sum(bool end)
     {
         device.Accelerator.Synchronize();
         if (device.Kind != DeviceKind.Cpu)
             message.Read(0, _staging);
         Span<float> values = device.Kind == DeviceKind.Cpu ? message.Memory : _staging;
-        values[LossPlace + Stops] = stop ? 1 : 0;
+        values[LossPlace + Ends] = end ? 1 : 0;
         ranks.Sum(values);
         if (device.Kind != DeviceKind.Cpu)
             message.Write(_staging);
@@ -43,6 +43,6 @@ internal sealed class SharedGradient(ComputeDevice device, ICollective ranks, Al
         float loss = values[LossPlace];
         if (!float.IsFinite(loss))
             status.Write([1], StepStatus.NonFinite);
-        return (loss, values[LossPlace + Stops] > 0);
+        return (loss, (int)values[LossPlace + Ends]);
     }
 }

@@ -50,9 +50,12 @@ internal sealed class StepRunner(double guess)
         int steps = 0;
         do
             steps += launch(steps, most - steps);
-        while (steps < most && Stopwatch.GetElapsedTime(_started).TotalSeconds < 2 * SecondsPerCall);
+        while (steps < most && !IsOverdue);
         return steps;
     }
+
+    /// <summary>Whether the call has taken twice the time that it should.</summary>
+    public bool IsOverdue => Stopwatch.GetElapsedTime(_started).TotalSeconds >= 2 * SecondsPerCall;
 
     /// <summary>Ends a call, after its results were read and so all its steps are done, and measures the pace.</summary>
     public void End(Turn turn, int steps) => _pace.Measured(turn, steps, Stopwatch.GetElapsedTime(_started).TotalSeconds);

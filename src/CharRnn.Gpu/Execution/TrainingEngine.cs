@@ -52,16 +52,24 @@ public sealed class TrainingEngine : ITextEngine
     /// <param name="windowTokens">
     /// The number of tokens of the text that may be on the device at once; if a step needs more, that many.
     /// </param>
-    /// <param name="ranks">
-    /// The ranks that share the B streams, and make every call together; null where there are none. They train by <see cref="RunShared"/>.
-    /// </param>
     /// <exception cref="ArgumentException">
     /// The text is too short, or the options are for another number of hidden units than the model's.
     /// </exception>
     /// <exception cref="CharRnnException">The device has no room for a step of these sizes.</exception>
     /// <exception cref="ObjectDisposedException">The model or its device is disposed of.</exception>
-    public TrainingEngine(
-        DeviceModel model, ITokenSource text, StepOptions options, long windowTokens = DefaultWindowTokens, ICollective? ranks = null)
+    public TrainingEngine(DeviceModel model, ITokenSource text, StepOptions options, long windowTokens = DefaultWindowTokens)
+        : this(model, text, options, null, windowTokens)
+    {
+    }
+
+    /// <summary>The engine of a rank, which trains by <see cref="RunShared"/> and makes every call together with the others.</summary>
+    /// <param name="model">The model to train, the same on every rank.</param>
+    /// <param name="text">The training text, which all ranks read alike.</param>
+    /// <param name="options">The sizes of a step, with the streams of all ranks, and rates.</param>
+    /// <param name="ranks">The ranks that share the B streams; null where there are none.</param>
+    /// <param name="windowTokens">The tokens of all ranks together that may be on the devices at once.</param>
+    internal TrainingEngine(
+        DeviceModel model, ITokenSource text, StepOptions options, ICollective? ranks, long windowTokens = DefaultWindowTokens)
     {
         if (options.HiddenSize != model.Shape.HiddenSize)
             throw new ArgumentException($"are for {options.HiddenSize} units, and the model has {model.Shape.HiddenSize}", nameof(options));
@@ -107,6 +115,9 @@ public sealed class TrainingEngine : ITextEngine
 
     /// <summary>The streams that this engine trains on, of all.</summary>
     internal StreamShare Streams => _streams;
+
+    /// <summary>The names of the moments of its optimizer.</summary>
+    internal IReadOnlyList<string> Moments => _options.Moments;
 
     /// <summary>The place in the text that training has reached.</summary>
     public StreamCursor Cursor { get; private set; }
@@ -167,14 +178,19 @@ public sealed class TrainingEngine : ITextEngine
 
     /// <summary>Runs the next steps together with the other ranks, which must call it with the same rates.</summary>
     /// <param name="rates">η of each step, at least one.</param>
-    /// <param name="stop">Whether this rank wants to stop; asked before each step.</param>
-    /// <returns>The results, and whether any rank wants to stop; they are the same on every rank.</returns>
+    /// <param name="end">Whether this rank wants no further step now; asked in each step.</param>
+    /// <returns>
+    /// The results of all steps, or of those up to the first after which a rank wanted no further one, the same on every rank; and whether
+    /// another rank wanted that.
+    /// </returns>
     /// <exception cref="ObjectDisposedException">The engine, its model or the device is disposed of.</exception>
-    internal (StepsResult Result, bool Stop) RunShared(ReadOnlySpan<double> rates, Func<bool> stop)
+    internal (StepsResult Result, bool AnotherEnds) RunShared(ReadOnlySpan<double> rates, Func<bool> end)
     {
         using Lock.Scope held = _life.Enter();
+        if (_end is not null)
+            throw _end;
         var losses = new List<float>();
-        bool stops = false;
+        bool anotherEnds = false;
         foreach (double rate in rates)
         {
             _status.Clear();
@@ -183,17 +199,24 @@ public sealed class TrainingEngine : ITextEngine
             EnsureWindow(begun.Position);
             StepArguments step = Arguments(begun, startsOver, 0, Plan);
             BackPropagate(Plan, step);
-            (float loss, bool wished) = _optimizer.Shared!.Sum(stop());
-            stops |= wished;
+            bool own = end();
+            (float loss, int ends) = _optimizer.Shared!.Sum(own);
+            anotherEnds = ends > (own ? 1 : 0);
             Model.Device.Kernels.Update(_optimizer.Views, step.Update, step.Slot, step.Teams);
             Cursor = begun.Advance(1);
             if (ReadStatus()[StepStatus.Diverged] != 0)
-                return (new StepsResult(losses.ToArray(), TrainingOutcome.Diverged), stops);
+            {
+                _end = StepRunner.Diverged;
+                return (new StepsResult(losses.ToArray(), TrainingOutcome.Diverged), anotherEnds);
+            }
+
             losses.Add(loss);
             Iteration++;
+            if (ends > 0)
+                break;
         }
 
-        return (new StepsResult(losses.ToArray()), stops);
+        return (new StepsResult(losses.ToArray()), anotherEnds);
     }
 
     /// <summary>Tells weights apart: XxHash3 of their bytes on the device.</summary>
@@ -214,7 +237,14 @@ public sealed class TrainingEngine : ITextEngine
     {
         using Lock.Scope held = _life.Enter();
         return new TextState(
-            Model.Read(), _optimizer.ReadMoments(), Iteration, _forward.ReadState(_forward.Dims.T), Cursor.Position, Cursor.Epoch);
+            Model.Read(), _optimizer.ReadMoments(), Iteration, ReadCarriedState(), Cursor.Position, Cursor.Epoch);
+    }
+
+    /// <summary>The state that the next step takes up, as <see cref="TextState.States"/> has it.</summary>
+    internal float[][] ReadCarriedState()
+    {
+        using Lock.Scope held = _life.Enter();
+        return _forward.ReadState(_forward.Dims.T);
     }
 
     /// <inheritdoc/>

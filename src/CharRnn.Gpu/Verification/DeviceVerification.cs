@@ -72,8 +72,10 @@ public sealed class DeviceVerification
     /// <param name="shape">The model's shape.</param>
     /// <param name="training">How it is going to be trained; null if it is not.</param>
     /// <param name="plan">The plan that is going to train it; null for every plan that may be chosen.</param>
+    /// <param name="isShared">Whether other ranks have a share of the streams; the step has those of this one.</param>
     /// <returns>What is wrong; null if nothing is.</returns>
-    public static string? QuickCheck(ComputeDevice device, ModelShape shape, StepOptions? training = null, PlanKind? plan = null)
+    public static string? QuickCheck(
+        ComputeDevice device, ModelShape shape, StepOptions? training = null, PlanKind? plan = null, bool isShared = false)
     {
         var small = new Case(17, 33, training?.BatchSize == 1 ? 1 : 5, 9, true)
         {
@@ -89,11 +91,11 @@ public sealed class DeviceVerification
             StepOptions step = Plain(small, training.Optimizer) with
             {
                 Clip = training.Clip is null ? null : 1000,
-                ClipNorm = training.ClipNorm is null ? null : 1000,
+                ClipNorm = training.ClipNorm is null && !isShared ? null : 1000, // ranks compute the norm in any case
                 Momentum = training.Momentum > 0 ? 0.9 : 0,
                 WeightDecay = training.WeightDecay > 0 ? 0.1 : 0,
             };
-            IEnumerable<PlanKind> plans = plan is { } one ? [one] : ExecutionPlan.Candidates(device.Kind);
+            IEnumerable<PlanKind> plans = plan is { } one ? [one] : ExecutionPlan.Candidates(device.Kind, isShared);
             checks = verification.CheckSteps(small, step, plans).Concat(checks);
         }
 

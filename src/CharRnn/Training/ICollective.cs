@@ -43,6 +43,9 @@ public interface ICollective : IDisposable
 /// <summary>What ranks do with these calls.</summary>
 public static class Collectives
 {
+    // Values of a message at most, so that its bytes can be counted in 32 bits.
+    private const int MostValues = 1 << 26;
+
     extension(ICollective ranks)
     {
         /// <summary>Whether this is the rank that tells the others what to do, and reads and writes files: the first.</summary>
@@ -65,8 +68,18 @@ public static class Collectives
             int length = own.Length;
             ranks.Broadcast(MemoryMarshal.AsBytes(new Span<int>(ref length)), 0);
             T[] values = ranks.Leads ? own : new T[length];
-            ranks.Broadcast(MemoryMarshal.AsBytes(values.AsSpan()), 0);
+            ranks.BroadcastValues(values.AsSpan(), 0);
             return values;
+        }
+
+        /// <summary>Copies the values of one rank to all others, however many they are.</summary>
+        /// <param name="values">The values; every rank has room for as many.</param>
+        /// <param name="root">The rank that has them.</param>
+        public void BroadcastValues<T>(Span<T> values, int root)
+            where T : unmanaged
+        {
+            for (int done = 0; done < values.Length; done += MostValues)
+                ranks.Broadcast(MemoryMarshal.AsBytes(values.Slice(done, Math.Min(MostValues, values.Length - done))), root);
         }
 
         /// <summary>What the first rank says to a question.</summary>

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using CharRnn.Text;
 
 namespace CharRnn.Training;
@@ -18,7 +17,7 @@ public sealed class SharedText(ICollective ranks, ITokenSource? text, long lengt
     public void Read(long offset, Span<int> destination)
     {
         text?.Read(offset, destination);
-        ranks.Broadcast(MemoryMarshal.AsBytes(destination), 0);
+        ranks.BroadcastValues(destination, 0);
     }
 
     /// <inheritdoc/>

@@ -98,7 +98,46 @@ public sealed partial class MpiTests : IDisposable
         AssertSaysOnce(
             "--batch-size: is 1, and each of 2 ranks needs a stream of its own",
             ["train", "words.txt", "--out", "run", "--preset", "classic", "--batch-size", "1", "--device", "cpu"]);
+        AssertSaysOnce("trains in one process, and 2 were started", ["mlp", "train", "table.csv", "--label", "x"]);
         AssertSaysOnce("cuda:7: no such device", ["train", "words.txt", "--out", "run", "--device", "cuda:7", .. s_options[..10]]);
+    }
+
+    [Theory]
+    [InlineData("TERM", 143)]
+    [InlineData("INT", 143)] // the launcher does not say which one it was
+    public void A_signal_at_any_rank_saves_and_ends_all(string signal, int expected)
+    {
+        Interrupt(launched => Signal(Children(launched)[1], signal), out int exitCode);
+        Assert.Equal(expected, exitCode);
+        GoesOn();
+    }
+
+    [Fact]
+    public void Options_from_files_are_read_by_one_rank()
+    {
+        // As where the other machines have neither the file nor the run.
+        _shell.Write("options.json", """{ "preset": "classic", "hidden-size": 16, "batch-size": 4, "iterations": 5, "device": "cpu" }""");
+        _shell.Write("apart.sh", "[ $OMPI_COMM_WORLD_RANK = 0 ] || cd /; exec \"$@\"");
+        string[] apart = [.. Launcher(2), "sh", _shell["apart.sh"]];
+        CommandResult first = _shell.Run([], ["train", "words.txt", "--config", "options.json", "--out", "run"], s_environment, apart);
+        Assert.True(first.ExitCode == 0, first.Error);
+        CommandResult second = _shell.Run([], ["train", "--resume", "--out", "run", "--iterations", "9"], s_environment, apart);
+        Assert.True(second.ExitCode == 0, second.Error);
+        Assert.Equal(9, Iterations("run"));
+    }
+
+    [Theory]
+    [InlineData("--ranks=none")]
+    [InlineData("--ranks:none")]
+    public void Ranks_that_train_alone_all_speak(string option)
+    {
+        _shell.Write("alone.sh", "exec \"$@\" --out run$OMPI_COMM_WORLD_RANK");
+        CommandResult result = _shell.Run(
+            [], ["train", "words.txt", option, "--iterations", "5", .. s_options], s_environment,
+            [.. Launcher(2), "sh", _shell["alone.sh"]]);
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Equal(2, result.ErrorLines.Count(line => line.StartsWith("run: ", StringComparison.Ordinal)));
+        Assert.Equal(Model("run0"), Model("run1"));
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Distribution;
+using CharRnn.Gpu.Execution;
 using CharRnn.Gpu.Tests.Devices;
 using CharRnn.Gpu.Tests.Execution;
 using CharRnn.Model;
@@ -70,6 +71,47 @@ public class RanksTests
     }
 
     [Fact]
+    public void Ranks_without_a_stream_measure_nothing()
+    {
+        var text = new SyntheticText(Sizes.V, 1003);
+        (double Loss, long Predictions) Measure(ICollective? ranks)
+        {
+            using ComputeDevice device = DeviceCatalog.OpenCpu(1);
+            using var model = new DeviceModel(device, Sizes.Weights);
+            using var evaluator = new Evaluator(model, 3, ranks);
+            return evaluator.Evaluate(text, TestContext.Current.CancellationToken);
+        }
+
+        (double Loss, long Predictions) expected = Measure(null);
+        Assert.All(ThreadRanks.Run(5, ranks => Measure(ranks)), measured =>
+        {
+            Assert.Equal(expected.Loss, measured.Loss, expected.Loss * 1e-6);
+            Assert.Equal(expected.Predictions, measured.Predictions);
+        });
+    }
+
+    [Fact]
+    public void A_text_may_be_longer_than_what_is_on_the_devices()
+    {
+        const int steps = 13; // two of which lie in a window, and more than an epoch
+        int window = 23 * Sizes.B;
+        TextState Train(ICollective ranks, long windowTokens)
+        {
+            using ComputeDevice device = DeviceCatalog.OpenCpu(1);
+            using var model = new DeviceModel(device, Sizes.Weights);
+            using var engine = new TrainingEngine(model, Sizes.Text, Sizes.Options, ranks, windowTokens);
+            double[] rates = [.. Enumerable.Repeat(Sizes.Options.LearningRate, steps)];
+            Assert.Equal(steps, RankWork.Steps(engine, ranks, rates, () => false).Result.Losses.Length);
+            return engine.ReadState();
+        }
+
+        TextState[] whole = ThreadRanks.Run(3, ranks => Train(ranks, TrainingEngine.DefaultWindowTokens));
+        TextState[] windows = ThreadRanks.Run(3, ranks => Train(ranks, window));
+        Assert.True(whole[0].Epoch > 1);
+        Assert.Equal(whole.Select(Bits), windows.Select(Bits));
+    }
+
+    [Fact]
     public void Any_rank_can_stop_all()
     {
         using var stop = new CancellationTokenSource();
@@ -114,17 +156,17 @@ public class RanksTests
         string[] said = ThreadRanks.Run(3, ranks =>
         {
             using var channel = new RankChannel(ranks);
-            ComputeDevice Open(RankSetup setup, DeviceSelection selection, int workers) => ranks.Rank == 1
+            ComputeDevice Open() => ranks.Rank == 1
                 ? throw new CharRnnException("cuda:0", "no such device", "use another")
                 : DeviceCatalog.OpenCpu(1);
             if (!ranks.Leads)
             {
-                RankFollower.Run(channel, Open, TestContext.Current.CancellationToken);
+                RankFollower.Run(channel, (_, _, _) => Open(), TestContext.Current.CancellationToken);
                 return "";
             }
 
             return Assert.Throws<CharRnnException>(
-                () => RankEngine.Lead(channel, Setup(Sizes), Sizes.Text, () => Sizes.Weights, Open)).Message;
+                () => RankEngine.Lead(channel, Setup(Sizes), Sizes.Text, () => Sizes.Weights, (_, _) => Open())).Message;
         });
         Assert.Equal($"rank 1 on {Environment.MachineName}: cuda:0: no such device; use another", said[0]);
     }
@@ -138,9 +180,9 @@ public class RanksTests
             ParameterSet<float> weights = Sizes.Weights.Convert(value => value);
             if (ranks.Rank == 1)
                 weights[0][5] += 1e-6f;
-            using var model = new CharRnn.Gpu.Execution.DeviceModel(device, weights);
-            using var engine = new CharRnn.Gpu.Execution.TrainingEngine(
-                model, new SharedText(ranks, Sizes.Text, Sizes.Text.Length), Sizes.Options, ranks: ranks);
+            using var model = new DeviceModel(device, weights);
+            using var engine = new TrainingEngine(
+                model, new SharedText(ranks, Sizes.Text, Sizes.Text.Length), Sizes.Options, ranks);
             double[] rates = [.. Enumerable.Repeat(1e-3, 50)];
             RankWork.Steps(engine, ranks, rates, () => false); // the ranks compare their weights every 100 steps
             if (!ranks.Leads)
@@ -175,7 +217,7 @@ public class RanksTests
                 Assert.False(stop);
                 if (one.Leads)
                     losses.AddRange(result.Losses.Span);
-                return RankWork.State(rank.Engine, one);
+                return rank.Engine.ReadState() with { States = RankWork.States(rank.Engine, one) };
             }
         });
         return ([.. losses], states);
@@ -193,7 +235,7 @@ public class RanksTests
                 return default!;
             }
 
-            using RankEngine rank = RankEngine.Lead(channel, Setup(sizes), sizes.Text, () => sizes.Weights, (_, _, _) => Open(kind));
+            using RankEngine rank = RankEngine.Lead(channel, Setup(sizes), sizes.Text, () => sizes.Weights, (_, _) => Open(kind));
             return lead(new LeadingEngine(rank.Engine, channel, sizes.Options, stopped));
         });
 
