@@ -29,7 +29,7 @@ public sealed class FaultTests : IDisposable
     [Fact]
     public void Kills_at_random_moments_leave_the_bytes_of_a_run_that_was_never_killed()
     {
-        int kills = int.Parse(Environment.GetEnvironmentVariable("CHARRNN_KILLS") ?? $"{FewKills}", CultureInfo.InvariantCulture);
+        int kills = Shell.Kills(FewKills);
         var random = new Random(7);
         long reached = 0;
         var ends = new Dictionary<int, int>();
@@ -50,7 +50,7 @@ public sealed class FaultTests : IDisposable
                 ends[exitCode] = ends.GetValueOrDefault(exitCode) + 1;
             }
 
-            reached = Whole(reached);
+            reached = _shell.Whole("run", reached);
         }
 
         TestContext.Current.TestOutputHelper!.WriteLine(
@@ -143,20 +143,4 @@ public sealed class FaultTests : IDisposable
         Directory.Exists(_shell["run"]) && Directory.EnumerateFiles(_shell["run"], "checkpoint*").Any()
             ? ["train", "--resume", "--out", "run", "--iterations", iterations, "--quiet"]
             : ["train", "words.txt", "--out", "run", "--iterations", iterations, "--quiet", .. Options]);
-
-    /// <summary>Every file that is there is whole, and the last checkpoint not older than it was.</summary>
-    /// <returns>Its iteration.</returns>
-    private long Whole(long atLeast)
-    {
-        if (!Directory.Exists(_shell["run"]))
-            return atLeast;
-        long last = 0;
-        foreach (string path in Directory.EnumerateFiles(_shell["run"], "*.safetensors"))
-            if (Path.GetFileName(path).StartsWith("checkpoint", StringComparison.Ordinal))
-                last = Math.Max(last, CheckpointFile.Load(path).Snapshot.Iteration);
-            else
-                _ = ModelFile.Load(path);
-        Assert.InRange(last, atLeast, long.MaxValue);
-        return last;
-    }
 }

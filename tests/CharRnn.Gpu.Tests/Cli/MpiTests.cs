@@ -2,48 +2,72 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using CharRnn.Gpu.Devices;
+using CharRnn.Gpu.Tests.Devices;
 
 namespace CharRnn.Gpu.Tests.Cli;
 
-/// <summary>Processes that Open MPI starts, where it is installed.</summary>
-public sealed partial class MpiTests : IDisposable
+/// <summary>Processes that an MPI launcher starts, where it is installed.</summary>
+public abstract partial class MpiTests : IDisposable
 {
-    private static readonly Dictionary<string, string> s_environment = new()
+    private const int FewKills = 3, MostDelay = 3000; // milliseconds: a start, and two seconds of training
+
+    private protected static readonly Dictionary<string, string> Variables = new()
     {
         ["OMPI_ALLOW_RUN_AS_ROOT"] = "1",
         ["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1",
-        ["OMPI_MCA_rmaps_base_oversubscribe"] = "1", // machines may have fewer cores than a test has ranks
+
+        // Machines may have fewer cores than a test has ranks; Open MPI 4, and 5.
+        ["OMPI_MCA_rmaps_base_oversubscribe"] = "1",
+        ["PRTE_MCA_rmaps_default_mapping_policy"] = ":oversubscribe",
     };
 
-    private static readonly string[] s_options =
+    private protected static readonly string[] Options =
     [
-        "--preset", "classic", "--cell", "lstm", "--hidden-size", "16", "--seq-length", "8", "--batch-size", "5", "--device", "cpu",
-        "--dropout", "0.2", "--sample-every", "0", "--eval-every", "20", "--log-every", "10", "--checkpoint-every", "10",
+        "--preset", "classic", "--cell", "lstm", "--hidden-size", "16", "--seq-length", "8", "--batch-size", "5", "--dropout", "0.2",
+        "--sample-every", "0", "--eval-every", "20", "--log-every", "10", "--checkpoint-every", "10", "--device", "cpu",
     ];
 
-    private readonly Shell _shell = new();
+    private readonly string _library;
 
-    public MpiTests()
+    /// <param name="library">The name of the library in <c>ranks: 2, joined by …</c>.</param>
+    /// <param name="said">What its launcher says of its version.</param>
+    /// <param name="commands">Names that the launcher may have.</param>
+    protected MpiTests(string library, string said, string[] commands)
     {
-        Assert.SkipUnless(HasOpenMpi(), "no Open MPI on this machine");
-        _shell.Write("words.txt", TinyRun.Words(3000));
+        _library = library;
+        string? program = commands.FirstOrDefault(command => VersionOf(command).Contains(said, StringComparison.OrdinalIgnoreCase));
+        Assert.SkipUnless(program is not null, $"no {library} on this machine");
+        Program = program!;
+        Shell.Write("words.txt", TinyRun.Words(3000));
     }
 
-    public void Dispose() => _shell.Dispose();
+    private protected Shell Shell { get; } = new();
 
-    [Fact]
-    public void Ranks_train_as_one_process_does_and_in_every_run_alike()
+    private protected string Program { get; }
+
+    public void Dispose()
     {
-        _shell.Succeeds(["train", "words.txt", "--out", "alone", "--iterations", "40", .. s_options]);
+        GC.SuppressFinalize(this);
+        Shell.Dispose();
+    }
+
+    [Theory]
+    [MemberData(nameof(TestDevices.Kinds), MemberType = typeof(TestDevices))]
+    public void Ranks_train_as_one_process_does_and_in_every_run_alike(DeviceKind kind)
+    {
+        _ = TestDevices.Get(kind); // skips the test where there is none
+        string[] options = [.. Options[..^1], DeviceCatalog.IdOf(kind), "--iterations", "40"];
+        Shell.Succeeds(["train", "words.txt", "--out", "alone", .. options]);
         double[] expected = Losses("alone");
         foreach (int ranks in (int[])[2, 4])
         {
-            CommandResult first = Ranks(ranks, ["train", "words.txt", "--out", $"first{ranks}", "--iterations", "40", .. s_options]);
+            CommandResult first = Ranks(ranks, ["train", "words.txt", "--out", $"first{ranks}", .. options]);
             Assert.True(first.ExitCode == 0, first.Error);
-            Assert.Contains($"ranks: {ranks}, joined by Open MPI", first.Error, StringComparison.Ordinal);
+            Assert.Contains($"ranks: {ranks}, joined by {_library}", first.Error, StringComparison.Ordinal);
             Assert.Single(first.ErrorLines, line => line.StartsWith("run: ", StringComparison.Ordinal)); // one rank speaks
             Assert.DoesNotContain('\e', first.Error + first.Text);
-            Ranks(ranks, ["train", "words.txt", "--out", $"second{ranks}", "--iterations", "40", .. s_options]);
+            Ranks(ranks, ["train", "words.txt", "--out", $"second{ranks}", .. options]);
             Assert.Equal(Model($"first{ranks}"), Model($"second{ranks}"));
             Agreement.Within(1e-4, expected, Losses($"first{ranks}"), $"losses of {ranks} ranks");
         }
@@ -52,17 +76,45 @@ public sealed partial class MpiTests : IDisposable
     [Fact]
     public void A_run_goes_on_with_any_number_of_ranks()
     {
-        _shell.Succeeds(["train", "words.txt", "--out", "alone", "--iterations", "60", .. s_options]);
-        Ranks(4, ["train", "words.txt", "--out", "run", "--iterations", "20", .. s_options]);
+        Shell.Succeeds(["train", "words.txt", "--out", "alone", "--iterations", "60", .. Options]);
+        Ranks(4, ["train", "words.txt", "--out", "run", "--iterations", "20", .. Options]);
         Ranks(2, ["train", "--resume", "--out", "run", "--iterations", "40"]);
-        _shell.Succeeds("train", "--resume", "--out", "run", "--iterations", "60");
+        Shell.Succeeds("train", "--resume", "--out", "run", "--iterations", "60");
         Agreement.Within(1e-4, Losses("alone"), Losses("run"), "losses");
 
         // Exactly with as many.
-        Ranks(2, ["train", "words.txt", "--out", "whole", "--iterations", "40", .. s_options]);
-        Ranks(2, ["train", "words.txt", "--out", "parts", "--iterations", "20", .. s_options]);
+        Ranks(2, ["train", "words.txt", "--out", "whole", "--iterations", "40", .. Options]);
+        Ranks(2, ["train", "words.txt", "--out", "parts", "--iterations", "20", .. Options]);
         Ranks(2, ["train", "--resume", "--out", "parts", "--iterations", "40"]);
         Assert.Equal(Model("whole"), Model("parts"));
+    }
+
+    /// <summary><c>CHARRNN_KILLS=100</c> in the environment makes it as many, some ten minutes.</summary>
+    [Fact]
+    public void Kills_at_random_moments_leave_the_bytes_of_a_run_that_was_never_killed()
+    {
+        int kills = Shell.Kills(FewKills);
+        var random = new Random(7);
+        long reached = 0;
+        for (int kill = 0; kill < kills; kill++)
+        {
+            using Process process = Shell.Start(OnTo(1_000_000_000), Variables, Launcher(2));
+            process.BeginOutputReadLine();
+            process.BeginErrorReadLine();
+            Thread.Sleep(random.Next(MostDelay));
+            int[] ranks = RanksOf(process);
+            Signal(ranks.Length > 0 ? ranks[random.Next(ranks.Length)] : process.Id, "KILL");
+            Assert.NotEqual(0, Shell.End(process));
+            reached = Shell.Whole("run", reached);
+        }
+
+        TestContext.Current.TestOutputHelper!.WriteLine($"{kills} kills survived; at iteration {reached}");
+        long total = reached + 50;
+        CommandResult last = Ranks(2, OnTo(total));
+        Assert.True(last.ExitCode == 0, last.Error);
+        Ranks(2, ["train", "words.txt", "--out", "whole", "--iterations", $"{total}", .. Options]);
+        Assert.Equal(Model("whole"), Model("run"));
+        Assert.Equal(Shell.Metrics("whole"), Shell.Metrics("run"));
     }
 
     [Theory]
@@ -70,7 +122,7 @@ public sealed partial class MpiTests : IDisposable
     [InlineData("STOP")]
     public void A_rank_that_dies_or_stands_still_ends_all(string signal)
     {
-        string error = Interrupt(launched => Signal(Children(launched)[1], signal), out int exitCode);
+        string error = Interrupt(launched => Signal(RanksOf(launched)[1], signal), out int exitCode);
         Assert.NotEqual(0, exitCode);
         if (signal == "STOP")
         {
@@ -83,10 +135,10 @@ public sealed partial class MpiTests : IDisposable
     }
 
     [Fact]
-    public void A_signal_at_the_launcher_saves_and_ends()
+    public void A_signal_at_thelauncher_saves_and_ends()
     {
         Interrupt(launched => Shell.Signal(launched, "TERM"), out _);
-        Assert.True(File.Exists(_shell["run/model.safetensors"]));
+        Assert.True(File.Exists(Shell["run/model.safetensors"]));
         GoesOn();
     }
 
@@ -99,7 +151,7 @@ public sealed partial class MpiTests : IDisposable
             "--batch-size: is 1, and each of 2 ranks needs a stream of its own",
             ["train", "words.txt", "--out", "run", "--preset", "classic", "--batch-size", "1", "--device", "cpu"]);
         AssertSaysOnce("trains in one process, and 2 were started", ["mlp", "train", "table.csv", "--label", "x"]);
-        AssertSaysOnce("cuda:7: no such device", ["train", "words.txt", "--out", "run", "--device", "cuda:7", .. s_options[..10]]);
+        AssertSaysOnce("cuda:7: no such device", ["train", "words.txt", "--out", "run", "--device", "cuda:7", .. Options[..10]]);
     }
 
     [Theory]
@@ -107,7 +159,7 @@ public sealed partial class MpiTests : IDisposable
     [InlineData("INT", 143)] // the launcher does not say which one it was
     public void A_signal_at_any_rank_saves_and_ends_all(string signal, int expected)
     {
-        Interrupt(launched => Signal(Children(launched)[1], signal), out int exitCode);
+        Interrupt(launched => Signal(RanksOf(launched)[1], signal), out int exitCode);
         Assert.Equal(expected, exitCode);
         GoesOn();
     }
@@ -116,12 +168,12 @@ public sealed partial class MpiTests : IDisposable
     public void Options_from_files_are_read_by_one_rank()
     {
         // As where the other machines have neither the file nor the run.
-        _shell.Write("options.json", """{ "preset": "classic", "hidden-size": 16, "batch-size": 4, "iterations": 5, "device": "cpu" }""");
-        _shell.Write("apart.sh", "[ $OMPI_COMM_WORLD_RANK = 0 ] || cd /; exec \"$@\"");
-        string[] apart = [.. Launcher(2), "sh", _shell["apart.sh"]];
-        CommandResult first = _shell.Run([], ["train", "words.txt", "--config", "options.json", "--out", "run"], s_environment, apart);
+        Shell.Write("options.json", """{ "preset": "classic", "hidden-size": 16, "batch-size": 4, "iterations": 5, "device": "cpu" }""");
+        Shell.Write("apart.sh", "[ ${OMPI_COMM_WORLD_RANK:-$PMI_RANK} = 0 ] || cd /; exec \"$@\"");
+        string[] apart = [.. Launcher(2), "sh", Shell["apart.sh"]];
+        CommandResult first = Shell.Run([], ["train", "words.txt", "--config", "options.json", "--out", "run"], Variables, apart);
         Assert.True(first.ExitCode == 0, first.Error);
-        CommandResult second = _shell.Run([], ["train", "--resume", "--out", "run", "--iterations", "9"], s_environment, apart);
+        CommandResult second = Shell.Run([], ["train", "--resume", "--out", "run", "--iterations", "9"], Variables, apart);
         Assert.True(second.ExitCode == 0, second.Error);
         Assert.Equal(9, Iterations("run"));
     }
@@ -131,10 +183,10 @@ public sealed partial class MpiTests : IDisposable
     [InlineData("--ranks:none")]
     public void Ranks_that_train_alone_all_speak(string option)
     {
-        _shell.Write("alone.sh", "exec \"$@\" --out run$OMPI_COMM_WORLD_RANK");
-        CommandResult result = _shell.Run(
-            [], ["train", "words.txt", option, "--iterations", "5", .. s_options], s_environment,
-            [.. Launcher(2), "sh", _shell["alone.sh"]]);
+        Shell.Write("alone.sh", "exec \"$@\" --out run${OMPI_COMM_WORLD_RANK:-$PMI_RANK}");
+        CommandResult result = Shell.Run(
+            [], ["train", "words.txt", option, "--iterations", "5", .. Options], Variables,
+            [.. Launcher(2), "sh", Shell["alone.sh"]]);
         Assert.True(result.ExitCode == 0, result.Error);
         Assert.Equal(2, result.ErrorLines.Count(line => line.StartsWith("run: ", StringComparison.Ordinal)));
         Assert.Equal(Model("run0"), Model("run1"));
@@ -143,40 +195,46 @@ public sealed partial class MpiTests : IDisposable
     [Fact]
     public void A_library_that_is_absent_is_named()
     {
-        CommandResult result = _shell.Run(
+        CommandResult result = Shell.Run(
             [], ["train", "words.txt", "--ranks", "mpi", "--out", "run"],
-            new Dictionary<string, string>(s_environment) { ["CHARRNN_MPI_LIBRARY"] = "libnothing.so" });
+            new Dictionary<string, string>(Variables) { ["CHARRNN_MPI_LIBRARY"] = "libnothing.so" });
         Assert.Equal(1, result.ExitCode);
         Assert.Equal(
             "error: MPI: no library was found, of libnothing.so; install Open MPI or MPICH, or name its library in CHARRNN_MPI_LIBRARY",
             Assert.Single(result.ErrorLines));
     }
 
-    private static bool HasOpenMpi()
+    /// <summary>What a command says of its version; nothing if there is no such command.</summary>
+    private static string VersionOf(string command)
     {
         try
         {
-            using Process process = Process.Start(new ProcessStartInfo("mpirun", "--version") { RedirectStandardOutput = true })!;
-            return process.StandardOutput.ReadToEnd().Contains("Open MPI", StringComparison.Ordinal);
+            using Process process = Process.Start(new ProcessStartInfo(command, "--version") { RedirectStandardOutput = true })!;
+            return process.StandardOutput.ReadToEnd();
         }
         catch (System.ComponentModel.Win32Exception)
         {
-            return false;
+            return "";
         }
     }
 
     [GeneratedRegex("another rank has not answered for ([0-9]+) s")]
     private static partial Regex NoAnswer();
 
-    /// <summary>The processes that a process started, in their order.</summary>
-    private static int[] Children(Process process)
+    /// <summary>The ranks that a launcher started, directly or by processes of its own, in their order.</summary>
+    private static int[] RanksOf(Process launcher)
     {
-        string id = process.Id.ToString(CultureInfo.InvariantCulture);
-        return
-        [
-            .. Directory.EnumerateDirectories($"/proc/{id}/task").SelectMany(task => File.ReadAllText($"{task}/children").Split(' '))
-                .Where(child => child.Length > 0).Select(child => int.Parse(child, CultureInfo.InvariantCulture)).Order(),
-        ];
+        return [.. Leaves(launcher.Id).Where(id => id != launcher.Id).Order()];
+
+        static IEnumerable<int> Leaves(int process)
+        {
+            int[] started =
+            [
+                .. Directory.EnumerateDirectories($"/proc/{process}/task").SelectMany(task => File.ReadAllText($"{task}/children").Split(' '))
+                    .Where(child => child.Length > 0).Select(child => int.Parse(child, CultureInfo.InvariantCulture)),
+            ];
+            return started.Length == 0 ? [process] : started.SelectMany(Leaves);
+        }
     }
 
     private static void Signal(int process, string signal)
@@ -185,20 +243,28 @@ public sealed partial class MpiTests : IDisposable
         Shell.Signal(to, signal);
     }
 
-    private CommandResult Ranks(int count, string[] args) => _shell.Run([], args, s_environment, Launcher(count));
+    /// <summary>Begins a run, or goes on with it where it has a checkpoint.</summary>
+    private string[] OnTo(long iterations) =>
+        Directory.Exists(Shell["run"]) && Directory.EnumerateFiles(Shell["run"], "checkpoint*").Any()
+            ? ["train", "--resume", "--out", "run", "--iterations", $"{iterations}"]
+            : ["train", "words.txt", "--out", "run", "--iterations", $"{iterations}", .. Options];
 
-    private static string[] Launcher(int count) =>
-        ["mpirun", "--oversubscribe", "-np", count.ToString(CultureInfo.InvariantCulture)];
+    private protected CommandResult Ranks(int count, string[] args) => Shell.Run([], args, Variables, Launcher(count));
+
+    private string[] Launcher(int count) => [Program, "-np", count.ToString(CultureInfo.InvariantCulture)];
 
     /// <summary>Starts a training without end on two ranks, and does something to it after its first checkpoint.</summary>
+    /// <param name="act">What is done.</param>
+    /// <param name="exitCode">The launcher's.</param>
+    /// <param name="launcher">What starts the ranks, if not on this machine alone.</param>
     /// <returns>What it said.</returns>
-    private string Interrupt(Action<Process> act, out int exitCode)
+    private protected string Interrupt(Action<Process> act, out int exitCode, string[]? launcher = null)
     {
-        using Process process = _shell.Start(
-            ["train", "words.txt", "--out", "run", "--iterations", "100000000", .. s_options], s_environment, Launcher(2));
+        using Process process = Shell.Start(
+            ["train", "words.txt", "--out", "run", "--iterations", "100000000", .. Options], Variables, launcher ?? Launcher(2));
         Task<string> error = process.StandardError.ReadToEndAsync(CancellationToken.None);
         process.StandardInput.Close();
-        for (int tries = 0; !File.Exists(_shell["run/checkpoint.safetensors"]) && tries < 600; tries++)
+        for (int tries = 0; !File.Exists(Shell["run/checkpoint.safetensors"]) && tries < 600; tries++)
             Thread.Sleep(50);
         act(process);
         exitCode = Shell.End(process);
@@ -206,7 +272,7 @@ public sealed partial class MpiTests : IDisposable
     }
 
     /// <summary>Goes on with the run, on two ranks, for as many steps as it has done.</summary>
-    private void GoesOn()
+    private protected void GoesOn()
     {
         long done = Iterations("run");
         CommandResult result = Ranks(2, ["train", "--resume", "--out", "run", "--iterations", $"{done + 100}"]);
@@ -222,12 +288,48 @@ public sealed partial class MpiTests : IDisposable
         Assert.Contains(expected, line, StringComparison.Ordinal);
     }
 
-    private byte[] Model(string run) => File.ReadAllBytes(_shell[$"{run}/model.safetensors"]);
+    private protected byte[] Model(string run) => File.ReadAllBytes(Shell[$"{run}/model.safetensors"]);
 
     private long Iterations(string run) => Values(run, "iteration").Select(value => (long)value).LastOrDefault();
 
     private double[] Losses(string run) => Values(run, "loss");
 
     private double[] Values(string run, string name) =>
-        [.. File.ReadLines(_shell[$"{run}/metrics.jsonl"]).Select(line => JsonNode.Parse(line)![name]!.GetValue<double>())];
+        [.. File.ReadLines(Shell[$"{run}/metrics.jsonl"]).Select(line => JsonNode.Parse(line)![name]!.GetValue<double>())];
 }
+
+/// <inheritdoc/>
+public sealed class OpenMpiTests() : MpiTests("Open MPI", "open-mpi", ["mpirun.openmpi", "mpirun"])
+{
+    [Fact]
+    public void Ranks_of_two_hosts_train_as_those_of_one()
+    {
+        using var hosts = new TwoHosts(Shell);
+        CommandResult result = Shell.Run(
+            [], ["train", "words.txt", "--out", "run", "--iterations", "40", .. Options], Variables, hosts.Launcher(Program));
+        Assert.True(result.ExitCode == 0, result.Error);
+        Ranks(2, ["train", "words.txt", "--out", "one", "--iterations", "40", .. Options]);
+        Assert.Equal(Model("one"), Model("run"));
+    }
+
+    [Fact]
+    public void A_network_that_breaks_ends_the_ranks_of_both_hosts()
+    {
+        using var hosts = new TwoHosts(Shell);
+        string error = Interrupt(
+            _ =>
+            {
+                hosts.Part();
+                Thread.Sleep(TimeSpan.FromSeconds(10));
+                Assert.DoesNotContain(hosts.Processes(), process => process.ProcessName is "dotnet" or "charrnn");
+                hosts.Join(); // the launcher waits for it, to end its own process there
+            },
+            out int exitCode, hosts.Launcher(Program));
+        Assert.NotEqual(0, exitCode);
+        Assert.Contains("another rank has not answered for ", error, StringComparison.Ordinal);
+        GoesOn();
+    }
+}
+
+/// <inheritdoc/>
+public sealed class MpichTests() : MpiTests("MPICH", "hydra", ["mpirun.mpich", "mpirun"]);

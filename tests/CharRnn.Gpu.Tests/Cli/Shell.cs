@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
+using CharRnn.Storage;
 
 namespace CharRnn.Gpu.Tests.Cli;
 
@@ -145,6 +146,26 @@ internal sealed class Shell : IDisposable
         metrics.Remove("seconds");
         return metrics.ToJsonString();
     })];
+
+    /// <summary>The number of kills that a test tries; <c>CHARRNN_KILLS</c> in the environment may ask for more.</summary>
+    public static int Kills(int few) => int.TryParse(
+        Environment.GetEnvironmentVariable("CHARRNN_KILLS"), NumberStyles.None, CultureInfo.InvariantCulture, out int kills) ? kills : few;
+
+    /// <summary>Every file of a run that is there is whole, and the last checkpoint not older than it was.</summary>
+    /// <returns>Its iteration.</returns>
+    public long Whole(string directory, long atLeast)
+    {
+        if (!Directory.Exists(this[directory]))
+            return atLeast;
+        long last = 0;
+        foreach (string path in Directory.EnumerateFiles(this[directory], "*.safetensors"))
+            if (Path.GetFileName(path).StartsWith("checkpoint", StringComparison.Ordinal))
+                last = Math.Max(last, CheckpointFile.Load(path).Snapshot.Iteration);
+            else
+                _ = ModelFile.Load(path);
+        Assert.InRange(last, atLeast, long.MaxValue);
+        return last;
+    }
 
     /// <summary>A copy of a directory, under another name.</summary>
     public string Copy(string from, string to)
