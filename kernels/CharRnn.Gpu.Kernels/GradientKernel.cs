@@ -12,30 +12,37 @@ namespace CharRnn.Gpu.Kernels;
 /// L = Σt mean over B of loss[t, b]                                   (E3)
 /// </code>
 /// Shapes:    h [T+1,B,H]  x [T,B,H]  dz [T,B,V]  da [T,B,G·H]  dWhy [H,V]  dWhh [H,G·H]  dWxh [V or H,G·H]  dby [V]  dbh [G·H].
-/// Launch:    one group per team, after the way back; the teams take tasks, most of which are a block of a matrix. Every element is
-///            summed over (t, b) in order, whichever team takes the task.
+/// Launch:    one group per team, after the way back of the layers concerned; the teams take tasks, most of which are a block of a matrix.
+///            Every element is summed over (t, b) in order, whichever team takes the task. On a GPU, a launch may compute some parts:
+///            part l is layer l, and the part above the layers is the output.
 /// Writes:    the gradients and the loss; a word of the status is set if a value of them is not finite.
 /// Reference: ReferenceRnn.Run.
 /// </remarks>
 public static class GradientKernel
 {
-    /// <summary>The kernel.</summary>
-    public static void Run(TrainingViews v, RnnDims d, StepArguments step) => RunTeam(Team.Index(), Team.Scratch(), v, d, step);
+    /// <summary>The kernel, for some of the tasks.</summary>
+    public static void Run(TrainingViews v, RnnDims d, StepArguments step, GradientTasks tasks) =>
+        RunTeam(Team.Index(), Team.Scratch(), v, d, step, tasks);
 
-    internal static void RunTeam(int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step)
+    internal static void RunTeam(
+        int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step, GradientTasks tasks)
     {
         if (v.Status[StepStatus.Diverged] != 0)
             return;
         int arrivals = (step.Slot + 1) * step.Teams;
         Team.Await(v.Status, StepStatus.OutputsReady, arrivals);
-        OutputTasks(team, scratch, v, d, step);
+        if (tasks.Outputs > 0)
+            OutputTasks(team, scratch, v, d, step);
         Team.Await(v.Status, StepStatus.ChainsReady, arrivals);
-        RecurrentTasks(team, scratch, v, d, step);
+        RecurrentTasks(team, scratch, v, d, step, tasks);
     }
 
-    /// <summary>The number of all tasks: more teams have nothing to do.</summary>
-    public static int TaskCount(RnnDims d, GradientGrids grids) =>
-        OutputTaskCount(grids) + LowestTaskCount(d, grids) + ((d.Layers - 1) * HigherTaskCount(d, grids.Recurrent));
+    /// <summary>The tasks of some parts: of the layers with these numbers, and, as the part above them, of the output.</summary>
+    public static GradientTasks Tasks(RnnDims d, GradientGrids grids, int begin, int end) => new(
+        end > d.Layers ? OutputTaskCount(grids) : 0, FirstTask(d, grids, begin), FirstTask(d, grids, end < d.Layers ? end : d.Layers));
+
+    private static int FirstTask(RnnDims d, GradientGrids grids, int layer) =>
+        layer == 0 ? 0 : LowestTaskCount(d, grids) + ((layer - 1) * HigherTaskCount(d, grids.Recurrent));
 
     private static int OutputTaskCount(GradientGrids grids) => grids.Output.Count + 1;
 
@@ -76,16 +83,17 @@ public static class GradientKernel
     /// <summary>
     /// Each of these tasks is a block of dWhh or, after those, of dWxh (E8), or a sum of a layer: from the lowest layer to the highest.
     /// </summary>
-    private static void RecurrentTasks(int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step)
+    private static void RecurrentTasks(
+        int team, ArrayView<float> scratch, TrainingViews v, RnnDims d, StepArguments step, GradientTasks tasks)
     {
         BlockGrid grid = step.GradientGrids.Recurrent, inputs = step.GradientGrids.Input;
         int lowest = LowestTaskCount(d, step.GradientGrids), higher = HigherTaskCount(d, grid);
-        int tasks = lowest + ((d.Layers - 1) * higher), before = step.Slot * (tasks + step.Teams);
+        int before = step.Slot * (tasks.End - tasks.Begin + step.Teams);
 
-        // Groups take these tasks from where the tasks of E5 ended.
+        // Groups take these tasks from where the tasks of E5 ended, or would have.
         int place = (team + step.Teams - (OutputTaskCount(step.GradientGrids) % step.Teams)) % step.Teams;
-        int task = Team.Take(v.Status, StepStatus.RecurrentTasks, before, -1, place, step.Teams);
-        while (task < tasks)
+        int task = Team.Take(v.Status, StepStatus.RecurrentTasks, before - tasks.Begin, -1, tasks.Begin + place, step.Teams);
+        while (task < tasks.End)
         {
             int l = task < lowest ? 0 : 1 + ((task - lowest) / higher), part = l == 0 ? task : (task - lowest) % higher;
             RecurrentLayer layer = v.Forward.Layers[l];
@@ -98,7 +106,7 @@ public static class GradientKernel
                 Bias(scratch, v, d, layer);
             else
                 RecurrentBias(scratch, v, d, layer);
-            task = Team.Take(v.Status, StepStatus.RecurrentTasks, before, task, place, step.Teams);
+            task = Team.Take(v.Status, StepStatus.RecurrentTasks, before - tasks.Begin, task, place, step.Teams);
         }
     }
 

@@ -29,7 +29,7 @@ public static class TrainStepsKernel
             int met = step.Slot * meetings;
             if (v.Status[StepStatus.Diverged] == 0)
                 Sequence(team, scratch, v, d, step);
-            GradientKernel.RunTeam(team, scratch, v, d, step);
+            GradientKernel.RunTeam(team, scratch, v, d, step, GradientKernel.Tasks(d, step.GradientGrids, 0, d.Layers + 1));
             Team.Meet(v.Status, StepStatus.Arrivals, met, step.Teams);
             if (step.Update.NeedsNorm)
             {

@@ -25,6 +25,9 @@ internal static class LibMpi
     /// <inheritdoc cref="Float"/>
     public static nint Byte { get; private set; }
 
+    /// <summary>The operation that adds.</summary>
+    public static nint AddUp { get; private set; }
+
     /// <summary>The address that stands for a send buffer where a call works in place.</summary>
     public static nint InPlace { get; private set; }
 
@@ -44,6 +47,7 @@ internal static class LibMpi
                 World = Handle("ompi_mpi_comm_world", 0x44000000);
                 Float = Handle("ompi_mpi_float", 0x4c00040a);
                 Byte = Handle("ompi_mpi_byte", 0x4c00010d);
+                AddUp = Handle("ompi_mpi_op_sum", 0x58000003);
                 ErrorsReturn = Handle("ompi_mpi_errors_return", 0x54000001);
                 InPlace = isOpenMpi ? 1 : -1;
                 NativeLibrary.SetDllImportResolver(Assembly.GetExecutingAssembly(), (_, _, _) => s_library);
@@ -81,6 +85,9 @@ internal static class LibMpi
     public static extern int MPI_Allgatherv(
         nint send, int sendCount, nint sendType, ref float receive, int[] receiveCounts, int[] receivePlaces, nint receiveType,
         nint communicator);
+
+    [DllImport(Library)]
+    public static extern int MPI_Allreduce(nint send, ref float receive, int count, nint type, nint operation, nint communicator);
 
     [DllImport(Library)]
     public static extern int MPI_Abort(nint communicator, int exitCode);

@@ -25,3 +25,19 @@ public readonly struct GradientGrids(BlockGrid output, BlockGrid recurrent, Bloc
     /// <summary>The grid of the lowest dWxh; dbh follows its shares of the columns.</summary>
     public readonly BlockGrid Input = input;
 }
+
+/// <summary>The tasks of a launch that computes gradients.</summary>
+public readonly struct GradientTasks(int outputs, int begin, int end)
+{
+    /// <summary>The number of those of the output: all, or 0.</summary>
+    public readonly int Outputs = outputs;
+
+    /// <summary>The first of those of the layers, which are counted from the lowest layer up.</summary>
+    public readonly int Begin = begin;
+
+    /// <summary>The task behind the last of them.</summary>
+    public readonly int End = end;
+
+    /// <summary>The number of all: more teams have nothing to do.</summary>
+    public int Count => Outputs + End - Begin;
+}

@@ -32,9 +32,6 @@ internal static class Ranks
 {
     private const string Name = "--ranks";
 
-    // How long other ranks leave it to the first to say what is wrong.
-    private static readonly TimeSpan ForTheFirst = TimeSpan.FromSeconds(2);
-
     /// <summary>The option that says whether to look for other ranks.</summary>
     public static Option<Choice<RankSearch>> CreateOption() => SharedOptions.OneOf(
         Name,
@@ -137,7 +134,7 @@ internal static class Ranks
         catch (CharRnnException)
         {
             // The launcher ends the others when the first rank has ended.
-            Output.IsSilent = Output.IsSilent && stop.WaitHandle.WaitOne(ForTheFirst);
+            Output.IsSilent = Output.IsSilent && stop.WaitHandle.WaitOne(Output.ForAnother);
             throw;
         }
     }
@@ -162,7 +159,9 @@ internal static class Ranks
 
     private static ComputeDevice Open(MpiRanks ranks, RankSetup setup, DeviceSelection selection, int workers)
     {
-        ComputeDevice device = selection.Open(opened => Check(opened, setup, ranks), Output.Warning, workers: workers);
+        // With profiling, because the gradient's launches are marked.
+        ComputeDevice device = selection.Open(
+            opened => Check(opened, setup, ranks), Output.Warning, profiling: true, workers: workers);
         MemoryNeed.Require(setup.Shape, setup.Step, setup.TextLength, device, ranks.Size);
         return device;
     }

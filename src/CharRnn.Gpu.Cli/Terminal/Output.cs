@@ -33,6 +33,9 @@ internal static class Output
     /// <summary>Whether nothing is written: another process speaks for this one.</summary>
     public static bool IsSilent { get; set; }
 
+    /// <summary>How long a silent process leaves it to the other one to say what is wrong with both.</summary>
+    public static TimeSpan ForAnother { get; } = TimeSpan.FromSeconds(2);
+
     /// <summary>Prepares the streams. Call it before anything is written.</summary>
     public static void Prepare()
     {
@@ -154,7 +157,12 @@ internal static class Output
     public static void Warning(string text) => Note($"warning: {TerminalText.OneLine(text)}");
 
     /// <summary>What went wrong, on one line.</summary>
-    public static void Error(string text) => Note($"error: {TerminalText.OneLine(text)}");
+    public static void Error(string text)
+    {
+        if (IsSilent)
+            Thread.Sleep(ForAnother); // a launcher may end the one that speaks as soon as this one has ended
+        Note($"error: {TerminalText.OneLine(text)}");
+    }
 
     /// <summary>
     /// Writes results that come along while something is made that must not be lost for them: where nobody reads them any more, the

@@ -27,7 +27,7 @@ internal sealed class KernelSet
     private readonly Lazy<Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int, int, BlockGrid>> _input;
     private readonly Lazy<Action<KernelConfig, TrainingViews, RnnDims, StepArguments>> _output;
     private readonly Lazy<Action<KernelConfig, TrainingViews, RnnDims, int, int, int, BlockGrid, int>> _chain;
-    private readonly Lazy<Action<KernelConfig, TrainingViews, RnnDims, StepArguments>> _gradient;
+    private readonly Lazy<Action<KernelConfig, TrainingViews, RnnDims, StepArguments, GradientTasks>> _gradient;
     private readonly Lazy<Action<KernelConfig, UpdateViews, int>> _norm;
     private readonly Lazy<Action<KernelConfig, UpdateViews, UpdateArguments, int, int>> _update;
     private readonly Lazy<Action<KernelConfig, TrainingViews, RnnDims, StepArguments, int>> _trainSteps;
@@ -56,7 +56,8 @@ internal sealed class KernelSet
             accelerator.LoadStreamKernel<TrainingViews, RnnDims, int, int, int, BlockGrid, int>(
                 ChainKernel.Run, Budget(typeof(ChainKernel))));
         _gradient = Load("Gradient", () =>
-            accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments>(GradientKernel.Run, Budget(typeof(GradientKernel))));
+            accelerator.LoadStreamKernel<TrainingViews, RnnDims, StepArguments, GradientTasks>(
+                GradientKernel.Run, Budget(typeof(GradientKernel))));
         _norm = Load("Norm", () =>
             accelerator.LoadStreamKernel<UpdateViews, int>(NormKernel.Run, Budget(typeof(NormKernel))));
         _update = Load("Update", () =>
@@ -116,11 +117,13 @@ internal sealed class KernelSet
         _chain.Value(Teams(_device.Kind == DeviceKind.Cpu ? step.Teams : grid.Count), v, d, layer, begin, end, grid, met);
     }
 
-    public void Gradient(TrainingViews v, RnnDims d, StepArguments step)
+    /// <summary>The gradients of some parts: of the layers with these numbers, and, as the part above them, of the output.</summary>
+    public void Gradient(TrainingViews v, RnnDims d, StepArguments step, int begin, int end)
     {
         using KernelProfile.Launch launch = Launch("Gradient");
-        int teams = AtWork(step.Teams, GradientKernel.TaskCount(d, step.GradientGrids));
-        _gradient.Value(Teams(teams), v, d, step.On(teams));
+        GradientTasks tasks = GradientKernel.Tasks(d, step.GradientGrids, begin, end);
+        int teams = AtWork(step.Teams, tasks.Count);
+        _gradient.Value(Teams(teams), v, d, step.On(teams), tasks);
     }
 
     /// <summary>The update, after the norm of the gradient if the update needs it.</summary>

@@ -25,16 +25,14 @@ internal sealed class DeviceOptimizer : IDisposable
     /// <param name="slots">The number of steps whose rates are on the device at once.</param>
     /// <param name="status">The status of the steps.</param>
     /// <param name="isMeasured">Whether the gradient's norm is needed, even if it clips nothing.</param>
-    /// <param name="ranks">Those with whom the gradient is summed before an update; null where there are none.</param>
+    /// <param name="isShared">Whether the gradient is summed with others before an update, which is then read with the line behind.</param>
     /// <exception cref="CharRnnException">The device has no room for the optimizer.</exception>
     public DeviceOptimizer(
         ComputeDevice device, ParameterLayout layout, DeviceParameters theta, UpdateOptions options, int slots, AlignedBuffer<int> status,
-        bool isMeasured, ICollective? ranks = null)
+        bool isMeasured, bool isShared = false)
     {
         (_options, _layout) = (options, layout);
-        _gradient = new DeviceParameters(device, layout, ranks is null ? 0 : Layout.PanelWidth);
-        if (ranks is not null)
-            Shared = new SharedGradient(device, ranks, _gradient.Buffer, status);
+        _gradient = new DeviceParameters(device, layout, isShared ? SharedGradient.Behind : 0);
         _moments = [.. options.Moments.Select(_ => new DeviceParameters(device, layout))];
         _transposed = new AlignedBuffer<float>(device, Math.Max(layout.TransposedLength, Layout.PanelWidth));
         TransposedMatrix[] matrices = layout.Transposes;
@@ -46,13 +44,13 @@ internal sealed class DeviceOptimizer : IDisposable
         Views = new UpdateViews(
             theta.View, _gradient.View, _moments.Length > 0 ? _moments[0].View : _none.View,
             _moments.Length > 1 ? _moments[1].View : _none.View, _transposed.View, _matrices.View, _squares.View, _rates.View, status.View);
-        Arguments = ArgumentsOf(options, (int)layout.WeightsLength, isMeasured, ranks is not null);
+        Arguments = ArgumentsOf(options, (int)layout.WeightsLength, isMeasured, isShared);
     }
 
     public UpdateViews Views { get; }
 
-    /// <summary>The gradient of all ranks; null where there are none.</summary>
-    public SharedGradient? Shared { get; }
+    /// <summary>The gradient, and what lies behind it if it is shared.</summary>
+    public AlignedBuffer<float> GradientBuffer => _gradient.Buffer;
 
     /// <summary>The views of parameters that nothing updates.</summary>
     /// <param name="theta">The parameters.</param>

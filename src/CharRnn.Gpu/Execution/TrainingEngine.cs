@@ -34,6 +34,7 @@ public sealed class TrainingEngine : ITextEngine
     private readonly ForwardBuffers _forward;
     private readonly AlignedBuffer<float> _dh, _carry;
     private readonly DeviceOptimizer _optimizer;
+    private readonly SharedGradient? _shared;
     private readonly AlignedBuffer<float> _stepLosses;
     private readonly AlignedBuffer<int> _status;
     private readonly TrainingViews _views;
@@ -68,8 +69,10 @@ public sealed class TrainingEngine : ITextEngine
     /// <param name="options">The sizes of a step, with the streams of all ranks, and rates.</param>
     /// <param name="ranks">The ranks that share the B streams; null where there are none.</param>
     /// <param name="windowTokens">The tokens of all ranks together that may be on the devices at once.</param>
+    /// <param name="leastPiece">The floats of the gradient that are worth a message of their own.</param>
     internal TrainingEngine(
-        DeviceModel model, ITokenSource text, StepOptions options, ICollective? ranks, long windowTokens = DefaultWindowTokens)
+        DeviceModel model, ITokenSource text, StepOptions options, ICollective? ranks, long windowTokens = DefaultWindowTokens,
+        int leastPiece = SharedGradient.LeastPiece)
     {
         if (options.HiddenSize != model.Shape.HiddenSize)
             throw new ArgumentException($"are for {options.HiddenSize} units, and the model has {model.Shape.HiddenSize}", nameof(options));
@@ -95,12 +98,20 @@ public sealed class TrainingEngine : ITextEngine
         _stepLosses = new AlignedBuffer<float>(model.Device, StepRunner.MaxSteps);
         _status = new AlignedBuffer<int>(model.Device, StepStatus.CountFor(model.Device.Teams));
         _optimizer = new DeviceOptimizer(
-            model.Device, model.Layout, model.Parameters, options, StepRunner.MaxSteps, _status, isMeasured: false, ranks);
+            model.Device, model.Layout, model.Parameters, options, StepRunner.MaxSteps, _status, isMeasured: false,
+            isShared: ranks is not null);
+        if (ranks is not null)
+        {
+            int[] parts = [.. Enumerable.Range(0, d.Layers + 1).Select(part => (int)model.Layout.Places[model.Shape.WxhOf(part)].Offset)];
+            _shared = new SharedGradient(
+                model.Device, ranks, _optimizer.GradientBuffer, _status, parts, (int)model.Layout.WeightsLength, leastPiece);
+        }
+
         ForwardViews forward = _forward.Views;
         _views = new TrainingViews(
             forward, _dh.View, sizes.HasGates ? forward.Gates : _dh.View, sizes.HasGates ? forward.Recurrent : _dh.View, _carry.View,
             _optimizer.Gradient(model.Shape), _optimizer.Views, _optimizer.Transposed(model.Shape.Why),
-            _optimizer.Shared?.Loss ?? _stepLosses.View);
+            _shared?.Loss ?? _stepLosses.View);
         _evaluator = new Evaluator(model, ValidationStreams, ranks);
         _sampler = new Sampler(model);
 
@@ -200,7 +211,7 @@ public sealed class TrainingEngine : ITextEngine
             StepArguments step = Arguments(begun, startsOver, 0, Plan);
             BackPropagate(Plan, step);
             bool own = end();
-            (float loss, int ends) = _optimizer.Shared!.Sum(own);
+            (float loss, int ends) = _shared!.Sum(own);
             anotherEnds = ends > (own ? 1 : 0);
             Model.Device.Kernels.Update(_optimizer.Views, step.Update, step.Slot, step.Teams);
             Cursor = begun.Advance(1);
@@ -391,6 +402,8 @@ public sealed class TrainingEngine : ITextEngine
         }
 
         kernels.Output(_views, d, step);
+        int computed = d.Layers + 1; // parts of the gradient: the layers, and the output above them
+        Gradient(d.Layers);
         for (int l = d.Layers - 1; l >= 0; l--)
         {
             for (int t = d.T; t > 0; t -= perLaunch)
@@ -398,9 +411,18 @@ public sealed class TrainingEngine : ITextEngine
             met += d.T - 1;
             if (l > 0)
                 kernels.Input(_views, d, step, l, back: true, plan.BelowGrid);
+            Gradient(l);
         }
 
-        kernels.Gradient(_views, d, step);
+        // In as few launches as there are pieces that other ranks wait for.
+        void Gradient(int part)
+        {
+            if (part > 0 && _shared?.BeginsWith(part) != true)
+                return;
+            kernels.Gradient(_views, d, step, part, computed);
+            _shared?.Launched(part);
+            computed = part;
+        }
     }
 
     private StepArguments Arguments(StreamCursor cursor, bool startsOver, int slot, ExecutionPlan plan) => new(
@@ -443,6 +465,7 @@ public sealed class TrainingEngine : ITextEngine
         _forward.Dispose();
         _dh.Dispose();
         _carry.Dispose();
+        _shared?.Dispose();
         _optimizer.Dispose();
         _stepLosses.Dispose();
         _status.Dispose();
