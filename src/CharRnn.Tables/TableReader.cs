@@ -241,13 +241,9 @@ public sealed class TableReader : IDisposable
         var reader = new StreamReader(pipe.AsStream(), encoding, detectEncodingFromByteOrderMarks: false, bufferSize: ReadBytes);
         if (reader.Peek() == '\uFEFF')
             reader.Read();
-        if (text.SeparatorLine is { } said)
-        {
+        for (int line = 0; line < text.LinesBefore; line++)
             reader.ReadLine();
-            return (reader, delimiter ?? said, 1);
-        }
-
-        return (reader, delimiter ?? text.Delimiter, 0);
+        return (reader, delimiter ?? text.SeparatorLine ?? text.Delimiter, text.LinesBefore);
     }
 
     private void Append(string cell)
