@@ -95,8 +95,8 @@ internal static class ForeignTables
                 ]),
             ["pandas' to_csv with sep='\\t', quoting=csv.QUOTE_NONNUMERIC and index_label='id'"] = (
                 Table("\"id\"\t\"size\"\t\"month\"\t\"time\"\t\"zoned\"\t\"slept\"\t\"heavy\"\t\"kind\"", i =>
-                    $"{i}\t{Size(i) ?? "\"\""}\t\"2024-{1 + (i % 12):D2}\"\t\"{Seen(i)[11..]}\"\t\"{Seen(i)}+01:00\"\t\"{Slept(i)}\"\t{Bool(i)}\t"
-                    + $"\"{Kind(i)}\""),
+                    $"{i}\t{Size(i) ?? "\"\""}\t\"2024-{1 + (i % 12):D2}\"\t\"{Seen(i)[11..]}\"\t\"{Seen(i)}+01:00\"\t"
+                    + $"\"{Slept(i)}\"\t{Bool(i)}\t\"{Kind(i)}\""),
                 [
                     "id left out 60 row numbers", "size number 7 6 missing: the mean", "month category 12",
                     "time number 60 times, as hours", "zoned date 60 as year, month, day, weekday, hour",
@@ -134,7 +134,8 @@ internal static class ForeignTables
     private static string Took(int i) => $"0 days {TimeSpan.FromSeconds((i % 5 * 1800) + 15):hh\\:mm\\:ss}";
 
     // Of Python's.
-    private static string Slept(int i) => (i % 4) switch { 0 => "0:30:00", 1 => "1 day, 0:00:00", 2 => "-1 day, 23:59:55", _ => "0:00:01.500000" };
+    private static string Slept(int i) =>
+        (i % 4) switch { 0 => "0:30:00", 1 => "1 day, 0:00:00", 2 => "-1 day, 23:59:55", _ => "0:00:01.500000" };
 
     private static string Kind(int i) => i / 5 % 2 == 0 ? "one, left" : "two, right";
 
