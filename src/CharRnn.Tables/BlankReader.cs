@@ -1,9 +1,6 @@
 namespace CharRnn.Tables;
 
-/// <summary>
-/// Reads a text whose fields are separated by any number of blanks as one that has a tab there, and a quote within quotes twice where R
-/// has a backslash before it.
-/// </summary>
+/// <summary>Reads a text whose fields are separated by any number of blanks as one that has a tab there.</summary>
 /// <param name="reader">The text.</param>
 internal sealed class BlankReader(TextReader reader) : TextReader
 {
@@ -36,8 +33,6 @@ internal sealed class BlankReader(TextReader reader) : TextReader
             c = reader.Read();
         }
 
-        if (_isQuoted && c == '\\' && reader.Peek() == '"')
-            return _ahead = reader.Read();
         if (c == '"')
             _isQuoted = !_isQuoted;
         bool isEnd = !_isQuoted && c is '\n' or '\r' or -1, isBetween = _hasBlank && !_isStart && !isEnd;

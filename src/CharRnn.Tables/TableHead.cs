@@ -66,6 +66,25 @@ internal sealed class TableHead
     /// <summary>Whether a character can separate fields.</summary>
     private static bool IsDelimiter(char c) => c is '\t' or ' ' || !(c == '"' || char.IsWhiteSpace(c) || char.IsSurrogate(c));
 
+    /// <summary>
+    /// Whether a backslash stands before quotes within quotes: somewhere it does so before one that would otherwise end a field, and does
+    /// not. What has blanks between its fields and quotes comes from R, which always writes them so.
+    /// </summary>
+    /// <param name="delimiter">What separates the fields.</param>
+    public bool EscapesQuotes(string delimiter)
+    {
+        bool isQuoted = false;
+        for (int i = 0; i < _text.Length - 2; i++)
+        {
+            if (_text[i] == '"')
+                isQuoted = !isQuoted;
+            if (isQuoted && _text[i] == '\\' && _text[i + 1] == '"' && _text[i + 2] is not ('"' or '\n') && _text[i + 2] != delimiter[0])
+                return true;
+        }
+
+        return delimiter == " ";
+    }
+
     /// <summary>The encoding of a table's first bytes: UTF-16 with a mark or with a zero in every other byte, or else UTF-8.</summary>
     public static Encoding EncodingOf(ReadOnlySpan<byte> bytes)
     {

@@ -49,7 +49,11 @@ public sealed class CsvTableTests : IDisposable
     {
         Table table = Read("\"a\" \"b c\"\n\"r 1\" \"say \\\"so\\\"\" 2\n\"r 2\" \"\\\" \\\"\" 3\n");
         Assert.Equal([["r 1", "say \"so\"", "2"], ["r 2", "\" \"", "3"]], Rows(table));
-        Assert.Equal([["\\", "x"]], Rows(Read("a,b\n\"\\\",x\n"))); // elsewhere it is a character
+        table = Read("\"a\",\"b\"\n\"say \\\"so\\\", or\",2\n\"5\\\"\",1\n");
+        Assert.Equal([["say \"so\", or", "2"], ["5\"", "1"]], Rows(table));
+
+        // Where every quote has a place without that, it is a character.
+        Assert.Equal([["\\", "x"], ["\\\"", "y\\"]], Rows(Read("a,b\n\"\\\",x\n\"\\\"\"\",\"y\\\"\n")));
     }
 
     [Fact]
