@@ -1,6 +1,8 @@
 namespace CharRnn.Tables;
 
-/// <summary>Reads a text in which a backslash stands before a quote within quotes, as R writes it, as one that has such quotes twice.</summary>
+/// <summary>
+/// Reads a text in which a backslash stands before a quote within quotes, as R writes it, as one that has such quotes twice.
+/// </summary>
 /// <param name="reader">The text.</param>
 internal sealed class EscapedQuoteReader(TextReader reader) : TextReader
 {
