@@ -37,7 +37,7 @@ internal sealed class ColumnProfile
             || (others.Length <= MostWords && numbers > LeastNumbers && words <= (Rows - Missing) / 2 && Others.All(Cell.IsWord)));
         IsDates = Values > 0 && dates == Values;
         HasTimes = IsDates && values.Any(text => DateText.TryParse(text, Dates, out _, out bool hasTime) && hasTime);
-        IsCodes = others.Length == 0 && values.Any(Cell.IsCode);
+        IsCodes = others.Length == 0 && Notation != NumberText.Clock && values.Any(Cell.IsCode);
         Texts = values;
     }
 

@@ -4,7 +4,9 @@ using CharRnn.Networks;
 
 namespace CharRnn.Tables;
 
-/// <summary>Reads numbers as tables have them: with a decimal comma, separators of thousands, percent and currency signs.</summary>
+/// <summary>
+/// Reads numbers as tables have them: with a decimal comma, separators of thousands, percent and currency signs; or as times.
+/// </summary>
 internal static class NumberText
 {
     // No number is longer; a longer text is not looked at.
@@ -17,23 +19,26 @@ internal static class NumberText
     // Spaces of a fixed width, which some write between thousands.
     private const string Spaces = "\u00A0\u202F\u2009";
 
+    /// <summary>Times of a day and durations, such as 07:15: the hours before a colon, then minutes.</summary>
+    public static NumberNotation Clock { get; } = new(':', '\0');
+
     /// <summary>The notations that numbers may have, the likeliest first.</summary>
     /// <param name="delimiter">What separates the fields: a table that does so with a comma hardly has decimal commas.</param>
     public static IReadOnlyList<NumberNotation> Notations(string delimiter) =>
     [
         NumberNotation.Plain,
         .. delimiter == "," ? (NumberNotation[])[new('.', ','), new(',', '.')] : [new(',', '.'), new('.', ',')],
-        new('.', ' '), new(',', ' '), new('.', '\''),
+        new('.', ' '), new(',', ' '), new('.', '\''), Clock,
     ];
 
     /// <summary>Reads a number.</summary>
     /// <param name="text">The text of a cell.</param>
     /// <param name="notation">How numbers are written.</param>
-    /// <param name="value">The number, which is finite.</param>
+    /// <param name="value">The number, which is finite; of a time, its hours.</param>
     public static bool TryParse(string text, NumberNotation notation, out double value) =>
         notation == NumberNotation.Plain && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value)
             ? double.IsFinite(value)
-            : TryParseWritten(text, notation, out value);
+            : notation == Clock ? ClockText.TryParse(text, out value) : TryParseWritten(text, notation, out value);
 
     /// <summary>Whether a text has a percent or currency sign.</summary>
     public static bool HasUnit(string text) => text.AsSpan().ContainsAny(s_units);

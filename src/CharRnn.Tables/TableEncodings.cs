@@ -32,8 +32,11 @@ public static class TableEncodings
         /// The rows that can be trained on or measured: those that have a label, and where rows with missing values are left out, all
         /// other columns as well.
         /// </summary>
+        /// <param name="table">The table.</param>
+        /// <param name="cancellation">Checked before each column.</param>
         /// <exception cref="CharRnnException">A value is missing, and that is an error.</exception>
-        public IReadOnlyList<int> UsableRows(Table table)
+        /// <exception cref="OperationCanceledException">Cancellation was requested.</exception>
+        public IReadOnlyList<int> UsableRows(Table table, CancellationToken cancellation = default)
         {
             IEnumerable<ColumnEncoding> needed = encoding.Missing == MissingValues.Fill
                 ? [encoding.Label]
@@ -42,6 +45,7 @@ public static class TableEncodings
             Array.Fill(isUsable, true);
             foreach (ColumnEncoding column in needed)
             {
+                cancellation.ThrowIfCancellationRequested();
                 Func<int, bool> isMissing = MissingReader(table.Readable(column.Name), column);
                 for (int row = 0; row < table.Count; row++)
                     if (isMissing(row))
@@ -74,14 +78,16 @@ public static class TableEncodings
         /// <summary>Adds what depends on the training rows: means, deviations, and the most frequent categories.</summary>
         /// <param name="table">The table.</param>
         /// <param name="rows">The training rows.</param>
+        /// <param name="cancellation">Checked before each column.</param>
         /// <exception cref="CharRnnException">Numbers are too large for a mean.</exception>
-        public TableEncoding Fitted(Table table, IReadOnlyList<int> rows)
+        /// <exception cref="OperationCanceledException">Cancellation was requested.</exception>
+        public TableEncoding Fitted(Table table, IReadOnlyList<int> rows, CancellationToken cancellation = default)
         {
             var selected = new RowSelection(rows);
             return encoding with
             {
-                Inputs = [.. encoding.Inputs.Select(column => Fit(column, table, selected))],
-                Label = Fit(encoding.Label, table, selected),
+                Inputs = [.. encoding.Inputs.Select(column => Fit(column, table, selected, cancellation))],
+                Label = Fit(encoding.Label, table, selected, cancellation),
             };
         }
 
@@ -226,8 +232,9 @@ public static class TableEncodings
             : Cell.WithoutZeroDecimals(text);
     }
 
-    private static ColumnEncoding Fit(ColumnEncoding column, Table table, RowSelection rows)
+    private static ColumnEncoding Fit(ColumnEncoding column, Table table, RowSelection rows, CancellationToken cancellation)
     {
+        cancellation.ThrowIfCancellationRequested();
         TableColumn from = table.Column(column.Name);
         if (column.Categories is { } categories)
         {

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace CharRnn.Tables;
 
-/// <summary>What the first bytes of a table tell of the rest: its encoding, and what separates its fields.</summary>
+/// <summary>What the first bytes of a table tell of the rest: its encoding, where it begins, and what separates its fields.</summary>
 internal sealed class TableHead
 {
     private const int RecordsLookedAt = 10;
@@ -19,20 +19,27 @@ internal sealed class TableHead
         // A character may be cut at the end, and what is wrong further in is found by whoever reads the rows.
         var lenient = (Encoding)encoding.Clone();
         lenient.DecoderFallback = DecoderFallback.ReplacementFallback;
-        _text = lenient.GetString(bytes).TrimStart('\uFEFF').ReplaceLineEndings("\n");
+        string text = lenient.GetString(bytes).TrimStart('\uFEFF').ReplaceLineEndings("\n");
+        string[] lines = text.Split('\n');
+        SeparatorLine = lines[0] is ['s' or 'S', 'e' or 'E', 'p' or 'P', '=', var named] && IsDelimiter(named) ? named.ToString() : null;
+        int header = Array.FindIndex(lines, line => line.Trim() is not (['#', ..] or ""));
+        int comment = header < 0 ? -1 : Array.FindLastIndex(lines, Math.Max(0, header - 1), line => line.StartsWith('#'));
+        LinesBefore = SeparatorLine is not null ? 1 : comment + 1;
+        _text = TextFrom(lines, LinesBefore);
+        if (comment < 0 || SeparatorLine is not null)
+            return;
+
+        // A last line with # is the header if it has as many fields as the line below.
+        string delimiter = Delimiter, withIt = TextFrom(lines, comment);
+        if (Counts(withIt, delimiter[0]) is [> 0 and var one, var other, ..] && one == other)
+            (LinesBefore, _text) = (comment, withIt);
     }
 
     /// <summary>The delimiter that Excel's first line names, as in <c>sep=;</c>; null if there is no such line.</summary>
-    public string? SeparatorLine
-    {
-        get
-        {
-            string line = FirstLine();
-            return line.Length == 5 && line.StartsWith("sep=", StringComparison.OrdinalIgnoreCase) && IsDelimiter(line[4])
-                ? line[4..]
-                : null;
-        }
-    }
+    public string? SeparatorLine { get; }
+
+    /// <summary>The number of lines before the header: Excel's first line, or comments, which begin with #.</summary>
+    public int LinesBefore { get; }
 
     /// <summary>
     /// What separates the fields: what the header has, as often as the first rows do if possible, and the most often. A table whose lines
@@ -45,7 +52,7 @@ internal sealed class TableHead
             (char Delimiter, bool IsEven, int Count)[] found =
             [
                 .. from one in Delimiters
-                   let counts = Counts(one)
+                   let counts = Counts(_text, one)
                    where counts.Count > 0 && counts[0] > 0
                    select (one, counts.TrueForAll(count => count == counts[0] || count == counts[0] + 1), counts[0]),
             ];
@@ -58,6 +65,25 @@ internal sealed class TableHead
 
     /// <summary>Whether a character can separate fields.</summary>
     private static bool IsDelimiter(char c) => c is '\t' or ' ' || !(c == '"' || char.IsWhiteSpace(c) || char.IsSurrogate(c));
+
+    /// <summary>
+    /// Whether a backslash stands before quotes within quotes: somewhere it does so before one that would otherwise end a field, and does
+    /// not. What has blanks between its fields and quotes comes from R, which always writes them so.
+    /// </summary>
+    /// <param name="delimiter">What separates the fields.</param>
+    public bool EscapesQuotes(string delimiter)
+    {
+        bool isQuoted = false;
+        for (int i = 0; i < _text.Length - 2; i++)
+        {
+            if (_text[i] == '"')
+                isQuoted = !isQuoted;
+            if (isQuoted && _text[i] == '\\' && _text[i + 1] == '"' && _text[i + 2] is not ('"' or '\n') && _text[i + 2] != delimiter[0])
+                return true;
+        }
+
+        return delimiter == " ";
+    }
 
     /// <summary>The encoding of a table's first bytes: UTF-16 with a mark or with a zero in every other byte, or else UTF-8.</summary>
     public static Encoding EncodingOf(ReadOnlySpan<byte> bytes)
@@ -74,15 +100,15 @@ internal sealed class TableHead
             : new UTF8Encoding(false, throwOnInvalidBytes: true);
     }
 
-    private string FirstLine() => _text.Split('\n', 2)[0];
+    private static string TextFrom(string[] lines, int first) => string.Join('\n', lines[first..]);
 
     /// <summary>How often a character is outside of quotes, in each of the first records.</summary>
-    private List<int> Counts(char delimiter)
+    private static List<int> Counts(string text, char delimiter)
     {
         var counts = new List<int>();
         bool isQuoted = false, isEmpty = true;
         int count = 0;
-        foreach (char c in _text)
+        foreach (char c in text)
         {
             if (c == '"')
                 isQuoted = !isQuoted;

@@ -23,8 +23,12 @@ public sealed record TablePlan(TableEncoding Encoding, IReadOnlyList<ColumnDecis
     private const int FewTexts = 10;
 
     /// <summary>Decides what the columns of a table are for.</summary>
+    /// <param name="table">The table.</param>
+    /// <param name="options">What is said about its columns.</param>
+    /// <param name="cancellation">Checked before each column.</param>
     /// <exception cref="CharRnnException">A column that is named is not there or cannot be what it is said to be.</exception>
-    public static TablePlan Of(Table table, TableOptions options)
+    /// <exception cref="OperationCanceledException">Cancellation was requested.</exception>
+    public static TablePlan Of(Table table, TableOptions options, CancellationToken cancellation = default)
     {
         TableColumn label = table.Column(options.Label);
         HashSet<TableColumn> ignored = [.. table.ColumnsOf(options.Ignored)], numeric = [.. table.ColumnsOf(options.Numeric)],
@@ -39,7 +43,14 @@ public sealed record TablePlan(TableEncoding Encoding, IReadOnlyList<ColumnDecis
                 "leave it in one of them");
 
         // A number such as 1.234 is whole in a table that has decimal commas.
-        ColumnProfile[] profiles = [.. table.Columns.Select(column => new ColumnProfile(column, table.Delimiter))];
+        ColumnProfile[] profiles =
+        [
+            .. table.Columns.Select(column =>
+            {
+                cancellation.ThrowIfCancellationRequested();
+                return new ColumnProfile(column, table.Delimiter);
+            }),
+        ];
         if (Array.Exists(profiles, profile => profile.IsNumeric && profile.Notation.DecimalMark == ','))
             profiles = [.. profiles.Select(profile => profile.WithDecimalCommas())];
 
@@ -48,6 +59,7 @@ public sealed record TablePlan(TableEncoding Encoding, IReadOnlyList<ColumnDecis
         ColumnEncoding? answer = null;
         for (int c = 0; c < table.Columns.Count; c++)
         {
+            cancellation.ThrowIfCancellationRequested();
             TableColumn column = table.Columns[c];
             ColumnProfile profile = profiles[c];
             (ColumnEncoding? encoding, string role, string note) = column == label
@@ -55,7 +67,7 @@ public sealed record TablePlan(TableEncoding Encoding, IReadOnlyList<ColumnDecis
                 : ignored.Contains(column) ? (null, LeftOut, "as --ignore says")
                 : numeric.Contains(column) ? Forced(table, profile)
                 : categorical.Contains(column) ? CategoryOf(table, profile)
-                : InputOf(profile, isFirst: c == 0);
+                : InputOf(profile, isFirst: c == 0, isBehindNamed: table.Columns.Take(c).Any(before => !before.IsUnnamed));
             int missing = encoding is null ? profile.Missing : TableEncodings.MissingIn(column, encoding);
             if (column == label && missing > 0)
                 note = Joined(note, "rows without it are left out");
@@ -83,13 +95,16 @@ public sealed record TablePlan(TableEncoding Encoding, IReadOnlyList<ColumnDecis
         return new(new TableEncoding(inputs, answer!) { Missing = options.Missing }, decisions);
     }
 
-    private static (ColumnEncoding? Encoding, string Role, string Note) InputOf(ColumnProfile profile, bool isFirst)
+    private static (ColumnEncoding? Encoding, string Role, string Note) InputOf(ColumnProfile profile, bool isFirst, bool isBehindNamed)
     {
         TableColumn column = profile.Column;
         int present = profile.Rows - profile.Missing;
         if (profile.Values == 0)
             return (null, LeftOut, "no values");
-        if (isFirst && column.IsUnnamed && profile.Missing == 0 && (profile.IsRunning || profile.IsWide || profile.Values == profile.Rows))
+
+        // pandas adds such a column each time that a table is written, read and written again.
+        if (!isBehindNamed && column.IsUnnamed && profile.Missing == 0
+            && (profile.IsRunning || profile.IsWide || profile.Values == profile.Rows))
             return (null, LeftOut, profile.IsRunning ? "row numbers without a name" : "row names without a name");
         if (isFirst && s_rowNames.Contains(column.Name) && profile.Rows > 1 && profile.IsRunning)
             return (null, LeftOut, "row numbers");
@@ -120,6 +135,7 @@ public sealed record TablePlan(TableEncoding Encoding, IReadOnlyList<ColumnDecis
         {
             { DecimalMark: ',', GroupMark: '.' } => "decimal commas",
             { DecimalMark: ',' } => "decimal commas, spaces between thousands",
+            { DecimalMark: ':' } => "times, as hours",
             { GroupMark: '\0' } => "",
             { GroupMark: var group } => $"{(group == ',' ? "commas" : group == ' ' ? "spaces" : "apostrophes")} between thousands",
         };

@@ -58,10 +58,11 @@ public sealed class TableReader : IDisposable
         (_path, _isLenient, _storage) = (path, isLenient, storage ?? new TableStorage());
         _name = path.Length == 0 ? "DATA" : StandardStreams.NameOf(path);
         Bytes = Guard(() => Open(path, delimiter, _storage, cancellation));
-        (_reader, _delimiter, _linesBefore) = Guard(() => Open(Bytes, delimiter));
+        (_reader, _delimiter, _linesBefore, bool escapesQuotes) = Guard(() => Open(Bytes, delimiter));
         try
         {
-            _parser = Parser(_delimiter == " " ? new BlankReader(_reader) : _reader);
+            TextReader text = escapesQuotes ? new EscapedQuoteReader(_reader) : _reader;
+            _parser = Parser(_delimiter == " " ? new BlankReader(text) : text);
             _columns = Guard(ReadHeader);
             Append(string.Join('\n', _columns.Select(column => column.Name)));
         }
@@ -214,7 +215,7 @@ public sealed class TableReader : IDisposable
     internal static TableStream Open(string path, string? delimiter, TableStorage storage, CancellationToken cancellation) =>
         new(StandardStreams.OpenToRead(path, cancellation), delimiter, storage.Progress, cancellation);
 
-    private static (StreamReader Reader, string Delimiter, int Lines) Open(TableStream stream, string? delimiter)
+    private static (StreamReader Reader, string Delimiter, int Lines, bool EscapesQuotes) Open(TableStream stream, string? delimiter)
     {
         // The head of a pipe can be read only once: it stays in the buffer.
         var pipe = PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: ReadBytes));
@@ -229,7 +230,7 @@ public sealed class TableReader : IDisposable
         }
     }
 
-    private static (StreamReader Reader, string Delimiter, int Lines) Open(PipeReader pipe, string? delimiter)
+    private static (StreamReader Reader, string Delimiter, int Lines, bool EscapesQuotes) Open(PipeReader pipe, string? delimiter)
     {
         ReadResult head = pipe.ReadAtLeastAsync(ReadBytes).AsTask().GetAwaiter().GetResult();
         byte[] bytes = head.Buffer.Slice(0, Math.Min(head.Buffer.Length, ReadBytes)).ToArray();
@@ -241,13 +242,10 @@ public sealed class TableReader : IDisposable
         var reader = new StreamReader(pipe.AsStream(), encoding, detectEncodingFromByteOrderMarks: false, bufferSize: ReadBytes);
         if (reader.Peek() == '\uFEFF')
             reader.Read();
-        if (text.SeparatorLine is { } said)
-        {
+        for (int line = 0; line < text.LinesBefore; line++)
             reader.ReadLine();
-            return (reader, delimiter ?? said, 1);
-        }
-
-        return (reader, delimiter ?? text.Delimiter, 0);
+        delimiter ??= text.SeparatorLine ?? text.Delimiter;
+        return (reader, delimiter, text.LinesBefore, text.EscapesQuotes(delimiter));
     }
 
     private void Append(string cell)

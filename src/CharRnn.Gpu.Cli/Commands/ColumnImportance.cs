@@ -8,7 +8,9 @@ namespace CharRnn.Gpu.Cli.Commands;
 /// that they say nothing any more (permutation importance, Breiman, 2001).
 /// </summary>
 /// <param name="Column">The name of the column.</param>
-/// <param name="Mean">The accuracy that is lost, or the root mean square error that is added; the mean over the shufflings.</param>
+/// <param name="Mean">
+/// The accuracy or balanced accuracy that is lost, or the root mean square error that is added; the mean over the shufflings.
+/// </param>
 /// <param name="Deviation">Their standard deviation.</param>
 internal sealed record ColumnImportance(string Column, double Mean, double Deviation)
 {

@@ -4,7 +4,6 @@ using CharRnn.Exchange;
 using CharRnn.Files;
 using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Model;
-using CharRnn.Runs;
 using CharRnn.Storage;
 using CharRnn.Text;
 
@@ -60,19 +59,18 @@ internal static class ExchangeCommands
             string from = options.GetRequiredValue(ModelPath);
             Choice<ExchangeFormat> format = options.GetValue(ExportFormat);
             string path = SharedOptions.NewFile(ExportTo, options.GetValue(ExportTo) ?? $"model{format.Value.Extension}", from);
-            string file = RunSearch.FindModel(from, options.GetValue(Best));
-            if (NetworkFile.IsNetwork(file))
+            (NetworkModel? network, CharacterModel? model) =
+                SharedOptions.LoadModel(from, options.GetValue(Best), NetworkFile.LoadAny);
+            if (network is not null)
             {
-                NetworkModel network = NetworkFile.Load(file);
                 Action<string, NetworkModel> write = format.Value.SaveNetwork
                     ?? throw new CharRnnException(from, "is a network on tables", "give --format onnx or pytorch");
                 write(path, network);
                 return Done(path, network);
             }
 
-            CharacterModel model = SharedOptions.LoadModel(from, options.GetValue(Best));
-            format.Value.SaveText(path, model);
-            return Done(path, model);
+            format.Value.SaveText(path, model!);
+            return Done(path, model!);
         });
         return command;
     }

@@ -65,12 +65,13 @@ internal sealed class LabelledTable : IDisposable
 
     /// <summary>The rows of a table to learn from, shuffled.</summary>
     /// <exception cref="CharRnnException">There is none.</exception>
-    public static IReadOnlyList<int> Rows(Table table, TableEncoding encoding, ulong seed)
+    /// <exception cref="OperationCanceledException">A stop was requested.</exception>
+    public static IReadOnlyList<int> Rows(Table table, TableEncoding encoding, ulong seed, CancellationToken stop)
     {
         // The bits of numbers that are not negative are in the order of the numbers.
         ulong[] places =
         [
-            .. encoding.UsableRows(table)
+            .. encoding.UsableRows(table, stop)
                 .Select(row => ((ulong)BitConverter.SingleToUInt32Bits(Philox.Uniform(seed, Stream, (ulong)row)) << 32) | (uint)row),
         ];
         Array.Sort(places);
@@ -92,7 +93,8 @@ internal sealed class LabelledTable : IDisposable
         TableParts trained = Encode(whole, [.. _rows.Where(row => !held.Contains(row))]);
 
         int[] rows = [.. order.Where(held.Contains)];
-        return (trained, Weighted(trained.Encoding.Encode(Table, rows, Shape.Loss, withAnswers: true).Data, trained.Training));
+        EncodedRows measured = trained.Encoding.Encode(Table, rows, Shape.Loss, withAnswers: true, cancellation: _stop);
+        return (trained, Weighted(measured.Data, trained.Training));
     }
 
     /// <summary>Splits rows, fits an encoding to those to train on, and encodes both parts.</summary>
@@ -100,7 +102,7 @@ internal sealed class LabelledTable : IDisposable
     {
         (int[] training, int[] validation) = Split(encoding, rows);
         if (!isFitted)
-            encoding = encoding.Fitted(Table, training);
+            encoding = encoding.Fitted(Table, training, _stop);
 
         // A number that is too large beside those of the training is left out of what is measured.
         LabelledData trained = encoding.EncodeAll(Table, training, Shape.Loss, _stop);

@@ -9,7 +9,6 @@ using CharRnn.Gpu.Execution;
 using CharRnn.Gpu.Verification;
 using CharRnn.Networks;
 using CharRnn.Reports;
-using CharRnn.Runs;
 using CharRnn.Storage;
 using CharRnn.Tables;
 
@@ -161,17 +160,18 @@ internal static class MlpCommands
         ParseResult options, string? page, NetworkModel model, Predictor predictor, LabelledData rows, NetworkAnswers answers,
         CancellationToken stop)
     {
-        bool isQuantity = model.Encoding.Label.Categories is null;
+        bool isQuantity = model.Encoding.Label.Categories is null, isBalanced = model.Encoding.IsBalanced;
         double Badness(NetworkAnswers given)
         {
             var measured = new TableAnswers(model, given.Outputs);
-            double badness = measured.Quantities(rows)?.RootMeanSquare ?? -measured.Classes(rows)!.Accuracy;
+            double badness = measured.Quantities(rows)?.RootMeanSquare
+                ?? -(isBalanced ? measured.Classes(rows)!.BalancedAccuracy : measured.Classes(rows)!.Accuracy);
             return double.IsFinite(badness) ? badness : throw new CharRnnException(
                 options.GetRequiredValue(Data), "has rows that the network computes no finite number of when a column is shuffled",
                 "leave out rows with extreme numbers");
         }
 
-        string measure = isQuantity ? "root mean square error" : "accuracy";
+        string measure = isQuantity ? "root mean square error" : isBalanced ? "balanced accuracy" : "accuracy";
         double before = Badness(answers), whole = Math.Abs(before);
         IReadOnlyList<ColumnImportance> columns = Output.Waited(
             "shuffling columns",
@@ -196,7 +196,7 @@ internal static class MlpCommands
             Output.Line(JsonSerializer.Serialize(new
             {
                 rows = rows.Count,
-                measure = isQuantity ? "rmse" : "accuracy",
+                measure = isQuantity ? "rmse" : isBalanced ? "balanced_accuracy" : "accuracy",
                 value = whole,
                 columns = columns.Select(column => new { name = column.Column, importance = column.Mean, deviation = column.Deviation }),
             }));
@@ -260,11 +260,8 @@ internal static class MlpCommands
     /// <summary>The option for where the columns of large tables are kept.</summary>
     public static Option<string> TableCacheOption() => CacheOption.Create("the columns of files");
 
-    private static NetworkModel LoadModel(ParseResult options)
-    {
-        string path = options.GetRequiredValue(ModelPath);
-        return NetworkFile.Load(RunSearch.FindModel(path, options.GetValue(Best)));
-    }
+    private static NetworkModel LoadModel(ParseResult options) =>
+        SharedOptions.LoadModel(options.GetRequiredValue(ModelPath), options.GetValue(Best), NetworkFile.Load);
 
     private static Predictor Open(ParseResult options, NetworkModel model, int mostRows) =>
         new(SharedOptions.Open(options.GetValue(Device), opened => DeviceVerification.QuickCheck(opened, model.Shape)), model, mostRows);

@@ -213,8 +213,14 @@ internal static class MlpTrainCommand
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {
+            created?.Withdraw();
             throw new CharRnnException(
                 "--max-time", "was over before the cross-validation, and nothing was trained", "give more time, or --folds 0");
+        }
+        catch
+        {
+            created?.Withdraw();
+            throw;
         }
 
         CrossValidation? crossValidation = null;
@@ -353,7 +359,8 @@ internal static class MlpTrainCommand
             options.GetRequiredValue(Data), options.GetValue(Delimiter).Value, options.GetValue(Cache), stop);
         resumed?.RequireSameData(table.Name, "table", "table-hash", table.Hash, Anew);
         NetworkLoss? wanted = options.GetValue(Loss).Value;
-        TablePlan? plan = resumed is not null ? null : TablePlan.Of(table, new TableOptions
+        bool isBalanced = options.GetValue(Balance);
+        var said = new TableOptions
         {
             Label = options.GetRequiredValue(Label),
             IsQuantity = options.GetValue(Task).Value ?? (wanted is null ? null : wanted == NetworkLoss.SquaredError),
@@ -361,11 +368,14 @@ internal static class MlpTrainCommand
             Numeric = options.GetValue(Numeric)!,
             Categorical = options.GetValue(Categorical)!,
             Missing = options.GetValue(Missing).Value,
-        });
-        TableEncoding encoding = resumed?.Describe<NetworkDescription>().Encoding ?? plan!.Encoding;
-        IReadOnlyList<int> rows = LabelledTable.Rows(table, encoding, options.GetValue(Seed)!.Value);
+        };
+        TablePlan? plan = resumed is not null ? null : TablePlan.Of(table, said, stop);
+        TableEncoding encoding = resumed?.Describe<NetworkDescription>().Encoding
+            ?? plan!.Encoding with { IsBalanced = isBalanced };
+        if (encoding.Label.Name != said.Label) // of a resume, whose config.json somebody changed
+            throw resumed!.Foreign($"is of a network that predicts '{encoding.Label.Name}', and the run's config.json says '{said.Label}'");
+        IReadOnlyList<int> rows = LabelledTable.Rows(table, encoding, options.GetValue(Seed)!.Value, stop);
         RunConfiguration? saved = resumed?.Configuration;
-        bool isBalanced = options.GetValue(Balance);
         if (isBalanced && encoding.Label.Categories is null)
             throw new CharRnnException(
                 Balance.Name, $"is for classes, and column '{encoding.Label.Name}' is a quantity",

@@ -141,12 +141,15 @@ internal static class SharedOptions
     }
 
     /// <summary>Loads the model that MODEL and <c>--best</c> name.</summary>
-    public static CharacterModel LoadModel(string path, bool best)
+    public static CharacterModel LoadModel(string path, bool best) => LoadModel(path, best, ModelFile.Load);
+
+    /// <summary>The same, in another way.</summary>
+    public static T LoadModel<T>(string path, bool best, Func<string, T> load)
     {
         if (best && File.Exists(path))
             throw new CharRnnException(
                 path, "is a file, and --best chooses between those of a run", "give the run's directory, or leave --best out");
-        return Output.Waited("reading the model", () => ModelFile.Load(RunSearch.FindModel(path, best)));
+        return Output.Waited("reading the model", () => load(RunSearch.FindModel(path, best)));
     }
 
     /// <summary>Reads a text; a person who waits sees how far it is.</summary>

@@ -12,6 +12,9 @@ internal sealed class TableAnswers(NetworkModel model, float[] outputs)
     // Nobody reads a larger matrix.
     private const int MostShown = 20, LeastCell = 6, MostCell = 12;
 
+    // How the name begins of what the figure before it is compared with.
+    private const string Beside = "by the ";
+
     private readonly NetworkShape _shape = model.Shape;
     private readonly IReadOnlyList<string>? _classes = model.Encoding.Label.Categories;
 
@@ -87,24 +90,13 @@ internal sealed class TableAnswers(NetworkModel model, float[] outputs)
     public IEnumerable<string> Describe(double loss, LabelledData data)
     {
         CultureInfo invariant = CultureInfo.InvariantCulture;
-        string rows = string.Create(invariant, $"{Count:N0} rows, loss {loss:F4}");
-        if (Quantities(data) is { } quantities)
-        {
-            yield return string.Create(
-                invariant,
-                $"{rows}, R² {quantities.RSquared:F4}, root mean square error {quantities.RootMeanSquare:G6} "
-                + $"({quantities.Deviation:G6} by the mean), mean absolute error {quantities.MeanAbsolute:G6}");
+        IReadOnlyList<(string Name, string Value)> figures = Figures(loss, data);
+        yield return string.Create(invariant, $"{Count:N0} rows, loss {figures[^1].Value}") + string.Concat(figures.SkipLast(1).Select(
+            one => one.Name.StartsWith(Beside, StringComparison.Ordinal) ? $" ({one.Value} {one.Name})" : $", {one.Name} {one.Value}"));
+        if (_classes is null || _classes.Count > MostShown)
             yield break;
-        }
 
         ClassMeasures measures = Classes(data)!;
-        string area = _classes!.Count == 2 ? string.Create(invariant, $", area under the ROC curve {AreaUnderCurve(data):F4}") : "";
-        yield return string.Create(
-            invariant,
-            $"{rows}, accuracy {100 * measures.Accuracy:F2} % ({100 * measures.BaseRate:F2} % by the most frequent class), "
-            + $"balanced accuracy {100 * measures.BalancedAccuracy:F2} %{area}");
-        if (_classes.Count > MostShown)
-            yield break;
 
         // Names that are cut to the same one would tell nothing: then the classes are numbered.
         int cell = Math.Clamp(_classes.Max(one => one.Length), LeastCell, MostCell);
@@ -120,7 +112,7 @@ internal sealed class TableAnswers(NetworkModel model, float[] outputs)
                 + string.Create(invariant, $"  {measures.F1(y):F4}");
     }
 
-    /// <summary>What was measured, in words, and its value, for a page.</summary>
+    /// <summary>What was measured, in words, and its value; the loss is the last.</summary>
     public IReadOnlyList<(string Name, string Value)> Figures(double loss, LabelledData data)
     {
         CultureInfo invariant = CultureInfo.InvariantCulture;
@@ -132,12 +124,12 @@ internal sealed class TableAnswers(NetworkModel model, float[] outputs)
             [
                 ("R²", string.Create(invariant, $"{quantities.RSquared:F4}")),
                 ("root mean square error", Number(quantities.RootMeanSquare)),
-                ("by the mean", Number(quantities.Deviation)), ("mean absolute error", Number(quantities.MeanAbsolute)), losses,
+                ($"{Beside}mean", Number(quantities.Deviation)), ("mean absolute error", Number(quantities.MeanAbsolute)), losses,
             ];
         ClassMeasures measures = Classes(data)!;
         return
         [
-            ("accuracy", Percent(measures.Accuracy)), ("by the most frequent class", Percent(measures.BaseRate)),
+            ("accuracy", Percent(measures.Accuracy)), ($"{Beside}most frequent class", Percent(measures.BaseRate)),
             ("balanced accuracy", Percent(measures.BalancedAccuracy)),
             .. _classes!.Count == 2
                 ? [("area under the ROC curve", string.Create(invariant, $"{AreaUnderCurve(data):F4}"))]

@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 namespace CharRnn.Networks;
 
 /// <summary>How numbers are written in a column.</summary>
-/// <param name="DecimalMark">What stands before the decimals.</param>
+/// <param name="DecimalMark">What stands before the decimals; a colon if they are times, which become hours.</param>
 /// <param name="GroupMark">What may stand between groups of three digits; <c>\0</c> for nothing.</param>
 public sealed record NumberNotation(char DecimalMark, char GroupMark)
 {

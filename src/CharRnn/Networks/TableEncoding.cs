@@ -36,6 +36,9 @@ public sealed record TableEncoding(IReadOnlyList<ColumnEncoding> Inputs, ColumnE
     /// <summary>What is done with missing values.</summary>
     public MissingValues Missing { get; init; }
 
+    /// <summary>Whether the network was trained so that all classes count alike, and is to be measured so.</summary>
+    public bool IsBalanced { get; init; }
+
     /// <summary>
     /// Whether a network's inputs are in the order of the columns, as in the first version. Otherwise all numbers come first, and the
     /// categories of all columns behind them.

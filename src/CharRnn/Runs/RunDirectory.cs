@@ -13,6 +13,9 @@ public sealed class RunDirectory : RunPaths, IDisposable
 
     private readonly RunLock _lock;
 
+    // The directories that were made for the run, the innermost first.
+    private List<string> _made = [];
+
     private RunDirectory(string root, RunLock held)
         : base(root) => _lock = held;
 
@@ -52,6 +55,9 @@ public sealed class RunDirectory : RunPaths, IDisposable
         for (string? parent = Path.GetDirectoryName(full); parent is not null; parent = Path.GetDirectoryName(parent))
             if (File.Exists(parent))
                 throw new CharRnnException(path, $"lies below {parent}, which is a file", "choose another directory");
+        List<string> made = [];
+        for (string? missing = full; missing is not null && !Directory.Exists(missing); missing = Path.GetDirectoryName(missing))
+            made.Add(missing);
         try
         {
             Directory.CreateDirectory(full);
@@ -68,7 +74,7 @@ public sealed class RunDirectory : RunPaths, IDisposable
                 path, $"holds a {foreign} that does not belong to a run",
                 $"choose another directory, or give --overwrite {(IsOwn(foreign) ? "to replace it" : "to train beside it")}");
 
-        return Locked(path, () =>
+        RunDirectory reserved = Locked(path, () =>
         {
             if (!overwrite && FindWeights(paths) is { } saved)
             {
@@ -77,6 +83,32 @@ public sealed class RunDirectory : RunPaths, IDisposable
                 throw new CharRnnException(path, $"holds the {saved} of a run", remedy);
             }
         });
+        reserved._made = made;
+        return reserved;
+    }
+
+    /// <summary>
+    /// Releases the lock of a run that came to nothing before <see cref="Clear"/>, and removes the directories that were made for it, as
+    /// long as nothing else is in them.
+    /// </summary>
+    public void Withdraw()
+    {
+        if (_made.Count == 0)
+        {
+            Dispose();
+            return;
+        }
+
+        try
+        {
+            _lock.Remove(_made[0]);
+            foreach (string directory in _made)
+                Directory.Delete(directory);
+        }
+        catch (Exception e) when (FileErrors.IsFileFailure(e))
+        {
+            // A next run takes the directory as it is.
+        }
     }
 
     /// <summary>Removes what an older run left.</summary>

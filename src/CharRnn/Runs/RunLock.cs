@@ -54,9 +54,27 @@ internal sealed class RunLock : IDisposable
         return ProcessId(path) is { } id && WritingProcess.IsThere(id, path);
     }
 
+    /// <summary>
+    /// Releases the lock, and deletes its file: on Windows when another process has not locked it by then, elsewhere before. Only for a
+    /// directory that goes with it, so that nobody has a reason to wait for it.
+    /// </summary>
+    /// <exception cref="IOException">The file system refuses, or another process has the lock now.</exception>
+    /// <exception cref="UnauthorizedAccessException">This user may not delete it.</exception>
+    public void Remove(string directory)
+    {
+        string path = Path.Combine(directory, LockName);
+        if (!OperatingSystem.IsWindows())
+            File.Delete(path);
+        Dispose();
+        if (OperatingSystem.IsWindows())
+            File.Delete(path);
+    }
+
     /// <summary>Releases the lock.</summary>
     public void Dispose()
     {
+        if (_handle.IsClosed)
+            return;
         try
         {
             if (_processIdPath is not null)

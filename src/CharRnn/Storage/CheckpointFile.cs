@@ -108,7 +108,7 @@ public static class CheckpointFile
 
     /// <summary>Loads a state, bit for bit as it was saved.</summary>
     /// <exception cref="CharRnnException">
-    /// For the reasons of <see cref="ModelFile.Load"/>; or the file is a model, not a checkpoint, or a counter is out of its range.
+    /// For the reasons of <see cref="ModelFile.Load(string)"/>; or the file is a model, not a checkpoint, or a counter is out of its range.
     /// </exception>
     public static Checkpoint Load(string path)
     {

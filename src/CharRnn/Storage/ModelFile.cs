@@ -33,12 +33,18 @@ public static class ModelFile
     public static CharacterModel Load(string path)
     {
         using var file = SafetensorsFile.Open(path);
+        return Load(file);
+    }
+
+    /// <summary>The same of a file that is open.</summary>
+    internal static CharacterModel Load(SafetensorsFile file)
+    {
         (Vocabulary vocabulary, RecurrentCell cell, int layers) = ModelMetadata.Read(file);
         bool isCheckpoint = CheckpointFile.IsCheckpoint(file);
         ModelShape shape = WeightTensors.ReadShape(file, vocabulary.Size, cell, layers);
         foreach (SafetensorsEntry tensor in file.Tensors)
             if (!shape.Tensors.Any(spec => spec.Name == tensor.Name) && !(isCheckpoint && CheckpointFile.IsState(tensor.Name)))
-                throw Superfluous(path, tensor.Name);
+                throw Superfluous(file.Path, tensor.Name);
         WeightTensors.Check(file, "", shape);
         ModelMetadata.CheckChecksum(file);
         return new CharacterModel(vocabulary, WeightTensors.Read(file, "", shape));

@@ -35,25 +35,31 @@ public static class NetworkFile
     public static void Save(string path, NetworkModel model) =>
         new NetworkDescription(model.Shape, model.Encoding).Save(path, model.Parameters);
 
-    /// <summary>Whether a file says that it holds a feed-forward network.</summary>
-    /// <exception cref="CharRnnException">The file cannot be read.</exception>
-    public static bool IsNetwork(string path)
-    {
-        using var file = SafetensorsFile.Open(path);
-        return ModelMetadata.IsNetwork(file);
-    }
-
     /// <summary>Loads the network of a model or of a checkpoint.</summary>
     /// <exception cref="CharRnnException">The file cannot be read, breaks the format, or is not a network's.</exception>
     public static NetworkModel Load(string path)
     {
         using var file = SafetensorsFile.Open(path);
+        return Load(file);
+    }
+
+    /// <summary>Loads the network of a model or a character model, whichever a file says that it holds.</summary>
+    /// <returns>One of them; null for the other.</returns>
+    /// <exception cref="CharRnnException">As <see cref="Load(string)"/> and <see cref="ModelFile.Load(string)"/>.</exception>
+    public static (NetworkModel? Network, CharacterModel? Text) LoadAny(string path)
+    {
+        using var file = SafetensorsFile.Open(path);
+        return ModelMetadata.IsNetwork(file) ? (Load(file), null) : (null, ModelFile.Load(file));
+    }
+
+    private static NetworkModel Load(SafetensorsFile file)
+    {
         NetworkDescription description = Describe(file);
         bool isCheckpoint = CheckpointFile.IsCheckpoint(file);
         int count = description.Shape.Layers.Count;
         int tensors = file.Tensors.Count(tensor => !(isCheckpoint && CheckpointFile.IsState(tensor.Name)));
         if (tensors != 2 * count)
-            throw FileErrors.Damaged(path, $"it says that it has {count} layers, and has {tensors} tensors");
+            throw FileErrors.Damaged(file.Path, $"it says that it has {count} layers, and has {tensors} tensors");
         WeightTensors.Check(file, "", description.Shape);
         ModelMetadata.CheckChecksum(file);
         return new NetworkModel(WeightTensors.Read(file, "", description.Shape), description.Encoding);

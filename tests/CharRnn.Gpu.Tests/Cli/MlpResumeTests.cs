@@ -88,6 +88,43 @@ public sealed class MlpResumeTests : IDisposable
         AssertSameRun("whole", "run");
     }
 
+    [Fact]
+    public async Task A_signal_or_the_end_of_the_time_during_the_cross_validation_leaves_nothing_new()
+    {
+        string[] endless = [.. Untouched, "--epochs", "1000000000"];
+        await Stop("runs/new");
+        Assert.False(Directory.Exists(_shell["runs"]));
+        _shell.Fails(
+            1, "--max-time", "was over before the cross-validation, and nothing was trained",
+            [.. endless, "--out", "runs/new", "--max-time", "0.1s"]);
+        Assert.False(Directory.Exists(_shell["runs"]));
+
+        _shell.Write("mine/notes.txt", "mine");
+        await Stop("mine");
+        Assert.Equal(["notes.txt", "run.lock"], Directory.GetFiles(_shell["mine"]).Select(Path.GetFileName).Order());
+        _shell.Succeeds([.. Untouched, "--epochs", "2", "--folds", "0", "--out", "mine", "--quiet"]);
+
+        byte[] model = File.ReadAllBytes(_shell["mine/model.safetensors"]);
+        await Stop("mine", "--overwrite");
+        Assert.Equal(model, File.ReadAllBytes(_shell["mine/model.safetensors"]));
+        _shell.Succeeds("mlp", "train", "--resume", "--out", "mine", "--epochs", "3");
+
+        async Task Stop(string run, params string[] options)
+        {
+            using Process process = _shell.Start([.. endless, "--out", run, .. options]);
+            while (!File.Exists(_shell[$"{run}/run.pid"]) && !process.HasExited)
+                await Task.Delay(20, TestContext.Current.CancellationToken);
+            if (OperatingSystem.IsWindows())
+                Shell.PressCtrlC(process); // it has no SIGTERM
+            else
+                Shell.Signal(process, "TERM");
+            Assert.Equal(OperatingSystem.IsWindows() ? 130 : 143, Shell.End(process));
+            string error = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+            Assert.DoesNotContain("error", error, StringComparison.Ordinal);
+            Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
+        }
+    }
+
     [Theory]
     [InlineData("--tolerance", "0.01", "0.005")]
     [InlineData("--change-tolerance", "1e-4", "5e-5")]

@@ -162,6 +162,19 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
         string[] plain = Found([.. command, "40", "--out", "plain"]), balanced = Found([.. command, "40", "--balance", "--out", "whole"]);
         Assert.True(int.Parse(balanced[1], CultureInfo.InvariantCulture) > int.Parse(plain[1], CultureInfo.InvariantCulture));
 
+        // What else is measured of it counts so, too.
+        foreach ((string run, string measure) in (ReadOnlySpan<(string, string)>)[("plain", "accuracy"), ("whole", "balanced accuracy")])
+        {
+            string[] inspect = ["mlp", "inspect", run, "late.csv", "--repeats", "1", "--device", "cpu"];
+            string name = measure.Replace(' ', '_');
+            JsonElement measured = JsonElement.Parse(_shell.Succeeds("mlp", "eval", run, "late.csv", "--json", "--device", "cpu").Text),
+                inspected = JsonElement.Parse(_shell.Succeeds([.. inspect, "--json"]).Text);
+            Assert.Equal(name, inspected.GetProperty("measure").GetString());
+            Assert.Equal(measured.GetProperty(name).GetDouble(), inspected.GetProperty("value").GetDouble(), 1e-12);
+            Assert.Contains($" rows, {measure} 0.", _shell.Succeeds([.. inspect, "--out", "page.html"]).Lines[0], StringComparison.Ordinal);
+            Assert.Contains($"\"{measure} that is lost\"", File.ReadAllText(_shell["page.html"]), StringComparison.Ordinal);
+        }
+
         _shell.Succeeds([.. command, "17", "--balance", "--out", "parts"]);
         _shell.Succeeds("mlp", "train", "--resume", "--out", "parts", "--epochs", "40");
         Assert.Equal(File.ReadAllBytes(_shell["whole/model.safetensors"]), File.ReadAllBytes(_shell["parts/model.safetensors"]));
@@ -303,6 +316,10 @@ public sealed class MlpTests : IClassFixture<MlpTests.Spirals>
         _shell.Succeeds("export", "matter", "--out", "matter.onnx");
         _shell.Succeeds("export", "matter", "--format", "pytorch", "--out", "matter.pytorch.safetensors");
         _shell.Fails(1, "matter", "is a network on tables; give --format onnx or pytorch", "export", "matter", "--format", "npz");
+        foreach (string[] verb in (string[][])[["export"], ["mlp", "predict"]])
+            _shell.Fails(
+                1, "matter/model.safetensors", "is a file, and --best chooses between those of a run",
+                [.. verb, "matter/model.safetensors", .. verb.Length > 1 ? ["matter.csv"] : (string[])[], "--best"]);
         JsonElement first = measured.GetProperty("columns")[0];
         Assert.Equal("size", first.GetProperty("name").GetString());
         Assert.InRange(first.GetProperty("importance").GetDouble(), 0.3, 0.6);

@@ -27,6 +27,8 @@ public sealed class CsvTableTests : IDisposable
     [InlineData("  a     b\n\n 1,5     2  \n", " ")]
     [InlineData("sep=;\r\na;b\r\n1,5;2\r\n", ";")]
     [InlineData("sep=~\na~b\n1,5~2\n", "~")]
+    [InlineData("# made by a program, on 1,5\n\n#\na;b\n1,5;2\n", ";")]
+    [InlineData("\uFEFF#, by\r\na|b\r\n1,5|2\r\n", "|")]
     public void What_separates_the_fields_is_found_out(string text, string delimiter)
     {
         Table table = Read(text);
@@ -41,6 +43,28 @@ public sealed class CsvTableTests : IDisposable
     [Fact]
     public void Blanks_within_quotes_are_no_delimiters() =>
         Assert.Equal([["1", "two  words"], ["x y", "3"]], Rows(Read("\"a\" \"b\"\n1 \"two  words\"\n\"x y\"   3\n")));
+
+    [Fact]
+    public void R_puts_a_backslash_before_a_quote_within_quotes()
+    {
+        Table table = Read("\"a\" \"b c\"\n\"r 1\" \"say \\\"so\\\"\" 2\n\"r 2\" \"\\\" \\\"\" 3\n");
+        Assert.Equal([["r 1", "say \"so\"", "2"], ["r 2", "\" \"", "3"]], Rows(table));
+        table = Read("\"a\",\"b\"\n\"say \\\"so\\\", or\",2\n\"5\\\"\",1\n");
+        Assert.Equal([["say \"so\", or", "2"], ["5\"", "1"]], Rows(table));
+
+        // Where every quote has a place without that, it is a character.
+        Assert.Equal([["\\", "x"], ["\\\"", "y\\"]], Rows(Read("a,b\n\"\\\",x\n\"\\\"\"\",\"y\\\"\n")));
+    }
+
+    [Fact]
+    public void A_header_may_begin_with_the_sign_of_a_comment()
+    {
+        Table table = Read("# the first of two, and more, lines\n#id,a,b\n1,2,3\n");
+        Assert.Equal(["#id", "a", "b"], Names(table));
+        Assert.Equal([["1", "2", "3"]], Rows(table));
+        Assert.Equal([3], Lines(table));
+        Assert.Equal([["#1", "2"]], Rows(Read("a,b\n#1,2\n"))); // behind the header it is a row
+    }
 
     [Fact]
     public void A_header_that_is_a_field_short_has_no_name_for_the_rows_and_a_delimiter_at_the_end_makes_no_column()

@@ -10,8 +10,11 @@ public class TableEncodingTests
     public void Cancellation_is_heard_while_rows_become_numbers()
     {
         Table table = TestTables.Of("x|y", "1|a", "2|b", "3|a", "4|b");
-        TableEncoding encoding = TablePlan.Of(table, new() { Label = "y" }).Encoding;
+        TableEncoding encoding = TablePlan.Of(table, new() { Label = "y" }, TestContext.Current.CancellationToken).Encoding;
         var stopped = new CancellationToken(canceled: true);
+        Assert.Throws<OperationCanceledException>(() => TablePlan.Of(table, new() { Label = "y" }, stopped));
+        Assert.Throws<OperationCanceledException>(() => encoding.UsableRows(table, stopped));
+        Assert.Throws<OperationCanceledException>(() => encoding.Fitted(table, table.All(), stopped));
         Assert.Throws<OperationCanceledException>(
             () => encoding.EncodeAll(table, table.All(), NetworkLoss.BinaryCrossEntropy, stopped));
     }
@@ -59,7 +62,7 @@ public class TableEncodingTests
             """,
             isFirst: true);
         table = TestTables.Of("x|y", "1.0|a", "02|<NA>");
-        Assert.Equal([0, 1], encoding.UsableRows(table));
+        Assert.Equal([0, 1], encoding.UsableRows(table, TestContext.Current.CancellationToken));
         Assert.Equal([1, 0, 0, 1], TestNetworks.Inputs(encoding.EncodeAll(table, [0, 1], NetworkLoss.CrossEntropy,
             cancellation: TestContext.Current.CancellationToken).X));
     }
@@ -91,7 +94,8 @@ public class TableEncodingTests
     {
         Table table = TestTables.Of("x|colour|y", "1|red|a", "|red|b", "5|NA|a", "3|blue|");
         TableEncoding encoding = Learned(table, "y", rows: [0, 1, 2]);
-        Assert.Equal([0, 1, 2], encoding.UsableRows(table)); // a row without a label cannot be trained on
+        // A row without a label cannot be trained on.
+        Assert.Equal([0, 1, 2], encoding.UsableRows(table, TestContext.Current.CancellationToken));
         Assert.Equal(5, encoding.Width);
         // x, its indicator, the indicator of colour, blue, red; the mean of 1 and 5 is 3, and red is the most frequent.
         Assert.Equal(
@@ -113,7 +117,7 @@ public class TableEncodingTests
     {
         Table table = TestTables.Of("x|colour|y", "1|red|a", "|red|b", "5|NA|a", "3|blue|b", "2|red|");
         TableEncoding encoding = Learned(table, "y", MissingValues.Drop, rows: [0, 3]);
-        Assert.Equal([0, 3], encoding.UsableRows(table));
+        Assert.Equal([0, 3], encoding.UsableRows(table, TestContext.Current.CancellationToken));
         EncodedRows rows = encoding.Encode(table, table.All(), NetworkLoss.CrossEntropy, withAnswers: false,
             cancellation: TestContext.Current.CancellationToken);
         Assert.Equal([0, 3, 4], rows.Rows);

@@ -31,6 +31,13 @@ public class TablePlanTests
     [InlineData("31-OCT-2024|1-SEP-1999|29-FEB-2024|1-AUG-2024", "date", "as year, month, day, weekday; read as day/month/year")]
     [InlineData("1|(2.50)|#DIV/0!|4", "number", "missing: the mean")]
     [InlineData("31-Jan-2024|1-dec-1999|29-Feb-2024|1-Jan-2024", "date", "as year, month, day, weekday; read as day/month/year")]
+    [InlineData("07:15|7:20:30.5|23:59|0:00", "number", "times, as hours")]
+    [InlineData("07:15|08:00|07:15|08:00", "number", "times, as hours")]
+    [InlineData("7:15 AM|12:00 am|7:15 PM|12:00pm", "number", "times, as hours")]
+    [InlineData("0 days 00:01:30|-1 days +23:59:00|3 days|1 day, 2:03:04", "number", "times, as hours")]
+    [InlineData("16:9|4:3|16:9|4:3", "category", "")]
+    [InlineData("07:60|08:00|07:60|08:00", "category", "")]
+    [InlineData("13:00 PM|1:00 PM|13:00 PM|1:00 PM", "category", "")]
     [InlineData("a|a|a|a", "left out", "'a' in every row")]
     [InlineData("||NA|?", "left out", "no values")]
     [InlineData("2024-02-30|x|2024-01-01|x", "category", "")] // no such day
@@ -57,7 +64,28 @@ public class TablePlanTests
         Table table = TestTables.With(";", "price|weight|y", "1.234|1,5|a", "999|2,25|b", "12.345|3|a");
         TablePlan plan = Plan(table);
         Assert.Equal("decimal commas", plan.Decisions[0].Note);
-        Assert.Equal((1234 + 999 + 12345) / 3.0, plan.Encoding.Fitted(table, table.All()).Inputs[0].Mean);
+        TableEncoding fitted = plan.Encoding.Fitted(table, table.All(), TestContext.Current.CancellationToken);
+        Assert.Equal((1234 + 999 + 12345) / 3.0, fitted.Inputs[0].Mean);
+    }
+
+    [Theory]
+    [InlineData("07:15", 7.25)]
+    [InlineData("7:15:30.5", 7 + (15 / 60.0) + (30.5 / 3600))]
+    [InlineData("100:30", 100.5)]
+    [InlineData("-0:30", -0.5)]
+    [InlineData("12:00 AM", 0)]
+    [InlineData("12:30 PM", 12.5)]
+    [InlineData("1:30 pm", 13.5)]
+    [InlineData("2 days", 48)]
+    [InlineData("0 days 00:01:30", 90 / 3600.0)]
+    [InlineData("-1 days +23:30:00", -0.5)]
+    [InlineData("-1 day, 23:30:00", -0.5)]
+    [InlineData("1 day, 0:30:00", 24.5)]
+    public void A_time_is_its_hours(string text, double hours)
+    {
+        Table table = TestTables.Of("x|y", $"{text}|a", $"{text}|b", "00:00|a");
+        double mean = Plan(table).Encoding.Fitted(table, [0, 1], TestContext.Current.CancellationToken).Inputs[0].Mean;
+        Assert.Equal(hours, mean, 1e-12);
     }
 
     [Fact]
@@ -81,6 +109,10 @@ public class TablePlanTests
         Assert.Equal(["x"], plan.Encoding.Inputs.Select(column => column.Name));
         plan = Plan(TestTables.Of("|x|y", [.. Enumerable.Range(0, 30).Select(i => $"car {i}|{i % 7}|{i % 2}")]));
         Assert.Equal("row names without a name", plan.Decisions[0].Note);
+        plan = Plan(TestTables.Of("||x||y", [.. Enumerable.Range(0, 30).Select(i => $"{i}|{29 - i}|{i % 7}|{i}|{i % 2}")]));
+        Assert.Equal(
+            ["row numbers without a name", "row names without a name", ""], plan.Decisions.Take(3).Select(decision => decision.Note));
+        Assert.Equal(["x", "column 4"], plan.Encoding.Inputs.Select(column => column.Name)); // behind a name it is a value
         plan = Plan(TestTables.Of("rownames|x|y", [.. Enumerable.Range(7, 30).Select(i => $"{i}|{i % 7}|{i % 2}")]));
         Assert.Equal("row numbers", plan.Decisions[0].Note);
         plan = Plan(TestTables.Of("n|x|y", [.. Enumerable.Range(0, 30).Select(i => $"{i}|{i % 7}|{i % 2}")]));
@@ -116,7 +148,7 @@ public class TablePlanTests
         table = TestTables.Of("x|y", [.. Enumerable.Range(0, 50).Select(i => $"{i}|{i}.5"), "1|unknown"]);
         Assert.Equal("a quantity; 'unknown' read as missing; rows without it are left out", Plan(table).Decisions[1].Note);
         Assert.Equal(1, Plan(table).Decisions[1].Missing);
-        Assert.Equal(50, Plan(table).Encoding.UsableRows(table).Count);
+        Assert.Equal(50, Plan(table).Encoding.UsableRows(table, TestContext.Current.CancellationToken).Count);
     }
 
     [Fact]
@@ -125,7 +157,8 @@ public class TablePlanTests
         string[] rows = [.. Enumerable.Range(0, 12).Select(i => $"{i % 3}|n{i}|{i % 4}|{i % 2}")];
         Table table = TestTables.Of("a,b|remark|c|y", [.. rows, "x|n1|1|1"]);
         TablePlan plan = TablePlan.Of(
-            table, new() { Label = "y", Ignored = "c", Numeric = "a,b", Categorical = "remark" });
+            table, new() { Label = "y", Ignored = "c", Numeric = "a,b", Categorical = "remark" },
+            TestContext.Current.CancellationToken);
         Assert.Equal(["number", "category", "left out", "label"], plan.Decisions.Select(one => one.Role));
         Assert.Equal(1, plan.Decisions[0].Missing); // x is no number
         Fails(
