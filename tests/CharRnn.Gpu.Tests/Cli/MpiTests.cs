@@ -230,8 +230,9 @@ public abstract partial class MpiTests : IDisposable
         {
             int[] started =
             [
-                .. Directory.EnumerateDirectories($"/proc/{process}/task").SelectMany(task => File.ReadAllText($"{task}/children").Split(' '))
-                    .Where(child => child.Length > 0).Select(child => int.Parse(child, CultureInfo.InvariantCulture)),
+                .. Directory.EnumerateDirectories($"/proc/{process}/task")
+                    .SelectMany(task => File.ReadAllText($"{task}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries))
+                    .Select(child => int.Parse(child, CultureInfo.InvariantCulture)),
             ];
             return started.Length == 0 ? [process] : started.SelectMany(Leaves);
         }
