@@ -227,7 +227,7 @@ internal static class MlpTrainCommand
         using var engine = new NetworkEngine(device, initial, training, how);
         if (resumed is not null)
             engine.Restore(resumed.Snapshot.Engine);
-        using var predictor = new NetworkPredictor(device, table.Shape, Math.Max(training.Count, validation.Count), training.X.Columns);
+        using var predictor = new NetworkPredictor(device, table.Shape, Math.Max(training.Count, validation.Count), training.Rows.Columns);
         created?.Clear();
         RunDirectory run = earlier ?? created!;
         if (!Output.IsQuiet)
@@ -372,7 +372,7 @@ internal static class MlpTrainCommand
                 $"leave it out, or give {Task.Name} classify");
         return new LabelledTable(
             table, rows, encoding, Shape(options, encoding, wanted, table), FractionOf(options, rows.Count), isBalanced,
-            isFitted: resumed is not null, stop)
+            isFitted: resumed is not null, ReadNetworkOptions(options, rows.Count).BatchSize, stop)
         {
             Decisions = plan?.Decisions ?? [],
             Columns = plan is not null ? [.. plan.Decisions.Select(DecisionText.Line)]
@@ -457,13 +457,12 @@ internal static class MlpTrainCommand
         {
             if (rows.Count == 0)
                 continue;
-            NetworkAnswers answers = predictor.Apply(model.Parameters, rows, CancellationToken.None);
-            var measured = new TableAnswers(model, answers.Outputs);
-            parts[part] = measured.Json(answers.Loss, rows);
+            var measured = TableAnswers.Of(model, predictor, rows, CancellationToken.None);
+            parts[part] = measured.Json(rows);
             if (Output.IsQuiet || json)
                 continue;
             Output.Line($"{part}:");
-            foreach (string line in measured.Describe(answers.Loss, rows))
+            foreach (string line in measured.Describe(rows))
                 Output.Line($"  {line}");
         }
 
