@@ -421,6 +421,8 @@ internal static class MlpTrainCommand
         }
 
         Output.Note($"device: {device.Name} ({DeviceCatalog.IdOf(device.Kind)}); {engine.Plan}");
+        if (engine.RowsOnDevice < table.Parts.Training.Count)
+            Output.Note(string.Create(invariant, $"window: {engine.RowsOnDevice:N0} rows are on the device at once"));
         Output.Note(string.Create(
             invariant, $"run: {run.Root}{(resumeFrom is null ? "" : $", resumed at iteration {resumeFrom.Iteration}")}"));
     }

@@ -23,7 +23,10 @@ public sealed record NetworkOptions : UpdateOptions
     /// <summary>The number of rows of a step; with 0 a step has all rows.</summary>
     public int BatchSize { get; init => field = Limits.NotNegative(value); }
 
-    /// <summary>The seed of the order of the rows in each epoch; it has no effect where a step has all rows.</summary>
+    /// <summary>
+    /// The seed of the order of the rows in each epoch; it has no effect where a step has all rows. Where a device has only a window of the
+    /// rows, blocks of consecutive rows are shuffled, and then the rows of each window.
+    /// </summary>
     public ulong Seed { get; init; } = 1;
 
     /// <summary>p, the share of the values of hidden layers that a step drops (E12): from 0, below 1.</summary>
@@ -71,7 +74,7 @@ public sealed class NetworkEngine : ITrainingEngine
 
     /// <param name="device">The device.</param>
     /// <param name="initial">The network before the first step.</param>
-    /// <param name="data">The rows that it learns.</param>
+    /// <param name="data">The rows that it learns; those of one window after the other are read where not all are in memory.</param>
     /// <param name="options">The optimizer, the batches, and when training ends.</param>
     /// <exception cref="ArgumentException">There are no rows, or the network cannot learn them.</exception>
     /// <exception cref="CharRnnException">The device has no room for the network and the data.</exception>
@@ -99,7 +102,8 @@ public sealed class NetworkEngine : ITrainingEngine
         DataSizes sizes = DataSizes.Of(data).Window(shape, _batch, windowBytes);
         _buffers = new NetworkBuffers(
             device, shape, sizes, _batch, RowWindow.OrderLength(_rows, sizes.Rows, _batch), StepRunner.MaxSteps, options);
-        _window = new RowWindow(_buffers, data, sizes.Rows, _batch, options.Seed);
+        RowsOnDevice = sizes.Rows;
+        _window = new RowWindow(_buffers, data, RowsOnDevice, _batch, options.Seed);
         _buffers.WriteParameters(initial);
     }
 
@@ -142,6 +146,9 @@ public sealed class NetworkEngine : ITrainingEngine
     /// others.
     /// </summary>
     public long RowsIn(long steps) => (steps / _stepsPerEpoch * _rows) + (steps % _stepsPerEpoch * _batch);
+
+    /// <summary>The number of rows that are on the device at once: all of them, or those of a window.</summary>
+    public int RowsOnDevice { get; }
 
     /// <summary>How steps are run on the device, for people.</summary>
     public string Plan => _plan.Reason;

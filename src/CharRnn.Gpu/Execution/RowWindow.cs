@@ -15,7 +15,7 @@ internal sealed class RowWindow
     private const int MostOrdered = 1 << 20;
 
     // Rows of a file are read fast if many follow each other, but a window shall have rows of many places.
-    private const int MostBlockRows = 1 << 12, LeastBlocks = 16;
+    private const int MostBlockRows = 1 << 12, LeastBlocks = 64;
 
     // What is read at once: a call that reads ends between such pieces.
     private const int RowsAtOnce = 1 << 12;
