@@ -19,7 +19,6 @@ internal sealed class RowWindow
 
     // What is read at once: a call that reads ends between such pieces.
     private const int RowsAtOnce = 1 << 12;
-    private const double SecondsPerCall = 0.1;
 
     // The streams of random numbers from here on order the rows of windows, and those below are the epochs'.
     private const ulong FirstStream = 1UL << 63;
@@ -69,7 +68,7 @@ internal sealed class RowWindow
         if (window != _window)
             (_places, _window, _read) = (_windows == 1 ? [.. Enumerable.Range(0, _size)] : Places(window), window, 0);
         long started = Stopwatch.GetTimestamp();
-        while (_read < _places.Length && Stopwatch.GetElapsedTime(started).TotalSeconds < SecondsPerCall)
+        while (_read < _places.Length && Stopwatch.GetElapsedTime(started).TotalSeconds < StepRunner.SecondsPerCall)
         {
             int count = Math.Min(RowsAtOnce, _places.Length - _read);
             _buffers.WriteData(_data.Select(new ArraySegment<int>(_places, _read, count)), 0, count, _read);
