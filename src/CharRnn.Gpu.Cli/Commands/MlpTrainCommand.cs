@@ -457,8 +457,8 @@ internal static class MlpTrainCommand
         (string, LabelledData)[] both = [("training", table.Parts.Training), ("validation", table.Parts.Validation)];
         foreach ((string part, LabelledData rows) in both)
         {
-            if (rows.Count == 0)
-                continue;
+            if (rows.Count == 0 || (outcome == TrainingOutcome.Stopped && rows.Rows is not InputRows))
+                continue; // who stops a training does not wait until all rows of a large table are read again
             var measured = TableAnswers.Of(model, predictor, rows, CancellationToken.None);
             parts[part] = measured.Json(rows);
             if (Output.IsQuiet || json)
