@@ -84,8 +84,8 @@ internal static class WeightHashes
         float[] x = [.. Enumerable.Range(0, rows * inputs).Select(i => (float)Philox.Normal(7, 1, (ulong)i))];
         float[] y = [.. Enumerable.Range(0, rows).Select(i => Philox.Uniform(7, 2, (ulong)i))];
         LabelledData data = outputs == 1
-            ? new(new(inputs, x), 1, [.. y.Select(value => value > 0.5f ? 1f : 0f)])
-            : new(new(inputs, x), [.. y.Select(value => (int)(value * outputs))]);
+            ? new(new InputRows(inputs, x), 1, [.. y.Select(value => value > 0.5f ? 1f : 0f)])
+            : new(new InputRows(inputs, x), [.. y.Select(value => (int)(value * outputs))]);
         var options = new NetworkOptions { LearningRate = 0.1f, BatchSize = batch };
         using var engine = new NetworkEngine(device, InitialNetwork.Create(shape, 1), data, options, plan);
         while (engine.Iteration < Steps)

@@ -14,6 +14,9 @@ internal sealed class CellStore(PackedSpace space, int chunkBits)
     /// <summary>The number of different codes where it is not known.</summary>
     public const long AnyCode = 1L << 32;
 
+    // A reader of a file reads so many rows at once, as numbers have bits: who wants only some rows of a chunk does not wait for all.
+    private const int MostReadBits = 12;
+
     private readonly List<PackedChunk> _chunks = [];
 
     // The chunk that is being filled: of one of both kinds.
@@ -103,14 +106,14 @@ internal sealed class CellStore(PackedSpace space, int chunkBits)
             : Number(Read(chunk, place, new byte[chunk.Width]), 0);
     }
 
-    /// <summary>Makes a reader of the rows' codes, which reads a chunk of a file once for all rows that follow each other in it.</summary>
+    /// <summary>Makes a reader of the rows' codes, which reads of a file many rows at once that follow each other.</summary>
     /// <exception cref="CharRnnException">The reader: see <see cref="CodeAt"/>.</exception>
     public Func<int, int> Codes()
     {
         if (!IsInFile)
             return CodeAt;
-        var last = new LastChunk(this);
-        return row => Code(last.Of(row), _chunks[row >> chunkBits].Width, row & (ChunkRows - 1));
+        var last = new LastRead(this);
+        return row => Code(last.Of(row, out int place), _chunks[row >> chunkBits].Width, place);
     }
 
     /// <summary>Makes a reader of the rows' numbers.</summary>
@@ -119,8 +122,8 @@ internal sealed class CellStore(PackedSpace space, int chunkBits)
     {
         if (!IsInFile)
             return NumberAt;
-        var last = new LastChunk(this);
-        return row => Number(last.Of(row), row & (ChunkRows - 1));
+        var last = new LastRead(this);
+        return row => Number(last.Of(row, out int place), place);
     }
 
     private static int Code(ReadOnlySpan<byte> packed, int width, int place) => width switch
@@ -163,26 +166,29 @@ internal sealed class CellStore(PackedSpace space, int chunkBits)
         return packed;
     }
 
-    /// <summary>The chunk of a file that was read last.</summary>
-    private sealed class LastChunk(CellStore cells)
+    /// <summary>The part of a chunk of a file that was read last.</summary>
+    private sealed class LastRead(CellStore cells)
     {
+        private readonly int _bits = Math.Min(cells.ChunkBits, MostReadBits);
         private int _index = -1;
         private byte[] _packed = [];
 
-        /// <summary>The packed chunk with a row.</summary>
-        public byte[] Of(int row)
+        /// <summary>Packed rows with one of them, and its place there.</summary>
+        public byte[] Of(int row, out int place)
         {
-            int index = row >> cells.ChunkBits;
-            PackedChunk chunk = cells._chunks[index];
+            PackedChunk chunk = cells._chunks[row >> cells.ChunkBits];
+            place = row & (cells.ChunkRows - 1);
             if (chunk.Memory is byte[] memory)
                 return memory;
+            int index = row >> _bits, first = index << _bits;
             if (_index != index)
             {
-                int rows = Math.Min(cells.ChunkRows, cells.Count - (index << cells.ChunkBits));
-                _packed = cells.Checked(chunk, cells.Read(chunk, 0, new byte[rows * chunk.Width]));
+                int rows = Math.Min(1 << _bits, cells.Count - first);
+                _packed = cells.Checked(chunk, cells.Read(chunk, first & (cells.ChunkRows - 1), new byte[rows * chunk.Width]));
                 _index = index;
             }
 
+            place = row - first;
             return _packed;
         }
     }

@@ -9,7 +9,15 @@ namespace CharRnn.Tables;
 /// <param name="Refused">The other rows, and why.</param>
 /// <param name="Notes">What was filled in where training had no such cells, by column, for people.</param>
 public sealed record EncodedRows(
-    LabelledData Data, IReadOnlyList<int> Rows, IReadOnlyList<(int Row, string Reason)> Refused, IReadOnlyList<UnusualCells> Notes);
+    LabelledData Data, IReadOnlyList<int> Rows, IReadOnlyList<(int Row, string Reason)> Refused, IReadOnlyList<UnusualCells> Notes)
+{
+    /// <summary>The rows, none of which may have been refused.</summary>
+    /// <param name="table">The name of the table.</param>
+    /// <exception cref="CharRnnException">One was; names the line and the column.</exception>
+    public LabelledData RequireAll(string table) => Refused is [var (_, reason), ..]
+        ? throw new CharRnnException(table, reason, "correct the value, or leave the row out")
+        : Data;
+}
 
 /// <summary>Cells of a column that are not like those of the training.</summary>
 /// <param name="Column">The name of the column.</param>
@@ -22,9 +30,12 @@ public sealed record UnusualCells(string Column, bool AreMissing, int Count, IRe
 public static class TableEncodings
 {
     // What a cell is that has no category.
-    private const int NoValue = -1, NotLearned = -2;
+    internal const int NoValue = -1, NotLearned = -2;
 
-    private const int MostNamed = 5;
+    internal const int MostNamed = 5;
+
+    // What becomes numbers at once of rows that do so when they are read.
+    private const int RowsAtOnce = 1 << 12;
 
     extension(TableEncoding encoding)
     {
@@ -106,10 +117,8 @@ public static class TableEncodings
             Table table, IReadOnlyList<int> rows, NetworkLoss loss, bool withAnswers, bool refusesUnknown = false,
             CancellationToken cancellation = default)
         {
-            var reading = new Reading(table, rows, encoding, refusesUnknown);
-            InputColumns columns = encoding.Columns;
-
             // They are also copied to a device.
+            InputColumns columns = encoding.Columns;
             if ((long)rows.Count * (columns.Numbers + columns.Values.Count) is var count
                 && (count > Array.MaxLength || 2 * sizeof(float) * count > GC.GetGCMemoryInfo().TotalAvailableMemoryBytes))
                 throw new CharRnnException(
@@ -117,55 +126,47 @@ public static class TableEncodings
                     string.Create(
                         CultureInfo.InvariantCulture,
                         $"has {rows.Count} rows that become {count / rows.Count} numbers each, too many for this machine"),
-                    "leave out columns with --ignore, or give fewer rows");
-            float[] x = new float[rows.Count * columns.Numbers];
-            int[] codes = new int[rows.Count * columns.Values.Count];
-            Array.Fill(codes, InputRows.NoInput);
-            int coded = 0;
-            foreach ((ColumnEncoding column, int numbers, int categories) in encoding.Places())
-            {
-                cancellation.ThrowIfCancellationRequested();
-                if (column.Categories is null)
-                    reading.Numbers(column, x, columns.Numbers, numbers);
-                else if (encoding.IsInterleaved)
-                    reading.Categories(
-                        column, x, columns.Numbers, numbers, (i, place) => x[(i * columns.Numbers) + categories + place] = 1);
-                else
-                {
-                    int at = coded++;
-                    reading.Categories(
-                        column, x, columns.Numbers, numbers, (i, place) => codes[(i * columns.Values.Count) + at] = categories + place);
-                }
-            }
-
-            float[] quantities = [];
-            int[] classes = [];
-            if (withAnswers && encoding.Label.Categories is null)
-                reading.Answers(encoding.Label, quantities = new float[rows.Count]);
-            else if (withAnswers)
-                reading.Classes(encoding.Label, classes = new int[rows.Count]);
-            if (withAnswers && loss != NetworkLoss.CrossEntropy && classes.Length > 0)
-                (quantities, classes) = ([.. classes.Select(y => (float)y)], []);
-
-            var inputs = new InputRows(columns, x, codes);
-            LabelledData data = !withAnswers ? new LabelledData(inputs)
-                : classes.Length > 0 ? new LabelledData(inputs, classes)
-                : new LabelledData(inputs, 1, quantities);
-            if (reading.Refused.Count == 0)
-                return new(data, rows, [], reading.Unusual);
-            int[] read = [.. Enumerable.Range(0, rows.Count).Where(i => !reading.IsRefused(i))];
-            return new(data.Select(read), [.. read.Select(i => rows[i])], reading.Refused, reading.Unusual);
+                    "leave out columns with --ignore, give fewer rows, or where a network is trained, give a --batch-size above 0");
+            return new RowEncoder(table, encoding, refusesUnknown).Encode(rows, withAnswers ? loss : null, cancellation);
         }
 
-        /// <summary>Rows as numbers, all of which must be readable.</summary>
-        /// <inheritdoc cref="Encode"/>
-        /// <exception cref="CharRnnException">A row is not readable; names the line and the column.</exception>
-        public LabelledData EncodeAll(Table table, IReadOnlyList<int> rows, NetworkLoss loss, CancellationToken cancellation = default)
+        /// <summary>Rows that become numbers each time that they are read: of all of them only the answers are in memory.</summary>
+        /// <param name="table">The table, which is read as long as the rows are; see <see cref="Encode"/>.</param>
+        /// <param name="rows">The rows, in the order of the table: in another one, each may be a read of its own.</param>
+        /// <param name="loss">What the answers are for.</param>
+        /// <param name="refusesUnknown">See <see cref="Encode"/>.</param>
+        /// <param name="cancellation">Checked while all rows are read once, to find those that cannot be.</param>
+        /// <exception cref="CharRnnException">The table has not got a column.</exception>
+        /// <exception cref="OperationCanceledException">Cancellation was requested.</exception>
+        public EncodedRows EncodeLater(
+            Table table, int[] rows, NetworkLoss loss, bool refusesUnknown = false, CancellationToken cancellation = default)
         {
-            EncodedRows encoded = encoding.Encode(table, rows, loss, withAnswers: true, cancellation: cancellation);
-            return encoded.Refused is [var (_, reason), ..]
-                ? throw new CharRnnException(table.Name, reason, "correct the value, or leave the row out")
-                : encoded.Data;
+            var encoder = new RowEncoder(table, encoding, refusesUnknown);
+            bool hasClasses = encoding.Label.Categories is not null && loss == NetworkLoss.CrossEntropy;
+            int[] read = new int[rows.Length], classes = new int[hasClasses ? rows.Length : 0];
+            float[] targets = new float[hasClasses ? 0 : rows.Length];
+            var (refused, notes, count) = (new List<(int, string)>(), new List<UnusualCells>(), 0);
+            for (int first = 0; first < rows.Length; first += RowsAtOnce)
+            {
+                var some = new ArraySegment<int>(rows, first, Math.Min(RowsAtOnce, rows.Length - first));
+                EncodedRows encoded = encoder.Encode(some, loss, cancellation);
+                encoded.Data.Classes.CopyTo(classes.AsSpan(Math.Min(count, classes.Length)));
+                encoded.Data.Targets.CopyTo(targets.AsSpan(Math.Min(count, targets.Length)));
+                foreach (int row in encoded.Rows)
+                    read[count++] = row;
+                refused.AddRange(encoded.Refused);
+                notes.AddRange(encoded.Notes);
+            }
+
+            Array.Resize(ref read, count);
+            IInputRows later = encoder.Later(read);
+            return new(
+                hasClasses ? new LabelledData(later, classes[..count]) : new LabelledData(later, 1, targets[..count]), read, refused,
+                [
+                    .. notes.GroupBy(note => (note.Column, note.AreMissing)).Select(same => new UnusualCells(
+                        same.Key.Column, same.Key.AreMissing, same.Sum(note => note.Count),
+                        [.. same.SelectMany(note => note.Texts).Distinct().Take(MostNamed + 1)])),
+                ]);
         }
     }
 
@@ -192,7 +193,7 @@ public static class TableEncodings
         row, column, "the value is missing", "give --missing fill or drop, or leave out the row or the column");
 
     /// <summary>Reads numbers: NaN where none is, and else what <see cref="Other"/> says.</summary>
-    private static Func<int, double> NumberReader(TableColumn from, ColumnEncoding column) => from.Reader(
+    internal static Func<int, double> NumberReader(TableColumn from, ColumnEncoding column) => from.Reader(
         text => IsMissing(column, text) ? double.NaN
             : NumberText.TryParse(text, column.Notation, out double value) ? value
             : column.OthersAreMissing ? double.NaN
@@ -200,7 +201,7 @@ public static class TableEncodings
         value => from.WideDates is null ? value : double.PositiveInfinity);
 
     /// <summary>Reads dates as their ticks: NaN where none is, and else what <see cref="Other"/> says.</summary>
-    private static Func<int, double> DateReader(TableColumn from, ColumnEncoding column) => from.Reader(
+    internal static Func<int, double> DateReader(TableColumn from, ColumnEncoding column) => from.Reader(
         text => IsMissing(column, text) ? double.NaN
             : DateText.TryParse(text, column.Dates!.Value, out DateTime date, out _) ? date.Ticks
             : Other(text),
@@ -213,7 +214,7 @@ public static class TableEncodings
     /// <param name="from">The column of the table.</param>
     /// <param name="column">What was learned.</param>
     /// <param name="byValue">Whether numbers are one category in any spelling, as earlier programs had it.</param>
-    private static Func<int, int> CategoryReader(TableColumn from, ColumnEncoding column, bool byValue = false)
+    internal static Func<int, int> CategoryReader(TableColumn from, ColumnEncoding column, bool byValue = false)
     {
         var places = column.Categories!.Index().ToDictionary(one => one.Item, one => one.Index, StringComparer.Ordinal);
 
@@ -272,160 +273,5 @@ public static class TableEncodings
             return Standard.None;
         double mean = values.Average(), deviation = Math.Sqrt(values.Average(value => (value - mean) * (value - mean)));
         return new(mean, deviation > 1e-12 * Math.Abs(mean) || !double.IsFinite(deviation) ? deviation : 1); // a constant says nothing
-    }
-
-    /// <summary>Reads columns of some rows, one after the other, and remembers what could not be read.</summary>
-    private sealed class Reading(Table table, IReadOnlyList<int> rows, TableEncoding encoding, bool refusesUnknown)
-    {
-        private readonly RowSelection _rows = new(rows);
-
-        private readonly SortedDictionary<int, string> _refused = new(
-            rows.Index().Where(row => table.Damaged.ContainsKey(row.Item)).ToDictionary(row => row.Index, row => table.Damaged[row.Item]));
-
-        private readonly List<UnusualCells> _unusual = [];
-
-        public IReadOnlyList<(int Row, string Reason)> Refused => [.. _refused.Select(one => (rows[one.Key], one.Value))];
-
-        public IReadOnlyList<UnusualCells> Unusual => _unusual;
-
-        public bool IsRefused(int i) => _refused.ContainsKey(i);
-
-        public void Numbers(ColumnEncoding column, float[] x, int width, int place)
-        {
-            TableColumn from = table.Readable(column.Name);
-            Func<int, double> number = from.ReaderOf(
-                _rows, column.Dates is null ? NumberReader(from, column) : DateReader(from, column));
-            int parts = column.Dates is null ? 1 : column.DateParts.Count, absent = 0;
-            var unknown = new Unknown();
-            for (int i = 0; i < rows.Count; i++)
-            {
-                double value = number(i);
-                int at = (i * width) + place;
-                if (double.IsNegativeInfinity(value) && encoding.Missing == MissingValues.Fill && !refusesUnknown)
-                {
-                    // As training would have read it, had it seen the word.
-                    unknown.Add(from, rows[i]);
-                    if (column.HasIndicator)
-                        x[at + parts] = 1;
-                }
-                else if (double.IsNaN(value))
-                {
-                    if (Accepts(i, column, ref absent) && column.HasIndicator)
-                        x[at + parts] = 1;
-                }
-                else if (double.IsInfinity(value))
-                    Refuse(i, column, $"is not a {(column.Dates is null ? "number" : "date")}, as the column had in training");
-                else if (column.Dates is null)
-                {
-                    x[at] = (float)((value - column.Mean) / column.Deviation);
-                    if (!float.IsFinite(x[at]))
-                        Refuse(i, column, "is too large beside the numbers that were learned");
-                }
-                else
-                {
-                    double[] date = DateText.Parts(value, parts);
-                    for (int p = 0; p < parts; p++)
-                        x[at + p] = (float)((date[p] - column.DateParts[p].Mean) / column.DateParts[p].Deviation);
-                }
-            }
-
-            Note(column, absent, unknown);
-        }
-
-        public void Categories(ColumnEncoding column, float[] x, int width, int numbers, Action<int, int> setCategory)
-        {
-            TableColumn from = table.Readable(column.Name);
-            Func<int, int> category = from.ReaderOf(_rows, CategoryReader(from, column, encoding.IsInterleaved));
-            var unknown = new Unknown();
-            int absent = 0;
-            for (int i = 0; i < rows.Count; i++)
-            {
-                int place = category(i);
-                if (place == NoValue && Accepts(i, column, ref absent))
-                {
-                    place = column.Usual;
-                    if (column.HasIndicator)
-                        x[(i * width) + numbers] = 1;
-                }
-
-                if (place == NotLearned && refusesUnknown)
-                    Refuse(i, column, $"is not a value that was learned; the column was learned with {Table.Listed(column.Categories!)}");
-                else if (place == NotLearned)
-                    unknown.Add(from, rows[i]);
-                else if (place >= 0)
-                    setCategory(i, place);
-            }
-
-            Note(column, absent, unknown);
-        }
-
-        public void Answers(ColumnEncoding label, float[] y)
-        {
-            TableColumn from = table.Readable(label.Name);
-            Func<int, double> number = from.ReaderOf(_rows, NumberReader(from, label));
-            for (int i = 0; i < rows.Count; i++)
-            {
-                double value = number(i);
-                y[i] = (float)((value - label.Mean) / label.Deviation);
-                if (double.IsNaN(value))
-                    _refused.TryAdd(i, table.Place(rows[i], label.Name, "the value is missing"));
-                else if (!float.IsFinite(y[i]))
-                    Refuse(i, label, double.IsFinite(value) ? "is too large beside the numbers that were learned" : "is not a number");
-            }
-        }
-
-        public void Classes(ColumnEncoding label, int[] y)
-        {
-            TableColumn from = table.Readable(label.Name);
-            Func<int, int> category = from.ReaderOf(_rows, CategoryReader(from, label, encoding.IsInterleaved));
-            for (int i = 0; i < rows.Count; i++)
-            {
-                int place = category(i);
-                y[i] = Math.Max(0, place);
-                if (place == NoValue)
-                    _refused.TryAdd(i, table.Place(rows[i], label.Name, "the value is missing"));
-                else if (place == NotLearned)
-                    Refuse(i, label, $"is not a value that was learned; the column was learned with {Table.Listed(label.Categories!)}");
-            }
-        }
-
-        private bool Accepts(int i, ColumnEncoding column, ref int absent)
-        {
-            if (encoding.Missing == MissingValues.Fill && IsRefused(i))
-                return true; // of a damaged row no cell is left
-            if (encoding.Missing == MissingValues.Fill)
-                absent++;
-            else
-                _refused.TryAdd(i, table.Place(rows[i], column.Name, "the value is missing"));
-            return encoding.Missing == MissingValues.Fill;
-        }
-
-        private void Refuse(int i, ColumnEncoding column, string found) => _refused.TryAdd(
-            i, table.Place(rows[i], column.Name, $"'{Table.Short(table.Column(column.Name).Text(rows[i]))}' {found}"));
-
-        private void Note(ColumnEncoding column, int absent, Unknown unknown)
-        {
-            if (absent > 0 && !column.HasIndicator)
-                _unusual.Add(new(column.Name, true, absent, []));
-            if (unknown.Count > 0)
-                _unusual.Add(new(column.Name, false, unknown.Count, unknown.Texts));
-        }
-
-        /// <summary>Values of a column that were not learned.</summary>
-        private sealed class Unknown
-        {
-            private readonly HashSet<string> _texts = new(StringComparer.Ordinal);
-
-            public int Count { get; private set; }
-
-            public IReadOnlyList<string> Texts => [.. _texts];
-
-            public void Add(TableColumn from, int row)
-            {
-                Count++;
-                if (_texts.Count <= MostNamed)
-                    _texts.Add(Table.Short(from.Text(row)));
-            }
-        }
     }
 }

@@ -65,7 +65,7 @@ public readonly struct CategoryBlock(int column, int first, int values, int left
     public readonly int Left = left, Width = width;
 }
 
-/// <summary>The rows of the data, and those of a batch, which a step fetches.</summary>
+/// <summary>The rows of the data, or of a window of them, and those of a batch, which a step fetches.</summary>
 public readonly struct NetworkRows(
     int columns, int batch, int weighted, ArrayView<float> numbers, ArrayView<int> codes, ArrayView<float> targets,
     ArrayView<int> classes, ArrayView<float> weights, ArrayView<int> batchCodes, ArrayView<float> batchTargets,
@@ -171,10 +171,10 @@ public readonly struct NetworkArguments(
     int rows, int batch, int ordered, int first, int slot, UpdateArguments update, DropoutArguments dropout, float gradientTolerance,
     float lossTolerance, int teams)
 {
-    /// <summary>n, the number of rows of an epoch.</summary>
+    /// <summary>n, the number of rows of an epoch, or of a window of it, which then is what a step's place is counted in.</summary>
     public readonly int Rows = rows;
 
-    /// <summary>The number of rows of a step; the last step of an epoch has those that are left.</summary>
+    /// <summary>The number of rows of a step; the last step of these rows has those that are left.</summary>
     public readonly int Batch = batch;
 
     /// <summary>The number of steps that the order lists, after which it begins again.</summary>
@@ -201,7 +201,7 @@ public readonly struct NetworkArguments(
     /// <summary>Number of teams in this launch.</summary>
     public readonly int Teams = teams;
 
-    /// <summary>Number of steps of an epoch.</summary>
+    /// <summary>Number of steps of these rows.</summary>
     public int StepsPerEpoch => (Rows + Batch - 1) / Batch;
 
     /// <summary>Where the rows of the first step begin in the order.</summary>

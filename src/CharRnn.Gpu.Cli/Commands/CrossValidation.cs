@@ -62,7 +62,8 @@ internal sealed record CrossValidation(int Folds, double[] Loss, double[] Measur
         LabelledData held, CancellationToken stop)
     {
         using var engine = new NetworkEngine(device, initial, parts.Training, how);
-        using var predictor = new NetworkPredictor(device, initial.Network, Math.Max(held.Count, parts.Validation.Count), held.X.Columns);
+        using var predictor = new NetworkPredictor(
+            device, initial.Network, Math.Max(held.Count, parts.Validation.Count), held.Rows.Columns);
         var best = new BestWeights();
         var learner = new TableLearner(engine, predictor, parts.Validation, parts.Training.ConstantLoss(initial.Network.Loss));
         TrainingOutcome outcome = new TrainingLoop(learner, how.LearningRate, scheduleOf(parts.Training.Count), null).Run(best, stop);
@@ -70,12 +71,11 @@ internal sealed record CrossValidation(int Folds, double[] Loss, double[] Measur
         if (outcome == TrainingOutcome.Diverged || held.Count == 0)
             return (double.NaN, double.NaN, null);
         ParameterSet<float> weights = best.Weights ?? engine.ReadWeights();
-        NetworkAnswers answers = predictor.Apply(weights, held, stop);
-        var measured = new TableAnswers(new NetworkModel(weights, parts.Encoding), answers.Outputs);
+        var measured = TableAnswers.Of(new NetworkModel(weights, parts.Encoding), predictor, held, stop);
         if (measured.Quantities(held) is { } quantities)
-            return (answers.Loss, quantities.RootMeanSquare, null);
+            return (measured.Loss, quantities.RootMeanSquare, null);
         ClassMeasures classes = measured.Classes(held)!;
-        return (answers.Loss, held.Weights.Length > 0 ? classes.BalancedAccuracy : classes.Accuracy, classes);
+        return (measured.Loss, held.Weights.Length > 0 ? classes.BalancedAccuracy : classes.Accuracy, classes);
     }
 
     /// <summary>

@@ -1,3 +1,4 @@
+using CharRnn.Gpu.Execution;
 using CharRnn.Networks;
 using CharRnn.Randomness;
 using CharRnn.Tables;
@@ -17,6 +18,8 @@ internal sealed class LabelledTable : IDisposable
 
     private readonly int[] _rows;
     private readonly bool _isBalanced;
+    private readonly int _batchSize;
+    private readonly long _windowBytes;
     private readonly CancellationToken _stop;
 
     /// <param name="table">The table; owned.</param>
@@ -26,12 +29,15 @@ internal sealed class LabelledTable : IDisposable
     /// <param name="fraction">The share of the rows to measure on.</param>
     /// <param name="isBalanced">Whether each class counts as much as any other in the loss.</param>
     /// <param name="isFitted">Whether the encoding has its means already.</param>
+    /// <param name="batchSize">The number of rows of a step; with 0 a step has all rows.</param>
     /// <param name="stop">Checked while rows become numbers.</param>
+    /// <param name="windowBytes">A part of more bytes becomes numbers when it is read.</param>
     public LabelledTable(
         Table table, IReadOnlyList<int> rows, TableEncoding encoding, NetworkShape shape, double fraction, bool isBalanced, bool isFitted,
-        CancellationToken stop)
+        int batchSize, CancellationToken stop, long windowBytes = NetworkEngine.DefaultWindowBytes)
     {
-        (Table, Shape, Fraction, _rows, _isBalanced, _stop) = (table, shape, fraction, [.. rows], isBalanced, stop);
+        (Table, Shape, Fraction, _rows, _isBalanced) = (table, shape, fraction, [.. rows], isBalanced);
+        (_batchSize, _windowBytes, _stop) = (batchSize, windowBytes, stop);
         Parts = Encode(encoding, _rows, isFitted);
         ConstantLoss = Parts.Training.ConstantLoss(shape.Loss);
     }
@@ -93,8 +99,7 @@ internal sealed class LabelledTable : IDisposable
         TableParts trained = Encode(whole, [.. _rows.Where(row => !held.Contains(row))]);
 
         int[] rows = [.. order.Where(held.Contains)];
-        EncodedRows measured = trained.Encoding.Encode(Table, rows, Shape.Loss, withAnswers: true, cancellation: _stop);
-        return (trained, Weighted(measured.Data, trained.Training));
+        return (trained, Weighted(Read(trained.Encoding, rows, batchSize: 1).Data, trained.Training));
     }
 
     /// <summary>Splits rows, fits an encoding to those to train on, and encodes both parts.</summary>
@@ -105,9 +110,19 @@ internal sealed class LabelledTable : IDisposable
             encoding = encoding.Fitted(Table, training, _stop);
 
         // A number that is too large beside those of the training is left out of what is measured.
-        LabelledData trained = encoding.EncodeAll(Table, training, Shape.Loss, _stop);
-        LabelledData measured = encoding.Encode(Table, validation, Shape.Loss, withAnswers: true, cancellation: _stop).Data;
+        LabelledData trained = Read(encoding, training, _batchSize).RequireAll(Table.Name);
+        LabelledData measured = Read(encoding, validation, batchSize: 1).Data;
         return new(encoding, Weighted(trained, trained), Weighted(measured, trained));
+    }
+
+    /// <summary>Rows as numbers: now, or where that are too many, each time that some are read, in the order of the table.</summary>
+    private EncodedRows Read(TableEncoding encoding, int[] rows, int batchSize)
+    {
+        if (NetworkEngine.HoldsAll(Shape, encoding.Columns, rows.Length, _isBalanced, batchSize, _windowBytes))
+            return encoding.Encode(Table, rows, Shape.Loss, withAnswers: true, cancellation: _stop);
+        int[] ascending = [.. rows];
+        Array.Sort(ascending);
+        return encoding.EncodeLater(Table, ascending, Shape.Loss, cancellation: _stop);
     }
 
     /// <summary>Rows with the weights with which all classes of the training rows count alike, if they shall.</summary>

@@ -138,13 +138,12 @@ internal static class MlpCommands
         return 0;
     }
 
-    private static int Evaluate(ParseResult options) => Measure(options, (model, _, rows, answers, _) =>
+    private static int Evaluate(ParseResult options) => Measure(options, inMemory: false, (_, _, rows, answers, _) =>
     {
-        var measured = new TableAnswers(model, answers.Outputs);
         if (options.GetValue(Json))
-            Output.Line(JsonSerializer.Serialize(measured.Json(answers.Loss, rows)));
+            Output.Line(JsonSerializer.Serialize(answers.Json(rows)));
         else
-            foreach (string line in measured.Describe(answers.Loss, rows))
+            foreach (string line in answers.Describe(rows))
                 Output.Line(line);
     });
 
@@ -153,17 +152,18 @@ internal static class MlpCommands
         string? page = options.GetValue(PageFile) is { } path
             ? SharedOptions.NewFile(PageFile, path, options.GetRequiredValue(ModelPath), options.GetRequiredValue(Data))
             : null;
-        return Measure(options, (model, predictor, rows, answers, stop) => Inspect(options, page, model, predictor, rows, answers, stop));
+        return Measure(
+            options, inMemory: true, // to shuffle them
+            (model, predictor, rows, answers, stop) => Inspect(options, page, model, predictor, rows, answers, stop));
     }
 
     private static void Inspect(
-        ParseResult options, string? page, NetworkModel model, Predictor predictor, LabelledData rows, NetworkAnswers answers,
+        ParseResult options, string? page, NetworkModel model, Predictor predictor, LabelledData rows, TableAnswers answers,
         CancellationToken stop)
     {
         bool isQuantity = model.Encoding.Label.Categories is null, isBalanced = model.Encoding.IsBalanced;
-        double Badness(NetworkAnswers given)
+        double Badness(TableAnswers measured)
         {
-            var measured = new TableAnswers(model, given.Outputs);
             double badness = measured.Quantities(rows)?.RootMeanSquare
                 ?? -(isBalanced ? measured.Classes(rows)!.BalancedAccuracy : measured.Classes(rows)!.Accuracy);
             return double.IsFinite(badness) ? badness : throw new CharRnnException(
@@ -177,16 +177,15 @@ internal static class MlpCommands
             "shuffling columns",
             () => ColumnImportance.Of(
                 model.Encoding, rows.X, options.GetValue(Repeats)!.Value, options.GetValue(Seed)!.Value, before,
-                () => Badness(predictor.Apply(rows, stop))));
+                () => Badness(predictor.Measure(rows, stop))));
         string loss = isQuantity ? "added" : "lost";
         if (page is not null)
         {
-            var measured = new TableAnswers(model, answers.Outputs);
             TablePage.Write(page, new TableInspection(
                 options.GetRequiredValue(ModelPath), options.GetRequiredValue(Data), model.Encoding.Label.Name, rows.Count,
-                measured.Figures(answers.Loss, rows), $"{measure} that is {loss}",
+                answers.Figures(rows), $"{measure} that is {loss}",
                 [.. columns.Select(column => (column.Column, column.Mean, column.Deviation))], model.Encoding.Label.Categories ?? [],
-                measured.Classes(rows)?.Confusion ?? [], measured.Pairs(rows)));
+                answers.Classes(rows)?.Confusion ?? [], answers.Pairs(rows)));
             if (!Output.IsQuiet)
                 Output.Note($"page: {page}");
         }
@@ -217,28 +216,29 @@ internal static class MlpCommands
 
     /// <summary>Applies a network to the rows of a table that have the label.</summary>
     private static int Measure(
-        ParseResult options, Action<NetworkModel, Predictor, LabelledData, NetworkAnswers, CancellationToken> measure)
+        ParseResult options, bool inMemory, Action<NetworkModel, Predictor, LabelledData, TableAnswers, CancellationToken> measure)
     {
         CancellationToken stop = Interrupts.Watch();
         NetworkModel model = LoadModel(options);
         using Table table = ReadTable(
             options.GetRequiredValue(Data), options.GetValue(Delimiter).Value, options.GetValue(Cache), stop);
         var refused = new RefusedRows(table.Name);
-        EncodedRows rows = model.Encoding.Encode(
-            table, model.Encoding.Missing == MissingValues.Error ? model.Encoding.LabelledRows(table) : model.Encoding.UsableRows(table),
-            model.Shape.Loss, withAnswers: true, options.GetValue(Unknown).Value, stop);
+        TableEncoding encoding = model.Encoding;
+        int[] usable = [.. encoding.Missing == MissingValues.Error ? encoding.LabelledRows(table) : encoding.UsableRows(table)];
+        EncodedRows rows = inMemory || NetworkEngine.HoldsAll(model.Shape, encoding.Columns, usable.Length, isWeighted: false, batchSize: 1)
+            ? encoding.Encode(table, usable, model.Shape.Loss, withAnswers: true, options.GetValue(Unknown).Value, stop)
+            : encoding.EncodeLater(table, usable, model.Shape.Loss, options.GetValue(Unknown).Value, stop);
         refused.Add(rows);
         if (rows.Rows.Count == 0)
             throw refused.Error ?? new CharRnnException(table.Name, "has no row with a label", "give a table that has the label");
         using Predictor predictor = Open(options, model, rows.Rows.Count);
-        NetworkAnswers answers = predictor.Apply(rows.Data, stop);
-        int bad = Array.FindIndex(answers.Outputs, output => !float.IsFinite(output));
-        if (bad >= 0)
+        TableAnswers answers = predictor.Measure(rows.Data, stop);
+        if (answers.FirstNotFinite >= 0)
             throw new CharRnnException(
                 table.Name,
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"line {table.LineOf(rows.Rows[bad / model.Shape.Outputs])}: what the network computes of it is not finite"),
+                    $"line {table.LineOf(rows.Rows[answers.FirstNotFinite])}: what the network computes of it is not finite"),
                 "give rows like those that it was trained on");
         measure(model, predictor, rows.Data, answers, stop);
         refused.Warn();
@@ -312,7 +312,9 @@ internal static class MlpCommands
             }
         }
 
-        public NetworkAnswers Apply(LabelledData data, CancellationToken stop) => _predictor.Apply(_model.Parameters, data, stop);
+        public float[] Apply(LabelledData data, CancellationToken stop) => _predictor.Apply(_model.Parameters, data, stop).Outputs;
+
+        public TableAnswers Measure(LabelledData data, CancellationToken stop) => TableAnswers.Of(_model, _predictor, data, stop);
 
         public void Dispose()
         {
@@ -364,7 +366,7 @@ internal static class MlpCommands
             if (rows.Rows.Count > 0)
             {
                 _predictor ??= Open(options, model, table.Count);
-                outputs = _predictor.Apply(rows.Data, stop).Outputs;
+                outputs = _predictor.Apply(rows.Data, stop);
             }
 
             var answers = new TableAnswers(model, outputs);

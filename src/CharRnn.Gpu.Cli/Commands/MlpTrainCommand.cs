@@ -233,7 +233,7 @@ internal static class MlpTrainCommand
         using var engine = new NetworkEngine(device, initial, training, how);
         if (resumed is not null)
             engine.Restore(resumed.Snapshot.Engine);
-        using var predictor = new NetworkPredictor(device, table.Shape, Math.Max(training.Count, validation.Count), training.X.Columns);
+        using var predictor = new NetworkPredictor(device, table.Shape, Math.Max(training.Count, validation.Count), training.Rows.Columns);
         created?.Clear();
         RunDirectory run = earlier ?? created!;
         if (!Output.IsQuiet)
@@ -382,7 +382,7 @@ internal static class MlpTrainCommand
                 $"leave it out, or give {Task.Name} classify");
         return new LabelledTable(
             table, rows, encoding, Shape(options, encoding, wanted, table), FractionOf(options, rows.Count), isBalanced,
-            isFitted: resumed is not null, stop)
+            isFitted: resumed is not null, ReadNetworkOptions(options, rows.Count).BatchSize, stop)
         {
             Decisions = plan?.Decisions ?? [],
             Columns = plan is not null ? [.. plan.Decisions.Select(DecisionText.Line)]
@@ -431,6 +431,8 @@ internal static class MlpTrainCommand
         }
 
         Output.Note($"device: {device.Name} ({DeviceCatalog.IdOf(device.Kind)}); {engine.Plan}");
+        if (engine.RowsOnDevice < table.Parts.Training.Count)
+            Output.Note(string.Create(invariant, $"window: {engine.RowsOnDevice:N0} rows are on the device at once"));
         Output.Note(string.Create(
             invariant, $"run: {run.Root}{(resumeFrom is null ? "" : $", resumed at iteration {resumeFrom.Iteration}")}"));
     }
@@ -465,15 +467,14 @@ internal static class MlpTrainCommand
         (string, LabelledData)[] both = [("training", table.Parts.Training), ("validation", table.Parts.Validation)];
         foreach ((string part, LabelledData rows) in both)
         {
-            if (rows.Count == 0)
-                continue;
-            NetworkAnswers answers = predictor.Apply(model.Parameters, rows, CancellationToken.None);
-            var measured = new TableAnswers(model, answers.Outputs);
-            parts[part] = measured.Json(answers.Loss, rows);
+            if (rows.Count == 0 || (outcome == TrainingOutcome.Stopped && rows.Rows is not InputRows))
+                continue; // who stops a training does not wait until all rows of a large table are read again
+            var measured = TableAnswers.Of(model, predictor, rows, CancellationToken.None);
+            parts[part] = measured.Json(rows);
             if (Output.IsQuiet || json)
                 continue;
             Output.Line($"{part}:");
-            foreach (string line in measured.Describe(answers.Loss, rows))
+            foreach (string line in measured.Describe(rows))
                 Output.Line($"  {line}");
         }
 

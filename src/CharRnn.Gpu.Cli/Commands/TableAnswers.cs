@@ -1,4 +1,5 @@
 using System.Globalization;
+using CharRnn.Gpu.Execution;
 using CharRnn.Networks;
 using CharRnn.Storage;
 
@@ -7,8 +8,12 @@ namespace CharRnn.Gpu.Cli.Commands;
 /// <summary>A network's outputs in the words of its table.</summary>
 /// <param name="model">The network.</param>
 /// <param name="outputs">The outputs for n rows, <c>[n, outputs]</c>.</param>
-internal sealed class TableAnswers(NetworkModel model, float[] outputs)
+/// <param name="predicted">The predicted class of each row; null if the outputs say it.</param>
+internal sealed class TableAnswers(NetworkModel model, float[] outputs, int[]? predicted = null)
 {
+    // Of more classes than this only the predicted one is measured: the probabilities of many rows may exceed memory.
+    private const int MostScored = 2;
+
     // Nobody reads a larger matrix.
     private const int MostShown = 20, LeastCell = 6, MostCell = 12;
 
@@ -18,7 +23,40 @@ internal sealed class TableAnswers(NetworkModel model, float[] outputs)
     private readonly NetworkShape _shape = model.Shape;
     private readonly IReadOnlyList<string>? _classes = model.Encoding.Label.Categories;
 
-    private int Count => outputs.Length / _shape.Outputs;
+    /// <summary>J; NaN if it was not measured.</summary>
+    public double Loss { get; private init; } = double.NaN;
+
+    /// <summary>The first row of which the network computes a number that is not finite; -1 if there is none.</summary>
+    public int FirstNotFinite { get; private init; } = -1;
+
+    private int Count => predicted?.Length ?? outputs.Length / _shape.Outputs;
+
+    /// <summary>The answers for rows that have labels, to be measured.</summary>
+    /// <param name="model">The network.</param>
+    /// <param name="predictor">Applies it.</param>
+    /// <param name="data">The rows.</param>
+    /// <param name="stop">Checked between launches.</param>
+    /// <exception cref="OperationCanceledException">A stop was requested.</exception>
+    public static TableAnswers Of(NetworkModel model, NetworkPredictor predictor, LabelledData data, CancellationToken stop)
+    {
+        int width = model.Shape.Outputs, bad = -1;
+        int[]? predicted = width > MostScored ? new int[data.Count] : null;
+        float[] outputs = predicted is null ? new float[(long)data.Count * width] : [];
+        double loss = predictor.Apply(model.Parameters, data, Take, stop);
+        return new TableAnswers(model, outputs, predicted) { Loss = loss, FirstNotFinite = bad };
+
+        void Take(int first, float[] some)
+        {
+            if (bad < 0 && Array.FindIndex(some, output => !float.IsFinite(output)) is >= 0 and var place)
+                bad = first + (place / width);
+            var answers = new TableAnswers(model, some);
+            if (predicted is null)
+                some.CopyTo(outputs, first * width);
+            else
+                for (int row = 0; row < answers.Count; row++)
+                    predicted[first + row] = answers.ClassOf(row);
+        }
+    }
 
     /// <summary>How good the predictions of classes are; null for a quantity.</summary>
     public ClassMeasures? Classes(LabelledData data) => _classes is null ? null : ClassMeasures.Of(
@@ -65,13 +103,13 @@ internal sealed class TableAnswers(NetworkModel model, float[] outputs)
     /// <summary>
     /// What was measured, for programs; the confusion matrix has a row for each true class. A number that is not finite is null.
     /// </summary>
-    public object Json(double loss, LabelledData data)
+    public object Json(LabelledData data)
     {
         (ClassMeasures? classes, QuantityMeasures? quantities) = (Classes(data), Quantities(data));
         return new
         {
             rows = Count,
-            loss = Finite(loss),
+            loss = Finite(Loss),
             accuracy = classes?.Accuracy,
             base_rate = classes?.BaseRate,
             balanced_accuracy = classes?.BalancedAccuracy,
@@ -87,10 +125,10 @@ internal sealed class TableAnswers(NetworkModel model, float[] outputs)
     }
 
     /// <summary>What was measured, for people.</summary>
-    public IEnumerable<string> Describe(double loss, LabelledData data)
+    public IEnumerable<string> Describe(LabelledData data)
     {
         CultureInfo invariant = CultureInfo.InvariantCulture;
-        IReadOnlyList<(string Name, string Value)> figures = Figures(loss, data);
+        IReadOnlyList<(string Name, string Value)> figures = Figures(data);
         yield return string.Create(invariant, $"{Count:N0} rows, loss {figures[^1].Value}") + string.Concat(figures.SkipLast(1).Select(
             one => one.Name.StartsWith(Beside, StringComparison.Ordinal) ? $" ({one.Value} {one.Name})" : $", {one.Name} {one.Value}"));
         if (_classes is null || _classes.Count > MostShown)
@@ -113,12 +151,12 @@ internal sealed class TableAnswers(NetworkModel model, float[] outputs)
     }
 
     /// <summary>What was measured, in words, and its value; the loss is the last.</summary>
-    public IReadOnlyList<(string Name, string Value)> Figures(double loss, LabelledData data)
+    public IReadOnlyList<(string Name, string Value)> Figures(LabelledData data)
     {
         CultureInfo invariant = CultureInfo.InvariantCulture;
         string Percent(double share) => string.Create(invariant, $"{100 * share:F2} %");
         string Number(double number) => string.Create(invariant, $"{number:G6}");
-        (string, string) losses = ("loss", string.Create(invariant, $"{loss:F4}"));
+        (string, string) losses = ("loss", string.Create(invariant, $"{Loss:F4}"));
         if (Quantities(data) is { } quantities)
             return
             [
@@ -153,6 +191,8 @@ internal sealed class TableAnswers(NetworkModel model, float[] outputs)
 
     private int ClassOf(int row)
     {
+        if (predicted is not null)
+            return predicted[row];
         if (_shape.Outputs == 1)
             return outputs[row] > 0.5f ? 1 : 0;
         int best = 0;

@@ -14,7 +14,24 @@ namespace CharRnn.Gpu.Execution;
 internal readonly record struct DataSizes(InputColumns Columns, int Rows, bool IsWeighted)
 {
     /// <summary>The sizes of these data.</summary>
-    public static DataSizes Of(LabelledData data) => new(data.X.Columns, data.Count, data.Weights.Length > 0);
+    public static DataSizes Of(LabelledData data) => new(data.Rows.Columns, data.Count, data.Weights.Length > 0);
+
+    /// <summary>The bytes of a row and of its place in the order.</summary>
+    public long RowBytes(NetworkShape shape)
+    {
+        int answers = shape.Loss == NetworkLoss.CrossEntropy ? 1 : shape.Outputs;
+        return sizeof(float) * ((long)Columns.Numbers + Columns.Values.Count + answers + (IsWeighted ? 1 : 0) + 1);
+    }
+
+    /// <summary>The sizes of what a device has at once: of all rows, or where those are too many of a whole number of batches.</summary>
+    /// <param name="shape">The network.</param>
+    /// <param name="batch">The number of rows of a step, which the device has in any case.</param>
+    /// <param name="bytes">The bytes that all of it may have.</param>
+    public DataSizes Window(NetworkShape shape, int batch, long bytes)
+    {
+        long most = bytes / RowBytes(shape);
+        return Rows <= most ? this : this with { Rows = (int)Math.Clamp(most / batch * batch, batch, Rows) };
+    }
 }
 
 /// <summary>All of a feed-forward network's memory on a device: the parameters, the states of a batch, and the data.</summary>
@@ -131,10 +148,17 @@ internal sealed class NetworkBuffers : IDisposable
 
     private DeviceOptimizer Optimizer => _optimizer ?? throw new InvalidOperationException("The network is not trained here.");
 
-    /// <summary>Writes some consecutive rows of data to the device, from the first row of its buffers on.</summary>
-    public void WriteData(LabelledData data, int first, int count)
+    /// <summary>Writes some consecutive rows of data to the device.</summary>
+    /// <param name="data">The data; where the rows are not in memory, they are read.</param>
+    /// <param name="first">The first row.</param>
+    /// <param name="count">The number of rows.</param>
+    /// <param name="at">The place in the buffers of the first row.</param>
+    /// <exception cref="CharRnnException">The rows cannot be read.</exception>
+    public void WriteData(LabelledData data, int first, int count, int at = 0)
     {
-        InputColumns columns = data.X.Columns;
+        if (data.Rows is not InputRows)
+            (data, first) = (data.Select([.. Enumerable.Range(first, count)]), 0);
+        InputColumns columns = data.Rows.Columns;
         Write(_numbers, data.X.Numbers, columns.Numbers);
         Write(_codes, data.X.Codes, columns.Values.Count);
         Write(_classes, data.Classes, Math.Min(1, data.Classes.Length));
@@ -146,7 +170,7 @@ internal sealed class NetworkBuffers : IDisposable
             where T : unmanaged
         {
             if (width > 0)
-                to.Write(from.AsSpan(first * width, count * width));
+                to.Write(from.AsSpan(first * width, count * width), (long)at * width);
         }
     }
 

@@ -23,7 +23,10 @@ public sealed record NetworkOptions : UpdateOptions
     /// <summary>The number of rows of a step; with 0 a step has all rows.</summary>
     public int BatchSize { get; init => field = Limits.NotNegative(value); }
 
-    /// <summary>The seed of the order of the rows in each epoch; it has no effect where a step has all rows.</summary>
+    /// <summary>
+    /// The seed of the order of the rows in each epoch; it has no effect where a step has all rows. Where a device has only a window of the
+    /// rows, blocks of consecutive rows are shuffled, and then the rows of each window.
+    /// </summary>
     public ulong Seed { get; init; } = 1;
 
     /// <summary>p, the share of the values of hidden layers that a step drops (E12): from 0, below 1.</summary>
@@ -51,8 +54,12 @@ public sealed record NetworkOptions : UpdateOptions
 /// <summary>Trains a feed-forward network on a device. All memory is allocated here, once; many steps are one call.</summary>
 public sealed class NetworkEngine : ITrainingEngine
 {
-    // The order of the next epochs is on the device: as many whole epochs as have together no more rows than this, and at least one.
-    private const int MostOrdered = 1 << 20;
+    /// <summary>
+    /// The default for the bytes of the rows that are on the device at once: 256 MB, as much as of the cells of a table lies in memory. Of
+    /// more rows only a window is there at a time, or those of a step if that has more. A window changes the order in which steps take
+    /// rows, so that its size is the same on every machine.
+    /// </summary>
+    public const long DefaultWindowBytes = 256 << 20;
 
     private readonly ComputeDevice _device;
     private readonly DeviceLife _life;
@@ -60,14 +67,14 @@ public sealed class NetworkEngine : ITrainingEngine
     private readonly NetworkBuffers _buffers;
     private readonly NetworkPlan _plan;
     private readonly StepRunner _runner;
-    private readonly int _rows, _batch, _stepsPerEpoch, _epochsOrdered;
-    private long _firstOrdered = -1;
+    private readonly RowWindow _window;
+    private readonly int _rows, _batch, _stepsPerEpoch;
     private EpochProgress _progress = EpochProgress.Start;
     private bool _diverged;
 
     /// <param name="device">The device.</param>
     /// <param name="initial">The network before the first step.</param>
-    /// <param name="data">The rows that it learns.</param>
+    /// <param name="data">The rows that it learns; those of one window after the other are read where not all are in memory.</param>
     /// <param name="options">The optimizer, the batches, and when training ends.</param>
     /// <exception cref="ArgumentException">There are no rows, or the network cannot learn them.</exception>
     /// <exception cref="CharRnnException">The device has no room for the network and the data.</exception>
@@ -78,7 +85,9 @@ public sealed class NetworkEngine : ITrainingEngine
     }
 
     /// <summary>The same with a given plan, for tests and verification; null lets the engine choose one.</summary>
-    internal NetworkEngine(ComputeDevice device, ParameterSet<float> initial, LabelledData data, NetworkOptions options, NetworkPlan? plan)
+    internal NetworkEngine(
+        ComputeDevice device, ParameterSet<float> initial, LabelledData data, NetworkOptions options, NetworkPlan? plan,
+        long windowBytes = DefaultWindowBytes)
     {
         ArgumentOutOfRangeException.ThrowIfZero(data.Count, nameof(data));
         NetworkShape shape = initial.Network;
@@ -88,19 +97,37 @@ public sealed class NetworkEngine : ITrainingEngine
         _batch = options.BatchOf(_rows);
         LearningRateAt = _ => options.LearningRate;
         _stepsPerEpoch = StepsPerEpochOf(_rows, options);
-        _epochsOrdered = _stepsPerEpoch == 1 ? StepRunner.MaxSteps : Math.Clamp(MostOrdered / _rows, 1, StepRunner.MaxSteps);
         _plan = plan ?? NetworkPlan.Choose(shape, _batch, device.Traits);
         _runner = new StepRunner(guess: shape.TrainingFlops * _batch / 5e9);
+        DataSizes sizes = DataSizes.Of(data).Window(shape, _batch, windowBytes);
         _buffers = new NetworkBuffers(
-            device, shape, DataSizes.Of(data), _batch, _stepsPerEpoch == 1 ? _rows : _rows * _epochsOrdered, StepRunner.MaxSteps, options);
-        _buffers.WriteData(data, 0, _rows);
+            device, shape, sizes, _batch, RowWindow.OrderLength(_rows, sizes.Rows, _batch), StepRunner.MaxSteps, options);
+        RowsOnDevice = sizes.Rows;
+        _window = new RowWindow(_buffers, data, RowsOnDevice, _batch, options.Seed);
         _buffers.WriteParameters(initial);
     }
 
     /// <summary>Checks, before anything is allocated, that a device has room for a network and its data.</summary>
     /// <exception cref="CharRnnException">It has not; the message says what is needed and what there is.</exception>
-    public static void RequireMemory(ComputeDevice device, NetworkShape shape, LabelledData data, NetworkOptions options) =>
-        NetworkBuffers.Require(device, shape, DataSizes.Of(data), options.BatchOf(data.Count), options);
+    public static void RequireMemory(ComputeDevice device, NetworkShape shape, LabelledData data, NetworkOptions options)
+    {
+        int batch = options.BatchOf(data.Count);
+        NetworkBuffers.Require(device, shape, DataSizes.Of(data).Window(shape, batch, DefaultWindowBytes), batch, options);
+    }
+
+    /// <summary>Whether a device has all rows at once, and not one window of them after the other.</summary>
+    /// <param name="shape">The network.</param>
+    /// <param name="columns">What its inputs are.</param>
+    /// <param name="rows">The number of rows.</param>
+    /// <param name="isWeighted">Whether they have weights.</param>
+    /// <param name="batchSize">See <see cref="NetworkOptions.BatchSize"/>: a step's rows are on the device together.</param>
+    /// <param name="windowBytes">See <see cref="DefaultWindowBytes"/>.</param>
+    public static bool HoldsAll(
+        NetworkShape shape, InputColumns columns, int rows, bool isWeighted, int batchSize, long windowBytes = DefaultWindowBytes)
+    {
+        int batch = new NetworkOptions { BatchSize = batchSize }.BatchOf(rows);
+        return new DataSizes(columns, rows, isWeighted).Window(shape, batch, windowBytes).Rows == rows;
+    }
 
     /// <summary>The number of completed steps of the whole run.</summary>
     public long Iteration { get; private set; }
@@ -120,6 +147,9 @@ public sealed class NetworkEngine : ITrainingEngine
     /// </summary>
     public long RowsIn(long steps) => (steps / _stepsPerEpoch * _rows) + (steps % _stepsPerEpoch * _batch);
 
+    /// <summary>The number of rows that are on the device at once: all of them, or those of a window.</summary>
+    public int RowsOnDevice { get; }
+
     /// <summary>How steps are run on the device, for people.</summary>
     public string Plan => _plan.Reason;
 
@@ -127,6 +157,7 @@ public sealed class NetworkEngine : ITrainingEngine
     /// <exception cref="ArgumentOutOfRangeException">
     /// The number of steps is below 1, or a learning rate is below 0 or not finite.
     /// </exception>
+    /// <exception cref="CharRnnException">Rows cannot be read.</exception>
     /// <exception cref="ObjectDisposedException">The engine or its device is disposed of.</exception>
     public StepsResult RunSteps(long maxSteps)
     {
@@ -136,11 +167,14 @@ public sealed class NetworkEngine : ITrainingEngine
             throw StepRunner.Diverged;
         if (_stepsPerEpoch > 1 && (_options.GradientTolerance > 0 || _options.LossTolerance > 0))
             maxSteps = Math.Min(maxSteps, _stepsPerEpoch - (Iteration % _stepsPerEpoch)); // the epoch may be the last
+        if (!_window.Read(Iteration))
+            return default;
         Turn turn = _runner.Begin(_plan.ManySteps && _plan.Teams > 1, maxSteps, out int most);
-        int first = Order(ref most);
+        (int rows, int ordered, int first) = _window.Order(Iteration, ref most);
         _buffers.BeginCall((float)_progress.LossBefore);
         _buffers.WriteRates(Iteration, most, LearningRateAt);
-        int steps = _runner.Launch(most, (done, left) => Launch(turn, Arguments(first + done, done, turn.Alone ? 1 : _plan.Teams), left));
+        int steps = _runner.Launch(
+            most, (done, left) => Launch(turn, Arguments(rows, ordered, first + done, done, turn.Alone ? 1 : _plan.Teams), left));
 
         (int completed, bool diverged) = _buffers.ReadStatus(steps);
         (float[] losses, float[] squares) = completed == 0 ? ([], []) : _buffers.ReadSteps(completed);
@@ -182,7 +216,7 @@ public sealed class NetworkEngine : ITrainingEngine
         using Lock.Scope held = _life.Enter();
         _buffers.WriteParameters(state.Weights);
         _buffers.WriteMoments(state.Moments);
-        (Iteration, _progress, _firstOrdered, _diverged) = (state.Iteration, table.Progress, -1, false);
+        (Iteration, _progress, _diverged) = (state.Iteration, table.Progress, false);
     }
 
     /// <summary>
@@ -191,7 +225,11 @@ public sealed class NetworkEngine : ITrainingEngine
     internal (float Loss, ParameterSet<float> Gradient) Trace()
     {
         using Lock.Scope held = _life.Enter();
-        return (RunSteps(1).Losses.Span is [float loss] ? loss : float.NaN, _buffers.ReadGradient());
+        StepsResult step;
+        do
+            step = RunSteps(1);
+        while (step.Losses.IsEmpty && !step.Diverged); // rows were read
+        return (step.Losses.Span is [float loss] ? loss : float.NaN, _buffers.ReadGradient());
     }
 
     /// <summary>
@@ -204,16 +242,15 @@ public sealed class NetworkEngine : ITrainingEngine
     /// <summary>Frees the device memory; the device stays.</summary>
     public void Dispose() => _life.End(_buffers.Dispose);
 
-    private NetworkArguments Arguments(int first, int slot, int teams)
+    private NetworkArguments Arguments(int rows, int ordered, int first, int slot, int teams)
     {
         DropoutMask mask = _options.Mask;
         var dropout = new DropoutArguments(
             mask.Threshold, mask.Scale, (uint)mask.Seed, (uint)(mask.Seed >> 32), (uint)(Iteration + slot));
-        return _stepsPerEpoch == 1
-            ? new NetworkArguments(
-                _rows, _batch, 1, 0, slot, _buffers.Update, dropout, _options.GradientTolerance, _options.LossTolerance, teams)
-            : new NetworkArguments(
-                _rows, _batch, _stepsPerEpoch * _epochsOrdered, first, slot, _buffers.Update, dropout, 0, 0, teams);
+        (float gradientTolerance, float lossTolerance) =
+            _stepsPerEpoch == 1 ? (_options.GradientTolerance, _options.LossTolerance) : (0, 0);
+        return new NetworkArguments(
+            rows, _batch, ordered, first, slot, _buffers.Update, dropout, gradientTolerance, lossTolerance, teams);
     }
 
     /// <summary>Counts a step, and decides whether training has converged with it.</summary>
@@ -269,44 +306,5 @@ public sealed class NetworkEngine : ITrainingEngine
         return 1;
     }
 
-    /// <summary>Writes the order of the next epochs to the device, if it is not there.</summary>
-    /// <param name="most">The number of steps to run; it is lowered to those whose order is on the device.</param>
-    /// <returns>The place of the next step within the order.</returns>
-    private int Order(ref int most)
-    {
-        if (_stepsPerEpoch == 1)
-        {
-            if (_firstOrdered < 0)
-                _buffers.WriteOrder([.. Enumerable.Range(0, _rows)]);
-            _firstOrdered = 0;
-            return 0; // the one epoch, again and again
-        }
-
-        long epoch = Iteration / _stepsPerEpoch;
-        if (_firstOrdered < 0 || epoch >= _firstOrdered + _epochsOrdered)
-        {
-            _firstOrdered = epoch;
-            var order = new int[_rows * _epochsOrdered];
-            for (int i = 0; i < _epochsOrdered; i++)
-                Shuffle(order.AsSpan(i * _rows, _rows), _options.Seed, epoch + i);
-            _buffers.WriteOrder(order);
-        }
-
-        int first = (int)(Iteration - (_firstOrdered * _stepsPerEpoch));
-        most = Math.Min(most, (_epochsOrdered * _stepsPerEpoch) - first);
-        return first;
-    }
-
     private static double Norm(IEnumerable<double> values) => Math.Sqrt(values.Sum(value => value * value));
-
-    /// <summary>Computes the order of an epoch, which depends only on the seed and the epoch (Fisher and Yates' shuffle).</summary>
-    private static void Shuffle(Span<int> rows, ulong seed, long epoch)
-    {
-        for (int i = 0; i < rows.Length; i++)
-        {
-            int j = (int)(Philox.Uniform(seed, (ulong)epoch, (ulong)i) * (i + 1));
-            rows[i] = rows[j];
-            rows[j] = i;
-        }
-    }
 }

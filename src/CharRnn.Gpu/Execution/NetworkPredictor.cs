@@ -45,18 +45,33 @@ public sealed class NetworkPredictor : IDisposable
     /// <param name="data">The rows, with answers or without.</param>
     /// <param name="cancellation">Checked between launches.</param>
     /// <exception cref="ArgumentException">The parameters or the rows are for another network.</exception>
+    /// <exception cref="CharRnnException">The rows cannot be read.</exception>
+    /// <exception cref="OperationCanceledException">Cancellation was requested.</exception>
     /// <exception cref="ObjectDisposedException">The predictor or the device is disposed of.</exception>
     public NetworkAnswers Apply(ParameterSet<float> parameters, LabelledData data, CancellationToken cancellation = default)
+    {
+        var outputs = new float[(long)data.Count * _shape.Outputs];
+        double loss = Apply(parameters, data, (first, some) => some.CopyTo(outputs, first * _shape.Outputs), cancellation);
+        return new NetworkAnswers(outputs, loss);
+    }
+
+    /// <summary>The same, with the outputs of some rows at a time.</summary>
+    /// <param name="parameters">The parameters.</param>
+    /// <param name="data">The rows, with answers or without.</param>
+    /// <param name="take">Takes the place of the first of some rows, and their outputs, as <see cref="NetworkAnswers"/> has them.</param>
+    /// <param name="cancellation">Checked between launches.</param>
+    /// <returns>J; NaN if the rows came without answers.</returns>
+    /// <inheritdoc cref="Apply(ParameterSet{float}, LabelledData, CancellationToken)"/>
+    public double Apply(ParameterSet<float> parameters, LabelledData data, Action<int, float[]> take, CancellationToken cancellation)
     {
         int count = data.Count, width = _shape.Outputs;
         if (!parameters.Shape.Equals(_shape))
             throw new ArgumentException("are of another network", nameof(parameters));
         data.RequireFits(_shape, mustAnswer: false);
-        if (!data.X.Columns.Equals(_columns))
+        if (!data.Rows.Columns.Equals(_columns))
             throw new ArgumentException("rows of other columns than the predictor's", nameof(data));
         using Lock.Scope held = _life.Enter();
         bool hasAnswers = data.Classes.Length + data.Targets.Length > 0;
-        var outputs = new float[count * width];
         double loss = 0;
         _buffers.WriteParameters(parameters);
         for (int first = 0; first < count; first += _rows)
@@ -66,16 +81,16 @@ public sealed class NetworkPredictor : IDisposable
             _buffers.WriteData(data, first, rows);
             _device.Kernels.NetworkEvaluate(
                 _buffers.Views, new NetworkArguments(rows, rows, 1, 0, 0, default, default, 0, 0, Math.Min(_device.Teams, rows)));
-            Span<float> answers = outputs.AsSpan(first * width, rows * width);
-            _buffers.ReadOutputs(rows).CopyTo(answers);
+            float[] outputs = _buffers.ReadOutputs(rows);
             if (_shape.Loss == NetworkLoss.CrossEntropy)
                 for (int r = 0; r < rows; r++)
-                    Softmax(answers.Slice(r * width, width));
+                    Softmax(outputs.AsSpan(r * width, width));
+            take(first, outputs);
             foreach ((int r, float one) in _buffers.ReadLosses(rows).Index())
                 loss += data.Weights.Length > 0 ? data.Weights[first + r] * one : one;
         }
 
-        return new NetworkAnswers(outputs, hasAnswers ? loss / count : double.NaN);
+        return hasAnswers ? loss / count : double.NaN;
     }
 
     /// <summary>Frees the device memory; the device stays.</summary>

@@ -13,7 +13,8 @@ internal sealed class StepRunner(double guess)
     /// <summary>The most steps of a call, whose losses and rates lie on the device at once.</summary>
     public const int MaxSteps = 8192;
 
-    private const double SecondsPerCall = 0.1;
+    /// <summary>How long a call shall take.</summary>
+    public const double SecondsPerCall = 0.1;
 
     // The GPU drivers of desktops stop a kernel that runs for seconds.
     private const double SecondsPerGpuLaunch = 0.025;

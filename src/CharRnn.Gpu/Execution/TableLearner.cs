@@ -27,5 +27,6 @@ public sealed class TableLearner(NetworkEngine engine, NetworkPredictor predicto
     public override long WeightOf(long completedSteps) => engine.RowsIn(completedSteps + 1) - engine.RowsIn(completedSteps);
 
     /// <inheritdoc/>
-    public override double Evaluate(CancellationToken cancellation) => predictor.Apply(engine.ReadWeights(), validation, cancellation).Loss;
+    public override double Evaluate(CancellationToken cancellation) =>
+        predictor.Apply(engine.ReadWeights(), validation, (_, _) => { }, cancellation);
 }

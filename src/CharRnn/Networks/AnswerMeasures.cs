@@ -62,7 +62,7 @@ public sealed record ClassMeasures(IReadOnlyList<IReadOnlyList<int>> Confusion)
             // Equal scores share the mean of their ranks.
             for (end = begin + 1; end < order.Length && scores[order[end]] == scores[order[begin]];)
                 end++;
-            ranks += order[begin..end].Count(i => isOfClass[i]) * (begin + end + 1) / 2.0;
+            ranks += order[begin..end].Count(i => isOfClass[i]) * ((double)begin + end + 1) / 2;
         }
 
         return (ranks - (positives * (positives + 1) / 2)) / (positives * negatives);

@@ -6,7 +6,7 @@ namespace CharRnn.Networks;
 /// Rows that a network reads. Of a column of categories they keep the one input that is 1, so that their size does not depend on how many
 /// categories there are. A number that is not finite ends a training with <see cref="Training.TrainingOutcome.Diverged"/>.
 /// </summary>
-public sealed class InputRows
+public sealed class InputRows : IInputRows
 {
     /// <summary>The code of a value that no input stands for: all inputs of its column are 0.</summary>
     public const int NoInput = -1;
@@ -44,10 +44,10 @@ public sealed class InputRows
     {
     }
 
-    /// <summary>What the inputs are.</summary>
+    /// <inheritdoc/>
     public InputColumns Columns { get; }
 
-    /// <summary>n.</summary>
+    /// <inheritdoc/>
     public int Count { get; }
 
     /// <summary>The inputs that are numbers, <c>[n, Columns.Numbers]</c>.</summary>
@@ -68,8 +68,8 @@ public sealed class InputRows
         return inputs;
     }
 
-    /// <summary>Some of the rows, in the order given.</summary>
-    public InputRows Select(IReadOnlyList<int> rows) =>
+    /// <inheritdoc/>
+    public InputRows Read(IReadOnlyList<int> rows) =>
         new(Columns, Picked(Numbers, Columns.Numbers, rows), Picked(Codes, Columns.Values.Count, rows));
 
     /// <summary>Some rows of an array, in the order given.</summary>

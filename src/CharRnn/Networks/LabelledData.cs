@@ -6,7 +6,7 @@ public sealed class LabelledData
     /// <param name="x">The rows.</param>
     /// <param name="classes">y of a softmax, <c>[n]</c>.</param>
     /// <exception cref="ArgumentException">There are not as many classes as rows.</exception>
-    public LabelledData(InputRows x, int[] classes)
+    public LabelledData(IInputRows x, int[] classes)
         : this(x)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(classes.Length, x.Count, nameof(classes));
@@ -17,7 +17,7 @@ public sealed class LabelledData
     /// <param name="outputs">Numbers in a row's target.</param>
     /// <param name="targets">y, <c>[n, outputs]</c>.</param>
     /// <exception cref="ArgumentException">The targets are not a whole number of rows, or not as many rows.</exception>
-    public LabelledData(InputRows x, int outputs, float[] targets)
+    public LabelledData(IInputRows x, int outputs, float[] targets)
         : this(x)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(InputRows.RowsOf(targets, outputs), x.Count, nameof(targets));
@@ -26,16 +26,20 @@ public sealed class LabelledData
 
     /// <summary>Rows without labels.</summary>
     /// <param name="x">The rows.</param>
-    public LabelledData(InputRows x) => X = x;
+    public LabelledData(IInputRows x) => Rows = x;
 
-    private LabelledData(InputRows x, int[] classes, int outputs, float[] targets, float[] weights) =>
-        (X, Classes, Outputs, Targets, Weights) = (x, classes, outputs, targets, weights);
+    private LabelledData(IInputRows x, int[] classes, int outputs, float[] targets, float[] weights) =>
+        (Rows, Classes, Outputs, Targets, Weights) = (x, classes, outputs, targets, weights);
 
-    /// <summary>The rows that the network reads.</summary>
-    public InputRows X { get; }
+    /// <summary>The rows that the network reads, which need not be in memory; all else of the data is.</summary>
+    public IInputRows Rows { get; }
+
+    /// <summary>The rows that the network reads, which are in memory.</summary>
+    /// <exception cref="InvalidOperationException">They are not: <see cref="Select"/> reads some of them.</exception>
+    public InputRows X => Rows as InputRows ?? throw new InvalidOperationException("The rows are not in memory.");
 
     /// <summary>n.</summary>
-    public int Count => X.Count;
+    public int Count => Rows.Count;
 
     /// <summary>Numbers in a row's target; 0 where there are classes.</summary>
     public int Outputs { get; }
@@ -72,8 +76,8 @@ public sealed class LabelledData
     /// <exception cref="ArgumentException">It cannot.</exception>
     public void RequireFits(NetworkShape shape, bool mustAnswer)
     {
-        if (X.Columns.Count != shape.Inputs)
-            throw new ArgumentException($"rows of {X.Columns.Count} inputs, for a network of {shape.Inputs} inputs");
+        if (Rows.Columns.Count != shape.Inputs)
+            throw new ArgumentException($"rows of {Rows.Columns.Count} inputs, for a network of {shape.Inputs} inputs");
         bool hasClasses = Classes.Length > 0, hasTargets = Targets.Length > 0, wantsClasses = shape.Loss == NetworkLoss.CrossEntropy;
         if (mustAnswer ? wantsClasses != hasClasses || wantsClasses == hasTargets : wantsClasses ? hasTargets : hasClasses)
             throw new ArgumentException($"{shape.Loss} needs {(wantsClasses ? "classes" : "targets")}");
@@ -83,9 +87,10 @@ public sealed class LabelledData
             throw new ArgumentException($"row {row} is of class {Classes[row]}: those are 0 to {shape.Outputs - 1}");
     }
 
-    /// <summary>Some of the rows, in the order given.</summary>
+    /// <summary>Some of the rows, in the order given, in memory.</summary>
+    /// <exception cref="CharRnnException">They cannot be read.</exception>
     public LabelledData Select(IReadOnlyList<int> rows) => new(
-        X.Select(rows), InputRows.Picked(Classes, Math.Min(1, Classes.Length), rows), Outputs, InputRows.Picked(Targets, Outputs, rows),
+        Rows.Read(rows), InputRows.Picked(Classes, Math.Min(1, Classes.Length), rows), Outputs, InputRows.Picked(Targets, Outputs, rows),
         InputRows.Picked(Weights, Math.Min(1, Weights.Length), rows));
 
     /// <summary>
@@ -107,7 +112,7 @@ public sealed class LabelledData
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(weights.Length, Count);
         return weights.All(weight => weight >= 0 && float.IsFinite(weight))
-            ? new(X, Classes, Outputs, Targets, weights)
+            ? new(Rows, Classes, Outputs, Targets, weights)
             : throw new ArgumentException("a weight is negative or not finite", nameof(weights));
     }
 

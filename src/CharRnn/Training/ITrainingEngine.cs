@@ -18,7 +18,7 @@ public interface ITrainingEngine : IDisposable
 
     /// <summary>
     /// Runs the next steps with no host involvement between them: at most <paramref name="maxSteps"/>, and no more
-    /// than take about 100 ms. Their number never changes a result.
+    /// than take about 100 ms. Their number never changes a result. Where data have to be read first, a call may have no step.
     /// </summary>
     /// <param name="maxSteps">The number of steps until the next event, at least 1.</param>
     /// <exception cref="CharRnnException">

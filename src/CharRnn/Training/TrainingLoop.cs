@@ -66,7 +66,8 @@ public sealed class TrainingLoop(Learner learner, double learningRate, TrainingS
             if (Divergence is not null)
                 return TrainingOutcome.Diverged;
 
-            observer.Progressed(Report(double.NaN), _total);
+            if (result.Losses.Length > 0)
+                observer.Progressed(Report(double.NaN), _total);
             _converged = result.End;
             _eventsDue = _iteration == next || _converged is not null;
         }

@@ -36,6 +36,8 @@ public class AnswerMeasuresTests
         Assert.Equal(0.75, ClassMeasures.AreaUnderCurve(scores, isOfClass), 1e-12);
         Assert.Equal(1, ClassMeasures.AreaUnderCurve([0.2f, 0.7f], [false, true]));
         Assert.Equal(0.5, ClassMeasures.AreaUnderCurve([0.5f, 0.5f, 0.5f], [false, true, true]));
+        bool[] many = [.. Enumerable.Range(0, 100_000).Select(i => i % 2 == 0)]; // their ranks and their number are over 2³² together
+        Assert.Equal(0.5, ClassMeasures.AreaUnderCurve(new float[many.Length], many));
         Assert.True(double.IsNaN(ClassMeasures.AreaUnderCurve([0.5f, 0.7f], [true, true])));
         Assert.True(double.IsNaN(ClassMeasures.AreaUnderCurve([0.5f, float.NaN, 0.7f], [true, false, true])));
     }

@@ -60,17 +60,26 @@ internal static class LargeTable
             {
                 EncodedRows one = narrow.Encode(expected, some, NetworkLoss.CrossEntropy, withAnswers: true, refuses,
                     cancellation: TestContext.Current.CancellationToken);
-                EncodedRows other = narrow.Encode(actual, some, NetworkLoss.CrossEntropy, withAnswers: true, refuses,
-                    cancellation: TestContext.Current.CancellationToken);
-                Assert.Equal(one.Data.X.Numbers, other.Data.X.Numbers);
-                Assert.Equal(one.Data.X.Codes, other.Data.X.Codes);
-                Assert.Equal(one.Data.Classes, other.Data.Classes);
-                Assert.Equal(one.Rows, other.Rows);
-                Assert.Equal(one.Refused, other.Refused);
-                Assert.Equal(
-                    one.Notes.Select(note => (note.Column, note.AreMissing, note.Count, string.Join(',', note.Texts))),
-                    other.Notes.Select(note => (note.Column, note.AreMissing, note.Count, string.Join(',', note.Texts))));
+                RequireSameRows(one, narrow.Encode(actual, some, NetworkLoss.CrossEntropy, withAnswers: true, refuses,
+                    cancellation: TestContext.Current.CancellationToken));
+                EncodedRows later = narrow.EncodeLater(
+                    actual, some, NetworkLoss.CrossEntropy, refuses, TestContext.Current.CancellationToken);
+                Assert.Throws<InvalidOperationException>(() => later.Data.X);
+                RequireSameRows(one, later with { Data = later.Data.Select([.. Enumerable.Range(0, later.Data.Count)]) });
+                Assert.Equal(one.Data.Select([5, 3]).X.Codes, later.Data.Select([5, 3]).X.Codes);
             }
+    }
+
+    private static void RequireSameRows(EncodedRows expected, EncodedRows actual)
+    {
+        Assert.Equal(expected.Data.X.Numbers, actual.Data.X.Numbers);
+        Assert.Equal(expected.Data.X.Codes, actual.Data.X.Codes);
+        Assert.Equal(expected.Data.Classes, actual.Data.Classes);
+        Assert.Equal(expected.Rows, actual.Rows);
+        Assert.Equal(expected.Refused, actual.Refused);
+        static IEnumerable<(string, bool, int, string)> Notes(EncodedRows rows) => rows.Notes
+            .Select(note => (note.Column, note.AreMissing, note.Count, string.Join(',', note.Texts))).Order();
+        Assert.Equal(Notes(expected), Notes(actual));
     }
 
     private static object Facts(TableColumn column) => (

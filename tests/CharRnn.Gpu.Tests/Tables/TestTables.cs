@@ -1,4 +1,5 @@
 using CharRnn.Files;
+using CharRnn.Networks;
 using CharRnn.Tables;
 
 namespace CharRnn.Gpu.Tests.Tables;
@@ -31,6 +32,11 @@ internal static class TestTables
         Array.ForEach(columns, column => column.Finish());
         return new Table("table", delimiter, columns, lines, space, "");
     }
+
+    /// <summary>Rows as numbers, with answers; all of them must be readable.</summary>
+    public static LabelledData EncodeAll(
+        this TableEncoding encoding, Table table, int[] rows, NetworkLoss loss, CancellationToken cancellation) =>
+        encoding.Encode(table, rows, loss, withAnswers: true, cancellation: cancellation).RequireAll(table.Name);
 
     /// <summary>The numbers of all rows.</summary>
     public static int[] All(this Table table) => [.. Enumerable.Range(0, table.Count)];
