@@ -7,6 +7,7 @@ namespace CharRnn.Tables;
 internal sealed class EscapedQuoteReader(TextReader reader) : TextReader
 {
     private bool _isQuoted, _owesQuote;
+    private int _ahead = -1;
 
     /// <inheritdoc/>
     public override int Read(char[] buffer, int index, int count)
@@ -26,11 +27,16 @@ internal sealed class EscapedQuoteReader(TextReader reader) : TextReader
             return '"';
         }
 
-        int c = reader.Read();
+        int c = _ahead >= 0 ? _ahead : reader.Read();
+        _ahead = -1;
         if (c == '"')
             _isQuoted = !_isQuoted;
-        _owesQuote = _isQuoted && c == '\\' && reader.Peek() == '"';
-        return _owesQuote ? reader.Read() : c;
+        if (!_isQuoted || c != '\\')
+            return c;
+        int next = reader.Read(); // and not Peek, which knows of nothing that has yet to come through a pipe
+        _owesQuote = next == '"';
+        _ahead = _owesQuote ? -1 : next;
+        return _owesQuote ? next : c;
     }
 
     /// <inheritdoc/>

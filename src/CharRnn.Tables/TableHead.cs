@@ -23,7 +23,7 @@ internal sealed class TableHead
         string[] lines = text.Split('\n');
         SeparatorLine = lines[0] is ['s' or 'S', 'e' or 'E', 'p' or 'P', '=', var named] && IsDelimiter(named) ? named.ToString() : null;
         int header = Array.FindIndex(lines, line => line.Trim() is not (['#', ..] or ""));
-        int comment = header < 0 ? -1 : Array.FindLastIndex(lines, Math.Max(0, header - 1), line => line.StartsWith('#'));
+        int comment = header < 0 ? -1 : Array.FindLastIndex(lines, Math.Max(0, header - 1), line => line.TrimStart().StartsWith('#'));
         LinesBefore = SeparatorLine is not null ? 1 : comment + 1;
         _text = TextFrom(lines, LinesBefore);
         if (comment < 0 || SeparatorLine is not null)

@@ -197,9 +197,10 @@ internal static class MlpTrainCommand
         NetworkEngine.RequireMemory(device, table.Shape, training, how);
         ParameterSet<float> initial = resumed?.Snapshot.Weights ?? InitialNetwork.Create(table.Shape, how.Seed);
 
+        int folds = resumed is not null ? 0 : FoldsOf(options, table);
+
         // Nobody should wait to hear that there cannot be such a directory, or lose an older run to a cross-validation that is ended.
         using RunDirectory? created = earlier is null ? RunOptions.Reserve(options) : null;
-        int folds = resumed is not null ? 0 : FoldsOf(options, table);
         using CancellationTokenSource limited = RunOptions.Stop(options, stop);
         IReadOnlyList<(NetworkOptions Way, CrossValidation Result)> measured = [];
         try

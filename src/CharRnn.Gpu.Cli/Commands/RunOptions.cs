@@ -166,11 +166,12 @@ internal sealed class RunOptions
     /// <param name="saved">Its configuration; null of a new run.</param>
     /// <param name="selection">The device; that of <c>--device</c> if it is left out.</param>
     /// <param name="workers">The number of workers of the CPU; that of its cores if it is left out.</param>
+    /// <param name="profiling">Whether launches can be marked, as ranks need it.</param>
     public ComputeDevice OpenDevice(
         ParseResult options, Func<ComputeDevice, string?> check, string? directory, RunConfiguration? saved,
-        DeviceSelection? selection = null, int? workers = null)
+        DeviceSelection? selection = null, int? workers = null, bool profiling = false)
     {
-        ComputeDevice device = SharedOptions.Open(selection ?? DeviceOf(options), check, workers: workers);
+        ComputeDevice device = SharedOptions.Open(selection ?? DeviceOf(options), check, profiling, workers);
         if (!Output.IsQuiet && saved?.Has("device-name") == true && saved.GetText("device-name") is var before && before != device.Name)
             Output.Note($"{directory}: was trained on {before} and goes on with {device.Name}, whose results differ in the last digits");
         return device;

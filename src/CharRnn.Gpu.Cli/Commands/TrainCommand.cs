@@ -188,7 +188,8 @@ internal static class TrainCommand
         ParameterSet<float> Weights() => given ?? InitialWeights.Create(shape, schedule.Seed); // once it is known that there is room
         ComputeDevice Open(DeviceSelection selection, int? workers, Func<ComputeDevice, string?> check)
         {
-            ComputeDevice device = RunOptions.OpenDevice(options, check, earlier?.Root, resumed?.Configuration, selection, workers);
+            ComputeDevice device = RunOptions.OpenDevice(
+                options, check, earlier?.Root, resumed?.Configuration, selection, workers, profiling: ranks is not null);
             RequireMemory(shape, step, split, device, rankCount);
             return device;
         }

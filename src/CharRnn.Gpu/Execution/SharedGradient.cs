@@ -51,8 +51,22 @@ internal sealed class SharedGradient : IDisposable
         (_device, _ranks, _message, _status, _weights) = (device, ranks, message, status, weights);
         if (device.Kind == DeviceKind.Cpu)
             return;
-        _staging = device.Accelerator.AllocatePageLocked1D<float>(message.View.Length);
-        _copies = device.Accelerator.CreateStream();
+        if (!device.Accelerator.Context.Properties.EnableProfiling)
+            throw new ArgumentException("was not opened for profiling", nameof(device));
+        try
+        {
+            _staging = device.Accelerator.AllocatePageLocked1D<float>(message.View.Length);
+            _copies = device.Accelerator.CreateStream();
+        }
+        catch (Exception e) when (e is AcceleratorException or OutOfMemoryException)
+        {
+            Dispose();
+            string reason = e is AcceleratorException ? DriverErrors.Reason(e) : "out of memory";
+            throw new CharRnnException(
+                device.Name, $"cannot lock {MemoryNeed.Readable(message.View.LengthInBytes)} of the host's memory ({reason})",
+                "raise the limit of locked memory, or train with one process", e);
+        }
+
         int end = weights, behind = message.View.IntLength - weights;
         for (int part = parts.Length - 1; part >= 0; part--)
         {

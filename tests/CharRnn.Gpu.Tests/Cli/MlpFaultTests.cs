@@ -58,7 +58,7 @@ public sealed class MlpFaultTests : IDisposable
     public void Kills_at_any_moment_leave_the_bytes_of_a_run_that_was_never_killed(string table, string label, params string[] options)
     {
         string[] train = ["mlp", "train", table, "--label", label, .. options, .. Cadence, "--quiet"];
-        int kills = int.Parse(Environment.GetEnvironmentVariable("CHARRNN_KILLS") ?? $"{FewKills}", CultureInfo.InvariantCulture);
+        int kills = Shell.Kills(FewKills);
         var random = new Random(7);
         for (int kill = 0; kill < kills; kill++)
         {

@@ -135,7 +135,7 @@ public abstract partial class MpiTests : IDisposable
     }
 
     [Fact]
-    public void A_signal_at_thelauncher_saves_and_ends()
+    public void A_signal_at_the_launcher_saves_and_ends()
     {
         Interrupt(launched => Shell.Signal(launched, "TERM"), out _);
         Assert.True(File.Exists(Shell["run/model.safetensors"]));
@@ -230,11 +230,22 @@ public abstract partial class MpiTests : IDisposable
         {
             int[] started =
             [
-                .. Directory.EnumerateDirectories($"/proc/{process}/task")
-                    .SelectMany(task => File.ReadAllText($"{task}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries))
+                .. Directory.EnumerateDirectories($"/proc/{process}/task").SelectMany(Children)
                     .Select(child => int.Parse(child, CultureInfo.InvariantCulture)),
             ];
             return started.Length == 0 ? [process] : started.SelectMany(Leaves);
+        }
+
+        static string[] Children(string task)
+        {
+            try
+            {
+                return File.ReadAllText($"{task}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            }
+            catch (IOException)
+            {
+                return []; // the thread has ended
+            }
         }
     }
 
@@ -265,11 +276,18 @@ public abstract partial class MpiTests : IDisposable
             ["train", "words.txt", "--out", "run", "--iterations", "100000000", .. Options], Variables, launcher ?? Launcher(2));
         Task<string> error = process.StandardError.ReadToEndAsync(CancellationToken.None);
         process.StandardInput.Close();
-        for (int tries = 0; !File.Exists(Shell["run/checkpoint.safetensors"]) && tries < 600; tries++)
-            Thread.Sleep(50);
-        act(process);
-        exitCode = Shell.End(process);
-        return error.Result;
+        try
+        {
+            for (int tries = 0; !File.Exists(Shell["run/checkpoint.safetensors"]) && tries < 600; tries++)
+                Thread.Sleep(50);
+            act(process);
+            exitCode = Shell.End(process);
+            return error.Result;
+        }
+        finally
+        {
+            process.Kill(entireProcessTree: true); // where something went wrong
+        }
     }
 
     /// <summary>Goes on with the run, on two ranks, for as many steps as it has done.</summary>
@@ -321,8 +339,10 @@ public sealed class OpenMpiTests() : MpiTests("Open MPI", "open-mpi", ["mpirun.o
             _ =>
             {
                 hosts.Part();
-                Thread.Sleep(TimeSpan.FromSeconds(10));
-                Assert.DoesNotContain(hosts.Processes(), process => process.ProcessName is "dotnet" or "charrnn");
+                bool IsRank(Process process) => process.ProcessName is "dotnet" or "charrnn";
+                for (int tries = 0; Array.Exists(hosts.Processes(), IsRank) && tries < 30; tries++)
+                    Thread.Sleep(500);
+                Assert.DoesNotContain(hosts.Processes(), IsRank);
                 hosts.Join(); // the launcher waits for it, to end its own process there
             },
             out int exitCode, hosts.Launcher(Program));

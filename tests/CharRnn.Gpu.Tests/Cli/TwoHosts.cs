@@ -19,8 +19,8 @@ internal sealed class TwoHosts : IDisposable
     public TwoHosts(Shell shell)
     {
         Remove(); // what a process of the same number may have left
-        foreach (int host in (int[])[1, 2])
-            Assert.SkipUnless(TryIp(out _, "netns", "add", Name(host)), "the system lets nobody make network namespaces here");
+        Assert.SkipUnless(TryIp(out _, "netns", "add", Name(1)), "the system lets nobody make network namespaces here");
+        Ip("netns", "add", Name(2));
         Ip("link", "add", Cable, "netns", Name(1), "type", "veth", "peer", "name", Cable, "netns", Name(2));
         foreach (int host in (int[])[1, 2])
         {
@@ -64,9 +64,15 @@ internal sealed class TwoHosts : IDisposable
 
     public void Dispose()
     {
-        foreach (Process process in Processes())
-            process.Kill();
-        Remove();
+        try
+        {
+            foreach (Process process in Processes())
+                process.Kill();
+        }
+        finally
+        {
+            Remove();
+        }
     }
 
     private void Remove()

@@ -45,6 +45,13 @@ public sealed class CsvTableTests : IDisposable
         Assert.Equal([["1", "two  words"], ["x y", "3"]], Rows(Read("\"a\" \"b\"\n1 \"two  words\"\n\"x y\"   3\n")));
 
     [Fact]
+    public void A_backslash_may_come_through_a_pipe_before_the_quote()
+    {
+        using var reader = new EscapedQuoteReader(new HastyReader("""a,"5\" \\ \n"\"""));
+        Assert.Equal("""a,"5"" \\ \n"\""", reader.ReadToEnd());
+    }
+
+    [Fact]
     public void R_puts_a_backslash_before_a_quote_within_quotes()
     {
         Table table = Read("\"a\" \"b c\"\n\"r 1\" \"say \\\"so\\\"\" 2\n\"r 2\" \"\\\" \\\"\" 3\n");
@@ -212,5 +219,11 @@ public sealed class CsvTableTests : IDisposable
         string path = _directory.Write("data.csv", "");
         File.WriteAllBytes(path, Encoding.UTF8.GetBytes(text));
         return Whole(path);
+    }
+
+    /// <summary>A pipe that is always empty when somebody looks whether there is more.</summary>
+    private sealed class HastyReader(string text) : StringReader(text)
+    {
+        public override int Peek() => -1;
     }
 }
