@@ -85,7 +85,10 @@ public sealed class MpiRanks : ICollective
                 $"name the library of the launcher in {LibraryVariable}");
         byte[] text = new byte[LongestText];
         Check(LibMpi.MPI_Get_library_version(ref text[0], out int length), nameof(LibMpi.MPI_Get_library_version));
-        return new MpiRanks(Encoding.UTF8.GetString(text, 0, length).Split('\n', ',')[0].Trim('\0', ' '), rank, size, warn);
+
+        // "Open MPI v4.1.4, package: …" and "MPICH Version:\t4.0.2\nMPICH Release date: …"
+        string version = Encoding.UTF8.GetString(text, 0, length).Split('\n', ',')[0].Replace(" Version:\t", " ", StringComparison.Ordinal);
+        return new MpiRanks(version.Trim('\0', ' '), rank, size, warn);
     }
 
     /// <inheritdoc/>
