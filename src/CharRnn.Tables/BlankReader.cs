@@ -2,19 +2,10 @@ namespace CharRnn.Tables;
 
 /// <summary>Reads a text whose fields are separated by any number of blanks as one that has a tab there.</summary>
 /// <param name="reader">The text.</param>
-internal sealed class BlankReader(TextReader reader) : TextReader
+internal sealed class BlankReader(TextReader reader) : RewritingReader
 {
     private bool _isQuoted, _hasBlank, _isStart = true;
     private int _ahead = -1;
-
-    /// <inheritdoc/>
-    public override int Read(char[] buffer, int index, int count)
-    {
-        int read = 0;
-        while (read < count && Read() is >= 0 and var c)
-            buffer[index + read++] = (char)c;
-        return read;
-    }
 
     /// <inheritdoc/>
     public override int Read()
@@ -42,7 +33,4 @@ internal sealed class BlankReader(TextReader reader) : TextReader
         _ahead = c;
         return '\t';
     }
-
-    /// <inheritdoc/>
-    public override int Peek() => throw new NotSupportedException();
 }

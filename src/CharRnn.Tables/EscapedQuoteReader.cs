@@ -4,19 +4,10 @@ namespace CharRnn.Tables;
 /// Reads a text in which a backslash stands before a quote within quotes, as R writes it, as one that has such quotes twice.
 /// </summary>
 /// <param name="reader">The text.</param>
-internal sealed class EscapedQuoteReader(TextReader reader) : TextReader
+internal sealed class EscapedQuoteReader(TextReader reader) : RewritingReader
 {
     private bool _isQuoted, _owesQuote;
     private int _ahead = -1;
-
-    /// <inheritdoc/>
-    public override int Read(char[] buffer, int index, int count)
-    {
-        int read = 0;
-        while (read < count && Read() is >= 0 and var c)
-            buffer[index + read++] = (char)c;
-        return read;
-    }
 
     /// <inheritdoc/>
     public override int Read()
@@ -38,7 +29,4 @@ internal sealed class EscapedQuoteReader(TextReader reader) : TextReader
         _ahead = _owesQuote ? -1 : next;
         return _owesQuote ? next : c;
     }
-
-    /// <inheritdoc/>
-    public override int Peek() => throw new NotSupportedException();
 }
