@@ -16,6 +16,11 @@ public readonly struct HiddenBlock(int begin, int end, int first, int count, int
     /// <summary>The first unit, where a panel begins, and the number of units.</summary>
     public readonly int Unit = unit, Units = units;
 
+    /// <summary>
+    /// Whether there is nothing to compute: a grid may have more teams than blocks, or more shares of the units than panels.
+    /// </summary>
+    public bool IsEmpty => Count == 0 || Units == 0;
+
     /// <summary>All units of some streams.</summary>
     public static HiddenBlock Streams(RnnDims d, int begin, int end, int first, int count) => new(begin, end, first, count, 0, d.H);
 
@@ -29,9 +34,6 @@ public readonly struct HiddenBlock(int begin, int end, int first, int count, int
         int unit = Share.PanelBegin(d.H, columnShare, grid.Columns), units = Share.PanelBegin(d.H, columnShare + 1, grid.Columns) - unit;
         return new HiddenBlock(begin, end, first, count, unit, units);
     }
-
-    /// <summary>The same block over other time steps.</summary>
-    public HiddenBlock During(int begin, int end) => new(begin, end, First, Count, Unit, Units);
 
     /// <summary>
     /// At most so many of its streams and units, from some on. The first unit must be the first of a panel.

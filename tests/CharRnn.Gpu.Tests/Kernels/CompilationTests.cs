@@ -23,6 +23,9 @@ public sealed class CompilationTests : IDisposable
 
     private static readonly Regex Used = new("Used ([0-9]+) registers");
 
+    // What ILGPU makes of a primitive, such as a barrier, that it has not replaced by the group's body.
+    private static readonly Regex EmptyFunction = new(@"\)\s*\{\s*(\.reg [^;]*;\s*)*(ret(urn)?;\s*)?\}");
+
     private readonly Context _context = ContextFactory.Create(_ => { });
 
     /// <summary>The kernels as the assembly has them, so that a new one cannot be forgotten.</summary>
@@ -49,6 +52,7 @@ public sealed class CompilationTests : IDisposable
             string ptx = Ptx(kernel, architecture);
             Assert.Contains(".entry", ptx, StringComparison.Ordinal);
             Assert.DoesNotContain(".local", ptx, StringComparison.Ordinal); // arrays in memory that should be registers
+            Assert.DoesNotMatch(EmptyFunction, ptx);
 
             // Shared memory is read by fours, and one after the other its arrays begin at multiples of 16 bytes.
             Assert.All(SharedArray.Matches(ptx), array =>
@@ -127,6 +131,7 @@ public sealed class CompilationTests : IDisposable
         using var backend = new CLBackend(_context, capabilities, CLDeviceVendor.Other, CLCVersion.CL20);
         string source = ((CLCompiledKernel)Compile(backend, kernel, KernelSpecialization.Empty)).Source;
         Assert.Contains("kernel void", source, StringComparison.Ordinal);
+        Assert.DoesNotMatch(EmptyFunction, source);
 
         // What a group shares lies in local memory as well as in global memory.
         string[] barriers = [.. source.Split('\n').Where(line => line.Contains("barrier", StringComparison.Ordinal))];
