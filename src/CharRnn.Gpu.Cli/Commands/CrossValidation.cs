@@ -79,16 +79,21 @@ internal sealed record CrossValidation(int Folds, double[] Loss, double[] Measur
     }
 
     /// <summary>
-    /// The last way whose errors are within a standard error of the fewest: the folds of a small table tell no more, and the last
-    /// restrains the network most.
+    /// The last way that makes no more errors than the best one, by what the folds of a small table can tell, because the last restrains
+    /// the network most. All ways had the same folds, so it is the differences on each that count: their mean must not exceed its standard
+    /// error.
     /// </summary>
-    /// <param name="measured">The ways and their results.</param>
+    /// <param name="measured">The ways, by how much they restrain the network, and their results.</param>
     public static (NetworkOptions Way, CrossValidation Result) Best(IReadOnlyList<(NetworkOptions Way, CrossValidation Result)> measured)
     {
-        (double Mean, double Deviation)[] errors = [.. measured.Select(one => Spread(one.Result.Errors))];
-        (double fewest, double deviation) = errors.MinBy(one => double.IsNaN(one.Mean) ? double.PositiveInfinity : one.Mean);
-        double most = fewest + (deviation / Math.Sqrt(measured[0].Result.Folds));
-        return measured[Math.Max(0, Array.FindLastIndex(errors, one => one.Mean <= most))];
+        double[][] errors = [.. measured.Select(one => one.Result.Errors.ToArray())];
+        double[] best = errors.MinBy(one => one.Average() is var mean && double.IsNaN(mean) ? double.PositiveInfinity : mean)!;
+        int last = Array.FindLastIndex(errors, one =>
+        {
+            (double more, double deviation) = Spread(one.Zip(best, (own, least) => own - least));
+            return more <= deviation / Math.Sqrt(best.Length);
+        });
+        return measured[Math.Max(0, last)]; // where all diverged, none is comparable
     }
 
     /// <summary>

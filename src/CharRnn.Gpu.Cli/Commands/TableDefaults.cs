@@ -21,7 +21,7 @@ internal static class TableDefaults
     /// <summary>
     /// The weight decays of which a cross-validation chooses one, in order: what is right differs more between tables than anything else.
     /// </summary>
-    public static readonly IReadOnlyList<double> WeightDecays = [WeightDecay, 0.3, 1.5];
+    public static readonly IReadOnlyList<double> WeightDecays = [WeightDecay, 0.3, 1.5, 6];
 
     /// <summary>The neurons of the one hidden layer.</summary>
     public const int Neurons = 64;
