@@ -34,13 +34,13 @@ internal static class LibMpi
     /// <summary>Makes calls return their errors instead of ending the program.</summary>
     public static nint ErrorsReturn { get; private set; }
 
-    /// <summary>Loads the first library of these that is there.</summary>
+    /// <summary>Loads the first MPI library of these that is there.</summary>
     /// <param name="names">Names of libraries, or paths.</param>
     /// <returns>Its name; null if none is there.</returns>
     public static string? Load(IEnumerable<string> names)
     {
         foreach (string name in names)
-            if (NativeLibrary.TryLoad(name, out s_library))
+            if (NativeLibrary.TryLoad(name, out s_library) && NativeLibrary.TryGetExport(s_library, nameof(MPI_Init_thread), out _))
             {
                 bool isOpenMpi = NativeLibrary.TryGetExport(s_library, "ompi_mpi_comm_world", out _);
                 nint Handle(string symbol, int number) => isOpenMpi ? NativeLibrary.GetExport(s_library, symbol) : number;

@@ -6,7 +6,8 @@ namespace CharRnn.Distributed;
 /// <param name="Rank">The number of this process among those that it started.</param>
 /// <param name="Size">Their number; null if it does not say.</param>
 /// <param name="Libraries">The libraries that may be its own, the likeliest first.</param>
-public sealed record MpiLauncher(int Rank, int? Size, string[] Libraries)
+/// <param name="EndsOthers">Whether it ends all processes when one of them has failed before it joined the others.</param>
+public sealed record MpiLauncher(int Rank, int? Size, string[] Libraries, bool EndsOthers = false)
 {
     private static readonly string[] s_openMpi = ["libmpi.so.40", "libmpi.40.dylib", "libmpi.so"];
     private static readonly string[] s_mpich =
@@ -23,7 +24,7 @@ public sealed record MpiLauncher(int Rank, int? Size, string[] Libraries)
     internal static MpiLauncher? Of(Func<string, string?> variable)
     {
         int? Number(string name) => int.TryParse(variable(name), NumberStyles.None, CultureInfo.InvariantCulture, out int n) ? n : null;
-        return Number("OMPI_COMM_WORLD_RANK") is { } open ? new(open, Number("OMPI_COMM_WORLD_SIZE"), s_openMpi)
+        return Number("OMPI_COMM_WORLD_RANK") is { } open ? new(open, Number("OMPI_COMM_WORLD_SIZE"), s_openMpi, EndsOthers: true)
             : Number("PMI_RANK") is { } mpich ? new(mpich, Number("PMI_SIZE"), [.. s_mpich, .. s_openMpi])
             : Number("PMIX_RANK") is { } other ? new(other, Number("SLURM_NTASKS"), [.. s_openMpi, .. s_mpich])
             : null;

@@ -24,7 +24,7 @@ public sealed class MpiRanks : ICollective
 
     // The first rank speaks first; the others are heard only if it cannot.
     private static readonly TimeSpan DefaultPatience = TimeSpan.FromSeconds(7), LaterThanTheFirst = TimeSpan.FromSeconds(0.5),
-        BetweenLooks = TimeSpan.FromSeconds(0.25), LongestWarning = TimeSpan.FromSeconds(0.5);
+        BetweenLooks = TimeSpan.FromSeconds(0.25), LongestWarning = TimeSpan.FromSeconds(0.5), LongestStart = TimeSpan.FromMinutes(3);
 
     private readonly Action<string> _warn;
     private readonly Timer _watch;
@@ -70,6 +70,7 @@ public sealed class MpiRanks : ICollective
         string library = LibMpi.Load(names) ?? throw new CharRnnException(
             "MPI", $"no library was found, of {string.Join(", ", names)}",
             $"install Open MPI or MPICH, or name its library in {LibraryVariable}");
+        using Timer limit = LimitStart(launcher.Rank, warn);
         Check(LibMpi.MPI_Init_thread(0, 0, LibMpi.Serialized, out int provided), nameof(LibMpi.MPI_Init_thread));
         Check(LibMpi.MPI_Comm_set_errhandler(LibMpi.World, LibMpi.ErrorsReturn), nameof(LibMpi.MPI_Comm_set_errhandler));
         Check(LibMpi.MPI_Comm_rank(LibMpi.World, out int rank), nameof(LibMpi.MPI_Comm_rank));
@@ -147,6 +148,21 @@ public sealed class MpiRanks : ICollective
         Leave();
         _watch.Dispose();
     }
+
+    /// <summary>Ends this rank if the others have not started in time. The library would wait for ever.</summary>
+    private static Timer LimitStart(int rank, Action<string> warn) => new(
+        _ =>
+        {
+            Warn(warn, string.Create(
+                CultureInfo.InvariantCulture,
+                $"rank {rank} on {Environment.MachineName}: not all ranks have started in {LongestStart.TotalSeconds:F0} s; "
+                    + $"see whether the machines can reach each other"));
+            Environment.Exit(1);
+        },
+        null, rank == 0 ? LongestStart : LongestStart + LaterThanTheFirst, Timeout.InfiniteTimeSpan);
+
+    // A stderr that takes nothing must not hold the end.
+    private static void Warn(Action<string> warn, string text) => Task.Run(() => warn(text)).Wait(LongestWarning);
 
     private void SumAtOnce(Span<float> values)
     {
@@ -235,12 +251,10 @@ public sealed class MpiRanks : ICollective
         if (left == 0 || Interlocked.CompareExchange(ref _looksLeft, left - 1, left) != left || left > 1)
             return; // nobody waits, the wait is over, or it may go on
 
-        // A stderr that takes nothing must not hold the end.
-        Task.Run(() => _warn(string.Create(
+        Warn(_warn, string.Create(
             CultureInfo.InvariantCulture,
             $"rank {Rank} on {Environment.MachineName}: another rank has not answered for "
-                + $"{Stopwatch.GetElapsedTime(_entered).TotalSeconds:F0} s, so all end; what was saved is whole: go on with --resume")))
-            .Wait(LongestWarning);
+                + $"{Stopwatch.GetElapsedTime(_entered).TotalSeconds:F0} s, so all end; what was saved is whole: go on with --resume"));
         Abort(1);
     }
 }

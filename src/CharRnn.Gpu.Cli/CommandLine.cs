@@ -15,6 +15,14 @@ internal static class CommandLine
 
     public static int Run(string[] args)
     {
+        int exitCode = Execute(args);
+        if (exitCode is Failed or WrongUsage)
+            Ranks.EndThoseThatWait(args);
+        return exitCode;
+    }
+
+    private static int Execute(string[] args)
+    {
         Output.IsVerbose = args.Contains("--verbose");
         Output.IsSilent = Ranks.IsSilent(args);
         Ranks.ForwardPlainText();
@@ -24,10 +32,10 @@ internal static class CommandLine
         try
         {
             RequireCurrentDirectory();
+            if (Ranks.Follows(args))
+                return Ranks.Follow();
             RootCommand root = Build();
-            // The files of options lie where the rank is that speaks for the others, and need not be anywhere else.
-            string[] expanded = Output.IsSilent ? args : ConfigurationArguments.Expand(args, root, out fileOfOption);
-            ParseResult result = root.Parse(expanded, ParserConfiguration);
+            ParseResult result = root.Parse(ConfigurationArguments.Expand(args, root, out fileOfOption), ParserConfiguration);
             Output.IsVerbose = HasFlag(result, "--verbose");
             Output.IsQuiet = HasFlag(result, "--quiet");
             if (!IsDirective(result) && UsageError(result) is { } error)

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Diagnostics;
 using System.Globalization;
 using System.IO.Hashing;
 using System.Runtime.CompilerServices;
@@ -7,7 +8,6 @@ using CharRnn.Distributed;
 using CharRnn.Gpu.Cli.Terminal;
 using CharRnn.Gpu.Devices;
 using CharRnn.Gpu.Distribution;
-using CharRnn.Gpu.Execution;
 using CharRnn.Gpu.Verification;
 using CharRnn.Text;
 using CharRnn.Training;
@@ -30,7 +30,13 @@ internal enum RankSearch
 /// <summary>The processes that train one model together, where a launcher of MPI started several.</summary>
 internal static class Ranks
 {
-    private const string Name = "--ranks";
+    /// <summary>The option's name.</summary>
+    public const string Name = "--ranks";
+
+    // By how much later each further rank speaks of what is wrong with it, so that the first one of several can end the others.
+    private static readonly TimeSpan LaterPerRank = TimeSpan.FromSeconds(2), LatestAtAll = TimeSpan.FromSeconds(20);
+
+    private static bool s_hasJoined;
 
     /// <summary>The option that says whether to look for other ranks.</summary>
     public static Option<Choice<RankSearch>> CreateOption() => SharedOptions.OneOf(
@@ -40,10 +46,28 @@ internal static class Ranks
 
     /// <summary>Whether this process is a rank for which another one speaks.</summary>
     /// <param name="args">The command line.</param>
-    public static bool IsSilent(string[] args) =>
-        args is ["train", ..] or ["mlp", "train", ..]
-        && MpiLauncher.Found is { Rank: > 0 } && !args.Zip(args.Skip(1)).Contains((Name, "none"))
-        && !args.Any(arg => arg is $"{Name}=none" or $"{Name}:none");
+    public static bool IsSilent(string[] args) => MayJoin(args) && MpiLauncher.Found is { Rank: > 0 };
+
+    /// <summary>
+    /// Whether this process does what the first rank says, which alone reads the command line and the files that it names.
+    /// </summary>
+    /// <param name="args">The command line.</param>
+    public static bool Follows(string[] args) =>
+        args is ["train", ..] && IsSilent(args) && !args.Intersect(["--help", "-h", "/h", "-?", "/?"]).Any();
+
+    /// <summary>Follows the first rank.</summary>
+    /// <returns>The exit code.</returns>
+    public static int Follow() => Run(MpiLauncher.Found!, _ => throw Alone(), Interrupts.Watch());
+
+    /// <summary>
+    /// Ends the ranks that wait for one that has failed before it joined them. Open MPI does so by itself; MPICH does where one was killed.
+    /// </summary>
+    /// <param name="args">The command line.</param>
+    public static void EndThoseThatWait(string[] args)
+    {
+        if (!s_hasJoined && MayJoin(args) && MpiLauncher.Found is { EndsOthers: false, Size: > 1 })
+            Process.GetCurrentProcess().Kill();
+    }
 
     /// <summary>Refuses to train several times over what one process trains.</summary>
     /// <param name="verb">The name of the verb.</param>
@@ -74,20 +98,19 @@ internal static class Ranks
     {
         MpiLauncher? launcher = search == RankSearch.None ? null
             : MpiLauncher.Found ?? (search == RankSearch.Mpi ? MpiLauncher.Unknown : null);
-        return launcher is null || (launcher.Size == 1 && search == RankSearch.Auto) ? train(null) : Run(launcher, search, train, stop);
+        if (launcher is null || (launcher.Size == 1 && search == RankSearch.Auto))
+            return train(null);
+        return Run(launcher, ranks => ranks is null && search == RankSearch.Mpi ? throw Alone() : train(ranks), stop);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)] // what it needs is loaded only where there are ranks
-    private static int Run(MpiLauncher launcher, RankSearch search, Func<RankChannel?, int> train, CancellationToken stop)
+    private static int Run(MpiLauncher launcher, Func<RankChannel?, int> train, CancellationToken stop)
     {
         MpiRanks joined = Join(launcher, stop);
         if (joined.Size == 1)
         {
             joined.Dispose();
-            return search == RankSearch.Auto
-                ? train(null)
-                : throw new CharRnnException(
-                    Name, "is given, and there is one rank alone", "start several with mpirun -np N, or leave it out");
+            return train(null);
         }
 
         try
@@ -100,7 +123,7 @@ internal static class Ranks
             throw;
         }
 
-        using var channel = new RankChannel(joined);
+        using var channel = new RankChannel(joined, () => Interrupts.Stop(Interrupts.TerminatedExitCode));
         try
         {
             if (!joined.Leads)
@@ -124,20 +147,33 @@ internal static class Ranks
         }
     }
 
-    /// <summary>Joins the other ranks. If they all fail to, it is the first that says so; if only another does, that one.</summary>
+    /// <summary>Joins the other ranks. If several fail to, it is the first of them that says so.</summary>
     private static MpiRanks Join(MpiLauncher launcher, CancellationToken stop)
     {
         try
         {
-            return MpiRanks.Join(launcher, warning => Speak(() => Output.Error(warning)));
+            // The library hears no signal while it waits for the others, and nothing has been done that could be saved.
+            using CancellationTokenRegistration ending = stop.Register(() => Environment.Exit(Interrupts.ExitCode));
+            var ranks = MpiRanks.Join(launcher, warning => Speak(() => Output.Error(warning)));
+            s_hasJoined = true;
+            return ranks;
         }
         catch (CharRnnException)
         {
-            // The launcher ends the others when the first rank has ended.
-            Output.IsSilent = Output.IsSilent && stop.WaitHandle.WaitOne(Output.ForAnother);
+            // The others end when the first of these has ended.
+            TimeSpan later = Output.ForAnother + (LaterPerRank * launcher.Rank);
+            Output.IsSilent = Output.IsSilent && stop.WaitHandle.WaitOne(later < LatestAtAll ? later : LatestAtAll);
             throw;
         }
     }
+
+    /// <summary>Whether a command line is of a training that may join others.</summary>
+    private static bool MayJoin(string[] args) =>
+        args is ["train", ..] or ["mlp", "train", ..] && !args.Zip(args.Skip(1)).Contains((Name, "none"))
+        && !args.Any(arg => arg is $"{Name}=none" or $"{Name}:none");
+
+    private static CharRnnException Alone() => new(
+        Name, "is given, and there is one rank alone", "start several with mpirun -np N, or leave it out");
 
     private static void RequireSameVersion(MpiRanks ranks)
     {
@@ -157,14 +193,9 @@ internal static class Ranks
         return DeviceVerification.QuickCheck(device, setup.Shape, setup.Step with { BatchSize = streams }, isShared: true);
     }
 
-    private static ComputeDevice Open(MpiRanks ranks, RankSetup setup, DeviceSelection selection, int workers)
-    {
-        // With profiling, because the gradient's launches are marked.
-        ComputeDevice device = selection.Open(
-            opened => Check(opened, setup, ranks), Output.Warning, profiling: true, workers: workers);
-        MemoryNeed.Require(setup.Shape, setup.Step, setup.TextLength, device, ranks.Size);
-        return device;
-    }
+    // With profiling, because the gradient's launches are marked.
+    private static ComputeDevice Open(MpiRanks ranks, RankSetup setup, DeviceSelection selection, int workers) =>
+        selection.Open(opened => Check(opened, setup, ranks), Output.Warning, profiling: true, workers: workers);
 
     /// <summary>Says something on a rank for which another one speaks otherwise.</summary>
     private static void Speak(Action say)

@@ -203,7 +203,7 @@ internal static class TrainCommand
                 (selection, workers) => Open(selection, workers, opened => Ranks.Check(opened, setup, ranks.Ranks)));
         ITextEngine engine = ranks is null
             ? trained.Engine
-            : new LeadingEngine(trained.Engine, ranks, step, () => Interrupts.Stop(Interrupts.TerminatedExitCode));
+            : new LeadingEngine(trained.Engine, ranks, step);
         if (resumed is not null)
             engine.Restore(resumed.Snapshot.Engine);
 

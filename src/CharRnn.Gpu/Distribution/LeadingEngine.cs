@@ -10,8 +10,7 @@ namespace CharRnn.Gpu.Distribution;
 /// <param name="engine">This rank's engine.</param>
 /// <param name="channel">The ranks.</param>
 /// <param name="options">The sizes of a step; its streams are those of all ranks.</param>
-/// <param name="stopped">Is called if another rank wants to stop.</param>
-public sealed class LeadingEngine(TrainingEngine engine, RankChannel channel, StepOptions options, Action stopped) : ITextEngine
+public sealed class LeadingEngine(TrainingEngine engine, RankChannel channel, StepOptions options) : ITextEngine
 {
     private readonly StepRunner _runner = new(
         guess: engine.Model.Shape.TrainingFlops * options.SequenceLength * options.BatchSize / channel.Ranks.Size / 5e9);
@@ -39,7 +38,7 @@ public sealed class LeadingEngine(TrainingEngine engine, RankChannel channel, St
         });
         _runner.End(turn, run.Result.Losses.Length + (run.Result.Diverged ? 1 : 0));
         if (run.AnotherEnds)
-            stopped(); // followers end only where they are to stop
+            channel.Stop(); // followers end only where they are to stop
         return run.Result;
     }
 

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using CharRnn.Gpu.Execution;
 using CharRnn.Training;
 
@@ -30,21 +29,23 @@ public enum RankTask
 }
 
 /// <summary>
-/// How the first rank leads the others: it tells them each task, and all of them do it together. Between tasks it lets them know that it
-/// is alive, so that ranks that hear nothing can tell a busy rank from one that stands still.
+/// How the first rank leads the others: it tells them each task, and all of them do it together. Between tasks, too, they exchange
+/// messages, so that a rank that hears nothing can tell a busy rank from one that stands still, and the first one hears who wants to stop.
 /// </summary>
 public sealed class RankChannel : IDisposable
 {
-    private static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(0.5);
 
     private readonly Lock _gate = new();
     private readonly Timer? _heartbeat;
+    private readonly Action _stop;
     private bool _hasEnded;
 
     /// <param name="ranks">The ranks; owned.</param>
-    public RankChannel(ICollective ranks)
+    /// <param name="stop">Is called on the first rank if another one wants to stop.</param>
+    public RankChannel(ICollective ranks, Action stop)
     {
-        Ranks = ranks;
+        (Ranks, _stop) = (ranks, stop);
         if (ranks.Leads)
             _heartbeat = new Timer(_ => Beat(), null, Heartbeat, Heartbeat);
     }
@@ -69,19 +70,20 @@ public sealed class RankChannel : IDisposable
     }
 
     /// <summary>Hears, on the other ranks, which task is next.</summary>
-    public RankTask Next()
+    /// <param name="stop">The wish of this rank that all stop.</param>
+    public RankTask Next(CancellationToken stop)
     {
-        int task;
+        RankTask task;
         do
-        {
-            task = 0;
-            Ranks.Broadcast(MemoryMarshal.AsBytes(new Span<int>(ref task)), 0);
-        }
-        while (task == (int)RankTask.Wait);
+            task = Exchange(stop.IsCancellationRequested ? RankTask.End : RankTask.Wait)[0];
+        while (task == RankTask.Wait);
 
-        IsBusy = task != (int)RankTask.End;
-        return (RankTask)task;
+        IsBusy = task != RankTask.End;
+        return task;
     }
+
+    /// <summary>Makes the first rank stop as a wish of its own does.</summary>
+    public void Stop() => _stop();
 
     /// <summary>
     /// Ends all ranks: in good order between tasks, and at once in the middle of one, which the others cannot end without this rank.
@@ -100,11 +102,14 @@ public sealed class RankChannel : IDisposable
         Ranks.Dispose();
     }
 
+    /// <summary>Tells the other ranks the next task, and hears which of them want to end.</summary>
     private void Announce(RankTask task)
     {
-        int number = (int)task;
-        Ranks.Broadcast(MemoryMarshal.AsBytes(new Span<int>(ref number)), 0);
+        if (Exchange(task).Skip(1).Contains(RankTask.End))
+            Stop();
     }
+
+    private RankTask[] Exchange(RankTask own) => [.. Ranks.GatherValues((int)own).Select(task => (RankTask)task)];
 
     private void Beat()
     {

@@ -78,7 +78,14 @@ public sealed class RankEngine : IDisposable
         {
             setup = RankWork.Share(ranks, setup);
             RankPlace place = RankPlace.Find(ranks);
-            string? failure = Failure(() => device = open(setup, place.DeviceOf(setup.Device), place.Cores));
+            string? failure = Failure(() =>
+            {
+                device = open(setup, place.DeviceOf(setup.Device), place.Cores);
+
+                // Which ranks share a GPU is not known: a launcher may show each of them one of its own under the same number.
+                int sharing = device.Kind == DeviceKind.Cpu ? place.LocalRanks : 1;
+                MemoryNeed.Require(setup.Shape, setup.Step, setup.TextLength, device, ranks.Size, sharing);
+            });
             failure = RankWork.FirstFailure(ranks, failure);
             failure ??= RankWork.FirstFailure(ranks, OtherKind(ranks, device!.Kind));
             if (failure is not null)

@@ -16,7 +16,7 @@ public static class RankFollower
         RankEngine? rank = null;
         try
         {
-            for (RankTask task = channel.Next(); task != RankTask.End; task = channel.Next())
+            for (RankTask task = channel.Next(stop); task != RankTask.End; task = channel.Next(stop))
                 switch (task)
                 {
                     case RankTask.Open:

@@ -8,8 +8,9 @@ namespace CharRnn.Gpu.Distribution;
 
 /// <summary>Where a rank runs, beside other ranks of the same machine.</summary>
 /// <param name="LocalRank">The number of the rank among those of its machine, from 0.</param>
+/// <param name="LocalRanks">The number of ranks of its machine.</param>
 /// <param name="Cores">The number of its cores: those that it may use, shared out among the ranks that may use the same ones.</param>
-public readonly record struct RankPlace(int LocalRank, int Cores)
+public readonly record struct RankPlace(int LocalRank, int LocalRanks, int Cores)
 {
     /// <summary>Finds the places of ranks; all of them call it together.</summary>
     public static RankPlace Find(ICollective ranks)
@@ -18,7 +19,8 @@ public readonly record struct RankPlace(int LocalRank, int Cores)
         (ulong Machine, ulong Cores) own = places[ranks.Rank];
         int sharing = places.Count(place => place == own);
         return new(
-            places.Take(ranks.Rank).Count(place => place.Machine == own.Machine), Math.Max(1, Environment.ProcessorCount / sharing));
+            places.Take(ranks.Rank).Count(place => place.Machine == own.Machine), places.Count(place => place.Machine == own.Machine),
+            Math.Max(1, Environment.ProcessorCount / sharing));
     }
 
     /// <summary>

@@ -43,12 +43,14 @@ public readonly record struct MemoryNeed(double Bytes, double LargestBuffer)
     /// <param name="textLength">The number of tokens of the training text.</param>
     /// <param name="device">The device that is to run it.</param>
     /// <param name="ranks">The number of ranks that share the streams.</param>
+    /// <param name="sharing">The number of ranks that share the device's memory.</param>
     /// <exception cref="CharRnnException">
     /// The device, or the index range of a buffer, is too small; the message says which sizes would fit.
     /// </exception>
-    public static MemoryNeed Require(ModelShape shape, StepOptions options, long textLength, ComputeDevice device, int ranks = 1)
+    public static MemoryNeed Require(
+        ModelShape shape, StepOptions options, long textLength, ComputeDevice device, int ranks = 1, int sharing = 1)
     {
-        (long memory, long buffer) = (device.MemorySize, device.MaxBufferSize);
+        (long memory, long buffer) = (device.MemorySize / sharing, device.MaxBufferSize);
         MemoryNeed need = Of(shape, options, textLength, ranks);
         if (need.Fits(memory, buffer))
             return need;
@@ -71,7 +73,7 @@ public readonly record struct MemoryNeed(double Bytes, double LargestBuffer)
                 $"--hidden-size {shape.HiddenSize}{(shape.Layers > 1 ? $" --layers {shape.Layers}" : "")} "
                     + $"--batch-size {options.BatchSize} --seq-length {options.SequenceLength}"),
             need.Bytes > memory
-                ? $"needs {need}, {device.Name} has {Readable(memory)}"
+                ? $"needs {need}, {device.Name} has {Readable(memory)}{(sharing > 1 ? " for each of its ranks" : "")}"
                 : $"needs a buffer of {Readable(4 * need.LargestBuffer)}, "
                     + $"{device.Name} has room for {Readable(Math.Min(buffer, 4 * MaxElements))} in one",
             fitting.Length > 0 ? $"{fitting} would fit" : "lower several of them");

@@ -152,6 +152,59 @@ public abstract partial class MpiTests : IDisposable
             ["train", "words.txt", "--out", "run", "--preset", "classic", "--batch-size", "1", "--device", "cpu"]);
         AssertSaysOnce("trains in one process, and 2 were started", ["mlp", "train", "table.csv", "--label", "x"]);
         AssertSaysOnce("cuda:7: no such device", ["train", "words.txt", "--out", "run", "--device", "cuda:7", .. Options[..10]]);
+
+        // Before the first rank has joined the others, which wait for it.
+        AssertSaysOnce("absent: ", ["train", "--resume", "--out", "absent"]);
+        Shell.Write("bad.json", """{ "max-time": "5x" }""");
+        AssertSaysOnce("bad.json: max-time: is '5x'", ["train", "words.txt", "--config", "bad.json"]);
+        Shell.Write("ranks.json", """{ "ranks": "none" }""");
+        AssertSaysOnce("ranks.json: ranks: is read by one rank alone", ["train", "words.txt", "--config", "ranks.json"]);
+    }
+
+    [Theory]
+    [InlineData(2, "0")]
+    [InlineData(2, "1")]
+    [InlineData(4, "1 2 3")]
+    [InlineData(4, "0 1 2 3")]
+    public void A_library_that_some_ranks_lack_is_named_once(int count, string lacking)
+    {
+        Shell.Write(
+            "lacking.sh",
+            "case \" $LACKING \" in *\" ${OMPI_COMM_WORLD_RANK:-$PMI_RANK} \"*) export CHARRNN_MPI_LIBRARY=libnothing.so;; esac\n"
+                + "exec \"$@\"");
+        CommandResult result = Shell.Run(
+            [], ["train", "words.txt", "--out", "run", "--iterations", "20", .. Options],
+            new Dictionary<string, string>(Variables) { ["LACKING"] = lacking }, [.. Launcher(count), "sh", Shell["lacking.sh"]]);
+        Assert.NotEqual(0, result.ExitCode);
+        string line = Assert.Single(result.ErrorLines, line => line.Contains("error: ", StringComparison.Ordinal));
+        Assert.Contains("MPI: no library was found, of libnothing.so", line, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_run_named_in_a_file_of_options_goes_on()
+    {
+        Shell.Write("options.json", """{ "out": "run", "iterations": 20 }""");
+        Ranks(2, ["train", "words.txt", "--out", "run", "--iterations", "10", .. Options]);
+        CommandResult result = Ranks(2, ["train", "--config", "options.json", "--resume"]);
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Equal(20, Iterations("run"));
+    }
+
+    [Fact]
+    public void A_rank_that_stands_still_while_another_writes_a_sample_ends_all()
+    {
+        var waited = new Stopwatch();
+        string error = Interrupt(
+            launched =>
+            {
+                Thread.Sleep(1000); // the sample is on its way
+                waited.Start();
+                Signal(RanksOf(launched)[1], "STOP");
+            },
+            out int exitCode, options: [.. Options[..12], "--sample-every", "15", "--sample-length", "30000000", .. Options[14..]]);
+        Assert.NotEqual(0, exitCode);
+        Assert.InRange(waited.Elapsed.TotalSeconds, 5, 15);
+        Assert.Matches(NoAnswer(), error);
     }
 
     [Theory]
@@ -269,11 +322,13 @@ public abstract partial class MpiTests : IDisposable
     /// <param name="act">What is done.</param>
     /// <param name="exitCode">The launcher's.</param>
     /// <param name="launcher">What starts the ranks, if not on this machine alone.</param>
+    /// <param name="options">Other options than usual.</param>
     /// <returns>What it said.</returns>
-    private protected string Interrupt(Action<Process> act, out int exitCode, string[]? launcher = null)
+    private protected string Interrupt(Action<Process> act, out int exitCode, string[]? launcher = null, string[]? options = null)
     {
         using Process process = Shell.Start(
-            ["train", "words.txt", "--out", "run", "--iterations", "100000000", .. Options], Variables, launcher ?? Launcher(2));
+            ["train", "words.txt", "--out", "run", "--iterations", "100000000", .. options ?? Options], Variables,
+            launcher ?? Launcher(2));
         Task<string> error = process.StandardError.ReadToEndAsync(CancellationToken.None);
         process.StandardInput.Close();
         try

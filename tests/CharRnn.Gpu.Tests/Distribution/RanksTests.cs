@@ -185,7 +185,7 @@ public class RanksTests
     {
         string[] said = ThreadRanks.Run(3, ranks =>
         {
-            using var channel = new RankChannel(ranks);
+            using var channel = new RankChannel(ranks, () => { });
             ComputeDevice Open() => ranks.Rank == 1
                 ? throw new CharRnnException("cuda:0", "no such device", "use another")
                 : DeviceCatalog.OpenCpu(1);
@@ -258,7 +258,7 @@ public class RanksTests
         DeviceKind kind, TrainingCase sizes, int ranks, Func<LeadingEngine, T> lead, Action stopped, CancellationToken stop) =>
         ThreadRanks.Run(ranks, one =>
         {
-            using var channel = new RankChannel(one);
+            using var channel = new RankChannel(one, stopped);
             if (!one.Leads)
             {
                 RankFollower.Run(channel, (_, _, _) => Open(kind), stop);
@@ -266,7 +266,7 @@ public class RanksTests
             }
 
             using RankEngine rank = RankEngine.Lead(channel, Setup(sizes), sizes.Text, () => sizes.Weights, (_, _) => Open(kind));
-            return lead(new LeadingEngine(rank.Engine, channel, sizes.Options, stopped));
+            return lead(new LeadingEngine(rank.Engine, channel, sizes.Options));
         });
 
     private static RankSetup Setup(TrainingCase sizes) =>
