@@ -16,7 +16,7 @@ internal static class RankSums
 
     public static int Run()
     {
-        using var ranks = MpiRanks.Join(MpiLauncher.Found ?? MpiLauncher.Unknown, Console.Error.WriteLine);
+        using var ranks = MpiRanks.Join(MpiLauncher.Found ?? MpiLauncher.Unknown, Console.Error.WriteLine, Environment.Exit);
         foreach (int bytes in (int[])[4_000, 100_000, 400_000, 1_000_000, 4_000_000, 8_000_000, 40_000_000])
         {
             float[] values = new float[bytes / sizeof(float)];

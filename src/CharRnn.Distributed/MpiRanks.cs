@@ -62,15 +62,16 @@ public sealed class MpiRanks : ICollective
     /// <summary>Joins the other ranks.</summary>
     /// <param name="launcher">What started them.</param>
     /// <param name="warn">Takes a line before ranks end because one does not answer.</param>
+    /// <param name="end">Ends this rank with an exit code, if the others do not start.</param>
     /// <exception cref="CharRnnException">There is no MPI library, or it does not see the ranks that were started.</exception>
-    public static MpiRanks Join(MpiLauncher launcher, Action<string> warn)
+    public static MpiRanks Join(MpiLauncher launcher, Action<string> warn, Action<int> end)
     {
         string? chosen = Environment.GetEnvironmentVariable(LibraryVariable);
         string[] names = string.IsNullOrEmpty(chosen) ? launcher.Libraries : [chosen];
         string library = LibMpi.Load(names) ?? throw new CharRnnException(
-            "MPI", $"no library was found, of {string.Join(", ", names)}",
+            "MPI", $"no MPI library was found, of {string.Join(", ", names)}",
             $"install Open MPI or MPICH, or name its library in {LibraryVariable}");
-        using Timer limit = LimitStart(launcher.Rank, warn);
+        using Timer limit = LimitStart(launcher.Rank, warn, end);
         Check(LibMpi.MPI_Init_thread(0, 0, LibMpi.Serialized, out int provided), nameof(LibMpi.MPI_Init_thread));
         Check(LibMpi.MPI_Comm_set_errhandler(LibMpi.World, LibMpi.ErrorsReturn), nameof(LibMpi.MPI_Comm_set_errhandler));
         Check(LibMpi.MPI_Comm_rank(LibMpi.World, out int rank), nameof(LibMpi.MPI_Comm_rank));
@@ -150,14 +151,14 @@ public sealed class MpiRanks : ICollective
     }
 
     /// <summary>Ends this rank if the others have not started in time. The library would wait for ever.</summary>
-    private static Timer LimitStart(int rank, Action<string> warn) => new(
+    private static Timer LimitStart(int rank, Action<string> warn, Action<int> end) => new(
         _ =>
         {
             Warn(warn, string.Create(
                 CultureInfo.InvariantCulture,
                 $"rank {rank} on {Environment.MachineName}: not all ranks have started in {LongestStart.TotalSeconds:F0} s; "
                     + $"see whether the machines can reach each other"));
-            Environment.Exit(1);
+            end(1);
         },
         null, rank == 0 ? LongestStart : LongestStart + LaterThanTheFirst, Timeout.InfiniteTimeSpan);
 

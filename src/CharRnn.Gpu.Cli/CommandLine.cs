@@ -16,8 +16,8 @@ internal static class CommandLine
     public static int Run(string[] args)
     {
         int exitCode = Execute(args);
-        if (exitCode is Failed or WrongUsage)
-            Ranks.EndThoseThatWait(args);
+        if (exitCode is Failed or WrongUsage && Ranks.MayJoin(args))
+            Ranks.EndThoseThatWait();
         return exitCode;
     }
 

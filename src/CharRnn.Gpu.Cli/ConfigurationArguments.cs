@@ -146,7 +146,7 @@ internal sealed class ConfigurationArguments
                     $"{path}: {CommandLine.UnknownName(name, $"an option of {_verb.Name}", known, $"see {_verb.Name} --help")}");
 
             if (option == Ranks.Name)
-                throw new UsageException($"{path}: {name}: is read by one rank alone; give {Ranks.Name} on the command line");
+                throw new UsageException($"{path}: {name}: is read by the first process alone; give {Ranks.Name} on the command line");
             if (Has(option)
                 || (name is "iterations" or "epochs" && hasLength)
                 || (name is "epochs" && configuration.Has("iterations")))

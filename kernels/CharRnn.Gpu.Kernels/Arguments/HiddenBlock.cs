@@ -2,8 +2,8 @@ namespace CharRnn.Gpu.Kernels.Arguments;
 
 /// <summary>A block of the hidden states [B, H], some of the streams × some of the units, over some time steps.</summary>
 /// <remarks>
-/// A block that is computed over more than one time step at once has all units, because each unit depends on all units of the time step
-/// before.
+/// Each unit depends on all units of the time step before. Where a block has only some of them, its team meets those that have the others
+/// between its time steps.
 /// </remarks>
 public readonly struct HiddenBlock(int begin, int end, int first, int count, int unit, int units)
 {

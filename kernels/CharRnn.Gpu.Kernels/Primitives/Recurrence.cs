@@ -71,7 +71,7 @@ public static unsafe class Recurrence
         ArrayView<float> scratch, ForwardViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, TimeStepMeeting meeting) =>
         GroupRecurrence.Forward(scratch, v, layer, d, block, meeting);
 
-    // One team has all units.
+    // Teams that share units have a launch for each time step, and never meet.
     internal static void ForwardOnOpenCl(
         ArrayView<float> scratch, ForwardViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, TimeStepMeeting _) =>
         GroupRecurrence.Forward(scratch, v, layer, d, block, default);
@@ -133,7 +133,7 @@ public static unsafe class Recurrence
         ArrayView<float> scratch, TrainingViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, TimeStepMeeting meeting) =>
         GroupRecurrence.Backward(scratch, v, layer, d, block, meeting);
 
-    // One team has all units.
+    // Teams that share units have a launch for each time step, and never meet.
     internal static void BackwardOnOpenCl(
         ArrayView<float> scratch, TrainingViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, TimeStepMeeting _) =>
         GroupRecurrence.Backward(scratch, v, layer, d, block, default);

@@ -16,6 +16,9 @@ namespace CharRnn.Gpu.Cli.Commands;
 /// <param name="IsBalanced">Whether all classes count alike.</param>
 internal sealed record CrossValidation(int Folds, double[] Loss, double[] Measure, bool IsQuantity, bool IsBalanced)
 {
+    // By how many standard errors a way may be worse than the best and still count as good.
+    private const double MostErrors = 1, MostLoss = 2;
+
     // The classes of all folds together: a fold need not have rows of a rare one.
     private ClassMeasures? _classes;
 
@@ -79,21 +82,34 @@ internal sealed record CrossValidation(int Folds, double[] Loss, double[] Measur
     }
 
     /// <summary>
-    /// The last way that makes no more errors than the best one, by what the folds of a small table can tell, because the last restrains
-    /// the network most. All ways had the same folds, so it is the differences on each that count: their mean must not exceed its standard
-    /// error.
+    /// The last way that is as good as the best one, by what the folds of a small table can tell, because the last restrains the network
+    /// most. First it must not make more errors, and among those that do not, it must not have a higher loss, so that its probabilities are
+    /// as good.
     /// </summary>
     /// <param name="measured">The ways, by how much they restrain the network, and their results.</param>
     public static (NetworkOptions Way, CrossValidation Result) Best(IReadOnlyList<(NetworkOptions Way, CrossValidation Result)> measured)
     {
-        double[][] errors = [.. measured.Select(one => one.Result.Errors.ToArray())];
-        double[] best = errors.MinBy(one => one.Average() is var mean && double.IsNaN(mean) ? double.PositiveInfinity : mean)!;
-        int last = Array.FindLastIndex(errors, one =>
-        {
-            (double more, double deviation) = Spread(one.Zip(best, (own, least) => own - least));
-            return more <= deviation / Math.Sqrt(best.Length);
-        });
-        return measured[Math.Max(0, last)]; // where all diverged, none is comparable
+        List<(NetworkOptions Way, CrossValidation Result)> alike = Alike(measured, one => one.Errors, MostErrors);
+        return Alike(alike, one => one.Loss, MostLoss)[^1];
+    }
+
+    /// <summary>
+    /// The ways that are as good as the best one. All had the same folds, so it is the differences on each that count: their mean may be
+    /// so many of its standard errors.
+    /// </summary>
+    private static List<(NetworkOptions Way, CrossValidation Result)> Alike(
+        IReadOnlyList<(NetworkOptions Way, CrossValidation Result)> ways, Func<CrossValidation, IEnumerable<double>> measure, double most)
+    {
+        double[] best = [.. ways.Select(one => measure(one.Result)).MinBy(values => Finite(values.Average()) ?? double.PositiveInfinity)!];
+        List<(NetworkOptions Way, CrossValidation Result)> alike =
+        [
+            .. ways.Where(one =>
+            {
+                (double more, double deviation) = Spread(measure(one.Result).Zip(best, (own, least) => own - least));
+                return more <= most * deviation / Math.Sqrt(best.Length);
+            }),
+        ];
+        return alike.Count > 0 ? alike : [ways[0]]; // where all diverged, none is comparable
     }
 
     /// <summary>

@@ -46,28 +46,41 @@ internal static class Ranks
 
     /// <summary>Whether this process is a rank for which another one speaks.</summary>
     /// <param name="args">The command line.</param>
-    public static bool IsSilent(string[] args) => MayJoin(args) && MpiLauncher.Found is { Rank: > 0 };
+    public static bool IsSilent(string[] args) => (MayJoin(args) || args is ["mlp", "train", ..]) && MpiLauncher.Found is { Rank: > 0 };
 
     /// <summary>
     /// Whether this process does what the first rank says, which alone reads the command line and the files that it names.
     /// </summary>
     /// <param name="args">The command line.</param>
     public static bool Follows(string[] args) =>
-        args is ["train", ..] && IsSilent(args) && !args.Intersect(["--help", "-h", "/h", "-?", "/?"]).Any();
+        MayJoin(args) && IsSilent(args) && !args.Intersect(["--help", "-h", "/h", "-?", "/?"]).Any();
 
     /// <summary>Follows the first rank.</summary>
     /// <returns>The exit code.</returns>
-    public static int Follow() => Run(MpiLauncher.Found!, _ => throw Alone(), Interrupts.Watch());
+    public static int Follow() => Run(
+        MpiLauncher.Found!,
+        _ =>
+        {
+            Output.IsSilent = false; // the first rank has not joined this one, and trains alone
+            throw new CharRnnException(
+                "MPI", "the library sees one rank alone", $"name the library of the launcher in {MpiRanks.LibraryVariable}");
+        },
+        Interrupts.Watch());
 
     /// <summary>
-    /// Ends the ranks that wait for one that has failed before it joined them. Open MPI does so by itself; MPICH does where one was killed.
+    /// Ends the ranks that wait for this one, which ends before it has joined them. Open MPI does so by itself; others do where one was
+    /// killed.
     /// </summary>
-    /// <param name="args">The command line.</param>
-    public static void EndThoseThatWait(string[] args)
+    public static void EndThoseThatWait()
     {
-        if (!s_hasJoined && MayJoin(args) && MpiLauncher.Found is { EndsOthers: false, Size: > 1 })
+        if (!s_hasJoined && MpiLauncher.Found is { EndsOthers: false, Size: not 1 })
             Process.GetCurrentProcess().Kill();
     }
+
+    /// <summary>Whether a command line is of a training that may join others.</summary>
+    /// <param name="args">The command line.</param>
+    public static bool MayJoin(string[] args) =>
+        args is ["train", ..] && !args.Zip(args.Skip(1)).Contains((Name, "none")) && !args.Any(arg => arg is $"{Name}=none" or $"{Name}:none");
 
     /// <summary>Refuses to train several times over what one process trains.</summary>
     /// <param name="verb">The name of the verb.</param>
@@ -153,24 +166,25 @@ internal static class Ranks
         try
         {
             // The library hears no signal while it waits for the others, and nothing has been done that could be saved.
-            using CancellationTokenRegistration ending = stop.Register(() => Environment.Exit(Interrupts.ExitCode));
-            var ranks = MpiRanks.Join(launcher, warning => Speak(() => Output.Error(warning)));
+            using CancellationTokenRegistration ending = stop.Register(() => End(Interrupts.ExitCode));
+            var ranks = MpiRanks.Join(launcher, warning => Speak(() => Output.Error(warning)), End);
             s_hasJoined = true;
             return ranks;
         }
         catch (CharRnnException)
         {
-            // The others end when the first of these has ended.
+            // The others end when the first of these has ended; of many, the last ones speak together.
             TimeSpan later = Output.ForAnother + (LaterPerRank * launcher.Rank);
             Output.IsSilent = Output.IsSilent && stop.WaitHandle.WaitOne(later < LatestAtAll ? later : LatestAtAll);
             throw;
         }
     }
 
-    /// <summary>Whether a command line is of a training that may join others.</summary>
-    private static bool MayJoin(string[] args) =>
-        args is ["train", ..] or ["mlp", "train", ..] && !args.Zip(args.Skip(1)).Contains((Name, "none"))
-        && !args.Any(arg => arg is $"{Name}=none" or $"{Name}:none");
+    private static void End(int exitCode)
+    {
+        EndThoseThatWait();
+        Environment.Exit(exitCode);
+    }
 
     private static CharRnnException Alone() => new(
         Name, "is given, and there is one rank alone", "start several with mpirun -np N, or leave it out");

@@ -6,7 +6,7 @@ namespace CharRnn.Gpu.Distribution;
 /// <summary>What the first rank tells the others to do.</summary>
 public enum RankTask
 {
-    /// <summary>To wait on: the first rank is alive and busy.</summary>
+    /// <summary>To wait on: the first rank is alive and busy. Of another rank, that it waits.</summary>
     Wait,
 
     /// <summary>To open a device and an engine, as <see cref="RankFollower"/> does.</summary>
@@ -24,7 +24,7 @@ public enum RankTask
     /// <summary>To set the engine to another state.</summary>
     Restore,
 
-    /// <summary>To end.</summary>
+    /// <summary>To end. Of another rank, that it wants to.</summary>
     End,
 }
 
@@ -109,7 +109,7 @@ public sealed class RankChannel : IDisposable
             Stop();
     }
 
-    private RankTask[] Exchange(RankTask own) => [.. Ranks.GatherValues((int)own).Select(task => (RankTask)task)];
+    private RankTask[] Exchange(RankTask own) => Ranks.GatherValues(own);
 
     private void Beat()
     {

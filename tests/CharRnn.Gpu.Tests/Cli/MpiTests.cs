@@ -158,7 +158,7 @@ public abstract partial class MpiTests : IDisposable
         Shell.Write("bad.json", """{ "max-time": "5x" }""");
         AssertSaysOnce("bad.json: max-time: is '5x'", ["train", "words.txt", "--config", "bad.json"]);
         Shell.Write("ranks.json", """{ "ranks": "none" }""");
-        AssertSaysOnce("ranks.json: ranks: is read by one rank alone", ["train", "words.txt", "--config", "ranks.json"]);
+        AssertSaysOnce("ranks.json: ranks: is read by the first process alone", ["train", "words.txt", "--config", "ranks.json"]);
     }
 
     [Theory]
@@ -177,7 +177,7 @@ public abstract partial class MpiTests : IDisposable
             new Dictionary<string, string>(Variables) { ["LACKING"] = lacking }, [.. Launcher(count), "sh", Shell["lacking.sh"]]);
         Assert.NotEqual(0, result.ExitCode);
         string line = Assert.Single(result.ErrorLines, line => line.Contains("error: ", StringComparison.Ordinal));
-        Assert.Contains("MPI: no library was found, of libnothing.so", line, StringComparison.Ordinal);
+        Assert.Contains("MPI: no MPI library was found, of libnothing.so", line, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -253,7 +253,7 @@ public abstract partial class MpiTests : IDisposable
             new Dictionary<string, string>(Variables) { ["CHARRNN_MPI_LIBRARY"] = "libnothing.so" });
         Assert.Equal(1, result.ExitCode);
         Assert.Equal(
-            "error: MPI: no library was found, of libnothing.so; install Open MPI or MPICH, or name its library in CHARRNN_MPI_LIBRARY",
+            "error: MPI: no MPI library was found, of libnothing.so; install Open MPI or MPICH, or name its library in CHARRNN_MPI_LIBRARY",
             Assert.Single(result.ErrorLines));
     }
 
