@@ -80,7 +80,8 @@ internal static class Ranks
     /// <summary>Whether a command line is of a training that may join others.</summary>
     /// <param name="args">The command line.</param>
     public static bool MayJoin(string[] args) =>
-        args is ["train", ..] && !args.Zip(args.Skip(1)).Contains((Name, "none")) && !args.Any(arg => arg is $"{Name}=none" or $"{Name}:none");
+        args is ["train", ..] && !args.Zip(args.Skip(1)).Contains((Name, "none"))
+        && !args.Any(arg => arg is $"{Name}=none" or $"{Name}:none");
 
     /// <summary>Refuses to train several times over what one process trains.</summary>
     /// <param name="verb">The name of the verb.</param>
