@@ -48,7 +48,7 @@ internal static class GroupRecurrence
                 }
             }
 
-            // One part stays what it is.
+            // One part stays what it is. Only this, and no loops within each other, keeps ILGPU from finding it anew in each time step.
             if (!isOne)
                 part = BlockPart.OfForward(v, layer, d, block.Part(first, streams, unit, units));
         }
@@ -86,7 +86,7 @@ internal static class GroupRecurrence
                 }
             }
 
-            // One part stays what it is.
+            // As on the way forward.
             if (!isOne)
                 part = BlockPart.OfBackward(v, layer, d, block.Part(first, streams, unit, units));
         }
