@@ -42,7 +42,7 @@ public static class BackwardPass
     public static void BelowBlock(
         ArrayView<float> scratch, TrainingViews v, RnnDims d, RecurrentLayer layer, DropoutArguments dropout, HiddenBlock block)
     {
-        if (block.IsEmpty)
+        if (block.Count == 0 || block.Units == 0)
             return;
         for (int t = 0, steps = OutputPass.StepsAtOnce(d, block.Count); t < d.T; t += steps)
             Below(

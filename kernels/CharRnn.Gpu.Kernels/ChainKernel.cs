@@ -19,10 +19,16 @@ public static class ChainKernel
     {
         if (v.Status[StepStatus.Diverged] != 0)
             return;
-        int team = Team.Index();
+        int team = Team.Index(), steps = TimeStepMeeting.StepsBetween(grid, end - begin);
         var scratch = Team.Scratch();
-        Recurrence.Backward(
-            scratch, v, v.Forward.Layers[l], d, HiddenBlock.Of(d, begin, end, team, grid), new TimeStepMeeting(v.Status, grid, team, met));
+        var block = HiddenBlock.Of(d, begin, end, team, grid);
+        for (int t = end; t > begin; t -= steps)
+        {
+            Recurrence.Backward(scratch, v, v.Forward.Layers[l], d, block.During(t - steps, t));
+            if (t - steps > begin)
+                met = TimeStepMeeting.Meet(v.Status, grid, team, met);
+        }
+
         Team.Arrive(v.Status, StepStatus.ChainsReady);
     }
 }

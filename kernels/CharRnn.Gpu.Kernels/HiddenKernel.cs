@@ -22,12 +22,16 @@ public static class HiddenKernel
     {
         if (v.Status[StepStatus.Diverged] != 0)
             return;
-        int team = Team.Index();
+        int team = Team.Index(), steps = TimeStepMeeting.StepsBetween(grid, end - begin);
         var scratch = Team.Scratch();
         var block = HiddenBlock.Of(d, begin, end, team, grid);
         if (fetch != 0 && block.Count > 0)
             HiddenPass.Begin(v.Forward, d, step, block.First, block.Count);
-        HiddenPass.Steps(
-            scratch, v.Forward, d, v.Forward.Layers[l], step.Dropout, block, new TimeStepMeeting(v.Status, grid, team, met));
+        for (int t = begin; t < end; t += steps)
+        {
+            HiddenPass.Steps(scratch, v.Forward, d, v.Forward.Layers[l], step.Dropout, block.During(t, t + steps));
+            if (t + steps < end)
+                met = TimeStepMeeting.Meet(v.Status, grid, team, met);
+        }
     }
 }

@@ -27,7 +27,7 @@ public static class HiddenPass
             RecurrentLayer layer = v.Layers[l];
             if (l > 0)
                 InputsOfBlock(scratch, v, d, layer, block);
-            Steps(scratch, v, d, layer, step.Dropout, block, default);
+            Steps(scratch, v, d, layer, step.Dropout, block);
         }
     }
 
@@ -55,7 +55,7 @@ public static class HiddenPass
     /// <summary>Computes the input's part of the gates of a block of a higher layer for all time steps.</summary>
     internal static void InputsOfBlock(ArrayView<float> scratch, ForwardViews v, RnnDims d, RecurrentLayer layer, HiddenBlock block)
     {
-        if (block.IsEmpty)
+        if (block.Count == 0 || block.Units == 0)
             return;
         for (int t = 0, steps = OutputPass.StepsAtOnce(d, block.Count); t < d.T; t += steps)
             Inputs(
@@ -81,11 +81,10 @@ public static class HiddenPass
 
     /// <summary>Computes some time steps of a layer, and what the layer above, or the output, reads of them.</summary>
     internal static void Steps(
-        ArrayView<float> scratch, ForwardViews v, RnnDims d, RecurrentLayer layer, DropoutArguments dropout, HiddenBlock block,
-        TimeStepMeeting meeting)
+        ArrayView<float> scratch, ForwardViews v, RnnDims d, RecurrentLayer layer, DropoutArguments dropout, HiddenBlock block)
     {
-        Recurrence.Forward(scratch, v, layer, d, block, meeting);
-        if (!dropout.Drops || block.IsEmpty)
+        Recurrence.Forward(scratch, v, layer, d, block);
+        if (!dropout.Drops || block.Count == 0 || block.Units == 0)
             return;
         for (int t = block.Begin; t < block.End; t++)
         {

@@ -49,7 +49,7 @@ public static class SampleKernel
             RecurrentLayer layer = v.Layers[l];
             if (l > 0 && end > begin)
                 HiddenPass.Inputs(scratch, v, d, layer, begin, end - begin, 0, d.Columns);
-            Recurrence.Forward(scratch, v, layer, d, HiddenBlock.Streams(d, begin, end, 0, 1), default);
+            Recurrence.Forward(scratch, v, layer, d, HiddenBlock.Streams(d, begin, end, 0, 1));
         }
     }
 

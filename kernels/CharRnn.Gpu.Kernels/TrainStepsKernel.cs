@@ -50,20 +50,20 @@ public static class TrainStepsKernel
     {
         BlockGrid grid = step.HiddenGrid;
         var block = HiddenBlock.Of(d, 0, d.T, team, grid);
-        int share = team % grid.Columns;
-        var meeting = new TimeStepMeeting(v.Status, grid, team, step.Slot * 2 * d.Layers * d.T);
+        int share = team % grid.Columns, perMeeting = TimeStepMeeting.StepsBetween(grid, d.T), met = step.Slot * 2 * d.Layers * d.T;
         if (share == 0 && block.Count > 0)
             HiddenPass.Begin(v.Forward, d, step, block.First, block.Count);
-        meeting.Meet(0);
-        meeting = meeting.After(1);
+        met = TimeStepMeeting.Meet(v.Status, grid, team, met);
         for (int l = 0; l < d.Layers; l++)
         {
             RecurrentLayer layer = v.Forward.Layers[l];
             if (l > 0)
                 HiddenPass.InputsOfBlock(scratch, v.Forward, d, layer, block);
-            HiddenPass.Steps(scratch, v.Forward, d, layer, step.Dropout, block, meeting);
-            meeting.Meet(d.T - 1);
-            meeting = meeting.After(d.T);
+            for (int t = 0; t < d.T; t += perMeeting)
+            {
+                HiddenPass.Steps(scratch, v.Forward, d, layer, step.Dropout, block.During(t, t + perMeeting));
+                met = TimeStepMeeting.Meet(v.Status, grid, team, met);
+            }
         }
 
         // Teams that share the units of streams have a share of their time steps each.
@@ -80,12 +80,15 @@ public static class TrainStepsKernel
         for (int l = d.Layers - 1; l >= 0; l--)
         {
             RecurrentLayer layer = v.Forward.Layers[l];
-            Recurrence.Backward(scratch, v, layer, d, block, meeting);
-            if (l == 0)
-                continue;
-            meeting.Meet(d.T - 1);
-            meeting = meeting.After(d.T);
-            BackwardPass.BelowBlock(scratch, v, d, layer, step.Dropout, block);
+            for (int t = d.T; t > 0; t -= perMeeting)
+            {
+                Recurrence.Backward(scratch, v, layer, d, block.During(t - perMeeting, t));
+                if (l > 0 || t > perMeeting)
+                    met = TimeStepMeeting.Meet(v.Status, grid, team, met);
+            }
+
+            if (l > 0)
+                BackwardPass.BelowBlock(scratch, v, d, layer, step.Dropout, block);
         }
 
         Team.Arrive(v.Status, StepStatus.ChainsReady);

@@ -2,8 +2,8 @@ namespace CharRnn.Gpu.Kernels.Arguments;
 
 /// <summary>A block of the hidden states [B, H], some of the streams × some of the units, over some time steps.</summary>
 /// <remarks>
-/// Each unit depends on all units of the time step before. Where a block has only some of them, its team meets those that have the others
-/// between its time steps.
+/// A block that is computed over more than one time step at once has all units, because each unit depends on all units of the time step
+/// before.
 /// </remarks>
 public readonly struct HiddenBlock(int begin, int end, int first, int count, int unit, int units)
 {
@@ -15,11 +15,6 @@ public readonly struct HiddenBlock(int begin, int end, int first, int count, int
 
     /// <summary>The first unit, where a panel begins, and the number of units.</summary>
     public readonly int Unit = unit, Units = units;
-
-    /// <summary>
-    /// Whether there is nothing to compute: a grid may have more teams than blocks, or more shares of the units than panels.
-    /// </summary>
-    public bool IsEmpty => Count == 0 || Units == 0;
 
     /// <summary>All units of some streams.</summary>
     public static HiddenBlock Streams(RnnDims d, int begin, int end, int first, int count) => new(begin, end, first, count, 0, d.H);
@@ -34,6 +29,9 @@ public readonly struct HiddenBlock(int begin, int end, int first, int count, int
         int unit = Share.PanelBegin(d.H, columnShare, grid.Columns), units = Share.PanelBegin(d.H, columnShare + 1, grid.Columns) - unit;
         return new HiddenBlock(begin, end, first, count, unit, units);
     }
+
+    /// <summary>The same block over other time steps.</summary>
+    public HiddenBlock During(int begin, int end) => new(begin, end, First, Count, Unit, Units);
 
     /// <summary>
     /// At most so many of its streams and units, from some on. The first unit must be the first of a panel.

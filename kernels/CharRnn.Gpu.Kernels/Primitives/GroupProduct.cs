@@ -66,9 +66,8 @@ internal static partial class GroupProduct
         var tiling = new Tiling(m < TileSide ? 1 : TileSide, m, n, k, LeastSliceSteps);
         for (int work = Group.IdxX; work < tiling.Tiles * tiling.Slices; work += Group.DimX)
         {
-            int slot = tiling.Slot(work);
-            Sum(scratch, slot, tiling.TileRows, tiling.Slice(work, aRow, bLayout), a, aRow, b);
-            tiling.Put(scratch, slot, c, work);
+            int slot = tiling.Slot(work), tile = Sum(scratch, slot, tiling, work, a, aRow, b, bLayout, m);
+            tiling.Put(scratch, slot, c, tile);
         }
 
         tiling.Finish(scratch, c);
@@ -92,31 +91,65 @@ internal static partial class GroupProduct
         var tiling = new Tiling(TileSide, m, n, k, LeastSliceSteps);
         for (int work = Group.IdxX; work < tiling.Tiles * tiling.Slices; work += Group.DimX)
         {
-            int slot = tiling.Slot(work);
-            (int row, int column, int begin, int steps) = tiling.Part(work);
-            TransposedTile(scratch, slot, a.At(begin, row), b, bLayout, bLayout.Offset(begin, column), steps);
-            tiling.Put(scratch, slot, c, work);
+            int slice = work / tiling.Tiles, tile = work - (slice * tiling.Tiles), begin = tiling.Begin(slice), slot = tiling.Slot(work);
+            (int row, int column) = tiling.Place(tile);
+            TransposedTile(scratch, slot, a, row, b, bLayout, column, begin, tiling.Stop(begin));
+            tiling.Put(scratch, slot, c, tile);
         }
 
         tiling.Finish(scratch, c);
     }
 
-    /// <summary>Computes a slice of a tile of a product, and leaves it in the scratch.</summary>
-    private static void Sum(
-        ArrayView<float> scratch, int slot, int tileRows, TileSlice slice, ArrayView<float> a, int aRow, ArrayView<float> b)
+    /// <summary>
+    /// Computes a product whose elements other code takes from the scratch, behind a barrier. It must fit: see
+    /// <see cref="FitsScratch"/>.
+    /// </summary>
+    public static Tiling SumsInScratch(
+        ArrayView<float> scratch, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout, int m, int n, int k)
     {
-        ArrayView<Float4> left = From(Float4.Of(a), slice.Left / TileSide), right = From(Float4.Of(b), slice.Right / TileSide);
-        if (tileRows == 1)
-            RowTile(scratch, slot, left, right, slice.Steps);
+        var tiling = new Tiling(m < TileSide ? 1 : TileSide, m, n, k, LeastSliceStepsInScratch);
+        for (int work = Group.IdxX; work < tiling.Tiles * tiling.Slices; work += Group.DimX)
+            Sum(scratch, work, tiling, work, a, aRow, b, bLayout, m);
+        return tiling;
+    }
+
+    /// <summary>Whether the scratch can hold the sums of a product of this size.</summary>
+    public static bool FitsScratch(int m, int n) => RowsOfTiles(m) / TileSide * ((n + TileSide - 1) / TileSide) <= Slots;
+
+    /// <summary>The most rows that fit if there are so many columns.</summary>
+    public static int RowsInScratch(int n) => Slots / ((n + TileSide - 1) / TileSide) * TileSide;
+
+    /// <summary>The rows for which so many take room: a tile has one or four rows, and takes the room of four.</summary>
+    public static int RowsOfTiles(int m) => m < TileSide ? TileSide * m : (m + TileSide - 1) / TileSide * TileSide;
+
+    /// <summary>Computes a slice of a tile of a product, and leaves it in the scratch.</summary>
+    /// <returns>The tile.</returns>
+    private static int Sum(
+        ArrayView<float> scratch, int slot, Tiling tiling, int work, ArrayView<float> a, int aRow, ArrayView<float> b, Layout bLayout,
+        int m)
+    {
+        int slice = work / tiling.Tiles, tile = work - (slice * tiling.Tiles), begin = tiling.Begin(slice), stop = tiling.Stop(begin);
+        (int row, int column) = tiling.Place(tile);
+        if (tiling.TileRows == 1)
+            RowTile(scratch, slot, a, row * aRow, b, bLayout, column, begin, stop);
         else
-            SquareTile(scratch, slot, left, aRow / TileSide, slice.Below, right, slice.Steps);
+            SquareTile(scratch, slot, a, row, aRow, m, b, bLayout, column, begin, stop);
+        return tile;
     }
 
     /// <summary>Computes 1 × 4 elements, and leaves them in the scratch.</summary>
-    private static void RowTile(ArrayView<float> scratch, int slot, ArrayView<Float4> left, ArrayView<Float4> right, int steps)
+    private static void RowTile(
+        ArrayView<float> scratch, int slot, ArrayView<float> a, int first, ArrayView<float> b, Layout bLayout, int column, int begin,
+        int stop)
     {
         ArrayView<Float4> sums = Float4.Of(scratch);
         Float4 total = default;
+        sums[slot] = total;
+        int steps = stop - begin;
+        if (steps <= 0)
+            return;
+        ArrayView<Float4> left = From(Float4.Of(a), (first + begin) / TileSide);
+        ArrayView<Float4> right = From(Float4.Of(b), bLayout.Offset(begin, column) / TileSide);
         while (steps >= 4)
         {
             Float4 sum = default;
@@ -150,17 +183,21 @@ internal static partial class GroupProduct
     /// not used.
     /// </summary>
     private static void SquareTile(
-        ArrayView<float> scratch, int slot, ArrayView<Float4> row0, int next, int below, ArrayView<Float4> right, int steps)
+        ArrayView<float> scratch, int slot, ArrayView<float> a, int row, int aRow, int m, ArrayView<float> b, Layout bLayout, int column,
+        int begin, int stop)
     {
-        Sums sums = Sums.Of(scratch, slot, steps < 8);
-        if (steps == 0)
+        Sums sums = Sums.Cleared(scratch, slot);
+        int steps = stop - begin;
+        if (steps <= 0)
             return;
 
         // Views that move on, because a compiler can add their constant indices to the addresses of loads. At last they lie behind the
         // operands' ends, where nothing is read.
+        ArrayView<Float4> right = From(Float4.Of(b), bLayout.Offset(begin, column) / TileSide);
+        ArrayView<Float4> row0 = From(Float4.Of(a), ((row * aRow) + begin) / TileSide);
+        int next = aRow / TileSide, below = m - 1 - row;
         ArrayView<Float4> row1 = From(row0, below > 0 ? next : 0), row2 = From(row1, below > 1 ? next : 0);
         var left = new FourRows(row0, row1, row2, From(row2, below > 2 ? next : 0));
-        bool isFirst = true;
         while (steps >= 8)
         {
             Tile sum = default;
@@ -174,8 +211,7 @@ internal static partial class GroupProduct
                 (left, right) = (left.Next(), From(right, 4 * PanelStep));
             }
 
-            sums.Add(sum, isFirst);
-            isFirst = false;
+            sums.Add(sum);
         }
 
         if (steps >= 4)
@@ -192,15 +228,15 @@ internal static partial class GroupProduct
     /// Computes 4 × 4 elements, where A is a transpose, whose rows are side by side at every step of k, and leaves them in the scratch.
     /// </summary>
     private static void TransposedTile<TLeft>(
-        ArrayView<float> scratch, int slot, TLeft left, ArrayView<float> b, Layout bLayout, int place, int steps)
+        ArrayView<float> scratch, int slot, TLeft a, int row, ArrayView<float> b, Layout bLayout, int column, int begin, int stop)
         where TLeft : struct, ITransposedLeft<TLeft>
     {
-        Sums sums = Sums.Of(scratch, slot, steps < 8);
-        if (steps == 0)
+        Sums sums = Sums.Cleared(scratch, slot);
+        int next = bLayout.Row / TileSide, steps = stop - begin;
+        if (steps <= 0)
             return;
-        int next = bLayout.Row / TileSide;
-        ArrayView<Float4> right = From(Float4.Of(b), place / TileSide);
-        bool isFirst = true;
+        TLeft left = a.At(begin, row);
+        ArrayView<Float4> right = From(Float4.Of(b), bLayout.Offset(begin, column) / TileSide);
         while (steps >= 8)
         {
             Tile sum = default;
@@ -222,11 +258,10 @@ internal static partial class GroupProduct
                 (left, right) = (left7.Next(), From(right7, next));
             }
 
-            sums.Add(sum, isFirst);
-            isFirst = false;
+            sums.Add(sum);
         }
 
-        if (steps == 0)
+        if (steps <= 0)
             return;
         Tile total = sums.Read();
         for (; steps > 0; steps--)
@@ -276,23 +311,15 @@ internal static partial class GroupProduct
     {
         private readonly ArrayView<Float4> _row0 = row0, _row1 = row1, _row2 = row2, _row3 = row3;
 
-        public static Sums Of(ArrayView<float> scratch, int slot, bool areZero)
+        public static Sums Cleared(ArrayView<float> scratch, int slot)
         {
             ArrayView<Float4> row0 = From(Float4.Of(scratch), slot), row1 = From(row0, Slots), row2 = From(row1, Slots);
             var sums = new Sums(row0, row1, row2, From(row2, Slots));
-            if (areZero)
-                sums.Write(default);
+            sums.Write(default);
             return sums;
         }
 
-        /// <summary>Adds a tile to what is there, or writes it if it is the first.</summary>
-        public void Add(Tile tile, bool isFirst)
-        {
-            if (isFirst)
-                Write(tile);
-            else
-                Write(Read().Plus(tile));
-        }
+        public void Add(Tile tile) => Write(Read().Plus(tile));
 
         public Tile Read() => new(_row0[0], _row1[0], _row2[0], _row3[0]);
 
@@ -300,21 +327,21 @@ internal static partial class GroupProduct
     }
 
     /// <summary>How a product is divided into tiles, and k into slices.</summary>
-    private readonly struct Tiling
+    public readonly struct Tiling
     {
-        /// <summary>The number of tiles, of those side by side, of slices of each, and of rows of a tile.</summary>
-        public readonly int Tiles, Across, Slices, TileRows;
+        /// <summary>The number of tiles, of slices of each, and of rows of a tile.</summary>
+        public readonly int Tiles, Slices, TileRows;
 
-        private readonly int _perSlice, _m, _k;
+        private readonly int _across, _perSlice, _m, _k;
 
         public Tiling(int tileRows, int m, int n, int k, int leastSteps)
         {
             (TileRows, _m, _k) = (tileRows, m, k);
-            Across = (n + TileSide - 1) / TileSide;
-            Tiles = (tileRows == 1 ? m : (m + TileSide - 1) / TileSide) * Across;
+            _across = (n + TileSide - 1) / TileSide;
+            Tiles = (tileRows == 1 ? m : (m + TileSide - 1) / TileSide) * _across;
 
             // There is no loop, because PoCL 6.0 never leaves one here.
-            int threads = Slots / Tiles, most = k / leastSteps, room = threads < most ? threads : most;
+            int room = Slots / Tiles < k / leastSteps ? Slots / Tiles : k / leastSteps;
             Slices = room >= 16 ? 16 : room >= 8 ? 8 : room >= 4 ? 4 : room >= 2 ? 2 : 1;
             _perSlice = (((k + Slices - 1) / Slices) + TileSide - 1) / TileSide * TileSide;
         }
@@ -322,37 +349,24 @@ internal static partial class GroupProduct
         /// <summary>Where in the scratch a thread leaves a slice of a tile. If a tile has one slice, nobody else needs it.</summary>
         public int Slot(int work) => Slices > 1 ? work : Group.IdxX;
 
-        /// <summary>
-        /// The first row and the first column of a tile, and the steps of k that are summed as one of its slices, from where on; the last
-        /// slices may have none.
-        /// </summary>
-        public (int Row, int Column, int Begin, int Steps) Part(int work)
-        {
-            int slice = work / Tiles, begin = slice * _perSlice, steps = _k - begin < _perSlice ? _k - begin : _perSlice;
-            (int row, int column) = Place(work - (slice * Tiles));
-            return steps > 0 ? (row, column, begin, steps) : (row, column, 0, 0);
-        }
+        public int Begin(int slice) => slice * _perSlice;
 
-        /// <summary>Where a slice of a tile begins in the operands of a product whose left side is stored row by row.</summary>
-        public TileSlice Slice(int work, int aRow, Layout bLayout)
-        {
-            (int row, int column, int begin, int steps) = Part(work);
-            return new TileSlice((row * aRow) + begin, _m - 1 - row, bLayout.Offset(begin, column), steps);
-        }
+        /// <summary>Where the slice that begins at a step of k stops.</summary>
+        public int Stop(int begin) => begin + _perSlice < _k ? begin + _perSlice : _k;
 
         /// <summary>The first row and the first column of a tile.</summary>
         public (int Row, int Column) Place(int tile)
         {
-            int down = tile / Across;
-            return (down * TileRows, (tile - (down * Across)) * TileSide);
+            int down = tile / _across;
+            return (down * TileRows, (tile - (down * _across)) * TileSide);
         }
 
-        /// <summary>Stores the elements of a tile, if it has one slice. Its sums are in the scratch.</summary>
-        public void Put(ArrayView<float> scratch, int slot, Elements c, int work)
+        /// <summary>Stores the elements of a tile that has one slice. Its sums are in the scratch.</summary>
+        public void Put(ArrayView<float> scratch, int slot, Elements c, int tile)
         {
             if (Slices > 1)
                 return;
-            (int row, int column) = Place(work);
+            (int row, int column) = Place(tile);
             ArrayView<Float4> sums = Float4.Of(scratch);
             for (int i = 0; i < TileRows && row + i < _m; i++)
                 c.Put(row + i, column, sums[(i * Slots) + slot], 0);
@@ -376,16 +390,51 @@ internal static partial class GroupProduct
 
             Team.Barrier();
         }
-    }
 
-    /// <summary>A slice of a tile of a product whose left side is stored row by row.</summary>
-    /// <param name="left">Where its first row begins in the left side.</param>
-    /// <param name="below">The number of rows of the product below that row.</param>
-    /// <param name="right">Where it begins in the right side.</param>
-    /// <param name="steps">The steps of k.</param>
-    private readonly struct TileSlice(int left, int below, int right, int steps)
-    {
-        public readonly int Left = left, Below = below, Right = right, Steps = steps;
+        /// <summary>The element of one of <see cref="SumsInScratch"/>.</summary>
+        public float Element(ArrayView<float> scratch, int row, int column)
+        {
+            int slice = Tiles * TileSide, place = PlaceInScratch(row, column);
+            if (Slices < 4)
+                return Slices == 1 ? scratch[place] : scratch[place] + scratch[place + slice];
+            float sum0 = 0f, sum1 = 0f, sum2 = 0f, sum3 = 0f;
+            for (int left = Slices; left > 0; left -= 4)
+            {
+                sum0 += scratch[place];
+                sum1 += scratch[place + slice];
+                sum2 += scratch[place + (2 * slice)];
+                sum3 += scratch[place + (3 * slice)];
+                place += 4 * slice;
+            }
+
+            return sum0 + sum1 + (sum2 + sum3);
+        }
+
+        /// <summary>
+        /// Elements of one of <see cref="SumsInScratch"/> in a row, whose columns are a panel's width apart; if there are three, the last
+        /// is not one.
+        /// </summary>
+        public Float4 GateElements(ArrayView<float> scratch, int row, int column, int gates)
+        {
+            int place = PlaceInScratch(row, column), last = gates > 3 ? 3 * Layout.PanelWidth : 0;
+            Float4 sum = default;
+            for (int left = Slices; left > 0; left--)
+            {
+                sum = sum.Plus(
+                    new Float4(
+                        scratch[place], scratch[place + Layout.PanelWidth], scratch[place + (2 * Layout.PanelWidth)],
+                        scratch[place + last]));
+                place += Tiles * TileSide;
+            }
+
+            return sum;
+        }
+
+        private int PlaceInScratch(int row, int column)
+        {
+            int down = row / TileRows, i = row - (down * TileRows), tile = (down * _across) + (column / TileSide);
+            return (((i * Slots) + tile) * TileSide) + (column % TileSide);
+        }
     }
 
     /// <summary>

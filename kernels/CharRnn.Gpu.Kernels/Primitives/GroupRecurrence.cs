@@ -17,8 +17,7 @@ internal static class GroupRecurrence
     private const int State = Recurrence.ResidentThreads * GroupProduct.TileSide;
 
     /// <inheritdoc cref="Recurrence.Forward"/>
-    public static void Forward(
-        ArrayView<float> scratch, ForwardViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, TimeStepMeeting meeting)
+    public static void Forward(ArrayView<float> scratch, ForwardViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block)
     {
         if (Resides(d, block))
         {
@@ -26,37 +25,15 @@ internal static class GroupRecurrence
             return;
         }
 
-        if (block.IsEmpty)
-            return; // a GPU's grid has no team without units whose meetings others wait for
-
         (int streams, int units) = InScratch(block, d.Gates);
-        bool isOne = streams == block.Count && units >= block.Units;
-        int first = 0, unit = 0, t = block.Begin;
-        var part = BlockPart.OfForward(v, layer, d, block.Part(0, streams, 0, units));
-        while (t < block.End)
-        {
-            ForwardStep(scratch, v, layer, d, part, t);
-            unit += units;
-            if (unit >= block.Units)
-            {
-                (first, unit) = (first + streams, 0);
-                if (first >= block.Count)
-                {
-                    if (t + 1 < block.End)
-                        meeting.MeetOnGroup(t - block.Begin);
-                    (first, t) = (0, t + 1);
-                }
-            }
-
-            // One part stays what it is. Only this, and no loops within each other, keeps ILGPU from finding it anew in each time step.
-            if (!isOne)
-                part = BlockPart.OfForward(v, layer, d, block.Part(first, streams, unit, units));
-        }
+        for (int t = block.Begin; t < block.End; t++)
+            for (int first = 0; first < block.Count; first += streams)
+                for (int unit = 0; unit < block.Units; unit += units)
+                    ForwardStep(scratch, v, layer, d, block.Part(first, streams, unit, units), t);
     }
 
     /// <inheritdoc cref="Recurrence.Backward"/>
-    public static void Backward(
-        ArrayView<float> scratch, TrainingViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, TimeStepMeeting meeting)
+    public static void Backward(ArrayView<float> scratch, TrainingViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block)
     {
         if (Resides(d, block))
         {
@@ -64,32 +41,11 @@ internal static class GroupRecurrence
             return;
         }
 
-        if (block.IsEmpty)
-            return; // a GPU's grid has no team without units whose meetings others wait for
-
         (int streams, int units) = InScratch(block, 1);
-        bool isOne = streams == block.Count && units >= block.Units;
-        int first = 0, unit = 0, t = block.End - 1;
-        var part = BlockPart.OfBackward(v, layer, d, block.Part(0, streams, 0, units));
-        while (t >= block.Begin)
-        {
-            BackwardStep(scratch, v, layer, d, part, t);
-            unit += units;
-            if (unit >= block.Units)
-            {
-                (first, unit) = (first + streams, 0);
-                if (first >= block.Count)
-                {
-                    if (t > block.Begin)
-                        meeting.MeetOnGroup(block.End - 1 - t);
-                    (first, t) = (0, t - 1);
-                }
-            }
-
-            // As on the way forward.
-            if (!isOne)
-                part = BlockPart.OfBackward(v, layer, d, block.Part(first, streams, unit, units));
-        }
+        for (int t = block.End - 1; t >= block.Begin; t--)
+            for (int first = 0; first < block.Count; first += streams)
+                for (int unit = 0; unit < block.Units; unit += units)
+                    BackwardStep(scratch, v, layer, d, block.Part(first, streams, unit, units), t);
     }
 
     /// <summary>The streams and the units of a block that are computed at once, because the scratch can hold their sums.</summary>
@@ -106,33 +62,36 @@ internal static class GroupRecurrence
     /// reads beside them is on its way before the threads wait for each other.
     /// </summary>
     private static void ForwardStep(
-        ArrayView<float> scratch, ForwardViews v, RecurrentLayer layer, RnnDims d, BlockPart part, int t)
+        ArrayView<float> scratch, ForwardViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, int t)
     {
-        HiddenBlock block = part.Block;
-        part.Product.Run(scratch, From(v.H, block.RowsAt(d, layer.H, t)), d.HRow, block.Count, block.Columns(d), d.H);
-        BlockElement element = part.First;
-        Float4 input = element.Row < block.Count ? Input(v, layer, d, block, t, element) : default;
+        Layout panels = Layout.Panels(d.H);
+        GroupProduct.Tiling sums = GroupProduct.SumsInScratch(
+            scratch, From(v.H, block.RowsAt(d, layer.H, t)), d.HRow, v.Weights.From(layer.Whh + panels.Offset(0, block.Column(d))), panels,
+            block.Count, block.Columns(d), d.H);
+        int elements = block.Count * block.Units, element = Group.IdxX;
+        Float4 input = element < elements ? Input(v, layer, d, block, t, element) : default;
         Team.Barrier();
-        while (element.Row < block.Count)
+        while (element < elements)
         {
-            int place = (element.Row * d.HRow) + element.Unit, column = GateColumns.Of(element.Unit, 0, d.Gates);
-            int gates = block.GatesAt(d, layer.Gates, t) + (element.Row * d.GateRow) + column;
+            int r = element / block.Units, u = element - (r * block.Units), place = (r * d.HRow) + u;
+            int column = GateColumns.Of(u, 0, d.Gates);
+            int gates = block.GatesAt(d, layer.Gates, t) + (r * d.GateRow) + column;
             int h = block.At(d, layer.H, t + 1) + place, previousH = block.At(d, layer.H, t) + place;
             if (d.Gates == 1)
             {
-                v.H[h] = RnnCell.Forward(part.Product.Element(scratch, element.Row, column) + input.X);
+                v.H[h] = RnnCell.Forward(sums.Element(scratch, r, column) + input.X);
             }
             else
             {
-                Float4 sum = part.Product.GateElements(scratch, element.Row, column, d.Gates);
+                Float4 sum = sums.GateElements(scratch, r, column, d.Gates);
                 if (d.Cell == CellKind.Lstm)
                     LstmCell.Forward(v, sum.Plus(input), gates, h, block.At(d, layer.C, t + 1) + place, block.At(d, layer.C, t) + place);
                 else
-                    GruCell.Forward(v, input, sum, gates, h, previousH, layer.Bhn + block.Unit + element.Unit);
+                    GruCell.Forward(v, input, sum, gates, h, previousH, layer.Bhn + block.Unit + u);
             }
 
-            element = part.Next(element);
-            if (element.Row < block.Count)
+            element += Group.DimX;
+            if (element < elements)
                 input = Input(v, layer, d, block, t, element);
         }
 
@@ -140,12 +99,12 @@ internal static class GroupRecurrence
     }
 
     /// <summary>The input's part of a unit's pre-activations: the lowest layer looks it up.</summary>
-    private static Float4 Input(ForwardViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, int t, BlockElement element)
+    private static Float4 Input(ForwardViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, int t, int element)
     {
-        int column = GateColumns.Of(element.Unit, 0, d.Gates);
+        int r = element / block.Units, column = GateColumns.Of(element - (r * block.Units), 0, d.Gates);
         if (layer.Index > 0)
-            return GatesAt(v.Gates, block.GatesAt(d, layer.Gates, t) + (element.Row * d.GateRow) + column, d.Gates);
-        int token = v.Tokens[(t * d.B) + block.First + element.Row], first = block.Column(d) + column;
+            return GatesAt(v.Gates, block.GatesAt(d, layer.Gates, t) + (r * d.GateRow) + column, d.Gates);
+        int token = v.Tokens[(t * d.B) + block.First + r], first = block.Column(d) + column;
         Float4 bias = GatesAt(v.Weights.Arena, layer.Bh + first, d.Gates);
         return GatesAt(v.Weights.Arena, layer.Wxh + (token * d.GateRow) + first, d.Gates).Plus(bias);
     }
@@ -158,27 +117,28 @@ internal static class GroupRecurrence
 
     /// <summary>Computes the gradients of a time step of a block, too, unit by unit.</summary>
     private static void BackwardStep(
-        ArrayView<float> scratch, TrainingViews v, RecurrentLayer layer, RnnDims d, BlockPart part, int t)
+        ArrayView<float> scratch, TrainingViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, int t)
     {
-        // Nothing comes back to the last time step.
+        // Nothing comes back to the last time step, so its sum has no terms.
         bool last = t + 1 == d.T;
-        HiddenBlock block = part.Block;
-        if (!last)
-            part.Product.Run(
-                scratch, From(v.RecurrentDeltas, block.GateRowsAt(d, layer.Deltas, t + 1)), d.GateRow, block.Count, block.Units, d.Columns);
+        Layout panels = Layout.Panels(d.Columns);
+        GroupProduct.Tiling sums = GroupProduct.SumsInScratch(
+            scratch, From(v.RecurrentDeltas, block.GateRowsAt(d, layer.Deltas, last ? t : t + 1)), d.GateRow,
+            From(v.Update.Transposed, layer.WhhTransposed + panels.Offset(0, block.Unit)), panels, block.Count, block.Units,
+            last ? 0 : d.Columns);
         Team.Barrier();
-        for (BlockElement element = part.First; element.Row < block.Count; element = part.Next(element))
+        for (int element = Group.IdxX; element < block.Count * block.Units; element += Group.DimX)
         {
-            int place = (element.Row * d.HRow) + element.Unit;
-            int dh = block.At(d, layer.Dh, t) + place, gates = block.GatesAt(d, layer.Deltas, t) + (element.Row * d.GateRow);
-            float gradient = v.Dh[dh] + (last ? 0f : part.Product.Element(scratch, element.Row, element.Unit));
+            int r = element / block.Units, u = element - (r * block.Units), place = (r * d.HRow) + u;
+            int dh = block.At(d, layer.Dh, t) + place, gates = block.GatesAt(d, layer.Deltas, t) + (r * d.GateRow);
+            float gradient = v.Dh[dh] + sums.Element(scratch, r, u);
             if (d.Gates == 1)
             {
-                v.Deltas[gates + element.Unit] = RnnCell.Backward(gradient, v.Forward.H[block.At(d, layer.H, t + 1) + place]);
+                v.Deltas[gates + u] = RnnCell.Backward(gradient, v.Forward.H[block.At(d, layer.H, t + 1) + place]);
             }
             else
             {
-                int gate = gates + GateColumns.Of(element.Unit, 0, d.Gates), carry = block.At(d, 0, 0) + place;
+                int gate = gates + GateColumns.Of(u, 0, d.Gates), carry = block.At(d, 0, 0) + place;
                 float carried = last ? 0f : v.Carry[carry];
                 v.Carry[carry] = d.Cell == CellKind.Lstm
                     ? LstmCell.Backward(
@@ -246,51 +206,6 @@ internal static class GroupRecurrence
 
             Team.Barrier();
         }
-    }
-
-    /// <summary>
-    /// A part of a block whose sums fit the scratch, and what is the same in all of its time steps: the product's division among threads,
-    /// and the units that this thread computes.
-    /// </summary>
-    private readonly struct BlockPart
-    {
-        public readonly HiddenBlock Block;
-        public readonly GroupProduct.ScratchProduct Product;
-
-        /// <summary>The first unit that this thread computes. If there is none, its row lies behind the last one.</summary>
-        public readonly BlockElement First;
-
-        // What leads from one of its units to the next.
-        private readonly int _down, _across;
-
-        private BlockPart(HiddenBlock block, GroupProduct.ScratchProduct product)
-        {
-            (Block, Product, _down) = (block, product, Group.DimX / block.Units);
-            _across = Group.DimX - (_down * block.Units);
-            int row = Group.IdxX / block.Units;
-            First = new BlockElement(row, Group.IdxX - (row * block.Units));
-        }
-
-        public static BlockPart OfForward(ForwardViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block) =>
-            new(block, new GroupProduct.ScratchProduct(
-                d.HRow, v.Weights.From(layer.Whh + Layout.Panels(d.H).Offset(0, block.Column(d))), block.Count, block.Columns(d), d.H));
-
-        public static BlockPart OfBackward(TrainingViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block) =>
-            new(block, new GroupProduct.ScratchProduct(
-                d.GateRow, From(v.Update.Transposed, layer.WhhTransposed + Layout.Panels(d.Columns).Offset(0, block.Unit)), block.Count,
-                block.Units, d.Columns));
-
-        public BlockElement Next(BlockElement element)
-        {
-            int row = element.Row + _down, unit = element.Unit + _across;
-            return unit < Block.Units ? new BlockElement(row, unit) : new BlockElement(row + 1, unit - Block.Units);
-        }
-    }
-
-    /// <summary>A unit of a stream: their numbers in a block.</summary>
-    private readonly struct BlockElement(int row, int unit)
-    {
-        public readonly int Row = row, Unit = unit;
     }
 
     /// <summary>The elements of a matrix that a thread holds in its registers.</summary>

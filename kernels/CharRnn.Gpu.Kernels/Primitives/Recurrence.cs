@@ -23,18 +23,12 @@ public static unsafe class Recurrence
     /// <param name="layer">The layer.</param>
     /// <param name="d">Sizes.</param>
     /// <param name="block">What to compute.</param>
-    /// <param name="meeting">The meetings between its time steps.</param>
     [IntrinsicImplementation]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Forward(
-        ArrayView<float> scratch, ForwardViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, TimeStepMeeting meeting)
+    public static void Forward(ArrayView<float> scratch, ForwardViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block)
     {
-        if (block.IsEmpty)
-        {
-            meeting.MeetBetween(block.End - block.Begin);
+        if (block.Count == 0 || block.Units == 0)
             return;
-        }
-
         int column = block.Column(d), columns = block.Columns(d);
         Layout panels = Layout.Panels(d.H), rows = Layout.Rows(d.GateRow);
         float* arena = Simd.Pointer(v.Weights.Arena), table = arena + layer.Wxh + column, bias = arena + layer.Bh + column;
@@ -62,19 +56,14 @@ public static unsafe class Recurrence
                 Bias = arena + layer.Bhn + block.Unit,
             };
             Cells.Forward(d.Cell, p, d, block.Count, block.Units);
-            if (t + 1 < block.End)
-                meeting.Meet(t - block.Begin);
         }
     }
 
-    internal static void ForwardOnGroup(
-        ArrayView<float> scratch, ForwardViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, TimeStepMeeting meeting) =>
-        GroupRecurrence.Forward(scratch, v, layer, d, block, meeting);
-
-    // Teams that share units have a launch for each time step, and never meet.
-    internal static void ForwardOnOpenCl(
-        ArrayView<float> scratch, ForwardViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, TimeStepMeeting _) =>
-        GroupRecurrence.Forward(scratch, v, layer, d, block, default);
+    internal static void ForwardOnGroup(ArrayView<float> scratch, ForwardViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block)
+    {
+        if (block.Count > 0 && block.Units > 0)
+            GroupRecurrence.Forward(scratch, v, layer, d, block);
+    }
 
     /// <summary>
     /// Computes E6 and E7, or their counterparts of other cells, from the last time step to the first. Dh holds what comes from above.
@@ -84,18 +73,12 @@ public static unsafe class Recurrence
     /// <param name="layer">The layer.</param>
     /// <param name="d">Sizes.</param>
     /// <param name="block">What to compute.</param>
-    /// <param name="meeting">The meetings between its time steps.</param>
     [IntrinsicImplementation]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Backward(
-        ArrayView<float> scratch, TrainingViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, TimeStepMeeting meeting)
+    public static void Backward(ArrayView<float> scratch, TrainingViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block)
     {
-        if (block.IsEmpty)
-        {
-            meeting.MeetBetween(block.End - block.Begin);
+        if (block.Count == 0 || block.Units == 0)
             return;
-        }
-
         Layout panels = Layout.Panels(d.Columns), rows = Layout.Rows(d.HRow);
         float* h = Simd.Pointer(v.Forward.H), c = Simd.Pointer(v.Forward.C), dh = Simd.Pointer(v.Dh), carry = Simd.Pointer(v.Carry);
         float* deltas = Simd.Pointer(v.Deltas), recurrent = Simd.Pointer(v.RecurrentDeltas);
@@ -124,17 +107,12 @@ public static unsafe class Recurrence
                 Carry = carried,
             };
             Cells.Backward(d.Cell, p, d, block.Count, block.Units);
-            if (t > block.Begin)
-                meeting.Meet(block.End - 1 - t);
         }
     }
 
-    internal static void BackwardOnGroup(
-        ArrayView<float> scratch, TrainingViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, TimeStepMeeting meeting) =>
-        GroupRecurrence.Backward(scratch, v, layer, d, block, meeting);
-
-    // Teams that share units have a launch for each time step, and never meet.
-    internal static void BackwardOnOpenCl(
-        ArrayView<float> scratch, TrainingViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block, TimeStepMeeting _) =>
-        GroupRecurrence.Backward(scratch, v, layer, d, block, default);
+    internal static void BackwardOnGroup(ArrayView<float> scratch, TrainingViews v, RecurrentLayer layer, RnnDims d, HiddenBlock block)
+    {
+        if (block.Count > 0 && block.Units > 0)
+            GroupRecurrence.Backward(scratch, v, layer, d, block);
+    }
 }
