@@ -190,7 +190,13 @@ internal static class TrainCommand
         {
             ComputeDevice device = RunOptions.OpenDevice(
                 options, check, earlier?.Root, resumed?.Configuration, selection, workers, profiling: ranks is not null);
-            RequireMemory(shape, step, split, device, rankCount);
+            // What ranks of a machine share, RankEngine knows.
+            long length = split.Training.Length;
+            MemoryNeed need = ranks is null
+                ? MemoryNeed.Require(shape, step, length, device)
+                : MemoryNeed.Of(shape, step, length, rankCount);
+            if (!Output.IsQuiet)
+                Output.Note($"memory: {need} on {device.Name}");
             return device;
         }
 
@@ -340,13 +346,6 @@ internal static class TrainCommand
         { Cell: RecurrentCell.Rnn, Layers: 1 } => $"{shape.HiddenSize} hidden units",
         _ => $"{shape.Layers} {SharedOptions.WordOf(shape.Cell)} layer{(shape.Layers > 1 ? "s" : "")} of {shape.HiddenSize} units",
     };
-
-    private static void RequireMemory(ModelShape shape, StepOptions step, TextSplit split, ComputeDevice device, int ranks)
-    {
-        MemoryNeed need = MemoryNeed.Require(shape, step, split.Training.Length, device, ranks);
-        if (!Output.IsQuiet)
-            Output.Note($"memory: {need} on {device.Name}");
-    }
 
     private static StepOptions ReadStep(ParseResult options) => Optimizer.Read(
         options, rule => Preset.Classic.Step with { Optimizer = rule }) with
